@@ -1,0 +1,1 @@
+"""Meshes, and the ways between them and voxels."""

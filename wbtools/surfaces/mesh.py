@@ -1,0 +1,143 @@
+"""Triangle meshes of a hemisphere, and their GIFTI files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A surface: points and the triangles between them.
+
+    Parameters
+    ----------
+    vertices : ndarray, (V, 3), float32
+        World coordinates, mm, RAS+.
+    triangles : ndarray, (T, 3), int32
+        Vertex indices, counter-clockwise seen from outside.
+    hemisphere : Hemisphere
+
+    Raises
+    ------
+    InputError
+        If shapes are wrong, a coordinate is not finite, or a triangle names a vertex that does not exist.
+
+    Examples
+    --------
+    >>> corner = Mesh(np.eye(3), [[0, 1, 2]], Hemisphere.LEFT)
+    >>> round(float(corner.vertex_areas().sum()), 4)
+    0.866
+    """
+
+    vertices: NDArray[np.float32]
+    triangles: NDArray[np.int32]
+    hemisphere: Hemisphere
+
+    def __post_init__(self) -> None:
+        vertices = np.ascontiguousarray(self.vertices, dtype=np.float32)
+        triangles = np.ascontiguousarray(self.triangles, dtype=np.int32)
+        if vertices.ndim != 2 or vertices.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
+            raise InputError("a surface needs vertices (V, 3) and triangles (T, 3)")
+        if not np.isfinite(vertices).all():
+            raise InputError("the surface has coordinates that are not numbers", mend="recreate the surface file")
+        if triangles.size and (triangles.min() < 0 or triangles.max() >= len(vertices)):
+            raise InputError("the surface has triangles that name missing vertices", mend="recreate the surface file")
+        object.__setattr__(self, "vertices", vertices)
+        object.__setattr__(self, "triangles", triangles)
+
+    def triangle_areas(self) -> NDArray[np.float64]:
+        """Area of each triangle, mm2, (T,)."""
+        a, b, c = (self.vertices[self.triangles[:, i]].astype(np.float64) for i in range(3))
+        areas: NDArray[np.float64] = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+        return areas
+
+    def vertex_areas(self) -> NDArray[np.float64]:
+        """A third of the area of the triangles around each vertex, mm2, (V,)."""
+        areas = np.repeat(self.triangle_areas() / 3, 3)
+        return np.bincount(self.triangles.ravel(), areas, minlength=len(self.vertices))
+
+
+# GIFTI metadata that Workbench reads: (GeometricType, AnatomicalStructureSecondary) by the HCP name of the surface.
+_GEOMETRY = {
+    "white": ("Anatomical", "GrayWhite"),
+    "midthickness": ("Anatomical", "MidThickness"),
+    "pial": ("Anatomical", "Pial"),
+    "inflated": ("Inflated", "MidThickness"),
+    "very_inflated": ("VeryInflated", "MidThickness"),
+    "sphere": ("Spherical", "MidThickness"),
+}
+
+
+def read(path: Path, hemisphere: Hemisphere) -> Mesh:
+    """Read a GIFTI surface.
+
+    Parameters
+    ----------
+    path : Path
+        A `.surf.gii` file.
+    hemisphere : Hemisphere
+        The side the caller expects; a file that names the other side is refused.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, holds no surface, or belongs to the other hemisphere.
+    """
+    import nibabel
+
+    try:
+        image = nibabel.gifti.GiftiImage.from_filename(str(path))
+        points = image.agg_data("pointset")
+        triangles = image.agg_data("triangle")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", mend="check the subject folder") from None
+    except OSError:
+        raise
+    except Exception as error:  # nibabel lets expat, zlib and base64 errors of every kind through
+        raise InputError(f"{path} is not a readable GIFTI file ({error})", mend="copy the file again") from None
+    if not isinstance(points, np.ndarray) or not isinstance(triangles, np.ndarray):
+        raise InputError(f"{path} holds no surface", mend="give a .surf.gii file with points and triangles")
+    declared = {**image.meta, **image.darrays[0].meta}.get("AnatomicalStructurePrimary", "")
+    if declared.startswith("Cortex") and declared != hemisphere.cortex.gifti:
+        raise InputError(
+            f"{path} says it is {declared}, not {hemisphere.cortex.gifti}", mend="swap the file names back"
+        )
+    try:
+        return Mesh(points, triangles, hemisphere)
+    except InputError as error:
+        raise InputError(f"{path}: {error}", mend=error.mend) from None
+
+
+def write(path: Path, mesh: Mesh, geometry: str) -> None:
+    """Write a GIFTI surface whose metadata holds the anatomy and nothing of the file it came from.
+
+    Parameters
+    ----------
+    path : Path
+    mesh : Mesh
+    geometry : str
+        The HCP name of the surface: white, midthickness, pial, inflated, very_inflated or sphere.
+    """
+    import nibabel
+    from nibabel.gifti import GiftiCoordSystem, GiftiDataArray, GiftiImage, GiftiMetaData
+
+    shape, secondary = _GEOMETRY[geometry]
+    meta = GiftiMetaData(
+        AnatomicalStructurePrimary=mesh.hemisphere.cortex.gifti,
+        AnatomicalStructureSecondary=secondary,
+        GeometricType=shape,
+    )
+    space = GiftiCoordSystem("NIFTI_XFORM_SCANNER_ANAT", "NIFTI_XFORM_SCANNER_ANAT", np.eye(4))
+    points = GiftiDataArray(mesh.vertices, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32", coordsys=space, meta=meta)
+    triangles = GiftiDataArray(mesh.triangles, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32")
+    image = GiftiImage(meta=GiftiMetaData(AnatomicalStructurePrimary=mesh.hemisphere.cortex.gifti))
+    image.add_gifti_data_array(points)
+    image.add_gifti_data_array(triangles)
+    nibabel.save(image, path)
