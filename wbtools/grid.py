@@ -111,7 +111,7 @@ class Grid:
 
     def to_world(self, indices: FloatArray) -> NDArray[np.float64]:
         """World coordinates (mm, (..., 3)) of voxel indices (..., 3)."""
-        return np.asarray(indices, np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return np.asarray(np.asarray(indices, np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3])
 
     def to_index(self, points: FloatArray) -> NDArray[np.float64]:
         """Fractional voxel indices (..., 3) of world points (mm, (..., 3))."""

@@ -61,7 +61,7 @@ class Mesh:
     def vertex_areas(self) -> NDArray[np.float64]:
         """A third of the area of the triangles around each vertex, mm2, (V,)."""
         areas = np.repeat(self.triangle_areas() / 3, 3)
-        return np.bincount(self.triangles.ravel(), areas, minlength=len(self.vertices))
+        return np.asarray(np.bincount(self.triangles.ravel(), areas, minlength=len(self.vertices)), np.float64)
 
 
 # GIFTI metadata that Workbench reads: (GeometricType, AnatomicalStructureSecondary) by the HCP name of the surface.
