@@ -111,12 +111,11 @@ class Grid:
 
     def to_world(self, indices: FloatArray) -> NDArray[np.float64]:
         """World coordinates (mm, (..., 3)) of voxel indices (..., 3)."""
-        return np.asarray(np.asarray(indices, np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3])
+        return _moved(self.affine, indices)
 
     def to_index(self, points: FloatArray) -> NDArray[np.float64]:
         """Fractional voxel indices (..., 3) of world points (mm, (..., 3))."""
-        inverse = np.linalg.inv(self.affine)
-        return np.asarray(points, np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        return _moved(np.linalg.inv(self.affine), points)
 
     def corners(self) -> NDArray[np.float64]:
         """The eight outer corners of the field of view, mm, (8, 3)."""
@@ -187,6 +186,12 @@ class Volume:
         """Sum over the volume; a density is multiplied by the voxel's volume first."""
         weight = self.grid.voxel_volume if self.unit is Unit.DENSITY else 1.0
         return float(self.data.sum(dtype=np.float64) * weight)
+
+
+def _moved(affine: FloatArray, points: FloatArray) -> NDArray[np.float64]:
+    """Points (..., 3) under a 4 x 4 affine."""
+    moved: NDArray[np.float64] = np.asarray(points, np.float64) @ affine[:3, :3].T + affine[:3, 3]
+    return moved
 
 
 def _axis_moves(grid: Grid, orientation: str) -> tuple[list[int], list[bool]]:

