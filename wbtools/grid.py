@@ -12,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 FloatArray = NDArray[np.floating]
 
 _AXIS_LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))

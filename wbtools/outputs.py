@@ -67,6 +67,10 @@ class OutputFolder:
         """Maps of one network on one hemisphere's mesh."""
         return self._named(hemisphere.letter, model, mesh, "func.gii")
 
+    def lut(self, atlas: str) -> Path:
+        """Names and colours of the atlas volume, for viewers that do not read Workbench's label table."""
+        return self._named(f"{atlas}+subcortex", "lut")
+
     def label(self, atlas: str, hemisphere: Hemisphere, mesh: str) -> Path:
         """Areas on one hemisphere's mesh."""
         return self._named(hemisphere.letter, atlas, mesh, "label.gii")

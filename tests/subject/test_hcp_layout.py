@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError, SubjectError
+from wbtools.subject import check_meshes, find
+from wbtools.subject.hcp import NOTICE
+
+ID = "100307"
+KINDS = ("white", "midthickness", "pial", "inflated", "very_inflated")
+LEFT, RIGHT = Hemisphere
+
+
+def hcp_files() -> set[str]:
+    """What the HCP's download has of what is read here, spelt out file by file."""
+    files = {"T1w/T1w_acpc_dc_restore.nii.gz", "T1w/T1w_acpc_dc_restore_brain.nii.gz"}
+    files |= {"T1w/wmparc.nii.gz", "T1w/aparc+aseg.nii.gz"}
+    for side in "LR":
+        for kind in KINDS:
+            files.add(f"T1w/Native/{ID}.{side}.{kind}.native.surf.gii")
+            files.add(f"T1w/fsaverage_LR32k/{ID}.{side}.{kind}.32k_fs_LR.surf.gii")
+            files.add(f"T1w/fsaverage_LR32k/{ID}.{side}.{kind}_MSMAll.32k_fs_LR.surf.gii")
+            files.add(f"MNINonLinear/fsaverage_LR32k/{ID}.{side}.{kind}_MSMAll.32k_fs_LR.surf.gii")
+        for name in (
+            "sphere.MSMAll.native.surf",
+            "sphere.MSMSulc.native.surf",
+            "roi.native.shape",
+            "sulc.native.shape",
+        ):
+            files.add(f"MNINonLinear/Native/{ID}.{side}.{name}.gii")
+        for name in ("sphere.32k_fs_LR.surf", "atlasroi.32k_fs_LR.shape"):
+            files.add(f"MNINonLinear/fsaverage_LR32k/{ID}.{side}.{name}.gii")
+        for name in ("sulc", "sulc_MSMAll"):
+            files.add(f"MNINonLinear/fsaverage_LR32k/{ID}.{side}.{name}.32k_fs_LR.shape.gii")
+    return files
+
+
+def study(folder: Path, without: str | tuple[str, ...] = (), subject: str = ID) -> Path:
+    """A study folder with one subject of empty files, but for those whose path contains a word of `without`."""
+    words = (without,) if isinstance(without, str) else without
+    for name in hcp_files():
+        if not any(word in name for word in words):
+            path = folder / subject / name.replace(ID, subject)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    (folder / subject).mkdir(exist_ok=True, parents=True)
+    return folder
+
+
+def names(subject) -> set[str]:
+    tables = (subject.surfaces, subject.spheres, subject.rois, subject.sulci)
+    return {path.name for table in tables for path in table.values()}
+
+
+def test_a_whole_subject_is_found_under_msmall_with_nothing_missing(tmp_path):
+    subject = find(study(tmp_path), ID)
+    assert (subject.id, subject.layout, subject.registration, subject.missing) == (ID, "hcp", "MSMAll", ())
+    assert subject.meshes == ("32k_fs_LR", "native")
+    assert subject.t1w == tmp_path / ID / "T1w/T1w_acpc_dc_restore_brain.nii.gz"
+    assert subject.segmentation == tmp_path / ID / "T1w/wmparc.nii.gz"
+    assert (len(subject.surfaces), len(subject.spheres), len(subject.rois), len(subject.sulci)) == (20, 4, 4, 4)
+    assert f"{ID}.L.sphere.MSMAll.native.surf.gii" in names(subject)
+    assert f"{ID}.R.pial_MSMAll.32k_fs_LR.surf.gii" in names(subject)
+
+
+def test_geometry_never_comes_from_the_mni_folder(tmp_path):
+    subject = find(study(tmp_path), ID)
+    assert {path.relative_to(subject.folder).parts[0] for path in subject.surfaces.values()} == {"T1w"}
+    others = (*subject.spheres.values(), *subject.rois.values(), *subject.sulci.values())
+    assert {path.relative_to(subject.folder).parts[0] for path in others} == {"MNINonLinear"}
+
+
+def test_left_files_are_left_and_right_files_right(tmp_path):
+    subject = find(study(tmp_path), ID)
+    for table in (subject.surfaces, subject.spheres, subject.rois, subject.sulci):
+        for (side, *_), path in table.items():
+            assert path.name.split(".")[1] == side.letter
+
+
+def test_without_msmall_the_subject_is_found_under_msmsulc_and_says_so(tmp_path):
+    subject = find(study(tmp_path, "MSMAll"), ID)
+    assert subject.registration == "MSMSulc" and subject.meshes == ("32k_fs_LR", "native")
+    assert not any("MSMAll" in name for name in names(subject))
+    assert {f"{ID}.L.pial.32k_fs_LR.surf.gii", f"{ID}.L.sphere.MSMSulc.native.surf.gii"} <= names(subject)
+    assert all(one.forbids == "registration MSMAll; MSMSulc is used" for one in subject.missing)
+    assert f"MNINonLinear/Native/{ID}.L.sphere.MSMAll.native.surf.gii" in {one.path for one in subject.missing}
+
+
+def test_one_missing_msmall_file_never_mixes_the_registrations(tmp_path):
+    subject = find(study(tmp_path, "R.sphere.MSMAll.native"), ID)
+    assert subject.registration == "MSMSulc"
+    assert not any("MSMAll" in name for name in names(subject))
+
+
+def test_msmall_with_one_mesh_gives_way_only_to_more_meshes(tmp_path):
+    only_32k = find(study(tmp_path / "a", "Native"), ID)
+    assert (only_32k.registration, only_32k.meshes) == ("MSMAll", ("32k_fs_LR",))
+    only_native = find(study(tmp_path / "b", "T1w/fsaverage_LR32k"), ID)
+    assert (only_native.registration, only_native.meshes) == ("MSMAll", ("native",))
+
+
+def test_a_registration_that_was_asked_for_is_kept_or_refused(tmp_path):
+    assert find(study(tmp_path), ID, surf_reg="MSMSulc").registration == "MSMSulc"
+    with pytest.raises(SubjectError, match=r"sphere\.MSMAll\.native"):
+        find(study(tmp_path / "b", "MSMAll"), ID, surf_reg="MSMAll")
+
+
+@pytest.mark.parametrize(
+    ("mesh", "found"), [("32k", ("32k_fs_LR",)), ("native", ("native",)), ("both", ("32k_fs_LR", "native"))]
+)
+def test_only_the_meshes_that_were_asked_for_are_found(tmp_path, mesh, found):
+    subject = find(study(tmp_path), ID, mesh)
+    assert subject.meshes == found
+    assert {key[2] for key in subject.surfaces} == {key[1] for key in subject.rois} == set(found)
+
+
+def test_a_native_mesh_brings_the_standard_sphere_from_which_areas_are_carried(tmp_path):
+    subject = find(study(tmp_path), ID, "native")
+    assert {(side, "32k_fs_LR") for side in Hemisphere} <= set(subject.spheres)
+
+
+def test_an_incomplete_mesh_is_left_out_and_recorded_unless_it_was_asked_for(tmp_path):
+    folder = study(tmp_path, "R.white.native")
+    subject = find(folder, ID)
+    assert subject.meshes == ("32k_fs_LR",)
+    assert [one.path for one in subject.missing] == [f"T1w/Native/{ID}.R.white.native.surf.gii"]
+    with pytest.raises(SubjectError, match=r"R\.white\.native"):
+        find(folder, ID, "both")
+
+
+def test_everything_missing_is_listed_at_once_with_what_it_forbids(tmp_path):
+    folder = study(tmp_path, ("T1w_acpc", "L.white", "roi", "sphere.32k"))
+    with pytest.raises(SubjectError) as caught:
+        find(folder, ID, "both")
+    sentence = str(caught.value)
+    assert "lacks 9 files" in sentence and caught.value.mend and caught.value.exit_code == 3
+    for line in (
+        "T1w/T1w_acpc_dc_restore_brain.nii.gz  (forbids everything; T1w_acpc_dc_restore.nii.gz would do)",
+        f"T1w/fsaverage_LR32k/{ID}.L.white_MSMAll.32k_fs_LR.surf.gii  (forbids the 32k mesh)",
+        f"T1w/Native/{ID}.L.white.native.surf.gii  (forbids the native mesh)",
+        f"MNINonLinear/Native/{ID}.R.roi.native.shape.gii  (forbids the native mesh (medial wall))",
+        f"MNINonLinear/fsaverage_LR32k/{ID}.L.sphere.32k_fs_LR.surf.gii",
+    ):
+        assert sentence.count(line) == 1
+
+
+def test_without_any_complete_mesh_there_is_no_subject(tmp_path):
+    with pytest.raises(SubjectError, match="pial"):
+        find(study(tmp_path, "pial"), ID)
+
+
+def test_without_a_t1w_there_is_no_subject_even_if_the_meshes_are_whole(tmp_path):
+    with pytest.raises(SubjectError, match="lacks 1 file:"):
+        find(study(tmp_path, "T1w_acpc"), ID)
+
+
+@pytest.mark.parametrize(
+    ("without", "path", "forbids"),
+    [
+        ("restore_brain", "T1w/T1w_acpc_dc_restore_brain.nii.gz", "a skull-stripped scan; the whole head is used"),
+        (("wmparc", "aseg"), "T1w/wmparc.nii.gz", "the subcortex; the atlas is cortex only"),
+        ("L.sulc.native", f"MNINonLinear/Native/{ID}.L.sulc.native.shape.gii", "shading of the native mesh"),
+        ("R.inflated.native", f"T1w/Native/{ID}.R.inflated.native.surf.gii", "inflated surfaces of the native mesh"),
+    ],
+)
+def test_what_can_be_done_without_is_recorded(tmp_path, without, path, forbids):
+    subject = find(study(tmp_path, without), ID)
+    (one,) = subject.missing
+    assert one.path == path and one.forbids.startswith(forbids)
+    assert subject.meshes == ("32k_fs_LR", "native")
+
+
+def test_the_older_segmentation_serves_and_the_whole_head_serves(tmp_path):
+    subject = find(study(tmp_path, ("wmparc", "restore_brain")), ID)
+    assert subject.segmentation == subject.folder / "T1w/aparc+aseg.nii.gz"
+    assert subject.t1w == subject.folder / "T1w/T1w_acpc_dc_restore.nii.gz"
+
+
+def test_a_link_to_nowhere_is_a_missing_file(tmp_path):
+    folder = study(tmp_path, "wmparc")
+    (folder / ID / "T1w/wmparc.nii.gz").symlink_to(tmp_path / "annex")
+    assert find(folder, ID).segmentation == folder / ID / "T1w/aparc+aseg.nii.gz"
+
+
+@pytest.mark.parametrize(
+    "subject", ["", "/etc", "a/b", "a\\b", "..", "100307/..", "a..b", ".hidden", "-rf", "a\nb", "a\0b", "\x1b[31m", "."]
+)
+def test_an_id_that_is_no_plain_folder_name_is_refused(tmp_path, subject):
+    with pytest.raises(InputError, match="is no subject id") as caught:
+        find(study(tmp_path), subject)
+    assert not isinstance(caught.value, SubjectError)
+
+
+def test_ids_of_other_studies_are_fine(tmp_path):
+    for subject in ("HCA6002236_V1_MR", "sub-01", "103818+retest"):
+        assert find(study(tmp_path, subject=subject), subject).id == subject
+
+
+def test_an_unknown_subject_is_answered_with_the_nearest_ids(tmp_path):
+    study(tmp_path), study(tmp_path, subject="996782")
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(SubjectError, match=f"{tmp_path} has no subject 100370") as caught:
+        find(tmp_path, "100370")
+    assert "did you mean 100307?" in caught.value.mend and "2 subjects" in caught.value.mend
+
+
+def test_a_folder_without_subjects_and_a_missing_folder_say_so(tmp_path):
+    with pytest.raises(SubjectError, match="nor any other HCP subject"):
+        find(tmp_path, ID)
+    with pytest.raises(InputError, match="does not exist"):
+        find(tmp_path / "none", ID)
+
+
+@pytest.mark.parametrize("option", [{"mesh": "59k"}, {"surf_reg": "FS"}, {"layout": "spm"}])
+def test_unknown_options_are_answered_with_the_choices(tmp_path, option):
+    with pytest.raises(InputError) as caught:
+        find(study(tmp_path), ID, **option)
+    assert "choose one of" in caught.value.mend
+
+
+def test_the_notice_is_carried(tmp_path):
+    folder = study(tmp_path)
+    assert find(folder, ID).notice == ""
+    (folder / ID / NOTICE).write_text("no person\n")
+    assert find(folder, ID).notice == "no person"
+
+
+def test_files_of_one_mesh_must_have_as_many_vertices(tmp_path):
+    subject = find(study(tmp_path), ID)
+    pial, roi = subject.surfaces[LEFT, "pial", "native"], subject.rois[LEFT, "native"]
+    check_meshes(subject, {pial: 100, roi: 100, subject.surfaces[RIGHT, "pial", "native"]: 90})
+    with pytest.raises(SubjectError, match="L native mesh") as caught:
+        check_meshes(subject, {pial: 100, roi: 99})
+    assert pial.name in str(caught.value) and roi.name in str(caught.value)
+
+
+def test_used_files_are_named_once_and_only_for_the_meshes_in_use(tmp_path):
+    subject = find(study(tmp_path), ID)
+    used = subject.used(["32k_fs_LR"])
+    assert len(used) == len(set(used)) and all(path.is_file() for path in used)
+    assert {subject.t1w, subject.segmentation, subject.rois[LEFT, "32k_fs_LR"]} <= set(used)
+    assert subject.surfaces[LEFT, "white", "native"] not in used
+    assert len(subject.used(["32k_fs_LR", "native"])) == 2 + 20 + 4 + 4 + 4

@@ -1,0 +1,311 @@
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable, GiftiMetaData
+from scipy.spatial.transform import Rotation
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import AtlasError, InputError
+from wbtools.grid import Grid, Volume, reorient
+from wbtools.surfaces.columns import Columns
+from wbtools.surfaces.icosphere import icosphere
+from wbtools.surfaces.mesh import Mesh, write
+from wbtools.surfaces.ribbon import RibbonWeights, VoxelLabels, join_hemispheres
+
+TURN = Rotation.from_euler("xyz", [0.2, 0.3, 0.1]).as_matrix()
+Cortex = tuple[Mesh, Mesh]
+
+
+def sphere_grid(voxel: float = 1.5, reach: float = 26.0) -> Grid:
+    """Voxels around the origin, which lies off their centres."""
+    count = int(np.ceil(2 * reach / voxel))
+    affine = np.diag([voxel, voxel, voxel, 1.0])
+    affine[:3, 3] = -reach + np.array([0.31, 0.17, 0.23])
+    return Grid((count, count + 1, count + 2), affine)
+
+
+def folded_cortex(seed: int = 0, frequency: int = 8) -> Cortex:
+    """A rough, uneven ribbon of 20 mm radius and 1 to 4 mm thickness."""
+    rng = np.random.default_rng(seed)
+    ball = icosphere(frequency, 1.0, rotation=TURN)
+    x, y, z = ball.vertices.T.astype(np.float64)
+    radius = 18 + 1.5 * np.sin(9 * x + 3 * y) + 0.2 * rng.normal(size=len(x))
+    thickness = 2.5 + 1.2 * np.cos(7 * z)
+    white, pial = ball.vertices * radius[:, None], ball.vertices * (radius + thickness)[:, None]
+    pial = pial + 0.3 * rng.normal(size=pial.shape)
+    return Mesh(white, ball.triangles, ball.hemisphere), Mesh(pial, ball.triangles, ball.hemisphere)
+
+
+def noise(grid: Grid, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=grid.shape).astype(np.float32)
+
+
+def moved(mesh: Mesh, matrix: np.ndarray, shift: np.ndarray) -> Mesh:
+    return Mesh(mesh.vertices.astype(np.float64) @ matrix.T + shift, mesh.triangles, mesh.hemisphere)
+
+
+@pytest.mark.parametrize("voxel", [0.9, 2.0])
+def test_concentric_spheres_give_the_analytic_volume(voxel: float) -> None:
+    white, pial, grid = icosphere(20, 20.0), icosphere(20, 23.0), sphere_grid(voxel)
+    expected = 4 / 3 * np.pi * (23.0**3 - 20.0**3)
+    thin = RibbonWeights.between(white, pial, grid, Columns.THIN)
+    thick = RibbonWeights.between(white, pial, grid, Columns.THICK)
+    # The polyhedra lie 0.2 % of the radius inside their spheres; counting centres averages out over many voxels.
+    assert thin.matrix.sum() * grid.voxel_volume == pytest.approx(expected, rel=0.01)
+    assert thick.matrix.sum() == pytest.approx(3 * thin.matrix.sum(), rel=1e-3)
+    for ribbon in (thin, thick):
+        assert ribbon.coverage().max() <= 1 + 1e-6
+        assert ribbon.coverage().sum() * grid.voxel_volume == pytest.approx(expected, rel=0.01)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), division=st.integers(1, 4), columns=st.sampled_from(Columns))
+def test_weights_are_shares_and_constants_stay(seed: int, division: int, columns: Columns) -> None:
+    grid = sphere_grid(2.0)
+    ribbon = RibbonWeights.between(*folded_cortex(seed, 6), grid, columns, division)
+    assert ribbon.matrix.data.min() > 0
+    assert ribbon.matrix.data.max() <= 1
+    metric = ribbon.to_surface([np.full(grid.shape, 4.3, np.float32)])[0]
+    assert set(metric[~ribbon.without_data].tolist()) == {np.float32(4.3)}
+    assert (metric[ribbon.without_data] == 0).all()
+
+
+def test_thin_columns_never_fill_a_voxel_more_than_once() -> None:
+    thin = RibbonWeights.between(*folded_cortex(), sphere_grid(), Columns.THIN)
+    assert thin.matrix.sum(axis=0).max() <= 1 + 1e-5
+    assert thin.matrix.sum(axis=0).max() > 0.999
+
+
+@pytest.mark.parametrize("columns", Columns)
+@pytest.mark.parametrize("orientation", ["LAS", "LPS", "SRA"])
+def test_the_order_of_voxels_does_not_matter(columns: Columns, orientation: str) -> None:
+    cortex, grid = folded_cortex(), sphere_grid()
+    volume = Volume(noise(grid), grid)
+    turned = reorient(volume, orientation)
+    metric = RibbonWeights.between(*cortex, grid, columns).to_surface([volume.data])
+    again = RibbonWeights.between(*cortex, turned.grid, columns).to_surface([turned.data])
+    np.testing.assert_allclose(again, metric, atol=1e-5)  # no centre lies within rounding of a wall here
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_an_oblique_head_gives_the_same_values(columns: Columns) -> None:
+    cortex, grid, shift = folded_cortex(), sphere_grid(), np.array([30.0, -12.0, 5.0])
+    motion = np.eye(4)
+    motion[:3, :3], motion[:3, 3] = TURN, shift
+    oblique = Grid(grid.shape, motion @ grid.affine)
+    assert oblique.is_oblique
+    metric = RibbonWeights.between(*cortex, grid, columns).to_surface([noise(grid)])[0]
+    white, pial = (moved(mesh, TURN, shift) for mesh in cortex)
+    again = RibbonWeights.between(white, pial, oblique, columns).to_surface([noise(grid)])[0]
+    # The moved vertices are rounded to float32: a centre in 10,000 may change sides of a wall.
+    close = np.abs(again - metric) < 1e-4
+    assert close.mean() > 0.99
+    assert np.corrcoef(again, metric)[0, 1] > 0.99999
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_the_order_of_vertices_and_triangles_does_not_matter(columns: Columns) -> None:
+    (white, pial), grid, rng = folded_cortex(), sphere_grid(), np.random.default_rng(1)
+    order = rng.permutation(len(white.vertices))
+    triangles = np.argsort(order)[white.triangles][rng.permutation(len(white.triangles))]
+    triangles = np.roll(triangles, 1, axis=1)
+    shuffled = [Mesh(mesh.vertices[order], triangles, mesh.hemisphere) for mesh in (white, pial)]
+    straight = RibbonWeights.between(white, pial, grid, columns).matrix[order]
+    difference = np.abs(straight - RibbonWeights.between(*shuffled, grid, columns).matrix)
+    assert difference.max() <= 1 / 54 + 1e-6  # a centre exactly within rounding of a wall
+    assert (difference.data > 1e-6).sum() <= 2
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_the_ribbon_may_be_given_inside_out(columns: Columns) -> None:
+    (white, pial), grid = folded_cortex(), sphere_grid()
+    difference = RibbonWeights.between(white, pial, grid, columns).matrix
+    difference = difference - RibbonWeights.between(pial, white, grid, columns).matrix
+    assert np.abs(difference).max() < 1e-6
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_what_lies_outside_the_grid_is_left_out_and_nothing_else(columns: Columns) -> None:
+    cortex, grid = folded_cortex(), sphere_grid()
+    start, stop = (7, 3, 16), (30, 20, 31)
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_world(np.array(start, float))
+    part = Grid((23, 17, 15), affine)
+    whole = RibbonWeights.between(*cortex, grid, columns)
+    inside = RibbonWeights.between(*cortex, part, columns)
+    cut = np.zeros(grid.shape, bool)
+    cut[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = True
+    difference = np.abs(whole.matrix[:, cut.ravel()] - inside.matrix)
+    assert (difference.data > 1e-6).sum() <= 2  # the part's affine is rounded
+    assert inside.without_data.any()
+    assert not inside.without_data.all()
+    assert np.isfinite(inside.to_surface([noise(part)])).all()
+
+
+def test_a_grid_beside_the_surfaces_gives_no_data() -> None:
+    aside = np.eye(4)
+    aside[0, 3] = 500
+    for affine in (np.eye(4), aside):  # in the white matter, and far away
+        empty = RibbonWeights.between(*folded_cortex(), Grid((5, 5, 5), affine))
+        assert empty.without_data.all()
+        assert not empty.to_surface([np.ones((5, 5, 5))]).any()
+        assert not empty.labels_to_volume(np.ones(len(empty.without_data), np.int32)).keys.any()
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_cortex_without_thickness_has_no_voxels(columns: Columns) -> None:
+    white, pial = folded_cortex()
+    patch = white.vertices[:, 2] > 5
+    pinched = Mesh(np.where(patch[:, None], white.vertices, pial.vertices), pial.triangles, pial.hemisphere)
+    grid = sphere_grid()
+    ribbon = RibbonWeights.between(white, pinched, grid, columns)
+    neighbours = np.zeros(len(patch), bool)
+    neighbours[white.triangles[~patch[white.triangles].all(axis=1)]] = True
+    assert ribbon.without_data[patch & ~neighbours].all()
+    assert not ribbon.without_data[~patch].any()
+    metric = ribbon.to_surface([noise(grid)])
+    assert np.isfinite(metric).all()
+    assert not metric[0, ribbon.without_data].any()
+
+
+def test_repeated_vertices_and_borders_do_no_harm() -> None:
+    white, pial = folded_cortex()
+    a, b = white.triangles[0, :2]
+    for mesh in (white, pial):
+        mesh.vertices[b] = mesh.vertices[a]  # a collapsed edge: two triangles without area
+    grid = sphere_grid()
+    whole = RibbonWeights.between(white, pial, grid, Columns.THIN)
+    assert whole.coverage().max() <= 1 + 1e-5
+    top = white.triangles[(white.vertices[white.triangles, 2] > 0).all(axis=1)]
+    cap = [Mesh(mesh.vertices, top, mesh.hemisphere) for mesh in (white, pial)]
+    inner = np.setdiff1d(top, white.triangles[(white.vertices[white.triangles, 2] <= 0).any(axis=1)])
+    for columns in Columns:
+        open_mesh = RibbonWeights.between(*cap, grid, columns)
+        assert open_mesh.coverage().max() <= 1 + 1e-5  # a border that let lines leak would fill the grid
+        assert open_mesh.without_data[np.setdiff1d(np.arange(len(white.vertices)), top)].all()
+        difference = RibbonWeights.between(white, pial, grid, columns).matrix[inner] - open_mesh.matrix[inner]
+        assert np.abs(difference).max() < 1e-6
+
+
+def test_columns_that_do_not_fit_into_one_buffer_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    cortex, grid = folded_cortex(), sphere_grid()
+    whole = RibbonWeights.between(*cortex, grid).matrix
+    monkeypatch.setattr("wbtools.surfaces.rasterising._CHUNK", 1000)
+    pieces = RibbonWeights.between(*cortex, grid).matrix
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(pieces, part), getattr(whole, part))
+
+
+def test_many_maps_are_mapped_at_once_and_hemispheres_in_threads() -> None:
+    cortex, grid = folded_cortex(), sphere_grid()
+    maps = np.stack([noise(grid, seed) for seed in range(3)])
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: RibbonWeights.between(*cortex, grid), range(2)))
+    together = both[0].to_surface(maps)
+    assert together.shape == (3, len(cortex[0].vertices))
+    assert together.dtype == np.float32
+    for one, row in zip(maps, together, strict=True):
+        np.testing.assert_array_equal(both[1].to_surface([one])[0], row)
+
+
+def test_inputs_that_do_not_fit_are_refused() -> None:
+    (white, pial), grid = folded_cortex(), sphere_grid()
+    with pytest.raises(InputError, match="white surface has 642 vertices but the pial surface 252"):
+        RibbonWeights.between(white, icosphere(5), grid)
+    with pytest.raises(InputError, match="do not share their triangles"):
+        RibbonWeights.between(white, Mesh(pial.vertices, pial.triangles[::-1], pial.hemisphere), grid)
+    with pytest.raises(InputError, match="do not share their triangles"):
+        RibbonWeights.between(white, Mesh(pial.vertices, pial.triangles, Hemisphere.RIGHT), grid)
+    with pytest.raises(InputError, match="divided 0 times"):
+        RibbonWeights.between(white, pial, grid, division=0)
+    ribbon = RibbonWeights.between(white, pial, grid)
+    with pytest.raises(InputError, match=r"\(2, 2, 2\) does not fit"):
+        ribbon.to_surface([np.zeros((2, 2, 2))])
+    with pytest.raises(AtlasError, match="7 labels do not fit a surface of 642"):
+        ribbon.labels_to_volume(np.zeros(7, np.int32))
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_labels_fill_the_voxels_that_are_half_cortex_unless_unlabelled_vertices_win(columns: Columns) -> None:
+    (white, pial), grid = folded_cortex(), sphere_grid()
+    ribbon = RibbonWeights.between(white, pial, grid, columns)
+    keys = np.where(white.vertices[:, 0] > 0, 7, 0)
+    votes = [np.asarray(ribbon.matrix[keys == key].sum(axis=0)).reshape(grid.shape) for key in (0, 7)]
+    expected = (ribbon.coverage() > 0.49) & (votes[1] > votes[0])
+    labels = ribbon.labels_to_volume(keys)
+    assert expected.sum() > 1000
+    np.testing.assert_array_equal(labels.keys, np.where(expected, 7, 0))
+    np.testing.assert_allclose(labels.weights, np.where(expected, votes[1], 0), rtol=1e-5)
+
+
+def test_the_larger_weight_wins_where_hemispheres_meet() -> None:
+    pairs = list(product([0.0, 0.6, 0.9], repeat=2))
+    left = np.array([pair[0] for pair in pairs], np.float32).reshape(3, 3, 1)
+    right = np.array([pair[1] for pair in pairs], np.float32).reshape(3, 3, 1)
+    keys, conflicts = join_hemispheres(
+        VoxelLabels((left > 0).astype(np.int32) * 181, left), VoxelLabels((right > 0).astype(np.int32) * 1, right)
+    )
+    assert keys[..., 0].tolist() == [[0, 1, 1], [181, 181, 1], [181, 181, 181]]
+    assert conflicts == 4
+    with pytest.raises(InputError, match="cannot be joined"):
+        join_hemispheres(VoxelLabels(keys, left), VoxelLabels(keys[:2], right[:2]))
+
+
+def save_labels(path: Path, keys: np.ndarray) -> None:
+    table = GiftiLabelTable()
+    for key in range(int(keys.max()) + 1):
+        entry = GiftiLabel(key, key / 12, 0.5, 0.5, 1)
+        entry.label = f"area {key}" if key else "???"
+        table.labels.append(entry)
+    image = GiftiImage(labeltable=table, meta=GiftiMetaData(AnatomicalStructurePrimary="CortexLeft"))
+    image.add_gifti_data_array(GiftiDataArray(keys, "NIFTI_INTENT_LABEL"))
+    nibabel.save(image, path)
+
+
+def workbench(folder: Path, *words: str) -> None:
+    subprocess.run(["wb_command", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.workbench
+@pytest.mark.parametrize("oblique", [False, True])
+def test_metrics_and_labels_equal_those_of_workbench(tmp_path: Path, oblique: bool) -> None:
+    white, pial = folded_cortex(seed=3, frequency=12)
+    grid = sphere_grid(2.0)
+    motion = np.eye(4)
+    motion[:3, :3] = TURN if oblique else np.diag([-1, 1, 1])
+    grid = Grid(grid.shape, motion @ grid.affine)
+    data = noise(grid)
+    nibabel.save(nibabel.Nifti1Image(data, grid.affine), tmp_path / "map.nii")
+    write(tmp_path / "white.surf.gii", white, "white")
+    write(tmp_path / "pial.surf.gii", pial, "pial")
+    keys = np.argmax(white.vertices @ icosphere(1, rotation=TURN).vertices.T, axis=1).astype(np.int32)
+    save_labels(tmp_path / "keys.label.gii", keys)
+    ribbon_words = ["-ribbon-constrained", "white.surf.gii", "pial.surf.gii"]
+
+    for columns, extra in ((Columns.THICK, []), (Columns.THIN, ["-thin-columns"])):
+        words = ["map.nii", "white.surf.gii", "metric.func.gii", *ribbon_words, *extra]
+        workbench(tmp_path, "-volume-to-surface-mapping", *words, "-bad-vertices-out", "bad.func.gii")
+        ribbon = RibbonWeights.between(white, pial, grid, columns)
+        reference = nibabel.load(tmp_path / "metric.func.gii").darrays[0].data
+        metric = ribbon.to_surface([data])[0]
+        # A centre that folds enclose twice, in one vertex of thousands, counts otherwise in Workbench.
+        assert np.corrcoef(metric, reference)[0, 1] >= 0.999999
+        assert (np.abs(metric - reference) <= 1e-5 * np.ptp(reference)).mean() >= 0.99
+        bad = nibabel.load(tmp_path / "bad.func.gii").darrays[0].data > 0
+        np.testing.assert_array_equal(ribbon.without_data, bad)
+
+    workbench(
+        tmp_path, "-label-to-volume-mapping", "keys.label.gii", "white.surf.gii", "map.nii", "labels.nii", *ribbon_words
+    )
+    reference = np.asarray(nibabel.load(tmp_path / "labels.nii").dataobj).reshape(grid.shape).astype(np.int32)
+    labels = RibbonWeights.between(white, pial, grid, Columns.THIN).labels_to_volume(keys).keys
+    union = (labels > 0) | (reference > 0)
+    assert union.sum() > 1000
+    assert (labels == reference)[union].mean() >= 0.995

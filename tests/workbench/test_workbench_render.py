@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import shutil
+import zipfile
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+from workbench_session import Session
+
+from wbtools.errors import CheckError
+from wbtools.workbench import command, render, scene_file
+from wbtools.workbench.palette import Palette
+from wbtools.workbench.runner import Workbench
+from wbtools.workbench.scene import Scene, View
+from wbtools.workbench.views import montage_scene, volume_scene
+
+pytestmark = pytest.mark.workbench
+
+
+def pixels(png: Path) -> np.ndarray:
+    with Image.open(png) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("which", ["volume", "montage", "overview"])
+def test_scenes_become_pictures(session: Session, wb: Workbench, tmp_path: Path, which: str) -> None:
+    scene: Scene = getattr(session, which)()
+    picture = render.render(wb, scene, session.folder, tmp_path / "p.png", threads=2)
+    assert picture.size == scene.size
+    assert picture.drawn > 0.1
+    assert picture.coloured > 0.005
+    assert picture.path.stat().st_size < np.prod(scene.size)  # Workbench's own file is three times as large
+    assert not list(session.folder.glob(".*")), "the twin is removed"
+    assert {path.name for path in session.folder.iterdir()} == {path.name for path in make_names(session)}
+
+
+def make_names(session: Session) -> list[Path]:
+    metrics = [layer.path for layer in session.metrics]
+    volumes = [session.anatomy.path, session.overlay.path, session.scalars.path, session.areas]
+    return [*session.surfaces.values(), *metrics, *volumes]
+
+
+def test_title_and_colour_bar_reach_the_picture(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    scene = session.montage()
+    render.render(wb, scene, session.folder, tmp_path / "p.png", threads=2)
+    picture = pixels(tmp_path / "p.png")
+    height, width = picture.shape[:2]
+    top, corner = picture[: height // 9], picture[-height // 8 :, : width // 4]
+    assert (top.min(axis=2) > 200).sum() > 200, "white letters of the title"
+    assert (np.ptp(corner, axis=2) > 60).sum() > 2000, "colours of the bar"
+
+
+def test_left_is_drawn_on_the_left(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    image = nibabel.load(session.overlay.path)
+    x = np.indices(image.shape)[0] * image.affine[0, 0] + image.affine[0, 3]
+    left_only = np.where((x < 0) & (nibabel.load(session.anatomy.path).get_fdata() > 0), 1e-7, 0)
+    nibabel.save(nibabel.Nifti1Image(left_only.astype(np.float32), image.affine), session.overlay.path)
+    scene = session.volume()
+    render.render(wb, scene, session.folder, tmp_path / "p.png", threads=2)
+    picture = pixels(tmp_path / "p.png")
+    axial = picture[150:-150, 2 * 1600 // 3 :]
+    colour = (np.ptp(axial, axis=2) > 40) & (np.sort(axial, axis=2)[..., 1] > 0.25 * axial.max(axis=2))
+    middle = axial.shape[1] // 2
+    assert colour[:, :middle].sum() > 20 * colour[:, middle:].sum()
+
+
+def test_the_palette_of_a_later_map_is_used(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    hidden = Palette(high=1.0, threshold=0.5)  # above all numbers of the map
+    scene = session.montage()
+    view = scene.views[0]
+    layers = tuple(replace(layer, palette=hidden) for layer in view.layers)  # the bar alone proves no overlay
+    scene = replace(scene, views=(replace(view, layers=layers),))
+    with pytest.raises(CheckError, match="lacks its overlay"):
+        render.render(wb, scene, session.folder, tmp_path / "p.png", threads=2)
+    assert not (tmp_path / "p.png").exists()
+    picture = render.render(wb, scene, session.folder, tmp_path / "p.png", coloured=False, threads=2)
+    assert picture.coloured == 0
+
+
+def test_a_blank_picture_is_no_picture(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    scene = Scene("s", (View("nothing"),), also_load=(session.anatomy.path,))
+    with pytest.raises(CheckError, match=r"is blank: 0\.00% of it"):
+        render.render(wb, scene, session.folder, tmp_path / "p.png", coloured=False, threads=2)
+    assert not (tmp_path / "p.png").exists()
+
+
+@pytest.mark.parametrize("lost", ["relevance.nii.gz", "L.pial.surf.gii"])
+def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_path: Path, lost: str) -> None:
+    path = session.folder / "s.scene"
+    scene_file.write(path, [session.overview().for_png()])
+    (session.folder / lost).unlink()
+    with pytest.raises(CheckError, match="after an error"):
+        render.capture(wb, path, 1, tmp_path / "p.png", (400, 300), threads=2)
+    assert not (tmp_path / "p.png").exists()
+
+
+def test_a_folder_can_be_moved_and_zipped(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    path = session.folder / "s.scene"
+    scene_file.write(path, [session.volume(), session.overview().for_png()])
+    first = render.capture(wb, path, 2, tmp_path / "a.png", (800, 470), threads=2)
+    wb.run(command.zip_scene_file(path, "session", tmp_path / "s.zip", session.folder))
+    moved = tmp_path / "else where & more"
+    shutil.move(session.folder, moved)
+    second = render.capture(wb, moved / "s.scene", 2, tmp_path / "b.png", (800, 470), threads=2)
+    assert (pixels(first.path) == pixels(second.path)).all()
+    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
+        archive.extractall(tmp_path / "unzipped")
+    third = render.capture(
+        wb, tmp_path / "unzipped" / "session" / "s.scene", 2, tmp_path / "c.png", (800, 470), threads=2
+    )
+    assert (pixels(first.path) == pixels(third.path)).all()
+
+
+def test_workbench_lists_the_scenes_without_a_complaint(session: Session, wb: Workbench) -> None:
+    path = session.folder / "s.scene"
+    scene_file.write(path, [session.volume('Ö & <"x">'), session.montage()])
+    told = wb.run(command.file_information(path))
+    assert "Slices" in told.stdout
+    assert "Montage" in told.stdout
+    assert not told.stderr
+
+
+def test_a_thumbnail_is_small(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    render.render(wb, session.volume(), session.folder, tmp_path / "p.png", threads=2)
+    small = render.thumbnail(tmp_path / "p.png")
+    with Image.open(BytesIO(small)) as image:
+        assert (image.format, image.width) == ("PNG", 360)
+    assert len(small) < 40_000
+
+
+@pytest.mark.parametrize("kind", ["metric", "dscalar", "volume"])
+def test_a_palette_that_the_file_itself_carries_is_used(
+    session: Session, wb: Workbench, tmp_path: Path, kind: str
+) -> None:
+    hidden = Palette(high=1.0, threshold=0.5).xml()  # above all numbers: nothing is coloured
+    bare = replace(session.scalars, palette=None)
+    if kind == "metric":
+        for layer in session.metrics:
+            image = nibabel.load(layer.path)
+            image.darrays[1].meta["PaletteColorMapping"] = hidden
+            nibabel.save(image, layer.path)
+        layers = [replace(layer, palette=None) for layer in session.metrics]
+        scene = montage_scene("s", session.surfaces, layers, title="t")
+    elif kind == "dscalar":
+        image = nibabel.load(bare.path)
+        axis = nibabel.cifti2.ScalarAxis(["relevance"], [{"PaletteColorMapping": hidden}])
+        nibabel.save(nibabel.Cifti2Image(image.get_fdata(), (axis, image.header.get_axis(1))), bare.path)
+        scene = montage_scene("s", session.surfaces, [bare], title="t")
+    else:
+        image = nibabel.load(session.overlay.path)
+        content = f'<CaretExtension><VolumeInformation Index="0">{hidden}</VolumeInformation></CaretExtension>'
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(30, content.encode()))
+        nibabel.save(image, session.overlay.path)
+        scene = volume_scene("s", session.anatomy, replace(session.overlay, palette=None), title="t")
+    picture = render.render(wb, scene, session.folder, tmp_path / "p.png", coloured=False, threads=2)
+    assert picture.coloured == 0

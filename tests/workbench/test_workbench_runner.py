@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from workbench_session import Session, icosphere, write_metric
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import CommandError, CommandMissing, InputError
+from wbtools.surfaces.mesh import write
+from wbtools.workbench import command
+from wbtools.workbench.command import Command
+from wbtools.workbench.runner import Workbench, sentence
+
+
+def test_a_missing_program_ends_in_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandMissing, match="not installed") as caught:
+        Workbench.find()
+    assert "apt install connectome-workbench" in caught.value.mend
+    assert caught.value.exit_code == 4
+
+
+def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "wb_command"
+    text.write_text("not a program")
+    with pytest.raises(CommandMissing, match="is not a program"):
+        Workbench.find(text)
+
+
+def test_another_program_is_not_taken_for_workbench() -> None:
+    with pytest.raises(CommandMissing):
+        Workbench.find(Path("/bin/true")).version()
+
+
+def test_the_sentence_leaves_out_the_command_line() -> None:
+    printed = "\nWhile running:\nwb_command -label-resample a b\n\nERROR: invalid method name\n\n"
+    assert sentence(printed) == "invalid method name"
+    assert sentence("") == ""
+    assert sentence("first\nlast words\n\n") == "last words"
+
+
+@pytest.mark.workbench
+def test_the_installed_version_is_asked_what_it_can_do(wb: Workbench) -> None:
+    assert wb.version()[0].isdigit()
+    assert {"-metric-mask", "-volume-affine-resample"} <= wb.commands()
+
+
+@pytest.mark.workbench
+def test_a_run_is_recorded_without_telling_where_the_files_lie(session: Session) -> None:
+    wb = Workbench.find()
+    metric, roi = session.metrics[0].path, session.folder / "roi.shape.gii"
+    write_metric(roi, Hemisphere.LEFT, np.r_[np.ones(600), np.zeros(42)])
+    out = session.folder / "masked.func.gii"
+    done = wb.run(command.metric_mask(metric, roi, out), threads=1)
+    assert done.argv == ("-metric-mask", metric.name, "roi.shape.gii", "masked.func.gii")
+    assert wb.completed == [done]
+    assert done.seconds > 0
+    assert str(session.folder).encode() not in out.read_bytes()
+
+
+@pytest.mark.workbench
+def test_relative_paths_are_meant_from_the_working_folder(session: Session, wb: Workbench) -> None:
+    roi = session.folder / "roi.shape.gii"
+    write_metric(roi, Hemisphere.LEFT, np.ones(642))
+    wb.run(command.metric_mask(Path("L.maps.func.gii"), Path(roi.name), Path("o.func.gii")), cwd=session.folder)
+    assert (session.folder / "o.func.gii").stat().st_size > 0
+
+
+@pytest.mark.workbench
+def test_a_failing_command_speaks_in_workbenchs_words_and_leaves_no_output(session: Session, wb: Workbench) -> None:
+    wrong = session.folder / "roi.shape.gii"
+    write_metric(wrong, Hemisphere.LEFT, np.ones(12))
+    out = session.folder / "out.func.gii"
+    out.write_text("from an earlier run")
+    before = len(wb.completed)
+    with pytest.raises(CommandError, match=r"-metric-mask failed: .*(number|vertices|nodes)") as caught:
+        wb.run(command.metric_mask(session.metrics[0].path, wrong, out))
+    assert caught.value.status
+    assert "While running" not in str(caught.value)
+    assert not out.exists()
+    assert len(wb.completed) == before
+
+
+@pytest.mark.workbench
+def test_a_missing_input_is_named_before_anything_runs(wb: Workbench, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\.func\.gii does not exist"):
+        wb.run(command.file_information(tmp_path / "nothing.func.gii"))
+
+
+@pytest.mark.workbench
+def test_a_command_that_this_version_lacks_is_named(wb: Workbench) -> None:
+    with pytest.raises(CommandMissing, match="has no -make-coffee"):
+        wb.run(Command(("-make-coffee",)))
+
+
+@pytest.mark.workbench
+def test_success_without_an_output_is_a_failure(session: Session, wb: Workbench) -> None:
+    silent = Command(("-file-information", str(session.areas)), (session.areas,), (session.folder / "never.txt",))
+    with pytest.raises(CommandError, match=r"wrote no never\.txt"):
+        wb.run(silent)
+
+
+RIBBON = """
+import sys
+from pathlib import Path
+from wbtools.workbench import command
+from wbtools.workbench.runner import Workbench
+folder = Path(sys.argv[1])
+surface = folder / "L.pial.surf.gii"
+big = command.Command(
+    ("-metric-smoothing", str(surface), str(folder / "many.func.gii"), "60", str(folder / "slow.func.gii"), "-method", "GEO_GAUSS"),
+    (surface, folder / "many.func.gii"), (folder / "slow.func.gii",))
+print("ready", flush=True)
+Workbench.find().run(big)
+"""
+
+
+@pytest.mark.workbench
+def test_an_interruption_ends_the_program_and_leaves_no_output(session: Session) -> None:
+    mesh = icosphere(Hemisphere.LEFT, times=6)  # large enough to smooth for much longer than this test waits
+    write(session.folder / "L.pial.surf.gii", mesh, "pial")
+    write_metric(session.folder / "many.func.gii", Hemisphere.LEFT, np.ones(len(mesh.vertices)))
+    with subprocess.Popen(
+        [sys.executable, "-c", RIBBON, str(session.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout and process.stdout.readline() == b"ready\n"
+        assert _until(lambda: running(session.folder, "-metric-smoothing"), 20)
+        os.kill(process.pid, signal.SIGINT)  # to Python alone: the program must be ended by the runner
+        process.wait(20)
+    assert process.returncode != 0
+    assert not running(session.folder, "-metric-smoothing")
+    assert not (session.folder / "slow.func.gii").exists()
+
+
+def running(folder: Path, word: str) -> bool:
+    """Whether a program of this command line runs (Linux)."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes()
+        except OSError:
+            continue
+        if word.encode() + b"\0" in line and str(folder).encode() in line:
+            return True
+    return False
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False

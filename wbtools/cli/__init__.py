@@ -1,0 +1,43 @@
+"""The command line. Commands are imported when they are called, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+import wbtools
+
+_COMMANDS = {
+    "export-subject": ("export", "Export one subject as a finished Workbench session."),
+    "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
+    "doctor": ("doctor", "Say what is installed, what is missing, and how to mend it."),
+    "models": ("models", "List network families, or say what a checkpoint is."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps, and imports a command when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"wbtools.cli.{_COMMANDS[cmd_name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(wbtools.__version__, prog_name="wbtools")
+def main() -> None:
+    """See in one person's brain what a trained network looked at.
+
+    One T1w scan with its cortical surfaces and one network give maps, rankings and scenes in the person's own space,
+    named by the HCP-MMP 1.0 atlas and ready to open in wb_view. Research use only, not for diagnosis.
+    """

@@ -1,0 +1,29 @@
+"""`wbtools demo-subject`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wbtools.cli.console import out, set_up_logging
+from wbtools.cli.failures import plainly
+
+
+@click.command("demo-subject")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--id", "subject", default="100307", show_default=True, help="Name of the subject's folder.")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def command(folder: Path, subject: str, verbose: int, debug: bool) -> None:
+    """Write the built-in subject into DIR, as the Human Connectome Project lays subjects out.
+
+    It is group-average anatomy (MNI152 template, HCP S1200 surfaces), not a person, whatever its folder is called.
+    """
+    from wbtools.subject.demo import write_demo_subject
+
+    set_up_logging(verbose)
+    written = write_demo_subject(folder, subject)
+    out.print(f"Wrote {written}: group-average anatomy, no person")
+    out.print(f"Next:  wbtools export-subject {subject} --study-folder {folder}")

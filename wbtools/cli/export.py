@@ -1,0 +1,140 @@
+"""`wbtools export-subject`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wbtools.cli.console import live_stage, out, set_up_logging
+from wbtools.cli.failures import plainly
+from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
+
+if TYPE_CHECKING:
+    from wbtools.pipeline import Export
+
+_TOP = 10
+
+_PATH = click.Path(path_type=Path)
+_METHODS = ("lrp",)
+
+
+def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration]) -> click.Choice[str]:
+    return click.Choice([choice.value for choice in choices])
+
+
+@click.command("export-subject")
+@click.argument("subject")
+@click.option(
+    "--study-folder",
+    metavar="DIR",
+    type=_PATH,
+    envvar="WBTOOLS_STUDY_FOLDER",
+    default=Path(),
+    help="Folder that holds the subject's folder. [default: $WBTOOLS_STUDY_FOLDER, else .]",
+)
+@click.option("--out", "out_folder", metavar="DIR", type=_PATH, help="[default: STUDY/derivatives/wbtools]")
+@click.option(
+    "--model",
+    "models",
+    metavar="FILE",
+    type=_PATH,
+    multiple=True,
+    help="A network's checkpoint; may be repeated. [default: the built-in demonstration network]",
+)
+@click.option("--method", type=click.Choice(_METHODS), default="lrp", show_default=True, help="How to explain it.")
+@click.option("--mesh", type=_names(MeshChoice), help="[default: every mesh the subject has]")
+@click.option("--surf-reg", type=_names(SurfaceRegistration), help="[default: MSMAll where it exists, else MSMSulc]")
+@click.option("--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions.")
+@click.option(
+    "--engine",
+    type=_names(Engine),
+    default=Engine.NATIVE.value,
+    show_default=True,
+    help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
+)
+@click.option("--threads", type=int, help="Processor threads. [default: all this process may use]")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export of this subject.")
+@click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")
+@click.option("--no-render", is_flag=True, help="Leave the pictures out.")
+@click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def command(
+    subject: str,
+    study_folder: Path,
+    out_folder: Path | None,
+    models: tuple[Path, ...],
+    method: str,
+    mesh: str | None,
+    surf_reg: str | None,
+    atlas: str,
+    engine: str,
+    threads: int | None,
+    overwrite: bool,
+    dry_run: bool,
+    no_render: bool,
+    wb_command: Path | None,
+    verbose: int,
+    debug: bool,
+) -> None:
+    """Export SUBJECT: relevance maps, region ranking, specs, scenes and pictures in the subject's native T1w space.
+
+    SUBJECT is the name of a folder in the study folder, laid out as the Human Connectome Project does. The result
+    appears whole in OUT/SUBJECT, or not at all. Research use only, not for diagnosis.
+    """
+    set_up_logging(verbose)
+    settings = ExportSettings(
+        subject=subject,
+        study_folder=study_folder,
+        out=out_folder or study_folder / "derivatives" / "wbtools",
+        models=models,
+        method=method,
+        mesh=MeshChoice(mesh) if mesh else None,
+        registration=SurfaceRegistration(surf_reg) if surf_reg else None,
+        atlas=atlas,
+        engine=Engine(engine),
+        threads=threads if threads is not None else len(os.sched_getaffinity(0)),
+        overwrite=overwrite,
+        render=not no_render,
+        wb_command=wb_command,
+    )
+    from wbtools import pipeline
+
+    if dry_run:
+        out.print("\n".join(pipeline.plan(settings)), markup=False)
+        return
+    with live_stage() as listener:
+        export = pipeline.export_subject(settings, listener)
+    _summarise(export)
+
+
+def _summarise(export: Export) -> None:
+    """Print the strongest regions and what to open."""
+    from rich.table import Table
+
+    for name, ranking in export.rankings.items():
+        table = Table(title=f"{name}: regions with the highest mean relevance", title_justify="left", box=None)
+        for heading in ("rank", "region", "kind", "volume (mm3)", "share of relevance", "score"):
+            table.add_column(heading, justify="left" if heading in {"region", "kind"} else "right")
+        for row in ranking.rows[:_TOP]:
+            assert row.region is not None
+            table.add_row(
+                str(row.rank),
+                row.region.name,
+                row.region.kind.value,
+                f"{row.volume:.0f}",
+                f"{row.share:.2%}",
+                f"{row.score:.3f}",
+            )
+        out.print(table)
+        out.print(f"outside the atlas: {ranking.outside.share:.1%} of the relevance\n")
+    for notice in export.notices:
+        out.print(f"Note: {notice}", markup=False)
+    out.print(f"Wrote {export.folder}", markup=False)
+    out.print(f"Pictures: {export.folder / 'figures'}" if export.pictures else "Pictures: none", markup=False)
+    out.print(f"Open:  wb_view -no-splash -scene-load {export.scene} 1", markup=False)
+    out.print("Research use only. Not for diagnosis.")

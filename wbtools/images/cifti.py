@@ -1,0 +1,308 @@
+"""CIFTI files: values on the cortex of both hemispheres, on subcortical voxels, and on parcels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import SUBCORTEX, Hemisphere, Region, Structure
+from wbtools.errors import InputError
+from wbtools.grid import Unit, Volume
+
+if TYPE_CHECKING:
+    from nibabel.cifti2 import Cifti2Image
+    from nibabel.cifti2.cifti2_axes import Axis, BrainModelAxis
+
+Sides = Mapping[Hemisphere, NDArray[Any]]
+"""One array per hemisphere, (V,): a number for every vertex of its mesh."""
+
+
+@dataclass(frozen=True, eq=False)
+class Greyordinates:
+    """The rows of a dense CIFTI file: left cortex, right cortex, then voxels structure by structure.
+
+    Parameters
+    ----------
+    cortex : mapping of Hemisphere to ndarray, (V,), bool
+        Which vertices are cortex; the medial wall is not.
+    subcortex : Volume, optional
+        Labels with FreeSurfer's keys. The structures of `anatomy.SUBCORTEX` become rows; other keys do not.
+
+    Raises
+    ------
+    InputError
+        If a hemisphere is missing, or the volume holds no labels.
+
+    Examples
+    --------
+    >>> Greyordinates({side: np.array([True, True, False]) for side in Hemisphere}).rows
+    4
+    """
+
+    cortex: Sides
+    subcortex: Volume | None = None
+
+    def __post_init__(self) -> None:
+        if set(self.cortex) != set(Hemisphere):
+            raise InputError("a CIFTI file needs the cortex of both hemispheres")
+        if self.subcortex is not None and self.subcortex.unit is not Unit.LABEL:
+            raise InputError("the subcortical structures must be given as a label volume")
+
+    @cached_property
+    def vertices(self) -> dict[Hemisphere, NDArray[np.intp]]:
+        """Indices of the cortical vertices, rising, (n,) per hemisphere."""
+        return {side: np.flatnonzero(self.cortex[side]) for side in Hemisphere}
+
+    @cached_property
+    def voxels(self) -> dict[Structure, NDArray[np.intp]]:
+        """Voxel indices (n, 3) of each structure that is there, first axis fastest, as Workbench orders them."""
+        if self.subcortex is None:
+            return {}
+        flat = self.subcortex.data.ravel(order="F")
+        found = {structure: np.flatnonzero(flat == structure.freesurfer_key) for structure in SUBCORTEX}
+        shape = self.subcortex.grid.shape
+        return {
+            structure: np.stack(np.unravel_index(index, shape, order="F"), axis=1)
+            for structure, index in found.items()
+            if index.size
+        }
+
+    @property
+    def rows(self) -> int:
+        """The number of vertices and voxels."""
+        return sum(map(len, self.vertices.values())) + sum(map(len, self.voxels.values()))
+
+    def gather(self, cortex: Sides, subcortex: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Put the values of two meshes and a volume in the order of the rows.
+
+        Parameters
+        ----------
+        cortex : mapping of Hemisphere to ndarray, (V,)
+        subcortex : ndarray, (X, Y, Z), optional
+            On the grid of `self.subcortex`; 0 where it is not given.
+
+        Returns
+        -------
+        ndarray, (rows,)
+
+        Raises
+        ------
+        InputError
+            If the values do not fit the meshes or the grid.
+        """
+        for side in Hemisphere:
+            if cortex[side].shape != self.cortex[side].shape:
+                raise InputError(
+                    f"{cortex[side].shape} values for the {self.cortex[side].shape} vertices of {side.letter}"
+                )
+        parts = [cortex[side][self.vertices[side]] for side in Hemisphere]
+        voxels = np.concatenate([*self.voxels.values(), np.empty((0, 3), np.intp)])
+        if subcortex is None:
+            parts.append(np.zeros(len(voxels), parts[0].dtype))
+        elif self.subcortex is None or subcortex.shape != self.subcortex.grid.shape:
+            raise InputError(f"a volume of shape {subcortex.shape} does not fit the subcortical voxels")
+        else:
+            parts.append(subcortex[tuple(voxels.T)])
+        return np.concatenate(parts)
+
+    def axis(self) -> BrainModelAxis:
+        """The rows as nibabel's brain models."""
+        from nibabel.cifti2.cifti2_axes import BrainModelAxis
+
+        counts = {side.cortex: len(index) for side, index in self.vertices.items()}
+        counts |= {structure: len(index) for structure, index in self.voxels.items()}
+        names = np.repeat([structure.cifti for structure in counts], list(counts.values()))
+        on_cortex = sum(map(len, self.vertices.values()))
+        vertex, voxel = np.full(self.rows, -1), np.full((self.rows, 3), -1)
+        vertex[:on_cortex] = np.concatenate(list(self.vertices.values()))
+        if self.voxels:
+            voxel[on_cortex:] = np.concatenate(list(self.voxels.values()))
+        grid = self.subcortex.grid if self.subcortex is not None else None
+        sizes = {side.cortex.cifti: len(self.cortex[side]) for side in Hemisphere}
+        return BrainModelAxis(names, voxel, vertex, grid and grid.affine, grid and grid.shape, sizes)
+
+
+def write_dscalar(
+    path: Path,
+    maps: Mapping[str, NDArray[np.floating]],
+    greyordinates: Greyordinates,
+    palettes: Mapping[str, str] | None = None,
+    notice: str = "",
+) -> None:
+    """Write maps of one value per vertex and voxel.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in `.dscalar.nii`.
+    maps : mapping of str to ndarray, (rows,)
+        By map name, in file order, as `Greyordinates.gather` makes them.
+    greyordinates : Greyordinates
+    palettes : mapping of str to str, optional
+        `PaletteColorMapping` elements by map name.
+    notice : str
+        Kept in the file's metadata.
+    """
+    _save(path, "ConnDenseScalar", _stack(maps), _scalars(maps, palettes), greyordinates.axis(), notice)
+
+
+def write_dlabel(
+    path: Path,
+    keys: NDArray[np.integer],
+    greyordinates: Greyordinates,
+    regions: Sequence[Region],
+    map_name: str,
+    notice: str = "",
+) -> None:
+    """Write one label per vertex and voxel, with names and colours.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in `.dlabel.nii`.
+    keys : ndarray, (rows,), int
+        As `Greyordinates.gather` makes them.
+    greyordinates : Greyordinates
+    regions : sequence of Region
+        The label table; key 0 is added as `???`, invisible.
+    map_name, notice : str
+    """
+    from nibabel.cifti2.cifti2_axes import LabelAxis
+
+    table = {0: ("???", (1.0, 1.0, 1.0, 0.0))} | {region.key: (region.name, region.colour) for region in regions}
+    _save(
+        path, "ConnDenseLabel", _stack({map_name: keys}), LabelAxis([map_name], [table]), greyordinates.axis(), notice
+    )
+
+
+def write_pscalar(
+    path: Path,
+    maps: Mapping[str, NDArray[np.floating]],
+    labels: Sides,
+    regions: Sequence[Region],
+    palettes: Mapping[str, str] | None = None,
+    notice: str = "",
+) -> None:
+    """Write maps of one value per cortical region.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in `.pscalar.nii`.
+    maps : mapping of str to ndarray, (R,)
+        By map name; values in the order of `regions`.
+    labels : mapping of Hemisphere to ndarray, (V,), int
+        Which vertices each region has.
+    regions : sequence of Region, (R,)
+        Cortical regions, each with a hemisphere.
+    palettes : mapping of str to str, optional
+    notice : str
+
+    Raises
+    ------
+    InputError
+        If a region has no hemisphere or no vertex.
+    """
+    from nibabel.cifti2.cifti2_axes import ParcelsAxis
+
+    vertices = [_parcel(region, labels) for region in regions]
+    voxels = [np.empty((0, 3), int) for _ in regions]
+    sizes = {side.cortex.cifti: len(labels[side]) for side in Hemisphere}
+    parcels = ParcelsAxis([region.name for region in regions], voxels, vertices, nvertices=sizes)
+    _save(path, "ConnParcelScalr", _stack(maps), _scalars(maps, palettes), parcels, notice)
+
+
+def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
+    """Read the cortical part of a dense scalar or label file onto whole meshes.
+
+    Parameters
+    ----------
+    path : Path
+        With or without the medial wall.
+
+    Returns
+    -------
+    dict of str to dict of Hemisphere to ndarray, (V,), float32
+        By map name; 0 where the file has no value.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or has no dense cortex.
+    """
+    from nibabel.cifti2.cifti2_axes import BrainModelAxis
+
+    image = _load(path)
+    header, models = image.header.get_axis(0), image.header.get_axis(1)
+    if not isinstance(models, BrainModelAxis) or not hasattr(header, "name"):
+        raise InputError(f"{path} has no named maps of the cortex", mend="give a .dscalar.nii or .dlabel.nii file")
+    data = np.asarray(image.dataobj, np.float32)
+    maps: dict[str, dict[Hemisphere, NDArray[np.float32]]] = {str(name): {} for name in header.name}
+    for structure, rows, part in models.iter_structures():
+        if structure not in models.nvertices or structure not in {side.cortex.cifti for side in Hemisphere}:
+            continue
+        for name, values in zip(header.name, data, strict=True):
+            whole = np.zeros(models.nvertices[structure], np.float32)
+            whole[part.vertex] = values[rows]
+            maps[str(name)][Hemisphere.parse(structure)] = whole
+    return maps
+
+
+def _parcel(region: Region, labels: Sides) -> dict[str, NDArray[np.intp]]:
+    """The vertices of one region by CIFTI's structure name."""
+    found = np.flatnonzero(labels[region.hemisphere] == region.key) if region.hemisphere else np.empty(0, np.intp)
+    if region.hemisphere is None or not found.size:
+        raise InputError(f"the region {region.name} has no vertex", mend="give labels that fit the atlas")
+    return {region.hemisphere.cortex.cifti: found}
+
+
+def _stack(maps: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Maps as rows of one float32 matrix, which is how Workbench stores labels too."""
+    return np.stack([np.asarray(values, np.float32) for values in maps.values()])
+
+
+def _scalars(maps: Mapping[str, NDArray[Any]], palettes: Mapping[str, str] | None) -> Axis:
+    """The maps' names, each with its palette."""
+    from nibabel.cifti2.cifti2_axes import ScalarAxis
+
+    palettes = palettes or {}
+    return ScalarAxis(
+        list(maps), [{"PaletteColorMapping": palettes[name]} if name in palettes else {} for name in maps]
+    )
+
+
+def _save(path: Path, intent: str, data: NDArray[np.float32], maps: Axis, elements: Axis, notice: str) -> None:
+    """Write a CIFTI file of maps by elements."""
+    from nibabel.cifti2 import Cifti2Header, Cifti2Image, Cifti2MetaData
+
+    header = Cifti2Header.from_axes((maps, elements))
+    if notice:
+        header.matrix.metadata = Cifti2MetaData({"Notice": notice})
+    image: Cifti2Image = Cifti2Image(data, header)
+    image.nifti_header.set_intent(intent, name=intent)
+    image.to_filename(path)
+
+
+def _load(path: Path) -> Cifti2Image:
+    """A CIFTI-2 file, or a sentence why it is none."""
+    import nibabel
+    from nibabel.imageglobals import LoggingOutputSuppressor
+
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", mend="check the path")
+    try:
+        with LoggingOutputSuppressor():  # it warns of voxel sizes of 0, which every CIFTI file of Workbench has
+            image = nibabel.load(path)
+    except OSError:
+        raise
+    except Exception as error:  # nibabel lets expat, struct and header errors of every kind through
+        raise InputError(f"{path} is not a readable CIFTI file ({error})", mend="copy the file again") from None
+    if not isinstance(image, nibabel.Cifti2Image):
+        raise InputError(f"{path} is not a CIFTI-2 file", mend="give a .dscalar.nii or .dlabel.nii file")
+    return image

@@ -1,0 +1,101 @@
+"""Maps from a ranking: regions painted with their scores, smoothed inside the atlas, and brought to coarser voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.grid import Grid, Unit, Volume
+
+SMOOTHING_FWHM = 4.0
+"""Full width at half maximum of the heatmap's Gaussian, mm: about the thickness of the cortex and its neighbour sulcus."""
+
+CIFTI_SPACING = 2.0
+"""Edge of the subcortical voxels in CIFTI files, mm: that of HCP's grayordinates, here on the T1w's own axes."""
+
+_FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
+
+
+def paint(scores: Mapping[int, float], labels: Volume) -> Volume:
+    """Give every voxel the score of its region.
+
+    Parameters
+    ----------
+    scores : mapping of int to float
+        Score in [0, 1] by region key.
+    labels : Volume
+        int32 keys.
+
+    Returns
+    -------
+    Volume
+        float32 scores; 0 where no scored region is.
+
+    Examples
+    --------
+    >>> labels = Volume(np.array([[[0, 3, 5]]], np.int32), Grid((1, 1, 3), np.eye(4)), Unit.LABEL)
+    >>> paint({3: 0.5, 5: 1.0}, labels).data.ravel()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    table = np.zeros(max(int(labels.data.max(initial=0)), max(scores, default=0)) + 1, np.float32)
+    for key, score in scores.items():
+        table[key] = score
+    return Volume(table[labels.data], labels.grid, Unit.SCORE)
+
+
+def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHING_FWHM) -> Volume:
+    """Gaussian smoothing that neither leaks out of a mask nor fades towards its edge.
+
+    Each voxel of the mask becomes the Gaussian-weighted mean of the mask's voxels around it, so values stay within
+    the range they came from; outside the mask everything is 0.
+
+    Parameters
+    ----------
+    volume : Volume
+    mask : ndarray of bool, (X, Y, Z)
+    fwhm : float
+        Full width at half maximum, mm.
+
+    Returns
+    -------
+    Volume
+        float32, same unit.
+
+    Examples
+    --------
+    >>> grid = Grid((3, 3, 3), np.eye(4))
+    >>> ones = Volume(np.ones((3, 3, 3), np.float32), grid, Unit.SCORE)
+    >>> bool(np.allclose(smooth_within(ones, ones.data > 0).data, 1))
+    True
+    """
+    from scipy.ndimage import gaussian_filter
+
+    result = np.zeros(volume.data.shape, np.float32)
+    if not mask.any():
+        return Volume(result, volume.grid, volume.unit)
+    sigma = fwhm * _FWHM_TO_SIGMA / volume.grid.voxel_sizes
+    box = _bounding_box(mask)
+    inside = mask[box].astype(np.float32)
+    weight = gaussian_filter(inside, sigma, truncate=3, mode="constant")
+    summed = gaussian_filter(volume.data[box] * inside, sigma, truncate=3, mode="constant")
+    np.divide(summed, weight, out=result[box], where=mask[box])
+    return Volume(result, volume.grid, volume.unit)
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The smallest block that holds every true voxel."""
+    spans = (np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3))
+    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+
+
+def cifti_grid(grid: Grid) -> Grid:
+    """The grid of subcortical voxels in CIFTI files: `CIFTI_SPACING`, on the T1w's axes and from its first corner.
+
+    Examples
+    --------
+    >>> cifti_grid(Grid((260, 311, 260), np.diag([0.7, 0.7, 0.7, 1]))).shape
+    (91, 109, 91)
+    """
+    return grid.with_spacing(max(CIFTI_SPACING, float(grid.voxel_sizes.max())))

@@ -1,0 +1,42 @@
+"""Networks: families, checkpoints, cards, and the image a network is given.
+
+A family is one module of this package with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for
+`load` to recognise its checkpoints. torch is imported by the functions, not by this module.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wbtools.model.card import Card
+from wbtools.model.checkpoint import Model, load
+from wbtools.model.input import ModelInput, model_input
+
+if TYPE_CHECKING:
+    from wbtools.model.family import Family
+
+__all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "families", "load", "model_input"]
+
+FAMILIES = ("unet",)
+"""Modules of this package that hold a family."""
+
+_BUILT_IN = "demo_unet.pt"
+
+
+def families() -> tuple[Family, ...]:
+    """The families whose checkpoints can be read.
+
+    Examples
+    --------
+    >>> [family.name for family in families()]
+    ['unet']
+    """
+    return tuple(import_module(f"{__name__}.{name}").FAMILY for name in FAMILIES)
+
+
+def built_in() -> Model:
+    """The demonstration network in wbtools' package data; trained on synthetic data, not for science."""
+    with resources.as_file(resources.files("wbtools") / "data") as folder:
+        return load(Path(folder) / _BUILT_IN)

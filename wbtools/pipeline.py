@@ -1,0 +1,259 @@
+"""The order of stages from one person's folder to a finished Workbench session; each stage is one function elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbtools import atlas, cortex, mmp, model, outputs, results, session
+from wbtools.anatomy import Structure
+from wbtools.cortex import NATIVE, STANDARD
+from wbtools.errors import CommandMissing
+from wbtools.explanation import Explanation, explain
+from wbtools.grid import Unit
+from wbtools.images import nifti
+from wbtools.model import Model
+from wbtools.outputs import OutputFolder
+from wbtools.projection import Areas, NativeProjection, Projection, WorkbenchProjection
+from wbtools.provenance import Provenance
+from wbtools.ranking import Ranking
+from wbtools.results import Results
+from wbtools.settings import Engine, ExportSettings
+from wbtools.subject import MeshName, Subject, find
+from wbtools.workbench.runner import Workbench
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export left behind.
+
+    Parameters
+    ----------
+    folder, scene : Path
+        The published folder, and the scene file in it.
+    pictures : tuple of Path
+        Empty when nothing was rendered.
+    rankings : dict of str to Ranking
+        By network name.
+    notices : tuple of str
+        What every reader of the result must know.
+    """
+
+    folder: Path
+    scene: Path
+    pictures: tuple[Path, ...]
+    rankings: dict[str, Ranking]
+    notices: tuple[str, ...]
+
+
+def export_subject(settings: ExportSettings, listener: Callable[[str], None] = lambda stage: None) -> Export:
+    """Export one subject: from its folder to maps, ranking, session, pictures and record.
+
+    Parameters
+    ----------
+    settings : ExportSettings
+    listener : callable
+        Told the name of every stage when it begins.
+
+    Returns
+    -------
+    Export
+
+    Raises
+    ------
+    WbtoolsError
+        Whatever is wrong with the input, the machine or a result; nothing is published then.
+    """
+    record = Provenance(settings.as_record(), listener)
+    with record.stage("subject"):
+        subject = _found(settings, record)
+        outputs.require_absent(settings.out, subject.id, settings.overwrite)
+        workbench = _workbench(settings, record)
+    with record.stage("networks"):
+        networks = _networks(settings, record)
+    with outputs.publishing(settings.out, subject.id, overwrite=settings.overwrite) as out:
+        made = _computed(settings, subject, networks, _projection(settings, workbench), record)
+        with record.stage("files"):
+            results.write(out, made, settings.threads)
+        _shown(out, made, workbench, settings, record)
+        _recorded(out, settings, subject, made, workbench, record)
+        pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
+    published = OutputFolder(settings.out / subject.id, subject.id)
+    return Export(
+        folder=published.folder,
+        scene=published.scene(),
+        pictures=tuple(published.folder / "figures" / name for name in pictures),
+        rankings={one.name: one.ranking for one in made.explanations},
+        notices=tuple(record.notices),
+    )
+
+
+def plan(settings: ExportSettings) -> list[str]:
+    """What `export_subject` would read and where it would write, as lines; nothing is written.
+
+    Raises
+    ------
+    WbtoolsError
+        As `export_subject`, as far as can be told without computing.
+    """
+    subject = find(settings.study_folder, settings.subject, _value(settings.mesh), _value(settings.registration))
+    outputs.require_absent(settings.out, subject.id, settings.overwrite)
+    names = _unique_names([model.load(path) for path in settings.models] or [model.built_in()], settings)
+    meshes = _meshes(settings, subject)
+    lines = [
+        f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
+        f"T1w: {subject.t1w}",
+        f"meshes: {', '.join(meshes)}",
+        f"segmentation: {subject.segmentation or 'none: cortex only'}",
+        f"networks: {', '.join(names)}",
+        f"would write: {settings.out / subject.id}",
+    ]
+    return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]
+
+
+# ------------------------------------------------------------------------------------------------ stages, in order
+
+
+def _found(settings: ExportSettings, record: Provenance) -> Subject:
+    """The subject, with what it lacks put on record."""
+    subject = find(settings.study_folder, settings.subject, _value(settings.mesh), _value(settings.registration))
+    record.notice(subject.notice)
+    record.facts["subject"] = {
+        "id": subject.id,
+        "layout": subject.layout,
+        "registration": subject.registration,
+        "meshes": list(_meshes(settings, subject)),
+        "missing": [{"file": one.path, "forbids": one.forbids} for one in subject.missing],
+    }
+    for one in subject.missing:
+        logger.warning("%s is missing, which forbids: %s", one.path, one.forbids)
+    return subject
+
+
+def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None:
+    """The installed Workbench; None without one when only pictures would need it."""
+    if settings.engine is Engine.NATIVE and not settings.render:
+        return None
+    try:
+        workbench = Workbench.find(settings.wb_command)
+        record.facts["workbench"] = workbench.version()
+    except CommandMissing as error:
+        if settings.engine is Engine.WB_COMMAND or settings.wb_command:
+            raise
+        record.notice(f"No pictures were rendered: {error}. To have them, {error.mend}.")
+        return None
+    return workbench
+
+
+def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
+    """The networks by their names in files."""
+    networks = [model.load(path) for path in settings.models] or [model.built_in()]
+    for network in networks:
+        record.notice(network.card.notice)
+    return dict(zip(_unique_names(networks, settings), networks, strict=True))
+
+
+def _computed(
+    settings: ExportSettings,
+    subject: Subject,
+    networks: dict[str, Model],
+    projection: Projection,
+    record: Provenance,
+) -> Results:
+    """Everything that is computed, nothing of it written yet."""
+    with record.stage("T1w and surfaces"):
+        t1w = nifti.read_volume(subject.t1w)
+        segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
+        cortices = {mesh: cortex.read(subject, mesh) for mesh in _meshes(settings, subject)}
+    with record.stage("areas on every mesh"):
+        areas = _areas(subject, cortices, projection)
+    with record.stage("atlas in T1w space"):
+        main = STANDARD if STANDARD in cortices else NATIVE
+        labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
+        structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
+        native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
+        record.facts["atlas"] = {"mesh": main, **native.as_record()}
+    explanations: list[Explanation] = []
+    for name, network in networks.items():
+        with record.stage(f"relevance of {name}"):
+            explanations.append(explain(network, name, t1w, native.whole, settings.method, settings.threads))
+    record.facts["networks"] = {one.name: one.as_record() for one in explanations}
+    with record.stage("maps on the cortex"):
+        volumes = [volume for one in explanations for volume in one.volumes.values()]
+        metrics = {mesh: projection.metrics(one, volumes) for mesh, one in cortices.items()}
+    return Results(
+        t1w, tuple(cortices.values()), areas, native, segmentation, tuple(explanations), metrics, subject.notice
+    )
+
+
+def _areas(subject: Subject, cortices: dict[MeshName, cortex.Cortex], projection: Projection) -> dict[MeshName, Areas]:
+    """HCP-MMP 1.0 on every exported mesh."""
+    standard = cortices.get(STANDARD) or cortex.read_standard(subject)
+    keys = cortex.standard_areas(standard)
+    return {mesh: keys if mesh == STANDARD else projection.areas(standard, keys, one) for mesh, one in cortices.items()}
+
+
+def _shown(
+    out: OutputFolder, made: Results, workbench: Workbench | None, settings: ExportSettings, record: Provenance
+) -> None:
+    """Scenes, pictures and specs."""
+    with record.stage("scenes and pictures"):
+        scenes = {k: v for one in made.explanations for k, v in session.scenes(out, made, one).items()}
+        if workbench and settings.render:
+            scenes = session.draw(out, scenes, workbench, settings.threads)
+        session.write(out, scenes, made)
+
+
+def _recorded(
+    out: OutputFolder,
+    settings: ExportSettings,
+    subject: Subject,
+    made: Results,
+    workbench: Workbench | None,
+    record: Provenance,
+) -> None:
+    """The provenance, last: its presence means that the folder is whole."""
+    with record.stage("hashes"):
+        record.add_inputs(subject.folder, subject.used(_meshes(settings, subject)))
+        record.facts["acknowledgement"] = mmp.ACKNOWLEDGEMENT
+        record.facts["commands"] = [
+            {"argv": list(one.argv), "seconds": round(one.seconds, 2)}
+            for one in (workbench.completed if workbench else [])
+        ]
+    record.write(out.provenance(), out.folder, out.files())
+
+
+# ------------------------------------------------------------------------------------------------ small decisions
+
+
+def _projection(settings: ExportSettings, workbench: Workbench | None) -> Projection:
+    """The engine that was asked for."""
+    if settings.engine is Engine.WB_COMMAND:
+        assert workbench  # `_workbench` raises otherwise
+        return WorkbenchProjection(workbench, settings.threads)
+    return NativeProjection(settings.threads)
+
+
+def _meshes(settings: ExportSettings, subject: Subject) -> tuple[MeshName, ...]:
+    """The meshes to export: those asked for, of those the subject has."""
+    wanted = {"32k": (STANDARD,), "native": (NATIVE,)}.get(_value(settings.mesh) or "", (STANDARD, NATIVE))
+    return tuple(mesh for mesh in subject.meshes if mesh in wanted)
+
+
+def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:
+    """Names for files: the cards' names; where they repeat, with the checkpoint's name."""
+    names = [network.name for network in networks]
+    if len(names) > 1:
+        stems = [re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem) for path in settings.models]
+        names = [n if names.count(n) == 1 else f"{n}-{stem}" for n, stem in zip(names, stems, strict=True)]
+    return [n if names.count(n) == 1 else f"{n}-{place}" for place, n in enumerate(names, 1)]
+
+
+def _value(choice: object) -> str | None:
+    """The word on the command line, None for an option that was not given."""
+    return str(getattr(choice, "value")) if choice is not None else None  # noqa: B009

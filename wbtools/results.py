@@ -1,0 +1,213 @@
+"""Everything a session is made of, written to files: volumes, metrics, labels, CIFTI and tables, with their palettes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from wbtools import mmp
+from wbtools.anatomy import Hemisphere, Region
+from wbtools.atlas import NativeAtlas
+from wbtools.cortex import STANDARD, Cortex, Values
+from wbtools.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
+from wbtools.grid import Volume, average, resample_labels
+from wbtools.images import cifti, gifti, nifti
+from wbtools.mapping import cifti_grid
+from wbtools.outputs import OutputFolder
+from wbtools.projection import Areas, Maps
+from wbtools.subject import MeshName
+from wbtools.surfaces import mesh as meshes
+from wbtools.workbench import palette
+from wbtools.workbench.palette import Palette
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """All that one export computed.
+
+    Parameters
+    ----------
+    t1w : Volume
+    cortices : tuple of Cortex
+        One per exported mesh.
+    areas : mapping of str to Areas
+        The atlas on each exported mesh.
+    atlas : NativeAtlas
+    segmentation : Volume or None
+        FreeSurfer labels on the T1w grid.
+    explanations : tuple of Explanation
+    metrics : mapping of str to Maps
+        Per mesh the maps of all explanations, `MAPS` of the first network, then of the second, ...
+    notice : str
+        What every reader must know about the data.
+    """
+
+    t1w: Volume
+    cortices: tuple[Cortex, ...]
+    areas: Mapping[MeshName, Areas]
+    atlas: NativeAtlas
+    segmentation: Volume | None
+    explanations: tuple[Explanation, ...]
+    metrics: Mapping[MeshName, Maps]
+    notice: str
+
+    def maps_of(self, index: int, mesh: MeshName, side: Hemisphere) -> dict[str, Values]:
+        """The maps of one network on one hemisphere, (V,) each."""
+        first = index * len(MAPS)
+        return dict(zip(MAPS, self.metrics[mesh][side][first : first + len(MAPS)], strict=True))
+
+    def notice_of(self, explanation: Explanation) -> str:
+        """What every reader must know about the data and this network."""
+        card = explanation.model.card
+        parts = (self.notice, f"Network: {card.title}.", card.notice, "Research use only. Not for diagnosis.")
+        return " ".join(part for part in parts if part)
+
+
+def palettes_of(explanation: Explanation) -> dict[str, Palette]:
+    """One scale per map, the same in the volume and on every surface."""
+    score = palette.positive(np.array([0.0, 1.0], np.float32))
+    relevance = explanation.volumes[RELEVANCE].data
+    return dict.fromkeys(MAPS, score) | {RELEVANCE: palette.positive(relevance[relevance != 0])}
+
+
+def write(out: OutputFolder, results: Results, threads: int) -> None:
+    """Write every data file of an export.
+
+    Parameters
+    ----------
+    out : OutputFolder
+    results : Results
+    threads : int
+        Files are compressed side by side.
+    """
+    jobs = [*_shared(out, results)]
+    for index, explanation in enumerate(results.explanations):
+        jobs += _explained(out, results, index, explanation)
+    with ThreadPoolExecutor(threads) as pool:
+        for job in [pool.submit(job) for job in jobs]:
+            job.result()
+
+
+def _shared(out: OutputFolder, results: Results) -> list[Callable[[], None]]:
+    """The subject's own T1w and surfaces, and the atlas."""
+    areas, whole = mmp.regions(), results.atlas.whole
+    note = _shortened(results.notice)
+    out.t1w().parent.mkdir(parents=True, exist_ok=True)
+    anatomy = palette.anatomy(results.t1w.data).xml()
+    jobs: list[Callable[[], None]] = [
+        partial(nifti.write_volume, out.t1w(), results.t1w, palette_xml=anatomy, description=note),
+        partial(nifti.write_volume, out.cortex_volume(mmp.NAME), results.atlas.cortex.volume, regions=areas),
+        partial(nifti.write_volume, out.atlas_volume(mmp.NAME), whole.volume, regions=whole.regions),
+    ]
+    jobs.append(partial(_write_text, out.lut(mmp.NAME), _lookup_table(whole.regions)))
+    for cortex in results.cortices:
+        jobs += _anatomy(out, results, cortex)
+        if cortex.mesh == STANDARD:
+            keys = {side: results.areas[STANDARD][side] for side in Hemisphere}
+            rows = cifti.Greyordinates(cortex.mask)
+            label = partial(cifti.write_dlabel, out.dlabel(mmp.NAME), rows.gather(keys), rows, areas, mmp.NAME)
+            jobs.append(label)
+    return jobs
+
+
+def _anatomy(out: OutputFolder, results: Results, cortex: Cortex) -> list[Callable[[], None]]:
+    """Surfaces, sulcal depth and areas on one mesh."""
+    jobs: list[Callable[[], None]] = []
+    for (side, kind), mesh in cortex.surfaces.items():
+        path = out.surface(side, kind, cortex.mesh)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        jobs.append(partial(meshes.write, path, mesh, kind))
+    for side, depth in cortex.sulc.items():
+        grey = {"sulc": palette.folding(depth).xml()}
+        jobs.append(partial(gifti.write_metrics, out.sulc(side, cortex.mesh), {"sulc": depth}, side, grey))
+    for side in Hemisphere:
+        keys = results.areas[cortex.mesh][side]
+        jobs.append(
+            partial(gifti.write_labels, out.label(mmp.NAME, side, cortex.mesh), keys, mmp.regions(), side, mmp.NAME)
+        )
+    return jobs
+
+
+def _explained(
+    out: OutputFolder, results: Results, index: int, explanation: Explanation
+) -> Sequence[Callable[[], None]]:
+    """Volumes, metrics, CIFTI and table of one network."""
+    name, card = explanation.name, explanation.model.card
+    notice = results.notice_of(explanation)
+    palettes = {key: value.xml() for key, value in palettes_of(explanation).items()}
+    paths = (out.relevance(name), out.heatmap(name), out.heatmap_smooth(name))
+    jobs: list[Callable[[], None]] = []
+    for key, path in zip(MAPS, paths, strict=True):
+        note = _shortened(f"{key}; {card.title}")
+        volume = explanation.volumes[key]
+        jobs.append(partial(nifti.write_volume, path, volume, palette_xml=palettes[key], description=note))
+    for cortex in results.cortices:
+        for side in Hemisphere:
+            maps = results.maps_of(index, cortex.mesh, side)
+            path = out.metric(name, side, cortex.mesh)
+            jobs.append(partial(gifti.write_metrics, path, maps, side, palettes, notice))
+        if cortex.mesh == STANDARD:
+            jobs.append(partial(_write_dscalar, out, results, index, explanation, cortex, palettes))
+            jobs.append(partial(_write_pscalar, out, results, explanation, palettes))
+    table = explanation.ranking.to_tsv(card.title, explanation.attribution.method)
+    jobs.append(partial(_write_text, out.regions(name), table))
+    return jobs
+
+
+def _write_dscalar(
+    out: OutputFolder,
+    results: Results,
+    index: int,
+    explanation: Explanation,
+    cortex: Cortex,
+    palettes: Mapping[str, str],
+) -> None:
+    """Cortex of both sides, and subcortical voxels on a grid of the T1w's axes that is as coarse as HCP's."""
+    sides = {side: results.maps_of(index, cortex.mesh, side) for side in Hemisphere}
+    segmentation = results.segmentation
+    coarse = cifti_grid(results.t1w.grid)
+    rows = cifti.Greyordinates(cortex.mask, segmentation and resample_labels(segmentation, coarse))
+    maps = {}
+    for key in MAPS:
+        voxels = average(explanation.volumes[key], coarse).data if segmentation else None
+        maps[key] = rows.gather({side: sides[side][key] for side in Hemisphere}, voxels)
+    notice = results.notice_of(explanation)
+    cifti.write_dscalar(out.dscalar(explanation.name), maps, rows, palettes, notice)
+
+
+def _write_pscalar(out: OutputFolder, results: Results, explanation: Explanation, palettes: Mapping[str, str]) -> None:
+    """The ranking's cortical values as parcels: mean relevance, score and rank, as in the table."""
+    found = {row.region.key: row for row in explanation.ranking.rows if row.region}
+    rows = [found[area.key] for area in mmp.regions()]
+    maps = {
+        RELEVANCE: np.nan_to_num(np.array([row.mean for row in rows], np.float32)),
+        HEATMAP: np.array([row.score for row in rows], np.float32),
+        "rank": np.array([row.rank or 0 for row in rows], np.float32),
+    }
+    cifti.write_pscalar(
+        out.pscalar(explanation.name, mmp.NAME),
+        maps,
+        results.areas[STANDARD],
+        mmp.regions(),
+        palettes,
+        results.notice_of(explanation),
+    )
+
+
+def _lookup_table(regions: Sequence[Region]) -> str:
+    """A lookup table in FSLeyes' format: key, red, green, blue in [0, 1], name."""
+    return "".join("{} {:.5f} {:.5f} {:.5f} {}\n".format(r.key, *r.colour[:3], r.name) for r in regions)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _shortened(text: str) -> str:
+    """As much of a text as a NIfTI header's description holds."""
+    return text.encode()[:79].decode(errors="ignore")

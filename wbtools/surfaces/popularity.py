@@ -1,0 +1,49 @@
+"""Which label wins where several have a share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+
+def most_popular(weights: sparse.csr_matrix, keys: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The label that gathers the largest weight in each row.
+
+    Parameters
+    ----------
+    weights : csr_matrix, (R, C)
+        Not negative; what each column contributes to each row.
+    keys : ndarray, (C,), int32
+        The label of each column; 0 competes like any other.
+
+    Returns
+    -------
+    winner : ndarray, (R,), int32
+        Of equal weights the smallest key wins, as in Workbench (whose sums, too, are of single precision); 0 in rows
+        without weight.
+    weight : ndarray, (R,), float32
+        What the winner gathered.
+
+    Examples
+    --------
+    >>> shares = sparse.csr_matrix(np.array([[0.5, 0.25, 0.5], [0, 0, 0]]))
+    >>> winner, weight = most_popular(shares, np.array([5, 7, 7], np.int32))
+    >>> winner.tolist(), weight.tolist()
+    ([7, 0], [0.75, 0.0])
+    """
+    labels, column = np.unique(keys, return_inverse=True)
+    belongs = sparse.csr_matrix(
+        (np.ones(len(keys), weights.dtype), column, np.arange(len(keys) + 1)), shape=(len(keys), len(labels))
+    )
+    votes = (weights @ belongs).tocsr()
+    votes.sort_indices()
+    winner, weight = np.zeros(weights.shape[0], np.int32), np.zeros(weights.shape[0], np.float32)
+    lengths = np.diff(votes.indptr)
+    filled = np.flatnonzero(lengths)
+    if filled.size:
+        largest = np.maximum.reduceat(votes.data, votes.indptr[filled])
+        leading = np.flatnonzero(votes.data >= np.repeat(largest, lengths[filled]))
+        smallest_key = leading[np.searchsorted(leading, votes.indptr[filled])]
+        winner[filled], weight[filled] = labels[votes.indices[smallest_key]], largest
+    return winner, weight

@@ -1,0 +1,204 @@
+"""How much of each voxel a column between two surfaces fills, by counting sub-voxel centres.
+
+The walls of a column are bent quadrilaterals: each can be cut into triangles along either diagonal; a centre between
+the two cuts is half inside. So a wall counts as the mean of its two cuts. What lies inside is counted by *winding*: a
+line along the last axis steps in through faces that it meets from outside and out through the others. Winding adds up,
+so that walls between the cells of one column cancel and can be left out, and the order of vertices and triangles does
+not matter.
+
+Points come in sub-voxel units: sub-voxel centres have whole numbers. Lines pass edges by half-open rules that both
+triangles of an edge share, so that every line that enters a column leaves it.
+
+numba compiles these functions at their first call ever (about 3 s) and keeps the result on disk. Import this module
+only where it is needed: importing numba alone takes a while.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from wbtools.surfaces.columns import Cells
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_CHUNK = 1 << 22  # voxel shares handed over at once: bounds the memory, not the result
+
+
+def _compiled(function: Function) -> Function:
+    """Compile with numba, without Python's lock, so that two hemispheres run in two threads."""
+    try:
+        fast: Function = numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written: compile in every process
+        fast = numba.njit(nogil=True)(function)
+    return fast
+
+
+@_compiled
+def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
+    """The y at which the edge between p and q crosses x, the very same number in both directions."""
+    if px > qx:
+        px, py, qx, qy = qx, qy, px, py
+    return py + (qy - py) / (qx - px) * (x - px)
+
+
+@_compiled
+def _pass(a: Any, i: int, b: Any, j: int, c: Any, k: int, step: int, lines: Any, corner: Any, extent: Any) -> None:
+    """Let each line of the block that crosses the triangle of points a[i], b[j], c[k] pass a step into or out of it.
+
+    The step is taken at the first centre behind the triangle, inwards where the line meets its outer side.
+    """
+    ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
+    bx, by, bz = b[j, 0], b[j, 1], b[j, 2]
+    cx, cy, cz = c[k, 0], c[k, 1], c[k, 2]
+    det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    slope_x = slope_y = 0.0
+    if det != 0.0:
+        slope_x = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / det
+        slope_y = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / det
+    bottom, top = min(az, bz, cz), max(az, bz, cz)
+    first = max(int(np.ceil(min(ax, bx, cx))), corner[0])
+    last = min(int(np.floor(max(ax, bx, cx))), corner[0] + extent[0] - 1)
+    for x in range(first, last + 1):
+        rising = falling = np.inf
+        for px, py, qx, qy in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
+            if px < x <= qx:
+                rising = _cut(px, py, qx, qy, x)
+            elif qx < x <= px:
+                falling = _cut(px, py, qx, qy, x)
+        if rising == falling:
+            continue
+        inwards = step if falling < rising else -step
+        low, high = min(rising, falling), max(rising, falling)
+        for y in range(max(int(np.ceil(low)), corner[1]), min(int(np.ceil(high)), corner[1] + extent[1])):
+            # Slivers seen edge-on have no usable slope: their crossing still lies between their corners.
+            z = min(max(az + slope_x * (x - ax) + slope_y * (y - ay), bottom), top)
+            behind = max(int(np.ceil(z)) - corner[2], 0)
+            if behind < extent[2]:
+                lines[x - corner[0], y - corner[1], behind] += inwards
+
+
+@_compiled
+def _outline(
+    vertex: int, cells: Any, white: Any, pial: Any, polygons: Any, is_open: Any, lines: Any, corner: Any, extent: Any
+) -> None:
+    """Pass through all faces of a vertex's column: a whole step (2) at a cap, half a step at each cut of a wall."""
+    sides = polygons.shape[1]
+    for cell in cells:
+        for n in range(1, sides - 1):
+            p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
+            _pass(white, r, white, q, white, p, 2, lines, corner, extent)
+            _pass(pial, p, pial, q, pial, r, 2, lines, corner, extent)
+        for n in range(sides):
+            p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
+            if vertex in (p, q) and not is_open[cell, n]:
+                continue
+            _pass(white, p, white, q, pial, q, 1, lines, corner, extent)
+            _pass(white, p, pial, q, pial, p, 1, lines, corner, extent)
+            _pass(white, p, white, q, pial, p, 1, lines, corner, extent)
+            _pass(white, q, pial, q, pial, p, 1, lines, corner, extent)
+
+
+@_compiled
+def _count(lines: Any, extent: Any, division: int, counts: Any) -> None:
+    """Add up, per voxel, the half steps by which its centres are inside; clears the lines for the next column."""
+    for x in range(extent[0]):
+        for y in range(extent[1]):
+            inside = 0
+            for z in range(extent[2]):
+                inside += lines[x, y, z]
+                lines[x, y, z] = 0
+                if inside != 0:  # negative where a fold, the mesh or the grid turns the other way round
+                    counts[x // division, y // division, z // division] += min(abs(inside), 2)
+
+
+@_compiled
+def _rasterise(
+    white: Any, pial: Any, polygons: Any, is_open: Any, starts: Any, members: Any, low: Any, size: Any, division: int,
+    shape: Any, first: int, lines: Any, counts: Any, indptr: Any, voxels: Any, shares: Any,
+) -> int:  # fmt: skip
+    """Voxel shares of the columns from `first` on until the buffer is full; returns the first vertex not done."""
+    filled = 0
+    for vertex in range(first, len(size)):
+        nx, ny, nz = size[vertex]
+        if filled + nx * ny * nz > len(voxels):
+            return vertex
+        extent = size[vertex] * division
+        cells = members[starts[vertex] : starts[vertex + 1]]
+        _outline(vertex, cells, white, pial, polygons, is_open, lines, low[vertex] * division, extent)
+        _count(lines, extent, division, counts)
+        for x in range(nx):
+            for y in range(ny):
+                for z in range(nz):
+                    if counts[x, y, z] > 0:
+                        row = (low[vertex, 0] + x) * shape[1] + low[vertex, 1] + y
+                        voxels[filled] = row * shape[2] + low[vertex, 2] + z
+                        shares[filled] = counts[x, y, z] / (2.0 * division**3)
+                        counts[x, y, z] = 0
+                        filled += 1
+        indptr[vertex + 1] = filled
+    return len(size)
+
+
+def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sparse.csr_matrix:
+    """The share of each voxel that each vertex's column fills.
+
+    Parameters
+    ----------
+    cells : Cells
+        Points in voxel indices.
+    shape : tuple of int
+        The grid's; columns are clipped to it.
+    division : int
+        Sub-voxels along each axis of a voxel.
+
+    Returns
+    -------
+    csr_matrix, (V, voxels), float32
+        In [0, 1], indices sorted; voxels ravelled in C order.
+    """
+    white, pial = (np.ascontiguousarray((points + 0.5) * division - 0.5) for points in (cells.white, cells.pial))
+    low, size = _boxes(white, pial, cells, shape, division)
+    largest = size.max(axis=0, initial=0)
+    lines, counts = np.zeros(largest * division, np.int8), np.zeros(largest, np.int32)
+    total = math.prod(shape)
+    buffer = max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
+    voxels, shares = np.empty(buffer, np.int32 if total < 2**31 else np.int64), np.empty(buffer, np.float32)
+    indptr = np.zeros(len(size) + 1, np.int64)
+    pieces = [(voxels[:0], shares[:0])]
+    first = before = 0
+    while first < len(size):
+        stop = _rasterise(
+            white, pial, cells.polygons, cells.is_open, cells.starts, cells.members, low, size, division,
+            np.array(shape), first, lines, counts, indptr, voxels, shares,
+        )  # fmt: skip
+        filled = int(indptr[stop])
+        pieces.append((voxels[:filled].copy(), shares[:filled].copy()))
+        indptr[first + 1 : stop + 1] += before
+        first, before = stop, before + filled
+    indices, data = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(size), total))
+
+
+def _boxes(
+    white: NDArray[np.float64], pial: NDArray[np.float64], cells: Cells, shape: tuple[int, int, int], division: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First voxel (V, 3) and number of voxels (V, 3) around each column in the grid; points in sub-voxel units."""
+    low, size = np.zeros((2, len(cells.starts) - 1, 3), np.int64)
+    filled = np.flatnonzero(np.diff(cells.starts))
+    if filled.size:
+        first = cells.starts[filled]
+        lowest = np.minimum(white, pial)[cells.polygons].min(axis=1)[cells.members]
+        highest = np.maximum(white, pial)[cells.polygons].max(axis=1)[cells.members]
+        start = np.ceil(np.minimum.reduceat(lowest, first)).astype(np.int64) // division
+        stop = np.floor(np.maximum.reduceat(highest, first)).astype(np.int64) // division + 1
+        low[filled] = np.maximum(start, 0)
+        size[filled] = np.maximum(np.minimum(stop, shape) - low[filled], 0)
+    size[size.min(axis=1) == 0] = 0
+    return low, size

@@ -1,0 +1,137 @@
+"""Synthetic twins: two scans of one smooth deformation of a template brain, scanned under different conditions.
+
+A person is a smooth random deformation of the template. Twins share it; each scan adds a small deformation of its own,
+a rotation, a shift, a gain, a bias field and noise. Nothing but the shape of the brain tells people apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wbtools.grid import Grid, Volume, resample_density
+from wbtools.model.card import Card
+from wbtools.model.input import model_input
+
+HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
+"""The T1w grid of HCP subjects (S1200)."""
+
+
+def mni_template(card: Card) -> NDArray[np.float32]:
+    """Nilearn's MNI152 brain as the network would see it in an HCP scan, (X, Y, Z), in [0, 1]."""
+    from nilearn.datasets import load_mni152_template
+
+    image = load_mni152_template(resolution=1)
+    data = np.asarray(image.dataobj, np.float32)
+    brain = Volume(np.clip(data, 0, None), Grid(data.shape, image.affine))
+    seen = resample_density(brain, HCP_GRID.reoriented(card.orientation).covering(card.shape))
+    brain_only: NDArray[np.float32] = model_input(seen, card).data[0, 0]
+    return brain_only
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How far people differ, and how far two scans of one person do; lengths in voxels.
+
+    Parameters
+    ----------
+    spacing : float
+        Distance of the control points of a personal deformation.
+    identity : float
+        Root mean square, per axis, of the deformation that twins share.
+    own : float
+        The same, of the deformation that a single scan adds.
+    degrees, shift : float
+        Standard deviation of the rotation about each axis, and of the shift along it.
+    gain, bias, noise : float
+        Relative standard deviations: of the intensity, of the bias field, of the noise (of the image's maximum).
+    """
+
+    spacing: float = 11.0
+    identity: float = 1.4
+    own: float = 0.2
+    degrees: float = 2.5
+    shift: float = 0.8
+    gain: float = 0.1
+    bias: float = 0.1
+    noise: float = 0.02
+
+
+class SyntheticTwins:
+    """Draws people, and scans of them.
+
+    Parameters
+    ----------
+    template : ndarray, (X, Y, Z), float32
+        A brain in [0, 1], 0 outside.
+    conditions : Conditions
+    device : torch.device or str
+    seed : int
+        The draws repeat on the same kind of device.
+    """
+
+    def __init__(
+        self, template: NDArray[np.float32], conditions: Conditions, device: torch.device | str = "cpu", seed: int = 0
+    ) -> None:
+        self.template = torch.from_numpy(np.ascontiguousarray(template, np.float32))[None, None].to(device)
+        self.conditions = conditions
+        self.generator = torch.Generator(device).manual_seed(seed)
+        shape = template.shape
+        self.controls = tuple(max(4, round(n / conditions.spacing) + 3) for n in shape)
+        self._basis = [_splines(n, m).to(device) for n, m in zip(shape, self.controls, strict=True)]
+        self._voxels = torch.stack(torch.meshgrid(*(torch.arange(float(n)) for n in shape), indexing="ij")).to(device)
+
+    def people(self, count: int) -> Tensor:
+        """Control points of `count` personal deformations, (N, 3, a, b, c), voxels."""
+        return self._normal(count, 3, *self.controls) * self.conditions.identity
+
+    def scans(self, people: Tensor) -> Tensor:
+        """One scan of each person under new conditions, (N, 1, X, Y, Z), in [0, 1]."""
+        count, c = len(people), self.conditions
+        places = self._moved(count)
+        shape = self._field(people) + self._field(self._normal(*people.shape) * c.own)
+        scans = _sample(self.template.expand(count, -1, -1, -1, -1), places + _sample(shape, places))
+        brain = scans > 0.02
+        scans = scans * (1 + c.gain * self._normal(count, 1, 1, 1, 1)).clamp(min=0.5)
+        scans = scans * torch.exp(c.bias * self._field(self._normal(count, 1, *self.controls)))
+        scans = (scans + c.noise * self._normal(*scans.shape) * brain).clamp(min=0)
+        return scans / scans.amax((1, 2, 3, 4), keepdim=True)
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.generator, device=self.generator.device)
+
+    def _field(self, controls: Tensor) -> Tensor:
+        """Smooth field (N, C, X, Y, Z) of the control points' standard deviation."""
+        x, y, z = self._basis
+        return torch.einsum("ncijk,xi,yj,zk->ncxyz", controls, x, y, z)
+
+    def _moved(self, count: int) -> Tensor:
+        """Where each voxel of a scan lies in the head: turned about the centre and shifted, (N, 3, X, Y, Z)."""
+        angle = torch.deg2rad(self.conditions.degrees * self._normal(count, 3))
+        shift = self.conditions.shift * self._normal(count, 3, 1, 1, 1)
+        skew = torch.zeros(count, 3, 3, device=angle.device)
+        skew[:, [2, 0, 1], [1, 2, 0]] = angle
+        turn = torch.linalg.matrix_exp(skew - skew.transpose(1, 2))
+        centre = self._voxels.mean((1, 2, 3), keepdim=True)
+        return torch.einsum("nij,jxyz->nixyz", turn, self._voxels - centre) + centre + shift
+
+
+def _splines(voxels: int, controls: int) -> Tensor:
+    """Cubic B-splines (voxels, controls) that turn independent control values into a field of the same variance."""
+    place = torch.arange(voxels)[:, None] * (controls - 3) / max(voxels - 1, 1) + 1
+    distance = (place - torch.arange(controls)).abs()
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = (2 - distance).clamp(min=0) ** 3 / 6
+    weights = torch.where(distance < 1, near, far)
+    return weights / weights.square().sum(1).mean().sqrt()
+
+
+def _sample(images: Tensor, places: Tensor) -> Tensor:
+    """Images (N, C, X, Y, Z) read linearly at places (N, 3, X, Y, Z) in voxels; 0 outside."""
+    last = torch.tensor(images.shape[2:], device=images.device).view(1, 3, 1, 1, 1) - 1
+    grid = (2 * places / last - 1).flip(1).permute(0, 2, 3, 4, 1)
+    return torch.nn.functional.grid_sample(images, grid, padding_mode="zeros", align_corners=True)

@@ -1,0 +1,164 @@
+"""Training by triplets: a person's twin shall be nearer than anyone else (system S1)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wbtools.training.synthetic_twins import SyntheticTwins
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The published recipe's numbers; steps, pairs and rate are those that the synthetic twins need.
+
+    Parameters
+    ----------
+    steps, pairs : int
+        Optimiser steps, and twin pairs drawn anew for each.
+    rate : float
+        Highest learning rate of the one-cycle schedule.
+    margin, weight_decay, clip, spread : float
+        Triplet margin (cosine distance), AdamW's decay, gradient norm limit, weight of the term against collapse.
+    negatives : int
+        The nearest non-twins that each person is compared with.
+    """
+
+    steps: int = 1500
+    pairs: int = 32
+    rate: float = 2e-3
+    margin: float = 0.1
+    negatives: int = 3
+    weight_decay: float = 5e-4
+    clip: float = 0.5
+    spread: float = 0.01
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well twins are told from others.
+
+    Parameters
+    ----------
+    auc : float
+        Over all twin and non-twin pairs.
+    f1 : float
+        At `threshold`, with as many non-twin as twin pairs.
+    threshold : float
+        Cosine distance below which two people count as twins.
+    """
+
+    auc: float
+    f1: float
+    threshold: float
+
+
+def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
+    """Triplet loss with the hardest negatives of the batch, and a term that keeps the embeddings apart.
+
+    Parameters
+    ----------
+    first, second : Tensor, (P, E)
+        Embeddings of length 1; row i of both is a twin pair.
+    recipe : Recipe
+
+    Examples
+    --------
+    >>> apart = torch.eye(4)
+    >>> bool(loss(apart, apart, Recipe(spread=0.0)) == 0)
+    True
+    """
+    people = torch.cat((first, second))
+    distance = 1 - people @ people.T
+    pair = torch.arange(len(first), device=people.device).repeat(2)
+    same = pair[:, None] == pair[None]
+    twin = 1 - (first * second).sum(1).repeat(2)
+    others = distance.masked_fill(same, torch.inf)
+    nearest = others.topk(min(recipe.negatives, len(people) - 2), largest=False).values
+    triplets = (twin[:, None] - nearest + recipe.margin).clamp(min=0).mean()
+    return triplets + recipe.spread * torch.exp(-distance[~same]).mean()
+
+
+def fit(network: nn.Module, twins: SyntheticTwins, recipe: Recipe) -> None:
+    """Train the network in place; its device must be the twins'."""
+    _spread(network, twins.scans(twins.people(2 * recipe.pairs)))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps)
+    network.train()
+    for step in range(recipe.steps):
+        people = twins.people(recipe.pairs)
+        embeddings = network(twins.scans(torch.cat((people, people))))
+        value = loss(embeddings[: recipe.pairs], embeddings[recipe.pairs :], recipe)
+        optimiser.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        optimiser.step()
+        schedule.step()
+        if step % 50 == 0 or step == recipe.steps - 1:
+            _log.info("step %d of %d: loss %.4f", step, recipe.steps, value.item())
+    network.eval()
+
+
+@torch.no_grad()
+def _spread(network: nn.Module, scans: Tensor) -> None:
+    """Scale and centre the last two layers so that different people start in different directions.
+
+    With the published start (bias 0) all embeddings of these look-alike brains lie within 0.001 of each other, far less
+    than the margin, and training with the hardest negatives ends in a single point.
+    """
+    network.train()
+    for layer in (network.fc1, network.fc2):
+        assert isinstance(layer, nn.Linear)
+        nn.init.xavier_uniform_(layer.weight, gain=0.5)
+        nn.init.zeros_(layer.bias)
+        seen: list[Tensor] = []
+        handle = layer.register_forward_hook(lambda module, inputs, output, seen=seen: seen.append(output))
+        network(scans)
+        handle.remove()
+        scale = 1 / seen[0].std(0).mean()
+        layer.weight *= scale
+        layer.bias.copy_(-seen[0].mean(0) * scale)
+
+
+@torch.no_grad()
+def distances(network: nn.Module, twins: SyntheticTwins, pairs: int, batch: int = 16) -> Tensor:
+    """Cosine distance (P, P) of the first scan of each person to the second scan of each, on people drawn anew."""
+    network.eval()
+    sides: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for start in range(0, pairs, batch):
+        people = twins.people(min(batch, pairs - start))
+        for side in sides:
+            side.append(network(twins.scans(people)).cpu())
+    return 1 - torch.cat(sides[0]) @ torch.cat(sides[1]).T
+
+
+def scores(distance: Tensor, threshold: float | None = None) -> Scores:
+    """AUC and F1 of a distance table (P, P) whose diagonal holds the twins.
+
+    Parameters
+    ----------
+    distance : Tensor, (P, P)
+    threshold : float, optional
+        Without it, the one with the highest F1 is chosen.
+
+    Examples
+    --------
+    >>> scores(torch.tensor([[0.1, 0.9], [0.8, 0.2]]))
+    Scores(auc=1.0, f1=1.0, threshold=0.5)
+    """
+    twin = distance.diagonal()
+    other = distance[~torch.eye(len(distance), dtype=torch.bool)]
+    auc = (twin[:, None] < other).float().mean() + 0.5 * (twin[:, None] == other).float().mean()
+    matched = distance.roll(1, 1).diagonal()  # each person with the next one's twin: as many non-twins as twins
+    ordered = torch.cat((twin, matched)).sort().values
+    candidates = (ordered[1:] + ordered[:-1]) / 2 if threshold is None else torch.tensor([threshold])
+    hits = (twin < candidates[:, None]).sum(1)
+    false = (matched < candidates[:, None]).sum(1)
+    f1 = 2 * hits / (hits + false + len(twin))
+    best = int(f1.argmax())
+    return Scores(round(float(auc), 4), round(float(f1[best]), 4), round(float(candidates[best]), 4))

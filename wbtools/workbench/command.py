@@ -1,0 +1,127 @@
+"""The `wb_command` operations that wbtools uses, as values: what would run, what it reads, what it writes.
+
+Nothing runs here; `wbtools.workbench.runner` does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbtools.anatomy import Structure
+from wbtools.errors import InputError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One call of `wb_command`.
+
+    Parameters
+    ----------
+    argv : tuple of str
+        The words after the program; the first is the name of the operation.
+    inputs, outputs : tuple of Path
+        Files that must exist before, and after.
+
+    Raises
+    ------
+    InputError
+        If a file would be read and written at once.
+    """
+
+    argv: tuple[str, ...]
+    inputs: tuple[Path, ...] = ()
+    outputs: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        for path in set(self.inputs) & set(self.outputs):
+            raise InputError(f"{path} would be overwritten by what is made from it", mend="choose another output")
+
+    @property
+    def name(self) -> str:
+        """The operation, for example `-metric-mask`."""
+        return self.argv[0]
+
+
+def _command(*words: str | int | Path, inputs: tuple[Path, ...], outputs: tuple[Path, ...] = ()) -> Command:
+    return Command(tuple(map(str, words)), inputs, outputs)
+
+
+def volume_to_surface_ribbon(volume: Path, surface: Path, inner: Path, outer: Path, metric: Path) -> Command:
+    """Average a volume over the ribbon between two surfaces: exact, minutes.
+
+    Examples
+    --------
+    >>> paths = [Path(name) for name in ("v.nii.gz", "mid.surf.gii", "white.surf.gii", "pial.surf.gii", "o.func.gii")]
+    >>> " ".join(volume_to_surface_ribbon(*paths).argv[3:])
+    'o.func.gii -ribbon-constrained white.surf.gii pial.surf.gii'
+    """
+    words = ("-volume-to-surface-mapping", volume, surface, metric, "-ribbon-constrained", inner, outer)
+    return _command(*words, inputs=(volume, surface, inner, outer), outputs=(metric,))
+
+
+def volume_to_surface_trilinear(volume: Path, surface: Path, metric: Path) -> Command:
+    """Read a volume at the vertices of a surface, interpolating."""
+    words = ("-volume-to-surface-mapping", volume, surface, metric, "-trilinear")
+    return _command(*words, inputs=(volume, surface), outputs=(metric,))
+
+
+def label_to_volume_ribbon(labels: Path, surface: Path, space: Path, inner: Path, outer: Path, volume: Path) -> Command:
+    """Paint the labels of a surface into the voxels of `space` that lie at least half between two surfaces."""
+    words = ("-label-to-volume-mapping", labels, surface, space, volume, "-ribbon-constrained", inner, outer)
+    return _command(*words, inputs=(labels, surface, space, inner, outer), outputs=(volume,))
+
+
+def label_resample(
+    labels: Path, sphere: Path, new_sphere: Path, area: Path, new_area: Path, resampled: Path
+) -> Command:
+    """Carry labels to another mesh through registered spheres, weighted by vertex area (ADAP_BARY_AREA).
+
+    `area` and `new_area` are anatomical surfaces (midthickness) on the old and the new mesh.
+    """
+    method = ("ADAP_BARY_AREA", resampled, "-area-surfs", area, new_area)
+    inputs = (labels, sphere, new_sphere, area, new_area)
+    return _command("-label-resample", labels, sphere, new_sphere, *method, inputs=inputs, outputs=(resampled,))
+
+
+def metric_mask(metric: Path, mask: Path, masked: Path) -> Command:
+    """Set a metric to zero where the mask is not positive; keeps names and palettes."""
+    return _command("-metric-mask", metric, mask, masked, inputs=(metric, mask), outputs=(masked,))
+
+
+def cifti_separate_labels(cifti: Path, labels: Mapping[Structure, Path]) -> Command:
+    """Write the cortical label maps of a dlabel file as one `.label.gii` for each structure."""
+    return _cifti_separate(cifti, "-label", labels)
+
+
+def cifti_separate_metrics(cifti: Path, metrics: Mapping[Structure, Path]) -> Command:
+    """Write the cortical maps of a dscalar file as one `.func.gii` for each structure."""
+    return _cifti_separate(cifti, "-metric", metrics)
+
+
+def _cifti_separate(cifti: Path, option: str, outputs: Mapping[Structure, Path]) -> Command:
+    words = [word for structure, path in outputs.items() for word in (option, structure.value, path)]
+    return _command("-cifti-separate", cifti, "COLUMN", *words, inputs=(cifti,), outputs=tuple(outputs.values()))
+
+
+def file_information(file: Path) -> Command:
+    """Describe a file on standard output: a check that Workbench can read it."""
+    return _command("-file-information", file, inputs=(file,))
+
+
+def show_scene(scene_file: Path, number: int, png: Path, size: tuple[int, int]) -> Command:
+    """Draw scene `number` (from 1) into a PNG; Workbench 1.x."""
+    return _command("-show-scene", scene_file, number, png, *size, inputs=(scene_file,), outputs=(png,))
+
+
+def scene_capture_image(scene_file: Path, number: int, png: Path, size: tuple[int, int]) -> Command:
+    """Draw scene `number` (from 1) into a PNG; Workbench 2.x."""
+    words = ("-scene-capture-image", scene_file, number, png, "-size-width-height", *size)
+    return _command(*words, inputs=(scene_file,), outputs=(png,))
+
+
+def zip_scene_file(scene_file: Path, folder_name: str, archive: Path, base: Path) -> Command:
+    """Pack a scene and all its files; unpacked they lie in `folder_name` as they lie in `base`."""
+    words = ("-zip-scene-file", scene_file, folder_name, archive, "-base-dir", base)
+    return _command(*words, inputs=(scene_file,), outputs=(archive,))
