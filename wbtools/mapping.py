@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wbtools.grid import Grid, Unit, Volume
 
 SMOOTHING_FWHM = 4.0
-"""Full width at half maximum of the heatmap's Gaussian, mm: about the thickness of the cortex and its neighbour sulcus."""
+"""Full width at half maximum of the heatmap's Gaussian, mm: somewhat more than the cortex is thick."""
 
 CIFTI_SPACING = 2.0
 """Edge of the subcortical voxels in CIFTI files, mm: that of HCP's grayordinates, here on the T1w's own axes."""

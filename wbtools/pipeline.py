@@ -1,4 +1,4 @@
-"""The order of stages from one person's folder to a finished Workbench session; each stage is one function elsewhere."""
+"""The order of stages from one person's folder to a finished Workbench session; the stages themselves are elsewhere."""
 
 from __future__ import annotations
 
@@ -182,6 +182,7 @@ def _computed(
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
             explanations.append(explain(network, name, t1w, native.whole, settings.method, settings.threads))
+            record.notice(explanations[-1].attribution.caution)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
     with record.stage("maps on the cortex"):
         volumes = [volume for one in explanations for volume in one.volumes.values()]

@@ -1,4 +1,4 @@
-"""Everything a session is made of, written to files: volumes, metrics, labels, CIFTI and tables, with their palettes."""
+"""All that a session is made of, written to files: volumes, metrics, labels, CIFTI and tables, with palettes."""
 
 from __future__ import annotations
 
@@ -70,9 +70,8 @@ class Results:
 
 def palettes_of(explanation: Explanation) -> dict[str, Palette]:
     """One scale per map, the same in the volume and on every surface."""
-    score = palette.positive(np.array([0.0, 1.0], np.float32))
     relevance = explanation.volumes[RELEVANCE].data
-    return dict.fromkeys(MAPS, score) | {RELEVANCE: palette.positive(relevance[relevance != 0])}
+    return dict.fromkeys(MAPS, palette.REGION_SCORES) | {RELEVANCE: palette.positive(relevance[relevance != 0])}
 
 
 def write(out: OutputFolder, results: Results, threads: int) -> None:
@@ -201,7 +200,8 @@ def _write_pscalar(out: OutputFolder, results: Results, explanation: Explanation
 
 def _lookup_table(regions: Sequence[Region]) -> str:
     """A lookup table in FSLeyes' format: key, red, green, blue in [0, 1], name."""
-    return "".join("{} {:.5f} {:.5f} {:.5f} {}\n".format(r.key, *r.colour[:3], r.name) for r in regions)
+    rows = ((one.key, " ".join(f"{part:.5f}" for part in one.colour[:3]), one.name) for one in regions)
+    return "".join(f"{key} {colour} {name}\n" for key, colour, name in rows)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -105,7 +105,7 @@ def test_two_meshes_of_a_hemisphere_do_not_share_a_spec(session: Session) -> Non
     image = nibabel.Cifti2Image(np.zeros((1, 324), np.float32), (scalars, axis))
     nibabel.save(image, session.folder / "small.dscalar.nii")
     for name in ("L.native.surf.gii", "L.native.func.gii", "small.dscalar.nii"):
-        with pytest.raises(InputError, match="162 vertices in CORTEX_LEFT, but L.pial.surf.gii has 642"):
+        with pytest.raises(InputError, match=r"162 vertices in CORTEX_LEFT, but L\.pial\.surf\.gii has 642"):
             spec.write(session.folder / "s.spec", [session.surfaces[Hemisphere.LEFT], session.folder / name])
     assert not (session.folder / "s.spec").exists()
 

@@ -108,16 +108,16 @@ def test_success_without_an_output_is_a_failure(session: Session, wb: Workbench)
         wb.run(silent)
 
 
-RIBBON = """
+SMOOTHING = """
 import sys
 from pathlib import Path
 from wbtools.workbench import command
 from wbtools.workbench.runner import Workbench
 folder = Path(sys.argv[1])
-surface = folder / "L.pial.surf.gii"
+surface, metric, smooth = (folder / name for name in ("L.pial.surf.gii", "many.func.gii", "slow.func.gii"))
 big = command.Command(
-    ("-metric-smoothing", str(surface), str(folder / "many.func.gii"), "60", str(folder / "slow.func.gii"), "-method", "GEO_GAUSS"),
-    (surface, folder / "many.func.gii"), (folder / "slow.func.gii",))
+    ("-metric-smoothing", str(surface), str(metric), "60", str(smooth), "-method", "GEO_GAUSS"),
+    (surface, metric), (smooth,))
 print("ready", flush=True)
 Workbench.find().run(big)
 """
@@ -129,7 +129,7 @@ def test_an_interruption_ends_the_program_and_leaves_no_output(session: Session)
     write(session.folder / "L.pial.surf.gii", mesh, "pial")
     write_metric(session.folder / "many.func.gii", Hemisphere.LEFT, np.ones(len(mesh.vertices)))
     with subprocess.Popen(
-        [sys.executable, "-c", RIBBON, str(session.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", SMOOTHING, str(session.folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout and process.stdout.readline() == b"ready\n"
         assert _until(lambda: running(session.folder, "-metric-smoothing"), 20)

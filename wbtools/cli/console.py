@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.logging import RichHandler
-
-
-class StageListener(Protocol):
-    """Told the name of each stage when it begins."""
-
-    def __call__(self, stage: str, /) -> None: ...
-
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -39,8 +31,14 @@ def set_up_logging(verbose: int) -> None:
 
 
 @contextmanager
-def live_stage() -> Iterator[StageListener]:
-    """Show the running stage with a spinner on a terminal; elsewhere the log's lines are enough."""
+def live_stage() -> Iterator[Callable[[str], None]]:
+    """Show the running stage with a spinner on a terminal; elsewhere the log's lines are enough.
+
+    Yields
+    ------
+    callable
+        To be told the name of each stage when it begins.
+    """
     if not err.is_terminal:
         yield lambda stage: None
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wbtools.attribution import METHODS
 from wbtools.cli.console import live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 _TOP = 10
 
 _PATH = click.Path(path_type=Path)
-_METHODS = ("lrp",)
 
 
 def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration]) -> click.Choice[str]:
@@ -44,7 +44,7 @@ def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration])
     multiple=True,
     help="A network's checkpoint; may be repeated. [default: the built-in demonstration network]",
 )
-@click.option("--method", type=click.Choice(_METHODS), default="lrp", show_default=True, help="How to explain it.")
+@click.option("--method", type=click.Choice(METHODS), default="lrp", show_default=True, help="How to explain it.")
 @click.option("--mesh", type=_names(MeshChoice), help="[default: every mesh the subject has]")
 @click.option("--surf-reg", type=_names(SurfaceRegistration), help="[default: MSMAll where it exists, else MSMSulc]")
 @click.option("--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions.")

@@ -26,7 +26,8 @@ class Recipe:
     margin, weight_decay, clip, spread : float
         Triplet margin (cosine distance), AdamW's decay, gradient norm limit, weight of the term against collapse.
     negatives : int
-        The nearest non-twins that each person is compared with.
+        The nearest non-twins that each person is compared with once training has come halfway; before that, all of the
+        batch: the nearest ones alone pull a fresh network into a single point.
     """
 
     steps: int = 1500
@@ -58,19 +59,21 @@ class Scores:
     threshold: float
 
 
-def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
-    """Triplet loss with the hardest negatives of the batch, and a term that keeps the embeddings apart.
+def loss(first: Tensor, second: Tensor, recipe: Recipe, negatives: int) -> Tensor:
+    """Triplet loss with the nearest non-twins of the batch, and a term that keeps the embeddings apart.
 
     Parameters
     ----------
     first, second : Tensor, (P, E)
         Embeddings of length 1; row i of both is a twin pair.
     recipe : Recipe
+    negatives : int
+        How many of the nearest count.
 
     Examples
     --------
     >>> apart = torch.eye(4)
-    >>> bool(loss(apart, apart, Recipe(spread=0.0)) == 0)
+    >>> bool(loss(apart, apart, Recipe(spread=0.0), negatives=3) == 0)
     True
     """
     people = torch.cat((first, second))
@@ -79,7 +82,7 @@ def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
     same = pair[:, None] == pair[None]
     twin = 1 - (first * second).sum(1).repeat(2)
     others = distance.masked_fill(same, torch.inf)
-    nearest = others.topk(min(recipe.negatives, len(people) - 2), largest=False).values
+    nearest = others.topk(min(negatives, len(people) - 2), largest=False).values
     triplets = (twin[:, None] - nearest + recipe.margin).clamp(min=0).mean()
     return triplets + recipe.spread * torch.exp(-distance[~same]).mean()
 
@@ -93,7 +96,8 @@ def fit(network: nn.Module, twins: SyntheticTwins, recipe: Recipe) -> None:
     for step in range(recipe.steps):
         people = twins.people(recipe.pairs)
         embeddings = network(twins.scans(torch.cat((people, people))))
-        value = loss(embeddings[: recipe.pairs], embeddings[recipe.pairs :], recipe)
+        negatives = recipe.negatives if 2 * step >= recipe.steps else 2 * recipe.pairs
+        value = loss(embeddings[: recipe.pairs], embeddings[recipe.pairs :], recipe, negatives)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)

@@ -1,7 +1,10 @@
 """Palettes: how Workbench turns the numbers of a map into colours.
 
-One `<PaletteColorMapping>` element serves everywhere: as map metadata in GIFTI and CIFTI, inside the NIfTI extension 30,
-and in a scene, where it leaves the data file untouched.
+One `<PaletteColorMapping>` element serves everywhere: as map metadata in GIFTI and CIFTI, inside the NIfTI extension
+30, and in a scene, where it leaves the data file untouched.
+
+Workbench 1.5 reads any number, but writes six decimals: a scale of 1e-7 that it saves again has become zero. Maps that
+people will handle in wb_view are better stored in a unit in which their numbers exceed 0.001.
 """
 
 from __future__ import annotations

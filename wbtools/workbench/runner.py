@@ -176,11 +176,11 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None) -> tuple[int
 
 
 def sentence(printed: str) -> str:
-    """The useful words of what Workbench prints when it fails: those after ERROR, on one line.
+    r"""The useful words of what Workbench prints when it fails: those after ERROR, on one line.
 
     Examples
     --------
-    >>> sentence("\\nWhile running:\\nwb_command -x a\\n\\nERROR: NAME OF FILE: a.func.gii\\n\\nFile does not exist.\\n")
+    >>> sentence("\nWhile running:\nwb_command -x a\n\nERROR: NAME OF FILE: a.func.gii\n\nFile does not exist.\n")
     'a.func.gii: File does not exist.'
     """
     _, found, words = printed.rpartition("ERROR:")

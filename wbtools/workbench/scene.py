@@ -70,7 +70,7 @@ class Rectangle:
         return (self.left + self.right) / 2, (self.bottom + self.top) / 2
 
     def inside(self, outer: Rectangle) -> Rectangle:
-        """This part of `outer`, as a part of what `outer` is a part of.
+        """The same part of `outer`, as a part of what `outer` is a part of.
 
         Examples
         --------
@@ -288,7 +288,7 @@ class Scene:
         return tuple(layer for view in self.views for layer in view.layers)
 
     def for_png(self) -> Scene:
-        """A twin for rendering without a window: its first view (or its tiles), and then an empty corner of 3 x 3 pixels.
+        """A twin for rendering without a window: its first view (or its tiles), and an empty corner of 3 x 3 pixels.
 
         wb_command leaves out what it draws after the last view's model (colour bar, texts) where Mesa's OSMesa is the
         renderer, so the last view must be one where nothing is missed.

@@ -50,7 +50,7 @@ def _structure(member: DataFile) -> str:
 
 
 def require_one_mesh(files: Sequence[DataFile]) -> None:
-    """Raise InputError if two files need different meshes of one hemisphere: Workbench holds one, and drops the other."""
+    """Raise InputError if two files need different meshes of one hemisphere: Workbench would drop the second."""
     first: dict[object, DataFile] = {}
     for file in files:
         for structure, count in file.vertices.items():

@@ -61,7 +61,7 @@ def volume_scene(
     title, notice : str
         Written into the picture.
     unit : str
-        Of the overlay, written above the colour bar; at most 18 letters.
+        Of the overlay, written above the colour bar and its numbers.
     centre : tuple of float, (3,)
         Where the slices cross, mm.
     outlines : sequence of SurfaceOutline
@@ -110,7 +110,7 @@ def montage_scene(
     title, notice : str
         Written into the picture.
     unit : str
-        Of the overlay, written above the colour bar; at most 18 letters.
+        Of the overlay, written above the colour bar and its numbers.
     shading : sequence of Layer
         Sulcal depth, drawn below.
     areas : sequence of Path
@@ -186,7 +186,7 @@ def _with_bar(view: _V, bar: ColourBar, unit: str, index: int = 0) -> _V:
     """The view with the colour bar of one layer (of the map, not of the lines on top of it), and its unit."""
     layers = tuple(replace(layer, colour_bar=bar if i == index else None) for i, layer in enumerate(view.layers))
     place = bar.place
-    above = Text(unit, place.centre[0], place.top - bar.letters / 2, bar.letters, Align.CENTER)
+    above = Text(unit, place.centre[0], place.top + 0.6 * bar.letters, bar.letters, Align.CENTER)
     return replace(view, layers=layers, texts=(*view.texts, above) if unit else view.texts)
 
 
