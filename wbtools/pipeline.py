@@ -155,6 +155,8 @@ def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
     networks = [model.load(path) for path in settings.models] or [model.built_in()]
     for network in networks:
         record.notice(network.card.notice)
+        if network.card.assumed:
+            record.notice(f"No card lies beside the checkpoint: input and scaling usual for {network.family} are assumed.")
     return dict(zip(_unique_names(networks, settings), networks, strict=True))
 
 

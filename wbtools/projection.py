@@ -123,20 +123,18 @@ class WorkbenchProjection:
         for side in Hemisphere:
             with TemporaryDirectory(prefix="wbtools-") as name:
                 folder = Path(name)
-                files = {
-                    "label": folder / "current.label.gii",
-                    "current": self._write(folder / "current.sphere.surf.gii", standard.spheres[side], "sphere"),
-                    "new": self._write(folder / "new.sphere.surf.gii", target.spheres[side], "sphere"),
-                }
-                gifti.write_labels(files["label"], keys[side], mmp.regions(), side, mmp.NAME)
-                areas = [
-                    self._write(folder / f"{word}.midthickness.surf.gii", mesh.surfaces[side, "midthickness"])
-                    for word, mesh in (("current", standard), ("new", target))
-                ]
-                result = folder / "new.label.gii"
+                label, result = folder / "current.label.gii", folder / "new.label.gii"
+                gifti.write_labels(label, keys[side], mmp.regions(), side, mmp.NAME)
+                sphere, new_sphere = (
+                    self._write(folder / f"{word}.sphere.surf.gii", one.spheres[side], "sphere")
+                    for word, one in (("current", standard), ("new", target))
+                )
+                area, new_area = (
+                    self._write(folder / f"{word}.area.surf.gii", one.surfaces[side, "midthickness"])
+                    for word, one in (("current", standard), ("new", target))
+                )
                 self._workbench.run(
-                    command.label_resample(files["label"], files["current"], files["new"], result, *areas),
-                    threads=self._threads,
+                    command.label_resample(label, sphere, new_sphere, area, new_area, result), threads=self._threads
                 )
                 found[side] = np.where(target.mask[side], gifti.read_labels(result, side)[0], 0).astype(np.int32)
         return found
@@ -154,7 +152,7 @@ class WorkbenchProjection:
                 gifti.write_labels(label, keys[side], mmp.regions(), side, mmp.NAME)
                 nifti.write_volume(template, Volume(np.zeros(grid.shape, np.float32), grid))
                 self._workbench.run(
-                    command.label_to_volume_ribbon(label, middle, template, result, white, pial), threads=self._threads
+                    command.label_to_volume_ribbon(label, middle, template, white, pial, result), threads=self._threads
                 )
                 sides[side] = nifti.read_volume(result, Unit.LABEL).data.astype(np.int32)
         left, right = sides[Hemisphere.LEFT], sides[Hemisphere.RIGHT]
@@ -177,7 +175,7 @@ class WorkbenchProjection:
                 white, middle, pial = self._ribbon(folder, cortex, side)
                 result = folder / "maps.func.gii"
                 self._workbench.run(
-                    command.volume_to_surface_ribbon(stack, middle, result, white, pial), threads=self._threads
+                    command.volume_to_surface_ribbon(stack, middle, white, pial, result), threads=self._threads
                 )
                 found[side] = np.stack(list(gifti.read_metrics(result, side).values())) * cortex.mask[side]
         return found

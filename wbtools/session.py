@@ -74,7 +74,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
 
     def figure(label: str, key: str) -> Scene:
         return views.overview_scene(
-            f"{name}: {label.lower()}",
+            f"{name}: {label[0].lower()}{label[1:]}",
             anatomy,
             Layer(volumes[key]),
             flat.surfaces("inflated"),
@@ -88,7 +88,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
 
     def montage(label: str, key: str, stage: _Stage, kind: str, outlined: bool) -> Scene:
         return views.montage_scene(
-            f"{name}: {label.lower()}",
+            f"{name}: {label[0].lower()}{label[1:]}",
             stage.surfaces(kind),
             stage.overlays(key),
             title=title(label),
@@ -159,10 +159,6 @@ def _files(out: OutputFolder, results: Results, cortex: Cortex) -> list[Path]:
 
 
 def _notice(results: Results, explanation: Explanation) -> str:
-    """One line for the foot of a picture."""
-    parts = [
-        "group-average anatomy" if results.notice else "",
-        "demonstration network" if explanation.model.card.built_in else "",
-    ]
-    said = ", ".join(part for part in parts if part)
-    return f"{said[:1].upper()}{said[1:]}. {views.NOTICE}" if said else views.NOTICE
+    """What the foot of a picture says."""
+    network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
+    return " ".join([*(f"{part.rstrip('.')}." for part in (results.notice, network) if part), views.NOTICE])

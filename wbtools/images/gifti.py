@@ -99,7 +99,7 @@ def read_metrics(path: Path, hemisphere: Hemisphere | None = None) -> dict[str, 
     Returns
     -------
     dict of str to ndarray, (V,), float32
-        By map name; unnamed maps are `#1`, `#2`, ...
+        By map name; unnamed maps are `#1`, `#2`, ..., and a name that an earlier map has gets its number added.
 
     Raises
     ------
@@ -110,8 +110,11 @@ def read_metrics(path: Path, hemisphere: Hemisphere | None = None) -> dict[str, 
     arrays = [array for array in image.darrays if array.data is not None and array.data.ndim == 1]
     if not arrays or len({len(array.data) for array in arrays}) != 1:
         raise InputError(f"{path} holds no values per vertex", mend="give a .func.gii or .shape.gii file")
-    names = [dict(array.meta).get("Name") or f"#{count}" for count, array in enumerate(arrays, 1)]
-    return {name: np.asarray(array.data, np.float32) for name, array in zip(names, arrays, strict=True)}
+    found: dict[str, NDArray[np.float32]] = {}
+    for count, array in enumerate(arrays, 1):
+        name = dict(array.meta).get("Name") or f"#{count}"
+        found[f"{name} #{count}" if name in found else name] = np.asarray(array.data, np.float32)
+    return found
 
 
 def read_labels(path: Path, hemisphere: Hemisphere | None = None) -> tuple[NDArray[np.int32], LabelTable]:

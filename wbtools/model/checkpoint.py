@@ -213,6 +213,5 @@ def _card(path: Path, family: Family, threshold: float | None) -> Card:
                 f"{beside} says {card.family}, the checkpoint is {family.name}", mend="put the right card beside it"
             )
     else:
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or family.name
-        card = replace(family.card, name=stem, assumed=True)
+        card = replace(family.card, assumed=True)
     return card if threshold is None else replace(card, threshold=threshold)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wbtools.model.unet import UNet
 from wbtools.training.synthetic_twins import SyntheticTwins
 
 _log = logging.getLogger(__name__)
@@ -26,11 +27,10 @@ class Recipe:
     margin, weight_decay, clip, spread : float
         Triplet margin (cosine distance), AdamW's decay, gradient norm limit, weight of the term against collapse.
     negatives : int
-        The nearest non-twins that each person is compared with once training has come halfway; before that, all of the
-        batch: the nearest ones alone pull a fresh network into a single point.
+        The nearest non-twins that each person is compared with.
     """
 
-    steps: int = 1500
+    steps: int = 3500
     pairs: int = 32
     rate: float = 2e-3
     margin: float = 0.1
@@ -59,7 +59,7 @@ class Scores:
     threshold: float
 
 
-def loss(first: Tensor, second: Tensor, recipe: Recipe, negatives: int) -> Tensor:
+def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
     """Triplet loss with the nearest non-twins of the batch, and a term that keeps the embeddings apart.
 
     Parameters
@@ -67,13 +67,11 @@ def loss(first: Tensor, second: Tensor, recipe: Recipe, negatives: int) -> Tenso
     first, second : Tensor, (P, E)
         Embeddings of length 1; row i of both is a twin pair.
     recipe : Recipe
-    negatives : int
-        How many of the nearest count.
 
     Examples
     --------
     >>> apart = torch.eye(4)
-    >>> bool(loss(apart, apart, Recipe(spread=0.0), negatives=3) == 0)
+    >>> bool(loss(apart, apart, Recipe(spread=0.0)) == 0)
     True
     """
     people = torch.cat((first, second))
@@ -82,22 +80,28 @@ def loss(first: Tensor, second: Tensor, recipe: Recipe, negatives: int) -> Tenso
     same = pair[:, None] == pair[None]
     twin = 1 - (first * second).sum(1).repeat(2)
     others = distance.masked_fill(same, torch.inf)
-    nearest = others.topk(min(negatives, len(people) - 2), largest=False).values
+    nearest = others.topk(min(recipe.negatives, len(people) - 2), largest=False).values
     triplets = (twin[:, None] - nearest + recipe.margin).clamp(min=0).mean()
     return triplets + recipe.spread * torch.exp(-distance[~same]).mean()
 
 
-def fit(network: nn.Module, twins: SyntheticTwins, recipe: Recipe) -> None:
-    """Train the network in place; its device must be the twins'."""
-    _spread(network, twins.scans(twins.people(2 * recipe.pairs)))
+def fit(network: UNet, twins: SyntheticTwins, recipe: Recipe) -> None:
+    """Train the network in place; its device must be the twins'.
+
+    People are drawn anew for every step: nothing can be learned by heart, and dropout is off. The two last layers are
+    followed by their otherwise unused batch norms, which end up in the layers' weights. Without them the embeddings of
+    these look-alike brains start within 0.001 of each other, and the nearest negatives pull them into one point.
+    """
+    network.fc_dropout.p = 0.0
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    layers = ((network.fc1, network.bn_fc1), (network.fc2, network.bn_fc2))
+    hooks = [layer.register_forward_hook(lambda m, x, y, norm=norm: norm(y)) for layer, norm in layers]
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps)
     network.train()
     for step in range(recipe.steps):
-        people = twins.people(recipe.pairs)
-        embeddings = network(twins.scans(torch.cat((people, people))))
-        negatives = recipe.negatives if 2 * step >= recipe.steps else 2 * recipe.pairs
-        value = loss(embeddings[: recipe.pairs], embeddings[recipe.pairs :], recipe, negatives)
+        embeddings = network(_batch(twins, recipe.pairs))
+        value = loss(embeddings[: recipe.pairs], embeddings[recipe.pairs :], recipe)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
@@ -105,28 +109,39 @@ def fit(network: nn.Module, twins: SyntheticTwins, recipe: Recipe) -> None:
         schedule.step()
         if step % 50 == 0 or step == recipe.steps - 1:
             _log.info("step %d of %d: loss %.4f", step, recipe.steps, value.item())
+    _calibrate(network, twins, recipe.pairs)
+    for hook in hooks:
+        hook.remove()
+    for layer, norm in layers:
+        _merge(layer, norm)
     network.eval()
 
 
-@torch.no_grad()
-def _spread(network: nn.Module, scans: Tensor) -> None:
-    """Scale and centre the last two layers so that different people start in different directions.
+def _batch(twins: SyntheticTwins, pairs: int) -> Tensor:
+    """Scans (2 P, 1, X, Y, Z): those of P people, then those of their twins."""
+    people = twins.people(pairs)
+    return twins.scans(torch.cat((people, people))).contiguous(memory_format=torch.channels_last_3d)
 
-    With the published start (bias 0) all embeddings of these look-alike brains lie within 0.001 of each other, far less
-    than the margin, and training with the hardest negatives ends in a single point.
-    """
-    network.train()
-    for layer in (network.fc1, network.fc2):
-        assert isinstance(layer, nn.Linear)
-        nn.init.xavier_uniform_(layer.weight, gain=0.5)
-        nn.init.zeros_(layer.bias)
-        seen: list[Tensor] = []
-        handle = layer.register_forward_hook(lambda module, inputs, output, seen=seen: seen.append(output))
-        network(scans)
-        handle.remove()
-        scale = 1 / seen[0].std(0).mean()
-        layer.weight *= scale
-        layer.bias.copy_(-seen[0].mean(0) * scale)
+
+@torch.no_grad()
+def _calibrate(network: nn.Module, twins: SyntheticTwins, pairs: int, batches: int = 20) -> None:
+    """Replace the batch norms' running statistics, which lag behind training, by those of the final weights."""
+    for module in network.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
+            module.reset_running_stats()
+            module.momentum = None  # plain mean over the batches
+    for _ in range(batches):
+        network(_batch(twins, pairs))
+
+
+@torch.no_grad()
+def _merge(layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
+    """Move a batch norm into the layer before it, and leave it as new."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    layer.bias.copy_((layer.bias - norm.running_mean) * scale + norm.bias)
+    layer.weight *= scale[:, None]
+    norm.reset_parameters()
 
 
 @torch.no_grad()

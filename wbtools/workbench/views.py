@@ -78,9 +78,8 @@ def volume_scene(
     view = _slices(anatomy, overlay, centre, outlines, size)
     # Between the vertical lines of the crosshairs, which stand at 1/6, 1/2 and 5/6 of the width.
     bar = ColourBar(Rectangle(22, 44.5, 2, 9), letters=3.4)
-    lines = textwrap.wrap(title, 32)
-    titles = (Text(line, 33.3, 95 - 5 * i, 3.4, Align.CENTER) for i, line in enumerate(lines))
-    texts = (*titles, Text(notice, 66.7, 5, 2.8, Align.CENTER))
+    titles = (Text(line, 33.3, 95 - 5 * i, 3.4, Align.CENTER) for i, line in enumerate(textwrap.wrap(title, 32)))
+    texts = (*titles, *_foot(notice, 46, Text("", 66.7, 4, 2.8, Align.CENTER)))
     view = _with_bar(replace(view, texts=texts), bar, unit)
     return Scene(name, (view,), _description(title, notice), size, tuple(also_load))
 
@@ -121,7 +120,7 @@ def montage_scene(
     size = (1600, 520)
     view = _montage(surfaces, overlays, shading, areas)
     bar = ColourBar(Rectangle(2, 24.5, 3, 13), letters=4.7)
-    texts = (Text(title, 50, 93, 5, Align.CENTER), *_sides(79), Text(notice, 98, 7, 3.9, Align.RIGHT))
+    texts = (Text(title, 50, 93, 5, Align.CENTER), *_sides(79), *_foot(notice, 84, Text("", 98, 6, 3.9, Align.RIGHT)))
     view = _with_bar(replace(view, texts=texts), bar, unit, len(areas))
     return Scene(name, (view,), _description(title, notice), size, tuple(also_load))
 
@@ -159,7 +158,7 @@ def overview_scene(
         slices,
         montage,
         View("Title", texts=(Text(title, 50, 45, 38, Align.CENTER),), rectangle=head),
-        View("Notice", texts=(Text(notice, 98, 50, 34, Align.RIGHT),), rectangle=foot),
+        View("Notice", texts=_foot(notice, 130, Text("", 98, 50, 34, Align.RIGHT)), rectangle=foot),
     )
     return Scene(name, views, _description(title, notice), size, tuple(also_load), layers_shown=False)
 
@@ -188,6 +187,12 @@ def _with_bar(view: _V, bar: ColourBar, unit: str, index: int = 0) -> _V:
     place = bar.place
     above = Text(unit, place.centre[0], place.top + 0.6 * bar.letters, bar.letters, Align.CENTER)
     return replace(view, layers=layers, texts=(*view.texts, above) if unit else view.texts)
+
+
+def _foot(notice: str, width: int, last: Text) -> tuple[Text, ...]:
+    """The notice in lines of at most `width` letters, the last of them like `last`, the others above it."""
+    lines = textwrap.wrap(notice, width)[::-1]
+    return tuple(replace(last, text=line, y=last.y + 1.4 * last.height * i) for i, line in enumerate(lines))
 
 
 def _sides(y: float) -> tuple[Text, ...]:

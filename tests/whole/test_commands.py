@@ -1,0 +1,79 @@
+"""The small commands: doctor, models, demo-subject, help."""
+
+import subprocess
+import sys
+from importlib import resources
+
+import pytest
+from click.testing import CliRunner
+
+from wbtools.cli import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.mark.workbench
+def test_the_doctor_finds_everything_on_a_complete_machine():
+    result = run("doctor")
+    assert result.exit_code == 0, result.output
+    assert "MISS" not in result.output
+    assert "-show-scene: there" in result.output
+
+
+def test_the_doctor_says_how_to_get_workbench():
+    result = run("doctor", "--wb-command", "/nowhere/wb_command")
+    assert result.exit_code == 0
+    assert "sudo apt install connectome-workbench" in result.output
+
+
+def test_models_lists_the_families_and_the_built_in_network():
+    result = run("models")
+    assert result.exit_code == 0
+    assert "unet" in result.output
+    assert "not for science" in result.output
+
+
+def test_models_says_what_a_published_checkpoint_is(tmp_path):
+    import torch
+
+    with resources.as_file(resources.files("wbtools") / "data" / "demo_unet.pt") as path:
+        state = torch.load(path, weights_only=True)["model_state_dict"]
+    prefixed = {f"module.{key}": value for key, value in state.items()}
+    torch.save({"model_state_dict": prefixed, "threshold": 0.25}, tmp_path / "published.pt")
+    result = run("models", str(tmp_path / "published.pt"))
+    assert result.exit_code == 0, result.output
+    assert "0.25" in result.output
+    assert "assumed from the family" in result.output
+
+
+def test_models_refuses_a_file_that_is_no_checkpoint(tmp_path):
+    (tmp_path / "notes.pt").write_text("notes")
+    result = run("models", str(tmp_path / "notes.pt"))
+    assert result.exit_code == 3
+    assert "notes.pt" in result.output
+
+
+def test_the_built_in_subject_is_not_written_over_another_folder(tmp_path):
+    (tmp_path / "100307").mkdir()
+    result = run("demo-subject", str(tmp_path))
+    assert result.exit_code == 3
+    assert "100307" in result.output
+
+
+@pytest.mark.parametrize("command", ["export-subject", "demo-subject", "doctor", "models"])
+def test_every_command_has_help(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert run("exprot").exit_code == 2
+
+
+def test_the_program_runs_as_a_process():
+    code = "from wbtools.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("wbtools, version ")

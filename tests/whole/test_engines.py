@@ -1,0 +1,54 @@
+"""The two engines agree through the whole of `Projection`, and an interrupted export leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from wbtools import cortex
+from wbtools.anatomy import Hemisphere
+from wbtools.images import nifti
+from wbtools.projection import NativeProjection, WorkbenchProjection
+from wbtools.subject import find
+
+
+@pytest.mark.workbench
+def test_both_engines_give_the_same_areas_labels_and_maps(small_study):
+    # Maps: float32 sums in another order. Labels: a tie within rounding may fall the other way.
+    from wbtools.workbench.runner import Workbench
+
+    subject = find(small_study("LAS"), "100307")
+    t1w = nifti.read_volume(subject.t1w)
+    standard, native = (cortex.read(subject, mesh) for mesh in ("32k_fs_LR", "native"))
+    keys = cortex.standard_areas(standard)
+    ours, theirs = NativeProjection(2), WorkbenchProjection(Workbench.find(), 2)
+    carried, reference = ours.areas(standard, keys, native), theirs.areas(standard, keys, native)
+    for side in Hemisphere:
+        assert (carried[side] == reference[side]).mean() > 0.999
+    (labels, conflicts), (expected, expected_conflicts) = (p.volume(standard, keys, t1w.grid) for p in (ours, theirs))
+    assert conflicts == expected_conflicts
+    both = (labels.data > 0) | (expected.data > 0)
+    assert (labels.data == expected.data)[both].mean() > 0.997
+    maps, wanted = (p.metrics(native, [t1w, t1w]) for p in (ours, theirs))
+    for side in Hemisphere:
+        assert maps[side].shape == (2, len(native.mask[side]))
+        assert np.allclose(maps[side], wanted[side], atol=1e-3 * t1w.data.max())
+
+
+def test_a_terminated_export_ends_with_75_and_leaves_nothing(small_study, tmp_path):
+    code = "from wbtools.cli import main; main()"
+    arguments = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (tmp_path / "out").exists():
+        time.sleep(0.05)
+    assert list((tmp_path / "out").iterdir()), "the export should have begun by now"
+    os.kill(process.pid, signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 75, stderr
+    assert "interrupted" in stderr
+    assert not (tmp_path / "out").exists()
