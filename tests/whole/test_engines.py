@@ -18,7 +18,8 @@ from wbtools.subject import find
 
 @pytest.mark.workbench
 def test_both_engines_give_the_same_areas_labels_and_maps(small_study):
-    # Maps: float32 sums in another order. Labels: a tie within rounding may fall the other way.
+    # A sub-voxel centre that lies on a surface within rounding may fall the other way: that moves a vertex in a few
+    # thousand by one part in 27 of a voxel, and can turn a tie between labels. All else is float32 rounding.
     from wbtools.workbench.runner import Workbench
 
     subject = find(small_study("LAS"), "100307")
@@ -36,7 +37,9 @@ def test_both_engines_give_the_same_areas_labels_and_maps(small_study):
     maps, wanted = (p.metrics(native, [t1w, t1w]) for p in (ours, theirs))
     for side in Hemisphere:
         assert maps[side].shape == (2, len(native.mask[side]))
-        assert np.allclose(maps[side], wanted[side], atol=1e-3 * t1w.data.max())
+        apart = np.abs(maps[side] - wanted[side]) / t1w.data.max()
+        assert (apart > 1e-5).mean() < 1e-3
+        assert apart.max() < 0.01
 
 
 def test_a_terminated_export_ends_with_75_and_leaves_nothing(small_study, tmp_path):
