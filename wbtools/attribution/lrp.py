@@ -5,17 +5,16 @@ through the normalisation of the embedding, where it cancels, and lose it in bia
 
 - relevance starts at the embedding before normalisation, whose length counts as a constant: R = v z / |v|;
 - batch norms are merged into the convolutions before them;
-- biases are left out of every denominator, and so is every activation that no voxel of the image can influence: it is
-  a constant of the network, too, and relevance that reached it would be lost in the empty background.
+- biases are left out of every denominator, and so is every activation that is owed to biases alone: relevance that
+  reached it would be lost, most of it in the empty background.
 
 References: Bach et al. 2015 (LRP), Montavon et al. 2017 (z-plus), Arras et al. 2017 (gates), Anders et al. 2021 (zennit).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +26,16 @@ from wbtools.attribution.method import Explanation, Method
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
-_TINY = 1e-9  # keeps denominators of sums of non-negative terms off zero
+_TINY = 1e-12  # keeps denominators of sums of non-negative terms off zero
+_FLOOR = 1e-5  # contributions below this share of a layer's largest are rounding errors of its convolution
 
-Supports = dict[str, tuple[Tensor, ...]]
+Masks = dict[str, tuple[Tensor, ...]]
+
+_SHARING = (nn.Conv3d, nn.MaxPool3d, nn.AdaptiveAvgPool3d, Add)
+"""Layers whose inputs share relevance by what they contributed."""
+
+_PASSING = (nn.ReLU, nn.BatchNorm3d, Gate)
+"""Layers that hand relevance to their first input unchanged."""
 
 
 class PositiveShare(BasicHook):  # type: ignore[misc]
@@ -37,13 +43,13 @@ class PositiveShare(BasicHook):  # type: ignore[misc]
 
     Parameters
     ----------
-    support : Tensor, (1, 1, X, Y, Z)
-        1 where an input can depend on the image, else 0; inputs are activations of a ReLU, never negative.
+    mask : Tensor, (1, C, X, Y, Z), bool
+        Which inputs are owed to the image (see `explainable`). Inputs are activations of a ReLU, never negative.
     """
 
-    def __init__(self, support: Tensor) -> None:
+    def __init__(self, mask: Tensor) -> None:
         super().__init__(
-            input_modifiers=[lambda x: x * support],
+            input_modifiers=[lambda x: x * mask],
             param_modifiers=[ClampMod(min=0.0, zero_params="bias")],
             gradient_mapper=_divide,
         )
@@ -52,9 +58,9 @@ class PositiveShare(BasicHook):  # type: ignore[misc]
 class InputShare(BasicHook):  # type: ignore[misc]
     """Pools: inputs take shares proportional to what they added (average) or all of it for the largest (maximum)."""
 
-    def __init__(self, support: Tensor) -> None:
+    def __init__(self, mask: Tensor) -> None:
         super().__init__(
-            input_modifiers=[lambda x: x * support],
+            input_modifiers=[lambda x: x * mask],
             param_modifiers=[NoMod(param_keys=[])],
             gradient_mapper=_divide,
         )
@@ -77,22 +83,22 @@ class PositiveParts(Hook):  # type: ignore[misc]
 
     Parameters
     ----------
-    supports : tuple of Tensor
+    masks : tuple of Tensor
         As for `PositiveShare`, for both summands.
     """
 
-    def __init__(self, supports: tuple[Tensor, ...]) -> None:
+    def __init__(self, masks: tuple[Tensor, ...]) -> None:
         super().__init__()
-        self.supports = supports
+        self.masks = masks
 
     def copy(self) -> PositiveParts:
         """A hook of its own for another module."""
-        return PositiveParts(self.supports)
+        return PositiveParts(self.masks)
 
     def forward(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Keep the summands."""
         self.stored_tensors["parts"] = [
-            (x.detach() * support).clamp(min=0) for x, support in zip(inputs, self.supports, strict=True)
+            (x.detach() * mask).clamp(min=0) for x, mask in zip(inputs, self.masks, strict=True)
         ]
 
     def backward(self, module: nn.Module, grad_input: Any, grad_output: Any) -> tuple[Tensor, ...]:
@@ -102,66 +108,79 @@ class PositiveParts(Hook):  # type: ignore[misc]
         return tuple(part * per_unit for part in parts)
 
 
-def supports(network: Network, image: Tensor) -> Supports:
-    """Where the inputs of each layer can depend on the image at all.
+def explainable(network: Network, image: Tensor) -> Masks:
+    """Which inputs of each layer are owed to the image: those that receive a positive contribution of some voxel.
 
-    A copy of the network with one channel, weights of 1 and no biases is shown where the image is not 0: what it leaves
-    at 0 has no voxel of the image in its receptive field.
+    An activation that is positive through biases alone, as all are in the empty background, is a constant of the network.
+    Relevance given to it could go nowhere. The network is run twice, first to note the activations, then with masks in
+    their place.
 
     Parameters
     ----------
     network : Network
+        Its batch norms merged.
     image : Tensor, (1, 1, X, Y, Z)
 
     Returns
     -------
     dict
-        By name of the layer, for each input a tensor (1, 1, x, y, z) of 0 and 1.
+        By name of the layer, a boolean tensor for each input.
     """
-    seen: Supports = {}
+    activations: dict[str, tuple[Tensor, ...]] = {}
+    masks: Masks = {}
 
-    def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            seen[name] = tuple((x > 0).to(image.dtype) for x in inputs)
+    def note(name: str) -> Callable[..., None]:
+        return lambda module, inputs, output: activations.update({name: inputs})
 
-        return hook
+    def mask(name: str) -> Callable[..., Tensor]:
+        def replace(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            if not isinstance(module, _SHARING):
+                return inputs[0]
+            masks[name] = tuple(x > 0 for x in inputs)
+            owed = [x * m for x, m in zip(activations.pop(name), masks[name], strict=True)]
+            positive = _positive(module, owed)
+            return (positive > _FLOOR * positive.amax()).to(image.dtype)
 
-    probe = _probe(network)
-    for name, module in probe.named_modules():
-        if isinstance(module, (nn.Conv3d, nn.MaxPool3d, nn.AdaptiveAvgPool3d, Add)):
-            module.register_forward_hook(keep(name))
+        return replace
+
     with torch.no_grad():
-        probe.raw((image != 0).to(image.dtype))
-    return seen
+        for kinds, hook, start in ((_SHARING, note, image), ((*_SHARING, *_PASSING), mask, (image > 0).to(image.dtype))):
+            handles = [m.register_forward_hook(hook(n)) for n, m in _layers(network) if isinstance(m, kinds)]
+            network.raw(start)
+            for handle in handles:
+                handle.remove()
+    return masks
 
 
-def _probe(network: Network) -> Network:
-    """One channel, every filter all ones, every batch norm the identity."""
-    probe = deepcopy(network)
-    for module in list(probe.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.BatchNorm3d):
-                setattr(module, name, nn.Identity())
-            elif isinstance(child, (nn.Conv3d, nn.Linear)):
-                child.weight = nn.Parameter(torch.ones_like(child.weight[:1, :1]))
-                child.bias = None
-    return probe
+def _positive(module: nn.Module, inputs: list[Tensor]) -> Tensor:
+    """Sum of the positive contributions to each output of a layer."""
+    if isinstance(module, nn.Conv3d):
+        weight = module.weight.clamp(min=0)
+        return nn.functional.conv3d(inputs[0], weight, None, module.stride, module.padding, module.dilation)  # type: ignore[arg-type]
+    if isinstance(module, Add):
+        return inputs[0].clamp(min=0) + inputs[1].clamp(min=0)
+    return cast(Tensor, module.forward(inputs[0]))
 
 
-def composite(network: Network, image: Tensor) -> Composite:
-    """The rules for each layer of the network, and the merging of its batch norms."""
-    support = supports(network, image)
-    inside = {f"{name}." for name, m in network.named_modules() if isinstance(m, (ChannelAttention, SpatialAttention))}
+def _layers(network: Network) -> Iterator[tuple[str, nn.Module]]:
+    """Named layers that relevance passes through: all but those inside attention, whose output counts as constant."""
+    inside = tuple(f"{n}." for n, m in network.named_modules() if isinstance(m, (ChannelAttention, SpatialAttention)))
+    return ((name, module) for name, module in network.named_modules() if not f"{name}.".startswith(inside or (" ",)))
+
+
+def composite(network: Network, masks: Masks) -> Composite:
+    """The rules for each layer of a network whose batch norms are merged."""
+    names = dict(_layers(network))
 
     def rule(context: dict[str, Any], name: str, module: nn.Module) -> Hook | None:
-        if any(name.startswith(prefix) for prefix in inside):
+        if name not in names:
             return None
         if isinstance(module, nn.Conv3d):
-            return PositiveShare(support[name][0])
+            return PositiveShare(*masks[name])
         if isinstance(module, (nn.MaxPool3d, nn.AdaptiveAvgPool3d)):
-            return InputShare(support[name][0])
+            return InputShare(*masks[name])
         if isinstance(module, Add):
-            return PositiveParts(support[name])
+            return PositiveParts(masks[name])
         if isinstance(module, Gate):
             return SignalTakesAll()
         if isinstance(module, nn.Linear):
@@ -170,7 +189,12 @@ def composite(network: Network, image: Tensor) -> Composite:
             return Pass()
         return None
 
-    return Composite(rule, [NamedMergeBatchNorm([([conv], norm) for conv, norm in network.batch_norms()])])
+    return Composite(rule)
+
+
+def merged(network: Network) -> Composite:
+    """A context in which each batch norm is part of the convolution before it."""
+    return Composite(canonizers=[NamedMergeBatchNorm([([conv], norm) for conv, norm in network.batch_norms()])])
 
 
 def explain(network: Network, image: Tensor) -> Explanation:
@@ -182,7 +206,7 @@ def explain(network: Network, image: Tensor) -> Explanation:
         In evaluation mode.
     image : Tensor, (1, 1, X, Y, Z)
     """
-    with composite(network, image).context(network):
+    with merged(network).context(network), composite(network, explainable(network, image)).context(network):
         watched = image.clone().requires_grad_()
         embedding = network.raw(watched)
         direction = torch.nn.functional.normalize(embedding.detach(), dim=1)
@@ -203,7 +227,7 @@ METHOD = Method(
         "average pool: proportional to the inputs",
         "gates: signal takes all",
         "residual sums: proportional to the positive parts",
-        "activations that no voxel can influence: left out, as biases are",
+        "activations owed to biases alone: left out, as biases are",
     ),
     caution=(
         "Plain z-plus maps follow the brightness and the centre of the brain more than what the network uses; "

@@ -93,7 +93,7 @@ def fit(network: UNet, twins: SyntheticTwins, recipe: Recipe) -> None:
     these look-alike brains start within 0.001 of each other, and the nearest negatives pull them into one point.
     """
     network.fc_dropout.p = 0.0
-    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last_3d)
     layers = ((network.fc1, network.bn_fc1), (network.fc2, network.bn_fc2))
     hooks = [layer.register_forward_hook(lambda m, x, y, norm=norm: norm(y)) for layer, norm in layers]
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
