@@ -83,6 +83,7 @@ def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int |
         target="the embedding itself: what makes it point where it points (z . z)",
         score=result.score,
         conservation=float(relevance.sum(dtype=np.float64)) / result.seed,
+        cancellation=size / result.seed,
         background=outside / size if size else 0.0,
         seconds=seconds,
     )

@@ -5,15 +5,15 @@ through the normalisation of the embedding, where it cancels, and lose it in bia
 
 - relevance starts at the embedding before normalisation, whose length counts as a constant: R = v z / |v|;
 - batch norms are merged into the convolutions before them;
-- biases are left out of every denominator, and so is every activation that is owed to biases alone: relevance that
-  reached it would be lost, most of it in the empty background.
+- biases are left out of every denominator, and an activation counts only as far as it is owed to the image: relevance
+  of what biases alone make, as in the empty background, would be lost.
 
 References: Bach et al. 2015 (LRP), Montavon et al. 2017 (z-plus), Arras et al. 2017 (gates), Anders et al. 2021 (zennit).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -27,9 +27,8 @@ from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 _TINY = 1e-12  # keeps denominators of sums of non-negative terms off zero
-_FLOOR = 1e-5  # contributions below this share of a layer's largest are rounding errors of its convolution
 
-Masks = dict[str, tuple[Tensor, ...]]
+Shares = dict[str, tuple[Tensor, ...]]
 
 _SHARING = (nn.Conv3d, nn.MaxPool3d, nn.AdaptiveAvgPool3d, Add)
 """Layers whose inputs share relevance by what they contributed."""
@@ -43,13 +42,13 @@ class PositiveShare(BasicHook):  # type: ignore[misc]
 
     Parameters
     ----------
-    mask : Tensor, (1, C, X, Y, Z), bool
-        Which inputs are owed to the image (see `explainable`). Inputs are activations of a ReLU, never negative.
+    share : Tensor, (1, C, X, Y, Z)
+        What part of each input is owed to the image (see `owed_to_image`). Inputs are activations of a ReLU, never negative.
     """
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, share: Tensor) -> None:
         super().__init__(
-            input_modifiers=[lambda x: x * mask],
+            input_modifiers=[lambda x: x * share],
             param_modifiers=[ClampMod(min=0.0, zero_params="bias")],
             gradient_mapper=_divide,
         )
@@ -58,9 +57,9 @@ class PositiveShare(BasicHook):  # type: ignore[misc]
 class InputShare(BasicHook):  # type: ignore[misc]
     """Pools: inputs take shares proportional to what they added (average) or all of it for the largest (maximum)."""
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, share: Tensor) -> None:
         super().__init__(
-            input_modifiers=[lambda x: x * mask],
+            input_modifiers=[lambda x: x * share],
             param_modifiers=[NoMod(param_keys=[])],
             gradient_mapper=_divide,
         )
@@ -83,22 +82,22 @@ class PositiveParts(Hook):  # type: ignore[misc]
 
     Parameters
     ----------
-    masks : tuple of Tensor
+    shares : tuple of Tensor
         As for `PositiveShare`, for both summands.
     """
 
-    def __init__(self, masks: tuple[Tensor, ...]) -> None:
+    def __init__(self, shares: tuple[Tensor, ...]) -> None:
         super().__init__()
-        self.masks = masks
+        self.shares = shares
 
     def copy(self) -> PositiveParts:
         """A hook of its own for another module."""
-        return PositiveParts(self.masks)
+        return PositiveParts(self.shares)
 
     def forward(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Keep the summands."""
         self.stored_tensors["parts"] = [
-            (x.detach() * mask).clamp(min=0) for x, mask in zip(inputs, self.masks, strict=True)
+            (x.detach() * share).clamp(min=0) for x, share in zip(inputs, self.shares, strict=True)
         ]
 
     def backward(self, module: nn.Module, grad_input: Any, grad_output: Any) -> tuple[Tensor, ...]:
@@ -108,12 +107,12 @@ class PositiveParts(Hook):  # type: ignore[misc]
         return tuple(part * per_unit for part in parts)
 
 
-def explainable(network: Network, image: Tensor) -> Masks:
-    """Which inputs of each layer are owed to the image: those that receive a positive contribution of some voxel.
+def owed_to_image(network: Network, image: Tensor) -> Shares:
+    """What share of each layer's inputs is owed to the image, and not to biases.
 
-    An activation that is positive through biases alone, as all are in the empty background, is a constant of the network.
-    Relevance given to it could go nowhere. The network is run twice, first to note the activations, then with masks in
-    their place.
+    Of all positive contributions to an activation, biases included, it is the part that comes from voxels, directly or
+    through the layers before. In the empty background it is 0. The network is run twice, first to note the activations,
+    then with shares in their place.
 
     Parameters
     ----------
@@ -124,39 +123,41 @@ def explainable(network: Network, image: Tensor) -> Masks:
     Returns
     -------
     dict
-        By name of the layer, a boolean tensor for each input.
+        By name of the layer, a tensor in [0, 1] for each input.
     """
     activations: dict[str, tuple[Tensor, ...]] = {}
-    masks: Masks = {}
+    shares: Shares = {}
 
     def note(name: str) -> Callable[..., None]:
         return lambda module, inputs, output: activations.update({name: inputs})
 
-    def mask(name: str) -> Callable[..., Tensor]:
-        def replace(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    def replace(name: str) -> Callable[..., Tensor]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if not isinstance(module, _SHARING):
                 return inputs[0]
-            masks[name] = tuple(x > 0 for x in inputs)
-            owed = [x * m for x, m in zip(activations.pop(name), masks[name], strict=True)]
-            positive = _positive(module, owed)
-            return (positive > _FLOOR * positive.amax()).to(image.dtype)
+            shares[name] = tuple(share.half() for share in inputs)  # half the memory; the same numbers are used throughout
+            inputs = activations.pop(name)
+            part = _positive(module, [x * s for x, s in zip(inputs, shares[name], strict=True)], biases=False)
+            return part / (_positive(module, inputs, biases=True) + _TINY)
 
-        return replace
+        return hook
 
     with torch.no_grad():
-        for kinds, hook, start in ((_SHARING, note, image), ((*_SHARING, *_PASSING), mask, (image > 0).to(image.dtype))):
+        for kinds, hook, start in ((_SHARING, note, image), (_SHARING + _PASSING, replace, (image > 0).to(image.dtype))):
             handles = [m.register_forward_hook(hook(n)) for n, m in _layers(network) if isinstance(m, kinds)]
             network.raw(start)
             for handle in handles:
                 handle.remove()
-    return masks
+    return shares
 
 
-def _positive(module: nn.Module, inputs: list[Tensor]) -> Tensor:
+def _positive(module: nn.Module, inputs: Sequence[Tensor], biases: bool) -> Tensor:
     """Sum of the positive contributions to each output of a layer."""
     if isinstance(module, nn.Conv3d):
-        weight = module.weight.clamp(min=0)
-        return nn.functional.conv3d(inputs[0], weight, None, module.stride, module.padding, module.dilation)  # type: ignore[arg-type]
+        bias = module.bias.clamp(min=0) if biases and module.bias is not None else None
+        return nn.functional.conv3d(
+            inputs[0], module.weight.clamp(min=0), bias, module.stride, module.padding, module.dilation
+        )
     if isinstance(module, Add):
         return inputs[0].clamp(min=0) + inputs[1].clamp(min=0)
     return cast(Tensor, module.forward(inputs[0]))
@@ -168,7 +169,7 @@ def _layers(network: Network) -> Iterator[tuple[str, nn.Module]]:
     return ((name, module) for name, module in network.named_modules() if not f"{name}.".startswith(inside or (" ",)))
 
 
-def composite(network: Network, masks: Masks) -> Composite:
+def composite(network: Network, shares: Shares) -> Composite:
     """The rules for each layer of a network whose batch norms are merged."""
     names = dict(_layers(network))
 
@@ -176,11 +177,11 @@ def composite(network: Network, masks: Masks) -> Composite:
         if name not in names:
             return None
         if isinstance(module, nn.Conv3d):
-            return PositiveShare(*masks[name])
+            return PositiveShare(*shares[name])
         if isinstance(module, (nn.MaxPool3d, nn.AdaptiveAvgPool3d)):
-            return InputShare(*masks[name])
+            return InputShare(*shares[name])
         if isinstance(module, Add):
-            return PositiveParts(masks[name])
+            return PositiveParts(shares[name])
         if isinstance(module, Gate):
             return SignalTakesAll()
         if isinstance(module, nn.Linear):
@@ -206,7 +207,7 @@ def explain(network: Network, image: Tensor) -> Explanation:
         In evaluation mode.
     image : Tensor, (1, 1, X, Y, Z)
     """
-    with merged(network).context(network), composite(network, explainable(network, image)).context(network):
+    with merged(network).context(network), composite(network, owed_to_image(network, image)).context(network):
         watched = image.clone().requires_grad_()
         embedding = network.raw(watched)
         direction = torch.nn.functional.normalize(embedding.detach(), dim=1)
@@ -227,7 +228,7 @@ METHOD = Method(
         "average pool: proportional to the inputs",
         "gates: signal takes all",
         "residual sums: proportional to the positive parts",
-        "activations owed to biases alone: left out, as biases are",
+        "activations: the part owed to the image and not to biases",
     ),
     caution=(
         "Plain z-plus maps follow the brightness and the centre of the brain more than what the network uses; "

@@ -80,6 +80,9 @@ class Attribution:
         The target's value: 1 for the embedding with itself.
     conservation : float
         The map's sum over the relevance that was put in; 1 if nothing was lost.
+    cancellation : float
+        Sum of |relevance| over the relevance that was put in; 1 if no positive and negative relevance cancel. Above about
+        10 the map is mostly noise.
     background : float
         Share of |relevance| where the input is 0.
     seconds : float
@@ -97,6 +100,7 @@ class Attribution:
     target: str
     score: float
     conservation: float
+    cancellation: float
     background: float
     seconds: float
 
@@ -107,3 +111,7 @@ class Attribution:
     def as_record(self) -> dict[str, object]:
         """Everything but the map, as JSON values for the provenance."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "relevance"}
+
+    def as_record(self) -> dict[str, object]:
+        """Everything but the map, as plain JSON values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "relevance"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -118,8 +118,9 @@ def _summarise(export: Export) -> None:
 
     for name, ranking in export.rankings.items():
         table = Table(title=f"{name}: regions with the highest mean relevance", title_justify="left", box=None)
-        for heading in ("rank", "region", "kind", "volume (mm3)", "share of relevance", "score"):
-            table.add_column(heading, justify="left" if heading in {"region", "kind"} else "right")
+        for heading in ("rank", "region", "kind", "volume mm3", "share", "score"):
+            justify: Literal["left", "right"] = "left" if heading in {"region", "kind"} else "right"
+            table.add_column(heading, justify=justify, no_wrap=True, overflow="ignore")
         for row in ranking.rows[:_TOP]:
             assert row.region is not None
             table.add_row(

@@ -28,7 +28,7 @@ from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.resampling import barycentric
 
-NOTICE_TEXT = "Built-in subject: group-average anatomy (MNI152, S1200), no person"
+NOTICE_TEXT = "Built-in subject: group average, no person"
 
 HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
 """The T1w grid of the Human Connectome Project's young adults."""

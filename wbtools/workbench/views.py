@@ -36,6 +36,7 @@ MIDDLE: Point = (-2.0, -18.0, 8.0)
 
 _HEAD = 222.0  # mm of space that a panel of slices gives a head, its letters included
 _OVERLAY_OPACITY = 0.75
+_SURFACE_OPACITY = 0.8  # low values of magma are black: so they stay apart from the black borders, and folds show
 
 
 def volume_scene(
@@ -158,7 +159,7 @@ def overview_scene(
         slices,
         montage,
         View("Title", texts=(Text(title, 50, 45, 38, Align.CENTER),), rectangle=head),
-        View("Notice", texts=_foot(notice, 130, Text("", 98, 50, 34, Align.RIGHT)), rectangle=foot),
+        View("Notice", texts=_foot(notice, 150, Text("", 98, 30, 30, Align.RIGHT)), rectangle=foot),
     )
     return Scene(name, views, _description(title, notice), size, tuple(also_load), layers_shown=False)
 
@@ -178,7 +179,8 @@ def _montage(
     surfaces: Surfaces, overlays: Sequence[Layer], shading: Sequence[Layer], areas: Sequence[Path]
 ) -> MontageView:
     borders = (Layer(path, label_style=LabelStyle()) for path in areas)
-    return MontageView("Surfaces", (*borders, *overlays, *shading), surfaces=tuple(surfaces.values()))
+    maps = (replace(layer, opacity=_SURFACE_OPACITY) for layer in overlays)
+    return MontageView("Surfaces", (*borders, *maps, *shading), surfaces=tuple(surfaces.values()))
 
 
 def _with_bar(view: _V, bar: ColourBar, unit: str, index: int = 0) -> _V:
