@@ -156,7 +156,9 @@ def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
     for network in networks:
         record.notice(network.card.notice)
         if network.card.assumed:
-            record.notice(f"No card lies beside the checkpoint: input and scaling usual for {network.family} are assumed.")
+            record.notice(
+                f"No card lies beside the checkpoint: input and scaling usual for {network.family} are assumed."
+            )
     return dict(zip(_unique_names(networks, settings), networks, strict=True))
 
 

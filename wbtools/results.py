@@ -99,9 +99,17 @@ def _shared(out: OutputFolder, results: Results) -> list[Callable[[], None]]:
     out.t1w().parent.mkdir(parents=True, exist_ok=True)
     anatomy = palette.anatomy(results.t1w.data).xml()
     jobs: list[Callable[[], None]] = [
-        partial(nifti.write_volume, out.t1w(), results.t1w, palette_xml=anatomy, description=note),
-        partial(nifti.write_volume, out.cortex_volume(mmp.NAME), results.atlas.cortex.volume, regions=areas),
-        partial(nifti.write_volume, out.atlas_volume(mmp.NAME), whole.volume, regions=whole.regions),
+        partial(nifti.write_volume, out.t1w(), results.t1w, palette_xml=anatomy, map_name="T1w", description=note),
+        partial(
+            nifti.write_volume,
+            out.cortex_volume(mmp.NAME),
+            results.atlas.cortex.volume,
+            regions=areas,
+            map_name=mmp.NAME,
+        ),
+        partial(
+            nifti.write_volume, out.atlas_volume(mmp.NAME), whole.volume, regions=whole.regions, map_name=whole.name
+        ),
     ]
     jobs.append(partial(_write_text, out.lut(mmp.NAME), _lookup_table(whole.regions)))
     for cortex in results.cortices:
@@ -144,7 +152,9 @@ def _explained(
     for key, path in zip(MAPS, paths, strict=True):
         note = _shortened(f"{key}; {card.title}")
         volume = explanation.volumes[key]
-        jobs.append(partial(nifti.write_volume, path, volume, palette_xml=palettes[key], description=note))
+        jobs.append(
+            partial(nifti.write_volume, path, volume, palette_xml=palettes[key], map_name=key, description=note)
+        )
     for cortex in results.cortices:
         for side in Hemisphere:
             maps = results.maps_of(index, cortex.mesh, side)

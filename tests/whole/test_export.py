@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from wbtools import mmp
-from wbtools.anatomy import Hemisphere
+from wbtools.anatomy import SUBCORTEX, Hemisphere
 from wbtools.cli import main
 from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import gifti, nifti
@@ -123,10 +123,12 @@ def test_workbench_reads_every_file_with_the_expected_rows_and_names(exported):
             information(path.relative_to(folder))
     assert "CortexLeft" in information("100307.L.unet.native.func.gii")
     assert "CortexRight" in information("100307.R.unet.32k_fs_LR.func.gii")
-    assert re.search(
-        r"CORTEX_LEFT: +29696", information("100307.unet.32k_fs_LR.dscalar.nii").replace("CortexLeft", "CORTEX_LEFT")
-    ) or ("29696" in information("100307.unet.32k_fs_LR.dscalar.nii"))
-    assert "29716" in information("100307.HCP-MMP1.32k_fs_LR.dlabel.nii")
+    dense = information("100307.unet.32k_fs_LR.dscalar.nii")
+    assert re.search(r"CortexLeft: +29696 out of 32492 vertices", dense)
+    assert re.search(r"CortexRight: +29716 out of 32492 vertices", dense)
+    assert all(re.search(rf"{one.gifti}: +\d+ voxels", dense) for one in SUBCORTEX)
+    assert re.search(r"Number of Rows: +59412", information("100307.HCP-MMP1.32k_fs_LR.dlabel.nii"))
+    assert re.search(r"Number of Rows: +360", information("100307.unet.HCP-MMP1.pscalar.nii"))
     assert "R_V1_ROI" in information("100307.HCP-MMP1.T1w.nii.gz")
 
 

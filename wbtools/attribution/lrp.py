@@ -135,7 +135,9 @@ def owed_to_image(network: Network, image: Tensor) -> Shares:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if not isinstance(module, _SHARING):
                 return inputs[0]
-            shares[name] = tuple(share.half() for share in inputs)  # half the memory; the same numbers are used throughout
+            shares[name] = tuple(
+                share.half() for share in inputs
+            )  # half the memory; the same numbers are used throughout
             inputs = activations.pop(name)
             part = _positive(module, [x * s for x, s in zip(inputs, shares[name], strict=True)], biases=False)
             return part / (_positive(module, inputs, biases=True) + _TINY)
@@ -143,7 +145,10 @@ def owed_to_image(network: Network, image: Tensor) -> Shares:
         return hook
 
     with torch.no_grad():
-        for kinds, hook, start in ((_SHARING, note, image), (_SHARING + _PASSING, replace, (image > 0).to(image.dtype))):
+        for kinds, hook, start in (
+            (_SHARING, note, image),
+            (_SHARING + _PASSING, replace, (image > 0).to(image.dtype)),
+        ):
             handles = [m.register_forward_hook(hook(n)) for n, m in _layers(network) if isinstance(m, kinds)]
             network.raw(start)
             for handle in handles:

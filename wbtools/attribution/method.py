@@ -111,7 +111,3 @@ class Attribution:
     def as_record(self) -> dict[str, object]:
         """Everything but the map, as JSON values for the provenance."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "relevance"}
-
-    def as_record(self) -> dict[str, object]:
-        """Everything but the map, as plain JSON values."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "relevance"}

@@ -113,7 +113,7 @@ def _unpickle(path: Path, data: bytes) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # torch lets errors of its unpickler, of zip and of C++ through
-        if found := re.search(r"(?:Unsupported global: GLOBAL|Unsupported class|Trying to load) (\S+)", str(error)):
+        if found := re.search(r"(?:GLOBAL|Unsupported class|instantiate) (\S+)", str(error)):
             raise CheckpointError(
                 f"{path} was refused: it holds the Python object '{found[1]}', and loading that could run code",
                 mend="save only the state dict: torch.save(network.state_dict(), file)",

@@ -72,7 +72,7 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     ordered = reorient(Volume(t1w.data, t1w.grid, Unit.INTENSITY), card.orientation)
     coarse = average(ordered, ordered.grid.covering(card.shape))
     low, high = float(coarse.data.min()), float(coarse.data.max())
-    if not high > low:
+    if high - low <= 1e-6 * max(abs(high), abs(low)):  # the rounding of the means
         raise InputError("all voxels of the T1w image are equal", mend="give a T1w image with a brain in it")
     data = ((coarse.data.astype(np.float64) - low) / (high - low)).astype(np.float32)
     return ModelInput(data[None, None], coarse.grid)

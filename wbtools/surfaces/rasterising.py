@@ -54,17 +54,21 @@ def _pass(a: Any, i: int, b: Any, j: int, c: Any, k: int, step: int, lines: Any,
 
     The step is taken at the first centre behind the triangle, inwards where the line meets its outer side.
     """
-    ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
-    bx, by, bz = b[j, 0], b[j, 1], b[j, 2]
-    cx, cy, cz = c[k, 0], c[k, 1], c[k, 2]
+    ax, bx, cx = a[i, 0], b[j, 0], c[k, 0]
+    first = max(int(np.ceil(min(ax, bx, cx))), corner[0])
+    last = min(int(np.floor(max(ax, bx, cx))), corner[0] + extent[0] - 1)
+    if first > last:  # most triangles of a fine mesh fall between two lines
+        return
+    ay, by, cy = a[i, 1], b[j, 1], c[k, 1]
+    if np.ceil(min(ay, by, cy)) > np.floor(max(ay, by, cy)):
+        return
+    az, bz, cz = a[i, 2], b[j, 2], c[k, 2]
     det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     slope_x = slope_y = 0.0
     if det != 0.0:
         slope_x = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / det
         slope_y = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / det
     bottom, top = min(az, bz, cz), max(az, bz, cz)
-    first = max(int(np.ceil(min(ax, bx, cx))), corner[0])
-    last = min(int(np.floor(max(ax, bx, cx))), corner[0] + extent[0] - 1)
     for x in range(first, last + 1):
         rising = falling = np.inf
         for px, py, qx, qy in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
