@@ -20,9 +20,11 @@ from wbtools.cortex import Cortex, Values
 from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import gifti, nifti
 from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces.cache import WeightCache
 from wbtools.surfaces.columns import Columns
 from wbtools.surfaces.resampling import adaptive_barycentric_area
-from wbtools.surfaces.ribbon import RibbonWeights, join_hemispheres
+from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.voxel_labels import join_hemispheres
 
 if TYPE_CHECKING:
     from wbtools.workbench.runner import Workbench
@@ -61,10 +63,13 @@ class NativeProjection:
     Parameters
     ----------
     threads : int
+    cache : WeightCache, optional
+        Where weights are kept for the next export of the same person.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, cache: WeightCache | None = None) -> None:
         self._threads = threads
+        self._between = cache.between if cache else RibbonWeights.between
 
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
         """See `Projection`; adaptive barycentric area weights on the registered spheres."""
@@ -97,9 +102,8 @@ class NativeProjection:
 
         return on_both_sides(side_maps, self._threads)
 
-    @staticmethod
-    def _weights(cortex: Cortex, side: Hemisphere, grid: Grid, columns: Columns) -> RibbonWeights:
-        return RibbonWeights.between(cortex.surfaces[side, "white"], cortex.surfaces[side, "pial"], grid, columns)
+    def _weights(self, cortex: Cortex, side: Hemisphere, grid: Grid, columns: Columns) -> RibbonWeights:
+        return self._between(cortex.surfaces[side, "white"], cortex.surfaces[side, "pial"], grid, columns)
 
 
 class WorkbenchProjection:

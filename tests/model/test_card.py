@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from lively_unet import lively
 
 from wbtools.errors import CheckpointError
 from wbtools.model import Card, load
@@ -53,7 +54,7 @@ def test_what_is_no_card_is_refused(tmp_path, text):
         cards.read(tmp_path / "x.json")
 
 
-def test_card_beside_the_checkpoint_is_used_and_the_files_own_threshold_counts(tmp_path, lively):
+def test_card_beside_the_checkpoint_is_used_and_the_files_own_threshold_counts(tmp_path):
     state = lively(Layout((16, 16))).state_dict()
     torch.save({"model_state_dict": state, "threshold": 0.4}, tmp_path / "x.pt")
     cards.write(tmp_path / "x.json", CARD)
@@ -63,7 +64,7 @@ def test_card_beside_the_checkpoint_is_used_and_the_files_own_threshold_counts(t
     assert load(tmp_path / "x.pt").threshold == 0.2
 
 
-def test_card_of_another_family_is_refused(tmp_path, lively):
+def test_card_of_another_family_is_refused(tmp_path):
     torch.save(lively(Layout((16, 16))).state_dict(), tmp_path / "x.pt")
     cards.write(tmp_path / "x.json", Card(name="x", title="x", family="resnet"))
     with pytest.raises(CheckpointError, match="resnet"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lively_unet import lively
 
 from wbtools.errors import CheckpointError
 from wbtools.model import built_in, load
@@ -14,7 +15,7 @@ from wbtools.model.unet import Layout
 
 
 @pytest.fixture
-def saved(tmp_path, lively):
+def saved(tmp_path):
     """Writes a changed state dict to a file."""
 
     def save(change=lambda state: state, name="net.pt", layout=Layout((16, 16))):  # noqa: B008
@@ -71,7 +72,7 @@ def test_description_says_what_the_network_is(saved):
     model = load(path)
     wanted = {"widths": [16, 32, 48], "depth": 3, "attention": [2], "block": "double", "embedding": 8, "hidden": 9}
     assert wanted.items() <= model.description.items()
-    assert (model.name, model.family, model.card.assumed) == ("My-net-v2", "unet", True)
+    assert (model.name, model.family, model.card.assumed) == ("unet", "unet", True)
     assert json.dumps(dict(model.description))
 
 
@@ -98,7 +99,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path, legacy):
     assert marker.exists()
 
 
-def test_a_whole_pickled_network_is_refused(tmp_path, lively):
+def test_a_whole_pickled_network_is_refused(tmp_path):
     torch.save(lively(), tmp_path / "whole.pt")
     _refused(tmp_path / "whole.pt", "UNet")
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from lively_unet import lively
 from torch.nn import functional
 
 from wbtools.model.unet import Layout, UNet
@@ -57,7 +58,7 @@ def published_forward(state, x):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_embedding_equals_the_published_networks(layout, lively):
+def test_embedding_equals_the_published_networks(layout):
     network = lively(layout)
     x = torch.rand(2, 1, 24, 20, 22)
     with torch.no_grad():
@@ -98,7 +99,7 @@ def test_published_setting_has_the_published_size_and_names():
     assert "encoders.0.block.downsample.0.weight" not in names
 
 
-def test_no_module_is_called_twice_and_no_input_is_overwritten(lively):
+def test_no_module_is_called_twice_and_no_input_is_overwritten():
     network = lively(Layout((16, 16, 32)))
     calls, inputs = [], []
     for name, module in network.named_modules():

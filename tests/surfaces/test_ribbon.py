@@ -17,7 +17,8 @@ from wbtools.grid import Grid, Volume, reorient
 from wbtools.surfaces.columns import Columns
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh, write
-from wbtools.surfaces.ribbon import RibbonWeights, VoxelLabels, join_hemispheres
+from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.voxel_labels import VoxelLabels, join_hemispheres
 
 TURN = Rotation.from_euler("xyz", [0.2, 0.3, 0.1]).as_matrix()
 Cortex = tuple[Mesh, Mesh]
@@ -226,7 +227,7 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="white surface has 642 vertices but the pial surface 252"):
         RibbonWeights.between(white, icosphere(5), grid)
     with pytest.raises(InputError, match="do not share their triangles"):
-        RibbonWeights.between(white, Mesh(pial.vertices, pial.triangles[::-1], pial.hemisphere), grid)
+        RibbonWeights.between(white, Mesh(pial.vertices, icosphere(8, rotation=TURN).triangles[:-1], pial.hemisphere), grid)
     with pytest.raises(InputError, match="do not share their triangles"):
         RibbonWeights.between(white, Mesh(pial.vertices, pial.triangles, Hemisphere.RIGHT), grid)
     with pytest.raises(InputError, match="divided 0 times"):

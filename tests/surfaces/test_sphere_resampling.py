@@ -62,6 +62,17 @@ def test_no_current_vertex_is_lost_when_the_new_mesh_is_coarser() -> None:
     assert (barycentric(current, wanted).matrix.sum(axis=0) == 0).any()
 
 
+def test_the_largest_weight_alone_copies_values() -> None:
+    current, wanted = irregular_sphere(9, seed=2), irregular_sphere(6, seed=3, turned=True)
+    weights = barycentric(current, wanted)
+    keys = patches(current)
+    nearest = weights.largest()
+    strongest = weights.matrix.toarray().argmax(axis=1)
+    np.testing.assert_array_equal(nearest.labels(keys), keys[strongest])
+    np.testing.assert_array_equal(nearest.metric(current.vertices.T), current.vertices[strongest].T)
+    assert (weights.labels(keys) != keys[strongest]).any()  # popularity of labels is something else
+
+
 def test_coordinates_move_to_another_mesh() -> None:
     current, wanted = icosphere(30), irregular_sphere(12, seed=6, turned=True)
     moved = barycentric(current, wanted).surface(current, wanted)
@@ -122,9 +133,10 @@ def test_weights_and_labels_equal_those_of_workbench(tmp_path: Path, old: int, n
     write_gifti(tmp_path / "one.func.gii", np.eye(len(current.vertices), dtype=np.float32), "NIFTI_INTENT_NORMAL")
     write_gifti(tmp_path / "keys.label.gii", keys[None], "NIFTI_INTENT_LABEL")
 
-    def workbench(kind: str, source: str, method: str) -> np.ndarray:
+    def workbench(kind: str, source: str, method: str, *options: str) -> np.ndarray:
         argv = ["wb_command", f"-{kind}-resample", source, "current.surf.gii", "new.surf.gii", method, f"out.{source}"]
         argv += ["-area-surfs", "current_area.surf.gii", "new_area.surf.gii"] if method == "ADAP_BARY_AREA" else []
+        argv += options
         subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
         return np.array([array.data for array in nibabel.load(tmp_path / f"out.{source}").darrays])
 
@@ -132,4 +144,8 @@ def test_weights_and_labels_equal_those_of_workbench(tmp_path: Path, old: int, n
     for method, ours in (("BARYCENTRIC", plain), ("ADAP_BARY_AREA", adaptive)):
         # Workbench computes in single precision: coordinates of 100 mm are exact to 1e-5.
         np.testing.assert_allclose(ours.matrix.toarray(), workbench("metric", "one.func.gii", method).T, atol=5e-5)
+        nearest = workbench("label", "keys.label.gii", method, "-largest")[0]
+        assert (ours.largest().labels(keys) == nearest).mean() >= 0.999  # two weights equal to rounding may change places
+        whole = workbench("metric", "one.func.gii", method, "-largest")
+        assert (ours.largest().matrix.argmax(axis=1).A1 == whole.argmax(axis=0)).mean() >= 0.999
     assert (adaptive.labels(keys) == workbench("label", "keys.label.gii", "ADAP_BARY_AREA")[0]).mean() >= 0.999

@@ -6,9 +6,12 @@ through the normalisation of the embedding, where it cancels, and lose it in bia
 - relevance starts at the embedding before normalisation, whose length counts as a constant: R = v z / |v|;
 - batch norms are merged into the convolutions before them;
 - biases are left out of every denominator, and an activation counts only as far as it is owed to the image: relevance
-  of what biases alone make, as in the empty background, would be lost.
+  of what biases alone make, as in the empty background, would be lost;
+- in the last two layers contributions of the output's own sign count. Epsilon's denominators, a sum of both signs, come
+  close to zero there, and the map becomes a small difference of terms up to fifty times as large.
 
-References: Bach et al. 2015 (LRP), Montavon et al. 2017 (z-plus), Arras et al. 2017 (gates), Anders et al. 2021 (zennit).
+References: Bach et al. 2015 (LRP), Montavon et al. 2017 (z-plus), Arras et al. 2017 (gates), Anders et al. 2021
+(zennit).
 """
 
 from __future__ import annotations
@@ -20,13 +23,14 @@ import torch
 from torch import Tensor, nn
 from zennit.canonizers import NamedMergeBatchNorm
 from zennit.core import BasicHook, Composite, Hook
-from zennit.rules import ClampMod, Epsilon, NoMod, Pass
+from zennit.rules import ClampMod, Gamma, NoMod, Pass
 
 from wbtools.attribution.method import Explanation, Method
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 _TINY = 1e-12  # keeps denominators of sums of non-negative terms off zero
+_SIGN_MATCHED = 1e3  # a gamma so large that only contributions of the output's sign count
 
 Shares = dict[str, tuple[Tensor, ...]]
 
@@ -43,7 +47,7 @@ class PositiveShare(BasicHook):  # type: ignore[misc]
     Parameters
     ----------
     share : Tensor, (1, C, X, Y, Z)
-        What part of each input is owed to the image (see `owed_to_image`). Inputs are activations of a ReLU, never negative.
+        What part of each input is owed to the image (see `owed_to_image`). Inputs come from a ReLU: never negative.
     """
 
     def __init__(self, share: Tensor) -> None:
@@ -190,7 +194,7 @@ def composite(network: Network, shares: Shares) -> Composite:
         if isinstance(module, Gate):
             return SignalTakesAll()
         if isinstance(module, nn.Linear):
-            return Epsilon(epsilon=1e-6, zero_params="bias")
+            return Gamma(_SIGN_MATCHED, stabilizer=1e-9, zero_params="bias")
         if isinstance(module, (nn.ReLU, nn.BatchNorm3d)):
             return Pass()
         return None
@@ -228,7 +232,7 @@ METHOD = Method(
     rules=(
         "start: embedding before normalisation, its length constant",
         "convolutions: z-plus, batch norm merged, without biases",
-        "last two layers: epsilon 1e-6, without biases",
+        "last two layers: contributions of the sign of the output (gamma 1000), without biases",
         "maximum pools: winner takes all",
         "average pool: proportional to the inputs",
         "gates: signal takes all",

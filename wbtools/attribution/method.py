@@ -81,8 +81,8 @@ class Attribution:
     conservation : float
         The map's sum over the relevance that was put in; 1 if nothing was lost.
     cancellation : float
-        Sum of |relevance| over the relevance that was put in; 1 if no positive and negative relevance cancel. Above about
-        10 the map is mostly noise.
+        Sum of |relevance| over the relevance that was put in; 1 if no positive and negative relevance cancel. The
+        larger, the more the map is a small difference of large terms.
     background : float
         Share of |relevance| where the input is 0.
     seconds : float

@@ -120,7 +120,7 @@ def _summarise(export: Export) -> None:
         table = Table(title=f"{name}: regions with the highest mean relevance", title_justify="left", box=None)
         for heading in ("rank", "region", "kind", "volume mm3", "share", "score"):
             justify: Literal["left", "right"] = "left" if heading in {"region", "kind"} else "right"
-            table.add_column(heading, justify=justify, no_wrap=True, overflow="ignore")
+            table.add_column(heading, justify=justify, no_wrap=True)
         for row in ranking.rows[:_TOP]:
             assert row.region is not None
             table.add_row(

@@ -1,4 +1,4 @@
-"""`wbtools models`."""
+"""`wbtools models` and `wbtools models convert`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,63 @@ from wbtools.cli.console import out
 from wbtools.cli.failures import plainly
 
 
-@click.command("models")
-@click.argument("checkpoint", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+class _FileOrCommand(click.Group):
+    """A group whose first word may also be a file; then `show` is meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands:
+            args = ["show", *args, *(["--debug"] if ctx.params["debug"] else [])]
+        return super().resolve_command(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [FILE]")
+        formatter.write_usage(ctx.command_path, "convert [OPTIONS] FILE [TARGET]")
+
+
+@click.group("models", cls=_FileOrCommand, invoke_without_command=True)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
 @plainly
-def command(checkpoint: Path | None, debug: bool) -> None:
+def command(context: click.Context, debug: bool) -> None:
     """List the network families and the built-in network; with FILE, say what that checkpoint is."""
     from wbtools import model
 
-    if checkpoint:
-        _describe(model.load(checkpoint))
+    if context.invoked_subcommand:
         return
     out.print("[bold]Families[/bold]")
     for family in model.families():
         out.print(f"  {family.name}: {family.title}")
     out.print("\n[bold]Built-in network[/bold]")
     _describe(model.built_in())
+
+
+@command.command("show", hidden=True)
+@click.argument("checkpoint", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def show(checkpoint: Path, debug: bool) -> None:
+    """Say what a checkpoint is: its network, its card and what is only assumed."""
+    from wbtools import model
+
+    _describe(model.load(checkpoint))
+
+
+@command.command("convert")
+@click.argument("checkpoint", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("target", metavar="[TARGET]", required=False, type=click.Path(path_type=Path))
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def convert(checkpoint: Path, target: Path | None, debug: bool) -> None:
+    """Write a checkpoint as safetensors with its card inside, or a safetensors file as .pt with its card beside it.
+
+    TARGET's ending decides; without it, the other format is written beside FILE. Existing files are never replaced.
+    """
+    from wbtools.model.convert import convert as converted
+
+    for path in converted(checkpoint, target):
+        out.print(f"Wrote {path}", markup=False)
 
 
 def _describe(model: object) -> None:

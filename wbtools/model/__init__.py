@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "families", "load", "model_input"]
 
-FAMILIES = ("unet",)
+FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn")
 """Modules of this package that hold a family."""
 
 _BUILT_IN = "demo_unet.pt"
@@ -31,7 +31,7 @@ def families() -> tuple[Family, ...]:
     Examples
     --------
     >>> [family.name for family in families()]
-    ['unet']
+    ['unet', 'resnet', 'densenet', 'mrinet', 'ad3dcnn']
     """
     return tuple(import_module(f"{__name__}.{name}").FAMILY for name in FAMILIES)
 

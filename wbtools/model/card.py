@@ -120,20 +120,27 @@ def beside(checkpoint: Path) -> Path:
 
 
 def read(path: Path) -> Card:
+    """Read a card from a JSON file, as `parse` does."""
+    return parse(path.read_bytes(), path)
+
+
+def parse(text: str | bytes, path: Path) -> Card:
     """Read a card.
 
     Parameters
     ----------
+    text : str or bytes
+        JSON with some or all fields of `Card`; name, title and family are needed.
     path : Path
-        A JSON file with some or all fields of `Card`; name, title and family are needed.
+        Where it comes from, for messages.
 
     Raises
     ------
     CheckpointError
-        If the file is not JSON, or a field is unknown, missing or of the wrong type.
+        If the text is not JSON, or a field is unknown, missing or of the wrong type.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
     except ValueError as error:
         raise CheckpointError(f"{path} is not valid JSON: {error}", mend="repair the card or remove it") from None
     known = {f.name for f in fields(Card)} - {"assumed"}
@@ -154,8 +161,13 @@ def read(path: Path) -> Card:
         raise CheckpointError(f"{path}: {error}", mend=error.mend or "correct the card") from None
 
 
-def write(path: Path, card: Card) -> None:
-    """Write a card as JSON, without `assumed`."""
+def dumps(card: Card) -> str:
+    """The card as JSON, without `assumed`."""
     content: dict[str, Any] = asdict(card)
     del content["assumed"]
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(path: Path, card: Card) -> None:
+    """Write a card as JSON, without `assumed`."""
+    path.write_text(dumps(card), encoding="utf-8")

@@ -15,6 +15,7 @@ import numpy as np
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
+from wbtools.model import safetensors
 from wbtools.model.card import Card
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def load(path: Path) -> Model:
     Parameters
     ----------
     path : Path
-        A file of `torch.save`: a state dict, or a dictionary with `model_state_dict` and `threshold`. The card is read
-        from the JSON file of the same name beside it, if there is one.
+        A file of `torch.save`: a state dict, or a dictionary with `model_state_dict` and `threshold`; or a safetensors
+        file. The card is read from the JSON file of the same name beside it, if there is one, else from the safetensors
+        file.
 
     Returns
     -------
@@ -79,16 +81,17 @@ def load(path: Path) -> Model:
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, holds code, or fits no known family.
+        If the file is missing, damaged, holds code, or fits no known family, or if the card's images do not fit it.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist or is no file", mend="check the path given with --model")
     data = path.read_bytes()
-    content = _unpickle(path, data)
+    content, inside = safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (_unpickle(path, data), None)
     tensors = _tensors(path, content)
     network, family = _network(path, tensors)
-    card = _card(path, family, _threshold(path, content))
+    card = _card(path, family, _threshold(path, content), inside)
+    _require_taken(path, family, tensors, card)
     description = {**family.describe(network), "parameters": sum(p.numel() for p in network.parameters())}
     return Model(network, card, description, sha256(data).hexdigest())
 
@@ -203,15 +206,29 @@ def _threshold(path: Path, content: Any) -> float | None:
     return number
 
 
-def _card(path: Path, family: Family, threshold: float | None) -> Card:
-    """The card beside the checkpoint, else the family's; the checkpoint's own threshold counts."""
+def _card(path: Path, family: Family, threshold: float | None, inside: Card | None) -> Card:
+    """The card beside the checkpoint, else that in it, else the family's; the checkpoint's own threshold counts."""
     beside = cards.beside(path)
-    if beside != path and beside.is_file():
-        card = cards.read(beside)
-        if card.family != family.name:
-            raise CheckpointError(
-                f"{beside} says {card.family}, the checkpoint is {family.name}", mend="put the right card beside it"
-            )
-    else:
-        card = replace(family.card, assumed=True)
+    given = cards.read(beside) if beside != path and beside.is_file() else inside
+    if given is not None and given.family != family.name:
+        raise CheckpointError(
+            f"{path if given is inside else beside} says {given.family}, the checkpoint is {family.name}",
+            mend="put the right card beside it",
+        )
+    card = given or replace(family.card, assumed=True)
     return card if threshold is None else replace(card, threshold=threshold)
+
+
+def _require_taken(path: Path, family: Family, tensors: Mapping[str, Tensor], card: Card) -> None:
+    """Raise CheckpointError if the network cannot take images of the card's shape."""
+    import torch
+
+    with torch.device("meta"), torch.no_grad():  # shapes only: nothing is computed
+        network = family.build({key: tuple(value.shape) for key, value in tensors.items()}).eval()
+        try:
+            network(torch.empty(1, 1, *card.shape))
+        except RuntimeError:
+            raise CheckpointError(
+                f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
+                mend=f"write the shape of its images into {cards.beside(path)}",
+            ) from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from torch import Tensor, nn
 
+from wbtools.errors import CheckpointError, InputError
 from wbtools.model.card import Card
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -23,6 +25,49 @@ class Network(nn.Module):
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
         raise NotImplementedError
+
+
+class Classifier(Network):
+    """A network that answers with classes."""
+
+    def logits(self, x: Tensor) -> Tensor:
+        """One value (N, K) per class, before any softmax, of images (N, 1, X, Y, Z)."""
+        raise NotImplementedError
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Raise InputError: there is no embedding."""
+        raise InputError(
+            f"{type(self).__name__} answers with classes; it has no embedding that could be explained",
+            mend="give a network with an embedding; `wbtools models` lists the families",
+        )
+
+
+def axes(shapes: Shapes, key: str, count: int) -> tuple[int, ...]:
+    """The shape of one tensor, which must have `count` axes, none of them empty.
+
+    Raises
+    ------
+    CheckpointError
+        If the tensor is missing or of another shape.
+
+    Examples
+    --------
+    >>> axes({"fc.weight": (2, 8)}, "fc.weight", 2)
+    (2, 8)
+    """
+    shape = shapes.get(key, ())
+    if len(shape) != count or 0 in shape:
+        raise CheckpointError(
+            f"{key} is {list(shape) if key in shapes else 'missing'}, not a tensor of {count} axes",
+            mend="export the state dict of the unchanged network",
+        )
+    return shape
+
+
+def plain(layout: Any) -> dict[str, object]:
+    """The fields of a layout, a dataclass, as plain JSON values."""
+    values = {field.name: getattr(layout, field.name) for field in fields(layout)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)

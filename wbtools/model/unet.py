@@ -8,16 +8,17 @@ Source: https://github.com/matthewkenely/3d-siamese-twin-ranking (architecture o
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError
+from wbtools.model import head
+from wbtools.model.blocks import Attention, ResidualBlock, conv, initialise
 from wbtools.model.card import Card
-from wbtools.model.family import Family, Network, Shapes
-from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
+from wbtools.model.family import Family, Network, Shapes, plain
+from wbtools.model.head import Embedder
 
 POOLED = (1, 2)
 """The encoders that halve the grid before their block."""
@@ -67,53 +68,8 @@ class Layout:
         attended = [
             i for i in range(len(widths)) if f"encoders.{i}.block{gates}.spatial_attention.conv.weight" in shapes
         ]
-        embedding, hidden = shapes["fc2.weight"]
-        return cls(tuple(widths), tuple(attended), "double" if double else "residual", hidden, embedding)
-
-
-def _conv(inputs: int, outputs: int, size: int) -> nn.Conv3d:
-    return nn.Conv3d(inputs, outputs, kernel_size=size, padding=size // 2, bias=False)
-
-
-class Attention(nn.Module):
-    """Base of blocks that may end in channel attention, then spatial attention, under the published names."""
-
-    def _add_attention(self, channels: int) -> None:
-        self.channel_attention, self.channel_gate = ChannelAttention(channels), Gate()
-        self.spatial_attention, self.spatial_gate = SpatialAttention(channels), Gate()
-
-    def attend(self, x: Tensor) -> Tensor:
-        """Scale x (N, C, X, Y, Z) by its own coefficients; x itself where the block has no attention."""
-        if not hasattr(self, "channel_attention"):
-            return x
-        x = self.channel_gate(x, self.channel_attention(x))
-        return cast(Tensor, self.spatial_gate(x, self.spatial_attention(x)))
-
-
-class ResidualBlock(Attention):
-    """Two convolutions, attention, plus the shortcut."""
-
-    def __init__(self, inputs: int, outputs: int, attention: bool) -> None:
-        super().__init__()
-        self.conv1, self.bn1, self.relu1 = _conv(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU()
-        self.conv2, self.bn2, self.relu2 = _conv(outputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU()
-        self.downsample: nn.Sequential | None = None
-        if inputs != outputs:
-            self.downsample = nn.Sequential(_conv(inputs, outputs, 1), nn.BatchNorm3d(outputs))
-        if attention:
-            self._add_attention(outputs)
-        self.add = Add()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, X, Y, Z) to (N, outputs, X, Y, Z)."""
-        branch = self.attend(self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x))))))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return cast(Tensor, self.relu2(self.add(branch, shortcut)))
-
-    def batch_norms(self) -> list[tuple[str, str]]:
-        """As `Network.batch_norms`, within the block."""
-        pairs = [("conv1", "bn1"), ("conv2", "bn2")]
-        return pairs if self.downsample is None else [*pairs, ("downsample.0", "downsample.1")]
+        block = "double" if double else "residual"
+        return cls(tuple(widths), tuple(attended), block, *head.sizes(shapes))
 
 
 class SingleConvolution(Attention):
@@ -121,7 +77,7 @@ class SingleConvolution(Attention):
 
     def __init__(self, inputs: int, outputs: int, attention: bool) -> None:
         super().__init__()
-        self.conv, self.bn, self.relu = _conv(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU()
+        self.conv, self.bn, self.relu = conv(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU()
         if attention:
             self._add_attention(outputs)
 
@@ -163,7 +119,7 @@ class Encoder(nn.Module):
         return cast(Tensor, self.block(self.pooling(x)))
 
 
-class UNet(Network):
+class UNet(Embedder):
     """A network from one image (N, 1, X, Y, Z) to its embedding (N, E) of length 1.
 
     Parameters
@@ -175,33 +131,21 @@ class UNet(Network):
         super().__init__()
         self.layout = layout
         widths = layout.widths
-        self.conv1, self.bn1, self.relu = _conv(1, widths[0], 7), nn.BatchNorm3d(widths[0]), nn.ReLU()
+        self.conv1, self.bn1, self.relu = conv(1, widths[0], 7), nn.BatchNorm3d(widths[0]), nn.ReLU()
         self.maxpool = nn.MaxPool3d(3, stride=2, padding=1)
         self.encoders = nn.ModuleList(
             Encoder(_BLOCKS[layout.block](before, width, i in layout.attention), i in POOLED)
             for i, (before, width) in enumerate(zip(widths[:1] + widths, widths, strict=False))
         )
-        self.avgpool = nn.AdaptiveAvgPool3d(1)
-        self.flatten = nn.Flatten()
-        self.fc_dropout = nn.Dropout(0.3)
-        self.fc1, self.bn_fc1 = nn.Linear(widths[-1], layout.hidden), nn.BatchNorm1d(layout.hidden)
-        self.fc_relu = nn.ReLU()
-        self.fc2, self.bn_fc2 = nn.Linear(layout.hidden, layout.embedding), nn.BatchNorm1d(layout.embedding)
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self._add_head(widths[-1], layout.hidden, layout.embedding)
+        initialise(self)
 
-    def raw(self, x: Tensor) -> Tensor:
-        """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""
+    def trunk(self, x: Tensor) -> Tensor:
+        """Features (N, C, x, y, z), never negative, of images (N, 1, X, Y, Z)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for encoder in self.encoders:
             x = encoder(x)
-        pooled = self.fc_dropout(self.flatten(self.avgpool(x)))
-        return cast(Tensor, self.fc2(self.fc_relu(self.fc1(pooled))))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The embedding (N, E) of length 1."""
-        return torch.nn.functional.normalize(self.raw(x), dim=1)
+        return x
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
@@ -221,10 +165,7 @@ def _recognises(shapes: Shapes) -> bool:
 
 def _describe(network: Network) -> dict[str, object]:
     layout = cast(UNet, network).layout
-    return {
-        **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(layout).items()},
-        "depth": len(layout.widths),
-    }
+    return {**plain(layout), "depth": len(layout.widths)}
 
 
 FAMILY = Family(

@@ -34,9 +34,9 @@ _CHUNK = 1 << 22  # voxel shares handed over at once: bounds the memory, not the
 def _compiled(function: Function) -> Function:
     """Compile with numba, without Python's lock, so that two hemispheres run in two threads."""
     try:
-        fast: Function = numba.njit(nogil=True, cache=True)(function)
+        fast: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written: compile in every process
-        fast = numba.njit(nogil=True)(function)
+        fast = numba.njit(nogil=True, error_model="numpy")(function)
     return fast
 
 
@@ -49,20 +49,20 @@ def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
 
 
 @_compiled
-def _pass(a: Any, i: int, b: Any, j: int, c: Any, k: int, step: int, lines: Any, corner: Any, extent: Any) -> None:
-    """Let each line of the block that crosses the triangle of points a[i], b[j], c[k] pass a step into or out of it.
+def _pass(points: Any, i: int, j: int, k: int, step: int, lines: Any, x0: int, y0: int, z0: int) -> None:
+    """Let each line of the block that crosses the triangle of points i, j, k pass a step into or out of it.
 
     The step is taken at the first centre behind the triangle, inwards where the line meets its outer side.
     """
-    ax, bx, cx = a[i, 0], b[j, 0], c[k, 0]
-    first = max(int(np.ceil(min(ax, bx, cx))), corner[0])
-    last = min(int(np.floor(max(ax, bx, cx))), corner[0] + extent[0] - 1)
-    if first > last:  # most triangles of a fine mesh fall between two lines
+    ax, bx, cx = points[i, 0], points[j, 0], points[k, 0]
+    first = max(int(np.ceil(min(ax, bx, cx))), x0)
+    last = min(int(np.floor(max(ax, bx, cx))), x0 + lines.shape[0] - 1)
+    if first > last:  # many triangles of a fine mesh fall between two lines
         return
-    ay, by, cy = a[i, 1], b[j, 1], c[k, 1]
-    if np.ceil(min(ay, by, cy)) > np.floor(max(ay, by, cy)):
+    ay, by, cy = points[i, 1], points[j, 1], points[k, 1]
+    if int(np.ceil(min(ay, by, cy))) > int(np.floor(max(ay, by, cy))):
         return
-    az, bz, cz = a[i, 2], b[j, 2], c[k, 2]
+    az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
     det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     slope_x = slope_y = 0.0
     if det != 0.0:
@@ -80,42 +80,43 @@ def _pass(a: Any, i: int, b: Any, j: int, c: Any, k: int, step: int, lines: Any,
             continue
         inwards = step if falling < rising else -step
         low, high = min(rising, falling), max(rising, falling)
-        for y in range(max(int(np.ceil(low)), corner[1]), min(int(np.ceil(high)), corner[1] + extent[1])):
+        for y in range(max(int(np.ceil(low)), y0), min(int(np.ceil(high)), y0 + lines.shape[1])):
             # Slivers seen edge-on have no usable slope: their crossing still lies between their corners.
             z = min(max(az + slope_x * (x - ax) + slope_y * (y - ay), bottom), top)
-            behind = max(int(np.ceil(z)) - corner[2], 0)
-            if behind < extent[2]:
-                lines[x - corner[0], y - corner[1], behind] += inwards
+            behind = max(int(np.ceil(z)) - z0, 0)
+            if behind < lines.shape[2]:
+                lines[x - x0, y - y0, behind] += inwards
 
 
 @_compiled
 def _outline(
-    vertex: int, cells: Any, white: Any, pial: Any, polygons: Any, is_open: Any, lines: Any, corner: Any, extent: Any
+    vertex: int, cells: Any, points: Any, polygons: Any, is_open: Any, lines: Any, x0: int, y0: int, z0: int
 ) -> None:
     """Pass through all faces of a vertex's column: a whole step (2) at a cap, half a step at each cut of a wall."""
     sides = polygons.shape[1]
+    pial = len(points) // 2
     for cell in cells:
         for n in range(1, sides - 1):
             p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
-            _pass(white, r, white, q, white, p, 2, lines, corner, extent)
-            _pass(pial, p, pial, q, pial, r, 2, lines, corner, extent)
+            _pass(points, r, q, p, 2, lines, x0, y0, z0)
+            _pass(points, pial + p, pial + q, pial + r, 2, lines, x0, y0, z0)
         for n in range(sides):
             p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
             if vertex in (p, q) and not is_open[cell, n]:
                 continue
-            _pass(white, p, white, q, pial, q, 1, lines, corner, extent)
-            _pass(white, p, pial, q, pial, p, 1, lines, corner, extent)
-            _pass(white, p, white, q, pial, p, 1, lines, corner, extent)
-            _pass(white, q, pial, q, pial, p, 1, lines, corner, extent)
+            _pass(points, p, q, pial + q, 1, lines, x0, y0, z0)
+            _pass(points, p, pial + q, pial + p, 1, lines, x0, y0, z0)
+            _pass(points, p, q, pial + p, 1, lines, x0, y0, z0)
+            _pass(points, q, pial + q, pial + p, 1, lines, x0, y0, z0)
 
 
 @_compiled
-def _count(lines: Any, extent: Any, division: int, counts: Any) -> None:
+def _count(lines: Any, division: int, counts: Any) -> None:
     """Add up, per voxel, the half steps by which its centres are inside; clears the lines for the next column."""
-    for x in range(extent[0]):
-        for y in range(extent[1]):
+    for x in range(lines.shape[0]):
+        for y in range(lines.shape[1]):
             inside = 0
-            for z in range(extent[2]):
+            for z in range(lines.shape[2]):
                 inside += lines[x, y, z]
                 lines[x, y, z] = 0
                 if inside != 0:  # negative where a fold, the mesh or the grid turns the other way round
@@ -124,8 +125,8 @@ def _count(lines: Any, extent: Any, division: int, counts: Any) -> None:
 
 @_compiled
 def _rasterise(
-    white: Any, pial: Any, polygons: Any, is_open: Any, starts: Any, members: Any, low: Any, size: Any, division: int,
-    shape: Any, first: int, lines: Any, counts: Any, indptr: Any, voxels: Any, shares: Any,
+    points: Any, polygons: Any, is_open: Any, starts: Any, members: Any, low: Any, size: Any, division: int,
+    shape: Any, first: int, block: Any, counts: Any, indptr: Any, voxels: Any, shares: Any,
 ) -> int:  # fmt: skip
     """Voxel shares of the columns from `first` on until the buffer is full; returns the first vertex not done."""
     filled = 0
@@ -133,10 +134,12 @@ def _rasterise(
         nx, ny, nz = size[vertex]
         if filled + nx * ny * nz > len(voxels):
             return vertex
-        extent = size[vertex] * division
-        cells = members[starts[vertex] : starts[vertex + 1]]
-        _outline(vertex, cells, white, pial, polygons, is_open, lines, low[vertex] * division, extent)
-        _count(lines, extent, division, counts)
+        x0, y0, z0 = low[vertex] * division
+        lines = block[: nx * division, : ny * division, : nz * division]
+        _outline(
+            vertex, members[starts[vertex] : starts[vertex + 1]], points, polygons, is_open, lines, x0, y0, z0
+        )
+        _count(lines, division, counts)
         for x in range(nx):
             for y in range(ny):
                 for z in range(nz):
@@ -167,10 +170,10 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     csr_matrix, (V, voxels), float32
         In [0, 1], indices sorted; voxels ravelled in C order.
     """
-    white, pial = (np.ascontiguousarray((points + 0.5) * division - 0.5) for points in (cells.white, cells.pial))
-    low, size = _boxes(white, pial, cells, shape, division)
+    points = (np.concatenate([cells.white, cells.pial]) + 0.5) * division - 0.5
+    low, size = _boxes(points, cells.polygons, cells.starts, cells.members, np.array(shape), division)
     largest = size.max(axis=0, initial=0)
-    lines, counts = np.zeros(largest * division, np.int8), np.zeros(largest, np.int32)
+    block, counts = np.zeros(largest * division, np.int8), np.zeros(largest, np.int32)
     total = math.prod(shape)
     buffer = max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
     voxels, shares = np.empty(buffer, np.int32 if total < 2**31 else np.int64), np.empty(buffer, np.float32)
@@ -179,8 +182,8 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     first = before = 0
     while first < len(size):
         stop = _rasterise(
-            white, pial, cells.polygons, cells.is_open, cells.starts, cells.members, low, size, division,
-            np.array(shape), first, lines, counts, indptr, voxels, shares,
+            points, cells.polygons, cells.is_open, cells.starts, cells.members, low, size, division,
+            np.array(shape), first, block, counts, indptr, voxels, shares,
         )  # fmt: skip
         filled = int(indptr[stop])
         pieces.append((voxels[:filled].copy(), shares[:filled].copy()))
@@ -190,19 +193,23 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(size), total))
 
 
-def _boxes(
-    white: NDArray[np.float64], pial: NDArray[np.float64], cells: Cells, shape: tuple[int, int, int], division: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First voxel (V, 3) and number of voxels (V, 3) around each column in the grid; points in sub-voxel units."""
-    low, size = np.zeros((2, len(cells.starts) - 1, 3), np.int64)
-    filled = np.flatnonzero(np.diff(cells.starts))
-    if filled.size:
-        first = cells.starts[filled]
-        lowest = np.minimum(white, pial)[cells.polygons].min(axis=1)[cells.members]
-        highest = np.maximum(white, pial)[cells.polygons].max(axis=1)[cells.members]
-        start = np.ceil(np.minimum.reduceat(lowest, first)).astype(np.int64) // division
-        stop = np.floor(np.maximum.reduceat(highest, first)).astype(np.int64) // division + 1
-        low[filled] = np.maximum(start, 0)
-        size[filled] = np.maximum(np.minimum(stop, shape) - low[filled], 0)
-    size[size.min(axis=1) == 0] = 0
+@_compiled
+def _boxes(points: Any, polygons: Any, starts: Any, members: Any, shape: Any, division: int) -> Any:
+    """First voxel (V, 3) and number of voxels (V, 3) around each column in the grid; 0 voxels where none."""
+    vertices, pial = len(starts) - 1, len(points) // 2
+    low, size = np.zeros((vertices, 3), np.int64), np.zeros((vertices, 3), np.int64)
+    for vertex in range(vertices):
+        lowest, highest = np.full(3, np.inf), np.full(3, -np.inf)
+        for cell in members[starts[vertex] : starts[vertex + 1]]:
+            for p in polygons[cell]:
+                for axis in range(3):
+                    lowest[axis] = min(lowest[axis], points[p, axis], points[pial + p, axis])
+                    highest[axis] = max(highest[axis], points[p, axis], points[pial + p, axis])
+        if starts[vertex] < starts[vertex + 1]:
+            for axis in range(3):
+                low[vertex, axis] = max(int(np.ceil(lowest[axis])) // division, 0)
+                stop = min(int(np.floor(highest[axis])) // division + 1, shape[axis])
+                size[vertex, axis] = max(stop - low[vertex, axis], 0)
+            if size[vertex].min() == 0:
+                size[vertex] = 0
     return low, size

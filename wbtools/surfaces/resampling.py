@@ -48,6 +48,18 @@ class SphereWeights:
         self._require(len(keys))
         return most_popular(self.matrix, np.asarray(keys, np.int32))[0]
 
+    def largest(self) -> SphereWeights:
+        """Only the current vertex of largest weight at each new vertex; of equal ones that of the smallest number."""
+        matrix = self.matrix.sorted_indices()
+        # Every row sums to 1, so none is empty.
+        largest = np.maximum.reduceat(matrix.data, matrix.indptr[:-1])
+        leading = np.flatnonzero(matrix.data >= np.repeat(largest, np.diff(matrix.indptr)))
+        first = leading[np.searchsorted(leading, matrix.indptr[:-1])]
+        rows = np.arange(matrix.shape[0] + 1)
+        return SphereWeights(
+            sparse.csr_matrix((np.ones(len(first)), matrix.indices[first], rows), shape=matrix.shape)
+        )
+
     def surface(self, mesh: Mesh, sphere: Mesh) -> Mesh:
         """The surface `mesh` (on the current mesh's vertices) with the vertices and triangles of the new `sphere`."""
         self._require(len(mesh.vertices))

@@ -1,11 +1,12 @@
 """Between voxels and cortex: the ribbon from the white to the pial surface.
 
 The geometry is the same for every map, so it is computed once, as a sparse matrix of vertices by voxels. Definitions
-are those of Workbench's `-volume-to-surface-mapping` and `-label-to-volume-mapping` with `-ribbon-constrained`.
+are those of Workbench's `-volume-to-surface-mapping`, `-label-to-volume-mapping` and `-metric-to-volume-mapping` with `-ribbon-constrained`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,26 +21,12 @@ from wbtools.grid import Array, Grid
 from wbtools.surfaces.columns import Columns, divide
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.popularity import most_popular
+from wbtools.surfaces.product import product
+from wbtools.surfaces.voxel_labels import VoxelLabels
 
 Number = TypeVar("Number", bound=np.generic)
 
 _HALF = 0.5 - 1e-4  # a voxel exactly half inside counts; sums of float32 shares may miss it by rounding
-
-
-@dataclass(frozen=True, eq=False)
-class VoxelLabels:
-    """The labels that one hemisphere puts into a grid.
-
-    Parameters
-    ----------
-    keys : ndarray, (X, Y, Z), int32
-        0 where no label is put.
-    weights : ndarray, (X, Y, Z), float32
-        The share of the voxel that lies in columns of that label; 0 where none.
-    """
-
-    keys: NDArray[np.int32]
-    weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +35,10 @@ class RibbonWeights:
 
     Parameters
     ----------
-    matrix : csr_matrix, (V, voxels), float32
-        In [0, 1]; voxels ravelled in C order of the grid's shape.
+    shares : csr_matrix, (V, U), float32
+        In (0, 1]; its columns are the voxels that any column of cortex reaches.
+    voxels : ndarray, (U,), int
+        These voxels, ascending, ravelled in C order of the grid's shape.
     grid : Grid
     columns : Columns
         With THICK columns a voxel is shared by three vertices at a time, so its weights sum up to three times the part
@@ -65,7 +54,8 @@ class RibbonWeights:
     ((1, 162), 7.0, 7.0)
     """
 
-    matrix: sparse.csr_matrix
+    shares: sparse.csr_matrix
+    voxels: NDArray[np.integer]
     grid: Grid
     columns: Columns
 
@@ -78,7 +68,8 @@ class RibbonWeights:
         Parameters
         ----------
         white, pial : Mesh
-            The two surfaces of one hemisphere, of one mesh, in the grid's world space (mm).
+            The two surfaces of one hemisphere, of one mesh, in the grid's world space (mm). They may list their
+            triangles in another order.
         grid : Grid
             Parts of the surfaces outside it count for nothing.
         columns : Columns
@@ -94,58 +85,123 @@ class RibbonWeights:
 
         if division < 1:
             raise InputError(f"voxels cannot be divided {division} times", mend="divide them at least once; 3 is usual")
-        _require_one_mesh(white, pial)
+        require_one_mesh(white, pial)
         cells = divide(columns, grid.to_index(white.vertices), grid.to_index(pial.vertices), white.triangles)
-        return cls(voxel_shares(cells, grid.shape, division), grid, columns)
+        return cls(*_reached(voxel_shares(cells, grid.shape, division)), grid, columns)
+
+    def within(self, roi: Array) -> RibbonWeights:
+        """The same weights without the voxels of a region of interest that are not positive.
+
+        Parameters
+        ----------
+        roi : ndarray, (X, Y, Z)
+
+        Raises
+        ------
+        InputError
+            If it does not have the grid's shape.
+        """
+        self._require(roi)
+        kept = np.flatnonzero(roi.reshape(-1)[self.voxels] > 0)
+        return RibbonWeights(self.shares[:, kept], self.voxels[kept], self.grid, self.columns)
+
+    @cached_property
+    def matrix(self) -> sparse.csr_matrix:
+        """The shares of all voxels of the grid, (V, voxels), float32."""
+        parts = self.shares.data, self.voxels[self.shares.indices], self.shares.indptr
+        return sparse.csr_matrix(parts, shape=(self.shares.shape[0], math.prod(self.grid.shape)))
 
     @cached_property
     def without_data(self) -> NDArray[np.bool_]:
         """Vertices whose column holds no sub-voxel centre, (V,): outside the grid, or without thickness."""
-        return np.asarray(np.diff(self.matrix.indptr) == 0)
+        return np.asarray(np.diff(self.shares.indptr) == 0)
 
-    @cached_property
-    def _used(self) -> tuple[NDArray[np.int64], sparse.csr_matrix]:
-        """The voxels that have any weight, ascending, and the matrix of vertices by these alone."""
-        touched = np.zeros(self.matrix.shape[1], bool)
-        touched[self.matrix.indices] = True
-        voxels = np.flatnonzero(touched)
-        column = np.searchsorted(voxels, self.matrix.indices).astype(np.int32)
-        shape = (self.matrix.shape[0], len(voxels))
-        return voxels, sparse.csr_matrix((self.matrix.data, column, self.matrix.indptr), shape=shape)
-
-    def to_surface(self, maps: Sequence[Array] | Array) -> NDArray[np.float32]:
+    def to_surface(self, maps: Sequence[Array] | Array, missing: float = 0.0) -> NDArray[np.float32]:
         """Mean of each map over each vertex's column.
 
         Parameters
         ----------
         maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
             On the grid; any number of maps costs little more than one.
+        missing : float
+            What the vertices `without_data` get: 0 as in Workbench, or NaN; `filling.fill_nearest` fills them.
 
         Returns
         -------
         ndarray, (M, V), float32
-            0 at the vertices `without_data`.
 
         Raises
         ------
         InputError
             If a map does not have the grid's shape.
         """
-        for volume in maps:
-            self._require(volume)
-        voxels, matrix = self._used
-        values = np.ones((len(voxels), len(maps) + 1))
-        for number, volume in enumerate(maps):
-            values[:, number] = volume.reshape(-1)[voxels]
-        sums = matrix @ values
-        means = sums[:, :-1] / np.where(self.without_data, 1, sums[:, -1])[:, None]
-        return np.ascontiguousarray(means.T, dtype=np.float32)
+        return _means(product(self.shares, self._stacked(maps)), missing)
+
+    def region_means(
+        self, maps: Sequence[Array] | Array, keys: NDArray[np.integer]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Mean of each map over all columns of each label, every voxel weighted by its share in them.
+
+        Use THIN columns: THICK ones reach into the neighbouring region.
+
+        Parameters
+        ----------
+        maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
+        keys : ndarray, (V,), int32
+
+        Returns
+        -------
+        labels : ndarray, (R,), int32
+            The labels that occur, ascending.
+        means : ndarray, (M, R), float32
+            NaN for a label whose vertices hold no voxel.
+
+        Raises
+        ------
+        InputError
+            If a map does not have the grid's shape.
+        AtlasError
+            If there is not one key per vertex.
+        """
+        self._require_each(keys, "labels")
+        labels, owner = np.unique(np.asarray(keys, np.int32), return_inverse=True)
+        belongs = sparse.csr_matrix((np.ones(len(keys)), (owner, np.arange(len(keys)))), (len(labels), len(keys)))
+        return labels, _means(belongs @ product(self.shares, self._stacked(maps)), np.nan)
+
+    def to_volume(self, metrics: NDArray[np.floating], greedy: bool = False) -> NDArray[np.float32]:
+        """Put values of vertices into voxels: the weights in reverse.
+
+        Parameters
+        ----------
+        metrics : ndarray, (M, V)
+        greedy : bool
+            Give every voxel the mean of its columns, however little of it is cortex; otherwise that mean is multiplied
+            by the share of the voxel that is cortex, so that values fade towards its edge.
+
+        Returns
+        -------
+        ndarray, (M, X, Y, Z), float32
+            0 where no column reaches.
+
+        Raises
+        ------
+        AtlasError
+            If there is not one value per vertex.
+        """
+        values = np.atleast_2d(metrics)
+        self._require_each(values.T, "values")
+        sums = self.shares.T @ values.T.astype(np.float64)
+        divisor = np.asarray(self.shares.sum(axis=0)).ravel() if greedy else np.full(len(self.voxels), self._shared)
+        return np.stack([self._volume(self.voxels, column) for column in (sums / divisor[:, None]).T.astype(np.float32)])
 
     def coverage(self) -> NDArray[np.float32]:
-        """The share of each voxel that is cortex, in [0, 1], (X, Y, Z), float32."""
-        return self._volume(self._used[0], self._cortex())
+        """The partial volume of cortex: the share of each voxel that is cortex, (X, Y, Z), float32, in [0, 1].
 
-    def labels_to_volume(self, keys: NDArray[np.integer]) -> VoxelLabels:
+        Exact with THIN columns; with THICK ones it can miss a little where folds touch.
+        """
+        return self._volume(self.voxels, self._cortex())
+
+    def labels_to_volume(self, keys: NDArray[np.integer], greedy: bool = False) -> VoxelLabels:
         """Put labels of vertices into the voxels that are at least half cortex.
 
         In each voxel the labels' weights are summed and the largest sum wins; unlabelled vertices (key 0) compete like
@@ -154,29 +210,40 @@ class RibbonWeights:
         Parameters
         ----------
         keys : ndarray, (V,), int32
+        greedy : bool
+            Label every voxel that any cortex reaches.
 
         Raises
         ------
         AtlasError
             If there is not one key per vertex.
         """
-        if len(keys) != self.matrix.shape[0]:
-            raise AtlasError(
-                f"{len(keys)} labels do not fit a surface of {self.matrix.shape[0]} vertices",
-                mend="give labels and surfaces of the same mesh",
-            )
-        voxels, matrix = self._used
-        winner, weight = most_popular(matrix.T.tocsr(), np.asarray(keys, np.int32))
-        labelled = (self._cortex() >= _HALF) & (winner != 0)
-        put = voxels[labelled]
+        self._require_each(keys, "labels")
+        winner, weight = most_popular(self.shares.T.tocsr(), np.asarray(keys, np.int32))
+        labelled = winner != 0
+        if not greedy:
+            labelled &= self._cortex() >= _HALF
+        put = self.voxels[labelled]
         return VoxelLabels(self._volume(put, winner[labelled]), self._volume(put, weight[labelled]))
 
-    def _cortex(self) -> NDArray[np.float32]:
-        """The share of each used voxel that is cortex."""
-        shared = 3 if self.columns is Columns.THICK else 1
-        return np.asarray(self._used[1].sum(axis=0), np.float32).ravel() / np.float32(shared)
+    @property
+    def _shared(self) -> int:
+        """How many columns each place of the cortex belongs to."""
+        return 3 if self.columns is Columns.THICK else 1
 
-    def _volume(self, voxels: NDArray[np.int64], values: NDArray[Number]) -> NDArray[Number]:
+    def _cortex(self) -> NDArray[np.float32]:
+        """The share of each reached voxel that is cortex."""
+        return np.asarray(self.shares.sum(axis=0), np.float32).ravel() / np.float32(self._shared)
+
+    def _stacked(self, maps: Sequence[Array] | Array) -> NDArray[np.float64]:
+        """The maps' values in the reached voxels, (U, M + 1), with a last map of ones."""
+        values = np.ones((len(self.voxels), len(maps) + 1))
+        for number, volume in enumerate(maps):
+            self._require(volume)
+            values[:, number] = volume.reshape(-1)[self.voxels]
+        return values
+
+    def _volume(self, voxels: NDArray[np.integer], values: NDArray[Number]) -> NDArray[Number]:
         """A volume that holds these values and is 0 elsewhere."""
         volume = np.zeros(self.grid.shape, values.dtype)
         volume.reshape(-1)[voxels] = values
@@ -190,35 +257,32 @@ class RibbonWeights:
             )
 
 
-def join_hemispheres(left: VoxelLabels, right: VoxelLabels) -> tuple[NDArray[np.int32], int]:
-    """One label volume of both hemispheres; where both claim a voxel the larger weight wins, and the left if equal.
-
-    Returns
-    -------
-    keys : ndarray, (X, Y, Z), int32
-    conflicts : int
-        Number of voxels that both claimed.
-
-    Raises
-    ------
-    InputError
-        If the volumes differ in shape.
-
-    Examples
-    --------
-    >>> one = VoxelLabels(np.array([[[1, 1, 0]]], np.int32), np.array([[[0.6, 0.9, 0]]], np.float32))
-    >>> two = VoxelLabels(np.array([[[2, 0, 2]]], np.int32), np.array([[[0.7, 0, 0.5]]], np.float32))
-    >>> keys, conflicts = join_hemispheres(one, two)
-    >>> keys.tolist(), conflicts
-    ([[[2, 1, 2]]], 1)
-    """
-    if left.keys.shape != right.keys.shape:
-        raise InputError(f"label volumes of shapes {left.keys.shape} and {right.keys.shape} cannot be joined")
-    conflicts = int(np.count_nonzero((left.keys != 0) & (right.keys != 0)))
-    return np.where(right.weights > left.weights, right.keys, left.keys), conflicts
+    def _require_each(self, values: Array, name: str) -> None:
+        if len(values) != self.shares.shape[0]:
+            raise AtlasError(
+                f"{len(values)} {name} do not fit a surface of {self.shares.shape[0]} vertices",
+                mend=f"give {name} and surfaces of the same mesh",
+            )
 
 
-def _require_one_mesh(white: Mesh, pial: Mesh) -> None:
+def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
+    """The matrix without its empty columns, and the numbers of the others."""
+    touched = np.zeros(matrix.shape[1], bool)
+    touched[matrix.indices] = True
+    number = np.cumsum(touched, dtype=np.int32) - 1
+    voxels = np.flatnonzero(touched)
+    parts = matrix.data, number[matrix.indices], matrix.indptr
+    return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels
+
+
+def _means(sums: NDArray[np.float64], missing: float) -> NDArray[np.float32]:
+    """Weighted sums (N, M), then the sum of weights as their last column, to means (M, N)."""
+    weight = sums[:, -1:]
+    means = np.divide(sums[:, :-1], weight, out=np.full_like(sums[:, :-1], missing), where=weight > 0)
+    return np.ascontiguousarray(means.T, dtype=np.float32)
+
+
+def require_one_mesh(white: Mesh, pial: Mesh) -> None:
     """Raise InputError unless both surfaces have the same vertices and triangles, on one side."""
     counts = len(white.vertices), len(pial.vertices)
     if counts[0] != counts[1]:
@@ -226,8 +290,16 @@ def _require_one_mesh(white: Mesh, pial: Mesh) -> None:
             f"the white surface has {counts[0]} vertices but the pial surface {counts[1]}",
             mend="give both surfaces of the same hemisphere and the same mesh",
         )
-    if white.hemisphere is not pial.hemisphere or not np.array_equal(white.triangles, pial.triangles):
+    if white.hemisphere is not pial.hemisphere or not _same_triangles(white, pial):
         raise InputError(
             "the white and the pial surface do not share their triangles",
             mend="give both surfaces of the same hemisphere and the same mesh",
         )
+
+
+def _same_triangles(one: Mesh, other: Mesh) -> bool:
+    """Whether two meshes have the same triangles, whatever corner and triangle they list first."""
+    if np.array_equal(one.triangles, other.triangles):
+        return True
+    first, second = (np.sort(mesh.triangles, axis=1) for mesh in (one, other))
+    return np.array_equal(first[np.lexsort(first.T)], second[np.lexsort(second.T)])

@@ -30,7 +30,7 @@ class Recipe:
         The nearest non-twins that each person is compared with.
     """
 
-    steps: int = 3500
+    steps: int = 3400
     pairs: int = 32
     rate: float = 2e-3
     margin: float = 0.1
@@ -173,7 +173,7 @@ def scores(distance: Tensor, threshold: float | None = None) -> Scores:
     twin = distance.diagonal()
     other = distance[~torch.eye(len(distance), dtype=torch.bool)]
     auc = (twin[:, None] < other).float().mean() + 0.5 * (twin[:, None] == other).float().mean()
-    matched = distance.roll(1, 1).diagonal()  # each person with the next one's twin: as many non-twins as twins
+    matched = distance.roll(1, 1).diagonal()  # each with the twin of the one before: as many non-twins as twins
     ordered = torch.cat((twin, matched)).sort().values
     candidates = (ordered[1:] + ordered[:-1]) / 2 if threshold is None else torch.tensor([threshold])
     hits = (twin < candidates[:, None]).sum(1)

@@ -155,5 +155,5 @@ def folding(values: NDArray[np.floating]) -> Palette:
     return Palette(PaletteName.GRAY_INTERP, 0.0, 1.3 * _top(np.abs(values)), negative=True)
 
 
-REGION_SCORES = Palette(PaletteName.MAGMA, 0.0, 1.0, threshold=1e-6)
-"""For maps that paint each region with its score in [0, 1]: one scale for every person."""
+REGION_SCORES = Palette(PaletteName.MAGMA, 0.0, 1.0, threshold=0.05)
+"""For maps that paint each region with its score in [0, 1]: one scale for every person; below .05 anatomy shows."""

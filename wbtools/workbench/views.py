@@ -36,7 +36,7 @@ MIDDLE: Point = (-2.0, -18.0, 8.0)
 
 _HEAD = 222.0  # mm of space that a panel of slices gives a head, its letters included
 _OVERLAY_OPACITY = 0.75
-_SURFACE_OPACITY = 0.8  # low values of magma are black: so they stay apart from the black borders, and folds show
+_SURFACE_OPACITY = 0.9  # low values of magma are black: so they stay apart from the black borders, and folds show
 
 
 def volume_scene(

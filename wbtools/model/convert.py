@@ -1,0 +1,70 @@
+"""Checkpoints from one format to another: files of torch.save and safetensors."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from wbtools.errors import InputError
+from wbtools.model import card as cards
+from wbtools.model import safetensors
+from wbtools.model.checkpoint import Model, load
+
+PICKLES = (".pt", ".pth")
+"""Endings of files of torch.save that are written."""
+
+
+def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
+    """Write a checkpoint in another format: the same weights, float32, under the published names.
+
+    A safetensors file holds the card; beside a file of torch.save it is a JSON file of the same name. The defaults of a
+    family are never written as a card, so they stay assumptions.
+
+    Parameters
+    ----------
+    source : Path
+        Whatever `load` reads.
+    target : Path, optional
+        Its ending decides on the format. Without it, the source's name with the other format's ending.
+
+    Returns
+    -------
+    tuple of Path
+        The files that were written.
+
+    Raises
+    ------
+    CheckpointError
+        If `load` refuses the source.
+    InputError
+        If a file would be replaced, or the target's ending is unknown.
+    """
+    source = Path(source)
+    other = PICKLES[0] if source.suffix == safetensors.SUFFIX else safetensors.SUFFIX
+    target = source.with_suffix(other) if target is None else Path(target)
+    known = (safetensors.SUFFIX, *PICKLES)
+    if target.suffix not in known:
+        raise InputError(f"{target} has no ending that says its format", mend=f"end the name in one of {', '.join(known)}")
+    contents = _contents(load(source), target)
+    if cards.beside(source) == cards.beside(target) and cards.beside(source).is_file():
+        contents.pop(cards.beside(target), None)  # one card serves both files
+    for path in contents:
+        if path.exists():
+            raise InputError(f"{path} exists already", mend="remove it, or give another name")
+    for path, content in contents.items():
+        path.write_bytes(content)
+    return tuple(contents)
+
+
+def _contents(model: Model, target: Path) -> dict[Path, bytes]:
+    """What has to be written where."""
+    state = model.network.state_dict()
+    card = None if model.card.assumed else model.card
+    if target.suffix == safetensors.SUFFIX:
+        return {target: safetensors.dumps(state, card, model.threshold)}
+    import torch
+
+    stream = io.BytesIO()
+    torch.save({"model_state_dict": dict(state), "threshold": model.threshold}, stream)
+    written = {target: stream.getvalue()}
+    return written if card is None else {**written, cards.beside(target): cards.dumps(card).encode()}
