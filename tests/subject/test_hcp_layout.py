@@ -109,9 +109,10 @@ def test_a_registration_that_was_asked_for_is_kept_or_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mesh", "found"), [("32k", ("32k_fs_LR",)), ("native", ("native",)), ("both", ("32k_fs_LR", "native"))]
+    ("mesh", "found"),
+    [("32k", ("32k_fs_LR",)), ("native", ("32k_fs_LR", "native")), ("both", ("32k_fs_LR", "native"))],
 )
-def test_only_the_meshes_that_were_asked_for_are_found(tmp_path, mesh, found):
+def test_the_meshes_asked_for_are_found_and_the_one_that_areas_come_from(tmp_path, mesh, found):
     subject = find(study(tmp_path), ID, mesh)
     assert subject.meshes == found
     assert {key[2] for key in subject.surfaces} == {key[1] for key in subject.rois} == set(found)

@@ -89,9 +89,9 @@ def load(path: Path) -> Model:
     data = path.read_bytes()
     content, inside = safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (_unpickle(path, data), None)
     tensors = _tensors(path, content)
-    network, family = _network(path, tensors)
+    family = _family(path, tensors)
     card = _card(path, family, _threshold(path, content), inside)
-    _require_taken(path, family, tensors, card)
+    network = _network(path, family, tensors, card)
     description = {**family.describe(network), "parameters": sum(p.numel() for p in network.parameters())}
     return Model(network, card, description, sha256(data).hexdigest())
 
@@ -146,32 +146,43 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     return {key: value if key.endswith(_COUNTER) else value.float() for key, value in tensors.items()}
 
 
-def _network(path: Path, tensors: dict[str, Tensor]) -> tuple[Network, Family]:
-    """The network that fits the tensors, with them as its weights."""
-    import torch
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in tensors.items()}
 
+
+def _family(path: Path, tensors: Mapping[str, Tensor]) -> Family:
+    """The family that knows the tensors' names."""
     from wbtools.model import families
 
-    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    shapes = _shapes(tensors)
     family = next((f for f in families() if f.recognises(shapes)), None)
     if family is None:
         raise CheckpointError(
             f"{path} is of no known family; its keys begin with {_list(shapes)}",
             mend=f"wbtools knows {', '.join(f.title for f in families())}",
         )
+    return family
+
+
+def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card) -> Network:
+    """The network that fits the tensors, with them as its weights."""
+    import torch
+
     try:
         with torch.device("meta"):  # shapes only: no memory, no random numbers
-            network = family.build(shapes)
+            network = family.build(_shapes(tensors))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}", mend=error.mend) from None
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    expected = _shapes(network.state_dict())
     for key in expected:
         if key.endswith(_COUNTER):
             tensors.setdefault(key, torch.tensor(0))
-    _require_equal(path, family, {key: tuple(value.shape) for key, value in tensors.items()}, expected)
-    network.load_state_dict(tensors, assign=True)
+    _require_equal(path, family, _shapes(tensors), expected)
     network.eval().requires_grad_(False)
-    return network, family
+    _require_taken(path, network, card)
+    network.load_state_dict(tensors, assign=True)
+    network.requires_grad_(False)
+    return network
 
 
 def _require_equal(path: Path, family: Family, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -185,6 +196,19 @@ def _require_equal(path: Path, family: Family, found: Mapping[str, Any], expecte
         raise CheckpointError(
             f"{path} does not fit {family.title}: it {said}", mend="export the state dict of the unchanged network"
         )
+
+
+def _require_taken(path: Path, network: Network, card: Card) -> None:
+    """Raise CheckpointError if a network, still without values, cannot take images of the card's shape."""
+    import torch
+
+    try:
+        network(torch.empty(1, 1, *card.shape, device="meta"))
+    except RuntimeError:
+        raise CheckpointError(
+            f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
+            mend=f"write the shape of its images into {cards.beside(path)}",
+        ) from None
 
 
 def _list(names: Any) -> str:
@@ -217,18 +241,3 @@ def _card(path: Path, family: Family, threshold: float | None, inside: Card | No
         )
     card = given or replace(family.card, assumed=True)
     return card if threshold is None else replace(card, threshold=threshold)
-
-
-def _require_taken(path: Path, family: Family, tensors: Mapping[str, Tensor], card: Card) -> None:
-    """Raise CheckpointError if the network cannot take images of the card's shape."""
-    import torch
-
-    with torch.device("meta"), torch.no_grad():  # shapes only: nothing is computed
-        network = family.build({key: tuple(value.shape) for key, value in tensors.items()}).eval()
-        try:
-            network(torch.empty(1, 1, *card.shape))
-        except RuntimeError:
-            raise CheckpointError(
-                f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
-                mend=f"write the shape of its images into {cards.beside(path)}",
-            ) from None
