@@ -25,3 +25,29 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
         return write_demo_subject(tmp_path_factory.mktemp(orientation), grid=grid, native_frequency=30).parent
 
     return build
+
+
+@pytest.fixture(scope="session")
+def run_export() -> Callable[..., tuple[str, Path]]:
+    """`run_export(study, out, *options)` exports 100307 and gives what was printed and the published folder."""
+    from click.testing import CliRunner
+
+    from wbtools.cli import main
+
+    def run(study: Path, out: Path, *options: str) -> tuple[str, Path]:
+        arguments = ["export-subject", "100307", "--study-folder", str(study), "--out", str(out), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output, out / "100307"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def exported(
+    small_study: Callable[..., Path],
+    run_export: Callable[..., tuple[str, Path]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[str, Path]:
+    """What the export of the small subject printed, and its folder, for reading only."""
+    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"))

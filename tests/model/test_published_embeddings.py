@@ -123,7 +123,7 @@ def randomised(judge):
 
 
 def assert_equal_on_slices(network, judge, slices):
-    """Give a 3-D network a 2-D one's weights, each kernel in its middle plane, and compare on an image of equal slices."""
+    """Give a 3-D network a 2-D one's weights, each kernel in its middle plane; compare them on equal slices."""
     trunk = [value for key, value in network.state_dict().items() if not key.startswith(("fc", "bn_fc"))]
     for target, source in zip(trunk, judge.state_dict().values(), strict=True):
         if target.ndim == 5:

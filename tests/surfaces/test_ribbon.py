@@ -227,7 +227,9 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="white surface has 642 vertices but the pial surface 252"):
         RibbonWeights.between(white, icosphere(5), grid)
     with pytest.raises(InputError, match="do not share their triangles"):
-        RibbonWeights.between(white, Mesh(pial.vertices, icosphere(8, rotation=TURN).triangles[:-1], pial.hemisphere), grid)
+        RibbonWeights.between(
+            white, Mesh(pial.vertices, icosphere(8, rotation=TURN).triangles[:-1], pial.hemisphere), grid
+        )
     with pytest.raises(InputError, match="do not share their triangles"):
         RibbonWeights.between(white, Mesh(pial.vertices, pial.triangles, Hemisphere.RIGHT), grid)
     with pytest.raises(InputError, match="divided 0 times"):

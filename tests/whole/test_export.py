@@ -21,19 +21,6 @@ from wbtools.images import gifti, nifti
 HAS_WORKBENCH = shutil.which("wb_command") is not None
 
 
-def run_export(study, out, *options):
-    arguments = ["export-subject", "100307", "--study-folder", str(study), "--out", str(out), *options]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    return result, out / "100307"
-
-
-@pytest.fixture(scope="session")
-def exported(small_study, tmp_path_factory):
-    """The export of the small subject, for reading only, and what the command printed."""
-    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"))
-
-
 def test_every_documented_file_is_there(exported):
     _, folder = exported
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -59,11 +46,11 @@ def test_every_documented_file_is_there(exported):
 
 
 def test_the_terminal_shows_the_ten_strongest_regions_and_what_to_open(exported):
-    result, folder = exported
-    assert f"wb_view -no-splash -scene-load {folder}/100307.wbtools.scene 1" in result.output
-    assert re.search(r"^ *10 +\S+", result.output, re.MULTILINE)
-    assert "not for science" in result.output
-    assert "no person" in result.output
+    printed, folder = exported
+    assert f"wb_view -no-splash -scene-load {folder}/100307.wbtools.scene 1" in printed
+    assert re.search(r"^ *10 +\S+", printed, re.MULTILINE)
+    assert "not for science" in printed
+    assert "no person" in printed
 
 
 def test_no_output_carries_an_absolute_path(exported, small_study):
@@ -207,7 +194,7 @@ def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(expo
     assert png.stat().st_size > 10_000
 
 
-def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path):
+def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path, run_export):
     # Everything but the record (which holds times) and pictures (whose renderer may use another number of threads).
     _, folder = exported
     _, again = run_export(small_study("LAS"), tmp_path, "--no-render")
@@ -217,7 +204,7 @@ def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path):
             assert path.read_bytes() == (again / name).read_bytes(), name
 
 
-def test_ras_and_las_scans_give_the_same_table(exported, small_study, tmp_path):
+def test_ras_and_las_scans_give_the_same_table(exported, small_study, tmp_path, run_export):
     # Float32 sums in another order: 1e-3 of the largest share.
     _, folder = exported
     _, mirrored = run_export(small_study("RAS"), tmp_path, "--no-render")
@@ -258,7 +245,7 @@ def test_left_is_left_through_every_stage(small_study, orientation):
     assert (labels.data[(x > 6)] <= 180).all()
 
 
-def test_two_networks_are_exported_side_by_side(small_study, tmp_path):
+def test_two_networks_are_exported_side_by_side(small_study, tmp_path, run_export):
     from importlib import resources
 
     with resources.as_file(resources.files("wbtools") / "data" / "demo_unet.pt") as built_in:
@@ -290,10 +277,10 @@ def test_a_dry_run_writes_nothing(small_study, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-def test_without_workbench_everything_but_pictures_is_made_and_said(small_study, tmp_path, monkeypatch):
+def test_without_workbench_everything_but_pictures_is_made_and_said(small_study, tmp_path, monkeypatch, run_export):
     monkeypatch.setenv("PATH", "/nonexistent")
-    result, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native")
-    assert "No pictures were rendered" in result.output
-    assert "apt install connectome-workbench" in result.output
+    printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native")
+    assert "No pictures were rendered" in printed
+    assert "apt install connectome-workbench" in printed
     assert (folder / "100307.wbtools.scene").is_file()
     assert not (folder / "figures").exists()

@@ -1,0 +1,78 @@
+"""The scenes open in the real wb_view, on a screen that nobody sees, without an error dialog."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+pytestmark = [
+    pytest.mark.workbench,
+    pytest.mark.skipif(
+        not (shutil.which("wb_view") and shutil.which("Xvfb")), reason="wb_view or Xvfb is not installed"
+    ),
+]
+SIZE = (1400, 1000)
+PATIENCE = 90  # seconds; a loaded machine may need half of it
+
+
+@pytest.fixture
+def screen():
+    """An X display of its own."""
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as stream:
+        display = f":{stream.readline().strip()}"
+    yield display
+    server.terminate()
+    server.wait()
+
+
+def dialog_and_colour(display, scene):
+    """Open a scene; the shares of the picture's middle that are a dialog's light grey, and that are coloured."""
+    from PIL import ImageGrab
+
+    viewer = subprocess.Popen(
+        ["wb_view", "-no-splash", "-scene-load-hd", str(scene), "1"],
+        env={**os.environ, "DISPLAY": display},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        before, deadline = None, time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            time.sleep(3)
+            picture = np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB")).astype(int)
+            middle = picture[250:900, 100:1300]
+            if before is not None and np.array_equal(middle, before) and (middle.max(2) > 12).mean() > 0.1:
+                break
+            before = middle
+        assert viewer.poll() is None, "wb_view ended by itself"
+    finally:
+        viewer.terminate()
+        viewer.wait()
+    grey = (middle.min(2) > 230) & (middle.max(2) - middle.min(2) < 6) & (middle.max(2) < 250)
+    return grey.mean(), (middle.max(2) - middle.min(2) > 60).mean()
+
+
+def test_wb_view_shows_the_first_scene_without_a_dialog(exported, screen):
+    _, folder = exported
+    dialog, colour = dialog_and_colour(screen, folder / "100307.wbtools.scene")
+    assert dialog < 0.02
+    assert colour > 0.01
+
+
+def test_the_check_would_see_a_dialog(exported, screen, tmp_path):
+    # The negative control: the same scene with a file missing makes wb_view complain.
+    _, folder = exported
+    shutil.copytree(folder, tmp_path / "broken")
+    (tmp_path / "broken" / "100307.unet.32k_fs_LR.dscalar.nii").unlink()
+    dialog, _ = dialog_and_colour(screen, tmp_path / "broken" / "100307.wbtools.scene")
+    assert dialog > 0.02
