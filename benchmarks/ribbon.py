@@ -233,7 +233,10 @@ def growth(subject: Path) -> str:
         subject / "MNINonLinear" / "fsaverage_LR32k" / f"{subject.name}.L.sphere.32k_fs_LR.surf.gii", side
     )
     grid = nifti.read_grid(subject / "T1w" / "T1w_acpc_dc_restore.nii.gz")
-    lines = ["| columns | vertices | voxel, mm | CPU s | million sub-voxels | ns per sub-voxel |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| columns | vertices | voxel, mm | CPU s | million sub-voxels | ns per sub-voxel |",
+        "|---|---|---|---|---|---|",
+    ]
     for columns in Columns:
         for frequency, voxel in ((57, 2.8), (57, 1.4), (57, 0.7), (81, 0.7), (114, 0.7)):
             ball = icosphere(frequency, hemisphere=side)

@@ -8,7 +8,7 @@ from published import enlivened
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import densenet, load, resnet
+from wbtools.model import densenet, families, load, resnet
 from wbtools.model.densenet import DenseNet
 from wbtools.model.resnet import ResNet
 
@@ -20,19 +20,31 @@ RESNETS = {
     34: resnet.Layout(blocks=(3, 4, 6, 3), attention=(), **NARROW),
     50: resnet.Layout(blocks=(3, 4, 6, 3), bottleneck=True, attention=(1, 2, 3, 4), **NARROW),
     101: resnet.Layout(blocks=(3, 4, 23, 3), bottleneck=True, attention=(3,), **NARROW),
-    152: resnet.Layout(blocks=(3, 8, 36, 3), bottleneck=True, attention=(2,), **NARROW),
-    200: resnet.Layout(blocks=(3, 24, 36, 3), bottleneck=True, attention=(4,), **NARROW),
+    152: resnet.Layout(blocks=(3, 8, 36, 3), bottleneck=True, attention=(2,)),
+    200: resnet.Layout(blocks=(3, 24, 36, 3), bottleneck=True, attention=(4,)),
 }
 DENSENETS = {
     121: densenet.Layout(**THIN),
-    169: densenet.Layout(layers=(6, 12, 32, 32), attention=(1, 3), **THIN),
+    169: densenet.Layout(layers=(6, 12, 32, 32), attention=(1, 3)),
     201: densenet.Layout(layers=(6, 12, 48, 32), attention=(), **THIN),
-    264: densenet.Layout(layers=(6, 12, 64, 48), attention=(1, 2, 3, 4), **THIN),
+    264: densenet.Layout(layers=(6, 12, 64, 48), attention=(1, 2, 3, 4)),
 }
 NETWORKS = [
-    *(pytest.param(ResNet, layout, published.resnet, depth, id=f"resnet{depth}") for depth, layout in RESNETS.items()),
-    *(pytest.param(DenseNet, a, published.densenet, depth, id=f"densenet{depth}") for depth, a in DENSENETS.items()),
+    *(pytest.param(ResNet, RESNETS[depth], published.resnet, depth, id=f"resnet{depth}") for depth in (10, 18, 34, 50)),
+    *(pytest.param(DenseNet, DENSENETS[i], published.densenet, i, id=f"densenet{i}") for i in (121, 201)),
 ]
+
+
+@pytest.mark.parametrize(
+    ("module", "build", "layouts"), [(resnet, ResNet, RESNETS), (densenet, DenseNet, DENSENETS)], ids=["res", "dense"]
+)
+def test_every_depth_is_read_from_names_and_shapes(module, build, layouts):
+    for depth, layout in layouts.items():
+        with torch.device("meta"):
+            shapes = {key: tuple(value.shape) for key, value in build(layout).state_dict().items()}
+        assert [family.name for family in families() if family.recognises(shapes)] == [module.FAMILY.name]
+        assert module.Layout.of(shapes) == layout
+        assert layout.depth == depth
 
 
 def written(tmp_path, content):
@@ -41,7 +53,7 @@ def written(tmp_path, content):
 
 
 @pytest.mark.parametrize(("build", "layout", "forward", "depth"), NETWORKS)
-def test_every_depth_is_recognised_and_its_embedding_is_the_published_one(tmp_path, build, layout, forward, depth):
+def test_a_published_checkpoint_gives_the_published_embedding(tmp_path, build, layout, forward, depth):
     state = enlivened(build(layout)).state_dict()
     state = {f"module.{key}": value for key, value in state.items()} if depth % 2 else state
     model = load(written(tmp_path, {"model_state_dict": state, "threshold": None}))
@@ -49,7 +61,7 @@ def test_every_depth_is_recognised_and_its_embedding_is_the_published_one(tmp_pa
     assert model.description["attention"] == list(layout.attention)
     assert model.description["embedding"] == 7
     assert model.card.assumed
-    # In float64 nothing but the wiring can differ: narrow networks of 200 layers amplify float32 rounding to 1e-4.
+    # In float64 nothing but the wiring can differ: narrow and deep networks amplify float32 rounding to 1e-4.
     network, x = model.network.double(), torch.rand(1, 1, 17, 36, 34, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(network(x), forward(network.state_dict(), x), rtol=0, atol=1e-10)

@@ -1,52 +1,27 @@
+import os
+import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import product as pairs_of
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable, GiftiMetaData
-from scipy.spatial.transform import Rotation
+from made_cortex import TURN, Cortex, folded_cortex, noise, sphere_grid
 
+import wbtools
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import AtlasError, InputError
 from wbtools.grid import Grid, Volume, reorient
 from wbtools.surfaces.columns import Columns
 from wbtools.surfaces.icosphere import icosphere
-from wbtools.surfaces.mesh import Mesh, write
+from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.product import by_torch, product
 from wbtools.surfaces.ribbon import RibbonWeights
 from wbtools.surfaces.voxel_labels import VoxelLabels, join_hemispheres
-
-TURN = Rotation.from_euler("xyz", [0.2, 0.3, 0.1]).as_matrix()
-Cortex = tuple[Mesh, Mesh]
-
-
-def sphere_grid(voxel: float = 1.5, reach: float = 26.0) -> Grid:
-    """Voxels around the origin, which lies off their centres."""
-    count = int(np.ceil(2 * reach / voxel))
-    affine = np.diag([voxel, voxel, voxel, 1.0])
-    affine[:3, 3] = -reach + np.array([0.31, 0.17, 0.23])
-    return Grid((count, count + 1, count + 2), affine)
-
-
-def folded_cortex(seed: int = 0, frequency: int = 8, roughness: float = 0.3) -> Cortex:
-    """A rough, uneven ribbon of 20 mm radius and 1 to 4 mm thickness."""
-    rng = np.random.default_rng(seed)
-    ball = icosphere(frequency, 1.0, rotation=TURN)
-    x, y, z = ball.vertices.T.astype(np.float64)
-    radius = 18 + 1.5 * np.sin(9 * x + 3 * y) + 0.2 * rng.normal(size=len(x))
-    thickness = 2.5 + 1.2 * np.cos(7 * z)
-    white, pial = ball.vertices * radius[:, None], ball.vertices * (radius + thickness)[:, None]
-    pial = pial + roughness * rng.normal(size=pial.shape)
-    return Mesh(white, ball.triangles, ball.hemisphere), Mesh(pial, ball.triangles, ball.hemisphere)
-
-
-def noise(grid: Grid, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=grid.shape).astype(np.float32)
-
 
 def moved(mesh: Mesh, matrix: np.ndarray, shift: np.ndarray) -> Mesh:
     return Mesh(mesh.vertices.astype(np.float64) @ matrix.T + shift, mesh.triangles, mesh.hemisphere)
@@ -232,6 +207,8 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         )
     with pytest.raises(InputError, match="do not share their triangles"):
         RibbonWeights.between(white, Mesh(pial.vertices, pial.triangles, Hemisphere.RIGHT), grid)
+    with pytest.raises(InputError, match="not numbers"):
+        Mesh(np.where(pial.vertices > 20, np.nan, pial.vertices), pial.triangles, pial.hemisphere)
     with pytest.raises(InputError, match="divided 0 times"):
         RibbonWeights.between(white, pial, grid, division=0)
     ribbon = RibbonWeights.between(white, pial, grid)
@@ -255,7 +232,7 @@ def test_labels_fill_the_voxels_that_are_half_cortex_unless_unlabelled_vertices_
 
 
 def test_the_larger_weight_wins_where_hemispheres_meet() -> None:
-    pairs = list(product([0.0, 0.6, 0.9], repeat=2))
+    pairs = list(pairs_of([0.0, 0.6, 0.9], repeat=2))
     left = np.array([pair[0] for pair in pairs], np.float32).reshape(3, 3, 1)
     right = np.array([pair[1] for pair in pairs], np.float32).reshape(3, 3, 1)
     keys, conflicts = join_hemispheres(
@@ -267,54 +244,130 @@ def test_the_larger_weight_wins_where_hemispheres_meet() -> None:
         join_hemispheres(VoxelLabels(keys, left), VoxelLabels(keys[:2], right[:2]))
 
 
-def save_labels(path: Path, keys: np.ndarray) -> None:
-    table = GiftiLabelTable()
-    for key in range(int(keys.max()) + 1):
-        entry = GiftiLabel(key, key / 12, 0.5, 0.5, 1)
-        entry.label = f"area {key}" if key else "???"
-        table.labels.append(entry)
-    image = GiftiImage(labeltable=table, meta=GiftiMetaData(AnatomicalStructurePrimary="CortexLeft"))
-    image.add_gifti_data_array(GiftiDataArray(keys, "NIFTI_INTENT_LABEL"))
-    nibabel.save(image, path)
+@pytest.mark.parametrize("columns", Columns)
+def test_surfaces_may_list_their_common_triangles_differently(columns: Columns) -> None:
+    (white, pial), grid, rng = folded_cortex(), sphere_grid(), np.random.default_rng(2)
+    listed = np.roll(pial.triangles[rng.permutation(len(pial.triangles))], 1, axis=1)
+    again = RibbonWeights.between(white, Mesh(pial.vertices, listed, pial.hemisphere), grid, columns)
+    difference = RibbonWeights.between(white, pial, grid, columns).matrix - again.matrix
+    assert np.abs(difference).max() == 0
+    swapped = np.where(listed == listed[0, 0], listed[0, 1], listed)
+    with pytest.raises(InputError, match="do not share their triangles"):
+        RibbonWeights.between(white, Mesh(pial.vertices, swapped, pial.hemisphere), grid, columns)
 
 
-def workbench(folder: Path, *words: str) -> None:
-    subprocess.run(["wb_command", *words], cwd=folder, check=True, capture_output=True)
+@pytest.mark.parametrize("columns", Columns)
+def test_a_ribbon_that_crosses_itself_is_still_a_ribbon(columns: Columns) -> None:
+    white, pial = folded_cortex()
+    crossed = np.where(white.vertices[:, :1] > 0, 2 * white.vertices - pial.vertices, pial.vertices)
+    grid = sphere_grid()
+    ribbon = RibbonWeights.between(white, Mesh(crossed, pial.triangles, pial.hemisphere), grid, columns)
+    assert ribbon.shares.data.min() > 0
+    assert ribbon.shares.data.max() <= 1
+    assert ribbon.coverage().max() <= 1
+    assert not ribbon.without_data.any()
+    np.testing.assert_array_equal(ribbon.to_surface([np.full(grid.shape, 2.5)]), np.float32(2.5))
 
 
-@pytest.mark.workbench
-@pytest.mark.parametrize("oblique", [False, True])
-def test_metrics_and_labels_equal_those_of_workbench(tmp_path: Path, oblique: bool) -> None:
-    white, pial = folded_cortex(seed=3, frequency=12)
-    grid = sphere_grid(2.0)
-    motion = np.eye(4)
-    motion[:3, :3] = TURN if oblique else np.diag([-1, 1, 1])
-    grid = Grid(grid.shape, motion @ grid.affine)
-    data = noise(grid)
-    nibabel.save(nibabel.Nifti1Image(data, grid.affine), tmp_path / "map.nii")
-    write(tmp_path / "white.surf.gii", white, "white")
-    write(tmp_path / "pial.surf.gii", pial, "pial")
-    keys = np.argmax(white.vertices @ icosphere(1, rotation=TURN).vertices.T, axis=1).astype(np.int32)
-    save_labels(tmp_path / "keys.label.gii", keys)
-    ribbon_words = ["-ribbon-constrained", "white.surf.gii", "pial.surf.gii"]
+def test_a_region_of_interest_leaves_out_the_other_voxels() -> None:
+    cortex, grid = folded_cortex(), sphere_grid()
+    ribbon, roi = RibbonWeights.between(*cortex, grid), noise(grid, 1)
+    roi[:9] = 0
+    inside, data = ribbon.within(roi), noise(grid)
+    weights = ribbon.matrix.toarray() * (roi.ravel() > 0)
+    total = weights.sum(axis=1)
+    assert (total == 0).any()
+    np.testing.assert_array_equal(inside.without_data, total == 0)
+    expected = np.divide(weights @ data.ravel(), total, out=np.full_like(total, np.nan), where=total > 0)
+    np.testing.assert_allclose(inside.to_surface([data], missing=np.nan)[0], expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(InputError, match="does not fit"):
+        ribbon.within(roi[1:])
 
-    for columns, extra in ((Columns.THICK, []), (Columns.THIN, ["-thin-columns"])):
-        words = ["map.nii", "white.surf.gii", "metric.func.gii", *ribbon_words, *extra]
-        workbench(tmp_path, "-volume-to-surface-mapping", *words, "-bad-vertices-out", "bad.func.gii")
-        ribbon = RibbonWeights.between(white, pial, grid, columns)
-        reference = nibabel.load(tmp_path / "metric.func.gii").darrays[0].data
-        metric = ribbon.to_surface([data])[0]
-        # A centre that folds enclose twice, in one vertex of thousands, counts otherwise in Workbench.
-        assert np.corrcoef(metric, reference)[0, 1] >= 0.999999
-        assert (np.abs(metric - reference) <= 1e-5 * np.ptp(reference)).mean() >= 0.99
-        bad = nibabel.load(tmp_path / "bad.func.gii").darrays[0].data > 0
-        np.testing.assert_array_equal(ribbon.without_data, bad)
 
-    workbench(
-        tmp_path, "-label-to-volume-mapping", "keys.label.gii", "white.surf.gii", "map.nii", "labels.nii", *ribbon_words
+def test_region_means_are_those_of_all_their_voxels_weighted_by_share() -> None:
+    (white, pial), grid = folded_cortex(), sphere_grid()
+    ribbon = RibbonWeights.between(white, pial, grid, Columns.THIN)
+    keys = np.digitize(white.vertices[:, 2], [-5, 5]).astype(np.int32) * 3
+    maps = np.stack([noise(grid), np.full(grid.shape, 2, np.float32)])
+    labels, means = ribbon.region_means(maps, keys)
+    assert labels.tolist() == [0, 3, 6]
+    for label, mean in zip(labels, means[0], strict=True):
+        share = np.asarray(ribbon.matrix[keys == label].sum(axis=0)).ravel()
+        assert mean == pytest.approx(np.average(maps[0].ravel(), weights=share), abs=1e-5)
+    np.testing.assert_array_equal(means[1], 2)
+    nowhere = ribbon.within(np.zeros(grid.shape)).region_means(maps, keys)[1]
+    assert np.isnan(nowhere).all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000), columns=st.sampled_from(Columns))
+def test_metrics_keep_their_total_on_the_way_into_the_volume(seed: int, columns: Columns) -> None:
+    cortex, grid = folded_cortex(seed, 6), sphere_grid(2.0)
+    ribbon = RibbonWeights.between(*cortex, grid, columns)
+    metrics = np.random.default_rng(seed).uniform(1, 3, (2, len(cortex[0].vertices))).astype(np.float32)
+    faded, full = ribbon.to_volume(metrics), ribbon.to_volume(metrics, greedy=True)
+    volume_of = np.asarray(ribbon.shares.sum(axis=1, dtype=np.float64)).ravel() / (3 if columns is Columns.THICK else 1)
+    np.testing.assert_allclose(faded.sum(axis=(1, 2, 3), dtype=np.float64), metrics @ volume_of, rtol=1e-5)
+    np.testing.assert_allclose(full[0] * ribbon.coverage(), faded[0], atol=1e-5)
+    assert full[full != 0].min() >= 1 - 1e-6
+    with pytest.raises(AtlasError, match="5 values"):
+        ribbon.to_volume(metrics[:, :5])
+
+
+def test_greedy_labels_reach_every_voxel_of_cortex() -> None:
+    cortex, grid = folded_cortex(), sphere_grid()
+    ribbon = RibbonWeights.between(*cortex, grid, Columns.THIN)
+    greedy = ribbon.labels_to_volume(np.full(len(cortex[0].vertices), 4), greedy=True).keys
+    np.testing.assert_array_equal(greedy, np.where(ribbon.coverage() > 0, 4, 0))
+    assert (greedy != ribbon.labels_to_volume(np.full(len(cortex[0].vertices), 4)).keys).any()
+
+
+def test_a_device_of_torch_gives_the_same_sums() -> None:
+    import torch
+
+    ribbon = RibbonWeights.between(*folded_cortex(), sphere_grid())
+    values = np.random.default_rng(0).normal(size=(len(ribbon.voxels), 3))
+    expected = ribbon.shares @ values
+    np.testing.assert_allclose(by_torch(ribbon.shares, values, torch.device("cpu")), expected, atol=1e-10)
+    np.testing.assert_array_equal(product(ribbon.shares, values), expected)
+    if torch.cuda.is_available():
+        np.testing.assert_allclose(by_torch(ribbon.shares, values, torch.device("cuda")), expected, atol=1e-10)
+
+
+def test_a_package_that_cannot_be_written_compiles_in_every_process(tmp_path: Path) -> None:
+    shutil.copytree(Path(wbtools.__file__).parent, tmp_path / "wbtools", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "wbtools/surfaces/__pycache__").touch()  # a file where the folder would be: for root, too
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    environment |= {"HOME": os.devnull, "XDG_CACHE_HOME": f"{os.devnull}/none", "PYTHONPATH": str(tmp_path)}
+    code = (
+        "import wbtools, numpy as np; from wbtools.surfaces.rasterising import _turn;"
+        "print(wbtools.__file__, _turn.stats.cache_path, _turn(np.eye(4, 3), 0, 1, 2, 3))"
     )
-    reference = np.asarray(nibabel.load(tmp_path / "labels.nii").dataobj).reshape(grid.shape).astype(np.int32)
-    labels = RibbonWeights.between(white, pial, grid, Columns.THIN).labels_to_volume(keys).keys
-    union = (labels > 0) | (reference > 0)
-    assert union.sum() > 1000
-    assert (labels == reference)[union].mean() >= 0.995
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.split() == [str(tmp_path / "wbtools/__init__.py"), "None", "-1"], done.stderr
+
+
+@pytest.mark.slow
+def test_two_native_hemispheres_need_at_most_one_and_a_half_gigabytes() -> None:
+    code = """
+import resource
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from wbtools.grid import Grid
+from wbtools.surfaces.columns import Columns
+from wbtools.surfaces.icosphere import icosphere
+from wbtools.surfaces.product import by_torch, product
+from wbtools.surfaces.ribbon import RibbonWeights
+affine = np.diag([0.7, 0.7, 0.7, 1]); affine[:3, 3] = -90
+data = np.zeros((260, 311, 260), np.float32)
+def one(_):
+    for columns in Columns:
+        ribbon = RibbonWeights.between(icosphere(119, 86), icosphere(119, 89), Grid(data.shape, affine), columns)
+        ribbon.to_surface([data])
+        ribbon.labels_to_volume(np.arange(141612) % 180)
+with ThreadPoolExecutor(2) as pool:
+    list(pool.map(one, range(2)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1.5e9

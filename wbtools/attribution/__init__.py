@@ -20,7 +20,7 @@ from wbtools.model import Model, ModelInput
 
 __all__ = ["METHODS", "Attribution", "Method", "attribute", "method"]
 
-METHODS = ("lrp",)
+METHODS = ("lrp", "deviation")
 """Modules of this package that hold a method; the choices of `--method`."""
 
 
@@ -66,7 +66,8 @@ def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int |
 
     explain = method(name)
     with _threads(threads):
-        tensor = torch.from_numpy(np.ascontiguousarray(image.data))
+        images = [image] if explain.reference is None else [image, explain.reference(model.card, image)]
+        tensor = torch.from_numpy(np.concatenate([i.data for i in images]))
         start = time.perf_counter()
         result = explain.explain(model.network, tensor)
         seconds = time.perf_counter() - start
@@ -80,10 +81,10 @@ def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int |
         method=explain.name,
         rules=explain.rules,
         caution=explain.caution,
-        target="the embedding itself: what makes it point where it points (z . z)",
+        target=explain.target,
         score=result.score,
-        conservation=float(relevance.sum(dtype=np.float64)) / result.seed,
-        cancellation=size / result.seed,
+        conservation=float(relevance.sum(dtype=np.float64)) / result.seed if result.seed else 1.0,
+        cancellation=size / abs(result.seed) if result.seed else 1.0,
         background=outside / size if size else 0.0,
         seconds=seconds,
     )

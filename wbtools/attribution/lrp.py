@@ -34,7 +34,8 @@ _SIGN_MATCHED = 1e3  # a gamma so large that only contributions of the output's 
 
 Shares = dict[str, tuple[Tensor, ...]]
 
-_SHARING = (nn.Conv3d, nn.MaxPool3d, nn.AdaptiveAvgPool3d, Add)
+_POOLS = (nn.MaxPool3d, nn.AvgPool3d, nn.AdaptiveAvgPool3d)
+_SHARING = (nn.Conv3d, *_POOLS, Add)
 """Layers whose inputs share relevance by what they contributed."""
 
 _PASSING = (nn.ReLU, nn.BatchNorm3d, Gate)
@@ -187,7 +188,7 @@ def composite(network: Network, shares: Shares) -> Composite:
             return None
         if isinstance(module, nn.Conv3d):
             return PositiveShare(*shares[name])
-        if isinstance(module, (nn.MaxPool3d, nn.AdaptiveAvgPool3d)):
+        if isinstance(module, _POOLS):
             return InputShare(*shares[name])
         if isinstance(module, Add):
             return PositiveParts(shares[name])

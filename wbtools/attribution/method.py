@@ -15,6 +15,7 @@ from wbtools.grid import Unit, Volume
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wbtools.model import Card, ModelInput
     from wbtools.model.family import Network
 
 
@@ -52,7 +53,11 @@ class Method:
     caution : str
         What a reader of its maps has to know; repeated in outputs.
     explain : callable
-        From a network and an image (1, 1, X, Y, Z).
+        From a network and an image (1, 1, X, Y, Z); with a reference, from both as (2, 1, X, Y, Z).
+    reference : callable, optional
+        For methods that explain the difference from another image: that image, from the network's card and the image.
+    target : str
+        What is explained.
     """
 
     name: str
@@ -60,6 +65,8 @@ class Method:
     rules: tuple[str, ...]
     caution: str
     explain: Callable[[Network, Tensor], Explanation]
+    reference: Callable[[Card, ModelInput], ModelInput] | None = None
+    target: str = "the embedding itself: what makes it point where it points (z . z)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +84,9 @@ class Attribution:
     target : str
         What was explained.
     score : float
-        The target's value: 1 for the embedding with itself.
+        The target's value: 1 for the embedding with itself, less with a reference.
     conservation : float
-        The map's sum over the relevance that was put in; 1 if nothing was lost.
+        The map's sum over the relevance that was put in; 1 if nothing was lost, or nothing put in.
     cancellation : float
         Sum of |relevance| over the relevance that was put in; 1 if no positive and negative relevance cancel. The
         larger, the more the map is a small difference of large terms.

@@ -94,6 +94,8 @@ def _describe(model: object) -> None:
         "sha256": model.sha256,
     }
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(name, escape(str(value)))
     out.print(table)

@@ -1,7 +1,7 @@
 """The network of the MRI-Retrieval project (system S5): from one image to a code whose signs are bits, and to classes.
 
-The published trunk pools before its ReLU; here the ReLU comes first. The two commute exactly, and what is pooled is then
-never negative, which relevance needs. Their modules hold no parameters, so the names stay the published ones.
+The published stages pool before their last ReLU; here the ReLU comes first. The two commute exactly, and what is pooled
+is then never negative, which relevance needs. Their modules hold no parameters, so the names stay the published ones.
 
 Source: https://github.com/AlexSisay/MRI-Retrieval (architecture only; the code is our own). Only that form of the names
 is known: `feature_extractor.0 .. 34`, `classifier3.1`, `codes3.0`, `codes_classifier3.0`; any other is refused.

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
+
 def conv(inputs: int, outputs: int, size: int, stride: int | tuple[int, int, int] = 1, dilation: int = 1) -> nn.Conv3d:
     """A convolution without bias, padded so that only its stride changes the grid.
 

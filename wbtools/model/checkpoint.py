@@ -87,7 +87,9 @@ def load(path: Path) -> Model:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist or is no file", mend="check the path given with --model")
     data = path.read_bytes()
-    content, inside = safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (_unpickle(path, data), None)
+    content, inside = (
+        safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (_unpickle(path, data), None)
+    )
     tensors = _tensors(path, content)
     family = _family(path, tensors)
     card = _card(path, family, _threshold(path, content), inside)
@@ -181,7 +183,6 @@ def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card)
     network.eval().requires_grad_(False)
     _require_taken(path, network, card)
     network.load_state_dict(tensors, assign=True)
-    network.requires_grad_(False)
     return network
 
 

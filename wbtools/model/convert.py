@@ -44,7 +44,9 @@ def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
     target = source.with_suffix(other) if target is None else Path(target)
     known = (safetensors.SUFFIX, *PICKLES)
     if target.suffix not in known:
-        raise InputError(f"{target} has no ending that says its format", mend=f"end the name in one of {', '.join(known)}")
+        raise InputError(
+            f"{target} has no ending that says its format", mend=f"end the name in one of {', '.join(known)}"
+        )
     contents = _contents(load(source), target)
     if cards.beside(source) == cards.beside(target) and cards.beside(source).is_file():
         contents.pop(cards.beside(target), None)  # one card serves both files

@@ -84,7 +84,7 @@ def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeig
             data, indices, indptr, voxels = (file[name] for name in _PARTS)
         if data.dtype != np.float32 or voxels.ndim != 1 or any(part.dtype.kind != "i" for part in (indices, voxels)):
             raise ValueError("arrays of another kind")
-        if voxels.size and not (0 <= voxels[0] and voxels[-1] < math.prod(grid.shape) and (np.diff(voxels) > 0).all()):
+        if voxels.size and not (voxels[0] >= 0 and voxels[-1] < math.prod(grid.shape) and (np.diff(voxels) > 0).all()):
             raise ValueError("voxels that the grid does not have")
         shares = sparse.csr_matrix((data, indices, indptr), shape=(vertices, len(voxels)))
         shares.check_format(full_check=True)

@@ -10,9 +10,7 @@ from wbtools.errors import InputError
 from wbtools.surfaces.mesh import Mesh
 
 
-def fill_nearest(
-    values: NDArray[np.floating], missing: NDArray[np.bool_], surface: Mesh
-) -> NDArray[np.floating]:
+def fill_nearest(values: NDArray[np.floating], missing: NDArray[np.bool_], surface: Mesh) -> NDArray[np.floating]:
     """Give each vertex without data the value of the vertex with data that is closest along the mesh's edges.
 
     Parameters

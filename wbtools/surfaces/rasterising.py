@@ -1,10 +1,13 @@
 """How much of each voxel a column between two surfaces fills, by counting sub-voxel centres.
 
-The walls of a column are bent quadrilaterals: each can be cut into triangles along either diagonal; a centre between
-the two cuts is half inside. So a wall counts as the mean of its two cuts. What lies inside is counted by *winding*: a
-line along the last axis steps in through faces that it meets from outside and out through the others. Winding adds up,
-so that walls between the cells of one column cancel and can be left out, and the order of vertices and triangles does
-not matter.
+The walls of a column are bent quadrilaterals: each can be cut into triangles along either diagonal. A centre between
+the two cuts of any wall is half inside. Of the others, those are inside that a line from outside reaches after an odd
+number of faces: where a column folds over itself twice, it is outside again. (wb_command does exactly so: found by
+comparing a million centres one by one.)
+
+Lines run along the last axis. A line steps in through faces that it meets from outside and out through the others, so
+that walls between the cells of one column cancel and can be left out, and the order of vertices and triangles does not
+matter. A second count of the same steps says in how many walls, between their cuts, a centre lies.
 
 Points come in sub-voxel units: sub-voxel centres have whole numbers. Lines pass edges by half-open rules that both
 triangles of an edge share, so that every line that enters a column leaves it.
@@ -21,13 +24,13 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from wbtools.surfaces.columns import Cells
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_DOUBT = 64  # a step into the room between a wall's two cuts; steps into a column are 1, and fewer than half of this
 _CHUNK = 1 << 22  # voxel shares handed over at once: bounds the memory, not the result
 
 
@@ -89,38 +92,52 @@ def _pass(points: Any, i: int, j: int, k: int, step: int, lines: Any, x0: int, y
 
 
 @_compiled
+def _turn(points: Any, p: int, q: int, r: int, s: int) -> int:
+    """Whether point s lies in front of (1) or behind (-1) the triangle p, q, r."""
+    ax, ay, az = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1], points[q, 2] - points[p, 2]
+    bx, by, bz = points[r, 0] - points[p, 0], points[r, 1] - points[p, 1], points[r, 2] - points[p, 2]
+    cx, cy, cz = points[s, 0] - points[p, 0], points[s, 1] - points[p, 1], points[s, 2] - points[p, 2]
+    return 1 if cx * (ay * bz - az * by) + cy * (az * bx - ax * bz) + cz * (ax * by - ay * bx) > 0 else -1
+
+
+@_compiled
 def _outline(
     vertex: int, cells: Any, points: Any, polygons: Any, is_open: Any, lines: Any, x0: int, y0: int, z0: int
 ) -> None:
-    """Pass through all faces of a vertex's column: a whole step (2) at a cap, half a step at each cut of a wall."""
+    """Pass through all faces of a vertex's column: its caps, its walls by their first cut, and the room to the other.
+
+    This room is a tetrahedron; turned the right way round, it counts as 1 inside whichever way the wall is bent.
+    """
     sides = polygons.shape[1]
     pial = len(points) // 2
     for cell in cells:
         for n in range(1, sides - 1):
             p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
-            _pass(points, r, q, p, 2, lines, x0, y0, z0)
-            _pass(points, pial + p, pial + q, pial + r, 2, lines, x0, y0, z0)
+            _pass(points, r, q, p, 1, lines, x0, y0, z0)
+            _pass(points, pial + p, pial + q, pial + r, 1, lines, x0, y0, z0)
         for n in range(sides):
             p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
             if vertex in (p, q) and not is_open[cell, n]:
                 continue
-            _pass(points, p, q, pial + q, 1, lines, x0, y0, z0)
-            _pass(points, p, pial + q, pial + p, 1, lines, x0, y0, z0)
-            _pass(points, p, q, pial + p, 1, lines, x0, y0, z0)
-            _pass(points, q, pial + q, pial + p, 1, lines, x0, y0, z0)
+            doubt = _DOUBT * _turn(points, p, pial + q, q, pial + p)
+            _pass(points, p, q, pial + q, 1 + doubt, lines, x0, y0, z0)
+            _pass(points, p, pial + q, pial + p, 1 + doubt, lines, x0, y0, z0)
+            _pass(points, p, q, pial + p, -doubt, lines, x0, y0, z0)
+            _pass(points, q, pial + q, pial + p, -doubt, lines, x0, y0, z0)
 
 
 @_compiled
 def _count(lines: Any, division: int, counts: Any) -> None:
-    """Add up, per voxel, the half steps by which its centres are inside; clears the lines for the next column."""
+    """Add up, per voxel, by how many halves its centres are inside; clears the lines for the next column."""
     for x in range(lines.shape[0]):
         for y in range(lines.shape[1]):
             inside = 0
             for z in range(lines.shape[2]):
                 inside += lines[x, y, z]
                 lines[x, y, z] = 0
-                if inside != 0:  # negative where a fold, the mesh or the grid turns the other way round
-                    counts[x // division, y // division, z // division] += min(abs(inside), 2)
+                if inside != 0:
+                    halves = 1 if (inside + _DOUBT // 2) // _DOUBT != 0 else 2 * (inside % 2)
+                    counts[x // division, y // division, z // division] += halves
 
 
 @_compiled
@@ -136,9 +153,7 @@ def _rasterise(
             return vertex
         x0, y0, z0 = low[vertex] * division
         lines = block[: nx * division, : ny * division, : nz * division]
-        _outline(
-            vertex, members[starts[vertex] : starts[vertex + 1]], points, polygons, is_open, lines, x0, y0, z0
-        )
+        _outline(vertex, members[starts[vertex] : starts[vertex + 1]], points, polygons, is_open, lines, x0, y0, z0)
         _count(lines, division, counts)
         for x in range(nx):
             for y in range(ny):
@@ -173,7 +188,7 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     points = (np.concatenate([cells.white, cells.pial]) + 0.5) * division - 0.5
     low, size = _boxes(points, cells.polygons, cells.starts, cells.members, np.array(shape), division)
     largest = size.max(axis=0, initial=0)
-    block, counts = np.zeros(largest * division, np.int8), np.zeros(largest, np.int32)
+    block, counts = np.zeros(largest * division, np.int16), np.zeros(largest, np.int32)
     total = math.prod(shape)
     buffer = max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
     voxels, shares = np.empty(buffer, np.int32 if total < 2**31 else np.int64), np.empty(buffer, np.float32)

@@ -56,9 +56,7 @@ class SphereWeights:
         leading = np.flatnonzero(matrix.data >= np.repeat(largest, np.diff(matrix.indptr)))
         first = leading[np.searchsorted(leading, matrix.indptr[:-1])]
         rows = np.arange(matrix.shape[0] + 1)
-        return SphereWeights(
-            sparse.csr_matrix((np.ones(len(first)), matrix.indices[first], rows), shape=matrix.shape)
-        )
+        return SphereWeights(sparse.csr_matrix((np.ones(len(first)), matrix.indices[first], rows), shape=matrix.shape))
 
     def surface(self, mesh: Mesh, sphere: Mesh) -> Mesh:
         """The surface `mesh` (on the current mesh's vertices) with the vertices and triangles of the new `sphere`."""

@@ -192,14 +192,17 @@ class RibbonWeights:
         self._require_each(values.T, "values")
         sums = self.shares.T @ values.T.astype(np.float64)
         divisor = np.asarray(self.shares.sum(axis=0)).ravel() if greedy else np.full(len(self.voxels), self._shared)
-        return np.stack([self._volume(self.voxels, column) for column in (sums / divisor[:, None]).T.astype(np.float32)])
+        return np.stack(
+            [self._volume(self.voxels, column) for column in (sums / divisor[:, None]).T.astype(np.float32)]
+        )
 
     def coverage(self) -> NDArray[np.float32]:
         """The partial volume of cortex: the share of each voxel that is cortex, (X, Y, Z), float32, in [0, 1].
 
-        Exact with THIN columns; with THICK ones it can miss a little where folds touch.
+        Exact with THIN columns; with THICK ones it can miss a little where folds touch. Where a ribbon crosses itself,
+        what it covers twice counts once.
         """
-        return self._volume(self.voxels, self._cortex())
+        return self._volume(self.voxels, np.minimum(self._cortex(), np.float32(1)))
 
     def labels_to_volume(self, keys: NDArray[np.integer], greedy: bool = False) -> VoxelLabels:
         """Put labels of vertices into the voxels that are at least half cortex.
@@ -255,7 +258,6 @@ class RibbonWeights:
                 f"a map of shape {volume.shape} does not fit a grid of shape {self.grid.shape}",
                 mend="resample it to the grid of the T1w first",
             )
-
 
     def _require_each(self, values: Array, name: str) -> None:
         if len(values) != self.shares.shape[0]:

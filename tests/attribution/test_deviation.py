@@ -1,0 +1,175 @@
+"""The method in the registry, the reference brain, and networks of which it is known what they use."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from engine_networks import FAMILIES, Hand, enlivened
+from torch import nn
+
+from wbtools.attribution import attribute, deviation, method, reference
+from wbtools.attribution.engine import EPSILON, MATCHED, Rules, Walk, embedding_seed, gamma
+from wbtools.attribution.reference import matched, reference_brain, template_on
+from wbtools.errors import InputError
+from wbtools.grid import Grid
+from wbtools.model import ModelInput
+from wbtools.model.checkpoint import Model
+from wbtools.model.unet import FAMILY
+
+GRID = Grid((26, 31, 26), np.array([[-7.0, 0, 0, 90], [0, 7, 0, -126], [0, 0, 7, -72], [0, 0, 0, 1]]))
+"""The field of view of HCP images in voxels of 7 mm."""
+
+
+@pytest.fixture(scope="module")
+def person():
+    """The template moved by a voxel, with another contrast and noise."""
+    brain = np.roll(template_on(GRID), 1, 1)
+    noise = np.random.default_rng(0).normal(1, 0.05, brain.shape)
+    image = (np.sqrt(brain) * noise * (brain > 0)).astype(np.float32)
+    return ModelInput((image / image.max())[None, None], GRID)
+
+
+def _model(network):
+    return Model(network, FAMILY.card, {}, "")
+
+
+@pytest.mark.parametrize("name", ["U-Net, attention everywhere", "ResNet 10", "DenseNet"])
+def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, person):
+    found = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
+    assert found.conservation == pytest.approx(1, abs=1e-3)
+    assert found.relevance.total() == pytest.approx(found.score * found.conservation, rel=1e-3)
+    assert found.target == "what makes the embedding differ from the reference brain's: z . (v - v') / |v|"
+    assert "not registered" in found.caution
+    nowhere = (person.data[0, 0] == 0) & (template_on(GRID) == 0)
+    assert nowhere.any()
+    assert not found.relevance.data[nowhere].any()
+    again = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
+    np.testing.assert_array_equal(found.relevance.data, again.relevance.data)
+
+
+def test_reference_brain_itself_has_an_empty_map(person, monkeypatch):
+    same = replace(deviation.METHOD, reference=lambda card, image: image)
+    monkeypatch.setattr(deviation, "METHOD", same)
+    found = attribute(_model(enlivened(FAMILIES["ResNet 10"])), person, "deviation")
+    assert not found.relevance.data.any()
+    assert (found.score, found.conservation, found.background) == (0, 1, 0)
+
+
+def test_plain_lrp_stays_as_it_was(person):
+    assert method("lrp").reference is None
+    assert attribute(_model(enlivened(FAMILIES["U-Net, double blocks"])), person).target.startswith("the embedding")
+
+
+def test_template_lies_at_its_world_coordinates_on_any_grid():
+    ras = GRID.reoriented("RAS")
+    np.testing.assert_allclose(template_on(ras)[::-1], template_on(GRID), atol=1e-5)
+    brain = template_on(GRID)
+    centre = GRID.to_world(np.argwhere(brain > 0).astype(float)).mean(0)
+    # the centre of the MNI brain: on the midline, behind and above the anterior commissure
+    assert np.abs(centre - (0, -20, 10)).max() < 6
+    volume = float((brain > 0.2).sum()) * GRID.voxel_volume / 1e6
+    assert 1.5 < volume < 2.3  # litres
+
+
+def test_gain_and_contrast_of_the_person_are_taken_over_and_the_background_is_kept(person):
+    brain = template_on(GRID)
+    for change in (lambda x: 0.3 * x, np.sqrt):
+        image = np.asarray(change(brain), np.float32)
+        # Between the 200 quantiles the change of contrast is followed linearly.
+        np.testing.assert_allclose(matched(brain, image), image, atol=0.01 * float(image.max()))
+    other = reference_brain(FAMILY.card, person)
+    assert other.grid is person.grid
+    assert not other.data[0, 0][brain == 0].any()
+    shared = (brain > 0) & (person.data[0, 0] > 0)
+    for q in (0.1, 0.5, 0.9):
+        expected = np.quantile(person.data[0, 0][shared], q)
+        assert np.quantile(other.data[0, 0][shared], q) == pytest.approx(expected, abs=0.005)
+
+
+def test_brain_elsewhere_and_heads_with_skull_are_refused(person):
+    affine = GRID.affine.copy()
+    affine[2, 3] += 90
+    with pytest.raises(InputError, match="does not lie where"):
+        reference_brain(FAMILY.card, ModelInput(person.data, Grid(GRID.shape, affine)))
+    with pytest.raises(InputError, match="skull"):
+        reference_brain(replace(FAMILY.card, skull_stripped=False), person)
+    empty = ModelInput(np.zeros_like(person.data), GRID)
+    with pytest.raises(InputError, match="does not lie where"):
+        reference_brain(FAMILY.card, empty)
+    assert reference.share_inside(np.ones(2), np.ones(2)) == 1
+
+
+SHAPE = (12, 12, 12)
+USED, DECOY = (slice(2, 5),) * 3, (slice(7, 10),) * 3
+
+
+def _knowing(weights, channels=6, seed=0):
+    """A network whose answer depends on the voxels that are given a weight, and on nothing else."""
+    torch.manual_seed(seed)
+    first = nn.Conv3d(1, channels, 1)
+    reading = nn.Conv3d(channels, 16, SHAPE, bias=True)
+    reading.weight.data *= weights
+    return Hand(first, nn.ReLU(), reading, nn.ReLU(), nn.Flatten(), nn.Linear(16, 8))
+
+
+def _images(count=1, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(count + 1, 1, *SHAPE, generator=generator)
+
+
+def test_relevance_of_a_network_that_reads_one_region_lies_there_and_not_in_a_decoy():
+    weights = torch.zeros(SHAPE)
+    weights[USED] = 10
+    image, reference = _images()
+    only_used_differs = reference.clone()
+    only_used_differs[0][USED] = image[0][USED]
+    network = _knowing(weights)
+    for other in (image, only_used_differs):
+        walk = Walk(network, torch.stack((other, reference)))
+        seed = embedding_seed(walk)
+        relevance = walk.relevance(seed)[0, 0]
+        assert relevance[USED].abs().sum() > 0
+        assert relevance.sum() == pytest.approx(float(seed.sum()), rel=1e-4)
+        relevance[USED] = 0
+        assert not relevance.any()
+
+
+def test_change_in_one_place_is_the_only_place_of_relevance_in_a_linear_network():
+    torch.manual_seed(0)
+    network = Hand(nn.Conv3d(1, 3, 3, padding=1), nn.Conv3d(3, 3, 3, padding=1), nn.AvgPool3d(2), nn.Flatten())
+    reference = torch.rand(1, 1, *SHAPE)
+    image = reference.clone()
+    image[0, 0, 4, 5, 6] += 1
+    for rule in (EPSILON, MATCHED, gamma(0.25)):
+        walk = Walk(network, torch.cat((image, reference)), Rules(rule))
+        relevance = walk.relevance(walk.change)[0, 0]
+        assert relevance[4, 5, 6] == pytest.approx(float(walk.change.sum()), rel=1e-4)
+        relevance[4, 5, 6] = 0
+        assert not relevance.any()
+
+
+def test_what_cancels_inside_the_network_is_shown_less_than_what_counts():
+    """Two units read used + decoy and used - decoy; their sum ignores the decoy. The proportional rule sees that exactly
+    as long as both units are on; gamma, which favours one sign, leaves a part of it."""
+    torch.manual_seed(0)
+    reading = nn.Conv3d(1, 2, SHAPE)
+    reading.weight.data.zero_()
+    reading.weight.data[:, 0][:, *USED] = 1
+    reading.weight.data[0, 0][DECOY], reading.weight.data[1, 0][DECOY] = 1, -1
+    reading.bias.data.fill_(100)
+    last = nn.Linear(2, 1)
+    last.weight.data.fill_(1)
+    network = Hand(reading, nn.ReLU(), nn.Flatten(), last)
+    reference = torch.rand(1, 1, *SHAPE)
+    image = reference.clone()
+    image[0, 0][USED] += 0.2
+    image[0, 0][DECOY] += 0.1
+    shown = {}
+    for rule in (EPSILON, gamma(0.25), MATCHED):
+        walk = Walk(network, torch.cat((image, reference)), Rules(rule))
+        relevance = walk.relevance(walk.change)[0, 0]
+        assert relevance.sum() == pytest.approx(2 * 27 * 0.2, rel=1e-4)
+        shown[rule] = float(relevance[DECOY].abs().sum() / relevance[USED].abs().sum())
+    assert shown[EPSILON] == pytest.approx(0, abs=1e-4)
+    assert shown[gamma(0.25)] < shown[MATCHED] < 0.5

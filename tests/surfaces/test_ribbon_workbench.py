@@ -1,0 +1,137 @@
+"""Mapping between voxels and cortex held to wb_command, on ribbons that cross themselves too."""
+
+import subprocess
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from made_cortex import TURN, folded_cortex, noise, sphere_grid
+from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable, GiftiMetaData
+
+from wbtools.anatomy import Hemisphere
+from wbtools.grid import Grid
+from wbtools.surfaces.columns import Columns
+from wbtools.surfaces.icosphere import icosphere
+from wbtools.surfaces.mesh import write
+from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.sampling import Sampling, outside, sample
+
+pytestmark = pytest.mark.workbench
+RIBBON = ("-ribbon-constrained", "white.surf.gii", "pial.surf.gii")
+
+
+def save_labels(path: Path, keys: np.ndarray, side: Hemisphere) -> None:
+    table = GiftiLabelTable()
+    for key in range(int(keys.max()) + 1):
+        entry = GiftiLabel(key, key / 12, 0.5, 0.5, 1)
+        entry.label = f"area {key}" if key else "???"
+        table.labels.append(entry)
+    image = GiftiImage(labeltable=table, meta=GiftiMetaData(AnatomicalStructurePrimary=side.cortex.gifti))
+    image.add_gifti_data_array(GiftiDataArray(keys, "NIFTI_INTENT_LABEL"))
+    nibabel.save(image, path)
+
+
+def workbench(folder: Path, *words: str) -> None:
+    subprocess.run(["wb_command", *words], cwd=folder, check=True, capture_output=True)
+
+
+def metric(path: Path) -> np.ndarray:
+    return nibabel.load(path).darrays[0].data
+
+
+class Case:
+    """Files for wb_command, and the same in memory."""
+
+    def __init__(self, folder: Path, oblique: bool, roughness: float, side: Hemisphere, voxel: float) -> None:
+        self.folder = folder
+        self.white, self.pial = folded_cortex(3, 12, roughness, side)
+        motion = np.eye(4)
+        motion[:3, :3] = TURN if oblique else np.diag([-1, 1, 1])
+        plain = sphere_grid(voxel, 30)
+        self.grid = Grid(plain.shape, motion @ plain.affine)
+        self.data = noise(self.grid)
+        nibabel.save(nibabel.Nifti1Image(self.data, self.grid.affine), folder / "map.nii")
+        write(folder / "white.surf.gii", self.white, "white")
+        write(folder / "pial.surf.gii", self.pial, "pial")
+        self.keys = np.argmax(self.white.vertices @ icosphere(1, rotation=TURN).vertices.T, axis=1).astype(np.int32)
+        save_labels(folder / "keys.label.gii", self.keys, side)
+
+    def mapped(self, *words: str) -> np.ndarray:
+        workbench(self.folder, "-volume-to-surface-mapping", "map.nii", "white.surf.gii", "metric.func.gii", *words)
+        return metric(self.folder / "metric.func.gii")
+
+    def put(self, kind: str, source: str, *words: str) -> np.ndarray:
+        argv = (f"-{kind}-to-volume-mapping", source, "white.surf.gii", "map.nii", "out.nii", *RIBBON, *words)
+        workbench(self.folder, *argv)
+        return np.asarray(nibabel.load(self.folder / "out.nii").dataobj).reshape(self.grid.shape)
+
+
+# Two millimetres of roughness: a third of all columns are twisted or cross others.
+@pytest.fixture(scope="module", params=[(False, 0.3, "L", 2.0), (True, 2.0, "R", 1.6)], ids=["left", "right, twisted"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    oblique, roughness, side, voxel = request.param
+    return Case(tmp_path_factory.mktemp("case"), oblique, roughness, Hemisphere(side), voxel)
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_means_over_columns_equal_those_of_workbench(case: Case, columns: Columns) -> None:
+    thin = ("-thin-columns",) if columns is Columns.THIN else ()
+    reference = case.mapped(*RIBBON, *thin, "-bad-vertices-out", "bad.func.gii")
+    ribbon = RibbonWeights.between(case.white, case.pial, case.grid, columns)
+    found = ribbon.to_surface([case.data])[0]
+    np.testing.assert_array_equal(ribbon.without_data, metric(case.folder / "bad.func.gii") > 0)
+    # Equal but for sub-voxel centres that lie on a wall within the rounding of single precision: one in 100,000.
+    assert (np.abs(found - reference) <= 1e-5 * np.ptp(reference)).mean() >= 0.997
+    assert np.corrcoef(found, reference)[0, 1] >= 0.99999
+
+
+def test_a_region_of_interest_counts_as_in_workbench(case: Case) -> None:
+    roi = noise(case.grid, 5)
+    nibabel.save(nibabel.Nifti1Image(roi, case.grid.affine), case.folder / "roi.nii")
+    reference = case.mapped(*RIBBON, "-volume-roi", "roi.nii", "-bad-vertices-out", "bad.func.gii")
+    ribbon = RibbonWeights.between(case.white, case.pial, case.grid).within(roi)
+    found = ribbon.to_surface([case.data])[0]
+    assert (np.abs(found - reference) <= 1e-5 * np.ptp(reference)).mean() >= 0.997
+    assert (ribbon.without_data == (metric(case.folder / "bad.func.gii") > 0)).mean() >= 0.999
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_labels_in_the_volume_equal_those_of_workbench(case: Case, greedy: bool) -> None:
+    reference = case.put("label", "keys.label.gii", *["-greedy"] * greedy)
+    ribbon = RibbonWeights.between(case.white, case.pial, case.grid, Columns.THIN)
+    found = ribbon.labels_to_volume(case.keys, greedy).keys
+    union = (found > 0) | (reference > 0)
+    assert union.sum() > 1000
+    assert (found == reference)[union].mean() >= 0.999
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+@pytest.mark.parametrize("columns", Columns)
+def test_metrics_in_the_volume_equal_those_of_workbench(case: Case, columns: Columns, greedy: bool) -> None:
+    values = case.white.vertices[:, 2].astype(np.float32) + 30
+    image = GiftiImage(meta=GiftiMetaData(AnatomicalStructurePrimary=case.white.hemisphere.cortex.gifti))
+    image.add_gifti_data_array(GiftiDataArray(values, "NIFTI_INTENT_NORMAL"))
+    nibabel.save(image, case.folder / "height.func.gii")
+    thick = ["-thick-columns"] if columns is Columns.THICK else []
+    reference = case.put("metric", "height.func.gii", *thick, *["-greedy"] * greedy)
+    found = RibbonWeights.between(case.white, case.pial, case.grid, columns).to_volume(values[None], greedy)[0]
+    touched = (reference != 0) | (found != 0)
+    assert (np.abs(found - reference) <= 1e-4)[touched].mean() >= 0.999
+    assert np.corrcoef(found.ravel(), reference.ravel())[0, 1] >= 0.999999
+
+
+@pytest.mark.parametrize("method", Sampling)
+def test_samples_at_vertices_equal_those_of_workbench(case: Case, method: Sampling) -> None:
+    # Part of the surface lies outside this volume.
+    grid = Grid((30, 18, 20), case.grid.affine)
+    data = np.ascontiguousarray(case.data[:30, :18, :20])
+    nibabel.save(nibabel.Nifti1Image(data, grid.affine), case.folder / "part.nii")
+    workbench(
+        case.folder, "-volume-to-surface-mapping", "part.nii", "white.surf.gii", "m.func.gii", f"-{method.name.lower()}"
+    )
+    found, reference = sample([data], grid, case.white, method)[0], metric(case.folder / "m.func.gii")
+    without = outside(grid, case.white, method)
+    assert 100 < without.sum() < len(without) - 100
+    # Single precision inside Workbench; a vertex within rounding of the last voxel centre may count as outside.
+    assert (np.abs(found - reference) < 1e-4).mean() >= 0.998
