@@ -3,8 +3,8 @@
     python benchmarks/ribbon.py                               everything: half an hour
     python benchmarks/ribbon.py --grids 2 --meshes 32k --quick
 
-All input is made from wbtools' built-in subject; the native mesh has 141,612 vertices per side. CPU seconds are those of
-one thread. Every figure of wbtools comes from a process of its own.
+All input is made from wbtools' built-in subject; the native mesh has 141,612 vertices per side. CPU seconds are those
+of one thread. Every figure of wbtools comes from a process of its own.
 """
 
 from __future__ import annotations
@@ -74,10 +74,18 @@ def read_options() -> argparse.Namespace:
 
 # ------------------------------------------------------------------------------------------------------ one comparison
 
-HEADER = """\
-| mesh, voxel, side | mapping | wb_command CPU s (wall) | first ever CPU s (wall) | warm CPU s (wall) | warm, whole process |\
- cached, ten maps | ratio | agreement |
-|---|---|---|---|---|---|---|---|---|"""
+COLUMNS = (
+    "mesh, voxel, side",
+    "mapping",
+    "wb_command CPU s (wall)",
+    "first ever CPU s (wall)",
+    "warm CPU s (wall)",
+    "warm, whole process",
+    "cached, ten maps",
+    "ratio",
+    "agreement",
+)
+HEADER = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
 def row(case: Path, mesh: str, voxel: float, side: str, kind: str) -> str:

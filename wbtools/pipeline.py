@@ -23,6 +23,7 @@ from wbtools.ranking import Ranking
 from wbtools.results import Results
 from wbtools.settings import Engine, ExportSettings
 from wbtools.subject import MeshName, Subject, find
+from wbtools.surfaces.cache import WeightCache
 from wbtools.workbench.runner import Workbench
 
 logger = logging.getLogger(__name__)
@@ -241,7 +242,7 @@ def _projection(settings: ExportSettings, workbench: Workbench | None) -> Projec
     if settings.engine is Engine.WB_COMMAND:
         assert workbench  # `_workbench` raises otherwise
         return WorkbenchProjection(workbench, settings.threads)
-    return NativeProjection(settings.threads)
+    return NativeProjection(settings.threads, WeightCache(settings.work) if settings.work else None)
 
 
 def _meshes(settings: ExportSettings, subject: Subject) -> tuple[MeshName, ...]:

@@ -61,6 +61,8 @@ class ExportSettings:
     overwrite, render : bool
     wb_command : Path or None
         None looks on PATH.
+    work : Path or None
+        Keeps ribbon weights there for the next export of the same person; None keeps nothing.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class ExportSettings:
     overwrite: bool = False
     render: bool = True
     wb_command: Path | None = None
+    work: Path | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1:

@@ -12,7 +12,7 @@ FAMILIES = {
     "U-Net, attention everywhere": lambda: unet.UNet(unet.Layout((16, 16, 32, 32), attention=(0, 1, 2, 3))),
     "U-Net, double blocks": lambda: unet.UNet(unet.Layout((16, 16, 32), attention=(0, 2), block="double")),
     "ResNet 10": lambda: resnet.ResNet(resnet.Layout(planes=(16, 16, 32, 32), stem=16, attention=(1, 2, 3, 4))),
-    "ResNet 50": lambda: resnet.ResNet(resnet.Layout((3, 4, 6, 3), (16, 16, 16, 16), True, 16)),
+    "ResNet of bottlenecks": lambda: resnet.ResNet(resnet.Layout((1, 2, 1, 1), (8, 8, 8, 8), True, 8)),
     "DenseNet": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 16, 16, attention=(1, 2, 3))),
 }
 """Of the twin-identification study, small."""
@@ -26,7 +26,7 @@ OTHERS = {
 
 
 def enlivened(build, seed=0):
-    """A network with random weights, its batch norms and biases far from trivial, as after training, ready for evaluation."""
+    """A network with random weights, its batch norms and biases far from trivial, ready for evaluation."""
     torch.manual_seed(seed)
     network = build()
     for module in network.modules():

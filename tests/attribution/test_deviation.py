@@ -150,8 +150,8 @@ def test_change_in_one_place_is_the_only_place_of_relevance_in_a_linear_network(
 
 
 def test_what_cancels_inside_the_network_is_shown_less_than_what_counts():
-    """Two units read used + decoy and used - decoy; their sum ignores the decoy. The proportional rule sees that exactly
-    as long as both units are on; gamma, which favours one sign, leaves a part of it."""
+    # Two units read used + decoy and used - decoy; their sum ignores the decoy. The proportional rule sees that exactly
+    # as long as both units are on; gamma, which favours one sign, leaves a part of it.
     torch.manual_seed(0)
     reading = nn.Conv3d(1, 2, SHAPE)
     reading.weight.data.zero_()

@@ -157,7 +157,7 @@ def test_unknown_layers_and_untraceable_networks_are_named():
         Walk(Hand(nn.GELU(), nn.Flatten()), _voxels(1.0))
     with pytest.raises(InputError, match="more than one voxel"):
         Walk(Hand(nn.AdaptiveAvgPool3d(2)), torch.ones(1, 1, 4, 4, 4))
-    with pytest.raises(InputError, match="layers.0"):
+    with pytest.raises(InputError, match=r"layers\.0"):
         Walk(Hand(nn.Conv3d(2, 2, 1, groups=2)), torch.ones(1, 2, 4, 4, 4))
 
     class Deciding(Hand):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from made_cortex import TURN, Cortex, folded_cortex, noise, sphere_grid
+from made_cortex import TURN, folded_cortex, noise, sphere_grid
 
 import wbtools
 from wbtools.anatomy import Hemisphere
@@ -23,11 +23,12 @@ from wbtools.surfaces.product import by_torch, product
 from wbtools.surfaces.ribbon import RibbonWeights
 from wbtools.surfaces.voxel_labels import VoxelLabels, join_hemispheres
 
+
 def moved(mesh: Mesh, matrix: np.ndarray, shift: np.ndarray) -> Mesh:
     return Mesh(mesh.vertices.astype(np.float64) @ matrix.T + shift, mesh.triangles, mesh.hemisphere)
 
 
-@pytest.mark.parametrize("voxel", [0.9, 2.0])
+@pytest.mark.parametrize("voxel", [0.8, 2.0])
 def test_concentric_spheres_give_the_analytic_volume(voxel: float) -> None:
     white, pial, grid = icosphere(20, 20.0), icosphere(20, 23.0), sphere_grid(voxel)
     expected = 4 / 3 * np.pi * (23.0**3 - 20.0**3)
@@ -360,9 +361,10 @@ from wbtools.surfaces.product import by_torch, product
 from wbtools.surfaces.ribbon import RibbonWeights
 affine = np.diag([0.7, 0.7, 0.7, 1]); affine[:3, 3] = -90
 data = np.zeros((260, 311, 260), np.float32)
+white, pial = icosphere(119, 86), icosphere(119, 89)
 def one(_):
     for columns in Columns:
-        ribbon = RibbonWeights.between(icosphere(119, 86), icosphere(119, 89), Grid(data.shape, affine), columns)
+        ribbon = RibbonWeights.between(white, pial, Grid(data.shape, affine), columns)
         ribbon.to_surface([data])
         ribbon.labels_to_volume(np.arange(141612) % 180)
 with ThreadPoolExecutor(2) as pool:

@@ -284,3 +284,12 @@ def test_without_workbench_everything_but_pictures_is_made_and_said(small_study,
     assert "apt install connectome-workbench" in printed
     assert (folder / "100307.wbtools.scene").is_file()
     assert not (folder / "figures").exists()
+
+
+def test_weights_kept_in_a_work_folder_change_nothing(exported, small_study, tmp_path, run_export):
+    _, folder = exported
+    for name in ("first", "second"):
+        _, again = run_export(small_study("LAS"), tmp_path / name, "--no-render", "--work", str(tmp_path / "work"))
+        for path in folder.glob("*.func.gii"):
+            assert path.read_bytes() == (again / path.name).read_bytes()
+    assert len(list((tmp_path / "work").iterdir())) == 6  # thick columns of two meshes, thin ones of one, both sides

@@ -1,7 +1,7 @@
 """The reference brain: what a person's brain is compared with.
 
-nilearn's MNI152 template is laid in place by world coordinates alone: an image in ACPC space and MNI space agree to a few
-millimetres, and nothing is registered. Its intensities are then given the person's own distribution, quantile by
+nilearn's MNI152 template is laid in place by world coordinates alone: an image in ACPC space and MNI space agree to a
+few millimetres, and nothing is registered. Its intensities are then given the person's own distribution, quantile by
 quantile over the voxels that both brains share, with the background left at 0. A difference from it is a difference of
 what lies where, not of scanner gain or tissue contrast.
 """
@@ -85,7 +85,5 @@ def matched(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray
     levels = np.linspace(0, 1, 201)
     brain, shared = source > 0, (source > 0) & (target > 0)
     changed = np.zeros_like(source)
-    changed[brain] = np.interp(
-        source[brain], np.quantile(source[shared], levels), np.quantile(target[shared], levels)
-    )
+    changed[brain] = np.interp(source[brain], np.quantile(source[shared], levels), np.quantile(target[shared], levels))
     return changed

@@ -60,6 +60,12 @@ def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration])
 @click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")
 @click.option("--no-render", is_flag=True, help="Leave the pictures out.")
 @click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]")
+@click.option(
+    "--work",
+    metavar="DIR",
+    type=_PATH,
+    help="Keep ribbon weights here (about 200 MB a person), for the next export of the same person.",
+)
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @plainly
@@ -78,6 +84,7 @@ def command(
     dry_run: bool,
     no_render: bool,
     wb_command: Path | None,
+    work: Path | None,
     verbose: int,
     debug: bool,
 ) -> None:
@@ -101,6 +108,7 @@ def command(
         overwrite=overwrite,
         render=not no_render,
         wb_command=wb_command,
+        work=work,
     )
     from wbtools import pipeline
 

@@ -1,7 +1,8 @@
 """Between voxels and cortex: the ribbon from the white to the pial surface.
 
 The geometry is the same for every map, so it is computed once, as a sparse matrix of vertices by voxels. Definitions
-are those of Workbench's `-volume-to-surface-mapping`, `-label-to-volume-mapping` and `-metric-to-volume-mapping` with `-ribbon-constrained`.
+are those of Workbench's `-volume-to-surface-mapping`, `-label-to-volume-mapping` and `-metric-to-volume-mapping` with
+`-ribbon-constrained`.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ class RibbonWeights:
         values = np.atleast_2d(metrics)
         self._require_each(values.T, "values")
         sums = self.shares.T @ values.T.astype(np.float64)
-        divisor = np.asarray(self.shares.sum(axis=0)).ravel() if greedy else np.full(len(self.voxels), self._shared)
+        total = np.asarray(self.shares.sum(axis=0), np.float64).ravel()
+        divisor = total if greedy else np.maximum(total, self._shared)
         return np.stack(
             [self._volume(self.voxels, column) for column in (sums / divisor[:, None]).T.astype(np.float32)]
         )

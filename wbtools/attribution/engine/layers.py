@@ -187,7 +187,7 @@ def _gate(module: nn.Module, x: Signal, coefficients: Signal) -> Result:
     if not bool(still.any()):
         return Signal(change, x.base * coefficients.base), lambda r: (r, torch.zeros(()))
     size = x.change.abs()
-    share = size / size.sum().clamp(min=TINY_SIZE)
+    share = size * reciprocal(size.sum())
 
     def pull(r: Tensor) -> tuple[Tensor, ...]:
         # Where only the coefficient changed, it owes that to the places where the signal did.
@@ -195,9 +195,6 @@ def _gate(module: nn.Module, x: Signal, coefficients: Signal) -> Result:
         return r.masked_fill(still, 0).add_(owed * share), torch.zeros(())
 
     return Signal(change, x.base * coefficients.base), pull
-
-
-TINY_SIZE = 1e-30  # a signal that changed nowhere: no relevance arrives either
 
 
 def _attention(module: nn.Module, x: Signal) -> Result:

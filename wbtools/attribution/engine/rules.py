@@ -90,7 +90,7 @@ def reciprocal(d: Tensor) -> Tensor:
     >>> reciprocal(torch.tensor([4.0, -0.5]))
     tensor([ 0.2500, -2.0000])
     """
-    return (d + torch.full_like(d, TINY).copysign_(d)).reciprocal_()
+    return torch.copysign(d.new_tensor(TINY), d).add_(d).reciprocal_()
 
 
 EPSILON = Rule(signed=1, matched=0)
@@ -111,6 +111,10 @@ def gamma(strength: float) -> Rule:
     return Rule(signed=1 + strength / 2, matched=strength / 2)
 
 
+GAMMA = gamma(0.25)
+"""The strength that was measured to find planted regions best."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """The rules of a network.
@@ -121,5 +125,5 @@ class Rules:
         For convolutions and for linear layers. Pools and sums always take `MATCHED`.
     """
 
-    convolutions: Rule = gamma(0.25)
+    convolutions: Rule = GAMMA
     dense: Rule = EPSILON

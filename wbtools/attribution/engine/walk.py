@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +32,7 @@ class Walk:
     change : Tensor, (1, E)
         Of the output, from the reference's; the output itself without a reference.
     features : int
-        The step whose output is the vector that convolutions hand to linear layers.
+        The step whose output is the vector that convolutions hand to linear layers; the last step if there is none.
     """
 
     def __init__(self, network: Network, images: Tensor, rules: Rules | None = None, output: str = "raw") -> None:
@@ -56,7 +54,7 @@ class Walk:
         end = signals[len(self._steps) - 1]
         self.output, self.change = end.whole, end.change
         flat = [i for i, step in enumerate(self._steps) if isinstance(step.module, nn.Flatten)]
-        self.features = flat[-1] if flat else 0
+        self.features = flat[-1] if flat else len(self._steps) - 1
 
     def relevance(self, seeds: Tensor, start: int | None = None, stop: int = 0, at_once: int = 2) -> Tensor:
         """Send relevance back.
@@ -77,13 +75,6 @@ class Walk:
         """
         with torch.no_grad():
             return torch.cat([self._back(part, start, stop) for part in torch.split(seeds, at_once)])
-
-    def each(
-        self, seeds: Tensor, use: Callable[[Tensor], Tensor], start: int | None = None, at_once: int = 2
-    ) -> Tensor:
-        """What `use` makes of the maps (k, 1, X, Y, Z) of every few seeds, without keeping all maps; joined."""
-        with torch.no_grad():
-            return torch.cat([use(self._back(part, start, 0)) for part in torch.split(seeds, at_once)])
 
     def _back(self, seeds: Tensor, start: int | None, stop: int) -> Tensor:
         last = len(self._steps) - 1 if start is None else start

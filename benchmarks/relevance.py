@@ -1,0 +1,186 @@
+"""What a relevance map costs: the engine of wbtools against zennit, in forward passes of the same network.
+
+    python benchmarks/relevance.py            the three families as published, at 86 x 103 x 86 (about 20 minutes)
+    python benchmarks/relevance.py --quick    small networks on a small grid (about a minute)
+
+Every row is measured in a process of its own, because the peak of memory is a process's. A forward pass is timed before
+and after each thing measured, and the row gives the ratio to the mean of the two. zennit's 128 passes are not run: the
+first and a few further ones over the same forward pass are measured, and the rest is extrapolated. Weights are random,
+batch norms far from trivial; images are textured balls. Nothing of that changes the cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from wbtools.attribution import lrp
+from wbtools.attribution.engine import Z_PLUS, Rules, Walk, dimension_seeds, embedding_seed, mean_absolute
+from wbtools.model import densenet, resnet, unet
+from wbtools.model.junctions import Add, Gate
+
+PUBLISHED: dict[str, Callable[[], nn.Module]] = {
+    "U-Net 32..256": lambda: unet.UNet(unet.Layout()),
+    "U-Net 64..1024": lambda: unet.UNet(unet.Layout((64, 128, 256, 512, 1024), attention=(1, 2, 3, 4))),
+    "ResNet 10": lambda: resnet.ResNet(resnet.Layout()),
+    "DenseNet 121": lambda: densenet.DenseNet(densenet.Layout()),
+}
+SMALL: dict[str, Callable[[], nn.Module]] = {
+    "U-Net 8..32": lambda: unet.UNet(unet.Layout((8, 16, 32), embedding=32)),
+    "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.Layout(planes=(8, 16, 32, 64), stem=8, embedding=32)),
+    "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 32, 16, embedding=32)),
+}
+ROWS = ("plain", "deviation", "plain mean", "deviation mean", "zennit")
+FURTHER = 2
+"""Passes of zennit after the first that are measured."""
+
+
+def lively(build: Callable[[], nn.Module]) -> nn.Module:
+    """A network with random weights and batch norms far from trivial."""
+    torch.manual_seed(0)
+    network = build()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.3)
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.3, 2)
+    return network.eval().requires_grad_(False)
+
+
+def balls(shape: tuple[int, int, int]) -> torch.Tensor:
+    """An image and a reference, (2, 1, X, Y, Z)."""
+    torch.manual_seed(1)
+    radius = torch.stack(torch.meshgrid(*(torch.linspace(-1, 1, n) for n in shape), indexing="ij")).norm(dim=0)
+    return torch.stack([(radius < r) * torch.rand(shape) for r in (0.8, 0.78)])[:, None]
+
+
+def seconds(task: Callable[[], object]) -> float:
+    """How long it takes, once."""
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def peak() -> float:
+    """Most memory this process has had, GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "linux" else 2**30)
+
+
+def measure(network: nn.Module, images: torch.Tensor, row: str) -> dict[str, float]:
+    """One row: its cost in forward passes, and what else is known of it."""
+    notes: dict[str, float] = {}
+
+    def ours() -> None:
+        plain = row.startswith("plain")
+        walk = Walk(network, images[:1] if plain else images, Rules(Z_PLUS) if plain else None)
+        if row.endswith("mean"):
+            _, notes["rank"] = mean_absolute(walk, dimension_seeds(walk))
+        else:
+            seed = embedding_seed(walk)
+            notes["conserved"] = float(walk.relevance(seed).sum(dtype=torch.float64) / seed.sum(dtype=torch.float64))
+
+    def forward() -> None:
+        with torch.no_grad():
+            network.raw(images[:1])
+
+    if row == "zennit":
+        return by_zennit(network, images[:1], forward)
+    forward()
+    before = seconds(forward)
+    taken = seconds(ours)
+    unit = (before + seconds(forward)) / 2
+    return {"forwards": taken / unit, "forward": unit, "peak": peak(), **notes}
+
+
+def by_zennit(network: nn.Module, image: torch.Tensor, forward: Callable[[], None]) -> dict[str, float]:
+    """z-plus by zennit, with the rules that `plain` has: one pass, and all dimensions by extrapolation."""
+    from zennit.core import Composite
+    from zennit.rules import Epsilon, Norm, Pass, ZPlus
+
+    fused = deepcopy(network)
+    for pair in network.batch_norms():
+        convolution, norm = (fused.get_submodule(name) for name in pair)
+        for name, module in zip(pair, (fuse_conv_bn_eval(convolution, norm), nn.Identity()), strict=True):
+            parent, _, child = name.rpartition(".")
+            setattr(fused.get_submodule(parent), child, module)
+    rules = {
+        nn.Conv3d: ZPlus(1e-12, zero_params="bias"),
+        nn.Linear: Epsilon(1e-12, zero_params="bias"),
+        (nn.AdaptiveAvgPool3d, nn.AvgPool3d): Norm(1e-12),
+        (nn.ReLU, nn.BatchNorm3d): Pass(),
+        Gate: lrp.SignalTakesAll(),
+        Add: lrp.PositiveParts((torch.ones(()), torch.ones(()))),
+    }
+
+    def rule(context: object, name: str, module: nn.Module) -> object:
+        found = (r for kind, r in rules.items() if isinstance(module, kind))
+        return None if "_attention" in name else next(found, None)
+
+    forward()
+    before = seconds(forward)
+    with Composite(rule).context(fused.requires_grad_(False)):
+        watched = image.clone().requires_grad_()
+        start = time.perf_counter()
+        v = fused.raw(watched)
+        seeds = torch.diag(v.detach()[0])
+        torch.autograd.grad(v, watched, seeds[:1], retain_graph=True)
+        first = time.perf_counter() - start
+        further = sum(
+            seconds(lambda s=s: torch.autograd.grad(v, watched, s[None], retain_graph=True))
+            for s in seeds[1 : 1 + FURTHER]
+        )
+    unit = (before + seconds(forward)) / 2
+    everything = first + further / FURTHER * (len(seeds) - 1)
+    return {"forwards": first / unit, "all": everything / unit, "forward": unit, "peak": peak()}
+
+
+def table(quick: bool) -> None:
+    """Measure and print everything."""
+    print(f"{'network':18}{'row':16}{'forwards':>10}{'peak GB':>9}  notes")
+    for name in SMALL if quick else PUBLISHED:
+        found = {}
+        for row in ROWS:
+            command = [sys.executable, __file__, "--one", name, row, *(["--quick"] if quick else [])]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found[row] = one = json.loads(done.stdout.splitlines()[-1])
+            notes = [f"one forward {one['forward']:.2f} s"]
+            if "conserved" in one:
+                notes.append(f"conserved {one['conserved']:.4f}")
+            if "rank" in one:
+                notes.append(f"mean |R| over all dimensions, rank {one['rank']}")
+            if "all" in one:
+                notes.append(f"all dimensions {one['all']:.0f} forwards (extrapolated)")
+            print(f"{name:18}{row:16}{one['forwards']:10.1f}{one['peak']:9.2f}  {', '.join(notes)}", flush=True)
+        ratio = found["zennit"]["all"] / found["plain mean"]["forwards"]
+        print(f"{name:18}mean |R| over all dimensions: {ratio:.0f} times cheaper than zennit's passes\n", flush=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small networks on a small grid")
+    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "ROW"), help="one row only, as JSON")
+    given = parser.parse_args()
+    if given.one is None:
+        table(given.quick)
+        return
+    name, row = given.one
+    network = lively((SMALL if given.quick else PUBLISHED)[name])
+    print(json.dumps(measure(network, balls((40, 44, 42) if given.quick else (86, 103, 86)), row)))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    main()
