@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wbtools import atlas, cortex, mmp, model, outputs, results, session
 from wbtools.anatomy import Structure
+from wbtools.attribution import require_explainable
 from wbtools.cortex import NATIVE, STANDARD
 from wbtools.errors import CommandMissing
 from wbtools.explanation import Explanation, explain
@@ -155,6 +156,7 @@ def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
     """The networks by their names in files."""
     networks = [model.load(path) for path in settings.models] or [model.built_in()]
     for network in networks:
+        require_explainable(network)
         record.notice(network.card.notice)
         if network.card.assumed:
             record.notice(

@@ -18,7 +18,7 @@ from wbtools.errors import CheckError, InputError
 from wbtools.grid import Unit, Volume
 from wbtools.model import Model, ModelInput
 
-__all__ = ["METHODS", "Attribution", "Method", "attribute", "method"]
+__all__ = ["METHODS", "Attribution", "Method", "attribute", "method", "require_explainable"]
 
 METHODS = ("lrp", "deviation")
 """Modules of this package that hold a method; the choices of `--method`."""
@@ -36,6 +36,17 @@ def method(name: str) -> Method:
         raise InputError(f"'{name}' is no attribution method", mend=f"choose one of {', '.join(METHODS)}")
     found: Method = import_module(f"{__name__}.{name}").METHOD
     return found
+
+
+def require_explainable(model: Model) -> None:
+    """Raise InputError, before anything is computed, if no method explains what the network answers with."""
+    from wbtools.model.family import Classifier
+
+    if isinstance(model.network, Classifier):
+        raise InputError(
+            f"{model.name} answers with classes; it has no embedding that could be explained",
+            mend="give a network with an embedding; `wbtools models` lists the families",
+        )
 
 
 def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int | None = None) -> Attribution:
