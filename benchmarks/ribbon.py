@@ -24,8 +24,9 @@ import numpy as np
 
 from wbtools import mmp
 from wbtools.anatomy import Hemisphere
-from wbtools.grid import Grid, Unit, resample_density
+from wbtools.grid import Grid, Unit
 from wbtools.images import gifti, nifti
+from wbtools.regridding import resample_density
 from wbtools.subject.demo import write_demo_subject
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.cache import WeightCache

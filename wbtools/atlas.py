@@ -9,7 +9,8 @@ import numpy as np
 
 from wbtools.anatomy import Atlas, Region
 from wbtools.errors import AtlasError
-from wbtools.grid import Unit, Volume, resample_labels
+from wbtools.grid import Unit, Volume
+from wbtools.regridding import resample_labels
 
 
 @dataclass(frozen=True, eq=False)

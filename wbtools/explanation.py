@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Attribution, attribute
 from wbtools.errors import CheckError
-from wbtools.grid import Volume, resample_density
+from wbtools.grid import Volume
 from wbtools.mapping import paint, smooth_within
 from wbtools.model import Model, model_input
 from wbtools.ranking import Ranking, rank
+from wbtools.regridding import resample_density
 
 _TOTAL_TOLERANCE = 0.01
 

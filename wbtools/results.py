@@ -15,11 +15,12 @@ from wbtools.anatomy import Hemisphere, Region
 from wbtools.atlas import NativeAtlas
 from wbtools.cortex import STANDARD, Cortex, Values
 from wbtools.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
-from wbtools.grid import Volume, average, resample_labels
+from wbtools.grid import Volume
 from wbtools.images import cifti, gifti, nifti
 from wbtools.mapping import cifti_grid
 from wbtools.outputs import OutputFolder
 from wbtools.projection import Areas, Maps
+from wbtools.regridding import average, resample_labels
 from wbtools.subject import MeshName
 from wbtools.surfaces import mesh as meshes
 from wbtools.workbench import palette

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
-    {"errors", "grid", "anatomy"},
+    {"errors", "grid", "regridding", "anatomy"},
     {"settings", "outputs", "provenance", "images"},
     {"surfaces", "workbench", "model", "mmp"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},

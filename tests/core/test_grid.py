@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume, average, reorient, resample_density, resample_labels
+from wbtools.grid import Grid, Unit, Volume, reorient
+from wbtools.regridding import average, resample_density, resample_labels
 
 ORIENTATIONS = ["RAS", "LAS", "LPS", "PSR", "AIL"]
 

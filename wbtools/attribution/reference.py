@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Volume, resample_density
+from wbtools.grid import Grid, Volume
 from wbtools.model import Card, ModelInput
+from wbtools.regridding import resample_density
 
 _LEAST_INSIDE = 0.7
 """Share of the brain that has to lie in the template's. Aligned brains reach .97; moved by 4 cm they fall below."""

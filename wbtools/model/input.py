@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume, average, reorient
+from wbtools.grid import Grid, Unit, Volume, reorient
 from wbtools.model.card import Card
+from wbtools.regridding import average
 
 
 @dataclass(frozen=True, eq=False)

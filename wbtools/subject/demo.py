@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, resample_density, resample_labels
+from wbtools.grid import Grid, Unit
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
+from wbtools.regridding import resample_density, resample_labels
 from wbtools.subject.hcp import NOTICE, SEGMENTATIONS, T1W, Names
 from wbtools.subject.subject import MeshName, Registration, SurfaceKind, require_plain_name
 from wbtools.surfaces import mesh as meshes
