@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 
 import numpy as np
 
@@ -189,11 +188,6 @@ class Atlas:
         unknown = np.setdiff1d(np.unique(self.volume.data), [0, *(region.key for region in self.regions)])
         if unknown.size:
             raise InputError(f"the {self.name} volume holds keys without a name: {unknown[:5].tolist()}")
-
-    @cached_property
-    def by_key(self) -> dict[int, Region]:
-        """Regions by their key."""
-        return {region.key: region for region in self.regions}
 
 
 def require_unique(regions: Iterable[Region]) -> None:

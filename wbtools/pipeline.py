@@ -105,7 +105,7 @@ def plan(settings: ExportSettings) -> list[str]:
     """
     subject = find(settings.study_folder, settings.subject, _value(settings.mesh), _value(settings.registration))
     outputs.require_absent(settings.out, subject.id, settings.overwrite)
-    names = _unique_names([model.load(path) for path in settings.models] or [model.built_in()], settings)
+    names = _unique_names(_loaded(settings), settings)
     meshes = _meshes(settings, subject)
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
@@ -154,9 +154,8 @@ def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None
 
 def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
     """The networks by their names in files."""
-    networks = [model.load(path) for path in settings.models] or [model.built_in()]
+    networks = _loaded(settings)
     for network in networks:
-        require_explainable(network)
         record.notice(network.card.notice)
         if network.card.assumed:
             record.notice(
@@ -251,6 +250,14 @@ def _meshes(settings: ExportSettings, subject: Subject) -> tuple[MeshName, ...]:
     """The meshes to export: those asked for, of those the subject has."""
     wanted = {"32k": (STANDARD,), "native": (NATIVE,)}.get(_value(settings.mesh) or "", (STANDARD, NATIVE))
     return tuple(mesh for mesh in subject.meshes if mesh in wanted)
+
+
+def _loaded(settings: ExportSettings) -> list[Model]:
+    """The networks that were asked for, each of a kind that can be explained."""
+    networks = [model.load(path) for path in settings.models] or [model.built_in()]
+    for network in networks:
+        require_explainable(network)
+    return networks
 
 
 def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:

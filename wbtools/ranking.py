@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Atlas, Kind, Region
+from wbtools.anatomy import Atlas, Region
 from wbtools.errors import InputError
 from wbtools.grid import Unit, Volume
 
@@ -71,10 +71,6 @@ class Ranking:
         """Score by region key; regions without voxels are left out."""
         return {row.region.key: row.score for row in self.rows if row.region and row.rank is not None}
 
-    def of_kind(self, kind: Kind) -> tuple[RegionRelevance, ...]:
-        """The rows of one kind, in order."""
-        return tuple(row for row in self.rows if row.region and row.region.kind is kind)
-
     def to_tsv(self, model: str, method: str) -> str:
         """The table as tab-separated text, one row per region and a last one for the part outside.
 
@@ -127,6 +123,7 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
 
     Examples
     --------
+    >>> from wbtools.anatomy import Kind
     >>> from wbtools.grid import Grid
     >>> grid = Grid((3, 1, 1), np.eye(4))
     >>> region = Region(7, "THALAMUS_LEFT", None, Kind.SUBCORTEX, (1, 0, 0, 1))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from lively_network import lively
+from lively_unet import lively
 
 from wbtools.attribution import METHODS, attribute, lrp, method
 from wbtools.errors import CheckError, InputError

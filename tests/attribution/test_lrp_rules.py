@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lively_network import lively
+from lively_unet import lively
 from torch import nn
 
 from wbtools.attribution import lrp
