@@ -80,6 +80,8 @@ class AD3DCNN(Network):
     layout : Layout
     """
 
+    answers = ("raw", "logits")
+
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         self.layout = layout

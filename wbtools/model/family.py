@@ -16,7 +16,15 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Network(nn.Module):
-    """What wbtools asks of every network."""
+    """What wbtools asks of every network.
+
+    Attributes
+    ----------
+    answers : tuple of str
+        Names of the methods whose output can be explained, `raw` or `logits`; the one meant by default comes first.
+    """
+
+    answers: tuple[str, ...] = ("raw",)
 
     def raw(self, x: Tensor) -> Tensor:
         """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""
@@ -29,6 +37,8 @@ class Network(nn.Module):
 
 class Classifier(Network):
     """A network that answers with classes."""
+
+    answers = ("logits",)
 
     def logits(self, x: Tensor) -> Tensor:
         """One value (N, K) per class, before any softmax, of images (N, 1, X, Y, Z)."""

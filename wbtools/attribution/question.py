@@ -1,0 +1,58 @@
+"""What is asked of a method: which part of which network's answer, for which image, against what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wbtools.model.family import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What is explained of a network's answer for one image: fixed directions in the space of its answers.
+
+    Parameters
+    ----------
+    answer : str
+        The network's method that answers: `raw` (the embedding before it is brought to length 1) or `logits`.
+    directions : Tensor, (K, E)
+        The score of direction k is `directions[k] . answer`. They were made from the image's own answer where the
+        target asks for that, and count as constants. With K > 1 the map is the mean of the absolute maps.
+    description : str
+        The target in words.
+    score : float
+        The target's value as a reader expects it: a cosine, a logit, a distance.
+    """
+
+    answer: str
+    directions: Tensor
+    description: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """All that a method is given.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode; it is not changed.
+    image : Tensor, (1, 1, X, Y, Z)
+        As the network sees it, 0 outside the brain.
+    aim : Aim
+    reference : Tensor, (1, 1, X, Y, Z), optional
+        For methods that explain the difference from another image.
+    regions : Tensor, (X, Y, Z), int, optional
+        Keys of the atlas's regions on the image's grid, 0 outside; for methods that treat a region as one.
+    """
+
+    network: Network
+    image: Tensor
+    aim: Aim
+    reference: Tensor | None = None
+    regions: Tensor | None = None
