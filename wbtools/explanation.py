@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wbtools.anatomy import Atlas
-from wbtools.attribution import Attribution, attribute
+from wbtools.attribution import Attribution, Target, attribute
 from wbtools.errors import CheckError
 from wbtools.grid import Volume
 from wbtools.mapping import paint, smooth_within
 from wbtools.model import Model, model_input
 from wbtools.ranking import Ranking, rank
-from wbtools.regridding import resample_density
+from wbtools.regridding import resample_density, resample_labels
 
 _TOTAL_TOLERANCE = 0.01
 
@@ -66,7 +66,16 @@ class Explanation:
         }
 
 
-def explain(model: Model, name: str, t1w: Volume, atlas: Atlas, method: str, threads: int) -> Explanation:
+def explain(
+    model: Model,
+    name: str,
+    t1w: Volume,
+    atlas: Atlas,
+    method: str,
+    threads: int,
+    target: Target | None = None,
+    others: Sequence[Volume] = (),
+) -> Explanation:
     """Explain a network's decision on a T1w image, and carry the explanation to the image's own grid.
 
     Parameters
@@ -81,6 +90,10 @@ def explain(model: Model, name: str, t1w: Volume, atlas: Atlas, method: str, thr
     method : str
         A name of `wbtools.attribution`.
     threads : int
+    target : Target, optional
+        What is explained; without, what the network is for.
+    others : sequence of Volume
+        The T1w images of the people that the target compares with.
 
     Returns
     -------
@@ -91,7 +104,10 @@ def explain(model: Model, name: str, t1w: Volume, atlas: Atlas, method: str, thr
     CheckError
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
-    attribution = attribute(model, model_input(t1w, model.card), method, threads=threads)
+    image = model_input(t1w, model.card)
+    regions = resample_labels(atlas.volume, image.grid).data
+    people = [model_input(other, model.card) for other in others]
+    attribution = attribute(model, image, method, target, people, regions, threads)
     relevance = resample_density(attribution.relevance, t1w.grid)
     kept = _require_kept(attribution.relevance, relevance)
     ranking = rank(relevance, atlas)

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from wbtools import atlas, cortex, mmp, model, outputs, results, session
 from wbtools.anatomy import Structure
-from wbtools.attribution import require_explainable
+from wbtools.attribution import Target, default
 from wbtools.cortex import NATIVE, STANDARD
 from wbtools.errors import CommandMissing
 from wbtools.explanation import Explanation, explain
-from wbtools.grid import Unit
+from wbtools.grid import Unit, Volume
 from wbtools.images import nifti
 from wbtools.model import Model
 from wbtools.outputs import OutputFolder
 from wbtools.projection import Areas, NativeProjection, Projection, WorkbenchProjection
-from wbtools.provenance import Provenance
+from wbtools.provenance import Provenance, sha256
 from wbtools.ranking import Ranking
 from wbtools.results import Results
 from wbtools.settings import Engine, ExportSettings
@@ -78,8 +78,9 @@ def export_subject(settings: ExportSettings, listener: Callable[[str], None] = l
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         networks = _networks(settings, record)
+        people = _people(settings, record)
     with outputs.publishing(settings.out, subject.id, overwrite=settings.overwrite) as out:
-        made = _computed(settings, subject, networks, _projection(settings, workbench), record)
+        made = _computed(settings, subject, networks, people, _projection(settings, workbench), record)
         with record.stage("files"):
             results.write(out, made, settings.threads)
         _shown(out, made, workbench, settings, record)
@@ -106,6 +107,7 @@ def plan(settings: ExportSettings) -> list[str]:
     subject = find(settings.study_folder, settings.subject, _value(settings.mesh), _value(settings.registration))
     outputs.require_absent(settings.out, subject.id, settings.overwrite)
     names = _unique_names(_loaded(settings), settings)
+    others = [_t1w_of(person, settings) for person in _compared(settings)]
     meshes = _meshes(settings, subject)
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
@@ -113,6 +115,7 @@ def plan(settings: ExportSettings) -> list[str]:
         f"meshes: {', '.join(meshes)}",
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
+        *(f"compared with: {path}" for path in others),
         f"would write: {settings.out / subject.id}",
     ]
     return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]
@@ -164,10 +167,18 @@ def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
     return dict(zip(_unique_names(networks, settings), networks, strict=True))
 
 
+def _people(settings: ExportSettings, record: Provenance) -> list[Volume]:
+    """The T1w images of the people that the target compares with, put on record."""
+    paths = [_t1w_of(person, settings) for person in _compared(settings)]
+    record.facts["compared with"] = [{"file": path.name, "sha256": sha256(path)} for path in paths]
+    return [nifti.read_volume(path) for path in paths]
+
+
 def _computed(
     settings: ExportSettings,
     subject: Subject,
     networks: dict[str, Model],
+    people: list[Volume],
     projection: Projection,
     record: Provenance,
 ) -> Results:
@@ -187,7 +198,10 @@ def _computed(
     explanations: list[Explanation] = []
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
-            explanations.append(explain(network, name, t1w, native.whole, settings.method, settings.threads))
+            target = Target.parse(settings.target) if settings.target else None
+            explanations.append(
+                explain(network, name, t1w, native.whole, settings.method, settings.threads, target, people)
+            )
             record.notice(explanations[-1].attribution.caution)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
     with record.stage("maps on the cortex"):
@@ -253,11 +267,23 @@ def _meshes(settings: ExportSettings, subject: Subject) -> tuple[MeshName, ...]:
 
 
 def _loaded(settings: ExportSettings) -> list[Model]:
-    """The networks that were asked for, each of a kind that can be explained."""
+    """The networks that were asked for, each of a kind that gives what is to be explained."""
     networks = [model.load(path) for path in settings.models] or [model.built_in()]
     for network in networks:
-        require_explainable(network)
+        target = Target.parse(settings.target) if settings.target else default(network)
+        target.require_known(network, settings.other is not None, bool(settings.others))
     return networks
+
+
+def _compared(settings: ExportSettings) -> tuple[str, ...]:
+    """Everybody that the target compares with, `--other` first."""
+    return (*((settings.other,) if settings.other else ()), *settings.others)
+
+
+def _t1w_of(person: str, settings: ExportSettings) -> Path:
+    """The T1w image of another person: a file, or that of a subject in the study folder."""
+    path = Path(person)
+    return path if path.is_file() else find(settings.study_folder, person).t1w
 
 
 def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:

@@ -50,6 +50,12 @@ class ExportSettings:
         Checkpoints; empty means the built-in demonstration network.
     method : str
         Attribution method.
+    target : str or None
+        What is explained, as on the command line; None explains what each network is for.
+    other : str or None
+        The person that the target compares with: a subject of the study folder, or a T1w image.
+    others : tuple of str
+        More people, for targets that compare with several.
     mesh : MeshChoice or None
         None exports every mesh the subject has.
     registration : SurfaceRegistration or None
@@ -75,6 +81,9 @@ class ExportSettings:
     out: Path
     models: tuple[Path, ...] = ()
     method: str = "lrp"
+    target: str | None = None
+    other: str | None = None
+    others: tuple[str, ...] = ()
     mesh: MeshChoice | None = None
     registration: SurfaceRegistration | None = None
     atlas: str = ATLASES[0]
@@ -97,6 +106,9 @@ class ExportSettings:
             "subject": self.subject,
             "models": [path.name for path in self.models] or ["built-in"],
             "method": self.method,
+            "target": self.target or "what the network is for",
+            "other": _named(self.other),
+            "others": [_named(one) for one in self.others],
             "mesh": self.mesh.value if self.mesh else "all that the subject has",
             "registration": self.registration.value if self.registration else "MSMAll, else MSMSulc",
             "atlas": self.atlas,
@@ -104,3 +116,8 @@ class ExportSettings:
             "threads": self.threads,
             "render": self.render,
         }
+
+
+def _named(person: str | None) -> str | None:
+    """A person as the record may name them: a subject's id, or a file without its folders."""
+    return Path(person).name if person else None

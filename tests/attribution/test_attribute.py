@@ -7,7 +7,7 @@ import pytest
 import torch
 from lively_unet import lively
 
-from wbtools.attribution import METHODS, attribute, lrp, method
+from wbtools.attribution import METHODS, ask, attribute, default, lrp, method
 from wbtools.errors import CheckError, InputError
 from wbtools.grid import Grid, Unit
 from wbtools.model import ModelInput, built_in
@@ -68,7 +68,8 @@ def test_without_biases_stock_rules_and_ours_agree(image):
         watched = x.clone().requires_grad_()
         v = network.raw(watched)
         (stock,) = torch.autograd.grad(v, watched, (v / v.norm()).detach() ** 2)
-    ours = lrp.explain(network, x).relevance
+    model = _model(network)
+    ours = lrp.explain(ask(model, image, lrp.METHOD, default(model))).relevance
     np.testing.assert_allclose(ours, stock[0, 0].numpy(), atol=2e-4 * float(stock.abs().max()))
 
 

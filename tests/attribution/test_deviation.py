@@ -38,8 +38,8 @@ def _model(network):
 def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, person):
     found = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
     assert found.conservation == pytest.approx(1, abs=1e-3)
-    assert found.relevance.total() == pytest.approx(found.score * found.conservation, rel=1e-3)
-    assert found.target == "what makes the embedding differ from the reference brain's: z . (v - v') / |v|"
+    assert found.relevance.total() == pytest.approx(found.put_in * found.conservation, rel=1e-3)
+    assert found.target == "what makes the embedding point where it points"
     assert "not registered" in found.caution
     nowhere = (person.data[0, 0] == 0) & (template_on(GRID) == 0)
     assert nowhere.any()
@@ -53,12 +53,12 @@ def test_reference_brain_itself_has_an_empty_map(person, monkeypatch):
     monkeypatch.setattr(deviation, "METHOD", same)
     found = attribute(_model(enlivened(FAMILIES["ResNet 10"])), person, "deviation")
     assert not found.relevance.data.any()
-    assert (found.score, found.conservation, found.background) == (0, 1, 0)
+    assert (found.put_in, found.conservation, found.background) == (0, 1, 0)
 
 
 def test_plain_lrp_stays_as_it_was(person):
     assert method("lrp").reference is None
-    assert attribute(_model(enlivened(FAMILIES["U-Net, double blocks"])), person).target.startswith("the embedding")
+    assert attribute(_model(enlivened(FAMILIES["U-Net, double blocks"])), person).put_in == pytest.approx(1)
 
 
 def test_template_lies_at_its_world_coordinates_on_any_grid():

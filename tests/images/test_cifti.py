@@ -183,3 +183,33 @@ def test_files_that_are_no_dense_cifti_are_refused(tmp_path):
         with pytest.raises(InputError, match=sentence) as caught:
             cifti.read_cortex(tmp_path / name)
         assert caught.value.mend
+
+
+@pytest.mark.workbench
+def test_pairs_of_regions_have_the_parcels_that_wb_command_makes(tmp_path):
+    """Cortical and subcortical parcels in one file, on both axes."""
+    structures = [
+        Region(1000 + s.freesurfer_key, s.value, s.hemisphere, Kind.SUBCORTEX, (1.0, 0.0, 0.0, 1.0)) for s in PRESENT
+    ]
+    regions = [*AREAS, *structures]
+    keys = np.where(np.isin(SEGMENTATION.data, [s.freesurfer_key for s in PRESENT]), SEGMENTATION.data + 1000, 0)
+    cifti.write_dlabel(tmp_path / "a.dlabel.nii", ROWS.gather(area_labels(), keys), ROWS, regions, "areas")
+    cifti.write_dscalar(tmp_path / "d.dscalar.nii", {"m": ROWS.gather(VALUES, INSIDE)}, ROWS)
+    workbench(
+        "-cifti-parcellate", tmp_path / "d.dscalar.nii", tmp_path / "a.dlabel.nii", "COLUMN",
+        tmp_path / "theirs.pscalar.nii",
+    )  # fmt: skip
+    matrix = np.random.default_rng(0).normal(size=(len(regions),) * 2)
+    cifti.write_pconn(tmp_path / "ours.pconn.nii", matrix, area_labels(), regions, ROWS)
+    ours, theirs = nibabel.load(tmp_path / "ours.pconn.nii"), nibabel.load(tmp_path / "theirs.pscalar.nii")
+    expected = theirs.header.get_axis(1)
+    for axis in (0, 1):
+        found = ours.header.get_axis(axis)
+        assert set(found.name) == set(expected.name)
+        for name in map(str, found.name):
+            (voxels, vertices), (their_voxels, their_vertices) = found[name], expected[name]
+            assert set(map(tuple, voxels)) == set(map(tuple, their_voxels))
+            assert {k: set(v) for k, v in vertices.items()} == {k: set(v) for k, v in their_vertices.items()}
+    np.testing.assert_array_equal(ours.get_fdata(), matrix.astype(np.float32))
+    said = information(tmp_path / "ours.pconn.nii")
+    assert (said["Type"], said["Number of Rows"]) == ("CIFTI - Parcel", str(len(regions)))

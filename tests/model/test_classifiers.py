@@ -6,7 +6,7 @@ import pytest
 import torch
 from published import enlivened
 
-from wbtools.attribution import attribute
+from wbtools.attribution import Target, attribute
 from wbtools.errors import CheckpointError, InputError
 from wbtools.grid import Grid
 from wbtools.model import ModelInput, ad3dcnn, load, mrinet
@@ -84,8 +84,8 @@ def test_storages_named_as_old_torch_named_those_on_cuda_load(tmp_path, brain):
 def test_a_network_of_classes_has_no_embedding_and_says_so(tmp_path):
     torch.save(MriNet(mrinet.Layout(width=2)).state_dict(), tmp_path / "sex.pt")
     image = ModelInput(np.random.default_rng(0).random((1, 1, 58, 70, 58), np.float32), Grid((58, 70, 58), np.eye(4)))
-    with pytest.raises(InputError, match="no embedding") as caught:
-        attribute(load(tmp_path / "sex.pt"), image)
+    with pytest.raises(InputError, match="answers with classes") as caught:
+        attribute(load(tmp_path / "sex.pt"), image, target=Target("embedding"))
     assert caught.value.exit_code == 3
     assert caught.value.mend
 

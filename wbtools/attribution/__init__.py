@@ -7,18 +7,34 @@ command line. torch and zennit are imported by the functions, not by this module
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wbtools.attribution.method import Attribution, Method
+from wbtools.attribution.method import Attribution, Explanation, Method
+from wbtools.attribution.question import Aim, Question
+from wbtools.attribution.target import KINDS, Target, aim, default
 from wbtools.errors import CheckError, InputError
 from wbtools.grid import Unit, Volume
 from wbtools.model import Model, ModelInput
 
-__all__ = ["METHODS", "Attribution", "Method", "attribute", "method", "require_explainable"]
+__all__ = [
+    "KINDS",
+    "METHODS",
+    "Aim",
+    "Attribution",
+    "Method",
+    "Question",
+    "Target",
+    "aim",
+    "ask",
+    "attribute",
+    "default",
+    "method",
+]
 
 METHODS = ("lrp", "deviation")
 """Modules of this package that hold a method; the choices of `--method`."""
@@ -38,19 +54,16 @@ def method(name: str) -> Method:
     return found
 
 
-def require_explainable(model: Model) -> None:
-    """Raise InputError, before anything is computed, if no method explains what the network answers with."""
-    from wbtools.model.family import Classifier
-
-    if isinstance(model.network, Classifier):
-        raise InputError(
-            f"{model.name} answers with classes; it has no embedding that could be explained",
-            mend="give a network with an embedding; `wbtools models` lists the families",
-        )
-
-
-def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int | None = None) -> Attribution:
-    """Explain what makes the embedding of an image what it is.
+def attribute(
+    model: Model,
+    image: ModelInput,
+    name: str = "lrp",
+    target: Target | None = None,
+    others: Sequence[ModelInput] = (),
+    regions: NDArray[np.integer] | None = None,
+    threads: int | None = None,
+) -> Attribution:
+    """Explain a network's answer for an image.
 
     Parameters
     ----------
@@ -58,6 +71,12 @@ def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int |
     image : ModelInput
     name : str
         One of METHODS.
+    target : Target, optional
+        What is explained; without, what the network is for: its embedding, or the class it decides for.
+    others : sequence of ModelInput
+        The people that the target compares with, `--other` first.
+    regions : ndarray, (X, Y, Z), int, optional
+        Keys of an atlas's regions on the image's grid, for methods that need them.
     threads : int, optional
         How many threads torch may use; its own choice without.
 
@@ -69,20 +88,44 @@ def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int |
     Raises
     ------
     InputError
-        If there is no such method.
+        If there is no such method or target.
     CheckError
         If the relevance is not finite.
     """
-    import torch
-
     explain = method(name)
     with _threads(threads):
-        images = [image] if explain.reference is None else [image, explain.reference(model.card, image)]
-        tensor = torch.from_numpy(np.concatenate([i.data for i in images]))
         start = time.perf_counter()
-        result = explain.explain(model.network, tensor)
+        question = ask(model, image, explain, target or default(model), others, regions)
+        result = explain.explain(question)
         seconds = time.perf_counter() - start
-    relevance = result.relevance
+    return _judged(model, image, explain, question, result, seconds)
+
+
+def ask(
+    model: Model,
+    image: ModelInput,
+    explain: Method,
+    target: Target,
+    others: Sequence[ModelInput] = (),
+    regions: NDArray[np.integer] | None = None,
+) -> Question:
+    """The question that a method is given; parameters as in `attribute`."""
+    import torch
+
+    watched, *people = (torch.from_numpy(one.data) for one in (image, *others))
+    reference = torch.from_numpy(explain.reference(model.card, image).data) if explain.reference else None
+    keys = torch.from_numpy(regions.astype(np.int64)) if regions is not None and explain.by_region else None
+    if explain.by_region and keys is None:
+        raise InputError(f"--method {explain.name} needs the regions of an atlas")
+    goal = aim(model, target, watched, people[0] if people else None, torch.cat(people[1:]) if people[1:] else None)
+    return Question(model.network, watched, goal, reference, keys)
+
+
+def _judged(
+    model: Model, image: ModelInput, explain: Method, question: Question, result: Explanation, seconds: float
+) -> Attribution:
+    """A method's result with all that can be said of it at once."""
+    relevance, put_in = result.relevance, result.put_in
     if not np.isfinite(relevance).all():
         raise CheckError(f"the relevance of {model.name} is not finite", mend="try another checkpoint or method")
     size = float(np.abs(relevance).sum(dtype=np.float64))
@@ -92,10 +135,11 @@ def attribute(model: Model, image: ModelInput, name: str = "lrp", threads: int |
         method=explain.name,
         rules=explain.rules,
         caution=explain.caution,
-        target=explain.target,
-        score=result.score,
-        conservation=float(relevance.sum(dtype=np.float64)) / result.seed if result.seed else 1.0,
-        cancellation=size / abs(result.seed) if result.seed else 1.0,
+        target=question.aim.description,
+        score=question.aim.score,
+        put_in=put_in,
+        conservation=result.conservation,
+        cancellation=size / abs(put_in) if put_in else None,
         background=outside / size if size else 0.0,
         seconds=seconds,
     )

@@ -1,8 +1,9 @@
-"""Deviation LRP: what makes the embedding of a brain differ from that of a reference brain, and where.
+"""Deviation LRP: what makes a network's answer differ from that for a reference brain, and where.
 
 Layer-wise relevance propagation in which every contribution is a difference between the person's brain and a reference
 brain in the same layers. Biases and the offsets of batch norms cancel, the empty background stays neutral, and nothing
-is lost. With the embedding v of the person, its direction z = v / |v| and the reference's embedding v', the score is
+is lost. With the answer v of the person, that of the reference v' and the target's direction d, what is divided is
+d . (v - v'). For the embedding itself, d = z / |v| with z = v / |v|, that is
 
     z . (v - v') / |v|  =  1 - z . v' / |v|,
 
@@ -16,29 +17,30 @@ al. 2019 (gamma), Arras et al. 2017 (gates).
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from wbtools.attribution.engine import Walk, embedding_seed
+from wbtools.attribution.engine import Walk, mean_absolute
 from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
-from wbtools.model.family import Network
 
 
-def explain(network: Network, images: Tensor) -> Explanation:
-    """Propagate the difference of two embeddings back to the voxels.
+def explain(question: Question) -> Explanation:
+    """Propagate the difference of two answers back to the voxels.
 
     Parameters
     ----------
-    network : Network
-        In evaluation mode.
-    images : Tensor, (2, 1, X, Y, Z)
-        The person's brain, and the reference brain.
+    question : Question
+        With a reference.
     """
-    walk = Walk(network, images)
-    seed = embedding_seed(walk)
-    relevance = walk.relevance(seed)
-    total = float(seed.sum(dtype=torch.float64))
-    return Explanation(relevance[0, 0].numpy(), total, total)
+    assert question.reference is not None  # the registry gives one to this method
+    walk = Walk(question.network, torch.cat([question.image, question.reference]), output=question.aim.answer)
+    seeds = question.aim.directions * walk.change
+    whole = seeds.mean(0, keepdim=True)
+    put_in = float(whole.sum(dtype=torch.float64))
+    relevance = walk.relevance(whole)[0, 0]
+    if len(seeds) == 1:
+        return Explanation(relevance.numpy(), put_in)
+    return Explanation(mean_absolute(walk, seeds)[0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
 
 
 METHOD = Method(
@@ -47,7 +49,7 @@ METHOD = Method(
     rules=(
         "every contribution is a difference from the reference brain in the same layer",
         "reference: nilearn's MNI152 template, laid in place by world coordinates, intensities matched by quantiles",
-        "start: embedding before normalisation, its length and direction constant",
+        "start: the answer's change from the reference brain's, in the target's direction",
         "convolutions: gamma 0.25 on the side of the output's sign, batch norm merged; biases cancel",
         "last two layers: in proportion to the contributions",
         "maximum pools: winner takes all, be it the person's or the reference's",
@@ -62,5 +64,4 @@ METHOD = Method(
     ),
     explain=explain,
     reference=reference_brain,
-    target="what makes the embedding differ from the reference brain's: z . (v - v') / |v|",
 )

@@ -26,6 +26,7 @@ from zennit.core import BasicHook, Composite, Hook
 from zennit.rules import ClampMod, Gamma, NoMod, Pass
 
 from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.question import Question
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
@@ -64,9 +65,7 @@ class InputShare(BasicHook):  # type: ignore[misc]
 
     def __init__(self, share: Tensor) -> None:
         super().__init__(
-            input_modifiers=[lambda x: x * share],
-            param_modifiers=[NoMod(param_keys=[])],
-            gradient_mapper=_divide,
+            input_modifiers=[lambda x: x * share], param_modifiers=[NoMod(param_keys=[])], gradient_mapper=_divide
         )
 
 
@@ -112,7 +111,7 @@ class PositiveParts(Hook):  # type: ignore[misc]
         return tuple(part * per_unit for part in parts)
 
 
-def owed_to_image(network: Network, image: Tensor) -> Shares:
+def owed_to_image(network: Network, image: Tensor, answer: str = "raw") -> Shares:
     """What share of each layer's inputs is owed to the image, and not to biases.
 
     Of all positive contributions to an activation, biases included, it is the part that comes from voxels, directly or
@@ -124,6 +123,8 @@ def owed_to_image(network: Network, image: Tensor) -> Shares:
     network : Network
         Its batch norms merged.
     image : Tensor, (1, 1, X, Y, Z)
+    answer : str
+        The network's method that is explained.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def owed_to_image(network: Network, image: Tensor) -> Shares:
             (_SHARING + _PASSING, replace, (image > 0).to(image.dtype)),
         ):
             handles = [m.register_forward_hook(hook(n)) for n, m in _layers(network) if isinstance(m, kinds)]
-            network.raw(start)
+            getattr(network, answer)(start)
             for handle in handles:
                 handle.remove()
     return shares
@@ -208,23 +209,24 @@ def merged(network: Network) -> Composite:
     return Composite(canonizers=[NamedMergeBatchNorm([([conv], norm) for conv, norm in network.batch_norms()])])
 
 
-def explain(network: Network, image: Tensor) -> Explanation:
-    """Propagate the relevance of the embedding back to the voxels.
-
-    Parameters
-    ----------
-    network : Network
-        In evaluation mode.
-    image : Tensor, (1, 1, X, Y, Z)
-    """
-    with merged(network).context(network), composite(network, owed_to_image(network, image)).context(network):
-        watched = image.clone().requires_grad_()
-        embedding = network.raw(watched)
-        direction = torch.nn.functional.normalize(embedding.detach(), dim=1)
-        seed = direction * direction  # v z / |v|, the length |v| taken as a constant
-        (relevance,) = torch.autograd.grad(embedding, watched, seed)
-    total = float(seed.sum())
-    return Explanation(relevance[0, 0].numpy(), total, total)
+def explain(question: Question) -> Explanation:
+    """Propagate the relevance of a network's answer back to the voxels."""
+    network, image, aim = question.network, question.image, question.aim
+    with merged(network).context(network):
+        shares = owed_to_image(network, image, aim.answer)
+        with composite(network, shares).context(network):
+            watched = image.clone().requires_grad_()
+            answer = getattr(network, aim.answer)(watched)
+            seeds = aim.directions * answer.detach()
+            whole = seeds.mean(0, keepdim=True)
+            (relevance,) = torch.autograd.grad(answer, watched, whole, retain_graph=len(seeds) > 1)
+            put_in = float(whole.sum(dtype=torch.float64))
+            if len(seeds) == 1:
+                return Explanation(relevance[0, 0].numpy(), put_in)
+            mean = torch.zeros_like(relevance)
+            for seed in seeds:
+                mean += torch.autograd.grad(answer, watched, seed[None], retain_graph=True)[0].abs() / len(seeds)
+    return Explanation(mean[0, 0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
 
 
 METHOD = Method(

@@ -13,10 +13,8 @@ from wbtools.errors import InputError
 from wbtools.grid import Unit, Volume
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from wbtools.attribution.question import Question
     from wbtools.model import Card, ModelInput
-    from wbtools.model.family import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +24,24 @@ class Explanation:
     Parameters
     ----------
     relevance : ndarray, (X, Y, Z), float
-        Per voxel, signed.
-    seed : float
-        The relevance that was put in at the output; the map's sum would equal it if nothing were lost.
-    score : float
-        The value of the target.
+        Per voxel, signed; the mean of the absolute maps if there were several directions.
+    put_in : float, optional
+        What the map's sum should be; None for methods that promise nothing about it.
+    arrived : float, optional
+        What it is, where that is not the sum of `relevance`.
     """
 
     relevance: NDArray[np.floating]
-    seed: float
-    score: float
+    put_in: float | None = None
+    arrived: float | None = None
+
+    @property
+    def conservation(self) -> float | None:
+        """The part of what was put in that arrived; 1 if nothing was put in."""
+        if self.put_in is None:
+            return None
+        arrived = float(self.relevance.sum(dtype=np.float64)) if self.arrived is None else self.arrived
+        return arrived / self.put_in if self.put_in else 1.0
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,19 @@ class Method:
     caution : str
         What a reader of its maps has to know; repeated in outputs.
     explain : callable
-        From a network and an image (1, 1, X, Y, Z); with a reference, from both as (2, 1, X, Y, Z).
     reference : callable, optional
         For methods that explain the difference from another image: that image, from the network's card and the image.
-    target : str
-        What is explained.
+    by_region : bool
+        Whether it treats the regions of an atlas as wholes, and needs them.
     """
 
     name: str
     title: str
     rules: tuple[str, ...]
     caution: str
-    explain: Callable[[Network, Tensor], Explanation]
+    explain: Callable[[Question], Explanation]
     reference: Callable[[Card, ModelInput], ModelInput] | None = None
-    target: str = "the embedding itself: what makes it point where it points (z . z)"
+    by_region: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +89,14 @@ class Attribution:
     target : str
         What was explained.
     score : float
-        The target's value: 1 for the embedding with itself, less with a reference.
-    conservation : float
-        The map's sum over the relevance that was put in; 1 if nothing was lost, or nothing put in.
-    cancellation : float
-        Sum of |relevance| over the relevance that was put in; 1 if no positive and negative relevance cancel. The
-        larger, the more the map is a small difference of large terms.
+        The target's value: a cosine, a logit, a distance.
+    put_in : float or None
+        The part of the score that was divided among the voxels; None for methods that divide nothing.
+    conservation : float or None
+        The map's sum over what was put in; 1 if nothing was lost, or nothing put in.
+    cancellation : float or None
+        Sum of |relevance| over what was put in; 1 if no positive and negative relevance cancel. The larger, the more the
+        map is a small difference of large terms.
     background : float
         Share of |relevance| where the input is 0.
     seconds : float
@@ -106,8 +113,9 @@ class Attribution:
     caution: str
     target: str
     score: float
-    conservation: float
-    cancellation: float
+    put_in: float | None
+    conservation: float | None
+    cancellation: float | None
     background: float
     seconds: float
 

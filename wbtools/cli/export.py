@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from wbtools.attribution import METHODS
+from wbtools.attribution import KINDS, METHODS
 from wbtools.cli.console import live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
@@ -21,95 +22,127 @@ _TOP = 10
 _PATH = click.Path(path_type=Path)
 
 
+Command = Callable[..., Any]
+
+
+def _spelt(kind: str) -> str:
+    """A target as it is written on the command line."""
+    return kind + {"dimension": "[:K]", "class": "[:NAME]", "bit": ":K"}.get(kind, "")
+
+
 def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration]) -> click.Choice[str]:
     return click.Choice([choice.value for choice in choices])
 
 
+_OPTIONS: tuple[Callable[[Command], Command], ...] = (
+    click.option(
+        "--study-folder",
+        metavar="DIR",
+        type=_PATH,
+        envvar="WBTOOLS_STUDY_FOLDER",
+        default=Path(),
+        help="Folder that holds the subject's folder. [default: $WBTOOLS_STUDY_FOLDER, else .]",
+    ),
+    click.option(
+        "--model",
+        "models",
+        metavar="FILE",
+        type=_PATH,
+        multiple=True,
+        help="A network's checkpoint; may be repeated. [default: the built-in demonstration network]",
+    ),
+    click.option("--method", type=click.Choice(METHODS), default="lrp", show_default=True, help="How to explain it."),
+    click.option(
+        "--target",
+        metavar="TARGET",
+        help=f"What to explain: {', '.join(_spelt(kind) for kind in KINDS)}. [default: what the network is for]",
+    ),
+    click.option("--other", metavar="SUBJECT|FILE", help="The person that the target compares with."),
+    click.option(
+        "--others", metavar="SUBJECT|FILE", multiple=True, help="More people, for --target contrast; may be repeated."
+    ),
+    click.option("--mesh", type=_names(MeshChoice), help="[default: every mesh the subject has]"),
+    click.option(
+        "--surf-reg", type=_names(SurfaceRegistration), help="[default: MSMAll where it exists, else MSMSulc]"
+    ),
+    click.option(
+        "--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions."
+    ),
+    click.option(
+        "--engine",
+        type=_names(Engine),
+        default=Engine.NATIVE.value,
+        show_default=True,
+        help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
+    ),
+    click.option("--threads", type=int, help="Processor threads. [default: all this process may use]"),
+    click.option("--no-render", is_flag=True, help="Leave the pictures out."),
+    click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]"),
+    click.option(
+        "--work",
+        metavar="DIR",
+        type=_PATH,
+        help="Keep ribbon weights here (about 200 MB a person), for the next export of the same person.",
+    ),
+)
+
+
+def export_options(command: Command) -> Command:
+    """All options that decide what an export computes, in the order of the help."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_from(
+    subject: str,
+    *,
+    study_folder: Path,
+    out: Path | None,
+    mesh: str | None,
+    surf_reg: str | None,
+    engine: str,
+    threads: int | None,
+    no_render: bool,
+    **same: Any,
+) -> ExportSettings:
+    """Settings from the values of `export_options`; those named alike go through unchanged.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be meant.
+    """
+    return ExportSettings(
+        subject=subject,
+        study_folder=study_folder,
+        out=out or study_folder / "derivatives" / "wbtools",
+        mesh=MeshChoice(mesh) if mesh else None,
+        registration=SurfaceRegistration(surf_reg) if surf_reg else None,
+        engine=Engine(engine),
+        threads=threads if threads is not None else len(os.sched_getaffinity(0)),
+        render=not no_render,
+        **same,
+    )
+
+
 @click.command("export-subject")
 @click.argument("subject")
-@click.option(
-    "--study-folder",
-    metavar="DIR",
-    type=_PATH,
-    envvar="WBTOOLS_STUDY_FOLDER",
-    default=Path(),
-    help="Folder that holds the subject's folder. [default: $WBTOOLS_STUDY_FOLDER, else .]",
-)
-@click.option("--out", "out_folder", metavar="DIR", type=_PATH, help="[default: STUDY/derivatives/wbtools]")
-@click.option(
-    "--model",
-    "models",
-    metavar="FILE",
-    type=_PATH,
-    multiple=True,
-    help="A network's checkpoint; may be repeated. [default: the built-in demonstration network]",
-)
-@click.option("--method", type=click.Choice(METHODS), default="lrp", show_default=True, help="How to explain it.")
-@click.option("--mesh", type=_names(MeshChoice), help="[default: every mesh the subject has]")
-@click.option("--surf-reg", type=_names(SurfaceRegistration), help="[default: MSMAll where it exists, else MSMSulc]")
-@click.option("--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions.")
-@click.option(
-    "--engine",
-    type=_names(Engine),
-    default=Engine.NATIVE.value,
-    show_default=True,
-    help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
-)
-@click.option("--threads", type=int, help="Processor threads. [default: all this process may use]")
+@click.option("--out", metavar="DIR", type=_PATH, help="[default: STUDY/derivatives/wbtools]")
+@export_options
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of this subject.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")
-@click.option("--no-render", is_flag=True, help="Leave the pictures out.")
-@click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]")
-@click.option(
-    "--work",
-    metavar="DIR",
-    type=_PATH,
-    help="Keep ribbon weights here (about 200 MB a person), for the next export of the same person.",
-)
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @plainly
-def command(
-    subject: str,
-    study_folder: Path,
-    out_folder: Path | None,
-    models: tuple[Path, ...],
-    method: str,
-    mesh: str | None,
-    surf_reg: str | None,
-    atlas: str,
-    engine: str,
-    threads: int | None,
-    overwrite: bool,
-    dry_run: bool,
-    no_render: bool,
-    wb_command: Path | None,
-    work: Path | None,
-    verbose: int,
-    debug: bool,
-) -> None:
+def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: Any) -> None:
     """Export SUBJECT: relevance maps, region ranking, specs, scenes and pictures in the subject's native T1w space.
 
     SUBJECT is the name of a folder in the study folder, laid out as the Human Connectome Project does. The result
     appears whole in OUT/SUBJECT, or not at all. Research use only, not for diagnosis.
     """
     set_up_logging(verbose)
-    settings = ExportSettings(
-        subject=subject,
-        study_folder=study_folder,
-        out=out_folder or study_folder / "derivatives" / "wbtools",
-        models=models,
-        method=method,
-        mesh=MeshChoice(mesh) if mesh else None,
-        registration=SurfaceRegistration(surf_reg) if surf_reg else None,
-        atlas=atlas,
-        engine=Engine(engine),
-        threads=threads if threads is not None else len(os.sched_getaffinity(0)),
-        overwrite=overwrite,
-        render=not no_render,
-        wb_command=wb_command,
-        work=work,
-    )
+    settings = settings_from(subject, **options)
     from wbtools import pipeline
 
     if dry_run:

@@ -209,13 +209,40 @@ def write_pscalar(
     InputError
         If a region has no hemisphere or no vertex.
     """
-    from nibabel.cifti2.cifti2_axes import ParcelsAxis
+    _save(path, "ConnParcelScalr", _stack(maps), _scalars(maps, palettes), _parcels(labels, regions), notice)
 
-    vertices = [_parcel(region, labels) for region in regions]
-    voxels = [np.empty((0, 3), int) for _ in regions]
-    sizes = {side.cortex.cifti: len(labels[side]) for side in Hemisphere}
-    parcels = ParcelsAxis([region.name for region in regions], voxels, vertices, nvertices=sizes)
-    _save(path, "ConnParcelScalr", _stack(maps), _scalars(maps, palettes), parcels, notice)
+
+def write_pconn(
+    path: Path,
+    matrix: NDArray[np.floating],
+    labels: Sides,
+    regions: Sequence[Region],
+    greyordinates: Greyordinates,
+    notice: str = "",
+) -> None:
+    """Write one value per pair of regions.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in `.pconn.nii`.
+    matrix : ndarray, (R, R)
+        Rows and columns in the order of `regions`.
+    labels : mapping of Hemisphere to ndarray, (V,), int
+        Which vertices each cortical region has.
+    regions : sequence of Region, (R,)
+        Cortical regions, and subcortical ones named as CIFTI structures.
+    greyordinates : Greyordinates
+        Holds the voxels of the subcortical regions.
+    notice : str
+
+    Raises
+    ------
+    InputError
+        If a region has neither a vertex nor a voxel.
+    """
+    parcels = _parcels(labels, regions, greyordinates)
+    _save(path, "ConnParcels", np.asarray(matrix, np.float32), parcels, parcels, notice)
 
 
 def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
@@ -252,6 +279,21 @@ def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
             whole[part.vertex] = values[rows]
             maps[str(name)][Hemisphere.parse(structure)] = whole
     return maps
+
+
+def _parcels(labels: Sides, regions: Sequence[Region], greyordinates: Greyordinates | None = None) -> Axis:
+    """Regions as nibabel's parcels: cortical ones by their vertices, subcortical ones by their voxels."""
+    from nibabel.cifti2.cifti2_axes import ParcelsAxis
+
+    found = {structure.value: index for structure, index in greyordinates.voxels.items()} if greyordinates else {}
+    voxels = [found.get(region.name, np.empty((0, 3), np.intp)) for region in regions]
+    vertices = [
+        {} if len(inside) else _parcel(region, labels) for region, inside in zip(regions, voxels, strict=True)
+    ]
+    sizes = {side.cortex.cifti: len(labels[side]) for side in Hemisphere}
+    grid = greyordinates.subcortex.grid if greyordinates and greyordinates.subcortex else None
+    names = [region.name for region in regions]
+    return ParcelsAxis(names, voxels, vertices, grid and grid.affine, grid and grid.shape, sizes)
 
 
 def _parcel(region: Region, labels: Sides) -> dict[str, NDArray[np.intp]]:

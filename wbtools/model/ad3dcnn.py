@@ -81,6 +81,7 @@ class AD3DCNN(Network):
     """
 
     answers = ("raw", "logits")
+    hashes = True
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()

@@ -22,13 +22,20 @@ class Network(nn.Module):
     ----------
     answers : tuple of str
         Names of the methods whose output can be explained, `raw` or `logits`; the one meant by default comes first.
+    hashes : bool
+        Whether the signs of the embedding are the bits of a hash code.
     """
 
     answers: tuple[str, ...] = ("raw",)
+    hashes = False
 
     def raw(self, x: Tensor) -> Tensor:
         """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""
         raise NotImplementedError
+
+    def direction(self, raw: Tensor) -> Tensor:
+        """The direction (1, E) that stands for the whole embedding (1, E): z / |v|, whose product with v is 1."""
+        return raw / raw.square().sum().clamp(min=1e-24)
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""

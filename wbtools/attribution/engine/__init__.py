@@ -12,7 +12,7 @@ sent back, many at once, at about the cost of one or two transposed convolutions
 """
 
 from wbtools.attribution.engine.rules import EPSILON, MATCHED, Z_PLUS, Rules, gamma
-from wbtools.attribution.engine.targets import dimension_seeds, embedding_seed, mean_absolute
+from wbtools.attribution.engine.targets import dimension_seeds, embedding_seed, low_rank, mean_absolute
 from wbtools.attribution.engine.walk import Walk
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "dimension_seeds",
     "embedding_seed",
     "gamma",
+    "low_rank",
     "mean_absolute",
 ]

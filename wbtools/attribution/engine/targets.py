@@ -54,12 +54,31 @@ def mean_absolute(walk: Walk, seeds: Tensor, energy: float = 0.9999, at_once: in
     int
         The rank.
     """
+    mixing, fewer = low_rank(walk, seeds, energy)
+    maps = walk.relevance(fewer, start=walk.features, at_once=at_once)
+    flat, shape = maps.flatten(1), maps.shape[2:]
+    parts = [(mixing @ piece).abs_().mean(0) for piece in torch.split(flat, 1 << 16, dim=1)]
+    return torch.cat(parts).view(shape), len(fewer)
+
+
+def low_rank(walk: Walk, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+    """Fewer seeds, of the features, whose maps mix into those of all seeds of the output.
+
+    Parameters
+    ----------
+    walk : Walk
+    seeds : Tensor, (K, E)
+    energy : float
+        As for `mean_absolute`.
+
+    Returns
+    -------
+    Tensor, (K, r)
+    Tensor, (r, C)
+        The mixing matrix, and seeds that start at `walk.features`.
+    """
     features = walk.relevance(seeds, stop=walk.features, at_once=len(seeds))
     left, size, right = torch.linalg.svd(features, full_matrices=False)
     kept = size.square().cumsum(0) / size.square().sum().clamp(min=1e-30)
     rank = min(int((kept < energy).sum()) + 1, len(size))
-    maps = walk.relevance(right[:rank], start=walk.features, at_once=at_once)
-    flat, shape = maps.flatten(1), maps.shape[2:]
-    mixing = left[:, :rank] * size[:rank]
-    parts = [(mixing @ piece).abs_().mean(0) for piece in torch.split(flat, 1 << 16, dim=1)]
-    return torch.cat(parts).view(shape), rank
+    return left[:, :rank] * size[:rank], right[:rank]

@@ -1,0 +1,157 @@
+"""What can be explained: the score of every target is that of its definition, and the map conserves it."""
+
+import numpy as np
+import pytest
+import torch
+from engine_networks import FAMILIES, enlivened
+from torch.nn.functional import cosine_similarity
+
+from wbtools.attribution import KINDS, Target, aim, attribute, default
+from wbtools.errors import InputError
+from wbtools.grid import Grid
+from wbtools.model import Card, ModelInput, ad3dcnn
+from wbtools.model.ad3dcnn import AD3DCNN
+from wbtools.model.checkpoint import Model
+from wbtools.model.mrinet import Layout, MriNet
+
+SHAPE = (26, 30, 24)
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Four textured balls."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij"))
+    ball = np.linalg.norm(places, axis=0) < 0.7
+    grid = Grid(SHAPE, np.eye(4))
+    return [ModelInput((ball * rng.uniform(0.2, 1, SHAPE))[None, None].astype(np.float32), grid) for _ in range(4)]
+
+
+def _model(network, **card):
+    return Model(network, Card("net", "Net", "none", shape=SHAPE, **card), {}, "")
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return _model(enlivened(FAMILIES["ResNet 10"]))
+
+
+@pytest.fixture(scope="module")
+def hasher():
+    return _model(enlivened(lambda: AD3DCNN(ad3dcnn.Layout(widths=(3, 4), positions=3 * 4 * 3, bits=8))))
+
+
+def _tensors(people):
+    return [torch.from_numpy(one.data) for one in people]
+
+
+def test_scores_are_those_of_the_definitions(embedder, people):
+    image, twin, *rest = _tensors(people)
+    with torch.no_grad():
+        v, *z = (embedder.network.raw(one) for one in (image, twin, *rest))
+    cosines = [float(cosine_similarity(v, one)) for one in z]
+    expected = {
+        "embedding": 1.0,
+        "dimension:2": float(v[0, 2] / v.norm()),
+        "pair": cosines[0],
+        "distance": 1 - cosines[0],
+        "contrast": cosines[0] - (cosines[1] + cosines[2]) / 2,
+    }
+    for name, score in expected.items():
+        found = aim(embedder, Target.parse(name), image, twin, torch.cat(rest))
+        assert found.score == pytest.approx(score, abs=1e-6), name
+        linear = float((found.directions * v).sum())
+        assert linear == pytest.approx(score - (name == "distance"), abs=1e-6), name
+
+
+@pytest.mark.parametrize("method", ["lrp", "deviation"])
+def test_maps_of_every_target_conserve(embedder, people, method, monkeypatch):
+    from dataclasses import replace
+
+    from wbtools.attribution import deviation
+
+    monkeypatch.setattr(deviation, "METHOD", replace(deviation.METHOD, reference=lambda card, image: people[3]))
+    for name in ("embedding", "dimension:2", "pair", "contrast", "distance", "dimension"):
+        found = attribute(embedder, people[0], method, Target.parse(name), people[1:])
+        assert found.conservation == pytest.approx(1, abs=0.01), name
+        total = found.relevance.total()
+        if name == "dimension":
+            assert total > abs(found.put_in)  # the mean of absolute maps is no share of anything
+        else:
+            assert total == pytest.approx(found.put_in, abs=0.01 * abs(found.put_in)), name
+
+
+def test_mean_over_dimensions_is_the_mean_of_the_single_maps(embedder, people):
+    size = embedder.network(torch.from_numpy(people[0].data)).shape[1]
+    single = [attribute(embedder, people[0], "lrp", Target("dimension", str(k))).relevance.data for k in range(size)]
+    together = attribute(embedder, people[0], "lrp", Target("dimension")).relevance.data
+    expected = np.abs(single).mean(0)
+    np.testing.assert_allclose(together, expected, atol=0.02 * expected.max())  # the engine keeps .9999 of the energy
+
+
+def test_classes_go_by_name_number_or_the_networks_own_choice(people):
+    network = enlivened(lambda: MriNet(Layout(width=2, positions=1 * 2 * 1, classes=3)))
+    model = _model(network, classes=("female", "male", "unknown"))
+    image = torch.from_numpy(people[0].data)
+    logits = network.logits(image)[0]
+    best = int(logits.argmax())
+    assert str(default(model)) == "class"
+    for name, index in (("class:male", 1), ("class:2", 2), ("class", best)):
+        found = aim(model, Target.parse(name), image)
+        assert found.score == pytest.approx(float(logits[index]))
+        assert found.directions.argmax() == index
+        assert model.card.classes[index] in found.description
+    for method in ("lrp",):
+        found = attribute(model, people[0], method)
+        assert found.conservation == pytest.approx(1, abs=0.01)
+    with pytest.raises(InputError, match="no class 'neither'") as caught:
+        aim(model, Target("class", "neither"), image)
+    assert "female, male, unknown" in caught.value.mend
+
+
+def test_bits_and_their_distance_are_read_off_the_code(hasher, people):
+    image, other, *_ = _tensors(people)
+    code, theirs = (hasher.network(one).sign() for one in (image, other))
+    found = aim(hasher, Target("distance"), image, other)
+    assert found.score == pytest.approx(float((code != theirs).float().mean()))
+    bit = aim(hasher, Target("bit", "3"), image)
+    assert np.sign(bit.score) == float(code[0, 3])
+    assert bit.score == pytest.approx(float(hasher.network.raw(image)[0, 3]), rel=1e-5)
+    assert aim(hasher, Target("class"), image).answer == "logits"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("voodoo", "'voodoo' cannot be explained"),
+        ("dimension:x", "does not name a number"),
+        ("dimension:²", "does not name a number"),
+        ("bit", "needs the number"),
+        ("pair:3", "takes no '3'"),
+        ("class:", "ends in a colon"),
+    ],
+)
+def test_targets_that_cannot_be_meant_are_refused(text, message):
+    with pytest.raises(InputError, match=message) as caught:
+        Target.parse(text)
+    assert caught.value.mend
+
+
+def test_targets_that_the_network_or_the_people_named_do_not_allow_are_refused(embedder, hasher, people):
+    image, other, *_ = _tensors(people)
+    for target, message in (
+        (Target("class"), "answers with an embedding"),
+        (Target("bit", "1"), "no hash codes"),
+        (Target("pair"), "compares two people"),
+        (Target("dimension", "999"), "no dimension 999"),
+    ):
+        with pytest.raises(InputError, match=message):
+            aim(embedder, target, image)
+    with pytest.raises(InputError, match="several people"):
+        aim(embedder, Target("contrast"), image, other)
+    with pytest.raises(InputError, match="no bit 8"):
+        aim(hasher, Target("bit", "8"), image)
+
+
+def test_every_kind_is_described():
+    assert all(len(words) > 20 for words in KINDS.values())
