@@ -7,7 +7,7 @@ from engine_networks import FAMILIES, enlivened
 from torch.nn.functional import cosine_similarity
 
 from wbtools.attribution.bilrp import interaction, region_table
-from wbtools.attribution.engine import MATCHED, Z_PLUS, Rules, Walk, dimension_seeds
+from wbtools.attribution.engine import MATCHED, Z_PLUS, Difference, Rules, Walk, dimension_seeds
 
 SHAPE = (26, 30, 24)
 
@@ -38,7 +38,7 @@ def test_the_table_of_differences_from_a_reference_sums_to_the_cosine(name, brai
     person, other, reference = brains
     with torch.no_grad():
         cosine = float(cosine_similarity(network.raw(person), network.raw(other)))
-    tables = tuple(region_table(Walk(network, torch.cat((one, reference))), pool) for one in (person, other))
+    tables = tuple(region_table(Difference(network, one, reference), pool) for one in (person, other))
     table = interaction(tables)
     assert table.shape == (13, 13)
     assert table.sum() == pytest.approx(cosine, abs=1e-3 * abs(cosine))
@@ -48,7 +48,7 @@ def test_the_table_is_the_sum_over_single_dimensions(brains, pool):
     network = enlivened(FAMILIES["ResNet 10"])
     tables, expected = [], []
     for one in brains[:2]:
-        walk = Walk(network, torch.cat((one, brains[2])))
+        walk = Difference(network, one, brains[2])
         tables.append(region_table(walk, pool))
         single = [walk.relevance(seed[None]).flatten(1).T.numpy() for seed in dimension_seeds(walk)]
         expected.append(np.concatenate([pool(one) for one in single], axis=1).T)

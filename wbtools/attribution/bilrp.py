@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wbtools.attribution.engine import Walk, dimension_seeds, low_rank
+from wbtools.attribution.engine import Difference, Walk, dimension_seeds, low_rank
 
 REFERENCE = "reference"
 _ENERGY = 1 - 1e-8
@@ -63,12 +63,14 @@ def interaction(tables: tuple[NDArray[np.floating], NDArray[np.floating]]) -> ND
     return np.asarray(person.T @ other, np.float32)
 
 
-def region_table(walk: Walk, pool: Callable[[NDArray[np.float32]], NDArray[Any]], at_once: int = 2) -> NDArray[Any]:
+def region_table(
+    walk: Walk | Difference, pool: Callable[[NDArray[np.float32]], NDArray[Any]], at_once: int = 2
+) -> NDArray[Any]:
     """Relevance of every dimension of the embedding in every part of a brain.
 
     Parameters
     ----------
-    walk : Walk
+    walk : Walk or Difference
     pool : callable
         Sums maps (voxels, K) over the parts of the brain, (P, K); the parts have to cover the whole grid.
     at_once : int
@@ -86,5 +88,5 @@ def region_table(walk: Walk, pool: Callable[[NDArray[np.float32]], NDArray[Any]]
     return np.column_stack([table, already[0].numpy()]) if already.any() else table
 
 
-def _maps(walk: Walk, seeds: Tensor) -> NDArray[np.float32]:
+def _maps(walk: Walk | Difference, seeds: Tensor) -> NDArray[np.float32]:
     return walk.relevance(seeds, start=walk.features).flatten(1).T.numpy()

@@ -11,6 +11,7 @@ sent back, many at once, at about the cost of one or two transposed convolutions
 - `targets`: the seeds that relevance starts from
 """
 
+from wbtools.attribution.engine.difference import Difference
 from wbtools.attribution.engine.rules import EPSILON, MATCHED, Z_PLUS, Rules, gamma
 from wbtools.attribution.engine.targets import dimension_seeds, embedding_seed, low_rank, mean_absolute
 from wbtools.attribution.engine.walk import Walk
@@ -19,6 +20,7 @@ __all__ = [
     "EPSILON",
     "MATCHED",
     "Z_PLUS",
+    "Difference",
     "Rules",
     "Walk",
     "dimension_seeds",

@@ -37,6 +37,12 @@ class Signal:
     base: Tensor | None = None
 
     @property
+    def reference(self) -> Tensor:
+        """The reference's activations, which have to be there, (1, ...)."""
+        assert self.base is not None
+        return self.base
+
+    @property
     def whole(self) -> Tensor:
         """The image's activations, (1, ...)."""
         return self.change if self.base is None else self.base + self.change
@@ -67,7 +73,7 @@ def apply(step: Step, inputs: list[Signal], rules: Rules) -> Result:
     """
     module = step.module
     if isinstance(module, nn.Conv3d):
-        return _affine(*_convolution(step), inputs[0], rules.convolutions)
+        return _affine(*convolution(step), inputs[0], rules.convolutions)
     if isinstance(module, nn.Linear):
         return _affine(Dense(module.weight.detach()), _detached(module.bias), inputs[0], rules.dense)
     for kind, run in _KINDS.items():
@@ -83,21 +89,21 @@ def _detached(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.detach()
 
 
-def _convolution(step: Step) -> tuple[Convolution, Tensor | None]:
+def convolution(step: Step) -> tuple[Convolution, Tensor | None]:
     """A convolution and its bias, with the batch norm that follows it."""
     module = cast(nn.Conv3d, step.module)
     if module.groups != 1 or module.padding_mode != "zeros" or isinstance(module.padding, str):
         raise InputError(f"there is no relevance rule for the grouped or oddly padded convolution {step.name}")
     weight, bias = module.weight.detach(), _detached(module.bias)
     if step.norm is not None:
-        scale, offset = _scale_and_offset(step.norm)
+        scale, offset = scale_and_offset(step.norm)
         weight = weight * scale[:, None, None, None, None]
         bias = offset if bias is None else bias * scale + offset
     geometry = cast(Any, (module.stride, module.padding, module.dilation))
     return Convolution(weight, *geometry), None if bias is None else bias[:, None, None, None]
 
 
-def _scale_and_offset(norm: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
+def scale_and_offset(norm: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     """A batch norm in evaluation as y = scale * x + offset."""
     if norm.running_mean is None or norm.running_var is None:
         raise InputError("a batch norm without running statistics depends on the batch; relevance cannot pass it")
@@ -130,7 +136,7 @@ def _mean(module: nn.Module, x: Signal) -> Result:
 
 def _norm(module: nn.Module, x: Signal) -> Result:
     """A batch norm that no convolution comes before: a scale per channel, whose output takes its input's relevance."""
-    scale, offset = (t[:, None, None, None] for t in _scale_and_offset(cast(nn.BatchNorm3d, module)))
+    scale, offset = (t[:, None, None, None] for t in scale_and_offset(cast(nn.BatchNorm3d, module)))
     if x.base is None:
         return Signal(x.change * scale + offset), _pass
     return Signal(x.change * scale, (x.base * scale).add_(offset)), _pass

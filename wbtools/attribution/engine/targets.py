@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from wbtools.attribution.engine.difference import Difference
 from wbtools.attribution.engine.walk import Walk
 
 
-def embedding_seed(walk: Walk, towards: Tensor | None = None) -> Tensor:
+def embedding_seed(walk: Walk | Difference, towards: Tensor | None = None) -> Tensor:
     """(1, E): each unit's share of z . (v - v') / |v|, where v' is the reference's embedding (0 without reference).
 
     Parameters
     ----------
-    walk : Walk
+    walk : Walk or Difference
     towards : Tensor, (1, E), optional
         In place of z in the product: the embedding, of length 1, of someone else.
     """
@@ -24,7 +25,7 @@ def embedding_seed(walk: Walk, towards: Tensor | None = None) -> Tensor:
     return seed
 
 
-def dimension_seeds(walk: Walk) -> Tensor:
+def dimension_seeds(walk: Walk | Difference) -> Tensor:
     """(E, E): unit k of z alone, for every k; their sum over k is not the seed of the embedding.
 
     The relevance of unit k is (v_k - v'_k) / |v|.
@@ -32,7 +33,9 @@ def dimension_seeds(walk: Walk) -> Tensor:
     return torch.diag(walk.change[0] / walk.output.norm())
 
 
-def mean_absolute(walk: Walk, seeds: Tensor, energy: float = 0.9999, at_once: int = 2) -> tuple[Tensor, int]:
+def mean_absolute(
+    walk: Walk | Difference, seeds: Tensor, energy: float = 0.9999, at_once: int = 2
+) -> tuple[Tensor, int]:
     """Mean over many seeds of the absolute relevance of each voxel, with few passes through the convolutions.
 
     Relevance is linear in its seeds, and the convolutions see them only through the features they hand to the linear
@@ -40,7 +43,7 @@ def mean_absolute(walk: Walk, seeds: Tensor, energy: float = 0.9999, at_once: in
 
     Parameters
     ----------
-    walk : Walk
+    walk : Walk or Difference
     seeds : Tensor, (K, E)
     energy : float
         Share of the squared relevance of the features that is kept; .9999 leaves errors of about 1 % of the highest
@@ -61,12 +64,12 @@ def mean_absolute(walk: Walk, seeds: Tensor, energy: float = 0.9999, at_once: in
     return torch.cat(parts).view(shape), len(fewer)
 
 
-def low_rank(walk: Walk, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+def low_rank(walk: Walk | Difference, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
     """Fewer seeds, of the features, whose maps mix into those of all seeds of the output.
 
     Parameters
     ----------
-    walk : Walk
+    walk : Walk or Difference
     seeds : Tensor, (K, E)
     energy : float
         As for `mean_absolute`.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from wbtools.attribution.engine.graph import steps
+from wbtools.attribution.engine.graph import Step, steps
 from wbtools.attribution.engine.layers import Signal, apply
 from wbtools.attribution.engine.rules import Pull, Rules
 from wbtools.errors import InputError
@@ -73,17 +75,20 @@ class Walk:
         Tensor, (K, ...)
             Of the outputs of step `stop`; of the image (K, 1, X, Y, Z).
         """
+        first = len(self._steps) - 1 if start is None else start
         with torch.no_grad():
-            return torch.cat([self._back(part, start, stop) for part in torch.split(seeds, at_once)])
+            parts = [backward(self._steps, self._pulls, part, first, stop) for part in torch.split(seeds, at_once)]
+            return torch.cat(parts)
 
-    def _back(self, seeds: Tensor, start: int | None, stop: int) -> Tensor:
-        last = len(self._steps) - 1 if start is None else start
-        waiting = {last: seeds}
-        for i in range(last, stop, -1):
-            r, pull = waiting.pop(i, None), self._pulls[i]
-            if r is None or pull is None:
-                continue  # attention: its output counts as a constant
-            for j, part in zip(self._steps[i].inputs, pull(r), strict=True):
-                waiting[j] = waiting[j] + part if j in waiting else part
-            del r
-        return waiting[stop]
+
+def backward(steps: Sequence[Step], pulls: Sequence[Pull | None], seeds: Tensor, start: int, stop: int) -> Tensor:
+    """Follow the pulls of all steps from `start` back to `stop`; parts that meet at a step are added."""
+    waiting = {start: seeds}
+    for i in range(start, stop, -1):
+        r, pull = waiting.pop(i, None), pulls[i]
+        if r is None or pull is None:
+            continue  # attention in plain rules: its output counts as a constant
+        for j, part in zip(steps[i].inputs, pull(r), strict=True):
+            waiting[j] = waiting[j] + part if j in waiting else part
+        del r
+    return waiting[stop]

@@ -1,0 +1,148 @@
+"""Differences sent through a network: nothing is lost, and captum and analytic cases agree."""
+
+import numpy as np
+import pytest
+import torch
+from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
+from torch import nn
+
+from wbtools.attribution.engine import Difference, dimension_seeds, mean_absolute
+from wbtools.attribution.engine.layers import Signal
+from wbtools.attribution.engine.secants import product
+from wbtools.errors import InputError
+from wbtools.model.junctions import ChannelAttention, Gate, SpatialAttention
+
+EVERY = {**{name: (build, "raw") for name, build in FAMILIES.items()}, **OTHERS}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_relevance_sums_to_the_change_of_the_answer_in_every_family(name):
+    build, output = EVERY[name]
+    network = enlivened(build)
+    image, reference = balls().split(1)
+    walk = Difference(network, image, reference, output)
+    answers = torch.cat([getattr(network, output)(one) for one in (image, reference)])
+    torch.testing.assert_close(walk.output, answers[:1], rtol=1e-4, atol=1e-5 * float(answers.abs().max()))
+    seeds = dimension_seeds(walk)[:3] + walk.change / 7
+    relevance = walk.relevance(seeds)
+    size = relevance.abs().sum((1, 2, 3, 4))
+    # Float32, measured against all that is moved about: the answer's own change may be a small difference of it.
+    assert ((relevance.sum((1, 2, 3, 4)) - seeds.sum(1)).abs() <= 1e-5 * size).all()
+    assert relevance.sum() == pytest.approx(float(seeds.sum()), rel=1e-2)
+    nowhere = (image == 0) & (reference == 0)
+    assert not relevance[nowhere.expand_as(relevance)].any()
+
+
+@pytest.mark.parametrize("name", ["U-Net, attention everywhere", "DenseNet"])
+def test_equal_images_differ_by_exactly_nothing(name):
+    image = balls()[:1]
+    walk = Difference(enlivened(FAMILIES[name]), image, image.clone())
+    assert not walk.change.any()
+    assert not walk.relevance(torch.ones_like(walk.change)).any()
+
+
+def test_without_pools_and_gates_it_is_captums_deep_lift():
+    from captum.attr import DeepLift
+
+    torch.manual_seed(0)
+    network = Hand(
+        nn.Conv3d(1, 4, 3), nn.ReLU(), nn.Conv3d(4, 5, 3, stride=2), nn.BatchNorm3d(5), nn.ReLU(), nn.AvgPool3d(2),
+        nn.Flatten(), nn.Linear(5 * 27, 6), nn.Tanh(), nn.Linear(6, 3),
+    )  # fmt: skip
+    image, reference = torch.rand(2, 1, 15, 15, 15).split(1)
+    walk = Difference(network, image, reference)
+    ours = walk.relevance(walk.change * torch.tensor([[0.0, 1, 0]]))
+    theirs = DeepLift(network.layers).attribute(image.clone().requires_grad_(), reference, target=1)
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: (nn.MaxPool3d((2, 1, 1)), nn.Flatten(), nn.Linear(108, 2)),
+        lambda: (SpatialAttention(1), nn.Flatten(), nn.Linear(216, 2)),
+    ],
+    ids=["maximum of two", "spatial attention"],
+)
+def test_a_layer_alone_is_the_integral_of_its_gradient_along_the_straight_line(layers):
+    """captum's integrated gradients with many steps go round the maximum's kink and along the sigmoid's curve."""
+    from captum.attr import IntegratedGradients
+
+    torch.manual_seed(1)
+    network = Hand(*layers())
+    image, reference = torch.randn(2, 1, 6, 6, 6).split(1)
+    walk = Difference(network, image, reference)
+    ours = walk.relevance(walk.change * torch.tensor([[1.0, 0]]))
+    theirs = IntegratedGradients(network.layers).attribute(image, reference, target=0, n_steps=2000)
+    # 2000 steps place a kink to 1/2000 of the way.
+    torch.testing.assert_close(ours, theirs.float(), rtol=0, atol=2e-3 * float(theirs.abs().max()))
+    assert ours.sum() == pytest.approx(float(walk.change[0, 0]), rel=1e-4)
+
+
+def test_channel_attention_and_maxima_of_many_voxels_lose_nothing():
+    torch.manual_seed(1)
+    for layers in ((ChannelAttention(3), nn.Flatten(), nn.Linear(3, 2)), (nn.MaxPool3d(3, 2, 1), nn.Flatten())):
+        network = Hand(nn.Conv3d(1, 3, 1), *layers)
+        image, reference = torch.randn(2, 1, 6, 6, 6).split(1)
+        walk = Difference(network, image, reference)
+        assert walk.relevance(walk.change).sum() == pytest.approx(float(walk.change.sum()), rel=1e-4)
+
+
+def test_a_product_is_shared_by_the_product_rule():
+    signal = Signal(torch.tensor([[[[[2.0]]]]]), torch.tensor([[[[[1.0]]]]]))  # 1 to 3
+    coefficient = Signal(torch.tensor([[[[[4.0]]]]]), torch.tensor([[[[[0.5]]]]]))  # 0.5 to 4.5
+    output, pull = product(signal, coefficient)
+    assert (output.change.item(), output.reference.item()) == (13, 0.5)  # 3 * 4.5 - 1 * 0.5
+    first, second = pull(torch.ones(1, 1, 1, 1, 1))
+    assert (first.item() * 2, second.item() * 4) == (5, 8)
+
+
+def test_what_cancels_inside_the_network_is_not_shown():
+    """Two units read used + decoy and used - decoy; their sum ignores the decoy."""
+    reading = pointwise([[1.0, 1.0], [1.0, -1.0]], [100.0, 100.0])
+    network = Hand(nn.Conv3d(1, 2, 1, bias=False), reading, nn.ReLU(), nn.Flatten(), nn.Linear(16, 1))
+    network.layers[0].weight.data.fill_(1)  # both channels see the voxel
+    network.layers[4].weight.data.fill_(1)
+    image, reference = torch.rand(2, 1, 2, 2, 2).split(1)
+    walk = Difference(network, image, reference)
+    # used + decoy counts each voxel twice, used - decoy not at all
+    torch.testing.assert_close(walk.relevance(walk.change), 2 * (image - reference), rtol=1e-4, atol=1e-4)
+
+
+def test_mean_over_dimensions_is_the_mean_of_single_maps():
+    network = enlivened(FAMILIES["ResNet 10"])
+    walk = Difference(network, *balls().split(1))
+    seeds = dimension_seeds(walk)
+    mean, rank = mean_absolute(walk, seeds, energy=1 - 1e-10)
+    single = walk.relevance(seeds, at_once=8)[:, 0].abs().mean(0)
+    assert 1 <= rank <= len(seeds)
+    torch.testing.assert_close(mean, single, rtol=0, atol=1e-3 * float(single.max()))
+
+
+def test_gate_without_a_change_of_the_signal_is_the_coefficients_relevance():
+    class Gated(Hand):
+        def __init__(self):
+            super().__init__(nn.Flatten(), linear([[1.0] * 8]))
+            self.attention, self.gate = SpatialAttention(1), Gate()
+            self.eval().requires_grad_(False)
+
+        def raw(self, x):
+            return self.layers(self.gate(x, self.attention(x)))
+
+    torch.manual_seed(0)
+    network = Gated()
+    image, reference = torch.rand(2, 1, 2, 2, 2).split(1)
+    image[..., 0] = reference[..., 0]
+    walk = Difference(network, image, reference)
+    relevance = walk.relevance(walk.change)
+    assert not relevance[..., 0].any()
+    each = network.gate(image, network.attention(image)) - network.gate(reference, network.attention(reference))
+    np.testing.assert_allclose(relevance.numpy(), each.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_layers_that_nothing_is_known_of_and_networks_in_training_are_refused():
+    image = torch.rand(1, 1, 4, 4, 4)
+    with pytest.raises(InputError, match=r"layers.0 \(ELU\)"):
+        Difference(Hand(nn.ELU()), image, image)
+    with pytest.raises(InputError, match="evaluation"):
+        Difference(Hand(nn.ReLU()).train(), image, image)

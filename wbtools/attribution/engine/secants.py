@@ -1,0 +1,241 @@
+"""What every kind of layer does to the change of its input, and the slope by which it does so: one number per unit.
+
+A layer takes an image's and a reference's activations, as a `Signal` of the reference's and the change from them. Its
+output changes by exactly slope times input change, summed over inputs:
+
+- linear layers: the weights are the slopes; biases and the offsets of batch norms cancel;
+- ReLU, sigmoid, tanh: the secant, change of output over change of input;
+- products s c: the mean of c for s, and the mean of s for c, the means taken over image and reference;
+- maxima: the image's largest voxel a and the reference's b share the slope, alpha and 1 - alpha, so that alpha times the
+  change of a and 1 - alpha times that of b make up the change of the maximum; alpha lies between 0 and 1.
+
+Slopes are bounded (by the weights alone) and nothing is divided by a sum that could cancel. Sent back through a network
+as a gradient is, they give multipliers of the image's voxels; multipliers times changes sum to the change of the answer.
+
+Source: Shrikumar et al. 2017 (DeepLIFT, the rescale rule). The rules for products, and for maxima in which no third voxel
+is the largest in between, are the integral of the gradient along the straight line from reference to image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wbtools.attribution.engine.graph import Concatenation, Step
+from wbtools.attribution.engine.layers import Signal, convolution, scale_and_offset
+from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
+from wbtools.attribution.engine.rules import Pull
+from wbtools.errors import InputError
+from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
+
+Result = tuple[Signal, Pull]
+"""A layer's output, and from multipliers of its outputs, of K seeds at once, to those of each of its inputs."""
+
+_SMALL = 1e-3  # below this change a sigmoid's secant is its slope in the middle, to 1e-7; a quotient would be rounding
+
+
+def apply(step: Step, inputs: list[Signal]) -> Result:
+    """Run one step.
+
+    Raises
+    ------
+    InputError
+        If nothing is known of the module.
+    """
+    module = step.module
+    if isinstance(module, nn.Conv3d):
+        return linear(*convolution(step), inputs[0])
+    for kind, run in _KINDS.items():
+        if isinstance(module, kind):
+            return run(module, *inputs)
+    raise InputError(
+        f"there is no relevance rule for the layer {step.name} ({type(module).__name__})",
+        mend="choose another --method, such as integrated-gradients",
+    )
+
+
+def linear(weights: LinearMap, bias: Tensor | None, x: Signal) -> Result:
+    """A linear map and a bias."""
+    base = weights(x.reference)
+    shape = x.change.shape[1:]
+    return Signal(weights(x.change), base if bias is None else base + bias), lambda m: (weights.adjoint(m, shape),)
+
+
+def relu(x: Signal) -> Result:
+    """Where both activations are positive the slope is 1 exactly, and rounding plays no part."""
+    whole = x.whole
+    on, was = whole > 0, x.reference > 0
+    change = torch.where(on & was, x.change, whole.clamp_(min=0) - x.reference.clamp(min=0))
+    slope = torch.where(on & was, 1.0, change / torch.where(change == 0, 1.0, x.change))
+    return Signal(change, x.reference.clamp(min=0)), lambda m: (m * slope,)
+
+
+def sigmoid(x: Signal) -> Result:
+    """Of a sigmoid s the slope in the middle is s (1 - s)."""
+    base = x.reference.sigmoid()
+    middle = (x.reference + x.change / 2).sigmoid()
+    return _curve(x, base, x.whole.sigmoid() - base, middle * (1 - middle))
+
+
+def tanh(x: Signal) -> Result:
+    """Of a hyperbolic tangent t the slope in the middle is 1 - t^2."""
+    base = x.reference.tanh()
+    middle = (x.reference + x.change / 2).tanh()
+    return _curve(x, base, x.whole.tanh() - base, 1 - middle * middle)
+
+
+def _curve(x: Signal, base: Tensor, change: Tensor, middle: Tensor) -> Result:
+    small = x.change.abs() < _SMALL
+    slope = torch.where(small, middle, change / torch.where(small, 1.0, x.change))
+    return Signal(slope * x.change, base), lambda m: (m * slope,)
+
+
+def product(signal: Signal, coefficients: Signal) -> Result:
+    """A signal (1, C, X, Y, Z) and coefficients that broadcast against it."""
+    coefficient = coefficients.reference + coefficients.change / 2
+    mean = signal.reference + signal.change / 2
+    change = signal.change * coefficient + mean * coefficients.change
+    shared = [axis for axis, size in enumerate(coefficients.change.shape) if axis and size == 1]
+
+    def pull(m: Tensor) -> tuple[Tensor, ...]:
+        return m * coefficient, (m * mean).sum(shared, keepdim=True)
+
+    return Signal(change, signal.reference * coefficients.reference), pull
+
+
+def maximum(x: Signal, pooled: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Result:
+    """The largest voxels; `pooled` gives them and their places in the flattened (X, Y, Z)."""
+    (highest, place), (base, before) = pooled(x.whole), pooled(x.reference)
+    shape, flat = x.change.shape[1:], x.change.flatten(2)
+    place, before = place.flatten(2), before.flatten(2)
+    here, there = flat.gather(2, place).view_as(base), flat.gather(2, before).view_as(base)
+    # The image's winner changed by at least as much as the maximum, the reference's by at most as much.
+    change = torch.where(place.view_as(base) == before.view_as(base), here, highest - base)
+    apart = here - there
+    alpha = torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
+
+    def pull(m: Tensor) -> tuple[Tensor, ...]:
+        spread = m.new_zeros(len(m), *shape)
+        first = m * alpha
+        for part, at in ((first, place), (m - first, before)):
+            spread.flatten(2).scatter_add_(2, at.expand(len(m), -1, -1), part.flatten(2))
+        return (spread,)
+
+    return Signal(change, base), pull
+
+
+def _max_pool(module: nn.Module, x: Signal) -> Result:
+    m = cast(nn.MaxPool3d, module)
+    arguments: Any = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, True)
+    return maximum(x, lambda t: cast(tuple[Tensor, Tensor], functional.max_pool3d(t, *arguments)))
+
+
+def _highest(t: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest voxel of each channel, (1, C, 1, 1, 1)."""
+    value, place = t.flatten(2).max(2)
+    return value[:, :, None, None, None], place[:, :, None, None, None]
+
+
+def _dense(module: nn.Module, x: Signal) -> Result:
+    layer = cast(nn.Linear, module)
+    return linear(Dense(layer.weight.detach()), None if layer.bias is None else layer.bias.detach(), x)
+
+
+def _average(module: nn.Module, x: Signal) -> Result:
+    return linear(Average(cast(nn.AvgPool3d, module)), None, x)
+
+
+def _mean(module: nn.Module, x: Signal) -> Result:
+    if cast(nn.AdaptiveAvgPool3d, module).output_size not in (1, (1, 1, 1)):
+        raise InputError("there is no relevance rule for an adaptive pool that leaves more than one voxel")
+    return linear(Mean(), None, x)
+
+
+def _norm(module: nn.Module, x: Signal) -> Result:
+    scale, offset = (t[:, None, None, None] for t in scale_and_offset(cast(nn.BatchNorm3d, module)))
+    return Signal(x.change * scale, x.reference * scale + offset), lambda m: (m * scale,)
+
+
+def _flatten(module: nn.Module, x: Signal) -> Result:
+    shape = x.change.shape[1:]
+    return x.each(cast(Callable[[Tensor], Tensor], module)), lambda m: (m.reshape(len(m), *shape),)
+
+
+def _same(module: nn.Module, x: Signal) -> Result:
+    return x, lambda m: (m,)
+
+
+def _sum(module: nn.Module, x: Signal, y: Signal) -> Result:
+    return Signal(x.change + y.change, x.reference + y.reference), lambda m: (m, m)
+
+
+def _concatenated(module: nn.Module, *parts: Signal) -> Result:
+    sizes = [part.change.shape[1] for part in parts]
+    whole = Signal(torch.cat([part.change for part in parts], 1), torch.cat([part.reference for part in parts], 1))
+    return whole, lambda m: m.split(sizes, 1)
+
+
+def _channel_attention(module: nn.Module, x: Signal) -> Result:
+    """Mean and maximum of each channel go through the same two layers, are added and squeezed."""
+    attention = cast(ChannelAttention, module)
+    pools = (linear(Mean(), None, x), maximum(x, _highest))
+    branches = [_through(attention.fc, _same_as_vector(pooled), pull) for pooled, pull in pools]
+    (mean, back), (highest, also_back) = branches
+    output, squeeze = sigmoid(Signal(mean.change + highest.change, mean.reference + highest.reference))
+
+    def pull(m: Tensor) -> tuple[Tensor, ...]:
+        (inner,) = squeeze(m.flatten(1))
+        return (back(inner) + also_back(inner),)
+
+    return output.each(lambda t: t[:, :, None, None, None]), pull
+
+
+def _same_as_vector(x: Signal) -> Signal:
+    return x.each(lambda t: t.flatten(1))
+
+
+def _through(layers: nn.Module, x: Signal, first: Pull) -> tuple[Signal, Callable[[Tensor], Tensor]]:
+    """The attention's layers after a pool, and the way back through them and the pool."""
+    pulls = []
+    for layer in cast(nn.Sequential, layers):
+        x, pull = _KINDS[type(layer)](layer, x)
+        pulls.append(pull)
+
+    def back(m: Tensor) -> Tensor:
+        for pull in reversed(pulls):
+            (m,) = pull(m)
+        (m,) = first(m[:, :, None, None, None])
+        return m
+
+    return x, back
+
+
+def _spatial_attention(module: nn.Module, x: Signal) -> Result:
+    attention = cast(SpatialAttention, module)
+    inner, back = linear(*convolution(Step("", attention.conv, ())), x)
+    output, squeeze = sigmoid(inner)
+    return output, lambda m: back(*squeeze(m))
+
+
+_KINDS: dict[type[nn.Module], Callable[..., Result]] = {
+    nn.Linear: _dense,
+    nn.ReLU: lambda module, x: relu(x),
+    nn.Sigmoid: lambda module, x: sigmoid(x),
+    nn.Tanh: lambda module, x: tanh(x),
+    nn.BatchNorm3d: _norm,
+    nn.MaxPool3d: _max_pool,
+    nn.AvgPool3d: _average,
+    nn.AdaptiveAvgPool3d: _mean,
+    nn.Flatten: _flatten,
+    nn.Dropout: _same,
+    nn.Identity: _same,
+    Add: _sum,
+    Gate: lambda module, x, c: product(x, c),
+    ChannelAttention: _channel_attention,
+    SpatialAttention: _spatial_attention,
+    Concatenation: _concatenated,
+}
