@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Volume
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def average(volume: Volume, grid: Grid) -> Volume:
@@ -88,6 +94,60 @@ def resample_labels(volume: Volume, grid: Grid) -> Volume:
         volume.data, matrix[:3, :3], matrix[:3, 3], grid.shape, order=0, mode="grid-constant", cval=0
     )
     return Volume(data, grid, volume.unit)
+
+
+def region_shares(labels: Volume, keys: Sequence[int], grid: Grid) -> csr_array:
+    """How much of each voxel of a coarse grid goes to each region, when `resample_density` carries it to the labels' grid.
+
+    Parameters
+    ----------
+    labels : Volume
+    keys : sequence of int
+        The regions.
+    grid : Grid
+        Its axes parallel to those of the labels' grid.
+
+    Returns
+    -------
+    sparse array, (R + 1, voxels of `grid`)
+        Regions in the order of `keys`, last the rest; columns sum to 1. Its product with values per voxel gives the
+        regions' totals.
+
+    Examples
+    --------
+    >>> from wbtools.grid import Unit
+    >>> coarse = Grid((2, 1, 1), np.diag([2.0, 1, 1, 1]))
+    >>> labels = Volume(np.array([5, 5, 0, 5]).reshape(4, 1, 1), coarse.covering((4, 1, 1)), Unit.LABEL)
+    >>> region_shares(labels, [5], coarse).toarray().round(3)
+    array([[0.875, 0.625],
+           [0.125, 0.375]], dtype=float32)
+    """
+    from scipy.sparse import csr_array, vstack
+
+    scale, offset = _parallel(grid, labels.grid)
+    row = np.full(max(int(labels.data.max()), *keys) + 1, len(keys), np.intp)
+    row[list(keys)] = np.arange(len(keys))
+    inside = np.flatnonzero(row[labels.data.ravel()] < len(keys))
+    places = np.unravel_index(inside, labels.grid.shape)
+    region = row[labels.data.ravel()[inside]]
+    share = labels.grid.voxel_volume / grid.voxel_volume
+    parts = [np.zeros(len(inside), np.intp)], [np.full(len(inside), share, np.float32)]
+    for (axis, weights), size in zip(
+        (_linear(*a) for a in _axes(grid, labels.grid, scale, offset)), grid.shape, strict=True
+    ):
+        found = [_nth_largest(weights, n) for n in range(int((weights > 0).sum(1).max()))]
+        index = [i * size + column[places[axis]] for i in parts[0] for column, _ in found]
+        parts = index, [w * value[places[axis]] for w in parts[1] for _, value in found]
+    shape = (len(keys), int(np.prod(grid.shape)))
+    entries = np.concatenate(parts[1]), (np.tile(region, len(parts[0])), np.concatenate(parts[0]))
+    regions = csr_array(entries, shape=shape)
+    return csr_array(vstack([regions, csr_array(1 - regions.sum(0)[None])]))
+
+
+def _nth_largest(weights: NDArray[np.float32], n: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Per row the place and value of its n-th largest weight."""
+    column = np.argsort(-weights, axis=1)[:, n]
+    return column, np.take_along_axis(weights, column[:, None], 1)[:, 0]
 
 
 # -------------------------------------------------------------------------------- parallel grids, one axis at a time
