@@ -144,15 +144,15 @@ def _text(path):
     path.write_text("not an image at all, " * 50)
 
 
-def _mgh(path):
-    nibabel.save(nibabel.MGHImage(np.zeros((2, 2, 2), np.float32), np.eye(4)), path.with_suffix(".mgz"))
-    return path.with_suffix(".mgz")
+def _analyze(path):
+    nibabel.save(nibabel.AnalyzeImage(np.zeros((2, 2, 2), np.float32), np.eye(4)), path.with_suffix(".img"))
+    return path.with_suffix(".img")
 
 
-def _with(value):
+def _with(value, *, inside=False):
     def make(path):
-        data = np.zeros((3, 3, 3), np.float32)
-        data[0, 0, :2] = value
+        data = np.zeros((4, 4, 4), np.float32)
+        data[(1, 1, slice(1, 3)) if inside else (0, 0, slice(2))] = value
         return save(path, data)
 
     return make
@@ -163,10 +163,10 @@ BAD = {
     "folder": (lambda path: path.mkdir(), "does not exist"),
     "text": (_text, "not a complete NIfTI file"),
     "empty": (lambda path: path.write_bytes(b""), "not a complete NIfTI file"),
-    "another format": (_mgh, "is not a NIfTI volume"),
+    "another format": (_analyze, "is not a NIfTI volume"),
     "several volumes": (lambda path: save(path, np.zeros((3, 3, 3, 2), np.float32)), "not that of one volume"),
     "one slice": (lambda path: save(path, np.zeros((3, 3), np.float32)), "not that of one volume"),
-    "not a number": (_with(np.nan), "2 voxels without a finite value"),
+    "not a number": (_with(np.nan, inside=True), "2 voxels without a finite value"),
     "infinite": (_with(-np.inf), "2 voxels without a finite value"),
     "complex": (lambda path: save(path, np.zeros((3, 3, 3), np.complex64)), "complex"),
     "no place": (lambda path: patched(path, FORMS, np.int16(0), np.int16(0)), "left and right are unknown"),
@@ -184,6 +184,76 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence_with_a_mend(tmp_p
     with pytest.raises(InputError, match=sentence) as caught:
         nifti.read_volume(path)
     assert str(path) in str(caught.value) and caught.value.mend and caught.value.exit_code == 3
+
+
+def test_nan_around_the_head_is_background(tmp_path):
+    data = np.full((5, 5, 5), np.nan, np.float32)
+    data[1:4, 1:4, 1:4] = np.arange(-9, 18, dtype=np.float32).reshape(3, 3, 3)
+    path = save(tmp_path / "v.nii.gz", data)
+    read, remarks = nifti.read_with_remarks(path)
+    np.testing.assert_array_equal(read.data, np.where(np.isnan(data), -9, data))
+    assert remarks[-1] == "v.nii.gz: 98 voxels around the head hold no number (NaN) and count as background"
+
+
+@pytest.mark.parametrize(
+    ("kind", "order"), [(np.uint8, "<"), (np.int16, ">"), (np.float64, "<"), (np.float64, ">"), (np.uint32, "<")]
+)
+def test_any_number_type_and_byte_order_is_read(tmp_path, kind, order):
+    data = np.random.default_rng(0).integers(0, 200, (4, 5, 6)).astype(kind)
+    image = nibabel.Nifti1Image(data, np.diag([2.0, 2, 2, 1]), nibabel.Nifti1Header(endianness=order), dtype=kind)
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "v.nii.gz")
+    assert gzip.decompress((tmp_path / "v.nii.gz").read_bytes())[0] == (348 & 255 if order == "<" else 0)
+    read, remarks = nifti.read_with_remarks(tmp_path / "v.nii.gz")
+    np.testing.assert_array_equal(read.data, data.astype(np.float32))
+    assert read.data.dtype == np.float32 and not remarks
+
+
+def test_a_huge_extension_does_no_harm(tmp_path):
+    image = nibabel.Nifti1Image(np.ones((3, 4, 5), np.int16), np.diag([2.0, 2, 2, 1]))
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b"history " * 500_000))
+    nibabel.save(image, tmp_path / "v.nii.gz")
+    assert nifti.read_volume(tmp_path / "v.nii.gz").data.sum() == 60
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "said"),
+    [(0, 2, "mm are assumed"), (1, 0.002, "in metres"), (3, 2000, "in micrometres"), (2, 2, "")],
+)
+def test_lengths_are_in_mm_whatever_the_unit(tmp_path, unit, size, said):
+    image = nibabel.Nifti1Image(np.ones((3, 4, 5), np.int16), np.diag([size, size, size, 1.0]))
+    image.header["xyzt_units"] = unit
+    nibabel.save(image, tmp_path / "v.nii")
+    read, remarks = nifti.read_with_remarks(tmp_path / "v.nii")
+    np.testing.assert_allclose(read.grid.voxel_sizes, 2, rtol=1e-6)
+    assert said in " ".join(remarks) and len(remarks) == bool(said)
+    assert nifti.read_grid(tmp_path / "v.nii").same_as(read.grid)
+
+
+def _two_forms(path, sform, qform):
+    image = nibabel.Nifti1Image(np.ones((10, 10, 10), np.int16), None)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(qform, 1)
+    image.set_sform(sform, 2)
+    nibabel.save(image, path)
+    return nifti.read_with_remarks(path)
+
+
+def test_forms_that_disagree_are_reported_and_the_sform_is_used(tmp_path, caplog):
+    shifted = np.diag([2.0, 2, 2, 1])
+    shifted[:3, 3] = 3, 0, 4
+    read, remarks = _two_forms(tmp_path / "v.nii", shifted, np.diag([2.0, 2, 2, 1]))
+    np.testing.assert_array_equal(read.grid.affine, shifted)
+    assert remarks == ("v.nii: sform and qform place the image up to 5.0 mm apart; the sform is used",)
+    nifti.read_volume(tmp_path / "v.nii")
+    assert "5.0 mm apart" in caplog.text
+    read, remarks = _two_forms(tmp_path / "w.nii", np.diag([-2.0, 2, 2, 1]), np.diag([2.0, 2, 2, 1]))
+    assert read.grid.orientation == "LAS" and "even the orientation (LAS, RAS)" in remarks[0]
+    assert not _two_forms(tmp_path / "x.nii", shifted, shifted)[1]
+    # A qform can hold no shear: what it cannot say is reported, too.
+    sheared = np.diag([2.0, 2, 2, 1])
+    sheared[0, 1] = 0.2
+    assert "mm apart" in _two_forms(tmp_path / "y.nii", sheared, sheared)[1][0]
 
 
 @pytest.mark.parametrize("value", [0.5, np.nan, 3e9])

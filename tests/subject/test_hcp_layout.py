@@ -99,13 +99,14 @@ def test_msmall_with_one_mesh_gives_way_only_to_more_meshes(tmp_path):
     only_32k = find(study(tmp_path / "a", "Native"), ID)
     assert (only_32k.registration, only_32k.meshes) == ("MSMAll", ("32k_fs_LR",))
     only_native = find(study(tmp_path / "b", "T1w/fsaverage_LR32k"), ID)
-    assert (only_native.registration, only_native.meshes) == ("MSMAll", ("native",))
+    assert (only_native.registration, only_native.meshes) == ("MSMAll", ("32k_fs_LR", "native"))
+    assert only_native.resampled == ("32k_fs_LR",) and any("32k_fs_LR mesh:" in one for one in only_native.derived)
 
 
 def test_a_registration_that_was_asked_for_is_kept_or_refused(tmp_path):
-    assert find(study(tmp_path), ID, surf_reg="MSMSulc").registration == "MSMSulc"
+    assert find(study(tmp_path), ID, registration="MSMSulc").registration == "MSMSulc"
     with pytest.raises(SubjectError, match=r"sphere\.MSMAll\.native"):
-        find(study(tmp_path / "b", "MSMAll"), ID, surf_reg="MSMAll")
+        find(study(tmp_path / "b", "MSMAll"), ID, registration="MSMAll")
 
 
 @pytest.mark.parametrize(
@@ -133,19 +134,19 @@ def test_an_incomplete_mesh_is_left_out_and_recorded_unless_it_was_asked_for(tmp
 
 
 def test_everything_missing_is_listed_at_once_with_what_it_forbids(tmp_path):
-    folder = study(tmp_path, ("T1w_acpc", "L.white", "roi", "sphere.32k"))
+    folder = study(tmp_path, ("T1w_acpc", "L.white", "roi", "sphere"))
     with pytest.raises(SubjectError) as caught:
         find(folder, ID, "both")
     sentence = str(caught.value)
-    assert "lacks 9 files" in sentence and caught.value.mend and caught.value.exit_code == 3
+    assert "lacks 5 files" in sentence and caught.value.mend and caught.value.exit_code == 3
     for line in (
         "T1w/T1w_acpc_dc_restore_brain.nii.gz  (forbids everything; T1w_acpc_dc_restore.nii.gz would do)",
         f"T1w/fsaverage_LR32k/{ID}.L.white_MSMAll.32k_fs_LR.surf.gii  (forbids the 32k mesh)",
         f"T1w/Native/{ID}.L.white.native.surf.gii  (forbids the native mesh)",
-        f"MNINonLinear/Native/{ID}.R.roi.native.shape.gii  (forbids the native mesh (medial wall))",
-        f"MNINonLinear/fsaverage_LR32k/{ID}.L.sphere.32k_fs_LR.surf.gii",
+        f"MNINonLinear/Native/{ID}.R.sphere.MSMAll.native.surf.gii  (forbids the native mesh (areas are carried",
     ):
         assert sentence.count(line) == 1
+    assert "roi" not in sentence and "sphere.32k" not in sentence  # everybody's
 
 
 def test_without_any_complete_mesh_there_is_no_subject(tmp_path):
@@ -209,13 +210,13 @@ def test_an_unknown_subject_is_answered_with_the_nearest_ids(tmp_path):
 
 
 def test_a_folder_without_subjects_and_a_missing_folder_say_so(tmp_path):
-    with pytest.raises(SubjectError, match="nor any other HCP subject"):
+    with pytest.raises(SubjectError, match=r"nor any other .looked for: SUBJECT/T1w .HCP.; SUBJECT/surf"):
         find(tmp_path, ID)
     with pytest.raises(InputError, match="does not exist"):
         find(tmp_path / "none", ID)
 
 
-@pytest.mark.parametrize("option", [{"mesh": "59k"}, {"surf_reg": "FS"}, {"layout": "spm"}])
+@pytest.mark.parametrize("option", [{"mesh": "58k"}, {"registration": "FS"}, {"layout": "spm"}])
 def test_unknown_options_are_answered_with_the_choices(tmp_path, option):
     with pytest.raises(InputError) as caught:
         find(study(tmp_path), ID, **option)
@@ -245,3 +246,80 @@ def test_used_files_are_named_once_and_only_for_the_meshes_in_use(tmp_path):
     assert {subject.t1w, subject.segmentation, subject.rois[LEFT, "32k_fs_LR"]} <= set(used)
     assert subject.surfaces[LEFT, "white", "native"] not in used
     assert len(subject.used(["32k_fs_LR", "native"])) == 2 + 20 + 4 + 4 + 4
+
+
+def files_7t(folder: Path, subject: str) -> Path:
+    """What the 7T package with 1.6 mm surfaces adds, as its packing list names it."""
+    for side in "LR":
+        for kind in KINDS:
+            for suffix in ("", "_1.6mm_MSMAll"):
+                path = folder / subject / f"T1w/fsaverage_LR59k/{subject}.{side}.{kind}{suffix}.59k_fs_LR.surf.gii"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+        for name in ("sphere.59k_fs_LR.surf", "atlasroi.59k_fs_LR.shape", "sulc.59k_fs_LR.shape"):
+            path = folder / subject / f"MNINonLinear/fsaverage_LR59k/{subject}.{side}.{name}.gii"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    return folder
+
+
+def test_the_59k_mesh_of_7t_is_found_when_asked_for_and_with_all(tmp_path):
+    folder = files_7t(study(tmp_path), ID)
+    assert find(folder, ID).meshes == ("32k_fs_LR", "native")
+    subject = find(folder, ID, "59k")
+    assert subject.meshes == ("32k_fs_LR", "59k_fs_LR") and subject.missing == ()
+    assert subject.surfaces[LEFT, "pial", "59k_fs_LR"].name == f"{ID}.L.pial_1.6mm_MSMAll.59k_fs_LR.surf.gii"
+    assert find(folder, ID, "59k", "MSMSulc").surfaces[LEFT, "pial", "59k_fs_LR"].name == (
+        f"{ID}.L.pial.59k_fs_LR.surf.gii"
+    )
+    assert {(side, "59k_fs_LR") for side in Hemisphere} <= set(subject.spheres)
+
+
+def test_a_7t_package_alone_with_a_scan_serves_its_59k_mesh(tmp_path):
+    folder = files_7t(tmp_path, ID)
+    (folder / ID / "T1w/T1w_acpc_dc_restore.1.60.nii.gz").touch()
+    subject = find(folder, ID)
+    assert subject.meshes == ("59k_fs_LR",) and subject.t1w.name == "T1w_acpc_dc_restore.1.60.nii.gz"
+
+
+def test_the_164k_mesh_is_made_from_the_native_one_because_its_surfaces_are_warped_to_mni(tmp_path):
+    folder = study(tmp_path)
+    with pytest.raises(SubjectError, match=r"L\.sphere\.164k_fs_LR"):
+        find(folder, ID, "164k")
+    for side in "LR":
+        for name in ("sphere.164k_fs_LR", "pial.164k_fs_LR", "white.164k_fs_LR"):
+            (folder / ID / f"MNINonLinear/{ID}.{side}.{name}.surf.gii").touch()
+    subject = find(folder, ID, "164k")
+    assert subject.resampled == ("164k_fs_LR",) and "164k_fs_LR" in subject.meshes
+    assert not any(mesh == "164k_fs_LR" for _, _, mesh in subject.surfaces)
+    assert subject.surfaces[LEFT, "white", "native"] in subject.used(["164k_fs_LR"])
+
+
+@pytest.mark.parametrize("subject", ["HCA6002236_V1_MR", "HCD0001305_V1_MR"])
+def test_lifespan_names_are_found_whole(tmp_path, subject):
+    found = find(study(tmp_path, subject=subject), subject)
+    assert (found.meshes, found.missing) == (("32k_fs_LR", "native"), ())
+
+
+def test_a_renamed_folder_keeps_its_files_names(tmp_path):
+    (study(tmp_path) / ID).rename(tmp_path / "sub-01")
+    found = find(tmp_path, "sub-01")
+    assert found.id == "sub-01" and found.missing == () and found.t1w.is_file()
+
+
+def test_the_t1w_part_of_a_download_alone_has_its_32k_mesh(tmp_path):
+    found = find(study(tmp_path, "MNINonLinear"), ID)
+    assert found.meshes == ("32k_fs_LR",)
+    assert any("standard sphere" in one for one in found.derived)
+
+
+def test_midthickness_may_be_absent_and_is_the_mean_then(tmp_path):
+    found = find(study(tmp_path, "midthickness"), ID)
+    assert found.meshes == ("32k_fs_LR", "native")
+    assert "midthickness, native: mean of white and pial" in found.derived
+
+
+def test_a_whole_head_comes_with_its_brain_mask(tmp_path):
+    folder = study(tmp_path, "restore_brain")
+    (folder / ID / "T1w/brainmask_fs.nii.gz").touch()
+    assert find(folder, ID).brain_mask == folder / ID / "T1w/brainmask_fs.nii.gz"

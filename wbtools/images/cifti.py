@@ -287,9 +287,7 @@ def _parcels(labels: Sides, regions: Sequence[Region], greyordinates: Greyordina
 
     found = {structure.value: index for structure, index in greyordinates.voxels.items()} if greyordinates else {}
     voxels = [found.get(region.name, np.empty((0, 3), np.intp)) for region in regions]
-    vertices = [
-        {} if len(inside) else _parcel(region, labels) for region, inside in zip(regions, voxels, strict=True)
-    ]
+    vertices = [{} if len(inside) else _parcel(region, labels) for region, inside in zip(regions, voxels, strict=True)]
     sizes = {side.cortex.cifti: len(labels[side]) for side in Hemisphere}
     grid = greyordinates.subcortex.grid if greyordinates and greyordinates.subcortex else None
     names = [region.name for region in regions]

@@ -1,19 +1,39 @@
 """One person's folder, found and checked: `Subject`, and one module per folder layout.
 
-A layout is one module with a function `find(study_folder, subject_id, mesh, surf_reg) -> Subject`. It is added by its
-name in `LAYOUTS`, which is also the command line's choice.
+A layout is one module with
+
+- `LOOKED_FOR`, what its folders look like, in a few words;
+- `located(study_folder, subject_id)`, the subject's folder if it looks like that;
+- `known(study_folder)`, the subjects there are;
+- `find(study_folder, subject_id, mesh, registration)`, the `Subject`.
+
+It is added by its name in `LAYOUTS`, which is also the command line's choice.
 """
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import Protocol, cast
 
-from wbtools.errors import InputError
-from wbtools.subject.subject import MeshName, Missing, Registration, Subject, SurfaceKind, check_meshes
+from wbtools.errors import InputError, SubjectError
+from wbtools.subject.subject import (
+    MESHES,
+    MeshName,
+    Missing,
+    Registration,
+    Subject,
+    SurfaceKind,
+    check_meshes,
+    meshes_named,
+    require_plain_name,
+)
 
 __all__ = [
+    "AUTO",
     "LAYOUTS",
+    "MESHES",
     "MeshName",
     "Missing",
     "Registration",
@@ -21,42 +41,145 @@ __all__ = [
     "SurfaceKind",
     "check_meshes",
     "find",
+    "meshes_named",
+    "placed",
+    "recognised",
+    "require_plain_name",
 ]
 
-LAYOUTS: dict[str, str] = {"hcp": "wbtools.subject.hcp"}
+AUTO = "auto"
+"""The word for asking every layout."""
+
+LAYOUTS: dict[str, str] = {
+    "hcp": "wbtools.subject.hcp",
+    "freesurfer": "wbtools.subject.freesurfer",
+    "bids": "wbtools.subject.bids",
+}
 """The module of each layout, imported when it is asked for."""
 
 
+class Layout(Protocol):
+    """What the module of a layout has."""
+
+    LOOKED_FOR: str
+
+    def located(self, study_folder: Path, subject_id: str) -> Path | None:
+        """The subject's folder or file, if it looks like this layout's."""
+        ...
+
+    def known(self, study_folder: Path) -> list[str]:
+        """Names of the subjects that look like this layout's."""
+        ...
+
+    def find(self, study_folder: Path, subject_id: str, mesh: str | None, registration: str | None) -> Subject:
+        """The subject, whose folder `located` has found."""
+        ...
+
+
 def find(
-    study_folder: Path,
-    subject_id: str,
-    mesh: str | None = None,
-    surf_reg: str | None = None,
-    layout: str = "hcp",
+    study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None, layout: str = AUTO
 ) -> Subject:
     """Find one subject's files.
 
     Parameters
     ----------
     study_folder : Path
-        Holds the subject's folder.
+        Holds the subject's folder, or is it.
     subject_id : str
-        Name of the subject's folder.
-    mesh : {"32k", "native", "both"}, optional
-        None takes every mesh that is complete.
-    surf_reg : {"MSMAll", "MSMSulc"}, optional
-        None takes MSMAll where it is there, else MSMSulc.
+        Name of the subject's folder; `sub-` may be left out, and a BIDS session is `sub-X_ses-Y`.
+    mesh : str, optional
+        A word of `MESHES`. None takes native and 32k where they are complete.
+    registration : {"MSMAll", "MSMSulc"}, optional
+        None takes the best there is.
     layout : str
-        A name in `LAYOUTS`.
+        A name in `LAYOUTS`, or `auto`.
 
     Raises
     ------
     InputError
         If the id, the study folder or an option cannot be used.
     SubjectError
-        If the subject is unknown or lacks needed files, all of which are listed.
+        If the subject is unknown, looks like several layouts, or lacks needed files, all of which are listed.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"'{layout}' is no folder layout", mend=f"choose one of: {', '.join(LAYOUTS)}")
-    found: Subject = import_module(LAYOUTS[layout]).find(study_folder, subject_id, mesh, surf_reg)
-    return found
+    name = recognised(study_folder, subject_id, layout)
+    return _module(name).find(study_folder, subject_id, mesh, registration)
+
+
+def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
+    """The name of the one layout that a subject's folder looks like.
+
+    Parameters
+    ----------
+    study_folder : Path
+    subject_id : str
+    layout : str
+        Which layouts to ask: one, or `auto` for all.
+
+    Raises
+    ------
+    InputError
+        If the id is no plain name, or the study folder or the layout does not exist.
+    SubjectError
+        If the folder looks like none of the layouts, or like several.
+    """
+    if layout not in {AUTO, *LAYOUTS}:
+        choices = ", ".join([AUTO, *LAYOUTS])
+        raise InputError(f"'{layout}' is no folder layout", mend=f"choose one of: {choices}")
+    require_plain_name(subject_id)
+    if not study_folder.is_dir():
+        raise InputError(f"the study folder {study_folder} does not exist", mend="check --study-folder")
+    names = list(LAYOUTS) if layout == AUTO else [layout]
+    found = {name: place for name in names if (place := _module(name).located(study_folder, subject_id))}
+    if not found:
+        raise _unknown(study_folder, subject_id, names)
+    if len(found) > 1:
+        listed = " and ".join(f"{name} ({place})" for name, place in found.items())
+        raise SubjectError(
+            f"subject {subject_id} in {study_folder} looks like several layouts: {listed}",
+            mend="say which one with --layout",
+        )
+    return next(iter(found))
+
+
+def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
+    """Study folder and id of a subject that was named by its path instead of by its id.
+
+    Parameters
+    ----------
+    study_folder : Path
+    subject : str
+        An id, which is passed on, or the path of a subject's folder or file.
+
+    Examples
+    --------
+    >>> placed(Path("study"), "100307")
+    (PosixPath('study'), '100307')
+    """
+    path = Path(subject)
+    if path.name == subject or not path.exists():
+        return study_folder, subject
+    path = path.resolve()
+    if path.name.startswith("ses-") and path.parent.name.startswith("sub-"):
+        return path.parent.parent, f"{path.parent.name}_{path.name}"
+    return path.parent, path.name
+
+
+def _module(layout: str) -> Layout:
+    return cast(Layout, import_module(LAYOUTS[layout]))
+
+
+def _unknown(study_folder: Path, subject_id: str, layouts: list[str]) -> SubjectError:
+    """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
+    modules = [_module(name) for name in layouts]
+    looked_for = "; ".join(module.LOOKED_FOR for module in modules)
+    known = sorted({name for module in modules for name in module.known(study_folder)})
+    if not known:
+        return SubjectError(
+            f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for})",
+            mend="give the folder above the subjects' folders with --study-folder",
+        )
+    near = get_close_matches(subject_id, known, n=3, cutoff=0.5) or known[:3]
+    return SubjectError(
+        f"{study_folder} has no subject {subject_id} (looked for: {looked_for})",
+        mend=f"did you mean {' or '.join(near)}? ({len(known)} subject{'s' * (len(known) > 1)} there)",
+    )

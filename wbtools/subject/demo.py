@@ -88,7 +88,7 @@ def write_demo_subject(
 def _write_volumes(folder: Path, grid: Grid) -> None:
     """The T1w under both of its names (the template comes without a skull), and the segmentation."""
     template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
-    brain, head = (folder / name for name in T1W)
+    brain, head = (folder / name for name in T1W[:2])
     nifti.write_volume(brain, resample_density(nifti.read_volume(template), grid), map_name="T1w")
     shutil.copyfile(brain, head)
     average = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)

@@ -9,10 +9,28 @@ from typing import Literal, NamedTuple
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
+from wbtools.surfaces.standard import SphereSpace
 
 SurfaceKind = Literal["white", "midthickness", "pial", "inflated", "very_inflated"]
-MeshName = Literal["32k_fs_LR", "native"]
+MeshName = Literal["32k_fs_LR", "native", "59k_fs_LR", "164k_fs_LR"]
 Registration = Literal["MSMAll", "MSMSulc"]
+
+MESHES: dict[str, tuple[MeshName, ...]] = {
+    "32k": ("32k_fs_LR",),
+    "native": ("native",),
+    "both": ("32k_fs_LR", "native"),
+    "59k": ("59k_fs_LR",),
+    "164k": ("164k_fs_LR",),
+    "all": ("32k_fs_LR", "native", "59k_fs_LR", "164k_fs_LR"),
+}
+"""The meshes that each word of `--mesh` means."""
+
+RIBBON: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
+"""The surfaces that a mesh cannot do without; any one of them follows from the other two."""
+
+
+NOTICE = "wbtools-notice.txt"
+"""File in the subject's folder whose text every output repeats."""
 
 
 class Missing(NamedTuple):
@@ -26,27 +44,39 @@ class Missing(NamedTuple):
 class Subject:
     """Where one person's images and surfaces are. Every path exists when the subject is found.
 
+    Nothing here says which pipeline made a file; readers tell formats apart by the files' names.
+
     Parameters
     ----------
     id : str
-        Name of the subject's folder.
+        Plain name for output files: that of the subject's folder; of a BIDS session `sub-X_ses-Y`.
     layout : str
         Under which layout it was found, for example `hcp`.
     folder : Path
     t1w : Path
-        T1-weighted image, native (ACPC) space, skull-stripped where that is there.
+        T1-weighted image, native space, skull-stripped where that is there.
     surfaces : mapping of (Hemisphere, SurfaceKind, MeshName) to Path
-        In the space of the T1w. A mesh is here with white, midthickness and pial of both sides, or not at all.
+        In the space of the T1w. A mesh is here with at least two of white, midthickness and pial of both sides, or not
+        at all.
     spheres : mapping of (Hemisphere, MeshName) to Path
-        Native: the sphere registered to fs_LR by `registration`. 32k_fs_LR: the standard sphere.
+        Native: the sphere registered to `sphere_space`. Others: the standard sphere in fs_LR; 32k may be absent, since
+        it is everybody's.
     rois : mapping of (Hemisphere, MeshName) to Path
-        1 on cortex, 0 on the medial wall.
+        Cortex without the medial wall. A mesh without one takes the standard medial wall, over its sphere.
     sulci : mapping of (Hemisphere, MeshName) to Path
         Depth of the folds, for shading; may lack entries.
     segmentation : Path or None
-        FreeSurfer labels (wmparc or aparc+aseg); None leaves out the subcortex.
-    registration : {"MSMAll", "MSMSulc"}
-        What the 32k surfaces and the native spheres really come from.
+        FreeSurfer labels (wmparc, aparc+aseg or aseg); None leaves out the subcortex.
+    brain_mask : Path or None
+        Not 0 inside the brain.
+    registration : str
+        What the standard meshes and the native spheres really come from.
+    sphere_space : {"fs_LR", "fsaverage"}
+        The template that the native spheres are registered to.
+    resampled : tuple of str
+        Standard meshes that have no surfaces of their own and are made from the native ones over the spheres.
+    derived : tuple of str
+        What is not read but made, a sentence each; for the user and for the record.
     missing : tuple of Missing
         What is not there, though the rest can do without it.
     notice : str
@@ -62,15 +92,19 @@ class Subject:
     rois: Mapping[tuple[Hemisphere, MeshName], Path]
     sulci: Mapping[tuple[Hemisphere, MeshName], Path] = field(default_factory=dict)
     segmentation: Path | None = None
-    registration: Registration = "MSMAll"
+    brain_mask: Path | None = None
+    registration: str = "MSMAll"
+    sphere_space: SphereSpace = "fs_LR"
+    resampled: tuple[MeshName, ...] = ()
+    derived: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     notice: str = ""
 
     @property
     def meshes(self) -> tuple[MeshName, ...]:
-        """The meshes that are complete, the standard one first."""
-        names: tuple[MeshName, ...] = ("32k_fs_LR", "native")
-        return tuple(name for name in names if (Hemisphere.LEFT, "white", name) in self.surfaces)
+        """The meshes that are there or can be made, the standard one first."""
+        there = {name for _, _, name in self.surfaces} | set(self.resampled)
+        return tuple(name for name in MESHES["all"] if name in there)
 
     def files_of(self, hemisphere: Hemisphere, mesh: MeshName) -> tuple[Path, ...]:
         """Every file that has one entry per vertex of this mesh."""
@@ -80,8 +114,11 @@ class Subject:
 
     def used(self, meshes: Iterable[MeshName]) -> tuple[Path, ...]:
         """Every file that an export of these meshes reads, each once."""
-        volumes = [self.t1w, *([self.segmentation] if self.segmentation else [])]
-        surfaces = [path for mesh in meshes for side in Hemisphere for path in self.files_of(side, mesh)]
+        wanted = list(meshes)
+        if set(wanted) & set(self.resampled):
+            wanted.append("native")
+        volumes = [path for path in (self.t1w, self.segmentation, self.brain_mask) if path]
+        surfaces = [path for mesh in wanted for side in Hemisphere for path in self.files_of(side, mesh)]
         return tuple(dict.fromkeys([*volumes, *surfaces, *self.spheres.values()]))
 
 
@@ -107,7 +144,7 @@ def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
                 which = f"{hemisphere.letter} {mesh} mesh"
                 raise SubjectError(
                     f"subject {subject.id}: files of the {which} do not belong together{listed}",
-                    mend="take all files from one run of the HCP pipeline",
+                    mend="take all files from one run of the pipeline that made them",
                 )
 
 
@@ -128,3 +165,54 @@ def require_plain_name(subject_id: str) -> None:
         raise InputError(
             f"{subject_id!r} is no subject id", mend="give the plain name of the subject's folder, for example 100307"
         )
+
+
+def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
+    """The meshes that a word of `--mesh` means; None means 32k and native.
+
+    Raises
+    ------
+    InputError
+        If there is no such word.
+
+    Examples
+    --------
+    >>> meshes_named("both")
+    ('32k_fs_LR', 'native')
+    """
+    if mesh is not None and mesh not in MESHES:
+        raise InputError(f"'{mesh}' is no mesh", mend=f"choose one of: {', '.join(MESHES)}")
+    return MESHES[mesh or "both"]
+
+
+def incomplete(folder: Path, missing: Iterable[Missing], mend: str) -> SubjectError:
+    """The refusal of a subject, with all that is missing, one file a line."""
+    listed = list({one.path: one for one in missing}.values())
+    lines = "".join(f"\n  {one.path}  (forbids {one.forbids})" for one in listed)
+    count = f"{len(listed)} file{'s' * (len(listed) > 1)}"
+    return SubjectError(f"subject {folder.name} in {folder.parent} lacks {count}:{lines}", mend=mend)
+
+
+def usable(path: Path) -> bool:
+    """Whether a file exists and holds anything."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def folders_named(study_folder: Path, subject_id: str) -> tuple[Path, ...]:
+    """Where a subject's folder may be: in the study folder, with or without `sub-`, or the study folder itself.
+
+    Examples
+    --------
+    >>> [path.as_posix() for path in folders_named(Path("study/sub-01"), "01")]
+    ['study/sub-01/01', 'study/sub-01/sub-01', 'study/sub-01']
+    """
+    bare = subject_id.removeprefix("sub-")
+    names = dict.fromkeys([subject_id, bare, f"sub-{bare}"])
+    inside = tuple(study_folder / name for name in names)
+    return (*inside, study_folder) if study_folder.name in names else inside
+
+
+def notice_in(folder: Path) -> str:
+    """What every output must say about this subject; empty for a person."""
+    path = folder / NOTICE
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""

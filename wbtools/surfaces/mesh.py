@@ -75,7 +75,7 @@ _GEOMETRY = {
 }
 
 
-def read(path: Path, hemisphere: Hemisphere) -> Mesh:
+def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False) -> Mesh:
     """Read a GIFTI surface.
 
     Parameters
@@ -84,6 +84,8 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
         A `.surf.gii` file.
     hemisphere : Hemisphere
         The side the caller expects; a file that names the other side is refused.
+    side_required : bool
+        Refuse a file that names no side, too.
 
     Raises
     ------
@@ -108,6 +110,11 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
     if declared.startswith("Cortex") and declared != hemisphere.cortex.gifti:
         raise InputError(
             f"{path} says it is {declared}, not {hemisphere.cortex.gifti}", mend="swap the file names back"
+        )
+    if side_required and not declared:
+        raise InputError(
+            f"{path} does not say which hemisphere it is (no AnatomicalStructurePrimary)",
+            mend=f"say it: wb_command -set-structure {path.name} {hemisphere.cortex.value}",
         )
     try:
         return Mesh(points, triangles, hemisphere)

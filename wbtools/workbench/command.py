@@ -85,6 +85,12 @@ def label_resample(
     return _command("-label-resample", labels, sphere, new_sphere, *method, inputs=inputs, outputs=(resampled,))
 
 
+def surface_generate_inflated(surface: Path, inflated: Path, very_inflated: Path, scale: float) -> Command:
+    """Inflate a midthickness surface, a little and a lot; `scale` multiplies the number of smoothing iterations."""
+    words = ("-surface-generate-inflated", surface, inflated, very_inflated, "-iterations-scale", f"{scale:g}")
+    return _command(*words, inputs=(surface,), outputs=(inflated, very_inflated))
+
+
 def metric_mask(metric: Path, mask: Path, masked: Path) -> Command:
     """Set a metric to zero where the mask is not positive; keeps names and palettes."""
     return _command("-metric-mask", metric, mask, masked, inputs=(metric, mask), outputs=(masked,))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wbtools.errors import InputError, SubjectError
+from wbtools.subject import LAYOUTS, find, placed, recognised
+
+
+def make(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+HCP = "X/T1w/T1w_acpc_dc_restore.nii.gz"
+FREESURFER = ("X/surf/lh.white", "X/mri/T1.mgz")
+BIDS = "sub-X/anat/sub-X_desc-preproc_T1w.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("files", "layout"), [((HCP,), "hcp"), (FREESURFER, "freesurfer"), ((BIDS,), "bids")], ids=["hcp", "fs", "bids"]
+)
+def test_every_layout_is_recognised(tmp_path, files, layout):
+    assert recognised(make(tmp_path, *files), "X") == layout
+
+
+def test_a_folder_that_looks_like_two_layouts_is_asked_about(tmp_path):
+    make(tmp_path, HCP, *FREESURFER)
+    with pytest.raises(SubjectError, match=r"looks like several layouts: hcp .* and freesurfer") as caught:
+        recognised(tmp_path, "X")
+    assert "--layout" in caught.value.mend
+    assert recognised(tmp_path, "X", "freesurfer") == "freesurfer"
+
+
+def test_nothing_found_says_everything_that_was_looked_for(tmp_path):
+    with pytest.raises(SubjectError) as caught:
+        find(tmp_path, "X")
+    for word in ("SUBJECT/T1w (HCP)", "SUBJECT/surf and SUBJECT/mri (FreeSurfer)", "sub-SUBJECT/anat", "(BIDS"):
+        assert word in str(caught.value)
+
+
+def test_a_layout_that_was_asked_for_is_the_only_one_looked_for(tmp_path):
+    make(tmp_path, HCP)
+    with pytest.raises(SubjectError) as caught:
+        find(tmp_path, "X", layout="freesurfer")
+    assert "FreeSurfer" in str(caught.value) and "HCP" not in str(caught.value)
+
+
+def test_near_ids_of_every_layout_are_offered(tmp_path):
+    make(tmp_path, "bert/surf/lh.white", "bert/mri/T1.mgz", "sub-bart/anat/sub-bart_hemi-L_white.surf.gii")
+    with pytest.raises(SubjectError, match="has no subject bort") as caught:
+        find(tmp_path, "bort")
+    assert "bert" in caught.value.mend and "sub-bart" in caught.value.mend and "2 subjects" in caught.value.mend
+
+
+def test_an_unknown_layout_is_answered_with_the_choices(tmp_path):
+    with pytest.raises(InputError) as caught:
+        recognised(tmp_path, "X", "spm")
+    assert all(name in caught.value.mend for name in ("auto", *LAYOUTS))
+
+
+def test_a_path_stands_for_study_folder_and_id(tmp_path):
+    make(tmp_path, *FREESURFER, "sub-Y/ses-1/anat/a")
+    assert placed(Path("study"), str(tmp_path / "X")) == (tmp_path, "X")
+    assert placed(Path("study"), str(tmp_path / "X") + "/") == (tmp_path, "X")
+    assert placed(Path("study"), str(tmp_path / "sub-Y/ses-1")) == (tmp_path, "sub-Y_ses-1")
+    assert placed(Path("study"), "X") == (Path("study"), "X")
+    assert placed(Path("study"), str(tmp_path / "none")) == (Path("study"), str(tmp_path / "none"))

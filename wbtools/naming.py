@@ -1,0 +1,250 @@
+"""Names of output files: the Human Connectome Project's (`OutputFolder` itself), or those of BIDS derivatives.
+
+In BIDS names a network is `desc-NAME`, the atlas `seg-HCPMMP1`, a mesh `space-fsnative` or `space-fsLR_den-32k`;
+images, surfaces and tables lie in `anat/` and have a JSON sidecar each. Scenes, specs and pictures are not BIDS's
+business and stand in `.bidsignore`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import wbtools
+from wbtools.anatomy import Hemisphere
+from wbtools.outputs import OutputFolder
+
+Naming = Literal["hcp", "bids"]
+NAMINGS: tuple[Naming, ...] = ("hcp", "bids")
+
+BY_LAYOUT: dict[str, Naming] = {"bids": "bids"}
+"""The naming of a layout; those that are not here take `hcp`."""
+
+_SIDECAR_OF = (".nii.gz", ".dscalar.nii", ".pscalar.nii", ".dlabel.nii", ".gii", ".tsv")
+_IGNORED = ("*.scene", "*.spec", "*.lut", "figures/", "provenance.json")
+
+# What a sidecar says, by the suffix of the file.
+_ABOUT: dict[str, dict[str, str]] = {
+    "relevance": {"Description": "Relevance density of a network", "Units": "1/mm^3"},
+    "heatmap": {"Description": "Every region painted with its score, 1 for the most relevant", "Units": "arbitrary"},
+    "maps": {"Description": "Relevance density (1/mm^3), region scores and smoothed region scores, in this order"},
+    "dseg": {"Description": "HCP-MMP 1.0 cortical areas (Glasser et al. 2016) in this person"},
+    "regions": {"Description": "Regions ranked by their mean relevance"},
+    "T1w": {"Description": "The T1-weighted image that was explained"},
+    "sulc": {"Description": "Sulcal depth"},
+}
+
+
+class BidsFolder(OutputFolder):
+    """The names of all files of one subject's export, as a BIDS derivative.
+
+    Examples
+    --------
+    >>> out = BidsFolder(Path("out"), "sub-01")
+    >>> out.relevance("unet").as_posix(), out.metric("unet", Hemisphere.LEFT, "32k_fs_LR").name
+    ('out/anat/sub-01_space-T1w_desc-unet_relevance.nii.gz', 'sub-01_hemi-L_space-fsLR_den-32k_desc-unet_maps.func.gii')
+    """
+
+    def _anat(self, *words: str) -> Path:
+        return self.folder / "anat" / "_".join((bids_id(self.subject), *words))
+
+    def relevance(self, model: str) -> Path:
+        """Relevance density on the T1w grid."""
+        return self._anat("space-T1w", f"desc-{_label(model)}", "relevance.nii.gz")
+
+    def heatmap(self, model: str) -> Path:
+        """Every region painted with its score."""
+        return self._anat("space-T1w", f"desc-{_label(model)}", "heatmap.nii.gz")
+
+    def heatmap_smooth(self, model: str) -> Path:
+        """The heatmap, Gaussian-smoothed within the atlas."""
+        return self._anat("space-T1w", f"desc-{_label(model)}Smooth", "heatmap.nii.gz")
+
+    def regions(self, model: str) -> Path:
+        """The ranked table of regions."""
+        return self._anat(f"desc-{_label(model)}", "regions.tsv")
+
+    def cortex_volume(self, atlas: str) -> Path:
+        """Cortical areas on the T1w grid."""
+        return self._anat("space-T1w", f"seg-{_label(atlas)}", "dseg.nii.gz")
+
+    def atlas_volume(self, atlas: str) -> Path:
+        """Cortical areas and subcortical structures on the T1w grid."""
+        return self._anat("space-T1w", f"seg-{_label(atlas)}", "desc-subcortex", "dseg.nii.gz")
+
+    def lut(self, atlas: str) -> Path:
+        """Names and colours of the atlas volume, for viewers that do not read Workbench's label table."""
+        return self._anat(f"seg-{_label(atlas)}", "desc-subcortex", "dseg.lut")
+
+    def metric(self, model: str, hemisphere: Hemisphere, mesh: str) -> Path:
+        """Maps of one network on one hemisphere's mesh."""
+        return self._anat(_hemi(hemisphere), *_mesh(mesh), f"desc-{_label(model)}", "maps.func.gii")
+
+    def label(self, atlas: str, hemisphere: Hemisphere, mesh: str) -> Path:
+        """Areas on one hemisphere's mesh."""
+        return self._anat(_hemi(hemisphere), *_mesh(mesh), f"seg-{_label(atlas)}", "dseg.label.gii")
+
+    def dscalar(self, model: str) -> Path:
+        """Maps of one network over cortex and subcortical voxels."""
+        return self._anat(*_mesh("32k_fs_LR"), f"desc-{_label(model)}", "maps.dscalar.nii")
+
+    def pscalar(self, model: str, atlas: str) -> Path:
+        """One value per cortical area."""
+        return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", f"desc-{_label(model)}", "maps.pscalar.nii")
+
+    def dlabel(self, atlas: str) -> Path:
+        """Areas of both hemispheres as CIFTI."""
+        return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", "dseg.dlabel.nii")
+
+    def spec(self, mesh: str) -> Path:
+        """The files of one mesh, for wb_view."""
+        return self.folder / "_".join((bids_id(self.subject), *_mesh(mesh), "wb.spec"))
+
+    def scene(self) -> Path:
+        """The prepared views."""
+        return self.folder / f"{bids_id(self.subject)}_wbtools.scene"
+
+    def figure(self, name: str) -> Path:
+        """A rendered view."""
+        return self.folder / "figures" / f"{bids_id(self.subject)}_desc-{_label(name)}.png"
+
+    def t1w(self) -> Path:
+        """The subject's T1w, so that the folder stands alone."""
+        return self._anat("desc-preproc", "T1w.nii.gz")
+
+    def surface(self, hemisphere: Hemisphere, kind: str, mesh: str) -> Path:
+        """One of the subject's surfaces in T1w space."""
+        return self._anat(_hemi(hemisphere), *_mesh(mesh), f"{kind.replace('_', '')}.surf.gii")
+
+    def sulc(self, hemisphere: Hemisphere, mesh: str) -> Path:
+        """Sulcal depth, the grey underlay of inflated surfaces."""
+        return self._anat(_hemi(hemisphere), *_mesh(mesh), "sulc.shape.gii")
+
+
+FOLDERS: dict[Naming, Callable[[Path, str], OutputFolder]] = {"hcp": OutputFolder, "bids": BidsFolder}
+"""How each naming names an export's files."""
+
+
+def naming_of(layout: str, wanted: Naming | None = None) -> Naming:
+    """The naming that was asked for, else the layout's.
+
+    Examples
+    --------
+    >>> naming_of("freesurfer"), naming_of("bids"), naming_of("bids", "hcp")
+    ('hcp', 'bids', 'hcp')
+    """
+    return wanted or BY_LAYOUT.get(layout, "hcp")
+
+
+def folder_name(subject: str, naming: Naming) -> str:
+    """Name of a subject's folder of outputs.
+
+    Examples
+    --------
+    >>> folder_name("100307", "hcp"), folder_name("100307", "bids")
+    ('100307', 'sub-100307')
+    """
+    return bids_id(subject) if naming == "bids" else subject
+
+
+def write_sidecars(out: OutputFolder, notice: str) -> None:
+    """Write a JSON file beside every data file of a BIDS folder; nothing for other namings.
+
+    Parameters
+    ----------
+    out : OutputFolder
+        Holds all data files already.
+    notice : str
+        What every reader must know.
+    """
+    if not isinstance(out, BidsFolder):
+        return
+    for path, stem in _described(out):
+        suffix = stem.rpartition("_")[2]
+        about = {
+            **_ABOUT.get(suffix, {"Description": f"Cortical surface: {suffix}"}),
+            **({"SpatialReference": "the T1w image of this subject"} if suffix != "regions" else {}),
+            "GeneratedBy": f"wbtools {wbtools.__version__}; see provenance.json",
+            "Notice": " ".join(filter(None, (notice, "Research use only. Not for diagnosis."))),
+        }
+        _write_json(path.with_name(f"{stem}.json"), about)
+
+
+def write_dataset_description(root: Path) -> None:
+    """Describe the folder of all exports as a BIDS derivative, unless that was done; whole or not at all.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the subjects' folders; it exists.
+    """
+    if not (root / ".bidsignore").exists():
+        _write_whole(root / ".bidsignore", "".join(f"{line}\n" for line in _IGNORED))
+    path = root / "dataset_description.json"
+    if not path.exists():
+        about = {
+            "Name": "wbtools: relevance of networks in individual brains",
+            "BIDSVersion": "1.10.0",
+            "DatasetType": "derivative",
+            "GeneratedBy": [{"Name": "wbtools", "Version": wbtools.__version__}],
+        }
+        _write_whole(path, json.dumps(about, indent=2) + "\n")
+
+
+def bids_id(subject: str) -> str:
+    """A subject's (and session's) entities.
+
+    Examples
+    --------
+    >>> bids_id("sub-01_ses-02"), bids_id("100307"), bids_id("HCA6002236_V1_MR")
+    ('sub-01_ses-02', 'sub-100307', 'sub-HCA6002236V1MR')
+    """
+    label, _, session = subject.removeprefix("sub-").partition("_ses-")
+    return f"sub-{_plain(label)}" + (f"_ses-{_plain(session)}" if session else "")
+
+
+def _label(name: str) -> str:
+    """A name as the value of an entity: letters and digits, new words with a capital.
+
+    Examples
+    --------
+    >>> _label("HCP-MMP1"), _label("unet.relevance-pial")
+    ('HCPMMP1', 'unetRelevancePial')
+    """
+    first, *others = re.split(r"[^A-Za-z0-9]+", name)
+    return first + "".join(word[:1].upper() + word[1:] for word in others)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", text)
+
+
+def _hemi(hemisphere: Hemisphere) -> str:
+    return f"hemi-{hemisphere.letter}"
+
+
+def _mesh(mesh: str) -> tuple[str, ...]:
+    """The entities of a mesh."""
+    return ("space-fsnative",) if mesh == "native" else ("space-fsLR", f"den-{mesh.partition('_')[0]}")
+
+
+def _described(out: OutputFolder) -> Iterator[tuple[Path, str]]:
+    """The data files, and their names without extensions."""
+    for name in out.files():
+        if name.as_posix().startswith("anat/") and name.name.endswith(_SIDECAR_OF):
+            yield out.folder / name, name.name.partition(".")[0]
+
+
+def _write_json(path: Path, content: dict[str, str]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write beside and rename: another export may do the same at this moment."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,106 @@
+"""Surface files of any format that wbtools reads: GIFTI and FreeSurfer's own, told apart by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+from wbtools.images import gifti
+from wbtools.surfaces import freesurfer
+from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces.mesh import Mesh
+
+ROUNDNESS = 0.05
+"""Share of the radius by which a sphere may be out of round; those of FreeSurfer and HCP are round to 1e-5."""
+
+_ANATOMICAL = ("white", "midthickness", "pial")
+
+
+def is_gifti(path: Path) -> bool:
+    """Whether a file's name says GIFTI.
+
+    Examples
+    --------
+    >>> is_gifti(Path("100307.L.pial.native.surf.gii")), is_gifti(Path("surf/lh.pial"))
+    (True, False)
+    """
+    return path.suffix == ".gii"
+
+
+def read_surface(path: Path, hemisphere: Hemisphere, kind: str) -> Mesh:
+    """Read a surface into the T1w's (scanner) coordinates.
+
+    GIFTI holds such coordinates already; its volume geometry, which some files repeat, is not applied.
+
+    Parameters
+    ----------
+    path : Path
+    hemisphere : Hemisphere
+    kind : str
+        The HCP name; an `inflated` surface of FreeSurfer has no place in the head and stays where it is.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, no surface, or a GIFTI file of the other or of no hemisphere.
+    """
+    if not is_gifti(path):
+        return (freesurfer.read if kind in _ANATOMICAL else freesurfer.read_unplaced)(path, hemisphere)
+    return meshes.read(path, hemisphere, side_required=kind in _ANATOMICAL)
+
+
+def read_sphere(path: Path, hemisphere: Hemisphere) -> Mesh:
+    """Read a registration sphere.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or no sphere around the origin.
+    """
+    sphere = meshes.read(path, hemisphere) if is_gifti(path) else freesurfer.read_unplaced(path, hemisphere)
+    radius = np.linalg.norm(sphere.vertices, axis=1)
+    if not radius.size or radius.max() - radius.min() > ROUNDNESS * radius.max():
+        raise InputError(
+            f"{path} is no sphere around the origin",
+            mend="give the registration sphere itself (sphere.reg, sphere.MSMAll or a registered sphere)",
+        )
+    return sphere
+
+
+def read_values(path: Path, hemisphere: Hemisphere) -> NDArray[np.float32]:
+    """Read one value per vertex, the first map of several, (V,).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or holds no values per vertex.
+    """
+    if is_gifti(path):
+        return next(iter(gifti.read_metrics(path, hemisphere).values()))
+    return freesurfer.read_values(path)
+
+
+def read_mask(path: Path, hemisphere: Hemisphere, count: int) -> NDArray[np.bool_]:
+    """Read which vertices are cortex: values above 0, or FreeSurfer's list of vertices, (V,).
+
+    Parameters
+    ----------
+    path : Path
+    hemisphere : Hemisphere
+    count : int
+        Vertices of the mesh, which a list does not tell.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or does not fit the mesh.
+    """
+    if path.suffix == ".label":
+        return freesurfer.read_label(path, count)
+    if path.name.endswith(".label.gii"):
+        return gifti.read_labels(path, hemisphere)[0] > 0
+    return read_values(path, hemisphere) > 0
