@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools import atlas, cortex, mmp, model, outputs, results, session
+from wbtools import atlas, cortex, mmp, model, naming, outputs, results, session
 from wbtools.anatomy import Structure
 from wbtools.attribution import Target, default
 from wbtools.cortex import NATIVE, STANDARD
@@ -23,7 +23,7 @@ from wbtools.provenance import Provenance, sha256
 from wbtools.ranking import Ranking
 from wbtools.results import Results
 from wbtools.settings import Engine, ExportSettings
-from wbtools.subject import MeshName, Subject, find
+from wbtools.subject import MeshName, Subject, find, meshes_named
 from wbtools.surfaces.cache import WeightCache
 from wbtools.workbench.runner import Workbench
 
@@ -74,19 +74,25 @@ def export_subject(settings: ExportSettings, listener: Callable[[str], None] = l
     record = Provenance(settings.as_record(), listener)
     with record.stage("subject"):
         subject = _found(settings, record)
-        outputs.require_absent(settings.out, subject.id, settings.overwrite)
+        choice = naming.naming_of(subject.layout, settings.naming)
+        name = naming.folder_name(subject.id, choice)
+        outputs.require_absent(settings.out, name, settings.overwrite)
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         networks = _networks(settings, record)
         people = _people(settings, record)
-    with outputs.publishing(settings.out, subject.id, overwrite=settings.overwrite) as out:
-        made = _computed(settings, subject, networks, people, _projection(settings, workbench), record)
+    with outputs.publishing(settings.out, name, overwrite=settings.overwrite) as staged:
+        out = naming.FOLDERS[choice](staged.folder, subject.id)
+        made = _computed(settings, subject, networks, people, workbench, record)
         with record.stage("files"):
             results.write(out, made, settings.threads)
         _shown(out, made, workbench, settings, record)
+        naming.write_sidecars(out, made.notice)
         _recorded(out, settings, subject, made, workbench, record)
         pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
-    published = OutputFolder(settings.out / subject.id, subject.id)
+    if choice == "bids":
+        naming.write_dataset_description(settings.out)
+    published = naming.FOLDERS[choice](settings.out / name, subject.id)
     return Export(
         folder=published.folder,
         scene=published.scene(),
@@ -104,8 +110,9 @@ def plan(settings: ExportSettings) -> list[str]:
     WbtoolsError
         As `export_subject`, as far as can be told without computing.
     """
-    subject = find(settings.study_folder, settings.subject, _value(settings.mesh), _value(settings.registration))
-    outputs.require_absent(settings.out, subject.id, settings.overwrite)
+    subject = _find(settings, settings.subject)
+    name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
+    outputs.require_absent(settings.out, name, settings.overwrite)
     names = _unique_names(_loaded(settings), settings)
     others = [_t1w_of(person, settings) for person in _compared(settings)]
     meshes = _meshes(settings, subject)
@@ -116,7 +123,8 @@ def plan(settings: ExportSettings) -> list[str]:
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
         *(f"compared with: {path}" for path in others),
-        f"would write: {settings.out / subject.id}",
+        *(f"will make: {one}" for one in subject.derived),
+        f"would write: {settings.out / name}",
     ]
     return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]
 
@@ -124,14 +132,22 @@ def plan(settings: ExportSettings) -> list[str]:
 # ------------------------------------------------------------------------------------------------ stages, in order
 
 
+def _find(settings: ExportSettings, subject: str) -> Subject:
+    """A subject of the study folder."""
+    wanted = _value(settings.mesh), _value(settings.registration)
+    return find(settings.study_folder, subject, *wanted, layout=settings.layout)
+
+
 def _found(settings: ExportSettings, record: Provenance) -> Subject:
     """The subject, with what it lacks put on record."""
-    subject = find(settings.study_folder, settings.subject, _value(settings.mesh), _value(settings.registration))
+    subject = _find(settings, settings.subject)
     record.notice(subject.notice)
     record.facts["subject"] = {
         "id": subject.id,
         "layout": subject.layout,
         "registration": subject.registration,
+        "sphere_space": subject.sphere_space,
+        "derived": list(subject.derived),
         "meshes": list(_meshes(settings, subject)),
         "missing": [{"file": one.path, "forbids": one.forbids} for one in subject.missing],
     }
@@ -179,18 +195,21 @@ def _computed(
     subject: Subject,
     networks: dict[str, Model],
     people: list[Volume],
-    projection: Projection,
+    workbench: Workbench | None,
     record: Provenance,
 ) -> Results:
     """Everything that is computed, nothing of it written yet."""
+    projection = _projection(settings, workbench)
     with record.stage("T1w and surfaces"):
         t1w = nifti.read_volume(subject.t1w)
         segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
         cortices = {mesh: cortex.read(subject, mesh) for mesh in _meshes(settings, subject)}
+        if workbench:
+            cortices = {mesh: cortex.inflated(one, workbench, settings.threads) for mesh, one in cortices.items()}
     with record.stage("areas on every mesh"):
         areas = _areas(subject, cortices, projection)
     with record.stage("atlas in T1w space"):
-        main = STANDARD if STANDARD in cortices else NATIVE
+        main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
         labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
         structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
         native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
@@ -262,8 +281,8 @@ def _projection(settings: ExportSettings, workbench: Workbench | None) -> Projec
 
 def _meshes(settings: ExportSettings, subject: Subject) -> tuple[MeshName, ...]:
     """The meshes to export: those asked for, of those the subject has."""
-    wanted = {"32k": (STANDARD,), "native": (NATIVE,)}.get(_value(settings.mesh) or "", (STANDARD, NATIVE))
-    return tuple(mesh for mesh in subject.meshes if mesh in wanted)
+    wanted = meshes_named(_value(settings.mesh))
+    return tuple(mesh for mesh in subject.meshes if mesh in wanted) or subject.meshes
 
 
 def _loaded(settings: ExportSettings) -> list[Model]:
@@ -283,7 +302,7 @@ def _compared(settings: ExportSettings) -> tuple[str, ...]:
 def _t1w_of(person: str, settings: ExportSettings) -> Path:
     """The T1w image of another person: a file, or that of a subject in the study folder."""
     path = Path(person)
-    return path if path.is_file() else find(settings.study_folder, person).t1w
+    return path if path.is_file() else _find(settings, person).t1w
 
 
 def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:

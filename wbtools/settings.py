@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Literal
 
 from wbtools.errors import InputError
 
@@ -15,6 +16,9 @@ class MeshChoice(Enum):
     STANDARD = "32k"
     NATIVE = "native"
     BOTH = "both"
+    FINE = "59k"
+    FINEST = "164k"
+    ALL = "all"
 
 
 class Engine(Enum):
@@ -48,6 +52,10 @@ class ExportSettings:
         Folder that receives a folder named after the subject.
     models : tuple of Path
         Checkpoints; empty means the built-in demonstration network.
+    layout : str
+        How the subject's folder is laid out; `auto` looks.
+    naming : {"hcp", "bids"} or None
+        How output files are named; None follows the layout.
     method : str
         Attribution method.
     target : str or None
@@ -80,6 +88,8 @@ class ExportSettings:
     study_folder: Path
     out: Path
     models: tuple[Path, ...] = ()
+    layout: str = "auto"
+    naming: Literal["hcp", "bids"] | None = None
     method: str = "lrp"
     target: str | None = None
     other: str | None = None
@@ -105,6 +115,8 @@ class ExportSettings:
         return {
             "subject": self.subject,
             "models": [path.name for path in self.models] or ["built-in"],
+            "layout": self.layout,
+            "naming": self.naming or "that of the layout",
             "method": self.method,
             "target": self.target or "what the network is for",
             "other": _named(self.other),

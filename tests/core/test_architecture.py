@@ -9,15 +9,16 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
-    {"errors", "grid", "regridding", "anatomy"},
+    {"errors", "grid", "regridding", "brain", "registration", "anatomy"},
     {"settings", "outputs", "provenance", "images"},
-    {"surfaces", "workbench", "model", "mmp"},
+    {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
     {"cortex"},
-    {"explanation", "projection"},
+    {"explanation", "projection", "pairing"},
     {"results"},
     {"session"},
     {"pipeline"},
+    {"batch"},
     {"training"},
     {"cli"},
 )

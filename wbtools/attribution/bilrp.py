@@ -25,8 +25,8 @@ from torch import Tensor
 from wbtools.attribution.engine import Difference, Walk, dimension_seeds, low_rank
 
 REFERENCE = "reference"
-_ENERGY = 1 - 1e-8
-"""Share of the squared relevance that is kept; the sums are then exact to 1e-4."""
+_ENERGY = 0.99999
+"""Share of the squared relevance of the features that is kept; the sums are then right to about 1e-3."""
 
 
 @dataclass(frozen=True, eq=False)

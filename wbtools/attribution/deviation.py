@@ -22,6 +22,7 @@ from wbtools.attribution.engine import Difference, mean_absolute
 from wbtools.attribution.method import Explanation, Method
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
+from wbtools.model import Model, ModelInput
 
 
 def explain(question: Question) -> Explanation:
@@ -41,6 +42,12 @@ def explain(question: Question) -> Explanation:
     if len(seeds) == 1:
         return Explanation(relevance.numpy(), put_in)
     return Explanation(mean_absolute(walk, seeds)[0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+
+
+def walk_of(model: Model, image: ModelInput) -> Difference:
+    """A person's brain and its reference in a network, ready for any number of seeds."""
+    reference = reference_brain(model.card, image)
+    return Difference(model.network, torch.from_numpy(image.data), torch.from_numpy(reference.data))
 
 
 METHOD = Method(

@@ -44,6 +44,14 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         help="Folder that holds the subject's folder. [default: $WBTOOLS_STUDY_FOLDER, else .]",
     ),
     click.option(
+        "--layout",
+        type=click.Choice(["auto", "hcp", "freesurfer", "bids", "t1w"]),
+        default="auto",
+        show_default=True,
+        help="How the subject's folder is laid out.",
+    ),
+    click.option("--naming", type=click.Choice(["hcp", "bids"]), help="Names of output files. [default: the layout's]"),
+    click.option(
         "--model",
         "models",
         metavar="FILE",
@@ -138,12 +146,16 @@ def settings_from(
 def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: Any) -> None:
     """Export SUBJECT: relevance maps, region ranking, specs, scenes and pictures in the subject's native T1w space.
 
-    SUBJECT is the name of a folder in the study folder, laid out as the Human Connectome Project does. The result
-    appears whole in OUT/SUBJECT, or not at all. Research use only, not for diagnosis.
+    SUBJECT is the name of a folder in the study folder, or a path: as the Human Connectome Project, FreeSurfer
+    or fMRIPrep leaves it, or one T1w image. The result appears whole in OUT/SUBJECT, or not at all. Research use
+    only, not for diagnosis.
     """
     set_up_logging(verbose)
-    settings = settings_from(subject, **options)
     from wbtools import pipeline
+    from wbtools.subject import placed
+
+    folder, subject = placed(options.pop("study_folder"), subject)
+    settings = settings_from(subject, study_folder=folder, **options)
 
     if dry_run:
         out.print("\n".join(pipeline.plan(settings)), markup=False)
