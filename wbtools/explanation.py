@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas
-from wbtools.attribution import Attribution, Target, attribute
+from wbtools.attribution import Attribution, Method, Target, answer, ask, default, default_method, method, threaded
+from wbtools.attribution.curves import curves
+from wbtools.attribution.nulls import NullCache, count_by_default, null_maps
+from wbtools.attribution.trust import Trust, assess
 from wbtools.errors import CheckError
-from wbtools.grid import Volume
+from wbtools.grid import Grid, Unit, Volume
 from wbtools.mapping import paint, smooth_within
 from wbtools.model import Model, model_input
-from wbtools.ranking import Ranking, rank
+from wbtools.ranking import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
 from wbtools.regridding import resample_density, resample_labels
 
 _TOTAL_TOLERANCE = 0.01
@@ -34,6 +41,8 @@ class Explanation:
     model : Model
     attribution : Attribution
         On the network's own grid.
+    trust : Trust
+        What else is known of the map.
     ranking : Ranking
     volumes : mapping of str to Volume
         The maps of `MAPS` on the T1w grid: relevance as density (1/mm3), both heatmaps as scores.
@@ -44,6 +53,7 @@ class Explanation:
     name: str
     model: Model
     attribution: Attribution
+    trust: Trust
     ranking: Ranking
     volumes: Mapping[str, Volume]
     kept: float
@@ -59,6 +69,8 @@ class Explanation:
             "card": "assumed from the family" if card.assumed else "given",
             "notice": card.notice,
             "attribution": self.attribution.as_record(),
+            "trust": self.trust.as_record(),
+            "against_randomised_networks": self.ranking.null.as_record() if self.ranking.null else None,
             "relevance_on_model_grid": self.attribution.relevance.total(),
             "relevance_on_t1w_grid": self.ranking.total,
             "relevance_kept": self.kept,
@@ -66,15 +78,43 @@ class Explanation:
         }
 
 
+@dataclass(frozen=True)
+class Request:
+    """How networks are to be explained.
+
+    Parameters
+    ----------
+    method : str or None
+        A name of `wbtools.attribution`; None takes the one that suits each network.
+    target : str or None
+        As on the command line; None explains what each network is for.
+    nulls : int or None
+        How many randomised networks each map is compared with; None takes what the method's cost allows.
+    thorough : bool
+        Whether the costly checks are run, too.
+    threads : int
+    work : Path or None
+        Keeps the maps of randomised networks.
+    """
+
+    method: str | None = None
+    target: str | None = None
+    nulls: int | None = None
+    thorough: bool = False
+    threads: int = 1
+    work: Path | None = None
+
+    def target_of(self, model: Model) -> Target:
+        """What is explained of a network."""
+        return Target.parse(self.target) if self.target else default(model)
+
+    def method_of(self, model: Model) -> Method:
+        """How it is explained."""
+        return method(self.method or default_method(model, self.target_of(model)))
+
+
 def explain(
-    model: Model,
-    name: str,
-    t1w: Volume,
-    atlas: Atlas,
-    method: str,
-    threads: int,
-    target: Target | None = None,
-    others: Sequence[Volume] = (),
+    model: Model, name: str, t1w: Volume, atlas: Atlas, request: Request, others: Sequence[Volume] = ()
 ) -> Explanation:
     """Explain a network's decision on a T1w image, and carry the explanation to the image's own grid.
 
@@ -87,11 +127,7 @@ def explain(
         Intensities.
     atlas : Atlas
         On the T1w grid.
-    method : str
-        A name of `wbtools.attribution`.
-    threads : int
-    target : Target, optional
-        What is explained; without, what the network is for.
+    request : Request
     others : sequence of Volume
         The T1w images of the people that the target compares with.
 
@@ -105,16 +141,32 @@ def explain(
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
     image = model_input(t1w, model.card)
-    regions = resample_labels(atlas.volume, image.grid).data
+    keys = resample_labels(atlas.volume, image.grid).data
     people = [model_input(other, model.card) for other in others]
-    attribution = attribute(model, image, method, target, people, regions, threads)
+    how, target = request.method_of(model), request.target_of(model)
+    with threaded(request.threads):
+        question = ask(model, image, how, target, people, keys)
+        attribution = answer(model, image, how, question)
+        count = count_by_default(how.name) if request.nulls is None else request.nulls
+        cache = NullCache(request.work) if request.work else None
+        nulls = null_maps(model, question, how, target, people, count, cache)
+        found = curves(model, question, how, target, attribution, people, keys) if request.thorough else None
     relevance = resample_density(attribution.relevance, t1w.grid)
     kept = _require_kept(attribution.relevance, relevance)
-    ranking = rank(relevance, atlas)
+    ranking = _ranked(relevance, atlas, nulls, image.grid)
     heatmap = paint(ranking.scores(), atlas.volume)
     smooth = smooth_within(heatmap, atlas.volume.data > 0)
     volumes = dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
-    return Explanation(name, model, attribution, ranking, volumes, kept)
+    return Explanation(name, model, attribution, assess(attribution, question, nulls, found), ranking, volumes, kept)
+
+
+def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: Grid) -> Ranking:
+    """The ranking, against randomised networks where there are enough of them."""
+    ranking = rank(relevance, atlas)
+    if len(nulls) < FEWEST_NETWORKS:
+        return ranking
+    maps = (Volume(one / grid.voxel_volume, grid, Unit.DENSITY) for one in nulls)
+    return calibrated(ranking, np.array([abs_means(resample_density(one, relevance.grid), atlas) for one in maps]))
 
 
 def _require_kept(before: Volume, after: Volume) -> float:

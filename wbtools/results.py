@@ -11,20 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from wbtools import mmp
-from wbtools.anatomy import Hemisphere, Region
-from wbtools.atlas import NativeAtlas
+from wbtools.anatomy import Hemisphere, Kind, Region
 from wbtools.cortex import STANDARD, Cortex, Values
 from wbtools.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
-from wbtools.grid import Volume
 from wbtools.images import cifti, gifti, nifti
 from wbtools.mapping import cifti_grid
 from wbtools.outputs import OutputFolder
-from wbtools.projection import Areas, Maps
+from wbtools.pairing import Pairing
+from wbtools.person import Person
+from wbtools.projection import Maps
+from wbtools.ranking import Ranking
 from wbtools.regridding import average, resample_labels
 from wbtools.subject import MeshName
 from wbtools.surfaces import mesh as meshes
 from wbtools.workbench import palette
-from wbtools.workbench.palette import Palette
+from wbtools.workbench.palette import Palette, PaletteName
+
+CALIBRATED = "heatmap_calibrated"
+PARCEL_MAPS = (RELEVANCE, HEATMAP, "rank", CALIBRATED, "z", "calibrated rank")
+"""Names of the maps of parcels, in the order of their file; the last three only where there is a null."""
+
+_Z_PALETTE = Palette(PaletteName.MAGMA, 0.0, 4.0, threshold=1.0)
+"""One scale for every person; what stands out by less than a standard deviation is left transparent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,28 +41,20 @@ class Results:
 
     Parameters
     ----------
-    t1w : Volume
-    cortices : tuple of Cortex
-        One per exported mesh.
-    areas : mapping of str to Areas
-        The atlas on each exported mesh.
-    atlas : NativeAtlas
-    segmentation : Volume or None
-        FreeSurfer labels on the T1w grid.
+    person : Person
     explanations : tuple of Explanation
     metrics : mapping of str to Maps
         Per mesh the maps of all explanations, `MAPS` of the first network, then of the second, ...
+    pairings : mapping of str to Pairing
+        By network, where two people were compared.
     notice : str
         What every reader must know about the data.
     """
 
-    t1w: Volume
-    cortices: tuple[Cortex, ...]
-    areas: Mapping[MeshName, Areas]
-    atlas: NativeAtlas
-    segmentation: Volume | None
+    person: Person
     explanations: tuple[Explanation, ...]
     metrics: Mapping[MeshName, Maps]
+    pairings: Mapping[str, Pairing]
     notice: str
 
     def maps_of(self, index: int, mesh: MeshName, side: Hemisphere) -> dict[str, Values]:
@@ -65,7 +65,13 @@ class Results:
     def notice_of(self, explanation: Explanation) -> str:
         """What every reader must know about the data and this network."""
         card = explanation.model.card
-        parts = (self.notice, f"Network: {card.title}.", card.notice, "Research use only. Not for diagnosis.")
+        parts = (
+            self.notice,
+            f"Network: {card.title}.",
+            card.notice,
+            explanation.trust.mark,
+            "Research use only. Not for diagnosis.",
+        )
         return " ".join(part for part in parts if part)
 
 
@@ -95,16 +101,18 @@ def write(out: OutputFolder, results: Results, threads: int) -> None:
 
 def _shared(out: OutputFolder, results: Results) -> list[Callable[[], None]]:
     """The subject's own T1w and surfaces, and the atlas."""
-    areas, whole = mmp.regions(), results.atlas.whole
+    areas, whole = mmp.regions(), results.person.atlas.whole
     note = _shortened(results.notice)
     out.t1w().parent.mkdir(parents=True, exist_ok=True)
-    anatomy = palette.anatomy(results.t1w.data).xml()
+    anatomy = palette.anatomy(results.person.t1w.data).xml()
     jobs: list[Callable[[], None]] = [
-        partial(nifti.write_volume, out.t1w(), results.t1w, palette_xml=anatomy, map_name="T1w", description=note),
+        partial(
+            nifti.write_volume, out.t1w(), results.person.t1w, palette_xml=anatomy, map_name="T1w", description=note
+        ),
         partial(
             nifti.write_volume,
             out.cortex_volume(mmp.NAME),
-            results.atlas.cortex.volume,
+            results.person.atlas.cortex.volume,
             regions=areas,
             map_name=mmp.NAME,
         ),
@@ -113,10 +121,10 @@ def _shared(out: OutputFolder, results: Results) -> list[Callable[[], None]]:
         ),
     ]
     jobs.append(partial(_write_text, out.lut(mmp.NAME), _lookup_table(whole.regions)))
-    for cortex in results.cortices:
+    for cortex in results.person.cortices.values():
         jobs += _anatomy(out, results, cortex)
         if cortex.mesh == STANDARD:
-            keys = {side: results.areas[STANDARD][side] for side in Hemisphere}
+            keys = {side: results.person.areas[STANDARD][side] for side in Hemisphere}
             rows = cifti.Greyordinates(cortex.mask)
             label = partial(cifti.write_dlabel, out.dlabel(mmp.NAME), rows.gather(keys), rows, areas, mmp.NAME)
             jobs.append(label)
@@ -134,7 +142,7 @@ def _anatomy(out: OutputFolder, results: Results, cortex: Cortex) -> list[Callab
         grey = {"sulc": palette.folding(depth).xml()}
         jobs.append(partial(gifti.write_metrics, out.sulc(side, cortex.mesh), {"sulc": depth}, side, grey))
     for side in Hemisphere:
-        keys = results.areas[cortex.mesh][side]
+        keys = results.person.areas[cortex.mesh][side]
         jobs.append(
             partial(gifti.write_labels, out.label(mmp.NAME, side, cortex.mesh), keys, mmp.regions(), side, mmp.NAME)
         )
@@ -156,7 +164,7 @@ def _explained(
         jobs.append(
             partial(nifti.write_volume, path, volume, palette_xml=palettes[key], map_name=key, description=note)
         )
-    for cortex in results.cortices:
+    for cortex in results.person.cortices.values():
         for side in Hemisphere:
             maps = results.maps_of(index, cortex.mesh, side)
             path = out.metric(name, side, cortex.mesh)
@@ -164,6 +172,10 @@ def _explained(
         if cortex.mesh == STANDARD:
             jobs.append(partial(_write_dscalar, out, results, index, explanation, cortex, palettes))
             jobs.append(partial(_write_pscalar, out, results, explanation, palettes))
+    if name in results.pairings:
+        jobs.append(partial(_write_text, out.pairs(name), results.pairings[name].to_tsv()))
+        if STANDARD in results.person.cortices:
+            jobs.append(partial(_write_pconn, out, results, explanation))
     table = explanation.ranking.to_tsv(card.title, explanation.attribution.method)
     jobs.append(partial(_write_text, out.regions(name), table))
     return jobs
@@ -179,8 +191,8 @@ def _write_dscalar(
 ) -> None:
     """Cortex of both sides, and subcortical voxels on a grid of the T1w's axes that is as coarse as HCP's."""
     sides = {side: results.maps_of(index, cortex.mesh, side) for side in Hemisphere}
-    segmentation = results.segmentation
-    coarse = cifti_grid(results.t1w.grid)
+    segmentation = results.person.segmentation
+    coarse = cifti_grid(results.person.t1w.grid)
     rows = cifti.Greyordinates(cortex.mask, segmentation and resample_labels(segmentation, coarse))
     maps = {}
     for key in MAPS:
@@ -190,23 +202,45 @@ def _write_dscalar(
     cifti.write_dscalar(out.dscalar(explanation.name), maps, rows, palettes, notice)
 
 
+def _write_pconn(out: OutputFolder, results: Results, explanation: Explanation) -> None:
+    """The pairs of regions that both people have, without the rest and the reference."""
+    person, pairing = results.person, results.pairings[explanation.name]
+    segmentation = person.segmentation
+    coarse = segmentation and resample_labels(segmentation, cifti_grid(person.t1w.grid))
+    rows = cifti.Greyordinates(person.cortices[STANDARD].mask, coarse)
+    there = {structure.value for structure in rows.voxels}
+    kept = [i for i, one in enumerate(pairing.regions) if one.kind is Kind.CORTEX or one.name in there]
+    matrix, regions = pairing.between_regions[np.ix_(kept, kept)], [pairing.regions[i] for i in kept]
+    path, notice = out.pconn(explanation.name, mmp.NAME), results.notice_of(explanation)
+    cifti.write_pconn(path, matrix, person.areas[STANDARD], regions, rows, notice)
+
+
 def _write_pscalar(out: OutputFolder, results: Results, explanation: Explanation, palettes: Mapping[str, str]) -> None:
-    """The ranking's cortical values as parcels: mean relevance, score and rank, as in the table."""
-    found = {row.region.key: row for row in explanation.ranking.rows if row.region}
-    rows = [found[area.key] for area in mmp.regions()]
-    maps = {
-        RELEVANCE: np.nan_to_num(np.array([row.mean for row in rows], np.float32)),
-        HEATMAP: np.array([row.score for row in rows], np.float32),
-        "rank": np.array([row.rank or 0 for row in rows], np.float32),
-    }
+    """The ranking's cortical values as parcels: mean relevance, score and ranks, as in the table."""
     cifti.write_pscalar(
         out.pscalar(explanation.name, mmp.NAME),
-        maps,
-        results.areas[STANDARD],
+        _parcels(explanation.ranking),
+        results.person.areas[STANDARD],
         mmp.regions(),
-        palettes,
+        {**palettes, CALIBRATED: palette.REGION_SCORES.xml(), "z": _Z_PALETTE.xml()},
         results.notice_of(explanation),
     )
+
+
+def _parcels(ranking: Ranking) -> dict[str, Values]:
+    """Maps (R,) over the cortical areas; the last three only where there is a null."""
+    found = {row.region.key: row for row in ranking.rows if row.region}
+    rows = [found[area.key] for area in mmp.regions()]
+    values: list[list[float]] = [
+        [0.0 if np.isnan(row.mean) else row.mean for row in rows],
+        [row.score for row in rows],
+        [row.rank or 0 for row in rows],
+    ]
+    if ranking.null:
+        values.append([row.null.score if row.null else 0.0 for row in rows])
+        values.append([row.null.z if row.null else 0.0 for row in rows])
+        values.append([row.null.rank if row.null else 0 for row in rows])
+    return {name: np.array(one, np.float32) for name, one in zip(PARCEL_MAPS, values, strict=False)}
 
 
 def _lookup_table(regions: Sequence[Region]) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools import mmp
-from wbtools.anatomy import Hemisphere
+from wbtools.anatomy import Hemisphere, Kind
 from wbtools.cortex import NATIVE, STANDARD, Cortex
 from wbtools.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
 from wbtools.outputs import OutputFolder
-from wbtools.results import Results
+from wbtools.results import CALIBRATED, PARCEL_MAPS, Results
 from wbtools.workbench import render, scene_file, spec, views
+from wbtools.workbench.palette import REGION_SCORES
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import Layer, Scene
 
@@ -62,9 +63,9 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
     explanation : Explanation
     """
     name = explanation.name
-    by_mesh = {cortex.mesh: _Stage(out, name, cortex) for cortex in results.cortices}
-    folded, flat = by_mesh.get(NATIVE, by_mesh.get(STANDARD)), by_mesh.get(STANDARD, by_mesh.get(NATIVE))
-    assert folded and flat  # a subject without any mesh is refused when it is found
+    by_mesh = {cortex.mesh: _Stage(out, name, cortex) for cortex in results.person.cortices.values()}
+    first = next(iter(by_mesh.values()))  # a subject without any mesh is refused when it is found
+    folded, flat = by_mesh.get(NATIVE, by_mesh.get(STANDARD, first)), by_mesh.get(STANDARD, by_mesh.get(NATIVE, first))
     anatomy = Layer(out.t1w())
     volumes = {RELEVANCE: out.relevance(name), HEATMAP: out.heatmap(name), HEATMAP_SMOOTH: out.heatmap_smooth(name)}
     notice = _notice(results, explanation)
@@ -106,7 +107,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         unit=_UNITS[RELEVANCE],
         notice=notice,
     )
-    return {
+    made = {
         f"{name}.overview": figure("Overview", HEATMAP_SMOOTH),
         f"{name}.relevance-volume": slices,
         f"{name}.relevance-pial": montage("Relevance on the pial surface", RELEVANCE, folded, "pial", False),
@@ -114,6 +115,31 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         f"{name}.region-heatmap": figure("Region heatmap", HEATMAP),
         f"{name}.heatmap-pial": montage("Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, folded, "pial", False),
     }
+    if flat.cortex.mesh == STANDARD and _stands_out(explanation):
+        made[f"{name}.region-heatmap-calibrated"] = _calibrated(
+            flat, title("Region heatmap against randomised networks"), notice
+        )
+    return made
+
+
+def _stands_out(explanation: Explanation) -> bool:
+    """Whether any area can be seen against randomised networks; a picture of none would be blank."""
+    rows = [row for row in explanation.ranking.rows if row.region and row.region.kind is Kind.CORTEX]
+    return any(row.null.score > (REGION_SCORES.threshold or 0) for row in rows if row.null)
+
+
+def _calibrated(stage: _Stage, title: str, notice: str) -> Scene:
+    """The areas' scores beyond those of randomised networks, to be seen beside the heatmap."""
+    return views.montage_scene(
+        f"{stage.network}: region heatmap against randomised networks",
+        stage.surfaces("inflated"),
+        (Layer(stage.out.pscalar(stage.network, mmp.NAME), PARCEL_MAPS.index(CALIBRATED)),),
+        title=title,
+        unit="region score",
+        notice=notice,
+        shading=stage.shading(),
+        areas=stage.areas(),
+    )
 
 
 def draw(out: OutputFolder, made: Mapping[str, Scene], workbench: Workbench, threads: int) -> dict[str, Scene]:
@@ -138,7 +164,7 @@ def draw(out: OutputFolder, made: Mapping[str, Scene], workbench: Workbench, thr
 def write(out: OutputFolder, made: Mapping[str, Scene], results: Results) -> None:
     """Write the scene file, and a spec for each mesh that lists everything made for it."""
     scene_file.write(out.scene(), list(made.values()))
-    for cortex in results.cortices:
+    for cortex in results.person.cortices.values():
         spec.write(out.spec(cortex.mesh), [*_files(out, results, cortex), out.scene()])
 
 
@@ -152,6 +178,7 @@ def _files(out: OutputFolder, results: Results, cortex: Cortex) -> list[Path]:
     if cortex.mesh == STANDARD:
         files += [out.dlabel(mmp.NAME), *map(out.dscalar, names)]
         files += [out.pscalar(name, mmp.NAME) for name in names]
+        files += [out.pconn(name, mmp.NAME) for name in results.pairings]
     files += [out.t1w(), out.cortex_volume(mmp.NAME), out.atlas_volume(mmp.NAME)]
     for name in names:
         files += [out.relevance(name), out.heatmap(name), out.heatmap_smooth(name)]
@@ -161,4 +188,6 @@ def _files(out: OutputFolder, results: Results, cortex: Cortex) -> list[Path]:
 def _notice(results: Results, explanation: Explanation) -> str:
     """What the foot of a picture says."""
     network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
-    return " ".join([*(f"{part.rstrip('.')}." for part in (results.notice, network) if part), views.NOTICE])
+    return " ".join(
+        [*(f"{part.rstrip('.')}." for part in (results.notice, network, explanation.trust.mark) if part), views.NOTICE]
+    )

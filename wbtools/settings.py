@@ -56,14 +56,18 @@ class ExportSettings:
         How the subject's folder is laid out; `auto` looks.
     naming : {"hcp", "bids"} or None
         How output files are named; None follows the layout.
-    method : str
-        Attribution method.
+    method : str or None
+        Attribution method; None takes the one that suits each network.
     target : str or None
         What is explained, as on the command line; None explains what each network is for.
     other : str or None
         The person that the target compares with: a subject of the study folder, or a T1w image.
     others : tuple of str
         More people, for targets that compare with several.
+    nulls : int or None
+        Randomised networks that each map is compared with; None takes what the method's cost allows.
+    trust : {"default", "full"}
+        Whether the costly checks of a map are run, too.
     mesh : MeshChoice or None
         None exports every mesh the subject has.
     registration : SurfaceRegistration or None
@@ -81,7 +85,7 @@ class ExportSettings:
     Raises
     ------
     InputError
-        If threads is below 1 or the atlas is unknown.
+        If threads is below 1, nulls below 0, or the atlas unknown.
     """
 
     subject: str
@@ -90,10 +94,12 @@ class ExportSettings:
     models: tuple[Path, ...] = ()
     layout: str = "auto"
     naming: Literal["hcp", "bids"] | None = None
-    method: str = "lrp"
+    method: str | None = None
     target: str | None = None
     other: str | None = None
     others: tuple[str, ...] = ()
+    nulls: int | None = None
+    trust: Literal["default", "full"] = "default"
     mesh: MeshChoice | None = None
     registration: SurfaceRegistration | None = None
     atlas: str = ATLASES[0]
@@ -107,6 +113,8 @@ class ExportSettings:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InputError(f"--threads {self.threads} is not a number of threads", mend="give 1 or more")
+        if self.nulls is not None and self.nulls < 0:
+            raise InputError(f"--null {self.nulls} is not a number of networks", mend="give 0 or more")
         if self.atlas not in ATLASES:
             raise InputError(f"the atlas '{self.atlas}' is unknown", mend=f"choose one of: {', '.join(ATLASES)}")
 
@@ -117,10 +125,12 @@ class ExportSettings:
             "models": [path.name for path in self.models] or ["built-in"],
             "layout": self.layout,
             "naming": self.naming or "that of the layout",
-            "method": self.method,
+            "method": self.method or "the one that suits each network",
             "target": self.target or "what the network is for",
             "other": _named(self.other),
             "others": [_named(one) for one in self.others],
+            "null": "by the method's cost" if self.nulls is None else self.nulls,
+            "trust": self.trust,
             "mesh": self.mesh.value if self.mesh else "all that the subject has",
             "registration": self.registration.value if self.registration else "MSMAll, else MSMSulc",
             "atlas": self.atlas,

@@ -1,4 +1,4 @@
-"""The method in the registry, the reference brain, and networks of which it is known what they use."""
+"""The method in the registry, and networks of which it is known what they use."""
 
 from dataclasses import replace
 
@@ -8,10 +8,9 @@ import torch
 from engine_networks import FAMILIES, Hand, enlivened
 from torch import nn
 
-from wbtools.attribution import attribute, deviation, method, reference
+from wbtools.attribution import attribute, deviation, method
 from wbtools.attribution.engine import EPSILON, MATCHED, Rules, Walk, embedding_seed, gamma
-from wbtools.attribution.reference import matched, reference_brain, template_on
-from wbtools.errors import InputError
+from wbtools.attribution.reference import reference_brain, template_on
 from wbtools.grid import Grid
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
@@ -41,7 +40,7 @@ def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, p
     assert found.relevance.total() == pytest.approx(found.put_in * found.conservation, rel=1e-3)
     assert found.target == "what makes the embedding point where it points"
     assert "not registered" in found.caution
-    nowhere = (person.data[0, 0] == 0) & (template_on(GRID) == 0)
+    nowhere = (person.data[0, 0] == 0) & (reference_brain(FAMILY.card, person).data[0, 0] == 0)
     assert nowhere.any()
     assert not found.relevance.data[nowhere].any()
     again = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
@@ -49,7 +48,7 @@ def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, p
 
 
 def test_reference_brain_itself_has_an_empty_map(person, monkeypatch):
-    same = replace(deviation.METHOD, reference=lambda card, image: image)
+    same = replace(deviation.METHOD, reference=lambda card, image, file: ReferenceBrain(image.data, image.grid))
     monkeypatch.setattr(deviation, "METHOD", same)
     found = attribute(_model(enlivened(FAMILIES["ResNet 10"])), person, "deviation")
     assert not found.relevance.data.any()
@@ -59,45 +58,6 @@ def test_reference_brain_itself_has_an_empty_map(person, monkeypatch):
 def test_plain_lrp_stays_as_it_was(person):
     assert method("lrp").reference is None
     assert attribute(_model(enlivened(FAMILIES["U-Net, double blocks"])), person).put_in == pytest.approx(1)
-
-
-def test_template_lies_at_its_world_coordinates_on_any_grid():
-    ras = GRID.reoriented("RAS")
-    np.testing.assert_allclose(template_on(ras)[::-1], template_on(GRID), atol=1e-5)
-    brain = template_on(GRID)
-    centre = GRID.to_world(np.argwhere(brain > 0).astype(float)).mean(0)
-    # the centre of the MNI brain: on the midline, behind and above the anterior commissure
-    assert np.abs(centre - (0, -20, 10)).max() < 6
-    volume = float((brain > 0.2).sum()) * GRID.voxel_volume / 1e6
-    assert 1.5 < volume < 2.3  # litres
-
-
-def test_gain_and_contrast_of_the_person_are_taken_over_and_the_background_is_kept(person):
-    brain = template_on(GRID)
-    for change in (lambda x: 0.3 * x, np.sqrt):
-        image = np.asarray(change(brain), np.float32)
-        # Between the 200 quantiles the change of contrast is followed linearly.
-        np.testing.assert_allclose(matched(brain, image), image, atol=0.01 * float(image.max()))
-    other = reference_brain(FAMILY.card, person)
-    assert other.grid is person.grid
-    assert not other.data[0, 0][brain == 0].any()
-    shared = (brain > 0) & (person.data[0, 0] > 0)
-    for q in (0.1, 0.5, 0.9):
-        expected = np.quantile(person.data[0, 0][shared], q)
-        assert np.quantile(other.data[0, 0][shared], q) == pytest.approx(expected, abs=0.005)
-
-
-def test_brain_elsewhere_and_heads_with_skull_are_refused(person):
-    affine = GRID.affine.copy()
-    affine[2, 3] += 90
-    with pytest.raises(InputError, match="does not lie where"):
-        reference_brain(FAMILY.card, ModelInput(person.data, Grid(GRID.shape, affine)))
-    with pytest.raises(InputError, match="skull"):
-        reference_brain(replace(FAMILY.card, skull_stripped=False), person)
-    empty = ModelInput(np.zeros_like(person.data), GRID)
-    with pytest.raises(InputError, match="does not lie where"):
-        reference_brain(FAMILY.card, empty)
-    assert reference.share_inside(np.ones(2), np.ones(2)) == 1
 
 
 SHAPE = (12, 12, 12)

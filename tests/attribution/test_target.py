@@ -7,6 +7,7 @@ from engine_networks import FAMILIES, enlivened
 from torch.nn.functional import cosine_similarity
 
 from wbtools.attribution import KINDS, Target, aim, attribute, default
+from wbtools.attribution.reference import ReferenceBrain
 from wbtools.errors import InputError
 from wbtools.grid import Grid
 from wbtools.model import Card, ModelInput, ad3dcnn
@@ -70,7 +71,7 @@ def test_maps_of_every_target_conserve(embedder, people, method, monkeypatch):
 
     from wbtools.attribution import deviation
 
-    monkeypatch.setattr(deviation, "METHOD", replace(deviation.METHOD, reference=lambda card, image: people[3]))
+    monkeypatch.setattr(deviation, "METHOD", replace(deviation.METHOD, reference=lambda card, image, file: ReferenceBrain(people[3].data, people[3].grid)))
     for name in ("embedding", "dimension:2", "pair", "contrast", "distance", "dimension"):
         found = attribute(embedder, people[0], method, Target.parse(name), people[1:])
         assert found.conservation == pytest.approx(1, abs=0.01), name

@@ -5,12 +5,12 @@ import io
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from wbtools.anatomy import Atlas, Hemisphere, Kind, Region
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Unit, Volume
-from wbtools.ranking import rank
+from wbtools.ranking import abs_means, calibrated, calibration, rank
 
 GRID = Grid((12, 11, 10), np.diag([2.0, 2.0, 1.5, 1.0]))
 REGIONS = (
@@ -82,3 +82,163 @@ def test_grids_that_differ_and_intensities_are_refused():
         rank(Volume(relevance.data, Grid(GRID.shape, np.diag([1.0, 2, 1.5, 1])), Unit.DENSITY), atlas)
     with pytest.raises(InputError, match="per mm3"):
         rank(Volume(relevance.data, GRID, Unit.INTENSITY), atlas)
+
+
+COUNT = 60
+
+
+def many(levels):
+    """A map whose regions, one voxel each and with keys in no order, have these levels in doublings."""
+    grid = Grid((len(levels), 1, 1), np.diag([2.0, 1, 1, 1]))
+    keys = np.random.default_rng(5).permutation(len(levels)) + 1
+    regions = tuple(Region(int(key), f"AREA_{key}", None, Kind.CORTEX, (1, 0, 0, 1)) for key in keys)
+    atlas = Atlas("many", regions, Volume(np.arange(1, len(levels) + 1, dtype=np.int32)[:, None, None], grid))
+    return Volume(np.exp2(levels).astype(np.float32)[:, None, None], grid, Unit.DENSITY), atlas
+
+
+def learned_nothing(random, count=9, regions=COUNT, heavy=False):
+    """Levels (count, regions) of networks that differ from each other as wholes, and by chance in every region."""
+    brain, places = random.normal(0, 2, regions), np.linspace(-1, 1, regions)
+    scale = np.exp(random.normal(-1, 0.3, regions))
+    noise = random.standard_t(8, (count, regions)) if heavy else random.normal(size=(count, regions))
+    return brain + scale * noise + 0.5 * random.normal(size=(count, 1)) * places + random.normal(0, 3, (count, 1))
+
+
+def compared(levels):
+    relevance, atlas = many(levels[0])
+    return calibrated(rank(relevance, atlas), np.array([abs_means(many(one)[0], atlas) for one in levels[1:]]))
+
+
+def test_mean_magnitudes_come_in_the_order_of_the_keys_and_equal_the_tables():
+    relevance, atlas = example()
+    shuffled = Atlas("example", REGIONS[::-1], atlas.volume)
+    rows = sorted(rank(relevance, atlas).rows, key=lambda row: row.region.key)
+    np.testing.assert_array_equal(abs_means(relevance, shuffled), [row.abs_mean for row in rows])
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_no_region_of_a_network_that_has_learned_nothing_stands_out_in_19_of_20_brains(heavy):
+    random = np.random.default_rng(0)
+    found = [bool(compared(learned_nothing(random, heavy=heavy)).significant()) for _ in range(60)]
+    # at most .05 is promised; two standard errors of 60 draws are .056
+    assert np.mean(found) < 0.05 + 0.056
+
+
+def test_region_that_was_learned_comes_first_and_stands_out_though_the_brain_hides_it():
+    random = np.random.default_rng(1)
+    first, significant, raw = 0, 0, 0
+    for _ in range(25):
+        levels = learned_nothing(random)
+        used = int(np.argsort(levels[1:].mean(0))[COUNT // 10])
+        levels[0, used] += 10 * (levels - np.median(levels, 1, keepdims=True))[1:, used].std()
+        ranking = compared(levels)
+        row = next(row for row in ranking.rows if row.region.key == used + 1)
+        first += row.null.rank == 1
+        raw += row.rank == 1
+        significant += row in ranking.significant()
+    assert first >= 20
+    assert significant >= 12
+    assert raw <= 5
+
+
+def test_deviation_of_one_map_is_scipys_t_test_of_one_against_many():
+    random = np.random.default_rng(2)
+    others = random.normal(size=(8, 50))
+    others /= others.std(0, ddof=1)  # variances that agree are left as they are
+    level = random.normal(size=50)
+    t = stats.ttest_ind(level[None], others, equal_var=True).statistic
+    ours = calibration.deviation(level, others)
+    np.testing.assert_allclose(ours.z, t - np.median(t), rtol=1e-9, atol=1e-12)
+
+
+def test_few_degrees_of_freedom_make_a_deviation_less_rare():
+    random = np.random.default_rng(2)
+    others = random.normal(size=(8, 500)) * np.exp(random.normal(0, 3, 500))  # variances that have nothing in common
+    level = others.mean(0) + 4 * others.std(0, ddof=1) * np.sqrt(9 / 8)
+    level[::2] = others.mean(0)[::2]
+    ours = calibration.deviation(level, others)
+    assert ours.freedom == pytest.approx(7, abs=0.5)
+    # t = 4 of 7 degrees of freedom is as rare as this; what is drawn from the other regions moves some of them
+    expected = stats.norm.isf(stats.t.sf(4, 7))
+    assert np.median(ours.z[1::2] - ours.z[::2]) == pytest.approx(expected, abs=0.1)
+
+
+def test_variances_of_one_kind_are_found_again():
+    random = np.random.default_rng(3)
+    prior, variance = 12.0, 0.3
+    true = variance * prior / random.chisquare(prior, 20000)
+    sample = true * random.chisquare(7, 20000) / 7
+    drawn, freedom = calibration.moderated(sample, 7)
+    assert freedom == pytest.approx(7 + prior, rel=0.05)
+    expected = (prior * variance + 7 * sample) / (prior + 7)
+    np.testing.assert_allclose(drawn, expected, rtol=0.05)  # as exact as 20,000 regions tell the prior
+    # closer to the truth than the sample is, which is what they are for
+    assert np.mean((np.log(drawn) - np.log(true)) ** 2) < 0.5 * np.mean((np.log(sample) - np.log(true)) ** 2)
+
+
+def test_equal_variances_become_one():
+    drawn, freedom = calibration.moderated(np.full(30, 0.25), 7)
+    assert np.isinf(freedom)
+    assert np.ptp(drawn) == 0
+
+
+def test_unit_and_strength_of_maps_do_not_matter():
+    random = np.random.default_rng(4)
+    levels = learned_nothing(random)
+    louder = levels + np.arange(len(levels))[:, None]
+    ours, theirs = ({row.region.key: row.null for row in compared(one).rows} for one in (levels, louder))
+    for key, one in ours.items():
+        assert theirs[key].z == pytest.approx(one.z, abs=1e-4)
+        assert theirs[key].mean == pytest.approx(one.mean, rel=1e-4)
+
+
+def test_what_randomised_networks_give_a_region_can_be_read_beside_what_the_network_gives_it():
+    random = np.random.default_rng(6)
+    levels = learned_nothing(random)
+    levels[:] = levels[1]
+    levels[0] += 3
+    for row in compared(levels + random.normal(0, 1e-4, levels.shape)).rows:
+        # nine levels, each off by some 1e-4 doublings, and the medians of the maps
+        assert row.null.mean == pytest.approx(row.abs_mean, rel=1e-3)
+
+
+def test_holms_correction_is_that_of_its_definition():
+    z = np.array([1.0, 3.5, 2.9, -1.0, 3.0])
+    p = stats.norm.sf(z)
+    for i, one in enumerate(calibration.holm(z)):
+        worse = [min(1, p[j] * (p >= p[j]).sum()) for j in range(5) if p[j] <= p[i]]
+        assert one == pytest.approx(max(worse))
+
+
+def test_table_shows_raw_and_calibrated_ranks_side_by_side():
+    ranking = compared(learned_nothing(np.random.default_rng(7)))
+    rows = list(csv.DictReader(io.StringIO(ranking.to_tsv("net", "lrp")), delimiter="\t"))
+    assert list(rows[0])[-5:] == ["null_sd", "excess", "z", "p_corrected", "calibrated_rank"]
+    inside = [row for row in rows if row["rank"] != "n/a"]
+    assert sorted(int(row["calibrated_rank"]) for row in inside) == list(range(1, COUNT + 1))
+    by_rank = sorted(inside, key=lambda row: int(row["calibrated_rank"]))
+    excess = [float(row["excess"]) for row in by_rank]
+    assert excess == sorted(excess, reverse=True)
+    for row in inside:
+        assert (float(row["excess"]) > 0) <= (float(row["z"]) > 1)
+    assert [int(row["rank"]) for row in inside] == list(range(1, COUNT + 1))
+    assert rows[-1]["z"] == "n/a"
+    without = list(csv.DictReader(io.StringIO(rank(*example()).to_tsv("net", "lrp")), delimiter="\t"))
+    assert {row["calibrated_rank"] for row in without} == {"n/a"}
+
+
+def test_regions_without_voxels_and_maps_without_relevance_are_not_compared():
+    relevance, atlas = many(learned_nothing(np.random.default_rng(8))[0])
+    null = np.ones((8, COUNT))
+    labels = atlas.volume.data.copy()
+    labels[0] = 0
+    without = Atlas("many", atlas.regions, Volume(labels, atlas.volume.grid))
+    ranking = calibrated(rank(relevance, without), null * np.random.default_rng(0).random((8, COUNT)))
+    assert [row.region.key for row in ranking.rows if row.null is None] == [1]
+    dead = null.copy()
+    dead[3] = 0
+    assert calibrated(rank(relevance, atlas), dead).null is None
+    with pytest.raises(InputError, match="do not fit"):
+        calibrated(rank(relevance, atlas), null[:, 1:])
+    with pytest.raises(InputError, match="do not fit"):
+        calibrated(rank(relevance, atlas), null[:3])

@@ -1,22 +1,28 @@
 """Cards are read strictly and written back whole."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from lively_unet import lively
 
 from wbtools.errors import CheckpointError
-from wbtools.model import Card, load
+from wbtools.model import Card, ad3dcnn, load, mrinet
 from wbtools.model import card as cards
+from wbtools.model.ad3dcnn import AD3DCNN
+from wbtools.model.mrinet import MriNet
 from wbtools.model.unet import Layout
 
 CARD = Card(name="mine", title="My network", family="unet", threshold=0.2, shape=(10, 12, 10), performance={"auc": 0.9})
+FULL = replace(CARD, answer="classes", classes=("männlich", "weiblich"), reference="brain.nii.gz")
 
 
-def test_card_survives_its_file(tmp_path):
-    cards.write(tmp_path / "x.json", CARD)
-    assert cards.read(tmp_path / "x.json") == CARD
+@pytest.mark.parametrize("card", [CARD, FULL])
+def test_card_survives_its_file(tmp_path, card):
+    cards.write(tmp_path / "x.json", card)
+    assert cards.read(tmp_path / "x.json") == card
+    assert cards.parse(cards.dumps(card), tmp_path) == card
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,19 @@ def test_card_survives_its_file(tmp_path):
         ({"resampling": "nearest"}, "nearest"),
         ({"name": "../x"}, "../x"),
         ({"assumed": True}, "assumed"),
+        ({"answer": "logits"}, "logits"),
+        ({"answer": None}, "answer"),
+        ({"classes": "ab"}, "classes"),
+        ({"classes": ["a", 3]}, "classes"),
+        ({"classes": ["a", " "]}, "classes"),
+        ({"classes": ["a", "b\n"]}, "classes"),
+        ({"classes": ["a", "a"]}, "twice"),
+        ({"reference": "/data/brain.nii"}, "reference"),
+        ({"reference": "../brain.nii"}, "reference"),
+        ({"reference": "brains\\brain.nii"}, "reference"),
+        ({"reference": "brain.png"}, "reference"),
+        ({"reference": ".nii"}, "reference"),
+        ({"reference": 3}, "reference"),
     ],
 )
 def test_wrong_field_is_named(tmp_path, change, word):
@@ -62,6 +81,45 @@ def test_card_beside_the_checkpoint_is_used_and_the_files_own_threshold_counts(t
     assert (model.name, model.card.assumed, model.threshold) == ("mine", False, 0.4)
     torch.save(state, tmp_path / "x.pt")
     assert load(tmp_path / "x.pt").threshold == 0.2
+
+
+def saved(tmp_path, state, **card):
+    torch.save(state, tmp_path / "x.pt")
+    cards.write(tmp_path / "x.json", Card(name="x", title="x", **card))
+    return tmp_path / "x.pt"
+
+
+def test_the_reference_brain_lies_beside_the_checkpoint(tmp_path):
+    path = saved(tmp_path, lively(Layout((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    with pytest.raises(CheckpointError, match=r"brain\.nii does not exist") as caught:
+        load(path)
+    assert caught.value.mend
+    (tmp_path / "brain.nii").write_bytes(b"")
+    assert load(path).reference == tmp_path / "brain.nii"
+
+
+SEX = {"family": "mrinet", "shape": (22, 22, 22), "classes": ("female", "male")}
+
+
+def test_classes_have_names_as_many_as_there_are(tmp_path):
+    state = MriNet(mrinet.Layout(width=2, positions=1)).state_dict()
+    model = load(saved(tmp_path, state, **SEX))
+    assert model.card.classes == ("female", "male")
+    with pytest.raises(CheckpointError, match="2 classes, its card names 3"):
+        load(saved(tmp_path, state, **{**SEX, "classes": ("a", "b", "c")}))
+    with pytest.raises(CheckpointError, match="no classes, its card names 1"):
+        load(saved(tmp_path, lively(Layout((16, 16))).state_dict(), family="unet", classes=("a",)))
+
+
+def test_the_card_chooses_among_the_answers_of_its_network(tmp_path):
+    state = AD3DCNN(ad3dcnn.Layout(widths=(2, 3), positions=1)).state_dict()
+    shape = (16, 16, 16)
+    assert load(saved(tmp_path, state, family="ad3dcnn", shape=shape)).network.answers == ("raw", "logits")
+    chosen = load(saved(tmp_path, state, family="ad3dcnn", shape=shape, answer="classes"))
+    assert chosen.network.answers == ("logits", "raw")
+    assert AD3DCNN.answers == ("raw", "logits")
+    with pytest.raises(CheckpointError, match=r"x\.pt.*'embedding', which MriNet does not give"):
+        load(saved(tmp_path, MriNet(mrinet.Layout(width=2, positions=1)).state_dict(), answer="embedding", **SEX))
 
 
 def test_card_of_another_family_is_refused(tmp_path):

@@ -68,6 +68,25 @@ def test_a_legacy_pickle_saved_from_cuda_loads_on_any_machine(tmp_path, brain, m
         assert torch.equal(load(path).network(brain), network(brain))
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_training_checkpoint_from_cuda_with_numpy_scalars_loads(tmp_path, brain, monkeypatch, legacy):
+    network = enlivened(MriNet(mrinet.Layout(width=4)))
+    training = {
+        "model_state_dict": {f"module.{key}": value for key, value in network.state_dict().items()},
+        "optimizer_state_dict": {"state": {0: {"exp_avg": torch.rand(3)}}, "param_groups": [{"lr": np.float64(1e-3)}]},
+        "val_metrics": {"acc": np.float32(0.9), "better": np.bool_(True), "n": np.int64(7)},
+    }
+    path = tmp_path / "best_model"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:1")
+        torch.save(training, path, _use_new_zipfile_serialization=not legacy)
+    assert b"cuda:1" in path.read_bytes()
+    with torch.no_grad():
+        torch.testing.assert_close(
+            load(path).network.logits(brain), published.mrinet(network.state_dict(), brain), rtol=1e-5, atol=1e-6
+        )
+
+
 def test_storages_named_as_old_torch_named_those_on_cuda_load(tmp_path, brain):
     network = enlivened(MriNet(mrinet.Layout(width=4)))
     path = tmp_path / "best_model"

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from wbtools.cli import main
 from wbtools.errors import CheckpointError, InputError
-from wbtools.model import Card, load, resnet
+from wbtools.model import FAMILIES, Card, load, resnet
 from wbtools.model import card as cards
 from wbtools.model.convert import convert
 from wbtools.model.resnet import ResNet
@@ -127,6 +127,24 @@ def test_nothing_is_replaced_and_unknown_endings_are_refused(tmp_path, state):
     assert (tmp_path / "net.safetensors").read_text() == "mine"
 
 
+def test_the_reference_brain_comes_along(tmp_path, state):
+    torch.save(state, tmp_path / "net.pt")
+    cards.write(tmp_path / "net.json", replace(CARD, reference="brain.nii.gz"))
+    (tmp_path / "brain.nii.gz").write_bytes(b"a brain")
+    (tmp_path / "away").mkdir()
+    written = convert(tmp_path / "net.pt", tmp_path / "away" / "net.safetensors")
+    assert [path.name for path in written] == ["net.safetensors", "brain.nii.gz"]
+    model = load(written[0])
+    assert model.reference == tmp_path / "away" / "brain.nii.gz"
+    assert model.reference.read_bytes() == b"a brain"
+    assert [path.name for path in convert(tmp_path / "net.pt")] == ["net.safetensors"]
+
+
+def test_only_checkpoints_are_converted(tmp_path):
+    with pytest.raises(InputError, match="only checkpoints"):
+        convert(tmp_path / "net.pt2")
+
+
 def test_the_command_converts_and_describes(tmp_path, state):
     torch.save(state, tmp_path / "net.pt")
     result = CliRunner().invoke(main, ["models", "convert", str(tmp_path / "net.pt")])
@@ -143,5 +161,5 @@ def test_the_command_converts_and_describes(tmp_path, state):
 def test_the_list_names_every_family():
     result = CliRunner().invoke(main, ["models"])
     assert result.exit_code == 0, result.output
-    for name in ("unet", "resnet", "densenet", "mrinet", "ad3dcnn"):
+    for name in (*FAMILIES, "any other"):
         assert f"{name}: " in result.output

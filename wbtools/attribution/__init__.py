@@ -1,7 +1,7 @@
 """Relevance: how much each voxel of the input contributes to what a network says about it.
 
-A method is one module of this package with a constant `METHOD`; adding its name to `METHODS` makes it a choice of the
-command line. torch and zennit are imported by the functions, not by this module.
+A method is a constant of type `Method` in a module of this package; adding it to the registry here makes it a choice of
+the command line. torch, zennit and captum are imported by those modules, not by this one.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.attribution.method import Attribution, Explanation, Method
+from wbtools.attribution.pieces import piece_by_piece
 from wbtools.attribution.question import Aim, Question
 from wbtools.attribution.target import KINDS, Target, aim, default
 from wbtools.errors import CheckError, InputError
@@ -30,18 +32,44 @@ __all__ = [
     "Question",
     "Target",
     "aim",
+    "answer",
     "ask",
     "attribute",
     "default",
+    "default_method",
     "method",
+    "threaded",
 ]
 
-METHODS = ("lrp", "deviation")
-"""Modules of this package that hold a method; the choices of `--method`."""
+_PLACES = {
+    "lrp": "lrp.METHOD",
+    "deviation": "deviation.METHOD",
+    "lrp-epsilon": "composites.EPSILON",
+    "lrp-gamma": "composites.GAMMA",
+    "lrp-alpha-beta": "composites.ALPHA_BETA",
+    "lrp-flat": "composites.FLAT",
+    "lrp-w-square": "composites.W_SQUARE",
+    "lrp-box": "composites.BOX",
+    "integrated-gradients": "integrated_gradients.TEMPLATE",
+    "integrated-gradients-zero": "integrated_gradients.ZERO",
+    "integrated-gradients-blurred": "integrated_gradients.BLURRED",
+    "gradient-x-input": "gradient_products.INPUT",
+    "gradient-x-difference": "gradient_products.DIFFERENCE",
+    "guided-backprop": "guided_backprop.METHOD",
+    "grad-cam": "class_activation.GRAD_CAM",
+    "hires-cam": "class_activation.HIRES_CAM",
+    "occlusion": "occlusion.METHOD",
+    "meaningful-perturbation": "perturbation.METHOD",
+    "attention": "attention_maps.METHOD",
+}
+"""The module of this package that holds a method, and the name of the constant there."""
+
+METHODS = tuple(_PLACES)
+"""Names of the methods; the choices of `--method`."""
 
 
 def method(name: str) -> Method:
-    """The method of this name.
+    """The method of this name; of networks that look at pieces of an image, it explains one after the other.
 
     Raises
     ------
@@ -50,14 +78,15 @@ def method(name: str) -> Method:
     """
     if name not in METHODS:
         raise InputError(f"'{name}' is no attribution method", mend=f"choose one of {', '.join(METHODS)}")
-    found: Method = import_module(f"{__name__}.{name}").METHOD
-    return found
+    module, constant = _PLACES[name].split(".")
+    found: Method = getattr(import_module(f"{__name__}.{module}"), constant)
+    return replace(found, explain=piece_by_piece(found.explain))
 
 
 def attribute(
     model: Model,
     image: ModelInput,
-    name: str = "lrp",
+    name: str = "deviation",
     target: Target | None = None,
     others: Sequence[ModelInput] = (),
     regions: NDArray[np.integer] | None = None,
@@ -92,19 +121,15 @@ def attribute(
     CheckError
         If the relevance is not finite.
     """
-    explain = method(name)
-    with _threads(threads):
-        start = time.perf_counter()
-        question = ask(model, image, explain, target or default(model), others, regions)
-        result = explain.explain(question)
-        seconds = time.perf_counter() - start
-    return _judged(model, image, explain, question, result, seconds)
+    how = method(name)
+    with threaded(threads):
+        return answer(model, image, how, ask(model, image, how, target or default(model), others, regions))
 
 
 def ask(
     model: Model,
     image: ModelInput,
-    explain: Method,
+    how: Method,
     target: Target,
     others: Sequence[ModelInput] = (),
     regions: NDArray[np.integer] | None = None,
@@ -112,17 +137,42 @@ def ask(
     """The question that a method is given; parameters as in `attribute`."""
     import torch
 
+    if how.by_region and regions is None:
+        raise InputError(f"--method {how.name} needs the regions of an atlas")
     watched, *people = (torch.from_numpy(one.data) for one in (image, *others))
-    reference = torch.from_numpy(explain.reference(model.card, image).data) if explain.reference else None
-    keys = torch.from_numpy(regions.astype(np.int64)) if regions is not None and explain.by_region else None
-    if explain.by_region and keys is None:
-        raise InputError(f"--method {explain.name} needs the regions of an atlas")
+    reference = how.reference(model.card, image, model.reference) if how.reference else None
     goal = aim(model, target, watched, people[0] if people else None, torch.cat(people[1:]) if people[1:] else None)
-    return Question(model.network, watched, goal, reference, keys)
+    return Question(
+        model.network,
+        watched,
+        goal,
+        torch.from_numpy(reference.data) if reference else None,
+        torch.from_numpy(regions.astype(np.int64)) if how.by_region and regions is not None else None,
+        reference.as_record() if reference else None,
+    )
+
+
+def answer(model: Model, image: ModelInput, how: Method, question: Question) -> Attribution:
+    """Put a question to a method; raises and returns as `attribute` does."""
+    start = time.perf_counter()
+    result = how.explain(question)
+    return _judged(model, image, how, question, result, time.perf_counter() - start)
+
+
+def default_method(model: Model, target: Target) -> str:
+    """The method that is taken unless told: deviation where every layer is known, else integrated gradients.
+
+    Both compare with a reference brain; networks trained on heads with a skull have none unless their card names one.
+    """
+    from wbtools.attribution.engine.difference import can_follow
+
+    if not model.card.skull_stripped and model.reference is None:
+        return "integrated-gradients-zero"
+    return "deviation" if can_follow(model.network, target.answer) else "integrated-gradients"
 
 
 def _judged(
-    model: Model, image: ModelInput, explain: Method, question: Question, result: Explanation, seconds: float
+    model: Model, image: ModelInput, how: Method, question: Question, result: Explanation, seconds: float
 ) -> Attribution:
     """A method's result with all that can be said of it at once."""
     relevance, put_in = result.relevance, result.put_in
@@ -132,10 +182,11 @@ def _judged(
     outside = float(np.abs(relevance[image.data[0, 0] == 0]).sum(dtype=np.float64))
     return Attribution(
         relevance=Volume((relevance / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY),
-        method=explain.name,
-        rules=explain.rules,
-        caution=explain.caution,
+        method=how.name,
+        rules=how.rules,
+        caution=how.caution,
         target=question.aim.description,
+        reference=question.reference_record,
         score=question.aim.score,
         put_in=put_in,
         conservation=result.conservation,
@@ -146,7 +197,7 @@ def _judged(
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def threaded(count: int | None) -> Iterator[None]:
     """Let torch use `count` threads inside the block."""
     import torch
 

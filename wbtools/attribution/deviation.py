@@ -46,7 +46,7 @@ def explain(question: Question) -> Explanation:
 
 def walk_of(model: Model, image: ModelInput) -> Difference:
     """A person's brain and its reference in a network, ready for any number of seeds."""
-    reference = reference_brain(model.card, image)
+    reference = reference_brain(model.card, image, model.reference)
     return Difference(model.network, torch.from_numpy(image.data), torch.from_numpy(reference.data))
 
 
@@ -63,9 +63,8 @@ METHOD = Method(
         "batch norms: their scale; offsets cancel",
     ),
     caution=(
-        "Deviation maps explain the difference from a template that is laid in place by world coordinates and not "
-        "registered: relevance also marks a different position, size or contrast of the brain. "
-        "Do not read a ranking from one map alone: untrained networks rank regions much alike."
+        "A deviation map explains the difference from a reference brain: relevance marks what is different here and used, "
+        "not what is ill. Read ranks beside those of randomised networks."
     ),
     explain=explain,
     reference=reference_brain,

@@ -16,19 +16,19 @@ References: Bach et al. 2015 (LRP), Montavon et al. 2017 (z-plus), Arras et al. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from zennit.canonizers import NamedMergeBatchNorm
 from zennit.core import BasicHook, Composite, Hook
 from zennit.rules import ClampMod, Gamma, NoMod, Pass
 
 from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.question import Question
 from wbtools.model.family import Network
-from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
+from wbtools.model.junctions import Add, Gate
 
 _TINY = 1e-12  # keeps denominators of sums of non-negative terms off zero
 _SIGN_MATCHED = 1e3  # a gamma so large that only contributions of the output's sign count
@@ -71,14 +71,6 @@ class InputShare(BasicHook):  # type: ignore[misc]
 
 def _divide(relevance: Tensor, outputs: list[Tensor]) -> list[Tensor]:
     return [relevance / (output + _TINY) for output in outputs]
-
-
-class SignalTakesAll(Hook):  # type: ignore[misc]
-    """Gates: the signal takes all relevance, the coefficients count as constants."""
-
-    def backward(self, module: nn.Module, grad_input: Any, grad_output: Any) -> tuple[Tensor, Tensor | None]:
-        """Relevance of (signal, coefficients)."""
-        return grad_output[0], None
 
 
 class PositiveParts(Hook):  # type: ignore[misc]
@@ -155,7 +147,7 @@ def owed_to_image(network: Network, image: Tensor, answer: str = "raw") -> Share
             (_SHARING, note, image),
             (_SHARING + _PASSING, replace, (image > 0).to(image.dtype)),
         ):
-            handles = [m.register_forward_hook(hook(n)) for n, m in _layers(network) if isinstance(m, kinds)]
+            handles = [m.register_forward_hook(hook(n)) for n, m in layers(network) if isinstance(m, kinds)]
             getattr(network, answer)(start)
             for handle in handles:
                 handle.remove()
@@ -174,15 +166,9 @@ def _positive(module: nn.Module, inputs: Sequence[Tensor], biases: bool) -> Tens
     return cast(Tensor, module.forward(inputs[0]))
 
 
-def _layers(network: Network) -> Iterator[tuple[str, nn.Module]]:
-    """Named layers that relevance passes through: all but those inside attention, whose output counts as constant."""
-    inside = tuple(f"{n}." for n, m in network.named_modules() if isinstance(m, (ChannelAttention, SpatialAttention)))
-    return ((name, module) for name, module in network.named_modules() if not f"{name}.".startswith(inside or (" ",)))
-
-
 def composite(network: Network, shares: Shares) -> Composite:
     """The rules for each layer of a network whose batch norms are merged."""
-    names = dict(_layers(network))
+    names = dict(layers(network))
 
     def rule(context: dict[str, Any], name: str, module: nn.Module) -> Hook | None:
         if name not in names:
@@ -204,29 +190,12 @@ def composite(network: Network, shares: Shares) -> Composite:
     return Composite(rule)
 
 
-def merged(network: Network) -> Composite:
-    """A context in which each batch norm is part of the convolution before it."""
-    return Composite(canonizers=[NamedMergeBatchNorm([([conv], norm) for conv, norm in network.batch_norms()])])
-
-
 def explain(question: Question) -> Explanation:
     """Propagate the relevance of a network's answer back to the voxels."""
-    network, image, aim = question.network, question.image, question.aim
+    network = question.network
     with merged(network).context(network):
-        shares = owed_to_image(network, image, aim.answer)
-        with composite(network, shares).context(network):
-            watched = image.clone().requires_grad_()
-            answer = getattr(network, aim.answer)(watched)
-            seeds = aim.directions * answer.detach()
-            whole = seeds.mean(0, keepdim=True)
-            (relevance,) = torch.autograd.grad(answer, watched, whole, retain_graph=len(seeds) > 1)
-            put_in = float(whole.sum(dtype=torch.float64))
-            if len(seeds) == 1:
-                return Explanation(relevance[0, 0].numpy(), put_in)
-            mean = torch.zeros_like(relevance)
-            for seed in seeds:
-                mean += torch.autograd.grad(answer, watched, seed[None], retain_graph=True)[0].abs() / len(seeds)
-    return Explanation(mean[0, 0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+        shares = owed_to_image(network, question.image, question.aim.answer)
+        return propagate(question, composite(network, shares))
 
 
 METHOD = Method(

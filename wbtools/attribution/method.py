@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from wbtools.grid import Unit, Volume
 
 if TYPE_CHECKING:
     from wbtools.attribution.question import Question
+    from wbtools.attribution.reference import ReferenceBrain
     from wbtools.model import Card, ModelInput
 
 
@@ -60,7 +62,8 @@ class Method:
         What a reader of its maps has to know; repeated in outputs.
     explain : callable
     reference : callable, optional
-        For methods that explain the difference from another image: that image, from the network's card and the image.
+        For methods that explain the difference from another image: that image, from the network's card, the image, and
+        the file that the card names, if any.
     by_region : bool
         Whether it treats the regions of an atlas as wholes, and needs them.
     """
@@ -70,7 +73,7 @@ class Method:
     rules: tuple[str, ...]
     caution: str
     explain: Callable[[Question], Explanation]
-    reference: Callable[[Card, ModelInput], ModelInput] | None = None
+    reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
     by_region: bool = False
 
 
@@ -88,6 +91,8 @@ class Attribution:
         As in `Method`.
     target : str
         What was explained.
+    reference : mapping or None
+        What the image was compared with, and how that was laid in place.
     score : float
         The target's value: a cosine, a logit, a distance.
     put_in : float or None
@@ -112,6 +117,7 @@ class Attribution:
     rules: tuple[str, ...]
     caution: str
     target: str
+    reference: Mapping[str, object] | None
     score: float
     put_in: float | None
     conservation: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ class Question:
         For methods that explain the difference from another image.
     regions : Tensor, (X, Y, Z), int, optional
         Keys of the atlas's regions on the image's grid, 0 outside; for methods that treat a region as one.
+    reference_record : mapping, optional
+        What the reference is and how it was laid in place, for the provenance.
     """
 
     network: Network
@@ -56,3 +59,4 @@ class Question:
     aim: Aim
     reference: Tensor | None = None
     regions: Tensor | None = None
+    reference_record: Mapping[str, object] | None = None

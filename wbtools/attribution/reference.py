@@ -1,64 +1,121 @@
 """The reference brain: what a person's brain is compared with.
 
-nilearn's MNI152 template is laid in place by world coordinates alone: an image in ACPC space and MNI space agree to a
-few millimetres, and nothing is registered. Its intensities are then given the person's own distribution, quantile by
-quantile over the voxels that both brains share, with the background left at 0. A difference from it is a difference of
-what lies where, not of scanner gain or tissue contrast.
+It is the brain that the network's card names, else nilearn's MNI152 template. It is registered affinely to the person's
+brain, so that what differs is the brain and not its pose or size, and given the person's own distribution of
+intensities, quantile by quantile over the voxels that both brains share, with the background left at 0. A difference
+from it is a difference of what lies where, not of scanner gain or tissue contrast.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.errors import InputError
+from wbtools.brain import foreground
+from wbtools.errors import CheckError, InputError
 from wbtools.grid import Grid, Volume
+from wbtools.images import nifti
+from wbtools.images.template import NAME as TEMPLATE
+from wbtools.images.template import mni152
 from wbtools.model import Card, ModelInput
-from wbtools.regridding import resample_density
+from wbtools.registration import Alignment, affine_between
+from wbtools.regridding import average, resample_density
 
 _LEAST_INSIDE = 0.7
-"""Share of the brain that has to lie in the template's. Aligned brains reach .97; moved by 4 cm they fall below."""
+"""Share of the brain that has to lie in the reference's. Aligned brains reach .97; moved by 4 cm they fall below."""
+
+_SAME = 0.99
+"""Correlation from which two brains are one image. Two people's reach .88 when registered, two templates' .98."""
 
 
-def reference_brain(card: Card, image: ModelInput) -> ModelInput:
-    """The template as the network would see it in the person's place.
+@dataclass(frozen=True, eq=False)
+class ReferenceBrain(ModelInput):
+    """A reference brain on a person's grid, and how it came there.
+
+    Parameters
+    ----------
+    source : str
+        What it is.
+    alignment : Alignment or None
+        From its own world to the person's; None where it lies by world coordinates.
+    note : str
+        What a reader of the result must know; empty if it was registered without trouble.
+    """
+
+    source: str = TEMPLATE
+    alignment: Alignment | None = None
+    note: str = ""
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps."""
+        placed = self.alignment.as_record() if self.alignment else "by world coordinates"
+        return {"source": self.source, "placed": placed, "note": self.note}
+
+
+def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> ReferenceBrain:
+    """The reference brain as the network would see it in the person's place.
 
     Parameters
     ----------
     card : Card
     image : ModelInput
         Of the person.
+    file : Path, optional
+        The image that the card names as reference; the template without.
 
     Returns
     -------
-    ModelInput
+    ReferenceBrain
         On the same grid, in [0, 1].
 
     Raises
     ------
     InputError
-        If the network takes heads with a skull, or the template does not lie where the brain is.
+        If the network takes heads with a skull and the reference has none, or the reference can neither be registered
+        nor lies where the brain is.
     """
-    if not card.skull_stripped:
+    if file is None and not card.skull_stripped:
         raise InputError(
             f"the reference brain has no skull, and {card.name} was trained on heads with one", mend="use --method lrp"
         )
-    template = template_on(image.grid)
-    if (inside := share_inside(image.data[0, 0], template)) < _LEAST_INSIDE:
+    brain = nifti.read_volume(file) if file else mni152()
+    source = file.name if file else TEMPLATE
+    person = Volume(image.data[0, 0], image.grid)
+    alignment, note = None, ""
+    laid = _laid(brain, image.grid)
+    if _agreement(person.data, laid) > _SAME:
+        note = f"This brain is the reference brain ({source}) itself: what differs from it is rounding."
+    else:
+        try:
+            alignment = affine_between(person, brain)
+            laid = _laid(alignment.moved(brain), image.grid)
+        except CheckError as error:
+            note = f"The reference brain ({source}) lies by world coordinates: {error}."
+    if (inside := share_inside(person.data, laid)) < _LEAST_INSIDE:
         raise InputError(
-            f"the brain does not lie where the MNI152 template does: only {inside:.0%} of it is inside",
-            mend="align the T1w image to ACPC or MNI space, or use --method lrp",
+            f"the brain does not lie where the reference brain ({source}) does: only {inside:.0%} of it is inside",
+            mend="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
         )
-    return ModelInput(matched(template, image.data[0, 0])[None, None], image.grid)
+    data = matched(laid, person.data)[None, None]
+    return ReferenceBrain(data, image.grid, source=source, alignment=alignment, note=note)
 
 
 def template_on(grid: Grid) -> NDArray[np.float32]:
     """Nilearn's MNI152 brain, averaged over each voxel of a grid in world millimetres, (X, Y, Z), 0 outside."""
-    from nilearn.datasets import load_mni152_template
+    return _laid(mni152(), grid)
 
-    image = load_mni152_template(resolution=1)
-    brain = Volume(np.clip(np.asarray(image.dataobj, np.float32), 0, None), Grid(image.shape, image.affine))
-    return np.asarray(resample_density(brain, grid).data, np.float32).clip(0)
+
+def _laid(brain: Volume, grid: Grid) -> NDArray[np.float32]:
+    """A brain averaged over each voxel of a grid; its background is 0."""
+    shown = np.where(foreground(brain), brain.data, 0).astype(np.float32)
+    # Voxels of half the grid's size are fine enough, and cheaper to turn than those of the template.
+    ratio = np.minimum(1, 2 * brain.grid.voxel_sizes / grid.voxel_sizes.min())
+    count = np.maximum(1, np.round(np.array(brain.grid.shape) * ratio)).astype(int)
+    coarse = average(Volume(shown, brain.grid), brain.grid.covering((int(count[0]), int(count[1]), int(count[2]))))
+    return np.asarray(resample_density(coarse, grid).data, np.float32).clip(0)
 
 
 def share_inside(brain: NDArray[np.floating], other: NDArray[np.floating]) -> float:
@@ -71,6 +128,15 @@ def share_inside(brain: NDArray[np.floating], other: NDArray[np.floating]) -> fl
     """
     inside = brain > 0
     return float((inside & (other > 0)).sum()) / max(1, int(inside.sum()))
+
+
+def _agreement(brain: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Correlation over the voxels above 0 of either image; 0 if one is flat there."""
+    either = (brain > 0) | (other > 0)
+    pair = brain[either].astype(np.float64), other[either].astype(np.float64)
+    first, second = (one - one.mean() if one.size else one for one in pair)
+    scale = np.sqrt((first @ first) * (second @ second))
+    return float(first @ second / scale) if scale > 0 else 0.0
 
 
 def matched(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:

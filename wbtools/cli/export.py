@@ -16,6 +16,7 @@ from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, Surfac
 
 if TYPE_CHECKING:
     from wbtools.pipeline import Export
+    from wbtools.ranking import RegionRelevance
 
 _TOP = 10
 
@@ -59,7 +60,12 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         multiple=True,
         help="A network's checkpoint; may be repeated. [default: the built-in demonstration network]",
     ),
-    click.option("--method", type=click.Choice(METHODS), default="lrp", show_default=True, help="How to explain it."),
+    click.option(
+        "--method",
+        type=click.Choice(METHODS),
+        metavar="METHOD",
+        help=f"How to explain it: {', '.join(METHODS)}. [default: deviation, where every layer of the network is known]",
+    ),
     click.option(
         "--target",
         metavar="TARGET",
@@ -68,6 +74,20 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--other", metavar="SUBJECT|FILE", help="The person that the target compares with."),
     click.option(
         "--others", metavar="SUBJECT|FILE", multiple=True, help="More people, for --target contrast; may be repeated."
+    ),
+    click.option(
+        "--null",
+        "nulls",
+        metavar="K",
+        type=int,
+        help="Compare each map with those of K randomised networks. [default: 8 where that is cheap, else 1]",
+    ),
+    click.option(
+        "--trust",
+        type=click.Choice(["default", "full"]),
+        default="default",
+        show_default=True,
+        help="`full` adds layer-wise randomisation, deletion and insertion, and occlusion by region.",
     ),
     click.option("--mesh", type=_names(MeshChoice), help="[default: every mesh the subject has]"),
     click.option(
@@ -90,7 +110,7 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         "--work",
         metavar="DIR",
         type=_PATH,
-        help="Keep ribbon weights here (about 200 MB a person), for the next export of the same person.",
+        help="Keep ribbon weights (about 200 MB a person) and maps of randomised networks here, for the next export.",
     ),
 )
 
@@ -165,19 +185,26 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     _summarise(export)
 
 
+def _calibrated_rank(row: RegionRelevance) -> int:
+    return row.null.rank if row.null else 0
+
+
 def _summarise(export: Export) -> None:
     """Print the strongest regions and what to open."""
     from rich.table import Table
 
     for name, ranking in export.rankings.items():
         table = Table(title=f"{name}: regions with the highest mean relevance", title_justify="left", box=None)
-        for heading in ("rank", "region", "kind", "volume mm3", "share", "score"):
+        against = ("calibrated", "z") if ranking.null else ()
+        for heading in ("rank", *against, "region", "kind", "volume mm3", "share", "score"):
             justify: Literal["left", "right"] = "left" if heading in {"region", "kind"} else "right"
             table.add_column(heading, justify=justify, no_wrap=True)
         for row in ranking.rows[:_TOP]:
             assert row.region is not None
+            null = (str(row.null.rank), f"{row.null.z:.1f}") if row.null else ("n/a",) * len(against)
             table.add_row(
                 str(row.rank),
+                *null,
                 row.region.name,
                 row.region.kind.value,
                 f"{row.volume:.0f}",
@@ -185,7 +212,15 @@ def _summarise(export: Export) -> None:
                 f"{row.score:.3f}",
             )
         out.print(table)
-        out.print(f"outside the atlas: {ranking.outside.share:.1%} of the relevance\n")
+        out.print(f"outside the atlas: {ranking.outside.share:.1%} of the relevance")
+        if ranking.null:
+            first = sorted((r for r in ranking.rows if r.null and r.region), key=_calibrated_rank)[:_TOP]
+            names = ", ".join(row.region.name for row in first if row.region)
+            out.print(
+                f"against {ranking.null.networks} randomised networks: {len(ranking.significant())} regions stand out"
+            )
+            out.print(f"  (p < .05, corrected); first by calibrated rank: {names}", markup=False)
+        out.print()
     for notice in export.notices:
         out.print(f"Note: {notice}", markup=False)
     out.print(f"Wrote {export.folder}", markup=False)

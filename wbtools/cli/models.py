@@ -30,7 +30,10 @@ class _FileOrCommand(click.Group):
 @click.pass_context
 @plainly
 def command(context: click.Context, debug: bool) -> None:
-    """List the network families and the built-in network; with FILE, say what that checkpoint is."""
+    """List the network families and the built-in network; with FILE, say what that network is.
+
+    FILE is a checkpoint, a .pt2 file of torch.export, or package.module:build, a Python function that builds a network.
+    """
     from wbtools import model
 
     if context.invoked_subcommand:
@@ -38,6 +41,7 @@ def command(context: click.Context, debug: bool) -> None:
     out.print("[bold]Families[/bold]")
     for family in model.families():
         out.print(f"  {family.name}: {family.title}")
+    out.print("  any other: a .pt2 file of torch.export, or package.module:build, a Python function")
     out.print("\n[bold]Built-in network[/bold]")
     _describe(model.built_in())
 
@@ -47,7 +51,7 @@ def command(context: click.Context, debug: bool) -> None:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @plainly
 def show(checkpoint: Path, debug: bool) -> None:
-    """Say what a checkpoint is: its network, its card and what is only assumed."""
+    """Say what a network is: its layout, its card and what is only assumed."""
     from wbtools import model
 
     _describe(model.load(checkpoint))
@@ -75,6 +79,7 @@ def _describe(model: object) -> None:
     from rich.table import Table
 
     from wbtools.model import Model
+    from wbtools.model.card import ANSWERS
 
     assert isinstance(model, Model)
     card = model.card
@@ -83,9 +88,12 @@ def _describe(model: object) -> None:
         "title": card.title,
         "family": card.family,
         **model.description,
+        "answers with": " or ".join(name for name, method in ANSWERS.items() if method in model.network.answers),
+        "classes": ", ".join(card.classes) or "not named",
         "threshold (cosine distance)": "not in the file" if model.threshold is None else f"{model.threshold:.4g}",
         "input": f"{' x '.join(map(str, card.shape))} {card.orientation}, {card.resampling}, {card.intensity}",
         "skull-stripped input": "yes" if card.skull_stripped else "no",
+        "reference brain": card.reference or "the MNI152 template",
         "training data": card.training_data,
         "held-out performance": ", ".join(f"{k} {v:g}" for k, v in card.performance.items()) or "not stated",
         "intended use": card.intended_use,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -15,24 +16,27 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Region
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Unit, Volume
+from wbtools.images import mgz
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
+logger = logging.getLogger(__name__)
+
 _CARET = 30  # the NIfTI extension code that Workbench registered
 _SPEED = 1  # gzip level: 3 times faster than the usual 6, files about 5 % larger
+_FORMS_APART = 0.1  # mm at the corners; less is the rounding of qform's float32 quaternion
+_MILLIMETRES = {"metre": 1e3, "micrometre": 1e-3}
 _DESCRIPTION = 79  # bytes that fit the header field with its closing zero
 
 
 def read_volume(path: Path, unit: Unit = Unit.INTENSITY) -> Volume:
-    """Read one 3-D volume.
-
-    The sform gives the world coordinates, else the qform. A trailing axis of length one is dropped.
+    """Read one 3-D volume; what its header leaves open or contradicts is logged (see `read_with_remarks`).
 
     Parameters
     ----------
     path : Path
-        A `.nii` or `.nii.gz` file.
+        A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file.
     unit : Unit
         What the numbers mean.
 
@@ -44,15 +48,56 @@ def read_volume(path: Path, unit: Unit = Unit.INTENSITY) -> Volume:
     Raises
     ------
     InputError
-        If the file is missing, damaged, cut short, not NIfTI, without position in space, holds several volumes,
-        values that are not numbers, or fractions where labels are expected.
+        If the file is missing, damaged, cut short, of another format, without position in space, holds several volumes,
+        values that are not numbers inside the head, or fractions where labels are expected.
     """
-    image = _open(path)
-    grid = _grid(image, path)
-    if image.get_data_dtype().kind not in "iufb":
-        raise InputError(f"{path} holds colours or complex numbers", mend="give an image of one real number per voxel")
-    data = _numbers(path, unit).reshape(grid.shape)
-    return Volume(_labels(data, path) if unit is Unit.LABEL else _finite(data, path), grid, unit)
+    volume, remarks = read_with_remarks(path, unit)
+    for remark in remarks:
+        logger.info("%s", remark)
+    return volume
+
+
+def read_with_remarks(path: Path, unit: Unit = Unit.INTENSITY) -> tuple[Volume, tuple[str, ...]]:
+    """Read one 3-D volume, and say what had to be decided to read it.
+
+    The sform gives the world coordinates, else the qform; lengths are in the header's unit, else in mm. A trailing axis
+    of length one is dropped. Intensities that are NaN all the way to the edge of the image are background, and take the
+    image's lowest value.
+
+    Parameters
+    ----------
+    path, unit
+        As in `read_volume`.
+
+    Returns
+    -------
+    volume : Volume
+    remarks : tuple of str
+        A sentence for each decision, naming the file without its folder.
+
+    Raises
+    ------
+    InputError
+        As `read_volume`.
+    """
+    if mgz.is_mgz(path):
+        grid, data = mgz.read(path)
+        remarks: tuple[str, ...] = ()
+        data = data if unit is Unit.LABEL else data.astype(np.float32)
+    else:
+        image = _open(path)
+        grid, remarks = _grid(image, path), tuple(_header_remarks(image, path))
+        if image.get_data_dtype().kind not in "iufb":
+            raise InputError(
+                f"{path} holds colours or complex numbers", mend="give an image of one real number per voxel"
+            )
+        data = _numbers(path, unit).reshape(grid.shape)
+    if unit is Unit.LABEL:
+        return Volume(_labels(data, path), grid, unit), remarks
+    data, count = _background_filled(data)
+    if count:
+        remarks += (f"{path.name}: {count} voxels around the head hold no number (NaN) and count as background",)
+    return Volume(_finite(data, path), grid, unit), remarks
 
 
 def read_grid(path: Path) -> Grid:
@@ -63,7 +108,7 @@ def read_grid(path: Path) -> Grid:
     InputError
         As `read_volume`, as far as the header tells.
     """
-    return _grid(_open(path), path)
+    return mgz.read_grid(path) if mgz.is_mgz(path) else _grid(_open(path), path)
 
 
 def write_volume(
@@ -188,7 +233,7 @@ def _open(path: Path) -> Nifti1Image:
 
 
 def _grid(image: Nifti1Image, path: Path) -> Grid:
-    """The image's grid, if it holds one volume whose place in space is known."""
+    """The image's grid in mm, if it holds one volume whose place in space is known."""
     shape = image.shape
     if len(shape) < 3 or any(n != 1 for n in shape[3:]):
         raise InputError(f"{path} has shape {shape}, not that of one volume", mend="give one 3-D volume")
@@ -198,9 +243,44 @@ def _grid(image: Nifti1Image, path: Path) -> Grid:
             mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
         )
     try:
-        return Grid(shape[:3], image.affine)
+        return Grid(shape[:3], _millimetres(image) @ image.affine)
     except InputError as error:
         raise InputError(f"{path}: {error}", mend=error.mend) from None
+
+
+def _length_unit(image: Nifti1Image) -> str:
+    """Unit of the affine; empty where the header gives none, or a code that NIfTI does not know."""
+    known = {1: "metre", 2: "mm", 3: "micrometre"}
+    return known.get(int(image.header["xyzt_units"]) & 7, "")
+
+
+def _millimetres(image: Nifti1Image) -> NDArray[np.float64]:
+    """From the header's unit of length to mm, (4, 4)."""
+    return np.diag([*[_MILLIMETRES.get(_length_unit(image), 1.0)] * 3, 1.0])
+
+
+def _header_remarks(image: Nifti1Image, path: Path) -> Iterator[str]:
+    """What the header leaves open or contradicts, and what was decided."""
+    from nibabel.spatialimages import HeaderDataError
+
+    unit = _length_unit(image)
+    if not unit:
+        yield f"{path.name}: the header gives no unit of length; mm are assumed"
+    elif unit != "mm":
+        yield f"{path.name}: lengths are in {unit}s, and are turned into mm"
+    if not (image.header["sform_code"] and image.header["qform_code"]):
+        return
+    sform = _grid(image, path)
+    try:
+        qform = Grid(sform.shape, _millimetres(image) @ image.header.get_qform())
+    except (InputError, HeaderDataError):
+        yield f"{path.name}: the qform is damaged; the sform is used"
+        return
+    apart = float(np.linalg.norm(sform.corners() - qform.corners(), axis=1).max())
+    if apart > _FORMS_APART:
+        turned = f", even the orientation ({sform.orientation}, {qform.orientation})"
+        differ = turned if sform.orientation != qform.orientation else ""
+        yield f"{path.name}: sform and qform place the image up to {apart:.1f} mm apart{differ}; the sform is used"
 
 
 def _numbers(path: Path, unit: Unit) -> NDArray[Any]:
@@ -226,6 +306,19 @@ def _numbers(path: Path, unit: Unit) -> NDArray[Any]:
 def _damaged(path: Path) -> InputError:
     """The refusal of a file that cannot be read to its end."""
     return InputError(f"{path} is not a complete NIfTI file", mend="copy or download the file again")
+
+
+def _background_filled(data: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """The values with the lowest in place of NaN around the head, and how many voxels that are."""
+    empty = np.isnan(data)
+    if not empty.any() or empty.all():
+        return data, 0
+    from scipy.ndimage import label
+
+    blobs, _ = label(empty)
+    faces = np.concatenate([np.moveaxis(blobs, axis, 0)[[0, -1]].ravel() for axis in range(3)])
+    outside = np.isin(blobs, np.setdiff1d(faces, 0))
+    return np.where(outside, np.nanmin(data), data), int(outside.sum())
 
 
 def _finite(data: NDArray[Any], path: Path) -> NDArray[Any]:

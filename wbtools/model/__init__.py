@@ -1,7 +1,8 @@
 """Networks: families, checkpoints, cards, and the image a network is given.
 
 A family is one module of this package with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for
-`load` to recognise its checkpoints. torch is imported by the functions, not by this module.
+`load` to recognise its checkpoints. Networks of no family come from files of torch.export, or from a Python function.
+torch is imported by the functions, not by this module.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.model.card import Card
-from wbtools.model.checkpoint import Model, load
+from wbtools.model.checkpoint import Model
 from wbtools.model.input import ModelInput, model_input
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "families", "load", "model_input"]
 
-FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn")
+FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn", "hemispheres", "contrastive")
 """Modules of this package that hold a family."""
 
 _BUILT_IN = "demo_unet.pt"
@@ -31,9 +32,35 @@ def families() -> tuple[Family, ...]:
     Examples
     --------
     >>> [family.name for family in families()]
-    ['unet', 'resnet', 'densenet', 'mrinet', 'ad3dcnn']
+    ['unet', 'resnet', 'densenet', 'mrinet', 'ad3dcnn', 'hemispheres', 'contrastive']
     """
     return tuple(import_module(f"{__name__}.{name}").FAMILY for name in FAMILIES)
+
+
+def load(source: str | Path) -> Model:
+    """Load a network and its card.
+
+    Parameters
+    ----------
+    source : str or Path
+        A checkpoint, a `.pt2` file of torch.export, or `package.module:build`, a Python function that builds a network.
+        Python code is imported only if it is named so, and no file has this name.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such network, it holds code, or it does not fit its card.
+    """
+    from wbtools.model import checkpoint, entry, exported, pt2
+
+    path = Path(source)
+    if entry.is_entry(str(source)) and not path.exists():
+        return entry.load(str(source))
+    return exported.load(path) if path.suffix == pt2.SUFFIX else checkpoint.load(path)
 
 
 def built_in() -> Model:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from wbtools.grid import Grid
 
 CONVENTION = "edge-aligned, area-averaged over the T1w field of view"
 INTENSITY = "min-max to [0, 1]"
+ANSWERS = {"embedding": "raw", "classes": "logits"}
+"""What a card may call a network's answer, and the method that gives it."""
+
+_IMAGE = re.compile(r"[^/\\:]+\.nii(\.gz)?")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,12 @@ class Card:
     skull_stripped : bool
     threshold : float or None
         Two people count as twins below this cosine distance.
+    answer : str
+        What the network answers with, a key of ANSWERS; empty for what its family answers with.
+    classes : tuple of str
+        Names of the classes, in the order of the answer; empty if they have none.
+    reference : str
+        Name of a NIfTI file beside the checkpoint: the brain that others are compared with; empty for the template.
     training_data, intended_use, notice : str
         `notice` is repeated in every output.
     performance : dict
@@ -71,6 +82,9 @@ class Card:
     intensity: str = INTENSITY
     skull_stripped: bool = True
     threshold: float | None = None
+    answer: str = ""
+    classes: tuple[str, ...] = ()
+    reference: str = ""
     training_data: str = "unknown"
     intended_use: str = "research only"
     notice: str = ""
@@ -95,10 +109,31 @@ class Card:
             )
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
             raise CheckpointError(f"the card's name '{self.name}' does not fit into file names")
+        object.__setattr__(self, "classes", _names(self.classes))
+        if self.answer and self.answer not in ANSWERS:
+            raise CheckpointError(
+                f"the card's answer '{self.answer}' is unknown", mend=f"write {' or '.join(ANSWERS)}, or leave it out"
+            )
+        if self.reference and not (_IMAGE.fullmatch(self.reference) and self.reference.isprintable()):
+            raise CheckpointError(
+                f"the card's reference '{self.reference}' is not the name of a NIfTI file",
+                mend="put the file beside the checkpoint, and write its name without any folder",
+            )
+
+
+def _names(classes: object) -> tuple[str, ...]:
+    """The names of classes, which have to differ and to fit into one line."""
+    names = tuple(classes) if isinstance(classes, (list, tuple)) else (None,)
+    if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in names):
+        raise CheckpointError(f"the card's classes {classes!r} are not a list of names")
+    if len(set(names)) < len(names):
+        raise CheckpointError(f"the card names a class twice: {', '.join(map(str, names))}")
+    return cast(tuple[str, ...], names)
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "shape": list,
+    "classes": list,
     "skull_stripped": bool,
     "built_in": bool,
     "threshold": (Real, type(None)),

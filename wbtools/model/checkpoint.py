@@ -16,7 +16,7 @@ import numpy as np
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import safetensors
+from wbtools.model import fitting, safetensors
 from wbtools.model.card import Card
 
 if TYPE_CHECKING:
@@ -41,13 +41,16 @@ class Model:
     description : mapping
         Plain JSON values: widths, depth, attention, block, embedding, parameters.
     sha256 : str
-        Of the checkpoint file.
+        Of the checkpoint file; of the weights if there is none.
+    reference : Path or None
+        The brain that the card names to compare others with.
     """
 
     network: Network
     card: Card
     description: Mapping[str, object]
     sha256: str
+    reference: Path | None = None
 
     @property
     def name(self) -> str:
@@ -89,14 +92,14 @@ def load(path: Path) -> Model:
         raise CheckpointError(f"{path} does not exist or is no file", mend="check the path given with --model")
     data = path.read_bytes()
     content, inside = (
-        safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (_unpickle(path, data), None)
+        safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (unpickle(path, data), None)
     )
     tensors = _tensors(path, content)
     family = _family(path, tensors)
     card = _card(path, family, _threshold(path, content), inside)
     network = _network(path, family, tensors, card)
     description = {**family.describe(network), "parameters": sum(p.numel() for p in network.parameters())}
-    return Model(network, card, description, sha256(data).hexdigest())
+    return Model(network, card, description, sha256(data).hexdigest(), fitting.reference(path, card))
 
 
 @contextmanager
@@ -110,7 +113,14 @@ def _numpy_scalars() -> Iterator[None]:
         yield
 
 
-def _unpickle(path: Path, data: bytes) -> Any:
+def unpickle(path: Path, data: bytes) -> Any:
+    """The content of a file of torch.save, tensors and plain values only, on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged, or holds anything else.
+    """
     import torch
 
     try:
@@ -177,13 +187,15 @@ def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card)
             network = family.build(_shapes(tensors))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}", mend=error.mend) from None
+    except KeyError as error:  # of torch, where a tensor's name is one that modules use themselves
+        raise CheckpointError(f"{path} has tensors under names that no network can have: {error}") from None
     expected = _shapes(network.state_dict())
     for key in expected:
         if key.endswith(_COUNTER):
             tensors.setdefault(key, torch.tensor(0))
     _require_equal(path, family, _shapes(tensors), expected)
     network.eval().requires_grad_(False)
-    _require_taken(path, network, card)
+    fitting.fit(path, network, card)
     network.load_state_dict(tensors, assign=True)
     return network
 
@@ -199,19 +211,6 @@ def _require_equal(path: Path, family: Family, found: Mapping[str, Any], expecte
         raise CheckpointError(
             f"{path} does not fit {family.title}: it {said}", mend="export the state dict of the unchanged network"
         )
-
-
-def _require_taken(path: Path, network: Network, card: Card) -> None:
-    """Raise CheckpointError if a network, still without values, cannot take images of the card's shape."""
-    import torch
-
-    try:
-        network(torch.empty(1, 1, *card.shape, device="meta"))
-    except RuntimeError:
-        raise CheckpointError(
-            f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
-            mend=f"write the shape of its images into {cards.beside(path)}",
-        ) from None
 
 
 def _list(names: Any) -> str:

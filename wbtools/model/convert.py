@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wbtools.errors import InputError
 from wbtools.model import card as cards
-from wbtools.model import safetensors
+from wbtools.model import pt2, safetensors
 from wbtools.model.checkpoint import Model, load
 
 PICKLES = (".pt", ".pth")
@@ -18,7 +18,7 @@ def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
     """Write a checkpoint in another format: the same weights, float32, under the published names.
 
     A safetensors file holds the card; beside a file of torch.save it is a JSON file of the same name. The defaults of a
-    family are never written as a card, so they stay assumptions.
+    family are never written as a card, so they stay assumptions. The card's reference brain comes along.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
         raise InputError(
             f"{target} has no ending that says its format", mend=f"end the name in one of {', '.join(known)}"
         )
-    contents = _contents(load(source), target)
+    contents = _contents(_loaded(source), target)
     if cards.beside(source) == cards.beside(target) and cards.beside(source).is_file():
         contents.pop(cards.beside(target), None)  # one card serves both files
     for path in contents:
@@ -58,15 +58,28 @@ def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
     return tuple(contents)
 
 
+def _loaded(source: Path) -> Model:
+    """The network of a checkpoint; InputError for those that come without one."""
+    if source.suffix == pt2.SUFFIX:
+        raise InputError(
+            f"{source} is an exported program, and only checkpoints can be converted",
+            mend="use it as it is, with --model",
+        )
+    return load(source)
+
+
 def _contents(model: Model, target: Path) -> dict[Path, bytes]:
     """What has to be written where."""
     state = model.network.state_dict()
     card = None if model.card.assumed else model.card
+    written: dict[Path, bytes] = {}
+    if model.reference and not (target.parent / model.reference.name).exists():
+        written[target.parent / model.reference.name] = model.reference.read_bytes()
     if target.suffix == safetensors.SUFFIX:
-        return {target: safetensors.dumps(state, card, model.threshold)}
+        return {target: safetensors.dumps(state, card, model.threshold), **written}
     import torch
 
     stream = io.BytesIO()
     torch.save({"model_state_dict": dict(state), "threshold": model.threshold}, stream)
-    written = {target: stream.getvalue()}
+    written = {target: stream.getvalue(), **written}
     return written if card is None else {**written, cards.beside(target): cards.dumps(card).encode()}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError, InputError
-from wbtools.model.card import Card
+from wbtools.model.card import ANSWERS, Card
+
+Index = tuple[slice, ...]
+"""Which part of an image (N, 1, X, Y, Z) is meant."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The names of a checkpoint's tensors, and their shapes."""
@@ -40,6 +43,41 @@ class Network(nn.Module):
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
         raise NotImplementedError
+
+    def adapt(self, card: Card) -> None:
+        """Take what only the card knows: which of its answers the network is meant for.
+
+        Raises
+        ------
+        CheckpointError
+            If the network does not answer so.
+        """
+        meant = ANSWERS.get(card.answer, self.answers[0])
+        if meant not in self.answers:
+            raise CheckpointError(
+                f"the card's answer is '{card.answer}', which {type(self).__name__} does not give",
+                mend="leave the answer out of the card",
+            )
+        self.answers = (meant, *(answer for answer in self.answers if answer != meant))
+
+    def parts(self, shape: tuple[int, ...], directions: Tensor) -> Iterator[tuple[Index, Tensor]]:
+        """Pieces of an image that can be explained one after the other, because the network looks at each alone.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the image, (N, 1, X, Y, Z).
+        directions : Tensor, (K, E)
+            In the network's answer for the whole image.
+
+        Yields
+        ------
+        tuple of slice
+            The piece: the network takes `image[piece]` as it takes the image.
+        Tensor, (K, e)
+            The directions' part in its answer for that piece.
+        """
+        yield tuple(slice(0, length) for length in shape), directions
 
 
 class Classifier(Network):

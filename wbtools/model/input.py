@@ -1,16 +1,39 @@
-"""The image a network is given, made from a T1w image of any grid."""
+"""The image a network is given, made from a T1w image of any grid.
+
+The published networks learnt from brains that lie alike: the field of view of the Human Connectome Project's young
+adults, level and centred on the anterior commissure (ACPC), skull removed. A scan that lies otherwise is brought there,
+as that project's pipeline would have done, and all of it is kept in the grid's affine: a map on the input needs one
+resampling to be back on the T1w image.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.errors import InputError
+from wbtools.brain import background, is_stripped
+from wbtools.errors import CheckError, InputError
 from wbtools.grid import Grid, Unit, Volume, reorient
+from wbtools.images.template import mni152
 from wbtools.model.card import Card
-from wbtools.regridding import average
+from wbtools.registration import affine_between
+from wbtools.regridding import average, resample_density, resample_labels
+
+FIELD_OF_VIEW = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
+"""Where the networks' training images lie: the T1w grid of the Human Connectome Project's young adults (ACPC)."""
+
+_SAME_FIELD = 1.0  # mm at the corners
+_LANDMARKS = ((0.0, 2.0, -4.0), (0.0, -25.0, -2.0), (0.0, -10.0, 45.0))
+"""In MNI152, mm: anterior commissure, posterior commissure, a point above them between the hemispheres."""
+_LEVEL = 5.0  # degrees; the project's way of finding the commissures and ours agree within this
+_CENTRED = 6.0  # mm; the same
+_LEAST_FIELD = 100.0  # mm; less holds no brain
+_MASKED = 0.2  # share of the voxels that have the background's value when it was set
+_DARKER = 0.05  # of the range of values; less is the ringing of interpolation
+_MASK = (0.5e6, 2.6e6)  # mm3 that a brain mask may have
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +46,8 @@ class ModelInput:
         In [0, 1].
     grid : Grid
         Of the last three axes, in the person's world millimetres.
+    remarks : tuple of str
+        What had to be decided to make it, a sentence each.
 
     Raises
     ------
@@ -32,6 +57,7 @@ class ModelInput:
 
     data: NDArray[np.float32]
     grid: Grid
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.data.shape != (1, 1, *self.grid.shape):
@@ -41,14 +67,14 @@ class ModelInput:
 def model_input(t1w: Volume, card: Card) -> ModelInput:
     """Turn a T1w image into the network's input.
 
-    The image's axes are ordered as the card says, its field of view is divided into the card's number of voxels, edge
-    to edge, and each voxel takes the mean over its extent. All of it is kept in the grid's affine, so that a map on the
-    input needs one resampling to be back on the T1w image.
+    The field of view that the networks were trained on is laid over the brain (see `field_over`) and divided into the
+    card's number of voxels, edge to edge, axes ordered as the card says; each voxel takes the mean over its extent.
+    A background that is clearly brighter than the darkest voxel, as in images brought to mean 0, is lowered to that.
 
     Parameters
     ----------
     t1w : Volume
-        Intensities, skull-stripped if the card says so.
+        Intensities, skull-stripped if the card says so (see `brain_only`).
     card : Card
 
     Returns
@@ -70,10 +96,142 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     """
     if not np.isfinite(t1w.data).all():
         raise InputError("the T1w image has voxels that are not finite numbers", mend="set them to 0")
-    ordered = reorient(Volume(t1w.data, t1w.grid, Unit.INTENSITY), card.orientation)
-    coarse = average(ordered, ordered.grid.covering(card.shape))
-    low, high = float(coarse.data.min()), float(coarse.data.max())
+    field, remarks = field_over(t1w)
+    grid = field.reoriented(card.orientation).covering(card.shape)
+    lowered, remark = _background_lowest(t1w)
+    coarse = _averaged(lowered, grid)
+    low, high = float(coarse.min()), float(coarse.max())
     if high - low <= 1e-6 * max(abs(high), abs(low)):  # the rounding of the means
         raise InputError("all voxels of the T1w image are equal", mend="give a T1w image with a brain in it")
-    data = ((coarse.data.astype(np.float64) - low) / (high - low)).astype(np.float32)
-    return ModelInput(data[None, None], coarse.grid)
+    data = ((coarse.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    return ModelInput(data[None, None], grid, (*remarks, *remark))
+
+
+@lru_cache(maxsize=2)  # one person's T1w goes to several networks; volumes are told apart by identity
+def field_over(t1w: Volume) -> tuple[Grid, tuple[str, ...]]:
+    """The networks' field of view, laid over the brain in a T1w image.
+
+    In an image that lies as the training images do (level, near the anterior commissure) it is where it always is in
+    the world, whatever the image's grid: so one anatomy looks the same in every orientation. Else it is moved by the
+    rigid part of the brain's registration to MNI152 (commissures and midline). What shows no brain is taken with its
+    own field of view.
+
+    Parameters
+    ----------
+    t1w : Volume
+
+    Returns
+    -------
+    field : Grid
+        In the person's world mm.
+    remarks : tuple of str
+        What was decided, unless the image lies as the training images do.
+    """
+    own = t1w.grid.reoriented(FIELD_OF_VIEW.orientation)
+    if np.abs(own.corners() - FIELD_OF_VIEW.corners()).max() <= _SAME_FIELD:
+        return t1w.grid, ()
+    extent = np.array(t1w.grid.shape) * t1w.grid.voxel_sizes
+    try:
+        if extent.min() < _LEAST_FIELD:
+            raise CheckError(f"its field of view is {extent.min():.0f} mm wide")
+        moved, degrees, shift = _rigid(affine_between(t1w, mni152()).matrix)
+    except CheckError as error:
+        return t1w.grid, (f"The network is shown the T1w's own field of view, since it shows no whole brain: {error}.",)
+    if degrees <= _LEVEL and shift <= _CENTRED:
+        return FIELD_OF_VIEW, ()
+    remark = f"For the network, the head was turned by {degrees:.0f} degrees and moved by {shift:.0f} mm (ACPC, rigid)."
+    return Grid(FIELD_OF_VIEW.shape, moved @ FIELD_OF_VIEW.affine), (remark,)
+
+
+def brain_only(t1w: Volume, card: Card, mask: Volume | None = None) -> tuple[Volume, tuple[str, ...]]:
+    """The T1w image with or without skull, as the network was trained.
+
+    An image has no skull if all but at most 2.6 litres have one value (`wbtools.brain.is_stripped`).
+
+    Parameters
+    ----------
+    t1w : Volume
+    card : Card
+    mask : Volume, optional
+        The subject's own brain mask or brain image: not 0 inside the brain. Used if the network takes brains and the
+        image shows a head.
+
+    Returns
+    -------
+    t1w : Volume
+        Outside the mask the image's lowest value.
+    remarks : tuple of str
+        What was done.
+
+    Raises
+    ------
+    InputError
+        If the network takes brains, and there is a skull but no usable mask; or it takes heads, and there is no skull.
+    """
+    stripped = is_stripped(t1w)
+    if stripped == card.skull_stripped:
+        return t1w, ()
+    if stripped:
+        raise InputError(
+            f"{card.name} was trained on heads with their skull, and this T1w image has none",
+            mend="give the T1w image as it was before skull-stripping",
+        )
+    if mask is None:
+        raise InputError(
+            f"{card.name} was trained on brains without skull; this T1w image has one, and there is no brain mask",
+            mend="give a skull-stripped T1w image, for example from mri_synthstrip or bet, or a brain mask beside it",
+        )
+    inside = (mask if mask.grid.same_as(t1w.grid) else resample_labels(mask, t1w.grid)).data > 0
+    volume = np.count_nonzero(inside) * t1w.grid.voxel_volume
+    if not _MASK[0] <= volume <= _MASK[1]:
+        raise InputError(
+            f"the brain mask holds {volume / 1e6:.2f} litres of the T1w image, which is no brain",
+            mend="give the mask that belongs to this T1w image",
+        )
+    data = np.where(inside, t1w.data, t1w.data.min())
+    return Volume(data, t1w.grid, t1w.unit), ("The skull was removed with the subject's own brain mask.",)
+
+
+def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+    """The rigid part of a map from MNI152, its angle in degrees, and how far it moves the anterior commissure, mm.
+
+    It takes the anterior commissure, the direction to the posterior one and the plane between the hemispheres along.
+    """
+    landmarks = np.array(_LANDMARKS)
+    moved = landmarks @ matrix[:3, :3].T + matrix[:3, 3]
+    turn = _frame(moved) @ _frame(landmarks).T
+    rigid = np.eye(4)
+    rigid[:3, :3], rigid[:3, 3] = turn, moved[0] - turn @ landmarks[0]
+    degrees = np.rad2deg(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
+    return rigid, float(degrees), float(np.linalg.norm(moved[0] - landmarks[0]))
+
+
+def _frame(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Right, anterior and superior direction of the head that has these landmarks, as columns."""
+    front, back, above = landmarks
+    anterior = (front - back) / np.linalg.norm(front - back)
+    right = np.cross(anterior, above - front)
+    right /= np.linalg.norm(right)
+    return np.stack([right, anterior, np.cross(right, anterior)], axis=1)
+
+
+def _averaged(t1w: Volume, grid: Grid) -> NDArray[np.float32]:
+    """Mean over each voxel of the grid; outside the image's field of view is its lowest value."""
+    low = t1w.data.min()
+    raised = Volume(t1w.data - low, t1w.grid, Unit.INTENSITY)
+    ordered = reorient(raised, grid.orientation)
+    try:
+        return average(ordered, grid).data
+    except InputError:  # an oblique image, or a turned field of view
+        return resample_density(ordered, grid).data
+
+
+def _background_lowest(t1w: Volume) -> tuple[Volume, tuple[str, ...]]:
+    """The image with its background as dark as its darkest voxel, so that the network sees it as 0."""
+    outside, low, high = background(t1w), float(t1w.data.min()), float(t1w.data.max())
+    masked = np.count_nonzero(t1w.data == outside) >= _MASKED * t1w.data.size
+    if not masked or outside - low <= _DARKER * (high - low):
+        return t1w, ()
+    data = np.where(t1w.data == outside, low, t1w.data)
+    remark = f"The background of the T1w image ({outside:g}) is brighter than its darkest voxel; it was set to that."
+    return replace(t1w, data=data), (remark,)

@@ -83,7 +83,7 @@ class SyntheticTwins:
         self.generator = torch.Generator(device).manual_seed(seed)
         shape = template.shape
         self.controls = tuple(max(4, round(n / conditions.spacing) + 3) for n in shape)
-        self._basis = [_splines(n, m).to(device) for n, m in zip(shape, self.controls, strict=True)]
+        self._basis = [splines(n, m).to(device) for n, m in zip(shape, self.controls, strict=True)]
         self._voxels = torch.stack(torch.meshgrid(*(torch.arange(float(n)) for n in shape), indexing="ij")).to(device)
 
     def people(self, count: int) -> Tensor:
@@ -95,11 +95,14 @@ class SyntheticTwins:
         count, c = len(people), self.conditions
         places = self._moved(count)
         shape = self._field(people) + self._field(self._normal(*people.shape) * c.own)
-        scans = _sample(self.template.expand(count, -1, -1, -1, -1), places + _sample(shape, places))
-        brain = scans > 0.02
-        scans = scans * (1 + c.gain * self._normal(count, 1, 1, 1, 1)).clamp(min=0.5)
+        return self._acquired(sample(self.template.expand(count, -1, -1, -1, -1), places + sample(shape, places)))
+
+    def _acquired(self, heads: Tensor) -> Tensor:
+        """Heads (N, 1, X, Y, Z) as a scanner shows them: gain, bias field and noise, then brought to [0, 1]."""
+        count, c = len(heads), self.conditions
+        scans = heads * (1 + c.gain * self._normal(count, 1, 1, 1, 1)).clamp(min=0.5)
         scans = scans * torch.exp(c.bias * self._field(self._normal(count, 1, *self.controls)))
-        scans = (scans + c.noise * self._normal(*scans.shape) * brain).clamp(min=0)
+        scans = (scans + c.noise * self._normal(*scans.shape) * (heads > 0.02)).clamp(min=0)
         return scans / scans.amax((1, 2, 3, 4), keepdim=True)
 
     def _normal(self, *shape: int) -> Tensor:
@@ -121,7 +124,7 @@ class SyntheticTwins:
         return torch.einsum("nij,jxyz->nixyz", turn, self._voxels - centre) + centre + shift
 
 
-def _splines(voxels: int, controls: int) -> Tensor:
+def splines(voxels: int, controls: int) -> Tensor:
     """Cubic B-splines (voxels, controls) that turn independent control values into a field of the same variance."""
     place = torch.arange(voxels)[:, None] * (controls - 3) / max(voxels - 1, 1) + 1
     distance = (place - torch.arange(controls)).abs()
@@ -131,8 +134,11 @@ def _splines(voxels: int, controls: int) -> Tensor:
     return weights / weights.square().sum(1).mean().sqrt()
 
 
-def _sample(images: Tensor, places: Tensor) -> Tensor:
-    """Images (N, C, X, Y, Z) read linearly at places (N, 3, X, Y, Z) in voxels; 0 outside."""
+def sample(images: Tensor, places: Tensor, mode: str = "bilinear") -> Tensor:
+    """Images (N, C, X, Y, Z) read at places (N, 3, X, Y, Z) in voxels; 0 outside.
+
+    `mode` is `bilinear`, as torch calls linear interpolation in three dimensions, too, or `nearest`.
+    """
     last = torch.tensor(images.shape[2:], device=images.device).view(1, 3, 1, 1, 1) - 1
     grid = (2 * places / last - 1).flip(1).permute(0, 2, 3, 4, 1)
-    return torch.nn.functional.grid_sample(images, grid, padding_mode="zeros", align_corners=True)
+    return torch.nn.functional.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from wbtools.model.unet import UNet
+from wbtools.model.head import Embedder
 from wbtools.training.synthetic_twins import SyntheticTwins
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,11 @@ def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
     return triplets + recipe.spread * torch.exp(-distance[~same]).mean()
 
 
-def fit(network: UNet, twins: SyntheticTwins, recipe: Recipe) -> None:
+Loss = Callable[[Tensor, Tensor, Recipe], Tensor]
+"""From the embeddings of P people and of their twins, (P, E) each, in the order of `loss`."""
+
+
+def fit(network: Embedder, twins: SyntheticTwins, recipe: Recipe, loss: Loss = loss) -> None:
     """Train the network in place; its device must be the twins'.
 
     People are drawn anew for every step: nothing can be learned by heart, and dropout is off. The two last layers are

@@ -30,11 +30,18 @@ class DataType(Enum):
     DENSE_LABEL = "CONNECTIVITY_DENSE_LABEL"
     PARCEL_SCALAR = "CONNECTIVITY_PARCEL_SCALAR"
     PARCEL_LABEL = "CONNECTIVITY_PARCEL_LABEL"
+    PARCEL = "CONNECTIVITY_PARCEL"
     SCENE = "SCENE"
 
 
 GIFTI = {DataType.SURFACE, DataType.METRIC, DataType.LABEL}
-CIFTI = {DataType.DENSE_SCALAR, DataType.DENSE_LABEL, DataType.PARCEL_SCALAR, DataType.PARCEL_LABEL}
+CIFTI = {
+    DataType.DENSE_SCALAR,
+    DataType.DENSE_LABEL,
+    DataType.PARCEL_SCALAR,
+    DataType.PARCEL_LABEL,
+    DataType.PARCEL,
+}
 
 # Workbench itself tells types by these endings; the longer one of two that fit comes first.
 _ENDINGS = {
@@ -46,6 +53,7 @@ _ENDINGS = {
     ".dlabel.nii": DataType.DENSE_LABEL,
     ".pscalar.nii": DataType.PARCEL_SCALAR,
     ".plabel.nii": DataType.PARCEL_LABEL,
+    ".pconn.nii": DataType.PARCEL,
     ".scene": DataType.SCENE,
     ".nii.gz": DataType.VOLUME,
     ".nii": DataType.VOLUME,

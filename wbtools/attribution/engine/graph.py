@@ -29,19 +29,22 @@ class Step:
     Parameters
     ----------
     name : str
-        The module's name in the network; empty for a concatenation and for the image.
+        The module's name in the network; "image", "concatenation", "add" or "gate" where there is no module.
     module : nn.Module or None
         None for the image.
     inputs : tuple of int
         The steps it takes its inputs from.
     norm : BatchNorm3d, optional
         The batch norm that follows the module directly, and becomes part of it.
+    pool : MaxPool3d, optional
+        The maximum pool that alone sees the module's output, after a ReLU, and becomes part of it with the ReLU.
     """
 
     name: str
     module: nn.Module | None
     inputs: tuple[int, ...]
     norm: nn.BatchNorm3d | None = None
+    pool: nn.MaxPool3d | None = None
 
 
 class _Tracer(fx.Tracer):
@@ -70,8 +73,8 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
     Examples
     --------
     >>> from wbtools.model.unet import Layout, UNet
-    >>> [step.name for step in steps(UNet(Layout((8, 8), attention=())))][:4]
-    ['', 'conv1', 'relu', 'maxpool']
+    >>> [step.name for step in steps(UNet(Layout((8, 8), attention=())))][:3]
+    ['image', 'conv1', 'encoders.0.pooling']
     """
     try:
         nodes = list(_Tracer(output).trace(network).nodes)
@@ -82,40 +85,58 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
     for node in nodes:
         if node.op == "output":
             break
-        if before := _merging(network, node):
-            step = found[place[before]]
-            norm = network.get_submodule(str(node.target))
-            found[place[before]] = Step(step.name, step.module, step.inputs, norm)  # type: ignore[arg-type]
-            place[node] = place[before]
-            continue
+        if node in place:
+            continue  # part of an earlier step
         inputs = tuple(place[source] for source in node.all_input_nodes)
         name, module = _module(network, node)
-        place[node] = len(found)
-        found.append(Step(name, module, inputs))
+        parts = _followers(network, node) if isinstance(module, nn.Conv3d) else {}
+        place |= dict.fromkeys((node, *parts), len(found))
+        found.append(Step(name, module, inputs, *(_of(parts, kind) for kind in (nn.BatchNorm3d, nn.MaxPool3d))))
     return tuple(found)
 
 
 def _module(network: Network, node: fx.Node) -> tuple[str, nn.Module | None]:
     if node.op == "placeholder":
-        return "", None
+        return "image", None
     if node.op == "call_module":
         return str(node.target), network.get_submodule(str(node.target))
     if node.target is torch.cat and (node.args[1:] or (node.kwargs.get("dim"),)) == (1,):
-        return "", Concatenation()
+        return "concatenation", Concatenation()
     known: dict[Any, Callable[[], nn.Module]] = {operator.add: Add, operator.mul: Gate, torch.add: Add}
     if node.target in known and len(node.all_input_nodes) == 2:
-        return "", known[node.target]()
+        module = known[node.target]()
+        return type(module).__name__.lower(), module
     raise _unknown(network, f"'{node.name}' is computed outside any module")
 
 
-def _merging(network: Network, node: fx.Node) -> fx.Node | None:
-    """The convolution that a batch norm can become part of, because nothing else takes what it puts out."""
-    if node.op != "call_module" or not isinstance(network.get_submodule(str(node.target)), nn.BatchNorm3d):
-        return None
-    before = node.all_input_nodes[0]
-    if before.op != "call_module" or len(before.users) != 1:
-        return None
-    return before if isinstance(network.get_submodule(str(before.target)), nn.Conv3d) else None
+def _followers(network: Network, convolution: fx.Node) -> dict[fx.Node, nn.Module]:
+    """What can become part of a convolution, because each alone takes what the one before puts out.
+
+    That is a batch norm, and a ReLU with a maximum pool after it.
+    """
+    norm, relu, pool = nn.BatchNorm3d, nn.ReLU, nn.MaxPool3d
+    found: dict[fx.Node, nn.Module] = {}
+    for kinds in ((norm,), (relu, pool)):
+        node, chain = list(found)[-1] if found else convolution, {}
+        for kind in kinds:
+            users = list(node.users)
+            if len(users) != 1 or users[0].op != "call_module":
+                break
+            node, module = users[0], network.get_submodule(str(users[0].target))
+            if not isinstance(module, kind) or (isinstance(module, pool) and not _simple(module)):
+                break
+            chain[node] = module
+        if len(chain) == len(kinds):
+            found |= chain
+    return found
+
+
+def _simple(pool: nn.MaxPool3d) -> bool:
+    return not pool.ceil_mode and pool.dilation in (1, (1, 1, 1))
+
+
+def _of(parts: dict[fx.Node, nn.Module], kind: type[nn.Module]) -> Any:
+    return next((module for module in parts.values() if isinstance(module, kind)), None)
 
 
 def _unknown(network: Network, why: str) -> InputError:

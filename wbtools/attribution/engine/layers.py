@@ -7,7 +7,7 @@ itself, so that biases and the offsets of batch norms cancel exactly and equal i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -15,52 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Concatenation, Step
-from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean
-from wbtools.attribution.engine.rules import MATCHED, Pull, Rule, Rules, reciprocal
+from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean, Triple
+from wbtools.attribution.engine.rules import MATCHED, TINY, Division, Rule, Rules, reciprocal, spread
+from wbtools.attribution.engine.signal import Pooled, Result, Signal
 from wbtools.errors import InputError
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
-
-
-@dataclass(frozen=True, eq=False)
-class Signal:
-    """The output of a layer for an image.
-
-    Parameters
-    ----------
-    change : Tensor, (1, ...)
-        From the reference's activations; without a reference the activations themselves.
-    base : Tensor, (1, ...), optional
-        The reference's activations.
-    """
-
-    change: Tensor
-    base: Tensor | None = None
-
-    @property
-    def reference(self) -> Tensor:
-        """The reference's activations, which have to be there, (1, ...)."""
-        assert self.base is not None
-        return self.base
-
-    @property
-    def whole(self) -> Tensor:
-        """The image's activations, (1, ...)."""
-        return self.change if self.base is None else self.base + self.change
-
-    def through(self, function: Callable[[Tensor], Tensor]) -> Signal:
-        """After a function that is not linear."""
-        if self.base is None:
-            return Signal(function(self.change))
-        base = function(self.base)
-        return Signal(function(self.whole) - base, base)
-
-    def each(self, function: Callable[[Tensor], Tensor]) -> Signal:
-        """After a function that is linear."""
-        return Signal(function(self.change), None if self.base is None else function(self.base))
-
-
-Result = tuple[Signal, Pull | None]
-"""A layer's output and its way back; None for attention, whose output counts as a constant."""
 
 
 def apply(step: Step, inputs: list[Signal], rules: Rules) -> Result:
@@ -73,9 +32,10 @@ def apply(step: Step, inputs: list[Signal], rules: Rules) -> Result:
     """
     module = step.module
     if isinstance(module, nn.Conv3d):
-        return _affine(*convolution(step), inputs[0], rules.convolutions)
+        return affine(*convolution(step), inputs[0], rules.convolutions)
     if isinstance(module, nn.Linear):
-        return _affine(Dense(module.weight.detach()), _detached(module.bias), inputs[0], rules.dense)
+        dense = Dense(module.weight.detach()), _detached(module.bias)
+        return affine(*dense, replace(inputs[0], share=None), rules.dense)
     for kind, run in _KINDS.items():
         if isinstance(module, kind):
             return run(module, *inputs)
@@ -94,13 +54,13 @@ def convolution(step: Step) -> tuple[Convolution, Tensor | None]:
     module = cast(nn.Conv3d, step.module)
     if module.groups != 1 or module.padding_mode != "zeros" or isinstance(module.padding, str):
         raise InputError(f"there is no relevance rule for the grouped or oddly padded convolution {step.name}")
-    weight, bias = module.weight.detach(), _detached(module.bias)
+    scale, bias = None, _detached(module.bias)
     if step.norm is not None:
         scale, offset = scale_and_offset(step.norm)
-        weight = weight * scale[:, None, None, None, None]
         bias = offset if bias is None else bias * scale + offset
-    geometry = cast(Any, (module.stride, module.padding, module.dilation))
-    return Convolution(weight, *geometry), None if bias is None else bias[:, None, None, None]
+    stride, padding, dilation = cast(tuple[Triple, ...], (module.stride, module.padding, module.dilation))
+    linear = Convolution(module.weight.detach(), stride, padding, dilation, scale)
+    return linear, None if bias is None else bias[:, None, None, None]
 
 
 def scale_and_offset(norm: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
@@ -114,31 +74,51 @@ def scale_and_offset(norm: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     return scale, offset + norm.bias.detach() if norm.affine else offset
 
 
-def _affine(linear: LinearMap, bias: Tensor | None, x: Signal, rule: Rule) -> Result:
+def affine(linear: LinearMap, bias: Tensor | None, x: Signal, rule: Rule) -> tuple[Signal, Division]:
     """A linear map and a bias. The bias takes no relevance; on differences it has none."""
+    if x.share is not None:
+        return _owed(linear, bias, x, x.share)
     change = linear(x.change)
     if x.base is not None:
         base = linear(x.base)
-        return Signal(change, base if bias is None else base.add_(bias)), rule.pull(linear, x.change, change, change)
-    output = change if bias is None else change + bias
-    return Signal(output), rule.pull(linear, x.change, change, output)
+        return Signal(change, base if bias is None else base.add_(bias)), rule.divide(linear, x.change, change)
+    if bias is None:
+        return Signal(change), rule.divide(linear, x.change, change)
+    output = change + bias
+    return Signal(output), rule.divide(linear, x.change, change, output)
+
+
+def _owed(linear: LinearMap, bias: Tensor | None, x: Signal, share: Tensor) -> tuple[Signal, Division]:
+    """Positive contributions divide, and an input counts only as far as it is owed to the image.
+
+    Of the positive contributions to an output, the bias among them, those of the image are its share.
+    """
+    positive, owed = linear.positive(), x.change * share
+    made = positive(owed)
+    # The first layer sees nothing but the image.
+    everything = made.clone() if torch.equal(owed, x.change) else positive(x.change)
+    output = linear(x.change)
+    if bias is not None:
+        everything.add_(bias.clamp(min=0))
+        output.add_(bias)
+    return Signal(output, share=made / everything.add_(TINY)), Division(positive, owed, reciprocal(made))
 
 
 def _average(module: nn.Module, x: Signal) -> Result:
-    return _affine(Average(cast(nn.AvgPool3d, module)), None, x, MATCHED)
+    return affine(Average(cast(nn.AvgPool3d, module)), None, x, MATCHED)
 
 
 def _mean(module: nn.Module, x: Signal) -> Result:
     if cast(nn.AdaptiveAvgPool3d, module).output_size not in (1, (1, 1, 1)):
         raise InputError("there is no relevance rule for an adaptive pool that leaves more than one voxel")
-    return _affine(Mean(), None, x, MATCHED)
+    return affine(Mean(), None, x, MATCHED)
 
 
 def _norm(module: nn.Module, x: Signal) -> Result:
     """A batch norm that no convolution comes before: a scale per channel, whose output takes its input's relevance."""
     scale, offset = (t[:, None, None, None] for t in scale_and_offset(cast(nn.BatchNorm3d, module)))
     if x.base is None:
-        return Signal(x.change * scale + offset), _pass
+        return Signal((x.change * scale).add_(offset), share=x.share), _pass
     return Signal(x.change * scale, (x.base * scale).add_(offset)), _pass
 
 
@@ -147,7 +127,12 @@ def _pass(r: Tensor) -> tuple[Tensor, ...]:
 
 
 def _relu(module: nn.Module, x: Signal) -> Result:
-    return x.through(torch.relu), _pass
+    return rectified(x), _pass
+
+
+def rectified(x: Signal) -> Signal:
+    """After a ReLU."""
+    return x.through(torch.relu)
 
 
 def _same(module: nn.Module, x: Signal) -> Result:
@@ -160,67 +145,100 @@ def _flatten(module: nn.Module, x: Signal) -> Result:
 
 
 def _maximum(module: nn.Module, x: Signal) -> Result:
-    """Winner takes all: the largest of the image's voxels, or of the reference's where that is the larger one."""
+    output, winner = winners(x, pooling(module))
+    shape, places = x.change.shape[1:], winner.int()  # half the memory
+
+    def pull(r: Tensor) -> tuple[Tensor]:
+        return (spread(r, places, shape),)
+
+    return output, pull
+
+
+def pooling(module: nn.Module) -> Pooled:
+    """A maximum pool as it is."""
     m = cast(nn.MaxPool3d, module)
+    arguments: Any = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, True)
+    return lambda tensor: cast(tuple[Tensor, Tensor], functional.max_pool3d(tensor, *arguments))
 
-    def pooled(tensor: Tensor) -> tuple[Tensor, Tensor]:
-        arguments: Any = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, True)
-        return cast(tuple[Tensor, Tensor], functional.max_pool3d(tensor, *arguments))
 
+def winners(x: Signal, pooled: Pooled) -> tuple[Signal, Tensor]:
+    """A maximum pool's output, and where the winners are: all relevance is theirs.
+
+    Winners are the largest of the image's voxels, or of the reference's where that is the larger one; if only what is
+    owed to the image counts, the largest of that.
+    """
     output, winner = pooled(x.whole)
-    base = None
-    if x.base is not None:
-        base, other = pooled(x.base)
-        winner = torch.where(output >= base, winner, other)
-        output = output - base
-    shape = x.change.shape[1:]
+    if x.share is not None:
+        owed, winner = pooled(x.owed)
+        return Signal(output, share=owed / (output + TINY)), winner
+    if x.base is None:
+        return Signal(output), winner
+    base, other = pooled(x.base)
+    winner = torch.where(output >= base, winner, other)
+    return Signal(output.sub_(base), base), winner
 
-    def pull(r: Tensor) -> tuple[Tensor, ...]:
-        places = winner.flatten(2).expand(len(r), -1, -1)
-        empty = r.new_zeros(len(r), *shape)
-        empty.flatten(2).scatter_add_(2, places, r.flatten(2))
-        return (empty,)
 
-    return Signal(output, base), pull
+def pooled_affine(
+    rule: Rule, linear: LinearMap, bias: Tensor | None, x: Signal, pooled: Pooled
+) -> tuple[Signal, Division]:
+    """A linear map and its bias, a ReLU, and a maximum pool."""
+    y, division = affine(linear, bias, x, rule)
+    output, winner = winners(rectified(y), pooled)
+    return output, division.at(winner)
 
 
 def _gate(module: nn.Module, x: Signal, coefficients: Signal) -> Result:
     """The signal takes all."""
     if x.base is None or coefficients.base is None:
-        return Signal(x.change * coefficients.change), lambda r: (r, torch.zeros(()))
-    change = x.change * coefficients.whole + x.base * coefficients.change
-    still = x.change == 0
-    if not bool(still.any()):
-        return Signal(change, x.base * coefficients.base), lambda r: (r, torch.zeros(()))
-    size = x.change.abs()
-    share = size * reciprocal(size.sum())
+        return Signal(x.change * coefficients.change, share=x.share), lambda r: (r, None)
+    change = (x.change * coefficients.whole).addcmul_(x.base, coefficients.change)
+    output = Signal(change, x.base * coefficients.base)
+    size = x.change.abs().sum()
+    if bool(x.change.all()):
+        return output, lambda r: (r, None)
 
-    def pull(r: Tensor) -> tuple[Tensor, ...]:
+    def pull(r: Tensor) -> tuple[Tensor, None]:
         # Where only the coefficient changed, it owes that to the places where the signal did.
-        owed = (r * still).sum((1, 2, 3, 4), keepdim=True)
-        return r.masked_fill(still, 0).add_(owed * share), torch.zeros(())
+        still = x.change == 0
+        owed = (r * still).sum((1, 2, 3, 4), keepdim=True) * reciprocal(size)
+        return r.masked_fill(still, 0).addcmul_(owed, x.change.abs()), None
 
-    return Signal(change, x.base * coefficients.base), pull
+    return output, pull
 
 
 def _attention(module: nn.Module, x: Signal) -> Result:
-    return x.through(cast(Callable[[Tensor], Tensor], module)), None
+    return replace(x, share=None).through(cast(Callable[[Tensor], Tensor], module)), None
 
 
 def _sum(module: nn.Module, x: Signal, y: Signal) -> Result:
-    """Both summands take shares of their parts that have the sum's sign."""
+    """Both summands take shares of their parts that have the sum's sign; of their positive parts if shares are owed."""
     change = x.change + y.change
-    parts = [part.change + part.change.abs().copysign_(change) for part in (x, y)]
-    share = parts[0] * reciprocal(parts[0] + parts[1])
-    rest = parts[1] * reciprocal(parts[0] + parts[1])
-    base = None if x.base is None or y.base is None else x.base + y.base
-    return Signal(change, base), lambda r: (r * share, r * rest)
+    if x.share is None or y.share is None:
+        first, second = (part.change + part.change.abs().copysign_(change) for part in (x, y))
+        base = None if x.base is None or y.base is None else x.base + y.base
+        output = Signal(change, base)
+    else:
+        first, second = (part.owed.clamp_(min=0) for part in (x, y))
+        everything = x.change.clamp(min=0) + y.change.clamp(min=0)
+        output = Signal(change, share=(first + second).div_(everything.add_(TINY)))
+    share = first.mul_(reciprocal(second.add_(first)))
+
+    def pull(r: Tensor) -> tuple[Tensor, ...]:
+        part = r * share
+        return part, r - part
+
+    return output, pull
 
 
 def _concatenated(module: nn.Module, *parts: Signal) -> Result:
     sizes = [part.change.shape[1] for part in parts]
-    bases = [part.base for part in parts if part.base is not None]
-    whole = Signal(torch.cat([part.change for part in parts], 1), torch.cat(bases, 1) if bases else None)
+
+    def joined(tensors: list[Tensor | None]) -> Tensor | None:
+        given = [tensor for tensor in tensors if tensor is not None]
+        return torch.cat(given, 1) if given else None
+
+    change = torch.cat([part.change for part in parts], 1)
+    whole = Signal(change, joined([part.base for part in parts]), joined([part.share for part in parts]))
     return whole, lambda r: r.split(sizes, 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -39,63 +39,101 @@ class LinearMap(ABC):
 class Convolution(LinearMap):
     """A convolution of volumes (N, C, X, Y, Z).
 
+    Its kernel is made from the network's weights whenever it is needed: that costs little next to the convolution, and
+    copies of all weights would need more memory than the activations of a deep network.
+
     Parameters
     ----------
     weight : Tensor, (outputs, inputs, x, y, z)
     stride, padding, dilation : tuple of int, (3,)
+    scale : Tensor, (outputs,), optional
+        Factor of each output.
+    part : callable, optional
+        What is taken of the scaled weights, such as their absolute values.
     """
 
     weight: Tensor
     stride: Triple
     padding: Triple
     dilation: Triple
+    scale: Tensor | None = None
+    part: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def kernel(self) -> Tensor:
+        """The weights that count, (outputs, inputs, x, y, z)."""
+        weight = self.weight if self.scale is None else self.weight * self.scale[:, None, None, None, None]
+        return weight if self.part is None else self.part(weight)
+
+    @property
+    def reach(self) -> Triple:
+        """Voxels from the first to the last that the kernel touches."""
+        x, y, z = ((k - 1) * d + 1 for k, d in zip(self.weight.shape[2:], self.dilation, strict=True))
+        return x, y, z
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
-        return functional.conv3d(x, self.weight, None, self.stride, self.padding, self.dilation)
+        return functional.conv3d(x, self.kernel, None, self.stride, self.padding, self.dilation)
 
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """(N, outputs, X', Y', Z') to (N, inputs, X, Y, Z)."""
-        if self.weight.shape[1] == 1 and self.dilation[0] == 1:
-            return self._adjoint_by_planes(y, shape)
-        size = [len(y), *shape]
+        kernel = self.kernel
+        outputs, inputs, *size = kernel.shape
+        if size == [1, 1, 1] and not any(self.padding):
+            return self._adjoint_by_voxels(y, kernel, shape)
+        if inputs == 1 and max(self.dilation) == 1:
+            return self._adjoint_by_phases(y, kernel, shape)
+        back = [r - 1 - p for r, p in zip(self.reach, self.padding, strict=True)]
+        if max(self.stride) == 1 and outputs > inputs and min(back) >= 0:
+            # Where channels become fewer, the library is up to five times as fast forwards as backwards.
+            turned = kernel.flip(2, 3, 4).transpose(0, 1)
+            return functional.conv3d(y, turned, None, 1, back, self.dilation)
         geometry = (self.stride, self.padding, self.dilation)
-        return cast(Tensor, conv3d_input(size, self.weight, y, *geometry))  # type: ignore[no-untyped-call]
+        return cast(Tensor, conv3d_input([len(y), *shape], kernel, y, *geometry))  # type: ignore[no-untyped-call]
 
-    def _adjoint_by_planes(self, y: Tensor, shape: Sequence[int]) -> Tensor:
+    def _adjoint_by_voxels(self, y: Tensor, kernel: Tensor, shape: Sequence[int]) -> Tensor:
+        """The same for a kernel of one voxel: a product of matrices."""
+        small = functional.conv3d(y, kernel.transpose(0, 1))
+        if max(self.stride) == 1:
+            return small
+        whole = y.new_zeros(len(y), *shape)
+        x, y_, z = self.stride
+        whole[:, :, ::x, ::y_, ::z] = small
+        return whole
+
+    def _adjoint_by_phases(self, y: Tensor, kernel: Tensor, shape: Sequence[int]) -> Tensor:
         """The same for one input channel.
 
-        A library computes one output channel at a time with an eighth of the machine. Here the planes of the kernel are
-        channels of a two-dimensional convolution, and are shifted and added up afterwards: a fifth of the time.
+        A library computes one output channel at a time, with an eighth of the machine, and a stride by inserting zeros.
+        Here the kernel's planes and the phases of the strides in the plane are channels of a convolution, whose outputs
+        are shifted and interleaved afterwards.
         """
-        _, _, depth, *kernel = self.weight.shape
-        stride, padding = self.stride, (0, *self.padding[1:])
-        covered = [
-            (n - 1) * s - 2 * p + k
-            for n, s, p, k in zip(y.shape[3:], stride[1:], padding[1:], self._reach()[1:], strict=True)
-        ]
-        rest = (0, *(n - m for n, m in zip(shape[2:], covered, strict=True)))
-        weight = self.weight.reshape(len(self.weight), depth, 1, *kernel)
-        planes = functional.conv_transpose3d(
-            y, weight, None, (1, *stride[1:]), padding, rest, dilation=(1, *self.dilation[1:])
+        (sx, sy, sz), (px, py, pz) = self.stride, self.padding
+        outputs, _, depth, ky, kz = kernel.shape
+        ty, tz = -(-ky // sy), -(-kz // sz)  # taps of each phase
+        padded = functional.pad(kernel[:, 0], (0, tz * sz - kz, 0, ty * sy - ky))
+        phases = padded.view(outputs, depth, ty, sy, tz, sz).permute(1, 3, 5, 0, 2, 4).flip(4, 5)
+        planes = functional.conv3d(y, phases.reshape(-1, outputs, 1, ty, tz), None, 1, (0, ty - 1, tz - 1))
+        count, a, b = planes.shape[2:]
+        planes = planes.view(len(y), depth, sy, sz, count, a, b).permute(0, 1, 4, 5, 2, 6, 3)
+        whole = y.new_zeros(
+            len(y),
+            max(shape[1] + px, (count - 1) * sx + depth),
+            max(shape[2] + py, a * sy),
+            max(shape[3] + pz, b * sz),
         )
-        first, count = self.padding[0], y.shape[2]
-        whole = y.new_zeros(len(y), max(shape[1] + first, (count - 1) * stride[0] + depth), *shape[2:])
+        touched = whole[:, :, : a * sy, : b * sz].view(len(y), -1, a, sy, b, sz)
         for plane in range(depth):
-            whole[:, plane : plane + (count - 1) * stride[0] + 1 : stride[0]] += planes[:, plane]
-        return whole[:, None, first : first + shape[1]]
-
-    def _reach(self) -> list[int]:
-        """Voxels from the first to the last that the kernel touches."""
-        return [(k - 1) * d + 1 for k, d in zip(self.weight.shape[2:], self.dilation, strict=True)]
+            touched[:, plane : plane + (count - 1) * sx + 1 : sx] += planes[:, plane]
+        return whole[:, None, px : px + shape[1], py : py + shape[2], pz : pz + shape[3]]
 
     def absolute(self) -> Convolution:
         """|W|."""
-        return replace(self, weight=self.weight.abs())
+        return replace(self, part=torch.abs)
 
     def positive(self) -> Convolution:
         """The positive part of W."""
-        return replace(self, weight=self.weight.clamp(min=0))
+        return replace(self, part=torch.relu)
 
 
 @dataclass(frozen=True, eq=False)

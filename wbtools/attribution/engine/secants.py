@@ -6,34 +6,38 @@ output changes by exactly slope times input change, summed over inputs:
 - linear layers: the weights are the slopes; biases and the offsets of batch norms cancel;
 - ReLU, sigmoid, tanh: the secant, change of output over change of input;
 - products s c: the mean of c for s, and the mean of s for c, the means taken over image and reference;
-- maxima: the image's largest voxel a and the reference's b share the slope, alpha and 1 - alpha, so that alpha times the
-  change of a and 1 - alpha times that of b make up the change of the maximum; alpha lies between 0 and 1.
+- maxima: the image's largest voxel a and the reference's b share the slope, alpha and 1 - alpha, so that alpha times
+  the change of a and 1 - alpha times that of b make up the change of the maximum; alpha lies between 0 and 1.
 
-Slopes are bounded (by the weights alone) and nothing is divided by a sum that could cancel. Sent back through a network
-as a gradient is, they give multipliers of the image's voxels; multipliers times changes sum to the change of the answer.
+Slopes are bounded (by the weights alone) and nothing is divided by a sum that could cancel. Sent back through a
+network as a gradient is, they give multipliers of the image's voxels; multipliers times changes sum to the change of
+the answer.
 
-Source: Shrikumar et al. 2017 (DeepLIFT, the rescale rule). The rules for products, and for maxima in which no third voxel
-is the largest in between, are the integral of the gradient along the straight line from reference to image.
+Source: Shrikumar et al. 2017 (DeepLIFT, the rescale rule). The rules for products, and for maxima in which no third
+voxel is the largest in between, are the integral of the gradient along the straight line from reference to image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Concatenation, Step
-from wbtools.attribution.engine.layers import Signal, convolution, scale_and_offset
+from wbtools.attribution.engine.layers import convolution, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
-from wbtools.attribution.engine.rules import Pull
+from wbtools.attribution.engine.rules import picked, spread
+from wbtools.attribution.engine.signal import Pooled, Signal
 from wbtools.errors import InputError
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
-Result = tuple[Signal, Pull]
-"""A layer's output, and from multipliers of its outputs, of K seeds at once, to those of each of its inputs."""
+Back = Callable[[Tensor], tuple[Tensor, ...]]
+"""From multipliers of a layer's outputs, of K seeds at once, to those of each of its inputs."""
+
+Result = tuple[Signal, Back]
+"""A layer's output, and its way back."""
 
 _SMALL = 1e-3  # below this change a sigmoid's secant is its slope in the middle, to 1e-7; a quotient would be rounding
 
@@ -58,6 +62,11 @@ def apply(step: Step, inputs: list[Signal]) -> Result:
     )
 
 
+def knows(module: nn.Module) -> bool:
+    """Whether there is a rule for modules of this kind."""
+    return isinstance(module, (nn.Conv3d, *_KINDS))
+
+
 def linear(weights: LinearMap, bias: Tensor | None, x: Signal) -> Result:
     """A linear map and a bias."""
     base = weights(x.reference)
@@ -66,12 +75,18 @@ def linear(weights: LinearMap, bias: Tensor | None, x: Signal) -> Result:
 
 
 def relu(x: Signal) -> Result:
-    """Where both activations are positive the slope is 1 exactly, and rounding plays no part."""
+    """Multipliers times the secant."""
+    output, slope = rectified(x)
+    return output, lambda m: (m * slope,)
+
+
+def rectified(x: Signal) -> tuple[Signal, Tensor]:
+    """After a ReLU, and its secant. Where both activations are positive it is 1 exactly, without any rounding."""
     whole = x.whole
     on, was = whole > 0, x.reference > 0
     change = torch.where(on & was, x.change, whole.clamp_(min=0) - x.reference.clamp(min=0))
     slope = torch.where(on & was, 1.0, change / torch.where(change == 0, 1.0, x.change))
-    return Signal(change, x.reference.clamp(min=0)), lambda m: (m * slope,)
+    return Signal(change, x.reference.clamp(min=0)), slope
 
 
 def sigmoid(x: Signal) -> Result:
@@ -107,31 +122,45 @@ def product(signal: Signal, coefficients: Signal) -> Result:
     return Signal(change, signal.reference * coefficients.reference), pull
 
 
-def maximum(x: Signal, pooled: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Result:
-    """The largest voxels; `pooled` gives them and their places in the flattened (X, Y, Z)."""
+def maximum(x: Signal, pooled: Pooled) -> Result:
+    """The largest voxels."""
+    output, (place, first), (before, second) = winners(x, pooled)
+    shape = x.change.shape[1:]
+    return output, lambda m: (spread(m * first, place, shape) + spread(m * second, before, shape),)
+
+
+Winner = tuple[Tensor, Tensor]
+"""Places of voxels in the flattened (X, Y, Z), and the slope that each has."""
+
+
+def winners(x: Signal, pooled: Pooled) -> tuple[Signal, Winner, Winner]:
+    """The output of a maximum pool, and the largest voxels of the image and of the reference."""
     (highest, place), (base, before) = pooled(x.whole), pooled(x.reference)
-    shape, flat = x.change.shape[1:], x.change.flatten(2)
-    place, before = place.flatten(2), before.flatten(2)
-    here, there = flat.gather(2, place).view_as(base), flat.gather(2, before).view_as(base)
+    here, there = picked(x.change, place), picked(x.change, before)
     # The image's winner changed by at least as much as the maximum, the reference's by at most as much.
-    change = torch.where(place.view_as(base) == before.view_as(base), here, highest - base)
+    change = torch.where(place == before, here, highest - base)
     apart = here - there
     alpha = torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
+    return Signal(change, base), (place.int(), alpha), (before.int(), 1 - alpha)
+
+
+def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Pooled) -> Result:
+    """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept."""
+    y, back = linear(weights, bias, x)
+    after, slope = rectified(y)
+    output, *both = winners(after, pooled)
+    winner = [(place, share * picked(slope, place.long())) for place, share in both]
+    shape = y.change.shape[1:]
 
     def pull(m: Tensor) -> tuple[Tensor, ...]:
-        spread = m.new_zeros(len(m), *shape)
-        first = m * alpha
-        for part, at in ((first, place), (m - first, before)):
-            spread.flatten(2).scatter_add_(2, at.expand(len(m), -1, -1), part.flatten(2))
-        return (spread,)
+        (place, first), (before, second) = winner
+        return back(spread(m * first, place, shape).add_(spread(m * second, before, shape)))
 
-    return Signal(change, base), pull
+    return output, pull
 
 
 def _max_pool(module: nn.Module, x: Signal) -> Result:
-    m = cast(nn.MaxPool3d, module)
-    arguments: Any = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, True)
-    return maximum(x, lambda t: cast(tuple[Tensor, Tensor], functional.max_pool3d(t, *arguments)))
+    return maximum(x, pooling(module))
 
 
 def _highest(t: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,7 +227,7 @@ def _same_as_vector(x: Signal) -> Signal:
     return x.each(lambda t: t.flatten(1))
 
 
-def _through(layers: nn.Module, x: Signal, first: Pull) -> tuple[Signal, Callable[[Tensor], Tensor]]:
+def _through(layers: nn.Module, x: Signal, first: Back) -> tuple[Signal, Callable[[Tensor], Tensor]]:
     """The attention's layers after a pool, and the way back through them and the pool."""
     pulls = []
     for layer in cast(nn.Sequential, layers):

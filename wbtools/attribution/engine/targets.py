@@ -1,4 +1,4 @@
-"""What relevance starts from. The length |v| of the embedding v counts as a constant, and z = v / |v|."""
+"""What relevance starts from, and the mean over many such seeds."""
 
 from __future__ import annotations
 
@@ -6,50 +6,49 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from wbtools.attribution.engine.difference import Difference
-from wbtools.attribution.engine.walk import Walk
+from wbtools.attribution.engine.passage import Passage
+
+_CUT = 1 << 26
+"""Values of all seeds together, at most, where their rank is looked at: 256 MB."""
 
 
-def embedding_seed(walk: Walk | Difference, towards: Tensor | None = None) -> Tensor:
+def seeds(walk: Passage, directions: Tensor) -> Tensor:
+    """(K, E): each unit's share of what the directions (K, E) read off the output, or off its change."""
+    return directions * walk.change
+
+
+def embedding_seed(walk: Passage, towards: Tensor | None = None) -> Tensor:
     """(1, E): each unit's share of z . (v - v') / |v|, where v' is the reference's embedding (0 without reference).
+
+    The length |v| of the embedding v counts as a constant, and z = v / |v|.
 
     Parameters
     ----------
-    walk : Walk or Difference
+    walk : Passage
     towards : Tensor, (1, E), optional
         In place of z in the product: the embedding, of length 1, of someone else.
     """
-    if towards is None:
-        towards = normalize(walk.output, dim=1)
-    seed: Tensor = walk.change / walk.output.norm() * towards
-    return seed
+    direction = normalize(walk.output, dim=1) if towards is None else towards
+    return seeds(walk, direction / walk.output.norm())
 
 
-def dimension_seeds(walk: Walk | Difference) -> Tensor:
+def dimension_seeds(walk: Passage) -> Tensor:
     """(E, E): unit k of z alone, for every k; their sum over k is not the seed of the embedding.
 
     The relevance of unit k is (v_k - v'_k) / |v|.
     """
-    return torch.diag(walk.change[0] / walk.output.norm())
+    return seeds(walk, torch.eye(walk.output.shape[1]).to(walk.output) / walk.output.norm())
 
 
-def mean_absolute(
-    walk: Walk | Difference, seeds: Tensor, energy: float = 0.9999, at_once: int = 2
-) -> tuple[Tensor, int]:
-    """Mean over many seeds of the absolute relevance of each voxel, with few passes through the convolutions.
-
-    Relevance is linear in its seeds, and the convolutions see them only through the features they hand to the linear
-    layers. If their relevance (K, C) is nearly of rank r < K, r passes give all K maps.
+def mean_absolute(walk: Passage, seeds: Tensor, energy: float = 0.9999) -> tuple[Tensor, int]:
+    """Mean over many seeds of the absolute relevance of each voxel, with few passes (see `low_rank_maps`).
 
     Parameters
     ----------
-    walk : Walk or Difference
+    walk : Passage
     seeds : Tensor, (K, E)
     energy : float
-        Share of the squared relevance of the features that is kept; .9999 leaves errors of about 1 % of the highest
-        mean.
-    at_once : int
-        Passes in one batch.
+        As for `low_rank_maps`; .9999 leaves errors below 1 % of the highest mean.
 
     Returns
     -------
@@ -57,19 +56,50 @@ def mean_absolute(
     int
         The rank.
     """
-    mixing, fewer = low_rank(walk, seeds, energy)
-    maps = walk.relevance(fewer, start=walk.features, at_once=at_once)
-    flat, shape = maps.flatten(1), maps.shape[2:]
-    parts = [(mixing @ piece).abs_().mean(0) for piece in torch.split(flat, 1 << 16, dim=1)]
-    return torch.cat(parts).view(shape), len(fewer)
+    mixing, maps = low_rank_maps(walk, seeds, energy)
+    parts = [(mixing @ piece).abs_().mean(0) for piece in torch.split(maps.flatten(1), 1 << 16, dim=1)]
+    return torch.cat(parts).view(maps.shape[2:]), len(maps)
 
 
-def low_rank(walk: Walk | Difference, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+def low_rank_maps(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+    """Few maps that mix into those of all seeds, with few passes through the costly layers near the image.
+
+    Relevance is linear in its seeds, and the further back it goes, the more alike are the maps of different seeds. At
+    every cut of the walk, combinations of the seeds that carry almost none of the relevance there are left out.
+
+    Parameters
+    ----------
+    walk : Passage
+    seeds : Tensor, (K, E)
+    energy : float
+        Share of the squared relevance that is kept at each cut.
+
+    Returns
+    -------
+    Tensor, (K, r)
+    Tensor, (r, 1, X, Y, Z)
+        The mixing matrix, and maps: `mixing @ maps` are the seeds' maps.
+
+    References
+    ----------
+    Sixt et al. 2020, When explanations lie: relevance of positive contributions converges to rank one.
+    """
+    messages, start = walk.as_messages(seeds, walk.last), walk.last
+    mixing = torch.eye(len(seeds), dtype=torch.float64)
+    for stop in walk.cuts:
+        messages = walk.send(messages, start, stop)
+        start = stop
+        if messages.numel() <= _CUT:
+            mixing, messages = _fewer(mixing, messages, walk.as_relevance(messages, stop).flatten(1), energy)
+    return mixing.to(seeds), walk.as_relevance(walk.send(messages, start, 0), 0)
+
+
+def low_rank(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
     """Fewer seeds, of the features, whose maps mix into those of all seeds of the output.
 
     Parameters
     ----------
-    walk : Walk or Difference
+    walk : Passage
     seeds : Tensor, (K, E)
     energy : float
         As for `mean_absolute`.
@@ -85,3 +115,13 @@ def low_rank(walk: Walk | Difference, seeds: Tensor, energy: float) -> tuple[Ten
     kept = size.square().cumsum(0) / size.square().sum().clamp(min=1e-30)
     rank = min(int((kept < energy).sum()) + 1, len(size))
     return left[:, :rank] * size[:rank], right[:rank]
+
+
+def _fewer(mixing: Tensor, messages: Tensor, relevance: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+    """The combinations that carry most of the relevance (r, N), of which all seeds are mixtures (K, r)."""
+    gram = mixing @ (relevance @ relevance.T).double() @ mixing.T
+    size, vectors = torch.linalg.eigh(gram)
+    kept = size.clamp(min=0).flip(0).cumsum(0)
+    rank = min(int((kept < energy * kept[-1]).sum()) + 1, len(messages))
+    chosen = vectors[:, -rank:]
+    return chosen, ((chosen.T @ mixing).to(messages) @ messages.flatten(1)).view(rank, *messages.shape[1:])

@@ -1,4 +1,4 @@
-"""Which regions carry the relevance: relevance and atlas in, ranked table out."""
+"""The ranked table of regions: relevance and atlas in, table out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,73 @@ from wbtools.errors import InputError
 from wbtools.grid import Unit, Volume
 
 _MISSING = "n/a"  # the BIDS word for an empty cell
+
+
+@dataclass(frozen=True)
+class AgainstNull:
+    """One region in a network's map, compared with the same region in maps of randomised networks.
+
+    Parameters
+    ----------
+    mean : float
+        What randomised networks give the region: the geometric mean of their mean |relevance|, each map scaled to the
+        median region of the network's own, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
+    sd : float
+        Standard deviation of a randomised network's level, moderated, in doublings.
+    excess : float
+        What the region carries beyond what 19 of 20 randomised networks would give it, 1/mm3; negative if it does not.
+    z : float
+        How far the region stands out, in standard deviations.
+    p : float
+        Probability of a z as high as that in any region, if the network were a randomised one.
+    score : float
+        `excess` relative to the highest region's, cut at 0, in [0, 1].
+    rank : int
+        1 for the highest excess.
+    """
+
+    mean: float
+    sd: float
+    excess: float
+    z: float
+    p: float
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class NullSummary:
+    """The comparison as a whole.
+
+    Parameters
+    ----------
+    networks : int
+    spread : float
+        How wide the bulk of the regions is spread around the randomised networks, in standard deviations of the latter:
+        about 1 for a network that has learned nothing.
+    widest : float
+        The widest such spread of a randomised network around the others. If it is above 1, z is divided by it.
+    alike : float
+        Spearman's correlation of the regions' mean |relevance| with that of a randomised network; mean over these.
+    freedom : float
+        Degrees of freedom of the moderated t; infinite where all regions have one variance.
+    """
+
+    networks: int
+    spread: float
+    widest: float
+    alike: float
+    freedom: float
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps, as JSON values."""
+        freedom = round(self.freedom, 1) if np.isfinite(self.freedom) else "infinite"
+        return {
+            "networks": self.networks,
+            "spread": self.spread,
+            "spearman": self.alike,
+            "freedom": freedom,
+        }
 
 
 @dataclass(frozen=True)
@@ -37,6 +104,8 @@ class RegionRelevance:
         `mean` relative to the highest region's, cut at 0: the value that the heatmap paints, in [0, 1].
     rank : int or None
         1 for the highest mean; None outside the atlas and for regions without voxels.
+    null : AgainstNull or None
+        None outside the atlas, for regions without voxels, and where there was no comparison.
     """
 
     region: Region | None
@@ -48,6 +117,7 @@ class RegionRelevance:
     share: float
     score: float
     rank: int | None
+    null: AgainstNull | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +131,23 @@ class Ranking:
         The field of view that no region covers.
     total : float
         Relevance of the whole field of view.
+    null : NullSummary or None
+        None if the map was not compared with those of randomised networks.
     """
 
     rows: tuple[RegionRelevance, ...]
     outside: RegionRelevance
     total: float
+    null: NullSummary | None = None
 
     def scores(self) -> dict[int, float]:
         """Score by region key; regions without voxels are left out."""
         return {row.region.key: row.score for row in self.rows if row.region and row.rank is not None}
+
+    def significant(self, level: float = 0.05) -> tuple[RegionRelevance, ...]:
+        """The regions that carry more than in randomised networks, corrected for their number; in calibrated order."""
+        found = [(row.null.rank, row) for row in self.rows if row.null and row.null.p < level]
+        return tuple(row for _, row in sorted(found, key=lambda pair: pair[0]))
 
     def to_tsv(self, model: str, method: str) -> str:
         """The table as tab-separated text, one row per region and a last one for the part outside.
@@ -80,7 +158,13 @@ class Ranking:
             Repeated in every row, so that a row cut out of the table still says where it comes from.
         """
         return (
-            "\n".join(["\t".join(_COLUMNS), *(_line(row, model, method) for row in (*self.rows, self.outside))]) + "\n"
+            "\n".join(
+                [
+                    "\t".join(_COLUMNS),
+                    *(_line(row, model, method) for row in (*self.rows, self.outside)),
+                ]
+            )
+            + "\n"
         )
 
 
@@ -99,6 +183,12 @@ _COLUMNS = (
     "score",
     "model",
     "method",
+    "null_mean",
+    "null_sd",
+    "excess",
+    "z",
+    "p_corrected",
+    "calibrated_rank",
 )
 
 
@@ -133,16 +223,16 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
     >>> result.rows[0].mean, result.rows[0].share, result.outside.share
     (1.5, 0.75, 0.25)
     """
-    if relevance.unit is not Unit.DENSITY:
-        raise InputError(f"a ranking needs relevance per mm3, not {relevance.unit.value}")
-    if not relevance.grid.same_as(atlas.volume.grid):
-        raise InputError("relevance and atlas lie on different grids")
+    _require_fitting(relevance, atlas)
     sums = _region_sums(relevance, atlas)
     total = float(sums.total.sum())
     means = np.full(len(sums.total), np.nan)
     np.divide(sums.total, sums.volume, out=means, where=sums.volume > 0)
     regions = [None, *atlas.regions]
-    order = sorted(range(1, len(regions)), key=lambda i: (np.isnan(means[i]), -np.nan_to_num(means[i]), i))
+    order = sorted(
+        range(1, len(regions)),
+        key=lambda i: (np.isnan(means[i]), -np.nan_to_num(means[i]), i),
+    )
     best = float(np.nanmax(np.clip(means[1:], 0, None), initial=0.0)) if len(regions) > 1 else 0.0
 
     def row(index: int, place: int | None) -> RegionRelevance:
@@ -160,6 +250,35 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
         )
 
     return Ranking(tuple(row(i, place) for place, i in enumerate(order, 1)), row(0, None), total)
+
+
+def abs_means(relevance: Volume, atlas: Atlas) -> NDArray[np.float64]:
+    """Mean |relevance| (R,) of each region, in the order of their keys, 1/mm3; NaN for regions without voxels.
+
+    Parameters
+    ----------
+    relevance : Volume
+        Signed density, 1/mm3.
+    atlas : Atlas
+        On the same grid.
+
+    Raises
+    ------
+    InputError
+        If the grids differ or the volume is not a density.
+    """
+    _require_fitting(relevance, atlas)
+    sums = _region_sums(relevance, atlas)
+    means = np.full(len(sums.volume), np.nan)
+    np.divide(sums.magnitude, sums.volume, out=means, where=sums.volume > 0)
+    return means[1:][np.argsort([region.key for region in atlas.regions])]
+
+
+def _require_fitting(relevance: Volume, atlas: Atlas) -> None:
+    if relevance.unit is not Unit.DENSITY:
+        raise InputError(f"a ranking needs relevance per mm3, not {relevance.unit.value}")
+    if not relevance.grid.same_as(atlas.volume.grid):
+        raise InputError("relevance and atlas lie on different grids")
 
 
 @dataclass(frozen=True)
@@ -190,6 +309,14 @@ def _region_sums(relevance: Volume, atlas: Atlas) -> _Sums:
     )
 
 
+def _compared(null: AgainstNull | None) -> tuple[str, ...]:
+    """The last cells of a row."""
+    if null is None:
+        return (_MISSING,) * 6
+    numbers = (f"{null.mean:.6g}", f"{null.sd:.4f}", f"{null.excess:.6g}", f"{null.z:.3f}", f"{null.p:.3g}")
+    return (*numbers, str(null.rank))
+
+
 def _line(row: RegionRelevance, model: str, method: str) -> str:
     """One row as tab-separated text."""
     region = row.region
@@ -205,5 +332,6 @@ def _line(row: RegionRelevance, model: str, method: str) -> str:
         f"{row.score:.6f}" if region and row.rank else _MISSING,
         model,
         method,
+        *_compared(row.null),
     )
     return "\t".join(cells)

@@ -1,0 +1,399 @@
+"""Which relevance methods point at what a network uses? Networks whose answer was planted, and every method.
+
+    python benchmarks/planted.py                  three families, four plants, two seeds (within an hour of one core)
+    python benchmarks/planted.py --quick          one plant, one seed, few people
+    python benchmarks/planted.py --work DIR       keeps networks and results in DIR, and takes up what is there
+    python benchmarks/planted.py --pictures DIR   draws two plants from the networks in --work
+
+Synthetic twins share a random field in one region of the template; in a second region, the decoy, such a field is drawn
+anew for every scan (see `wbtools.training.planted`). A small network learns to tell twins from others, on people drawn
+anew all the time, and is tested on others. It has to read the region and to ignore the decoy; so has a map of it.
+
+- AUC: of |R| of a voxel for lying in the planted region, over the brain, mean over people; `blurred`: all maps blurred
+  by one voxel first; `group`: of the mean |R| of all people.
+- ahead: share of people whose mean |R| is higher in the planted region than in the decoy.
+- rank: mean rank of the region's two labels among all regions of the atlas, by mean |R|; 1.5 is the best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from captum.attr import LayerAttribution, LayerGradCam
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from scipy.stats import rankdata
+from torch import Tensor
+
+from wbtools.attribution import Target, aim, method
+from wbtools.attribution.engine import Rules, Walk, gamma
+from wbtools.attribution.gradients import Score
+from wbtools.attribution.question import Question
+from wbtools.attribution.randomised import randomised
+from wbtools.attribution.reference import matched
+from wbtools.model import Card, Model, densenet, resnet, unet
+from wbtools.ranking import calibration
+from wbtools.training.planted import Head, Plant, PlantedTwins, learn, mni_head
+
+NETWORKS = {
+    "unet": lambda: unet.UNet(unet.Layout((4, 16, 32, 32), attention=(3,), hidden=64, embedding=32)),
+    "resnet": lambda: resnet.ResNet(
+        resnet.Layout(planes=(8, 16, 32, 32), stem=8, attention=(4,), hidden=64, embedding=32)
+    ),
+    "densenet": lambda: densenet.DenseNet(
+        densenet.Layout((3, 3, 3), 8, 16, 8, attention=(3,), hidden=64, embedding=32)
+    ),
+}
+EARLY = {"unet": "encoders.0", "resnet": "layer1", "densenet": "features.denseblock1"}
+"""The layers whose features Grad-CAM is also taken from, before the grid becomes coarse."""
+
+PLANTS = {
+    "superior-frontal": Plant.named("superior frontal", "lateral occipital"),
+    "thalamus": Plant.named("thalamus", "hippocampus"),
+    "lateral-occipital": Plant.named("lateral occipital", "superior temporal", "shape"),
+    "cerebellum": Plant.named("cerebellum", "superior frontal", "shape"),
+}
+NULL = 8
+"""Networks with randomised weights that regions are compared with."""
+
+Map = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One trained network."""
+
+    family: str
+    plant: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}-{self.plant}-{self.seed}"
+
+
+class Exam:
+    """A network, and people it has not seen: each with a scan, a scan of the twin, and labels of the scan's voxels."""
+
+    def __init__(self, case: Case, head: Head, network: torch.nn.Module, people: int) -> None:
+        self.case, self.head, self.plant = case, head, PLANTS[case.plant]
+        card = Card(name=case.family, title=case.name, family=case.family, shape=head.template.shape)
+        self.model = Model(network.eval().requires_grad_(False), card, {}, "")
+        twins = PlantedTwins(head, self.plant, seed=1000 * case.seed + 7)
+        drawn = twins.people(people)
+        self.twins = twins.scans(drawn)
+        self.scans, labels = twins.scans_and_labels(drawn)
+        self.labels = labels.numpy()
+        self.others = twins.scans(twins.people(12))
+        self.keys = np.array(head.keys())
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def reference(self, i: int, brain: Map | None = None) -> Tensor:
+        """The template, or another brain, with the intensities of person i."""
+        given = self.head.template if brain is None else brain
+        return torch.from_numpy(matched(given, self.scans[i, 0].numpy()))[None, None]
+
+    def question(self, i: int, target: str = "embedding", model: Model | None = None) -> Question:
+        """Person i, against the template in place."""
+        model, image = model or self.model, self.scans[i : i + 1]
+        goal = aim(model, Target(target), image, self.twins[i : i + 1], self.others)
+        return Question(model.network, image, goal, self.reference(i))
+
+    def regions(self, i: int, relevance: Map) -> Map:
+        """Mean |R| of every region of the atlas."""
+        labels, size = self.labels[i].ravel(), int(self.keys.max()) + 1
+        kept = labels < size
+        counts = np.bincount(labels[kept], minlength=size)[self.keys]
+        sums = np.bincount(labels[kept], np.abs(relevance).ravel()[kept], size)[self.keys]
+        return sums / np.maximum(counts, 1)
+
+
+Way = Callable[[Exam, int], Map]
+
+
+def registered(name: str, target: str = "embedding") -> Way:
+    """A method of wbtools."""
+
+    def explain(exam: Exam, i: int) -> Map:
+        question = exam.question(i, target)
+        if name.endswith("-zero"):
+            question = replace(question, reference=torch.zeros_like(question.image))
+        return method(name).explain(question).relevance
+
+    return explain
+
+
+def several(name: str, absolute: bool = False, people: int = 4) -> Way:
+    """A method with other people as references, one after the other: the mean of the maps, or of their magnitudes."""
+
+    def explain(exam: Exam, i: int) -> Map:
+        question = exam.question(i)
+        brains = (exam.reference(i, other[0].numpy()) for other in exam.others[:people])
+        maps = np.array([method(name).explain(replace(question, reference=brain)).relevance for brain in brains])
+        return (np.abs(maps) if absolute else maps).mean(0)
+
+    return explain
+
+
+def by_rules(strength: float) -> Way:
+    """Deviation with gamma in the convolutions, gates that let the signal take all, sums and pools sign-matched."""
+
+    def explain(exam: Exam, i: int) -> Map:
+        question = exam.question(i)
+        walk = Walk(question.network, torch.cat((question.image, question.reference)), Rules(gamma(strength)))
+        return walk.relevance(question.aim.directions * walk.change)[0, 0].numpy()
+
+    return explain
+
+
+def early_grad_cam(exam: Exam, i: int) -> Map:
+    """Grad-CAM on features that are still fine."""
+    question = exam.question(i)
+    score = Score(question.network, "raw", question.aim.directions[0])
+    layer = question.network.get_submodule(EARLY[exam.case.family])
+    found = LayerGradCam(score, layer).attribute(question.image.requires_grad_(), relu_attributions=True)
+    shape = tuple(exam.scans.shape[2:])
+    return LayerAttribution.interpolate(found, shape, "trilinear")[0, 0].detach().numpy()
+
+
+WAYS: dict[str, Way] = {
+    "deviation": registered("deviation"),
+    "deviation, mean over dimensions": registered("deviation", "dimension"),
+    "deviation, pair": registered("deviation", "pair"),
+    "deviation, contrast": registered("deviation", "contrast"),
+    "deviation from 4 people": several("deviation"),
+    "deviation from 4 people, mean of magnitudes": several("deviation", absolute=True),
+    "deviation by gamma 0.05": by_rules(0.05),
+    "deviation by gamma 0.25": by_rules(0.25),
+    "integrated gradients from template": registered("integrated-gradients"),
+    "integrated gradients from zero": registered("integrated-gradients-zero"),
+    "gradient x (input - template)": registered("gradient-x-difference"),
+    "gradient x input": registered("gradient-x-input"),
+    "LRP z-plus": registered("lrp"),
+    "LRP epsilon (zennit)": registered("lrp-epsilon"),
+    "Grad-CAM, last features": registered("grad-cam"),
+    "Grad-CAM, early features": early_grad_cam,
+    "abs(input - template)": lambda exam, i: (exam.scans[i, 0] - exam.reference(i)[0, 0]).abs().numpy(),
+    "intensity": lambda exam, i: exam.scans[i, 0].numpy(),
+}
+
+
+def voxel_auc(score: Map, inside: NDArray[np.bool_]) -> float:
+    """Chance that a voxel inside scores higher than one that is not; ties count half."""
+    ranks = rankdata(score)
+    n, m = int(inside.sum()), int((~inside).sum())
+    return float((ranks[inside].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def ranks_of(scores: Map, keys: Map, region: tuple[int, ...]) -> list[int]:
+    """Ranks of a region's labels, 1 for the highest score of all labels."""
+    order = np.argsort(np.argsort(-scores, kind="stable")) + 1
+    return [int(r) for r in order[np.isin(keys, region)]]
+
+
+def measure(exam: Exam, way: Way) -> dict[str, float]:
+    """All figures of one method and one network."""
+    plant = exam.plant
+    found: dict[str, list[float]] = {"auc": [], "blurred": [], "ahead": [], "rank": []}
+    group = np.zeros(exam.head.template.shape)
+    for i in range(len(exam)):
+        size = np.abs(way(exam, i)).astype(np.float64)
+        size /= max(size.sum(), 1e-30)
+        group += size
+        brain = exam.scans[i, 0].numpy() > 0
+        true, decoy = (np.isin(exam.labels[i], keys) & brain for keys in (plant.region, plant.decoy))
+        found["auc"].append(voxel_auc(size[brain], true[brain]))
+        found["blurred"].append(voxel_auc(gaussian_filter(size, 1.0)[brain], true[brain]))
+        found["ahead"].append(float(size[true].mean() > size[decoy].mean()))
+        found["rank"].append(float(np.mean(ranks_of(exam.regions(i, size), exam.keys, plant.region))))
+    brain = exam.head.template > 0
+    true = np.isin(exam.head.labels, plant.region)
+    return {
+        **{name: float(np.mean(values)) for name, values in found.items()},
+        "group": voxel_auc(group[brain], true[brain]),
+    }
+
+
+def against_null(exam: Exam) -> dict[str, dict[str, float]]:
+    """Raw ranks, and ranks against randomised networks, of the trained network and of one that was never trained."""
+    control = randomised(exam.model, exam.others, seed=1000 + exam.case.seed)
+    networks = {"trained": exam.model, "untrained": replace(exam.model, network=control)}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in networks}
+    for i in range(len(exam)):
+        images = torch.cat((exam.scans[i : i + 1], exam.reference(i)))
+        null = [
+            deviation_regions(exam, i, replace(exam.model, network=randomised(exam.model, images, k)))
+            for k in range(NULL)
+        ]
+        for name, model in networks.items():
+            raw = deviation_regions(exam, i, model)
+            z, excess, p = calibrated(raw, np.array(null))
+            one = {"any significant": float((p < 0.05).any())}
+            one["planted significant"] = float((p[np.isin(exam.keys, exam.plant.region)] < 0.05).any())
+            for kind, scores in {"raw": raw, "z": z, "excess": excess}.items():
+                ranks = ranks_of(scores, exam.keys, exam.plant.region)
+                one |= {f"{kind} first": float(min(ranks) == 1), f"{kind} rank": float(np.mean(ranks))}
+            found[name].append(one)
+    return {name: {key: float(np.mean([one[key] for one in all_])) for key in all_[0]} for name, all_ in found.items()}
+
+
+def deviation_regions(exam: Exam, i: int, model: Model) -> Map:
+    """Mean |R| of every region, by the default method."""
+    return exam.regions(i, method("deviation").explain(exam.question(i, model=model)).relevance)
+
+
+def calibrated(raw: Map, null: Map) -> tuple[Map, Map, Map]:
+    """z, excess over the null in units of the map's median region, and corrected p of every region."""
+    maps = np.vstack((raw, null))
+    maps /= np.median(maps, axis=1, keepdims=True)
+    excess = maps[0] - maps[1:].mean(0)
+    levels = np.log2(np.maximum(maps, 1e-6))
+    z = calibration.deviation(levels[0], levels[1:]).z
+    widest = max(calibration.deviation(level, np.delete(levels[1:], k, 0)).width for k, level in enumerate(levels[1:]))
+    z = z / max(1.0, widest)
+    return z, excess, calibration.holm(z)
+
+
+def trained(case: Case, head: Head, work: Path) -> tuple[torch.nn.Module, float]:
+    """A network that was trained, or was found in the folder, and its test AUC."""
+    path = work / f"{case.name}.pt"
+    torch.manual_seed(case.seed)
+    network = NETWORKS[case.family]()
+    if path.exists():
+        kept = torch.load(path, weights_only=True)
+        network.load_state_dict(kept["model_state_dict"])
+        return network, kept["auc"]
+    auc = learn(network, head, PLANTS[case.plant], case.seed).auc
+    torch.save({"model_state_dict": network.state_dict(), "auc": auc}, path)
+    return network, auc
+
+
+def run(case: Case, head: Head, people: int, work: Path) -> dict[str, object]:
+    """All figures of one network, measured or found in the folder."""
+    path = work / f"{case.name}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    network, auc = trained(case, head, work)
+    exam = Exam(case, head, network, people)
+    figures = {
+        "auc": auc,
+        "people": people,
+        "methods": {name: measure(exam, way) for name, way in WAYS.items()},
+        "null": against_null(exam),
+    }
+    path.write_text(json.dumps(figures, indent=1))
+    return figures
+
+
+def table(results: dict[Case, dict[str, object]]) -> None:
+    """Print everything as markdown."""
+    columns = ("auc", "blurred", "group", "ahead", "rank")
+    for family in NETWORKS:
+        mine = [r for case, r in results.items() if case.family == family]
+        if not mine:
+            continue
+        aucs = ", ".join(f"{r['auc']:.2f}" for r in mine)
+        print(f"\n### {family}: {len(mine)} networks, test AUC {aucs}\n")
+        print("| map | AUC | blurred | group | ahead | rank |\n|---|---|---|---|---|---|")
+        for name in WAYS:
+            values = {c: np.array([r["methods"][name][c] for r in mine]) for c in columns}
+            cells = [spread(values[c], 2 if c != "rank" else 0, c == "ahead") for c in columns]
+            print(f"| {name} | {' | '.join(cells)} |")
+    print("\n### Ranking of regions by deviation, raw and against randomised networks\n")
+    keys = ("raw first", "excess first", "z first", "raw rank", "excess rank", "z rank")
+    keys += ("planted significant", "any significant")
+    print(f"| networks | {' | '.join(keys)} |\n|---{'|---' * len(keys)}|")
+    for family, state in product(NETWORKS, ("trained", "untrained")):
+        mine = [r["null"][state] for case, r in results.items() if case.family == family]
+        if mine:
+            cells = [f"{np.mean([r[k] for r in mine]):.2f}" for k in keys]
+            print(f"| {family}, {state} | {' | '.join(cells)} |")
+
+
+def spread(values: Map, digits: int, share: bool = False) -> str:
+    """Mean and standard deviation over networks; of shares, the mean and the least."""
+    if share:
+        return f"{values.mean():.0%} (least {values.min():.0%})"
+    return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+
+def pictures(folder: Path, head: Head, people: int, work: Path) -> None:
+    """Two planted regions: the map of one person by a few methods, with region and decoy outlined."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = ("deviation", "deviation from 4 people", "integrated gradients from template")
+    names += ("gradient x input", "LRP z-plus", "Grad-CAM, last features", "abs(input - template)")
+    folder.mkdir(parents=True, exist_ok=True)
+    for plant in ("superior-frontal", "thalamus"):
+        figure, axes = pyplot.subplots(len(NETWORKS), len(names), figsize=(2.1 * len(names), 2.6 * len(NETWORKS)))
+        for row, family in zip(axes, NETWORKS, strict=True):
+            case = Case(family, plant, 0)
+            exam = Exam(case, head, trained(case, head, work)[0], people)
+            for panel, name in zip(row, names, strict=True):
+                draw(panel, exam, gaussian_filter(np.abs(WAYS[name](exam, 0)), 0.5))
+                panel.set_title(name.replace(", ", "\n") if row is axes[0] else "", fontsize=8)
+            row[0].set_ylabel(family)
+        figure.suptitle(f"|R| of one person; planted: {plant} (white), decoy (cyan)")
+        figure.tight_layout()
+        figure.savefig(folder / f"planted-{plant}.png", dpi=110)
+        pyplot.close(figure)
+
+
+def draw(panel: object, exam: Exam, size: Map) -> None:
+    """The slice with most of region and decoy together, across the axis where they share one."""
+    masks = [np.isin(exam.labels[0], keys) for keys in (exam.plant.region, exam.plant.decoy)]
+    counts = [np.stack([np.minimum(*(m.sum(tuple({0, 1, 2} - {a})) for m in masks))]).ravel() for a in range(3)]
+    axis = int(np.argmax([c.max() for c in counts]))
+    place = int(counts[axis].argmax())
+    cut = [np.rot90(np.take(one, place, axis)) for one in (exam.scans[0, 0].numpy(), size, *masks)]
+    panel.imshow(cut[0], cmap="gray", interpolation="nearest")
+    panel.imshow(cut[1], cmap="inferno", alpha=0.75, vmax=np.quantile(size[size > 0], 0.995), interpolation="nearest")
+    for mask, colour in zip(cut[2:], ("white", "cyan"), strict=True):
+        panel.contour(mask, [0.5], colors=colour, linewidths=0.9)
+    panel.set_xticks([])
+    panel.set_yticks([])
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one plant, one seed, few people")
+    parser.add_argument("--work", type=Path, help="folder that networks and results are kept in")
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of two plants")
+    parser.add_argument("--seeds", type=int, default=2, help="networks of each family and plant")
+    parser.add_argument("--people", type=int, default=10, help="test people of each network")
+    given = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    plants, seeds, people = (list(PLANTS), given.seeds, given.people)
+    if given.quick:
+        plants, seeds, people = plants[:1], 1, 4
+    with tempfile.TemporaryDirectory() as scratch:
+        work = given.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        head = mni_head()
+        results = {}
+        for seed, plant, family in product(range(seeds), plants, NETWORKS):
+            case = Case(family, plant, seed)
+            results[case] = run(case, head, people, work)
+            print(f"{case.name}: test AUC {results[case]['auc']:.3f}", flush=True)
+        table(results)
+        if given.pictures:
+            pictures(given.pictures, head, people, work)
+
+
+if __name__ == "__main__":
+    main()

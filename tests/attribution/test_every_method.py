@@ -1,0 +1,209 @@
+"""What holds for every method: several directions, foreign networks, and a network that is left as it was."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from asking import asked
+from engine_networks import FAMILIES, OTHERS, balls, enlivened
+from torch import fx, nn
+
+from wbtools.attribution import METHODS, integrated_gradients, method, perturbation
+from wbtools.errors import InputError
+from wbtools.model.foreign import Foreign
+
+SHAPE = (17, 19, 18)
+ONE_AT_A_TIME = {
+    "integrated-gradients",
+    "integrated-gradients-zero",
+    "integrated-gradients-blurred",
+    "meaningful-perturbation",
+}
+MANY = [name for name in METHODS if name not in {*ONE_AT_A_TIME, "attention"}]
+SEEING = {name for name in METHODS if "cam" in name or name.startswith("lrp-")} | {"guided-backprop", "attention"}
+"""Methods that need layers."""
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """A short search for the mask, and few images on the way: what is found is not looked at here."""
+    monkeypatch.setattr(integrated_gradients, "STEPS", 4)
+    few = perturbation.Settings(steps=3, ramp=1, jitters=2, reach=1)
+    explain = perturbation.explain
+    quick = replace(perturbation.METHOD, explain=lambda question: explain(question, few))
+    monkeypatch.setattr(perturbation, "METHOD", quick)
+
+
+@cache
+def _network():
+    return enlivened(FAMILIES["ResNet 10"])
+
+
+def _question(network, **changes):
+    both = balls(SHAPE)
+    regions = torch.zeros(SHAPE, dtype=torch.int64)
+    regions[:9], regions[9:] = 5, 11
+    return asked(network, both[:1], reference=both[1:], regions=regions, **changes)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_network_and_image_are_left_as_they_were_and_the_same_comes_out_again(name):
+    network = enlivened(FAMILIES["ResNet 10"])
+    network.requires_grad_(True)
+    network.fc1.weight.requires_grad_(False)
+    network.relu.inplace = True
+    question = _question(network)
+    state = {key: value.clone() for key, value in network.state_dict().items()}
+    learning = [parameter.requires_grad for parameter in network.parameters()]
+    image, reference = question.image.clone(), question.reference.clone()
+    with torch.no_grad():  # as a caller may have it
+        first = method(name).explain(question).relevance
+        assert not torch.is_grad_enabled()
+    assert torch.is_grad_enabled()
+    torch.manual_seed(99)
+    np.testing.assert_array_equal(first, method(name).explain(question).relevance)
+    assert first.shape == SHAPE
+    assert first.dtype == np.float32
+    assert np.isfinite(first).all()
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+    assert [parameter.requires_grad for parameter in network.parameters()] == learning
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert network.relu.inplace
+    assert not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in network.modules())
+    assert torch.equal(question.image, image)
+    assert torch.equal(question.reference, reference)
+    assert not question.image.requires_grad
+    assert question.image.grad is None
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_map_of_several_directions_is_the_mean_of_the_absolute_maps(name):
+    network = _network()
+    directions = torch.randn(3, 128, generator=torch.Generator().manual_seed(0))
+    found = method(name).explain(_question(network, directions=directions))
+    each = [method(name).explain(_question(network, directions=one[None])) for one in directions]
+    expected = np.mean([np.abs(one.relevance) for one in each], 0)
+    np.testing.assert_allclose(found.relevance, expected, atol=1e-4 * np.abs(expected).max())
+    if each[0].put_in is not None:
+        assert found.put_in == pytest.approx(np.mean([one.put_in for one in each]), rel=1e-3)
+        arrived = np.mean([one.put_in * one.conservation for one in each])
+        assert found.put_in * found.conservation == pytest.approx(arrived, rel=1e-2)
+
+
+@pytest.mark.parametrize("name", sorted(ONE_AT_A_TIME))
+def test_several_directions_are_refused_where_each_would_cost_as_much_again(name):
+    with pytest.raises(InputError, match="explains one number, and this target has 4") as caught:
+        method(name).explain(_question(_network(), directions=torch.eye(128)[:4]))
+    assert "deviation" in caught.value.mend
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("family", ["MriNet", "AD_3DCNN"])
+def test_classifiers_and_codes_are_explained(family, name):
+    build, _ = OTHERS[family]
+    network = enlivened(build)
+    both = balls()
+    question = asked(network, both[:1], reference=both[1:], regions=(both[0, 0] > 0.5).long())
+    if name == "attention":
+        with pytest.raises(InputError, match="no spatial attention"):
+            method(name).explain(question)
+    else:
+        assert np.abs(method(name).explain(question).relevance).sum() > 0
+
+
+def _careless():
+    """A network as they come: in place, one ReLU for all, sums that are no modules."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv3d(1, 4, 3, padding=1), nn.Conv3d(4, 4, 3, padding=1)
+            self.norm, self.relu, self.pool = nn.BatchNorm3d(4), nn.ReLU(inplace=True), nn.MaxPool3d(2)
+            self.last = nn.Linear(4, 3)
+
+        def forward(self, x):
+            x = self.pool(self.relu(self.first(x)))
+            y = self.norm(self.second(x))
+            y += x
+            return self.last(self.relu(y).mean((2, 3, 4)))
+
+    return enlivened(Block)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in {"lrp", "deviation", "attention"}])
+def test_foreign_networks_that_work_in_place_are_explained(name):
+    found = method(name).explain(_question(Foreign(_careless()), directions=torch.tensor([[1.0, 0, 0]])))
+    assert np.isfinite(found.relevance).all()
+    assert np.abs(found.relevance).sum() > 0
+
+
+@pytest.mark.parametrize("name", ["gradient-x-input", "integrated-gradients", "grad-cam", "hires-cam"])
+def test_working_in_place_changes_no_map(name):
+    careless, careful = _careless(), _careless()
+    careful.relu.inplace = False
+    found, expected = (
+        method(name).explain(_question(Foreign(one), directions=torch.tensor([[1.0, 0, 0]]))).relevance
+        for one in (careless, careful)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+class Overwriting(nn.Module):
+    """A ReLU overwrites what a convolution was given before."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.relu = nn.Conv3d(1, 2, 1), nn.Conv3d(2, 2, 1), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        x = self.first(x)
+        return torch.cat((self.second(x), self.relu(x)), 1).mean((2, 3, 4))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name.startswith("lrp-")])
+def test_rules_see_what_layers_were_given_and_not_what_was_made_of_it(name):
+    network = Foreign(enlivened(Overwriting))
+    network.network.first.bias.data.fill_(-0.5)
+    question = _question(network, directions=torch.ones(1, 4))
+    found = method(name).explain(question).relevance
+    network.network.relu.inplace = False
+    np.testing.assert_array_equal(found, method(name).explain(question).relevance)
+
+
+class Steps(nn.Module):
+    """A network all of whose steps are functions: no layer can be seen."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 1, 3, 3, 3, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x):
+        return torch.relu(nn.functional.conv3d(x, self.weight)).mean((2, 3, 4))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in {"lrp", "deviation"}])
+def test_networks_without_layers_are_explained_by_gradients_and_refused_by_what_needs_layers(name):
+    question = _question(Foreign(fx.symbolic_trace(Steps()).eval()), directions=torch.tensor([[1.0, 0, 0]]))
+    if name in SEEING:
+        with pytest.raises(InputError, match="layers"):
+            method(name).explain(question)
+    else:
+        assert np.abs(method(name).explain(question).relevance).sum() > 0
+
+
+@pytest.mark.parametrize("name", ["integrated-gradients", "gradient-x-difference", "occlusion", "grad-cam"])
+def test_exported_programs_are_explained_or_refused(name):
+    exported = torch.export.export(_careless(), (torch.zeros(1, 1, *SHAPE),)).module()
+    question = _question(Foreign(exported), directions=torch.tensor([[1.0, 0, 0]]))
+    if name == "grad-cam":
+        with pytest.raises(InputError, match="layers"):
+            method(name).explain(question)
+    else:
+        expected = method(name).explain(replace(question, network=Foreign(_careless()))).relevance
+        np.testing.assert_allclose(
+            method(name).explain(question).relevance,
+            expected,
+            atol=1e-5 * np.abs(expected).max(),
+        )

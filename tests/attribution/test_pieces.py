@@ -1,0 +1,89 @@
+"""A network that looks at slices is explained slab by slab, and the map is that of the whole."""
+
+import numpy as np
+import pytest
+import torch
+from asking import asked, noise
+from engine_networks import enlivened
+from torch import nn
+
+from wbtools.attribution import method
+from wbtools.model.slices import SliceNetwork
+
+SHAPE = (12, 14, 7)
+
+
+class Slices(SliceNetwork):
+    """Two values for each slice."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(1, 3, 3), nn.ReLU()
+        self.pool, self.flatten, self.last = nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 2)
+
+    def raw(self, x):
+        features = self.pool(self.relu(self.conv(self.axial(x))))
+        return self.last(self.flatten(features)).view(x.shape[0], -1)
+
+    def batch_norms(self):
+        return []
+
+
+@pytest.fixture
+def question():
+    """A brain that does not reach the first slices."""
+    image, reference = noise(1, 1, *SHAPE), noise(1, 1, *SHAPE, seed=1)
+    image[..., :2] = reference[..., :2] = 0
+    regions = (torch.arange(12) // 4).view(12, 1, 1).expand(SHAPE)
+    return asked(enlivened(Slices), image, reference=reference, regions=regions)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gradient-x-input",
+        "gradient-x-difference",
+        "integrated-gradients",
+        "guided-backprop",
+        "hires-cam",
+        "grad-cam",
+        "lrp-epsilon",
+        "lrp-w-square",
+    ],
+)
+def test_map_made_of_slabs_is_the_map_of_the_whole(name, question, monkeypatch):
+    found = {}
+    for slab in (2, 100):
+        monkeypatch.setattr("wbtools.model.slices.SLAB", slab)
+        found[slab] = method(name).explain(question)
+    brain = found[100].relevance * (question.image[0, 0] != 0).any(0).any(0).numpy()
+    np.testing.assert_allclose(found[2].relevance, brain, atol=1e-5 * np.abs(brain).max())
+    assert (found[2].put_in is None) == (found[100].put_in is None)
+    if "difference" in name or "integrated" in name:
+        assert found[2].put_in == pytest.approx(found[100].put_in, rel=1e-4)
+        assert found[2].conservation == pytest.approx(found[100].conservation, rel=1e-4)
+
+
+def test_occlusion_of_slabs_sums_to_the_fall_of_the_score_of_whole_regions(question, monkeypatch):
+    monkeypatch.setattr("wbtools.model.slices.SLAB", 2)
+    relevance = method("occlusion").explain(question).relevance
+    monkeypatch.setattr("wbtools.model.slices.SLAB", 100)
+    expected = method("occlusion").explain(question).relevance
+    for key in (0, 1, 2):
+        here = (question.regions == key).numpy()
+        assert relevance[here].sum() == pytest.approx(expected[here].sum(), rel=1e-4)
+
+
+def test_slabs_without_brain_or_without_a_part_in_the_question_are_not_looked_at(question, monkeypatch):
+    monkeypatch.setattr("wbtools.model.slices.SLAB", 1)
+    seen = []
+    question.network.conv.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    directions = torch.zeros(1, 14)
+    directions[0, 8] = 1
+    method("gradient-x-input").explain(question)
+    assert len(seen) == 2 * 5  # the score, and its gradient
+    one_slice = asked(question.network, question.image, directions)
+    seen.clear()
+    relevance = method("gradient-x-input").explain(one_slice).relevance
+    assert len(seen) == 2
+    assert np.argwhere(relevance.any((0, 1))).flatten().tolist() == [4]

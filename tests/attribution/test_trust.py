@@ -1,0 +1,205 @@
+"""What is said of a map: maps that fail do fail, maps that pass pass, and nothing is computed twice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from engine_networks import FAMILIES, Hand, enlivened
+from scipy import stats
+from torch import nn
+
+from wbtools.attribution import Target, ask, attribute, deviation, method, nulls
+from wbtools.attribution.curves import Curves, against_random, curves
+from wbtools.attribution.nulls import FIRST_SEED, NullCache, count_by_default, null_maps, put_to
+from wbtools.attribution.randomised import randomised
+from wbtools.attribution.reference import template_on
+from wbtools.attribution.trust import Likeness, Trust, assess
+from wbtools.grid import Grid
+from wbtools.model import ModelInput
+from wbtools.model.checkpoint import Model
+from wbtools.model.resnet import FAMILY
+
+GRID = Grid((20, 24, 20), np.array([[-9.0, 0, 0, 85], [0, 9, 0, -122], [0, 0, 9, -68], [0, 0, 0, 1]]))
+TARGET = Target("embedding")
+
+
+@pytest.fixture(scope="module")
+def person():
+    """The template, a voxel further to the front, with another contrast and noise."""
+    brain = np.roll(template_on(GRID), 1, 1)
+    noise = np.random.default_rng(0).normal(1, 0.05, brain.shape)
+    image = (np.sqrt(brain) * noise * (brain > 0)).astype(np.float32)
+    return ModelInput((image / image.max())[None, None], GRID)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Model(enlivened(FAMILIES["ResNet 10"]), FAMILY.card, {}, "")
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """Of no family, and quickly run."""
+    torch.manual_seed(2)
+    network = Hand(
+        nn.Conv3d(1, 4, 5, stride=2),
+        nn.ReLU(),
+        nn.Conv3d(4, 4, 3),
+        nn.ReLU(),
+        nn.AvgPool3d(3),
+        nn.Flatten(),
+        nn.Linear(32, 6),
+    )
+    network.forward = network.raw
+    return Model(network, replace(FAMILY.card, family="another"), {}, "")
+
+
+@pytest.fixture(scope="module")
+def question(model, person):
+    return ask(model, person, deviation.METHOD, TARGET)
+
+
+@pytest.fixture(scope="module")
+def attribution(model, person):
+    return attribute(model, person, "deviation", TARGET)
+
+
+@pytest.fixture(scope="module")
+def maps(model, question):
+    return null_maps(model, question, deviation.METHOD, TARGET, count=2)
+
+
+def test_null_maps_are_the_maps_of_randomised_networks(model, person, question, maps):
+    assert maps.shape == (2, *GRID.shape)
+    assert not np.array_equal(maps[0], maps[1])
+    network = randomised(model, torch.cat((question.image, question.reference)), FIRST_SEED + 1)
+    there = attribute(replace(model, network=network), person, "deviation", TARGET)
+    np.testing.assert_allclose(maps[1], there.relevance.data * GRID.voxel_volume, rtol=1e-5, atol=1e-9)
+
+
+def test_question_is_aimed_anew_in_another_network(model, question, person):
+    network = enlivened(FAMILIES["ResNet 10"], seed=5)
+    other = put_to(model, network, question, Target("pair"), (person,))
+    assert other.network is network
+    assert other.aim.score == pytest.approx(1, abs=1e-5)  # the cosine of a person to themselves
+    assert other.reference is question.reference
+
+
+def test_null_is_computed_once_for_all_checkpoints_of_a_family(model, question, maps, tmp_path, monkeypatch):
+    cache = NullCache(tmp_path / "work")
+    first = null_maps(model, question, deviation.METHOD, TARGET, count=1, cache=cache)
+    np.testing.assert_array_equal(first, maps[:1])
+    made = []
+    true = nulls._explained
+    monkeypatch.setattr(nulls, "_explained", lambda *arguments: made.append(arguments[-1]) or true(*arguments))
+    another = replace(model, network=enlivened(FAMILIES["ResNet 10"], seed=9), sha256="other")
+    two = null_maps(another, question, deviation.METHOD, TARGET, count=2, cache=cache)
+    assert made == [FIRST_SEED + 1]  # the first one was there
+    np.testing.assert_allclose(two, maps, rtol=1e-5, atol=1e-9)
+    changed = replace(question, image=question.image * 0.5)
+    null_maps(model, changed, deviation.METHOD, TARGET, count=1, cache=cache)
+    null_maps(model, question, deviation.METHOD, Target("dimension", "3"), count=1, cache=cache)
+    assert len(made) == 3
+    assert len(list((tmp_path / "work").iterdir())) == 4
+
+
+def test_damaged_cache_is_computed_again_and_one_that_cannot_be_written_does_no_harm(tmp_path, caplog):
+    cache = NullCache(tmp_path / "work")
+    data = np.ones((2, 3, 4), np.float32)
+    cache.write("null-a.npy", data)
+    np.testing.assert_array_equal(cache.read("null-a.npy", (2, 3, 4)), data)
+    assert cache.read("null-a.npy", (2, 3, 5)) is None
+    (tmp_path / "work" / "null-b.npy").write_bytes(b"\x93NUMPY nonsense")
+    assert cache.read("null-b.npy", (2, 3, 4)) is None
+    assert cache.read("null-c.npy", (2, 3, 4)) is None
+    (tmp_path / "file").write_text("")
+    NullCache(tmp_path / "file").write("null-a.npy", data)
+    assert "could not be cached" in caplog.text
+
+
+def test_likeness_is_scipys_correlation_of_the_magnitudes():
+    first, second = np.random.default_rng(1).normal(size=(2, 500))
+    found = Likeness.of(first, second)
+    assert found.pearson == pytest.approx(stats.pearsonr(abs(first), abs(second)).statistic, abs=1e-6)
+    assert found.spearman == pytest.approx(stats.spearmanr(abs(first), abs(second)).statistic, abs=1e-6)
+    assert Likeness.of(first, np.ones(500)) == Likeness(0.0, 0.0)
+
+
+def test_map_of_a_randomised_network_fails_and_says_so(question, attribution, maps):
+    same = attribution.relevance.data[None] * 3 * np.random.default_rng(0).choice([-1, 1], (1, *GRID.shape))
+    failed = assess(attribution, question, same)
+    assert failed.randomised.pearson == pytest.approx(1)
+    assert failed.mark.startswith("Map failed its check: the map is much like that of networks with randomised weights")
+    assert "1.00" in failed.verdict
+    assert failed.as_record()["passed"] is False
+    passed = assess(attribution, question, maps)
+    expected = Likeness.mean(
+        [
+            Likeness.of(*(one[(question.image + question.reference)[0, 0].numpy() > 0] for one in pair))
+            for pair in ((attribution.relevance.data, null) for null in maps)
+        ]
+    )
+    assert passed.randomised == expected
+
+
+def test_map_that_is_the_image_or_its_difference_from_the_reference_fails(question, attribution, maps):
+    for shown, word in ((question.image, "image itself"), (question.image - question.reference, "bare difference")):
+        relevance = replace(attribution.relevance, data=shown[0, 0].numpy())
+        trust = assess(replace(attribution, relevance=relevance), question, maps)
+        assert any(word in failure for failure in trust.failures)
+
+
+def test_relevance_outside_both_brains_and_relevance_that_got_lost_fail(question, attribution):
+    nowhere = ((question.image == 0) & (question.reference == 0))[0, 0].numpy()
+    data = attribution.relevance.data / np.abs(attribution.relevance.data).sum()
+    data = data + 2 * nowhere / nowhere.sum()
+    lost = replace(attribution, relevance=replace(attribution.relevance, data=data), conservation=0.5)
+    trust = assess(lost, question, np.empty((0, *GRID.shape)))
+    assert trust.outside == pytest.approx(2 / 3, abs=1e-5)
+    assert any("67% of the relevance lies outside" in one for one in trust.failures)
+    assert any("50% of what was divided" in one for one in trust.failures)
+    sound = assess(attribution, question, np.empty((0, *GRID.shape)))
+    assert sound.outside < 1e-5
+    assert sound.mark == ""
+    assert "Not compared" in sound.verdict
+
+
+def test_record_is_plain_json(question, attribution, maps):
+    import json
+
+    trust = replace(assess(attribution, question, maps), curves=Curves((("fc2", 0.5),), 0.1, 0.2, None))
+    assert json.loads(json.dumps(trust.as_record(), allow_nan=False))["randomised_networks"] == 2
+
+
+def test_deletion_in_the_right_order_beats_random_order_and_in_the_wrong_one_loses(quick, person):
+    question = ask(quick, person, deviation.METHOD, TARGET)
+    gradient = method("gradient-x-difference").explain(question).relevance
+    edges = np.array([2, 2, 2])
+    right, wrong = against_random(question, gradient, edges), against_random(question, -gradient, edges)
+    assert min(right) > 0 > max(wrong)
+    assert against_random(replace(question, image=question.reference), gradient, edges) == (0, 0)
+
+
+def test_map_against_the_score_fails():
+    assert not Curves((), -0.1, 0.1, None).failures
+    backwards = Curves((), -0.1, -0.1, None)
+    assert "no sooner" in backwards.failures[0]
+    found = Trust(0, None, Likeness(0, 0), None, 0.0, None, backwards)
+    assert "no sooner" in found.mark
+
+
+def test_full_trust_of_occlusion_itself_is_agreement_with_itself(quick, person):
+    keys = (np.indices(GRID.shape) // 5).sum(0) + 1
+    name = "occlusion"
+    asked = ask(quick, person, method(name), TARGET, regions=keys)
+    found = attribute(quick, person, name, TARGET, regions=keys)
+    result = curves(quick, asked, method(name), TARGET, found, regions=keys)
+    assert result.occlusion == pytest.approx(1)
+    assert [name for name, _ in result.cascade] == ["layers.6", "layers.2", "layers.0"]
+    assert max(result.deletion, result.insertion) > 0
+
+
+def test_methods_that_cost_much_are_compared_with_one_network_only():
+    assert count_by_default("deviation") == 8
+    assert count_by_default("meaningful-perturbation") == 1

@@ -1,0 +1,56 @@
+"""A folder belongs to one batch; another one with other settings is refused, however close the race."""
+
+import multiprocessing
+
+import pytest
+
+from wbtools.batch.layout import Layout, create_once
+from wbtools.batch.plan import Plan, add_subjects, list_subjects
+from wbtools.errors import InputError
+
+
+def test_the_same_settings_may_come_again_with_other_limits_and_others_may_not(tmp_path):
+    layout = Layout(tmp_path / "out")
+    Plan("a" * 64).write(layout)
+    Plan("a" * 64, max_attempts=5, command=("x", "{subject}")).write(layout)
+    assert Plan.read(layout) == Plan("a" * 64, max_attempts=5, command=("x", "{subject}"))
+    with pytest.raises(InputError, match="other settings") as caught:
+        Plan("b" * 64).write(layout)
+    assert "--out" in caught.value.mend
+    assert Plan.read(layout).settings_sha256 == "a" * 64
+
+
+def _create(arguments):
+    path, text = arguments
+    return create_once(path, text)
+
+
+def test_of_many_that_create_a_plan_at_once_exactly_one_does(tmp_path):
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        made = pool.map(_create, [(tmp_path / "plan", f"{number:04d}" * 1000) for number in range(40)])
+    assert sum(made) == 1
+    winner = made.index(True)
+    assert (tmp_path / "plan").read_text() == f"{winner:04d}" * 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["plan"]
+
+
+def test_a_damaged_plan_is_named(tmp_path):
+    layout = Layout(tmp_path)
+    layout.make()
+    layout.plan.write_text("{}")
+    with pytest.raises(InputError, match=r"batch\.json"):
+        Plan.read(layout)
+
+
+def test_the_list_grows_and_keeps_its_order(tmp_path):
+    layout = Layout(tmp_path)
+    layout.make()
+    add_subjects(layout, ["b", "a"])
+    add_subjects(layout, ["c", "a"])
+    assert list_subjects(layout) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("wrong", [{"max_attempts": 0}, {"timeout": 0.0}])
+def test_limits_that_cannot_be_meant_are_refused(wrong):
+    with pytest.raises(InputError):
+        Plan("a", **wrong)

@@ -1,0 +1,221 @@
+"""A worker in a process of its own: what it begins, what it leaves, what it shares with its children."""
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ordeal import events
+
+from wbtools.batch import scratch
+from wbtools.batch.allotment import Deadline, seconds, slurm_time, threads, variables
+from wbtools.batch.child import Child, hold_back, start
+from wbtools.batch.layout import Layout
+from wbtools.batch.plan import Plan
+from wbtools.batch.worker import Result, Worker, last_error
+from wbtools.cli.batch_payload import ExportPayload
+from wbtools.outputs import publishing
+from wbtools.provenance import Provenance, settings_sha256
+
+
+@dataclass
+class Payload:
+    """Publishes one file after a while; knows who warmed it."""
+
+    out: Path
+    seconds: float = 0.0
+    warmed_by: int = 0
+
+    def warm(self):
+        self.warmed_by = os.getpid()
+        return settings_sha256({}, [])
+
+    def inputs(self, subject):
+        return None
+
+    def work(self, subject):
+        time.sleep(self.seconds)
+        with publishing(self.out, subject, overwrite=False) as made:
+            made.scene().write_text(str(self.warmed_by))
+            Provenance({}).write(made.provenance(), made.folder, made.files())
+        return 0
+
+
+def _work(out, subjects, payload, settings, connection, options):
+    hold_back()
+    layout = Layout(out)
+    plan = Plan(settings_sha256({}, []))
+    plan.write(layout)
+    options["deadline"] = Deadline(time.monotonic() + options.pop("left", 1e9))
+    worker = Worker(layout, plan, payload, **options)
+    connection.send((os.getpid(), worker.run(subjects)))
+
+
+def work(out, subjects, payload=None, **options):
+    """A worker's number and results; forking and held-back signals stay out of pytest's own process."""
+    ours, theirs = multiprocessing.Pipe()
+    arguments = (out, subjects, payload or Payload(out), None, theirs, options)
+    process = multiprocessing.get_context("spawn").Process(target=_work, args=arguments)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    return ours.recv()
+
+
+def test_what_is_loaded_is_loaded_once_by_the_worker_itself(tmp_path):
+    number, results = work(tmp_path, ["a", "b"])
+    assert results == {"a": Result.PUBLISHED, "b": Result.PUBLISHED}
+    assert {(tmp_path / one / f"{one}.wbtools.scene").read_text() for one in "ab"} == {str(number)}
+
+
+def test_no_subject_is_begun_that_the_time_left_does_not_suffice_for(tmp_path):
+    # 25 s are kept for a farewell. After the first one less than 60 - 1 - 25 = 34 s are left, and 1.5 x 23 are needed.
+    _, results = work(tmp_path, ["a", "b", "c"], Payload(tmp_path, 1.0), left=60.0, longest=23.0)
+    assert results == {"a": Result.PUBLISHED, "b": Result.LEFT, "c": Result.LEFT}
+    assert not events(tmp_path, "b")
+
+
+def test_an_expected_duration_never_keeps_a_worker_from_its_first_subject(tmp_path):
+    assert work(tmp_path, ["a"], longest=1e6, left=100.0)[1] == {"a": Result.PUBLISHED}
+
+
+def test_a_subject_that_somebody_else_is_at_comes_last(tmp_path):
+    Layout(tmp_path).make()
+    elsewhere = f'{{"event": "start", "run": "x", "time": {time.time()}, "host": "elsewhere", "pid": 1}}\n'
+    Layout(tmp_path).attempts("a").write_text(elsewhere)
+    _, results = work(tmp_path, ["a", "b"])
+    assert list(results) == ["b", "a"]
+    assert results["a"] is Result.PUBLISHED
+
+
+def test_a_network_that_changed_meanwhile_is_refused(tmp_path):
+    class Changed(Payload):
+        def warm(self):
+            return "another"
+
+    layout = Layout(tmp_path)
+    plan = Plan(settings_sha256({}, []))
+    plan.write(layout)
+    with pytest.raises(Exception, match="changed since"):
+        Worker(layout, plan, Changed(tmp_path)).run(["a"])
+
+
+def _ended(child: Child, limit=20.0):
+    until = time.monotonic() + limit
+    while (found := child.ended()) is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        (lambda: 0, 0),
+        (lambda: 3, 3),
+        (lambda: int("no number"), 1),
+        (lambda: exit("a sentence"), 1),
+        (lambda: exit(None), 0),
+        (lambda: os.kill(os.getpid(), signal.SIGUSR2), -12),
+    ],
+)
+def test_the_childs_end_is_seen_as_it_was_and_its_words_are_in_the_log(tmp_path, work, code):
+    ended = _ended(start(work, tmp_path / "log", {"GIVEN": "1"}))
+    assert ended.code == code
+    assert ended.memory > 0
+    if code == 1 and "no number" in (tmp_path / "log").read_text():
+        assert "ValueError" in last_error(tmp_path / "log")
+
+
+def test_what_a_child_started_does_not_outlive_it(tmp_path):
+    def work():
+        grandchild = os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "100")
+        (tmp_path / "pid").write_text(str(grandchild))
+        return 0
+
+    _ended(start(work, tmp_path / "log", {}))
+    grandchild = int((tmp_path / "pid").read_text())
+    until = time.monotonic() + 5
+    while Path(f"/proc/{grandchild}").exists() and "Z" not in Path(f"/proc/{grandchild}/stat").read_text().split()[2]:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_a_childs_temporary_files_go_where_it_was_told_although_its_parent_had_asked_before(tmp_path):
+    assert tempfile.gettempdir() != str(tmp_path)
+
+    def work():
+        return int(Path(tempfile.mkdtemp()).parent != tmp_path)
+
+    assert _ended(start(work, tmp_path / "log", {"TMPDIR": str(tmp_path)})).code == 0
+
+
+def test_scratch_folders_of_workers_that_are_gone_are_removed_and_others_stay(tmp_path):
+    mine = scratch.make(tmp_path)
+    gone = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(gone, 0)
+    left = tmp_path / mine.name.replace(f"-{os.getpid()}-", f"-{gone}-")
+    other = tmp_path / "wbtools-another.machine-1-abc"
+    left.mkdir(), other.mkdir()
+    assert scratch.remove_left_over(tmp_path) == 1
+    assert mine.exists() and other.exists() and not left.exists()
+
+
+def _many_threads_after_warming(connection, out):
+    import torch
+
+    os.environ.update(variables(1))
+    hold_back()
+    payload = ExportPayload({}, out, 2)
+    payload.warm()
+    alone = len(os.listdir("/proc/self/task"))
+
+    def work():
+        torch.set_num_threads(2)
+        image = torch.ones(1, 8, 32, 32, 32, requires_grad=True)
+        torch.nn.functional.conv3d(image, torch.ones(8, 8, 3, 3, 3)).sum().backward()
+        return len(os.listdir("/proc/self/task"))
+
+    children = [start(work, out / "log", variables(2)) for _ in range(3)]
+    codes = []
+    for child in children:
+        until = time.monotonic() + 60
+        while (found := child.ended()) is None and time.monotonic() < until:
+            child.mind_the_clock(50, 1)
+            time.sleep(0.05)
+        codes.append(found.code if found else None)
+    connection.send((alone, torch.cuda.is_initialized(), codes))
+
+
+@pytest.mark.slow
+def test_a_warm_worker_has_one_thread_and_its_children_compute_with_several(tmp_path):
+    # A child forked after its parent has used OpenMP would hang in its first parallel loop, or be ended by the clock.
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_many_threads_after_warming, args=(theirs, tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables(1).items():
+            patch.setenv(name, value)
+        process.start()
+    assert ours.poll(120)
+    alone, cuda, codes = ours.recv()
+    process.join(30)
+    assert alone == 1 and not cuda
+    assert all(code >= 2 for code in codes), codes
+
+
+def test_threads_come_from_the_allotment(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    assert threads(None, 4, {}) == 1
+    assert threads(None, 3, {}) == 2
+    assert threads(None, 1, {"SLURM_CPUS_PER_TASK": "3"}) == 3
+    assert threads(5, 1, {"SLURM_CPUS_PER_TASK": "3"}) == 5
+
+
+@pytest.mark.parametrize("hours", [1, 23, 24, 49])
+def test_times_written_for_slurm_read_back_the_same(hours):
+    assert seconds(slurm_time(hours * 3600)) == hours * 3600
+    assert seconds("soon") is None

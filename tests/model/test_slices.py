@@ -1,0 +1,278 @@
+"""Networks of slices: as torchvision computes them, one slice at a time, and safe to hang hooks on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from wbtools.errors import CheckpointError
+from wbtools.grid import Grid, Volume, reorient
+from wbtools.model import card as cards
+from wbtools.model import contrastive, families, hemispheres, load
+from wbtools.model.contrastive import Contrastive
+from wbtools.model.hemispheres import Hemispheres
+
+SIDE, SLICES = 64, 3
+IMAGE = (52, SIDE, SLICES)
+CARD = cards.Card(name="slices", title="slices", family="hemispheres", shape=IMAGE)
+FIRST = {  # torchvision's first convolution, and the name and last units the study gave the network
+    "resnet18": ("conv1", "resnet", (256, 1)),
+    "resnext101_64x4d": ("conv1", "resnext", (512, 256, 16, 1)),
+    "mobilenet_v3_large": ("features.0.0", "mobnet", (256, 1)),
+    "efficientnet_v2_l": ("features.0.0", "effnet", (256, 1)),
+    "vgg19": ("features.0", "vggnet", (4096, 4096, 1024, 1)),
+}
+SMALL = ("resnet18", "mobilenet_v3_large")
+LARGE = [pytest.param(n, marks=pytest.mark.slow) for n in ("resnext101_64x4d", "efficientnet_v2_l", "vgg19")]
+
+
+class Published(nn.Module):
+    """The study's Siamese network: torchvision without its last child, features of both halves side by side, `fc`."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        network = getattr(torchvision.models, backbone)(weights=None)
+        place, self.name, units = FIRST[backbone]
+        conv = network.get_submodule(place)
+        first = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None)
+        network.set_submodule(place, first)
+        setattr(self, self.name, nn.Sequential(*list(network.children())[:-1]))
+        with torch.no_grad():
+            features = self.once(torch.zeros(2, 1, SIDE, SIDE)).shape[1]  # batch norm trains: it needs two
+        layers = []
+        for inputs, outputs in zip((2 * features, *units), units, strict=False):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
+        self.fc = nn.Sequential(*layers[:-1])
+
+    def once(self, x):
+        x = getattr(self, self.name)(x)
+        return x.view(x.size()[0], -1)
+
+    def forward(self, one, two):
+        return self.fc(torch.cat((self.once(one), self.once(two)), 1))
+
+
+def published(backbone):
+    """The study's network with weights that are quick to draw."""
+    with torch.device("meta"):
+        network = Published(backbone)
+    network.to_empty(device="cpu")
+    for parameter in network.parameters():
+        scale = (6 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.1
+        parameter.data.uniform_(-scale, scale)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.weight.data.uniform_(0.5, 1.5)
+            module.num_batches_tracked.zero_()
+    return trained(network)
+
+
+def trained(network, seed=0):
+    """Batch norms and biases as far from trivial as after training."""
+    torch.manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.1)
+    return network.eval().requires_grad_(False)
+
+
+def square(half):
+    """A half slice as the study shows it: midline at the bottom, 195/290 down a black square."""
+    shown = np.zeros((SIDE, SIDE), np.float32)
+    bottom = round(195 / 290 * SIDE)
+    shown[bottom - len(half) : bottom] = half
+    return shown
+
+
+def halves(image):
+    """Left and right halves of all slices of an LAS image (X, Y, Z), (S, 1, side, side) each."""
+    middle = image.shape[0] // 2
+    left = [square(image[middle:, :, k][::-1]) for k in range(image.shape[2])]
+    right = [square(image[:middle, :, k]) for k in range(image.shape[2])]
+    return (torch.from_numpy(np.stack(side)[:, None]) for side in (left, right))
+
+
+@pytest.fixture
+def brain():
+    torch.manual_seed(1)
+    return torch.rand(1, 1, *IMAGE)
+
+
+@pytest.mark.parametrize("backbone", [*SMALL, *LARGE])
+def test_values_of_slices_are_those_of_torchvisions_network(brain, backbone):
+    judge = published(backbone)
+    state = judge.state_dict()
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    assert [family.name for family in families() if family.recognises(shapes)] == ["hemispheres"]
+    with torch.device("meta"):
+        network = hemispheres.FAMILY.build(shapes)
+    assert list(network.state_dict()) == list(state)
+    network.load_state_dict(state, assign=True)
+    assert network.layout.backbone == backbone
+    with torch.no_grad():
+        expected = judge(*halves(brain[0, 0].numpy()))
+        found = network.eval().logits(brain)
+        assert found.shape == (1, SLICES)
+        torch.testing.assert_close(found, expected.T, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(network(brain), expected.T.sigmoid())
+
+
+def saved(tmp_path, state, **card):
+    torch.save(state, tmp_path / "net.pt")
+    cards.write(tmp_path / "net.json", replace(CARD, **card))
+    return tmp_path / "net.pt"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_hemisphere_checkpoint_loads_bare_and_wrapped(tmp_path, brain, wrapped):
+    judge = published("resnet18")
+    state = judge.state_dict()
+    content = {"model_state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3} if wrapped else state
+    model = load(saved(tmp_path, content))
+    assert model.description["backbone"] == "resnet18"
+    assert model.description["units"] == [1024, 256, 1]
+    with torch.no_grad():
+        expected = judge(*halves(brain[0, 0].numpy()))
+        torch.testing.assert_close(model.network.raw(brain), expected.T, rtol=1e-5, atol=1e-6)
+
+
+def embed(densenet, image, channels):
+    """Embeddings of all slices of an LAS image: front up, the person's right on the left."""
+    slices = torch.stack([image[:, :, k].flip(1).T for k in range(image.shape[2])])
+    with torch.no_grad():
+        return densenet(slices[:, None].expand(-1, channels, -1, -1))
+
+
+HEADS = {
+    "as it is": (lambda d: d, "", 1000),
+    "one layer": (lambda d: setattr(d, "classifier", nn.Linear(1024, 16)), "base.", 16),
+    "two layers": (
+        lambda d: setattr(d, "classifier", nn.Sequential(nn.Linear(1024, 32), nn.ReLU(), nn.Linear(32, 8))),
+        "model.",
+        8,
+    ),
+    "no layer": (lambda d: setattr(d, "classifier", nn.Identity()), "backbone.net.", 1024),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_embeddings_of_slices_are_those_of_torchvisions_densenet(tmp_path, brain, head, channels):
+    change, prefix, size = HEADS[head]
+    densenet = torchvision.models.densenet121(weights=None)
+    if channels == 1:
+        densenet.features.conv0 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    change(densenet)
+    trained(densenet)
+    path = saved(tmp_path, {prefix + key: value for key, value in densenet.state_dict().items()}, family="contrastive")
+    model = load(path)
+    assert (model.family, model.description["embedding"]) == ("contrastive", size)
+    expected = embed(densenet, brain[0, 0], channels).flatten()[None]
+    with torch.no_grad():
+        torch.testing.assert_close(model.network.raw(brain), expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(model.network(brain), expected / expected.norm())
+
+
+NETWORKS = {
+    "hemispheres": lambda: trained(Hemispheres(hemispheres.Layout())),
+    "contrastive": lambda: trained(Contrastive(contrastive.Layout(head=("classifier",), units=(1024, 8)))),
+}
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "LPS", "PIR", "SLA"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_order_of_the_images_axes_does_not_matter(brain, name, orientation):
+    network = NETWORKS[name]()
+    turned = reorient(Volume(brain[0, 0].numpy(), Grid(IMAGE, np.diag([-1.0, 1, 1, 1]))), orientation)
+    with torch.no_grad():
+        expected = network.raw(brain).view(SLICES, -1)
+        network.adapt(replace(CARD, shape=turned.grid.shape, orientation=orientation))
+        found = network.raw(torch.from_numpy(np.ascontiguousarray(turned.data))[None, None]).view(SLICES, -1)
+    expected = expected.flip(0) if "I" in orientation else expected  # slices come in the image's own order
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_slices_are_independent_and_can_be_explained_one_after_the_other(brain, name):
+    network = NETWORKS[name]()
+    answer = network.raw(brain)
+    directions = torch.rand(2, answer.shape[1])
+    with torch.no_grad():
+        parts = list(network.parts(tuple(brain.shape), directions))
+        assert [piece[4] for piece, _ in parts] == [slice(0, 2), slice(2, 3)]
+        summed = sum(part @ network.raw(brain[piece])[0] for piece, part in parts)
+    torch.testing.assert_close(summed, directions @ answer[0], rtol=1e-4, atol=1e-5)
+    watched = brain.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(network.raw(watched).view(SLICES, -1)[1].sum(), watched)
+    assert gradient[..., 1].abs().max() > 0
+    assert gradient[..., [0, 2]].abs().max() == 0
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "mobilenet_v3_large"])
+def test_no_module_is_called_twice_and_no_input_is_overwritten(brain, name):
+    mobile = hemispheres.Layout("mobilenet_v3_large", "mobnet", (1920, 256, 1))
+    network = NETWORKS[name]() if name in NETWORKS else trained(Hemispheres(mobile))
+    calls, inputs = [], []
+    for place, module in network.named_modules():
+        if not list(module.children()):
+
+            def note(module, given, output, place=place):
+                calls.append(place)
+                inputs.extend((one, one.clone()) for one in given)
+
+            module.register_forward_hook(note)
+    with torch.no_grad():
+        network(brain)
+    assert len(calls) == len(set(calls))
+    assert len(calls) > 40
+    assert all(torch.equal(now, then) for now, then in inputs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_merging_the_named_batch_norms_changes_nothing(brain, name):
+    from zennit.canonizers import NamedMergeBatchNorm
+    from zennit.core import Composite
+
+    network = NETWORKS[name]()
+    pairs = [([conv], norm) for conv, norm in network.batch_norms()]
+    with torch.no_grad():
+        expected = network.raw(brain)
+        with Composite(canonizers=[NamedMergeBatchNorm(pairs)]).context(network):
+            assert all(network.get_submodule(norm).running_mean.eq(0).all() for _, norm in pairs)
+            torch.testing.assert_close(network.raw(brain), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("resnet.7.1.bn2.weight", "lacks resnet.7.1.bn2.weight"),
+        ("fc.0.weight", "no known family"),
+        ("fc.2.weight", "no hemisphere network"),
+    ],
+)
+def test_a_missing_tensor_ends_in_one_sentence(tmp_path, key, words):
+    state = Hemispheres(hemispheres.Layout()).state_dict()
+    del state[key]
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load(saved(tmp_path, state))
+    assert "net.pt" in str(caught.value)
+    assert caught.value.mend
+
+
+def test_a_name_that_no_module_can_have_ends_in_one_sentence(tmp_path):
+    state = Contrastive(contrastive.Layout()).state_dict()
+    state = {f"training.{key}": value for key, value in state.items()}
+    with pytest.raises(CheckpointError, match=r"net\.pt"):
+        load(saved(tmp_path, state, family="contrastive"))
+
+
+def test_without_a_card_the_familys_slices_are_assumed(tmp_path):
+    torch.save(Contrastive(contrastive.Layout()).state_dict(), tmp_path / "net.pt")
+    model = load(tmp_path / "net.pt")
+    assert model.card.assumed
+    assert model.card.shape == (188, 224, 32)

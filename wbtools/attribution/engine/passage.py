@@ -1,0 +1,154 @@
+"""Forward through a network once, then back as often as wanted: what all ways of explaining it have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from wbtools.attribution.engine.graph import Step, steps
+from wbtools.attribution.engine.ledger import Ledger
+from wbtools.attribution.engine.rules import Pull
+from wbtools.attribution.engine.signal import Result, Signal
+from wbtools.errors import InputError
+from wbtools.model.family import Network
+
+_AT_ONCE = 1 << 23
+"""Values that all seeds of one pass may have together at a step: 32 MB."""
+
+_CUT = 1 << 20
+"""Values of a signal, at most, where the rank of many seeds is looked at."""
+
+
+class Passage:
+    """An image, alone or with a reference, in one network, ready for relevance to be sent back.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode; it is only read.
+    start : Signal
+        The image.
+    run : callable
+        Runs one step.
+    output : str
+        The network's method that is explained.
+
+    Attributes
+    ----------
+    output : Tensor, (1, E)
+        Of the image.
+    change : Tensor, (1, E)
+        Of the output, from the reference's; the output itself without a reference.
+    features : int
+        The step whose output is the vector that convolutions hand to linear layers; the last step if there is none.
+    cuts : tuple of int
+        Steps, from the output to the image, through which everything passes, and before which signals are larger.
+    """
+
+    def __init__(
+        self, network: Network, start: Signal, run: Callable[[Step, list[Signal]], Result], output: str
+    ) -> None:
+        if network.training:
+            raise InputError("relevance needs a network in evaluation mode", mend="call network.eval() first")
+        self._steps = steps(network, output)
+        self.last = len(self._steps) - 1
+        flat = [i for i, step in enumerate(self._steps) if isinstance(step.module, nn.Flatten)]
+        self.features = flat[-1] if flat else self.last
+        self._pulls: list[Pull | None] = []
+        self._values: list[int] = []
+        self._changes: dict[int, Tensor] = {}
+        self.cuts: tuple[int, ...] = ()
+        with torch.no_grad():
+            end = self._forward(start, run)
+        self.output, self.change = end.whole, end.change
+
+    def _forward(self, start: Signal, run: Callable[[Step, list[Signal]], Result]) -> Signal:
+        last_use = {source: i for i, step in enumerate(self._steps) for source in step.inputs}
+        signals, before = {0: start}, 0
+        for i, step in enumerate(self._steps):
+            pull = None
+            if i > 0:
+                signals[i], pull = run(step, [signals[j] for j in step.inputs])
+            for j in {j for j in step.inputs if last_use[j] == i}:
+                del signals[j]
+            values = signals[i].change.numel()
+            self._pulls.append(pull)
+            self._values.append(values)
+            if len(signals) == 1:  # everything passes through here
+                self.cuts = (i, *self.cuts) if values < min(before, _CUT) else self.cuts
+                before = values
+            if i in (0, self.features, self.last, *self.cuts[:1]):
+                self._changes[i] = signals[i].change
+        return signals[self.last]
+
+    def relevance(
+        self,
+        seeds: Tensor,
+        start: int | None = None,
+        stop: int = 0,
+        at_once: int | None = None,
+        ledger: Ledger | None = None,
+    ) -> Tensor:
+        """Send relevance back.
+
+        Parameters
+        ----------
+        seeds : Tensor, (K, ...)
+            Of the outputs of step `start`, K times.
+        start, stop : int
+            Steps: from the last one to the image if not told otherwise.
+        at_once : int, optional
+            Seeds in one pass; memory grows with it. As many as fit into a little memory if not told otherwise.
+        ledger : Ledger, optional
+            Takes down what is left of the relevance behind each step.
+
+        Returns
+        -------
+        Tensor, (K, ...)
+            Of the outputs of step `stop`; of the image (K, 1, X, Y, Z).
+        """
+        first = self.last if start is None else start
+        return self.as_relevance(self.send(self.as_messages(seeds, first), first, stop, at_once, ledger), stop)
+
+    def send(
+        self, messages: Tensor, start: int, stop: int, at_once: int | None = None, ledger: Ledger | None = None
+    ) -> Tensor:
+        """The same with what is really sent, in place of relevance."""
+        at_once = at_once or max(1, _AT_ONCE // max(self._values[stop : start + 1]))
+        with torch.no_grad():
+            return torch.cat([self._back(part, start, stop, ledger) for part in torch.split(messages, at_once)])
+
+    def as_messages(self, relevance: Tensor, step: int) -> Tensor:
+        """What has to be sent from a step, so that its outputs have this relevance."""
+        return relevance
+
+    def as_relevance(self, messages: Tensor, step: int) -> Tensor:
+        """The relevance of a step's outputs, from what arrives there."""
+        return messages
+
+    def _back(self, messages: Tensor, start: int, stop: int, ledger: Ledger | None) -> Tensor:
+        waiting = {start: messages}
+        if ledger is not None:
+            ledger.put_in(self._totals(waiting))
+        for i in range(start, stop, -1):
+            message, pull = waiting.pop(i, None), self._pulls[i]
+            if message is None or pull is None:
+                continue  # attention in plain rules: its output counts as a constant
+            for j, part in zip(self._steps[i].inputs, pull(message), strict=True):
+                if part is not None:
+                    waiting[j] = waiting[j] + part if j in waiting else part
+            del message
+            if ledger is not None and self.known(waiting):
+                ledger.note(i, self._steps[i].name, self._totals(waiting))
+        return waiting[stop]
+
+    def known(self, steps: dict[int, Tensor]) -> bool:
+        """Whether messages can be told as relevance at all these steps."""
+        return True
+
+    def _totals(self, waiting: dict[int, Tensor]) -> Tensor:
+        """Relevance that is on its way, of each seed."""
+        sums = [self.as_relevance(message, i).flatten(1).sum(1, dtype=torch.float64) for i, message in waiting.items()]
+        return torch.stack(sums).sum(0)

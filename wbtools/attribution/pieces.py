@@ -1,0 +1,63 @@
+"""Networks that look at one piece of an image after the other, such as its slices, are explained piece by piece.
+
+Pieces have nothing to do with each other: the map is made of their maps, and the memory of one is enough for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wbtools.attribution.method import Explanation
+
+if TYPE_CHECKING:
+    from wbtools.attribution.question import Question
+    from wbtools.model.family import Index
+
+Explain = Callable[["Question"], Explanation]
+
+
+def piece_by_piece(explain: Explain) -> Explain:
+    """The same method, asked about each piece of the image by itself.
+
+    Pieces have no relevance if there is no brain in them, neither the person's nor the reference's, or if they have no
+    part in what is asked.
+    """
+
+    def whole(question: Question) -> Explanation:
+        shape = tuple(question.image.shape)
+        parts = list(question.network.parts(shape, question.aim.directions))
+        if len(parts) == 1:
+            return explain(question)
+        relevance, put_in, arrived = np.zeros(shape[2:], np.float32), [], 0.0
+        for index, piece in _pieces(question):
+            found = explain(piece)
+            relevance[index[2:]] = found.relevance
+            if found.put_in is not None:
+                put_in.append(found.put_in)
+                arrived += found.relevance.sum(dtype=np.float64) if found.arrived is None else found.arrived
+        return Explanation(relevance, sum(put_in), float(arrived)) if put_in else Explanation(relevance)
+
+    return whole
+
+
+def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:
+    """The pieces that can have relevance, and where each lies."""
+    image, reference, regions, aim = question.image, question.reference, question.regions, question.aim
+    for index, directions in question.network.parts(tuple(image.shape), aim.directions):
+        other = None if reference is None else reference[index]
+        if directions.any() and (image[index].any() or (other is not None and other.any())):
+            keys = None if regions is None else regions[index[2:]]
+            yield (
+                index,
+                replace(
+                    question,
+                    image=image[index],
+                    reference=other,
+                    regions=keys,
+                    aim=replace(aim, directions=directions),
+                ),
+            )

@@ -1,0 +1,84 @@
+"""What a worker may use: processors, time."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+def threads(asked: int | None, jobs: int, environment: Mapping[str, str]) -> int:
+    """Threads for one subject, where `jobs` run at once.
+
+    What Slurm gave counts before what the machine has; torch and others would take every processor they see.
+
+    Examples
+    --------
+    >>> threads(None, 2, {"SLURM_CPUS_PER_TASK": "8"}), threads(3, 2, {})
+    (4, 3)
+    """
+    given = environment.get("SLURM_CPUS_PER_TASK", "")
+    processors = int(given) if given.isdecimal() else len(os.sched_getaffinity(0))
+    return asked or max(1, processors // jobs)
+
+
+def variables(count: int) -> dict[str, str]:
+    """What tells libraries how many threads to use; read when they are loaded.
+
+    OpenBLAS would start its threads at once, and a process that forks must have none; nothing here needs its.
+
+    Examples
+    --------
+    >>> variables(4)["OMP_NUM_THREADS"], variables(4)["OPENBLAS_NUM_THREADS"]
+    ('4', '1')
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    return {**dict.fromkeys(names, str(count)), "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When the worker's own time is over.
+
+    Parameters
+    ----------
+    at : float
+        On the monotonic clock; infinite when nobody ends the worker.
+    """
+
+    at: float = float("inf")
+
+    @property
+    def left(self) -> float:
+        """Seconds until then."""
+        return self.at - time.monotonic()
+
+
+def seconds(text: str) -> float | None:
+    """A time as Slurm writes it, or as people do, in seconds; None for what is no time.
+
+    Examples
+    --------
+    >>> seconds("1-02:00:00"), seconds("30:00"), seconds("90m"), seconds("1.5h"), seconds("45"), seconds("UNLIMITED")
+    (93600.0, 1800.0, 5400.0, 5400.0, 45.0, None)
+    """
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text):
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    if found := re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text):
+        days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+        return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
+    return None
+
+
+def slurm_time(duration: float) -> str:
+    """Seconds as Slurm's `--time` wants them, rounded up to minutes.
+
+    Examples
+    --------
+    >>> slurm_time(93601)
+    '26:01:00'
+    """
+    minutes = max(1, -int(-duration // 60))
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:00"

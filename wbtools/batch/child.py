@@ -1,0 +1,162 @@
+"""One subject in one process: forked from a warm worker, watched, ended with everything it started."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1})
+"""Signals that a worker holds back and fetches one by one, so that none interrupts its bookkeeping."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a child ended.
+
+    Parameters
+    ----------
+    code : int
+        Exit code; negative for a signal.
+    seconds : float
+        Wall time.
+    memory : int
+        Largest resident memory of the child or of a program it ran, bytes.
+    """
+
+    code: int
+    seconds: float
+    memory: int
+
+
+@dataclass
+class Child:
+    """A running subject.
+
+    Parameters
+    ----------
+    pid : int
+        Also the number of its process group.
+    began : float
+        On the monotonic clock.
+    """
+
+    pid: int
+    began: float = field(default_factory=time.monotonic)
+    asked: float | None = None
+    timed_out: bool = False
+
+    def ask_to_end(self) -> None:
+        """Ask it to clean up and end; once."""
+        if self.asked is None:
+            self.asked = time.monotonic()
+            _signal_group(self.pid, signal.SIGTERM)
+
+    def mind_the_clock(self, timeout: float, grace: float) -> None:
+        """Ask it to end after its time, end it when it does not."""
+        now = time.monotonic()
+        if self.asked is None and now - self.began > timeout:
+            self.timed_out = True
+            self.ask_to_end()
+        if self.asked is not None and now - self.asked > grace:
+            _signal_group(self.pid, signal.SIGKILL)
+
+    def ended(self) -> Exit | None:
+        """How it ended, None while it runs; nothing it started outlives it."""
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        _signal_group(self.pid, signal.SIGKILL)  # before its number is free for others
+        _, status, usage = os.wait4(self.pid, 0)
+        seconds = time.monotonic() - self.began
+        return Exit(os.waitstatus_to_exitcode(status), round(seconds, 3), usage.ru_maxrss * 1024)
+
+
+def start(work: Callable[[], int], log: Path, environment: Mapping[str, str]) -> Child:
+    """Fork a child that works, writes to a log, and gives an exit code.
+
+    The child has its own process group and dies with its parent.
+
+    Parameters
+    ----------
+    work : callable
+        Gives the exit code; may raise SystemExit.
+    log : Path
+        Receives standard output and error.
+    environment : mapping
+        Variables to set.
+    """
+    parent = os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        _be_child(work, log, environment, parent)
+    try:
+        os.setpgid(pid, pid)  # the child does it too; whoever is first
+    except (PermissionError, ProcessLookupError):
+        pass
+    return Child(pid)
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel send this process SIGTERM when the one that started it is gone; end now if it is already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(128 + signal.SIGTERM)
+
+
+def hold_back(signals: Iterable[signal.Signals] = WATCHED) -> None:
+    """From now on, signals wait until they are fetched."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+
+def _be_child(work: Callable[[], int], log: Path, environment: Mapping[str, str], parent: int) -> NoReturn:
+    """Everything that happens in the child; never returns into the parent's code."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        for number in WATCHED:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+        die_with(parent)
+        _redirect(log)
+        os.environ.update(environment)
+        tempfile.tempdir = None  # Python asks for TMPDIR once, and may have done so in the parent
+        code = work()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:  # the end of the process: whatever it is belongs into the log, nothing may escape the fork
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _redirect(log: Path) -> None:
+    """Nothing to read; everything written goes to the log."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    for source in (nothing, written):
+        if source > 2:
+            os.close(source)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    """Signal every process of a group that is still there."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass

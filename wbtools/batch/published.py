@@ -1,0 +1,107 @@
+"""Whether a subject is done: a look at the published folder, never at a queue or a log."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from wbtools import naming
+from wbtools.outputs import PROVENANCE
+from wbtools.provenance import sha256
+
+
+class Published(Enum):
+    """What a look at a subject's folder found."""
+
+    ABSENT = "absent"
+    CURRENT = "published"
+    DAMAGED = "damaged"
+    OUTDATED = "made from other inputs"
+    FOREIGN = "made with other settings"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found, and in one sentence why."""
+
+    what: Published
+    why: str = ""
+
+
+_ABSENT = Finding(Published.ABSENT)
+_CURRENT = Finding(Published.CURRENT)
+
+
+def place(out: Path, subject: str) -> Path:
+    """Where a subject's results are, or will be: the folder of its id, or of its id in BIDS where there is that one.
+
+    Which one an export chooses depends on the subject's own layout; looking costs less than asking that.
+    """
+    plain, bids = out / subject, out / naming.bids_id(subject)
+    return bids if not plain.exists() and bids.exists() else plain
+
+
+def is_there(out: Path, subject: str) -> bool:
+    """Whether the record is there, the mark of a whole folder; costs a question or two to the file system."""
+    return (place(out, subject) / PROVENANCE).is_file()
+
+
+def look(folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep: bool = False) -> Finding:
+    """Compare a subject's folder with its own record.
+
+    Parameters
+    ----------
+    folder : Path
+        The subject's folder of results.
+    settings_sha256 : str
+        Of the batch that asks.
+    inputs : Path, optional
+        The subject's folder of inputs; those that can be read must have the recorded sizes (`deep`: hashes).
+    deep : bool
+        Compare hashes, not only sizes.
+    """
+    try:
+        record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        if not isinstance(record, dict):
+            raise ValueError("it is no JSON object")
+        made = record.get("settings_sha256")
+        outputs, sizes = record["outputs_sha256"], record.get("outputs_bytes", {})
+    except FileNotFoundError:
+        return Finding(Published.DAMAGED, f"{PROVENANCE} is missing") if folder.exists() else _ABSENT
+    except NotADirectoryError:
+        return Finding(Published.DAMAGED, "it is no folder")
+    except (OSError, ValueError, KeyError) as error:
+        return Finding(Published.DAMAGED, f"{PROVENANCE} cannot be read: {error}")
+    if made != settings_sha256:
+        return Finding(Published.FOREIGN, "it was made with other settings, another network or another version")
+    wrong = _first_difference(folder, outputs, sizes, deep)
+    if wrong:
+        return Finding(Published.DAMAGED, wrong)
+    changed = inputs and _first_difference(
+        inputs, record.get("inputs_sha256", {}), record.get("inputs_bytes", {}), deep, absent_is_fine=True
+    )
+    return Finding(Published.OUTDATED, f"input {changed}") if changed else _CURRENT
+
+
+def _first_difference(
+    folder: Path, hashes: Mapping[str, str], sizes: Mapping[str, int], deep: bool, *, absent_is_fine: bool = False
+) -> str:
+    """The first file that is not as recorded, and how; empty if there is none."""
+    for name in hashes:
+        try:
+            size = os.stat(folder / name).st_size
+            if size != sizes.get(name, size):
+                return f"{name} has {size} bytes, {sizes[name]} are recorded"
+            if deep and sha256(folder / name) != hashes[name]:
+                return f"{name} has another SHA-256 than recorded"
+        except FileNotFoundError:
+            if not absent_is_fine:
+                return f"{name} is missing"
+        except OSError as error:
+            if not absent_is_fine:
+                return f"{name} cannot be read: {error.strerror}"
+    return ""

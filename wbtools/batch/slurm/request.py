@@ -1,0 +1,111 @@
+"""What is asked of Slurm for every array task, and how many subjects a task takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wbtools.batch.allotment import seconds, slurm_time
+from wbtools.batch.overview import Cost
+from wbtools.errors import InputError
+
+_AIM = 45 * 60.0
+"""Seconds that an array task should take: long against the queue's overhead, short against preemption."""
+_UNKNOWN_PACK = 10
+_RESERVE = 1.5
+_MEMORY_RESERVE = 1.3
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of the Slurm engine.
+
+    Parameters
+    ----------
+    partition, time, memory, gres : str or None
+        As `sbatch` takes them; None leaves it to the site (memory: see `memory_words`).
+    cpus : int
+        Processors per array task; all of them work on one subject.
+    pack : int or None
+        Subjects per array task; None aims at 45 minutes.
+    max_parallel : int or None
+        Array tasks at once.
+    rounds : int
+        How often what failed or was interrupted is submitted.
+    sbatch : tuple of str
+        More options for `sbatch`.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be meant.
+    """
+
+    partition: str | None = None
+    time: str | None = None
+    memory: str | None = None
+    gres: str | None = None
+    cpus: int = 1
+    pack: int | None = None
+    max_parallel: int | None = None
+    rounds: int = 3
+    sbatch: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("--cpus", self.cpus), ("--pack", self.pack), ("--rounds", self.rounds)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} {value} is too few", mend="give 1 or more")
+        if self.max_parallel is not None and self.max_parallel < 1:
+            raise InputError(f"--max-parallel {self.max_parallel} is too few", mend="give 1 or more")
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Request:
+        """The request that a plan keeps."""
+        return cls(**{**record, "sbatch": tuple(record["sbatch"])})
+
+    def words(self, cost: Cost | None, pack: int) -> list[str]:
+        """The options of `sbatch` that decide what a task gets.
+
+        Memory is always asked for: without, Slurm gives a task its node's whole memory, and tasks run one by one.
+
+        Examples
+        --------
+        >>> Request(partition="main", time="1:00:00").words(None, 10)
+        ['--partition=main', '--cpus-per-task=1', '--mem=8G', '--time=1:00:00']
+        """
+        words = [f"--partition={self.partition}"] if self.partition else []
+        words += [f"--cpus-per-task={self.cpus}", f"--mem={self.memory or _memory(cost)}"]
+        duration = self.time or (slurm_time(pack * cost.high * _RESERVE) if cost else None)
+        words += [f"--time={duration}"] if duration else []
+        words += [f"--gres={self.gres}"] if self.gres else []
+        return [*words, *self.sbatch]
+
+    def pack_of(self, subjects: int, cost: Cost | None) -> int:
+        """Subjects per task: about 45 minutes' worth, fitting into the task's time, no task idle.
+
+        Examples
+        --------
+        >>> Request().pack_of(1000, Cost(20, 180.0, 240.0, 1))
+        15
+        >>> Request(time="30:00").pack_of(1000, Cost(20, 180.0, 240.0, 1))
+        5
+        """
+        if self.pack:
+            return self.pack
+        pack = math.ceil(_AIM / cost.median) if cost else _UNKNOWN_PACK
+        given = seconds(self.time) if self.time else None
+        if cost and given:
+            pack = min(pack, int(given / (_RESERVE * cost.high)))
+        if self.max_parallel:
+            pack = min(pack, math.ceil(subjects / self.max_parallel))
+        return max(1, pack)
+
+
+_DEFAULT_MEMORY = "8G"
+
+
+def _memory(cost: Cost | None) -> str:
+    """Memory by what subjects took so far, with a reserve; a value that is enough for anybody before that is known."""
+    return f"{math.ceil(cost.memory * _MEMORY_RESERVE / 2**20)}M" if cost and cost.memory else _DEFAULT_MEMORY

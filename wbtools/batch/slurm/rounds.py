@@ -1,0 +1,168 @@
+"""Rounds of job arrays: one round submits all that is to be done, and a job after it begins the next round."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wbtools.batch.attempts import State
+from wbtools.batch.launch import program, worker_command
+from wbtools.batch.layout import Layout, append_line, write_whole
+from wbtools.batch.overview import Cost, cost, overview
+from wbtools.batch.plan import Plan, list_subjects
+from wbtools.batch.slurm import queue, script
+from wbtools.batch.slurm.request import Request
+from wbtools.errors import InputError, TransientError
+
+_AFTER = """\
+#!/bin/bash
+#SBATCH --job-name={name}
+#SBATCH --cpus-per-task=1 --mem=1G --time=00:20:00
+#SBATCH --kill-on-invalid-dep=yes --open-mode=append
+#SBATCH --output={log}
+{directives}
+exec {command}
+"""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round submitted.
+
+    Parameters
+    ----------
+    subjects, tasks, pack : int
+    arrays : tuple of str
+        Numbers of the array jobs.
+    after : str
+        Number of the job that begins the next round; empty if there is none.
+    left : int
+        Packs that Slurm did not take now; the next round will.
+    """
+
+    subjects: int
+    tasks: int
+    pack: int
+    arrays: tuple[str, ...]
+    after: str = ""
+    left: int = 0
+
+
+def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> list[str]:
+    """The sbatch scripts of one round, as few as the site's largest array allows."""
+    request = Request.from_record(plan.engine)
+    known = cost(layout)
+    pack = request.pack_of(len(subjects), known)
+    tasks = -(-len(subjects) // pack)
+    largest = queue.largest_array()
+    starts = range(0, tasks, largest)
+    share = max(1, request.max_parallel // len(starts)) if request.max_parallel else None
+    worker = worker_command(layout.out, _worker_options(layout, name, pack, known), attached=False)
+    return [
+        script.array(
+            f"wb-{name}-{number}",
+            min(largest, tasks - start),
+            request.words(known, pack),
+            worker,
+            log=layout.slurm / "%A_%a.log",
+            threads=plan.threads or request.cpus,
+            offset=start,
+            max_parallel=share,
+        )
+        for number, start in enumerate(starts)
+    ]
+
+
+def _worker_options(layout: Layout, name: str, pack: int, known: Cost | None) -> list[str]:
+    expected = ["--expect", f"{known.high:.0f}"] if known else []
+    return ["--list", str(layout.round(name)), "--pack", str(pack), *expected]
+
+
+def submit(layout: Layout, plan: Plan, subjects: Sequence[str], number: int = 1) -> Round:
+    """Submit a round: arrays for all subjects, and the job that begins the next round when they are over.
+
+    Raises
+    ------
+    InputError
+        If Slurm refuses the first array.
+    TransientError
+        If it does not answer.
+    """
+    request = Request.from_record(plan.engine)
+    name = uuid.uuid4().hex[:8]
+    write_whole(layout.round(name), "".join(f"{one}\n" for one in subjects))
+    texts = scripts(layout, plan, subjects, name)
+    arrays: list[str] = []
+    left = 0
+    for place, text in enumerate(texts):
+        path = layout.slurm / f"{name}-{place}.sh"
+        write_whole(path, text)
+        try:
+            arrays.append(queue.submit(path))
+        except (InputError, TransientError):
+            if not arrays:
+                raise
+            left = len(texts) - place  # a limit on jobs in the queue: the rest comes when these are over
+            break
+        _note(layout, f"wb-{name}-{place}", arrays[-1], len(subjects))
+    after = _submit_after(layout, request, name, arrays, number + (not left)) if number < request.rounds or left else ""
+    pack = request.pack_of(len(subjects), cost(layout))
+    return Round(len(subjects), -(-len(subjects) // pack), pack, tuple(arrays), after, left)
+
+
+def _submit_after(layout: Layout, request: Request, name: str, arrays: Sequence[str], number: int) -> str:
+    """Submit the job that looks what is left when the arrays are over, however they ended."""
+    partition = [f"--partition={request.partition}"] if request.partition else []
+    text = _AFTER.format(
+        name=f"wb-{name}-next",
+        log=shlex.quote(str(layout.slurm / "%j.next.log")),
+        directives="\n".join(f"#SBATCH {shlex.quote(word)}" for word in (*partition, *request.sbatch)),
+        command=shlex.join([*program(), "next-round", str(layout.out), "--number", str(number)]),
+    )
+    path = layout.slurm / f"{name}-next.sh"
+    write_whole(path, text)
+    job = queue.submit(path, [f"--dependency=afterany:{':'.join(arrays)}"])
+    _note(layout, f"wb-{name}-next", job, 0)
+    return job
+
+
+def following(layout: Layout, number: int) -> Round | None:
+    """Submit the next round if anything is left and nobody cancelled the batch; None if not."""
+    plan = Plan.read(layout)
+    seen = overview(layout, plan, list_subjects(layout))
+    # The arrays are over: whoever still seems to run was lost with its worker.
+    left = seen.having(State.TODO, State.RUNNING)
+    if not left or layout.stop.exists():
+        return None
+    return submit(layout, plan, left, number)
+
+
+def jobs(layout: Layout) -> list[queue.Job]:
+    """The jobs of this batch that are still in the queue."""
+    return queue.jobs(_names(layout))
+
+
+def cancel(layout: Layout) -> int:
+    """Cancel the jobs of this batch, those that would begin another round first; gives how many."""
+    found = jobs(layout)
+    for part in (True, False):
+        queue.cancel(sorted({one.id.split("_")[0] for one in found if one.name.endswith("-next") is part}))
+    return len(found)
+
+
+def _names(layout: Layout) -> list[str]:
+    """The names of all jobs that were ever submitted for this batch."""
+    try:
+        lines = layout.submissions.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [str(json.loads(line)["name"]) for line in lines if line.endswith("}")]
+
+
+def _note(layout: Layout, name: str, job: str, subjects: int) -> None:
+    line = {"time": round(time.time(), 3), "name": name, "job": job, "subjects": subjects}
+    append_line(layout.submissions, json.dumps(line))

@@ -1,0 +1,314 @@
+"""A worker: takes a pack of subjects and works through it, several at once, each in a process of its own.
+
+It loads what all subjects need once and forks a child per subject, which costs milliseconds instead of the seconds that
+starting Python and torch take, and shares the memory. A child that crashes, hangs or is killed costs one attempt. The
+worker itself has one thread, so that forking is safe, and fetches signals instead of being interrupted by them.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import shutil
+import signal
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from wbtools.batch import attempts, published, scratch
+from wbtools.batch.allotment import Deadline, variables
+from wbtools.batch.attempts import Ending, History
+from wbtools.batch.child import WATCHED, Child, Exit, start
+from wbtools.batch.layout import Layout
+from wbtools.batch.payload import Payload
+from wbtools.batch.plan import Plan
+from wbtools.batch.published import Published, place
+from wbtools.errors import InputError, TransientError
+
+logger = logging.getLogger(__name__)
+
+_RESERVE = 1.5
+"""A subject is begun only if so many times the longest time seen is left."""
+_WALL_TIME = 120.0
+"""A request to end so many seconds before the job's end announces that end; an earlier one is preemption."""
+_FAREWELL = 25.0
+"""Seconds before the job's end at which subjects that still run are interrupted."""
+_PATIENCE = 3
+"""After so many attempts in a row that the machine made fail, a worker stops: more would only use up attempts."""
+_TICK = 1.0
+_LAST_BYTES = 4096
+_INPUT_AT_FAULT = (2, 3)
+
+
+class Result(Enum):
+    """What became of one subject in this worker."""
+
+    PUBLISHED = "published"
+    SKIPPED = "published before"
+    LOST_RACE = "published by another worker"
+    FAILED = "failed"
+    LEFT = "left"
+
+
+@dataclass
+class _Running:
+    """A child and what it needs to be accounted for."""
+
+    subject: str
+    run: str
+    child: Child
+    log: Path
+    scratch: Path
+    gpu: str | None
+
+
+@dataclass
+class Worker:
+    """The work through one pack.
+
+    Parameters
+    ----------
+    layout, plan, payload
+        What is done, and where.
+    jobs : int
+        Subjects at once.
+    threads : int
+        Threads per subject.
+    gpus : sequence of str
+        Handed out one per subject as CUDA_VISIBLE_DEVICES; empty leaves that variable alone.
+    deadline : Deadline
+        When the worker is ended by others.
+    longest : float
+        Seconds that a subject is expected to take, later the most that one took.
+    """
+
+    layout: Layout
+    plan: Plan
+    payload: Payload
+    jobs: int = 1
+    threads: int = 1
+    gpus: Sequence[str] = ()
+    deadline: Deadline = field(default_factory=Deadline)
+    results: dict[str, Result] = field(default_factory=dict)
+    stopping: bool = False
+    longest: float = 0.0
+    _hurried: bool = False
+    _begun: int = 0
+    _in_a_row: int = 0
+    _queue: deque[str] = field(default_factory=deque)
+    _running: list[_Running] = field(default_factory=list)
+    _free_gpus: deque[str] = field(default_factory=deque)
+    _postponed: set[str] = field(default_factory=set)
+
+    def run(self, subjects: Sequence[str]) -> dict[str, Result]:
+        """Work until every subject has a result, a signal comes, or the time would not suffice for another one.
+
+        Signals must be held back already (`child.hold_back`).
+
+        Raises
+        ------
+        InputError
+            If the settings or the network are not those of the batch.
+        WbtoolsError
+            Whatever is wrong with the network.
+        """
+        self._queue.extend(subjects)
+        self._free_gpus.extend(self.gpus)
+        self._warm()
+        scratch.remove_left_over(self._scratch)
+        while self._running or (self._queue and not self.stopping):
+            self._heed(0)
+            self._fill()
+            if self._running:
+                self._heed(_TICK)
+            self._reap()
+        gc.unfreeze()
+        self.results.update(dict.fromkeys(self._queue, Result.LEFT))
+        return self.results
+
+    def _warm(self) -> None:
+        """Load, check that it is what the batch is about, and have forks share the memory."""
+        if self.payload.warm() != self.plan.settings_sha256:
+            raise InputError(
+                "the network, the settings or wbtools' version changed since this batch was started",
+                mend="put them back, or start a batch in another --out",
+            )
+        gc.collect()
+        gc.freeze()
+        alive = len(list(Path("/proc/self/task").iterdir()))
+        if alive > 1:
+            logger.warning("%d threads run before the first subject is forked", alive)
+
+    # -------------------------------------------------------------------------------------------- beginning subjects
+
+    def _fill(self) -> None:
+        """Begin subjects while there is room, time and leave to."""
+        while self._queue and len(self._running) < self.jobs and not self.stopping:
+            if self.layout.stop.exists():
+                self._stop("the batch was cancelled")
+            elif self._begun and self.deadline.left - _FAREWELL < _RESERVE * self.longest:
+                self._stop(f"{self.deadline.left:.0f} s are left, too few for another subject")
+            else:
+                self._take(self._queue.popleft())
+
+    def _take(self, subject: str) -> None:
+        """Begin a subject, unless that is not needed, not allowed, or better done later."""
+        found = published.look(place(self.layout.out, subject), self.plan.settings_sha256, self.payload.inputs(subject))
+        if found.what is Published.CURRENT:
+            self.results[subject] = Result.SKIPPED
+            return
+        history = History.read(self.layout, subject)
+        if found.what is Published.FOREIGN and not history.hopeless:
+            self._end(subject, "", Ending.BAD_INPUT, reason=f"{subject} is there already: {found.why}", code=3)
+        if found.what is Published.FOREIGN or history.hopeless or history.used >= self.plan.max_attempts:
+            self.results[subject] = Result.FAILED
+            return
+        if subject not in self._postponed and history.open(self.plan.timeout, time.time()):
+            self._postponed.add(subject)  # somebody else is at it: later it is done, or theirs was lost
+            self._queue.append(subject)
+            return
+        if found.what is not Published.ABSENT:
+            logger.warning("%s is made again: %s", subject, found.why)
+            self._set_aside(subject)
+        self._begin(subject, len(history.starts) + 1)
+
+    def _begin(self, subject: str, attempt: int) -> None:
+        """Fork the child; a full disk ends the worker's work, not the worker."""
+        run = uuid.uuid4().hex[:12]
+        log = self.layout.log(subject, attempt, run)
+        gpu = self._free_gpus.popleft() if self._free_gpus else None
+        try:
+            temporary = scratch.make(self._scratch)
+            environment = {**variables(self.threads), "TMPDIR": str(temporary)}
+            environment |= {"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}
+            attempts.record_start(self.layout, subject, run, attempt, log.relative_to(self.layout.home).as_posix())
+            child = start(lambda: self.payload.work(subject), log, environment)
+        except OSError as error:
+            self._stop(f"{subject} could not be begun: {error}")
+            self._queue.append(subject)
+            return
+        self._begun += 1
+        self._running.append(_Running(subject, run, child, log, temporary, gpu))
+
+    def _set_aside(self, subject: str) -> None:
+        """Move a damaged or outdated folder out of sight; put it back if another worker mended it meanwhile."""
+        folder = place(self.layout.out, subject)
+        aside = self.layout.aside / f"{folder.name}.{uuid.uuid4().hex[:12]}"
+        try:
+            folder.rename(aside)
+            found = published.look(aside, self.plan.settings_sha256, self.payload.inputs(subject))
+            if found.what is Published.CURRENT:
+                aside.rename(folder)
+        except OSError as error:  # another worker was quicker; who publishes is decided at the end
+            logger.info("%s: %s", folder, error)
+
+    # -------------------------------------------------------------------------------------------- waiting, accounting
+
+    def _heed(self, patience: float) -> None:
+        """Sleep until a child ends, a signal comes, or the patience is over; do what the signal says."""
+        received = signal.sigtimedwait(WATCHED, patience)
+        if received is not None and received.si_signo != signal.SIGCHLD:
+            self._stop(f"received {signal.Signals(received.si_signo).name}")
+            # Nobody knows how long a preempted job may stay; before the end of its time there is a minute.
+            self._hurried |= self.deadline.left > _WALL_TIME
+        elif self.layout.stop.exists():
+            self._stop("the batch was cancelled")
+            self._hurried = True
+        for one in self._running:
+            if self._hurried or self.deadline.left < _FAREWELL:
+                one.child.ask_to_end()
+            one.child.mind_the_clock(self.plan.timeout, self.plan.grace)
+
+    def _stop(self, why: str) -> None:
+        if not self.stopping:
+            logger.info("%s: beginning no more subjects", why)
+        self.stopping = True
+
+    def _reap(self) -> None:
+        """Account for the children that ended."""
+        for one in list(self._running):
+            ended = one.child.ended()
+            if ended is not None:
+                self._running.remove(one)
+                shutil.rmtree(one.scratch, ignore_errors=True)
+                if one.gpu is not None:
+                    self._free_gpus.append(one.gpu)
+                self._account(one, ended)
+
+    def _account(self, one: _Running, ended: Exit) -> None:
+        """Decide by the published folder what became of the subject; the exit code only tells why not."""
+        self.longest = max(self.longest, ended.seconds)
+        facts = {"seconds": ended.seconds, "memory": ended.memory, "code": ended.code}
+        look = published.look(place(self.layout.out, one.subject), self.plan.settings_sha256)
+        if look.what is Published.CURRENT:
+            won = ended.code == 0
+            self._in_a_row = 0
+            self._end(one.subject, one.run, Ending.PUBLISHED if won else Ending.LOST_RACE, **facts)
+            self.results[one.subject] = Result.PUBLISHED if won else Result.LOST_RACE
+            logger.info("%s: %s after %.1f s", one.subject, self.results[one.subject].value, ended.seconds)
+            return
+        ending, reason = self._judge(one, ended)
+        self._in_a_row = self._in_a_row + 1 if ended.code == TransientError.exit_code else 0
+        if self._in_a_row >= _PATIENCE:
+            self._stop(f"{self._in_a_row} attempts in a row failed for want of disk or memory ({reason})")
+        self._end(one.subject, one.run, ending, reason=reason, **facts)
+        if ending is Ending.INTERRUPTED:
+            self.results[one.subject] = Result.LEFT
+        elif ending is Ending.BAD_INPUT or History.read(self.layout, one.subject).used >= self.plan.max_attempts:
+            self.results[one.subject] = Result.FAILED
+        elif self.stopping:
+            self.results[one.subject] = Result.LEFT
+        else:
+            self._queue.append(one.subject)
+        logger.info("%s: %s: %s", one.subject, ending.value, reason)
+
+    def _judge(self, one: _Running, ended: Exit) -> tuple[Ending, str]:
+        """How an attempt without a result ended, and the sentence that tells why."""
+        if one.child.timed_out:
+            return Ending.FAULT, f"it ran longer than {self.plan.timeout:g} s (--timeout)"
+        if one.child.asked is not None:
+            if self.deadline.left < _WALL_TIME:
+                return Ending.FAULT, "the job's time was over before it was done: ask for more --time"
+            return Ending.INTERRUPTED, "the worker was asked to end"
+        if ended.code == 0:
+            return Ending.BAD_INPUT, f"it ended well, yet {one.subject} is not there as a whole"
+        if ended.code == -signal.SIGKILL:
+            return Ending.FAULT, "it was killed (signal 9): most often there was not enough memory"
+        if ended.code < 0:
+            return Ending.FAULT, f"it was ended by {signal.Signals(-ended.code).name}"
+        reason = last_error(one.log) or f"it ended with exit code {ended.code}"
+        return (Ending.BAD_INPUT if ended.code in _INPUT_AT_FAULT else Ending.FAULT), reason
+
+    def _end(self, subject: str, run: str, ending: Ending, **facts: object) -> None:
+        """Put an ending on record; a full disk must not stop the others."""
+        try:
+            attempts.record(self.layout, subject, "end", run=run, ending=ending.value, **facts)
+        except OSError as error:
+            logger.warning("the ending of %s could not be put on record: %s", subject, error)
+
+    @property
+    def _scratch(self) -> Path:
+        return scratch.folder(self.plan.scratch, os.environ)
+
+
+def count(results: dict[str, Result]) -> Counter[Result]:
+    """How many subjects came to which result."""
+    return Counter(results.values())
+
+
+def last_error(log: Path) -> str:
+    """The last sentence in a log that begins with `Error:`, else its last line; empty if there is none."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_BYTES))
+            text = stream.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    return (errors or lines or [""])[-1]

@@ -1,0 +1,208 @@
+"""`wbtools batch`: many subjects on one machine, a Slurm cluster or a Dask scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbtools.batch import dask, local, subjects
+from wbtools.batch.allotment import threads
+from wbtools.batch.attempts import State
+from wbtools.batch.launch import program, worker_command
+from wbtools.batch.layout import Layout
+from wbtools.batch.overview import Overview, inspect, overview
+from wbtools.batch.plan import Plan, add_subjects
+from wbtools.batch.published import Published, place
+from wbtools.batch.slurm import rounds
+from wbtools.batch.slurm.request import Request
+from wbtools.cli import batch_care, batch_worker
+from wbtools.cli.batch_display import display
+from wbtools.cli.batch_options import as_json, engine_options, subject_options
+from wbtools.cli.console import out as terminal
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.failures import plainly
+from wbtools.errors import InputError
+
+_POLL = 2.0
+
+
+@click.group("batch")
+def command() -> None:
+    """Export many subjects: here, on a Slurm cluster, or through a Dask scheduler.
+
+    The same line again goes on where it stopped. A subject that is visible in OUT is whole.
+    """
+
+
+for _one in (*batch_care.COMMANDS, *batch_worker.COMMANDS):
+    command.add_command(_one)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch as the command line describes it."""
+
+    layout: Layout
+    plan: Plan
+    subjects: list[str]
+
+    def look(self) -> Overview:
+        """How this line's subjects stand."""
+        return overview(self.layout, self.plan, self.subjects)
+
+    def todo(self) -> list[str]:
+        """The subjects to do: those without a record, and those whose folder is not what the record says.
+
+        Raises
+        ------
+        InputError
+            If some were published with other settings.
+        """
+        seen = self.look()
+        done = seen.having(State.DONE)
+        payload = batch_worker.payload_of(self.plan, self.layout.out, 1)
+        found = inspect(self.layout, self.plan, done, {one: payload.inputs(one) for one in done}, deep=False)
+        foreign = [one for one in done if found[one].what is Published.FOREIGN]
+        if foreign:
+            raise InputError(
+                f"{place(self.layout.out, foreign[0])} {found[foreign[0]].why}, as {len(foreign)} in all; results are never "
+                "mixed",
+                mend="choose another --out, or move them away",
+            )
+        again = {one for one in done if found[one].what is not Published.CURRENT}
+        wanted = again.union(seen.having(State.TODO, State.RUNNING))
+        return [one for one in self.subjects if one in wanted]
+
+
+@command.command("run")
+@click.argument("words", metavar="LIST", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="OUT", type=click.Path(path_type=Path), help="Folder of all exports.")
+@engine_options
+@subject_options
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options: Any) -> None:
+    """Export the subjects of LIST: a text or TSV file, - for standard input, or ids.
+
+    The same line again goes on where it stopped: what is published is skipped. Exit code 0: all are done; 1: all were
+    tried and some failed; 75: not finished, run it again.
+    """
+    set_up_logging(verbose)
+    chosen = _chosen(words, options)
+    batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
+    if options["dry_run"]:
+        _say_what_would_be_done(batch, options)
+        return
+    batch.plan.write(batch.layout)
+    add_subjects(batch.layout, chosen)
+    batch.layout.stop.unlink(missing_ok=True)
+    if batch.todo():
+        with display(batch.look) as tick:
+            for _ in _ENGINES[options["engine"]](batch, options):
+                tick()
+    sys.exit(batch_care.conclude(batch.layout, batch.look()))
+
+
+def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
+    """The subjects of the list, without those left out."""
+    chosen = subjects.read(words, sys.stdin)
+    if options["only"]:
+        wanted = set(subjects.read_file(options["only"]))
+        chosen = [one for one in chosen if one in wanted]
+    if options["exclude"]:
+        unwanted = set(subjects.read_file(options["exclude"]))
+        chosen = [one for one in chosen if one not in unwanted]
+    if not chosen:
+        raise InputError("--only and --exclude leave no subject", mend="check the lists")
+    return chosen
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
+    kept = as_json(options)
+    argv = tuple(shlex.split(options["command_line"] or ""))
+    request = Request(**{one.name: options[one.name] for one in fields(Request)})
+    return Plan(
+        settings_sha256=sha256(shlex.join(argv).encode()).hexdigest() if argv else _identity(kept),
+        options=kept,
+        command=argv,
+        max_attempts=options["max_attempts"],
+        timeout=options["timeout"],
+        grace=options["grace"],
+        threads=options["threads"],
+        scratch=str(options["scratch"].resolve()) if options["scratch"] else None,
+        engine=asdict(request),
+        line=shlex.join(["wbtools", *sys.argv[1:]]),
+    )
+
+
+def _identity(kept: dict[str, object]) -> str:
+    """The settings' hash, from a process that loads the network and is gone again: torch is large."""
+    asked = subprocess.run([*program(), "identify"], input=json.dumps(kept), stdout=subprocess.PIPE, text=True)
+    if asked.returncode:
+        sys.exit(asked.returncode)  # it said why
+    return asked.stdout.split()[-1]
+
+
+# ------------------------------------------------------------------------------------------------------------- engines
+
+
+def _run_here(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
+    processors = len(os.sched_getaffinity(0))
+    jobs = options["jobs"] or max(1, processors // (options["threads"] or 2))
+    gpus = [card for card in (options["gpus"] or "").split(",") if card]
+    each = threads(options["threads"], jobs, {})
+    return local.run(batch.layout, batch.todo, jobs=jobs, threads=each, gpus=gpus)
+
+
+def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
+    return dask.run(
+        batch.layout,
+        batch.todo,
+        scheduler=options["scheduler"],
+        file=options["scheduler_file"],
+        threads=options["threads"],
+    )
+
+
+def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
+    """Submit, unless jobs of this batch are queued already; with `--wait`, wait until none is left."""
+    queued = rounds.jobs(batch.layout)
+    if queued:
+        terminal.print(f"{len(queued)} jobs of this batch are queued or running already: nothing is submitted")
+    else:
+        made = rounds.submit(batch.layout, batch.plan, batch.todo())
+        terminal.print(
+            f"Submitted {made.subjects} subjects as {made.tasks} tasks of up to {made.pack}: job {', '.join(made.arrays)}"
+        )
+        if made.left:
+            terminal.print("Slurm takes no more jobs now; the rest is submitted when these are over")
+    while options["wait"] and rounds.jobs(batch.layout):
+        yield
+        time.sleep(_POLL)
+
+
+_ENGINES = {"local": _run_here, "slurm": _run_on_slurm, "dask": _run_on_dask}
+
+
+def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> None:
+    """The answer to --dry-run."""
+    todo = batch.todo()
+    terminal.print(f"{len(batch.subjects)} subjects, {len(batch.subjects) - len(todo)} need nothing, {len(todo)} to do")
+    if options["engine"] == "slurm" and todo:
+        for text in rounds.scripts(batch.layout, batch.plan, todo, "dry-run"):
+            terminal.print(text, markup=False)
+    elif todo and not batch.plan.command:
+        terminal.print(shlex.join(worker_command(batch.layout.out, ["--list", "LIST"], attached=False)), markup=False)

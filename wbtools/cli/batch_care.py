@@ -1,0 +1,210 @@
+"""`wbtools batch status`, `verify`, `retry`, `cancel`, `clean` and `script`: looking after a batch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from wbtools.batch import attempts, cleaning
+from wbtools.batch.attempts import State
+from wbtools.batch.launch import worker_command
+from wbtools.batch.layout import Layout, write_whole
+from wbtools.batch.overview import Overview, cost, inspect, overview, write_reports
+from wbtools.batch.plan import Plan, list_subjects
+from wbtools.batch.published import Published
+from wbtools.batch.slurm import rounds, script
+from wbtools.batch.slurm.request import Request
+from wbtools.cli.batch_display import clock
+from wbtools.cli.batch_worker import payload_of
+from wbtools.cli.console import out as terminal
+from wbtools.cli.failures import plainly
+from wbtools.errors import InputError, TransientError
+
+_SHOWN = 20
+_WATCH_EVERY = 60.0
+
+_OUT = click.argument("out", type=click.Path(path_type=Path))
+
+
+def _read(out: Path) -> tuple[Layout, Plan, Overview]:
+    """A batch and how it stands."""
+    layout = Layout.of(out)
+    plan = Plan.read(layout)
+    return layout, plan, overview(layout, plan, list_subjects(layout))
+
+
+def conclude(layout: Layout, seen: Overview) -> int:
+    """Print and write how a batch stands; gives the exit code."""
+    write_reports(layout, seen)
+    counts = seen.counts
+    words = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state] or state is State.DONE)
+    terminal.print(f"{len(seen.states)} subjects: {words}", markup=False)
+    failures = seen.failures()
+    for subject, state, reason, log in failures[:_SHOWN]:
+        terminal.print(f"  {subject}: {state.value}: {reason} ({layout.home / log})", markup=False)
+    if len(failures) > _SHOWN:
+        terminal.print(f"  and {len(failures) - _SHOWN} more, see {layout.failed}", markup=False)
+    if failures:
+        terminal.print(f"Mend what they say, then: wbtools batch retry {layout.out}", markup=False)
+    return seen.exit_code
+
+
+@click.command("status")
+@_OUT
+@click.option("--watch", is_flag=True, help="Look again every minute until nothing is left to do.")
+@click.option("--json", "as_json", is_flag=True, help="For other programs.")
+@plainly
+def status(out: Path, watch: bool, as_json: bool) -> None:
+    """Say how a batch stands: done, running, failed, why, and what Slurm says.
+
+    Exit code 0: all are done; 1: all were tried and some failed; 75: not finished.
+    """
+    while True:
+        layout, _, seen = _read(out)
+        if as_json:
+            code = seen.exit_code
+            write_reports(layout, seen)
+            click.echo(json.dumps({"states": {one: state.value for one, state in seen.states.items()}, "code": code}))
+        else:
+            code = conclude(layout, seen)
+            _say_cost(layout)
+            _say_queue(layout)
+        if not watch or code != TransientError.exit_code:
+            sys.exit(code)
+        time.sleep(_WATCH_EVERY)
+
+
+def _say_cost(layout: Layout) -> None:
+    """What subjects took, and what that means for --mem."""
+    known = cost(layout)
+    if known:
+        terminal.print(
+            f"A subject takes {clock(known.median)} min (95 %: {clock(known.high)}) and up to "
+            f"{known.memory / 2**30:.1f} GiB, from {known.subjects} subjects",
+            markup=False,
+        )
+
+
+def _say_queue(layout: Layout) -> None:
+    """What Slurm says of a batch that was submitted to it."""
+    if not layout.submissions.exists() or shutil.which("squeue") is None:
+        return
+    try:
+        jobs = rounds.jobs(layout)
+    except TransientError as error:
+        terminal.print(str(error), markup=False)
+        return
+    states = Counter(one.state.lower() for one in jobs)
+    terminal.print(f"Slurm: {', '.join(f'{n} {state}' for state, n in states.items()) or 'no job is left'}")
+    for reason, number in Counter(one.reason for one in jobs if one.stuck).items():
+        terminal.print(
+            f"  {number} wait for somebody: {reason}. Held jobs: scontrol release JOB; drained or down nodes are the "
+            "administrator's",
+            markup=False,
+        )
+
+
+@click.command("verify")
+@_OUT
+@click.option("--quick", is_flag=True, help="Compare sizes, not hashes.")
+@plainly
+def verify(out: Path, quick: bool) -> None:
+    """Compare every published file with the hash in its subject's record, and the settings with the batch's.
+
+    Exit code 0: everything published is whole; 1: something is not.
+    """
+    layout, plan, seen = _read(out)
+    done = seen.having(State.DONE)
+    payload = payload_of(plan, layout.out, 1)
+    found = inspect(layout, plan, done, {one: payload.inputs(one) for one in done}, deep=not quick)
+    wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
+    terminal.print(f"{len(done) - len(wrong)} of {len(seen.states)} subjects are published and whole", markup=False)
+    for one, finding in wrong.items():
+        terminal.print(f"  {one}: {finding.what.value}: {finding.why}", markup=False)
+    if wrong:
+        terminal.print("The batch's own line makes damaged and outdated ones again:", markup=False)
+        terminal.print(f"  {plan.line}", markup=False)
+    sys.exit(int(bool(wrong)))
+
+
+@click.command("retry")
+@_OUT
+@click.argument("chosen", metavar="[SUBJECT]...", nargs=-1)
+@plainly
+def retry(out: Path, chosen: tuple[str, ...]) -> None:
+    """Give subjects that failed new attempts: those named, or all. Then run the batch's own line again."""
+    layout, plan, seen = _read(out)
+    given_up = seen.having(State.FAILED, State.EXCLUDED)
+    unknown = [one for one in chosen if one not in seen.states]
+    if unknown:
+        raise InputError(f"{unknown[0]} is not on this batch's list", mend=f"see {layout.subjects}")
+    again = [one for one in given_up if not chosen or one in chosen]
+    for one in again:
+        attempts.record(layout, one, "retry")
+    terminal.print(f"{len(again)} subjects have new attempts. Now run the batch's own line again:", markup=False)
+    terminal.print(f"  {plan.line}", markup=False)
+
+
+@click.command("cancel")
+@_OUT
+@plainly
+def cancel(out: Path) -> None:
+    """Stop a batch: workers begin nothing more and interrupt what they run. Running its line again goes on."""
+    layout = Layout.of(out)
+    layout.stop.touch()
+    count = rounds.cancel(layout) if layout.submissions.exists() else 0
+    terminal.print(f"Cancelled{f', with {count} Slurm jobs' if count else ''}; workers stop within seconds")
+
+
+@click.command("clean")
+@_OUT
+@click.option("--now", is_flag=True, help="Also what is recent: only while nothing runs.")
+@click.option("--all", "forget", is_flag=True, help="Also the batch's own files; published subjects stay.")
+@plainly
+def clean(out: Path, now: bool, forget: bool) -> None:
+    """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
+    layout, plan, seen = _read(out)
+    removed = cleaning.remove(
+        layout, cleaning.left_over(layout, seen.states, 0 if now or forget else 2 * plan.timeout), forget=forget
+    )
+    terminal.print(f"Removed {removed} folders")
+
+
+@click.command("script")
+@_OUT
+@click.option(
+    "--scheduler", "system", type=click.Choice(["slurm", *script.TEMPLATES]), default="slurm", show_default=True
+)
+@click.option("--pack", type=click.IntRange(1), help="Subjects per task. [default: 45 minutes' worth]")
+@plainly
+def show_script(out: Path, system: str, pack: int | None) -> None:
+    """Print the script of an array job for what is left to do, to be submitted by hand.
+
+    Templates for SGE, PBS and LSF were never tried: expect to adapt them.
+    """
+    layout, plan, seen = _read(out)
+    left = seen.having(State.TODO, State.RUNNING)
+    if not left:
+        raise InputError("nothing is left to do", mend="")
+    name = uuid.uuid4().hex[:8]
+    write_whole(layout.round(name), "".join(f"{one}\n" for one in left))
+    if system == "slurm":
+        for text in rounds.scripts(layout, plan, left, name):
+            terminal.print(text, markup=False)
+        return
+    each = pack or Request.from_record(plan.engine).pack_of(len(left), cost(layout))
+    command = worker_command(layout.out, ["--list", str(layout.round(name)), "--pack", str(each)], attached=False)
+    tasks = -(-len(left) // each)
+    text = script.template(system, f"wb-{name}", tasks, command, logs=layout.slurm, threads=plan.threads or 1)
+    terminal.print(text, markup=False)
+
+
+COMMANDS: tuple[click.Command, ...] = (status, verify, retry, cancel, clean, show_script)
+"""What `wbtools batch` offers beside `run`."""

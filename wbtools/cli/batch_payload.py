@@ -1,0 +1,87 @@
+"""The export of one subject as a worker's payload."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wbtools.batch.published import place
+from wbtools.cli.batch_options import from_json
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.export import settings_from
+from wbtools.cli.failures import plainly
+from wbtools.settings import ExportSettings
+
+_IMPORTED = ("wbtools.pipeline", "torch", "nibabel", "numba", "nilearn.image", "scipy.ndimage", "scipy.sparse.csgraph")
+"""What every export imports sooner or later; once in the worker, it is there in every child."""
+
+
+@dataclass(frozen=True)
+class ExportPayload:
+    """`wbtools export-subject` with the options of a batch.
+
+    Parameters
+    ----------
+    options : mapping
+        As `batch_options.as_json` gives them.
+    out : Path
+    threads : int
+    """
+
+    options: Mapping[str, object]
+    out: Path
+    threads: int
+
+    def settings(self, subject: str) -> ExportSettings:
+        """What is done to one subject."""
+        return settings_from(subject, out=self.out, overwrite=False, **{**self._given, "threads": self.threads})
+
+    @functools.cached_property
+    def _given(self) -> dict[str, Any]:
+        return from_json(self.options)
+
+    def warm(self) -> str:
+        """Load libraries, package data and networks; gives the settings' hash.
+
+        Raises
+        ------
+        WbtoolsError
+            Whatever is wrong with a network or an option.
+        """
+        from wbtools import mmp, model
+        from wbtools.anatomy import Hemisphere
+        from wbtools.provenance import settings_sha256
+
+        settings = self.settings("any")
+        networks = [model.load(path) for path in settings.models] or [model.built_in()]
+        for name in _IMPORTED:
+            importlib.import_module(name)
+        mmp.regions()
+        mmp.subcortex_regions()
+        for side in Hemisphere:
+            mmp.labels_32k(side)
+            mmp.cortex_32k(side)
+        return settings_sha256(settings.as_record(), [network.sha256 for network in networks])
+
+    def inputs(self, subject: str) -> Path | None:
+        """The subject's folder."""
+        return place(self.settings(subject).study_folder, subject)
+
+    def work(self, subject: str) -> int:
+        """Export; failures end in a sentence and their exit code, as on the command line."""
+        set_up_logging(0)
+        self._export(subject)
+        return 0
+
+    def _export(self, subject: str) -> None:
+        @plainly
+        def export() -> None:
+            from wbtools import pipeline
+
+            pipeline.export_subject(self.settings(subject))
+
+        export()

@@ -1,0 +1,28 @@
+"""The MNI152 template: the brain that others are laid on when a common place is needed."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from wbtools.grid import Grid, Volume
+
+NAME = "MNI152 template (nilearn)"
+
+
+@cache
+def mni152() -> Volume:
+    """The T1w brain of MNI152 (2009a, symmetric) that comes with nilearn: 1 mm voxels, no skull, read-only.
+
+    Examples
+    --------
+    >>> mni152().grid.orientation, mni152().data.shape
+    ('RAS', (197, 233, 189))
+    """
+    from nilearn.datasets import load_mni152_template
+
+    image = load_mni152_template(resolution=1)
+    data = np.clip(np.asarray(image.dataobj, np.float32), 0, None)
+    data.setflags(write=False)
+    return Volume(data, Grid(image.shape, image.affine))

@@ -1,0 +1,86 @@
+"""Whether a network and its card belong together: checked before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wbtools.errors import CheckpointError
+from wbtools.model import card as cards
+from wbtools.model.card import Card
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wbtools.model.family import Network
+
+
+def fit(path: Path, network: Network, card: Card) -> None:
+    """Give a network its card.
+
+    Parameters
+    ----------
+    path : Path
+        Of the checkpoint, for messages.
+    network : Network
+        In evaluation mode, without values (on the device `meta`): nothing is computed.
+    card : Card
+
+    Raises
+    ------
+    CheckpointError
+        If the network cannot take images of the card's shape, does not answer as the card says, or has another number
+        of classes.
+    """
+    import torch
+
+    try:
+        network.adapt(card)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}", mend=error.mend) from None
+    image = torch.empty(1, 1, *card.shape, device="meta")
+    try:
+        answer = getattr(network, network.answers[0])(image)
+        network(image)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        raise CheckpointError(
+            f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
+            mend=f"write the shape of its images into {cards.beside(path)}",
+        ) from None
+    if answer.ndim != 2 or len(answer) != 1:
+        raise CheckpointError(
+            f"{path} does not answer with one row of values for one image",
+            mend="let the network return a tensor (1, E)",
+        )
+    if card.classes:
+        _require_named(path, network, card, image)
+
+
+def _require_named(path: Path, network: Network, card: Card, image: Tensor) -> None:
+    """Raise CheckpointError unless every class has a name."""
+    names = len(card.classes)
+    count = getattr(network, "logits")(image).shape[1] if "logits" in network.answers else 0  # noqa: B009
+    if count != names:
+        raise CheckpointError(
+            f"{path} answers with {count or 'no'} classes, its card names {names}",
+            mend="name every class in the order of the network's answer, or leave them out",
+        )
+
+
+def reference(path: Path, card: Card) -> Path | None:
+    """The reference brain that a card names, beside the file at `path`.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing.
+    """
+    if not card.reference:
+        return None
+    image = path.parent / card.reference
+    if not image.is_file():
+        raise CheckpointError(
+            f"the reference brain {image} does not exist, which the card of {path.name} names",
+            mend="put it beside the checkpoint, or leave it out of the card",
+        )
+    return image

@@ -1,0 +1,78 @@
+"""Networks that wbtools knows nothing about but that they take one image."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+import torch
+from torch import Tensor, fx, nn
+
+from wbtools.model.card import ANSWERS, Card
+from wbtools.model.family import Network
+from wbtools.model.separation import norms_after_convolutions
+
+
+class Foreign(Network):
+    """Any network from one image (N, 1, X, Y, Z) to one row of values (N, E).
+
+    Whether they are an embedding or the logits of classes, only its card can tell; without one, both can be asked for.
+
+    Parameters
+    ----------
+    network : Module
+    single : bool
+        Whether it takes one image at a time only.
+    """
+
+    answers: tuple[str, ...] = ("raw", "logits")
+
+    def __init__(self, network: nn.Module, single: bool = False) -> None:
+        super().__init__()
+        self.network, self.single = network, single
+
+    def adapt(self, card: Card) -> None:
+        """As in `Network`; what the card calls an embedding is no class, and the reverse."""
+        super().adapt(card)
+        if card.answer:
+            self.answers = (ANSWERS[card.answer],)
+
+    def raw(self, x: Tensor) -> Tensor:
+        """What it answers (N, E)."""
+        # Followed symbolically, x is no tensor and has no number of images.
+        if self.single and isinstance(x, Tensor) and len(x) > 1:
+            return torch.cat([cast(Tensor, self.network(one)) for one in torch.split(x, 1)])
+        return cast(Tensor, self.network(x))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """What it answers (N, K)."""
+        return self.raw(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What it answers (N, E)."""
+        return self.raw(x)
+
+    def batch_norms(self) -> list[tuple[str, str]]:
+        """Names of (convolution, batch norm) that follow each other directly, as far as the network can be followed."""
+        if not isinstance(self.network, fx.GraphModule):
+            return []
+        return [(f"network.{conv}", f"network.{norm}") for conv, norm in norms_after_convolutions(self.network)]
+
+
+def assumed(source: str, family: str, shape: tuple[int, ...]) -> Card:
+    """The card of a network that has none.
+
+    Examples
+    --------
+    >>> assumed("lab.networks:build", "python", (86, 103, 86)).name
+    'lab-networks-build'
+    """
+    return Card(
+        name=re.sub(r"[^A-Za-z0-9_-]+", "-", source).strip("-") or family,
+        title=f"{source}, a network without a card",
+        family=family,
+        shape=cast(tuple[int, int, int], shape),
+        notice="A network without a card: how its images were oriented, cropped and normalised, and whether it answers "
+        "with an embedding or with classes, is unknown; wbtools gives it the T1w field of view, scaled to [0, 1]",
+        assumed=True,
+    )

@@ -1,0 +1,26 @@
+"""Which regions carry the relevance, and which of them the network chose.
+
+- `table`: relevance and atlas in, ranked table out
+- `calibration`: the ranks again, against networks with randomised weights
+"""
+
+from wbtools.ranking.calibration import FEWEST_NETWORKS, calibrated
+from wbtools.ranking.table import (
+    AgainstNull,
+    NullSummary,
+    Ranking,
+    RegionRelevance,
+    abs_means,
+    rank,
+)
+
+__all__ = [
+    "FEWEST_NETWORKS",
+    "AgainstNull",
+    "NullSummary",
+    "Ranking",
+    "RegionRelevance",
+    "abs_means",
+    "calibrated",
+    "rank",
+]

