@@ -29,13 +29,17 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def run_export() -> Callable[..., tuple[str, Path]]:
-    """`run_export(study, out, *options)` exports 100307 and gives what was printed and the published folder."""
+    """`run_export(study, out, *options)` exports 100307 and gives what was printed and the published folder.
+
+    Without randomised networks, which take most of the time, unless `--null` is among the options.
+    """
     from click.testing import CliRunner
 
     from wbtools.cli import main
 
     def run(study: Path, out: Path, *options: str) -> tuple[str, Path]:
-        arguments = ["export-subject", "100307", "--study-folder", str(study), "--out", str(out), *options]
+        null = () if "--null" in options else ("--null", "0")
+        arguments = ["export-subject", "100307", "--study-folder", str(study), "--out", str(out), *null, *options]
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0, result.output
         return result.output, out / "100307"
@@ -50,4 +54,4 @@ def exported(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, Path]:
     """What the export of the small subject printed, and its folder, for reading only."""
-    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"))
+    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"), "--null", "8")

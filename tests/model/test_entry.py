@@ -205,8 +205,9 @@ def test_every_mistake_ends_in_one_sentence(lab, function, words):
 def test_a_missing_module_and_a_broken_one_are_named(lab):
     with pytest.raises(CheckpointError, match="'no_such_lab'"):
         load("no_such_lab:build")
-    with pytest.raises(CheckpointError, match=r"could not be imported .ZeroDivisionError"):
-        load(f"{lab('1 / 0')}:build")
+    for code, words in (("1 / 0", "ZeroDivisionError"), ("raise SystemExit(2)", "SystemExit")):
+        with pytest.raises(CheckpointError, match=f"could not be imported .{words}"):
+            load(f"{lab(code)}:build")
 
 
 def test_nothing_is_imported_unless_it_is_named(lab, tmp_path):

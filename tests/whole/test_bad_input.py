@@ -112,13 +112,13 @@ def test_a_checkpoint_with_wrong_keys_is_refused_by_name(study, tmp_path):
     assert_refused(export(study, "--model", str(tmp_path / "other.pt")), 3, "other.pt", "layer.weight")
 
 
-def test_a_network_without_an_embedding_is_refused_before_anything_is_computed(study, tmp_path):
+def test_a_target_that_the_network_does_not_have_is_refused_before_anything_is_computed(study, tmp_path):
     import torch
 
     from wbtools.model import mrinet
 
     torch.save(mrinet.MriNet(mrinet.Layout()).state_dict(), tmp_path / "mrinet.pt")
-    result = export(study, "--model", str(tmp_path / "mrinet.pt"))
+    result = export(study, "--model", str(tmp_path / "mrinet.pt"), "--target", "embedding")
     assert_refused(result, 3, "answers with classes", out=study / "derivatives")
     assert "T1w and surfaces" not in result.output
 

@@ -63,14 +63,20 @@ def test_no_output_carries_an_absolute_path(exported, small_study):
 
 
 def test_the_record_holds_hashes_versions_conservation_and_notices(exported):
-    _, folder = exported
+    output, folder = exported
     record = json.loads((folder / "provenance.json").read_text())
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert set(record["outputs_sha256"]) == names - {"provenance.json"}
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in record["inputs_sha256"].values())
     assert "T1w/T1w_acpc_dc_restore_brain.nii.gz" in record["inputs_sha256"]
     assert record["networks"]["unet"]["relevance_kept"] == pytest.approx(1, abs=0.01)
-    assert 0.5 < record["networks"]["unet"]["attribution"]["conservation"] < 1.5
+    network = record["networks"]["unet"]
+    assert network["attribution"]["method"] == "deviation"
+    assert network["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
+    assert network["attribution"]["reference"]["source"].startswith("MNI152")
+    assert network["trust"]["randomised_networks"] == 8
+    assert network["trust"]["verdict"] in " ".join(output.split())
+    assert network["against_randomised_networks"]["networks"] == 8
     assert record["subject"]["registration"] == "MSMAll"
     assert any("not for science" in notice for notice in record["notices"])
     assert {"numpy", "torch", "zennit"} <= set(record["versions"])

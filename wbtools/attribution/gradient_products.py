@@ -49,7 +49,7 @@ DIFFERENCE = Method(
     title="gradient x difference from a reference brain, by captum",
     rules=(
         "the score's gradient at the image, times the image's difference from the reference brain",
-        "reference: the brain that the card names, else the MNI152 template; registered, intensities matched by quantiles",
+        "reference: the brain the card names, else the MNI152 template; registered, intensities matched by quantiles",
     ),
     caution=(
         "The gradient is taken at the image alone: on the way to the reference it changes. Do not read a ranking from "

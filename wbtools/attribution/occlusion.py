@@ -44,7 +44,7 @@ METHOD = Method(
         "a region's voxels are replaced by the reference brain's; its relevance is the fall of the score, in equal "
         "parts for its voxels",
         "what lies outside the atlas is one more region",
-        "reference: the brain that the card names, else the MNI152 template; registered, intensities matched by quantiles",
+        "reference: the brain the card names, else the MNI152 template; registered, intensities matched by quantiles",
     ),
     caution=(
         "Occlusion maps are flat within a region. Replacing a region makes edges that the network may react to, and "

@@ -36,6 +36,7 @@ FAMILY = "python"
 
 _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _ENTRY = re.compile(rf"{_NAME}:{_NAME}")
+_ANYTHING = (Exception, SystemExit)  # the user's own code may raise anything, and scripts like to exit
 _log = logging.getLogger(__name__)
 
 
@@ -114,7 +115,7 @@ def _function(source: str) -> tuple[Callable[[], Any], Path]:
             f"there is no Python module '{error.name}', which --model {source} needs",
             mend="install it, or run wbtools in the folder that holds it",
         ) from None
-    except Exception as error:  # the user's own code may raise anything
+    except _ANYTHING as error:
         raise _failed(source, "be imported", error) from error
     found: Any = module
     for attribute in attributes.split("."):
@@ -131,16 +132,14 @@ def _built(source: str, function: Callable[[], Any]) -> nn.Module:
     try:
         with _current_folder_importable():
             network = function()
-    except Exception as error:  # the user's own code may raise anything
+        if isinstance(network, nn.Module):
+            return network.to("cpu", torch.float32).eval().requires_grad_(False)
+    except _ANYTHING as error:
         raise _failed(source, "build its network", error) from error
-    if not isinstance(network, nn.Module):
-        raise CheckpointError(
-            f"{source} returned a {type(network).__name__}, no network", mend="return a torch.nn.Module"
-        )
-    return network.to("cpu", torch.float32).eval().requires_grad_(False)
+    raise CheckpointError(f"{source} returned a {type(network).__name__}, no network", mend="return a torch.nn.Module")
 
 
-def _failed(source: str, what: str, error: Exception) -> CheckpointError:
+def _failed(source: str, what: str, error: BaseException) -> CheckpointError:
     said = f"{type(error).__name__}: {error}".splitlines()[0]
     return CheckpointError(f"{source} could not {what} ({said})", mend="call it in Python, and see --debug")
 
@@ -199,7 +198,7 @@ def _try(source: str, network: Network, card: Card) -> None:
             answer = getattr(network, network.answers[0])(torch.zeros(1, 1, *card.shape))
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}", mend=error.mend) from None
-    except Exception as error:  # the user's own code may raise anything
+    except _ANYTHING as error:
         raise _failed(source, f"take an image of {' x '.join(map(str, card.shape))} voxels", error) from error
     if not isinstance(answer, Tensor) or answer.ndim != 2:
         raise CheckpointError(f"{source} does not answer with one row of values", mend="return a tensor (1, E)")

@@ -85,6 +85,8 @@ def read(path: Path, data: bytes) -> Program:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise CheckpointError(f"{path} is compressed, which torch never does", mend=MEND)
             members = {_short(name): name for name in archive.namelist()}
             return _program(path, lambda name: archive.read(members[name]), frozenset(members))
     except (zipfile.BadZipFile, LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError):
@@ -111,7 +113,9 @@ def _program(path: Path, member: Any, names: frozenset[str]) -> Program:
     image, tensors = _inputs(path, signature["input_specs"], stored)
     outputs = [spec for spec in signature["output_specs"] if "user_output" in spec]
     if len(outputs) < len(signature["output_specs"]):
-        raise CheckpointError(f"{path} changes its own weights: it was exported while training", mend=MEND)
+        raise CheckpointError(
+            f"{path} changes its image or weights in place, or was exported while training", mend=MEND
+        )
     output = outputs[0]["user_output"]["arg"]["as_tensor"]["name"]
     sizes = {name: tuple(map(_length, value["sizes"])) for name, value in graph["tensor_values"].items()}
     trained = {spec["parameter"]["arg"]["name"] for spec in signature["input_specs"] if "parameter" in spec}
