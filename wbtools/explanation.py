@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from wbtools.attribution.trust import Trust, assess
 from wbtools.errors import CheckError
 from wbtools.grid import Grid, Unit, Volume
 from wbtools.mapping import paint, smooth_within
-from wbtools.model import Model, model_input
+from wbtools.model import Model, ModelInput, model_input
+from wbtools.model.input import brain_only
 from wbtools.ranking import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
 from wbtools.regridding import resample_density, resample_labels
 
@@ -48,6 +49,8 @@ class Explanation:
         The maps of `MAPS` on the T1w grid: relevance as density (1/mm3), both heatmaps as scores.
     kept : float
         Relevance on the T1w grid divided by that on the network's grid.
+    remarks : tuple of str
+        What had to be decided to show the brain to the network.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Explanation:
     ranking: Ranking
     volumes: Mapping[str, Volume]
     kept: float
+    remarks: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
@@ -68,6 +72,7 @@ class Explanation:
             "network": dict(self.model.description),
             "card": "assumed from the family" if card.assumed else "given",
             "notice": card.notice,
+            "input": list(self.remarks),
             "attribution": self.attribution.as_record(),
             "trust": self.trust.as_record(),
             "against_randomised_networks": self.ranking.null.as_record() if self.ranking.null else None,
@@ -114,7 +119,13 @@ class Request:
 
 
 def explain(
-    model: Model, name: str, t1w: Volume, atlas: Atlas, request: Request, others: Sequence[Volume] = ()
+    model: Model,
+    name: str,
+    t1w: Volume,
+    atlas: Atlas,
+    request: Request,
+    others: Sequence[Volume] = (),
+    mask: Volume | None = None,
 ) -> Explanation:
     """Explain a network's decision on a T1w image, and carry the explanation to the image's own grid.
 
@@ -130,6 +141,8 @@ def explain(
     request : Request
     others : sequence of Volume
         The T1w images of the people that the target compares with.
+    mask : Volume, optional
+        The person's own brain mask, for networks that take brains where the image shows a head.
 
     Returns
     -------
@@ -140,9 +153,9 @@ def explain(
     CheckError
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
-    image = model_input(t1w, model.card)
+    image = seen_by(model, t1w, mask)
     keys = resample_labels(atlas.volume, image.grid).data
-    people = [model_input(other, model.card) for other in others]
+    people = [seen_by(model, other) for other in others]
     how, target = request.method_of(model), request.target_of(model)
     with threaded(request.threads):
         question = ask(model, image, how, target, people, keys)
@@ -157,7 +170,16 @@ def explain(
     heatmap = paint(ranking.scores(), atlas.volume)
     smooth = smooth_within(heatmap, atlas.volume.data > 0)
     volumes = dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
-    return Explanation(name, model, attribution, assess(attribution, question, nulls, found), ranking, volumes, kept)
+    return Explanation(
+        name, model, attribution, assess(attribution, question, nulls, found), ranking, volumes, kept, image.remarks
+    )
+
+
+def seen_by(model: Model, t1w: Volume, mask: Volume | None = None) -> ModelInput:
+    """A T1w image as a network is to see it, with or without skull, and with what had to be decided for it."""
+    shown, remarks = brain_only(t1w, model.card, mask)
+    image = model_input(shown, model.card)
+    return replace(image, remarks=(*remarks, *image.remarks))
 
 
 def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: Grid) -> Ranking:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Region
 from wbtools.errors import InputError
 from wbtools.grid import Volume
-from wbtools.model import Model, model_input
+from wbtools.explanation import seen_by
+from wbtools.model import Model
 from wbtools.person import Person
 from wbtools.regridding import region_shares, resample_density
 
@@ -83,7 +84,7 @@ def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        walks = [walk_of(model, model_input(one.t1w, model.card)) for one in (person, other)]
+        walks = [walk_of(model, seen_by(model, one.t1w, one.mask)) for one in (person, other)]
         tables = (region_table(walks[0], _pool(model, person)), region_table(walks[1], _pool(model, other)))
         cosine = float(cosine_similarity(walks[0].output, walks[1].output))
     finally:
@@ -93,7 +94,7 @@ def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:
 
 def _pool(model: Model, person: Person) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
     """Sums maps on the network's grid over the regions and the rest."""
-    grid = model_input(person.t1w, model.card).grid
+    grid = seen_by(model, person.t1w, person.mask).grid
     whole = person.atlas.whole
     keys = [region.key for region in whole.regions]
 

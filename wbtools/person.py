@@ -32,6 +32,8 @@ class Person:
         Areas and subcortical structures on the T1w grid.
     main : MeshName
         The mesh that the atlas's voxels come from.
+    mask : Volume or None
+        The brain mask that lies beside the T1w image, if any.
     """
 
     t1w: Volume
@@ -40,6 +42,7 @@ class Person:
     areas: dict[MeshName, Areas]
     atlas: NativeAtlas
     main: MeshName
+    mask: Volume | None = None
 
 
 def read(
@@ -70,6 +73,7 @@ def read(
     with stage("T1w and surfaces"):
         t1w = nifti.read_volume(subject.t1w)
         segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
+        mask = nifti.read_volume(subject.brain_mask) if subject.brain_mask else None
         cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
     with stage("areas on every mesh"):
         areas = _areas(subject, cortices, projection)
@@ -78,7 +82,7 @@ def read(
         labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
         structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
         native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
-    return Person(t1w, segmentation, cortices, areas, native, main)
+    return Person(t1w, segmentation, cortices, areas, native, main, mask)
 
 
 def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Projection) -> dict[MeshName, Areas]:

@@ -210,7 +210,7 @@ def _computed(
     explanations: list[Explanation] = []
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
-            explanations.append(explain(network, name, me.t1w, me.atlas.whole, _request(settings), people))
+            explanations.append(explain(network, name, me.t1w, me.atlas.whole, _request(settings), people, me.mask))
             for notice in _cautions(explanations[-1]):
                 record.notice(notice)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
@@ -303,7 +303,8 @@ def _request(settings: ExportSettings) -> Request:
 def _cautions(explanation: Explanation) -> list[str]:
     """What has to be said of one map."""
     reference = explanation.attribution.reference or {}
-    return [explanation.attribution.caution, str(reference.get("note", "")), explanation.trust.verdict]
+    note = str(reference.get("note", ""))
+    return [*explanation.remarks, explanation.attribution.caution, note, explanation.trust.verdict]
 
 
 def _compared(settings: ExportSettings) -> tuple[str, ...]:

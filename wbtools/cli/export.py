@@ -55,10 +55,11 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--model",
         "models",
-        metavar="FILE",
+        metavar="FILE|MODULE:BUILD",
         type=_PATH,
         multiple=True,
-        help="A network's checkpoint; may be repeated. [default: the built-in demonstration network]",
+        help="A checkpoint, a .pt2 file, or a Python function that builds a network; may be repeated. "
+        "[default: the built-in demonstration network]",
     ),
     click.option(
         "--method",

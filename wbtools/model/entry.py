@@ -204,5 +204,6 @@ def _try(source: str, network: Network, card: Card) -> None:
         raise CheckpointError(f"{source} does not answer with one row of values", mend="return a tensor (1, E)")
     if card.classes and answer.shape[1] != len(card.classes):
         raise CheckpointError(
-            f"{source} answers with {answer.shape[1]} values, its card names {len(card.classes)} classes"
+            f"{source} answers with {answer.shape[1]} values, its card names {len(card.classes)} classes",
+            mend="name every class in the order of the network's answer, or leave them out",
         )

@@ -24,6 +24,7 @@ from wbtools.model.foreign import Foreign, assumed
 from wbtools.model.nodes import Name, Step
 from wbtools.model.operators import Call
 from wbtools.model.pt2 import Program
+from wbtools.model.separation import makes_coefficients
 
 FAMILY = "exported"
 
@@ -55,6 +56,7 @@ def load(path: Path) -> Model:
     if card.family != FAMILY:
         raise CheckpointError(f"{beside} says {card.family}", mend=f"write {FAMILY} as its family")
     network, description = build(path, program, card)
+    description["exported by"] = f"torch {program.version}"
     return Model(network, card, description, sha256(data).hexdigest(), fitting.reference(path, card))
 
 
@@ -86,7 +88,6 @@ def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, 
     network.adapt(card)
     return network.eval(), {
         "steps": sum(node.op.startswith("call") for node in steps.graph.nodes),
-        "exported by": f"torch {program.version}",
         "parameters": program.parameters,
     }
 
@@ -218,10 +219,4 @@ class _Assembly:
         return self.made[value.text]
 
     def _makes_coefficients(self, name: str) -> bool:
-        node = self.made[name]
-        return node.op == "call_module" and isinstance(
-            self.root.get_submodule(str(node.target)), operators.COEFFICIENTS
-        )
-
-    def _unknown(self, what: str) -> CheckpointError:
-        return CheckpointError(f"{self.path} was refused: it uses '{what}', which wbtools does not know", mend=_MEND)
+        return makes_coefficients(self.root, self.made[name])

@@ -289,5 +289,3 @@ _LAYERS: dict[str, Callable[[Call], nn.Module | None]] = {
     "softplus": lambda call: nn.Softplus(call["beta"], call["threshold"]),
     "tanh": lambda call: nn.Tanh(),
 }
-COEFFICIENTS = (nn.Sigmoid, nn.Hardsigmoid, nn.Softmax)
-"""Layers whose output scales a signal."""

@@ -78,7 +78,7 @@ def _give_junction(steps: fx.GraphModule, node: fx.Node, calls: Counter[str]) ->
         module: nn.Module = Add()
     elif node.target in _PRODUCTS:
         module = Gate()
-        if scales(steps, node.all_input_nodes[0]):
+        if makes_coefficients(steps, node.all_input_nodes[0]):
             node.args = node.args[::-1]
     else:
         return
@@ -88,8 +88,8 @@ def _give_junction(steps: fx.GraphModule, node: fx.Node, calls: Counter[str]) ->
     steps.add_submodule(node.target, module)
 
 
-def scales(steps: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a step puts out coefficients in (0, 1), which scale a signal."""
+def makes_coefficients(steps: nn.Module, node: fx.Node) -> bool:
+    """Whether a step of a network puts out coefficients in (0, 1), which scale a signal."""
     return node.op == "call_module" and isinstance(steps.get_submodule(str(node.target)), _COEFFICIENTS)
 
 
