@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Region
 from wbtools.errors import InputError
-from wbtools.grid import Volume
 from wbtools.explanation import seen_by
+from wbtools.grid import Volume
 from wbtools.model import Model
 from wbtools.person import Person
 from wbtools.regridding import region_shares, resample_density

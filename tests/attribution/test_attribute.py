@@ -37,7 +37,7 @@ def _model(network):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_relevance_is_conserved_with_lively_biases_and_none_lies_in_the_background(layout, image):
-    found = attribute(_model(lively(layout)), image)
+    found = attribute(_model(lively(layout)), image, "lrp")
     # Float32 sums over large cancelling terms; stock z-plus composites are off by 10 to 60 % here.
     assert found.conservation == pytest.approx(1, abs=0.01)
     assert found.background == 0
@@ -76,9 +76,9 @@ def test_without_biases_stock_rules_and_ours_agree(image):
 def test_same_input_same_map_on_any_number_of_threads_asked_for(image):
     model = _model(lively(LAYOUTS[0]))
     before = torch.get_num_threads()
-    first, second = (attribute(model, image, threads=2).relevance.data for _ in range(2))
+    first, second = (attribute(model, image, "lrp", threads=2).relevance.data for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    one = attribute(model, image, threads=1).relevance.data
+    one = attribute(model, image, "lrp", threads=1).relevance.data
     np.testing.assert_allclose(one, first, atol=1e-3 * np.abs(first).max())
     assert torch.get_num_threads() == before
 
@@ -86,7 +86,7 @@ def test_same_input_same_map_on_any_number_of_threads_asked_for(image):
 def test_density_does_not_depend_on_how_large_voxels_are_said_to_be_but_its_total_does_not_change(image):
     model = _model(lively(LAYOUTS[0]))
     wide = replace(image, grid=Grid(image.grid.shape, np.diag([4.0, 4, 6, 1])))
-    near, far = attribute(model, image).relevance, attribute(model, wide).relevance
+    near, far = attribute(model, image, "lrp").relevance, attribute(model, wide, "lrp").relevance
     np.testing.assert_allclose(near.data, far.data * 8, rtol=1e-5, atol=1e-12)
     assert near.total() == pytest.approx(far.total(), rel=1e-5)
 
@@ -94,7 +94,7 @@ def test_density_does_not_depend_on_how_large_voxels_are_said_to_be_but_its_tota
 def test_network_is_left_as_it_was(image):
     network = lively(LAYOUTS[0])
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    attribute(_model(network), image)
+    attribute(_model(network), image, "lrp")
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
 
@@ -103,7 +103,7 @@ def test_map_that_is_not_finite_is_refused(image):
     network = lively(LAYOUTS[0])
     network.fc2.weight.data.fill_(float("inf"))
     with pytest.raises(CheckError, match="not finite"):
-        attribute(_model(network), image)
+        attribute(_model(network), image, "lrp")
 
 
 def test_unknown_method_is_refused_and_known_ones_describe_themselves(image):
@@ -117,6 +117,6 @@ def test_unknown_method_is_refused_and_known_ones_describe_themselves(image):
 
 
 def test_built_in_network_conserves_on_a_ball(image):
-    found = attribute(built_in(), image)
+    found = attribute(built_in(), image, "lrp")
     assert found.conservation == pytest.approx(1, abs=0.01)
     assert found.as_record()["method"] == "lrp"

@@ -71,7 +71,11 @@ def test_maps_of_every_target_conserve(embedder, people, method, monkeypatch):
 
     from wbtools.attribution import deviation
 
-    monkeypatch.setattr(deviation, "METHOD", replace(deviation.METHOD, reference=lambda card, image, file: ReferenceBrain(people[3].data, people[3].grid)))
+    monkeypatch.setattr(
+        deviation,
+        "METHOD",
+        replace(deviation.METHOD, reference=lambda card, image, file: ReferenceBrain(people[3].data, people[3].grid)),
+    )
     for name in ("embedding", "dimension:2", "pair", "contrast", "distance", "dimension"):
         found = attribute(embedder, people[0], method, Target.parse(name), people[1:])
         assert found.conservation == pytest.approx(1, abs=0.01), name

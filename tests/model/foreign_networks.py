@@ -24,7 +24,7 @@ class Residual(nn.Module):
         x = functional.max_pool3d(self.relu(self.norm1(self.stem(x))), 2)
         y = self.norm2(self.conv(x))
         scale = torch.sigmoid(self.excite(self.relu(self.squeeze(y.mean((2, 3, 4))))))
-        y *= scale[:, :, None, None, None]
+        y = scale[:, :, None, None, None] * y
         y += x
         return self.last(self.dropout(self.relu(y).mean((2, 3, 4))))
 

@@ -99,11 +99,11 @@ def test_every_step_of_a_convolutional_network_is_a_module_of_its_own(tmp_path):
     for name, module in network.named_modules():
         if not list(module.children()):
 
-            def note(module, given, output, name=name):
+            def note(module, given, name=name):
                 calls.append(name)
                 inputs.extend((one, one.clone()) for one in given)
 
-            module.register_forward_hook(note)
+            module.register_forward_pre_hook(note)
     with torch.no_grad():
         network(torch.rand(1, 1, *SHAPE))
     assert len(calls) == len(set(calls))
@@ -242,6 +242,14 @@ def _as_operator(content, code):
     nodes.insert(0, {"target": "torch.os.mkdir", "inputs": [argument], "outputs": [], "metadata": {}})
 
 
+def _reading_a_file(content, code):
+    nodes = content["graph_module"]["graph"]["nodes"]
+    given = {"filename": {"as_string": "/etc/hostname"}, "shared": {"as_bool": False}, "size": {"as_int": 1}}
+    inputs = [{"name": name, "arg": value, "kind": 1} for name, value in given.items()]
+    outputs = [{"as_tensor": {"name": "secret"}}]
+    nodes.insert(0, {"target": "torch.ops.aten.from_file.default", "inputs": inputs, "outputs": outputs})
+
+
 def _in_names(content, code):
     for node in content["graph_module"]["graph"]["nodes"]:
         if node["name"] == "relu_":
@@ -254,6 +262,7 @@ ATTACKS = {
     "sizes": _graph(_in_sizes),
     "guards": _graph(_in_guards),
     "operator": _graph(_as_operator),
+    "file": _graph(_reading_a_file),
     "names": _graph(_in_names),
 }
 WORKING = ("samples", "weights", "sizes", "guards")
@@ -270,7 +279,7 @@ def test_code_in_an_exported_file_is_not_run(tmp_path, attack):
             name = member.partition("/")[2]
             new.writestr(f"trap/{name}", ATTACKS[attack](name, old.read(member), marker))
         new.writestr("trap/data/weights/weight_trap", _pickled(marker))
-    if attack in ("samples", "weights", "operator"):
+    if attack in ("samples", "weights", "operator", "file"):
         with pytest.raises(CheckpointError, match=r"trap\.pt2 was refused") as caught:
             load(path)
         assert caught.value.mend

@@ -52,6 +52,6 @@ def test_relevance_of_every_embedding_is_conserved(tmp_path, name):
     torch.save(network.state_dict(), tmp_path / "net.pt")
     family = {"bottleneck": "resnet"}.get(name, name)
     cards.write(tmp_path / "net.json", Card(name="net", title="net", family=family, shape=SHAPE))
-    found = attribute(load(tmp_path / "net.pt"), ModelInput(brain().numpy(), Grid(SHAPE, np.eye(4))))
+    found = attribute(load(tmp_path / "net.pt"), ModelInput(brain().numpy(), Grid(SHAPE, np.eye(4))), "lrp")
     assert found.conservation == pytest.approx(1, abs=0.01)
     assert found.background == pytest.approx(0, abs=1e-3)

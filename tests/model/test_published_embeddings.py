@@ -156,11 +156,11 @@ def test_no_module_with_a_rule_is_called_twice_and_no_input_is_overwritten(build
     for name, module in network.named_modules():
         if not list(module.children()) and "attention" not in name:
 
-            def note(module, given, output, name=name):
+            def note(module, given, name=name):
                 calls.append(name)
                 inputs.append((given[0], given[0].clone()))
 
-            module.register_forward_hook(note)
+            module.register_forward_pre_hook(note)
     with torch.no_grad():
         network(torch.rand(1, 1, 16, 24, 24))
     assert len(calls) == len(set(calls))

@@ -105,11 +105,11 @@ def test_no_module_is_called_twice_and_no_input_is_overwritten():
     for name, module in network.named_modules():
         if not list(module.children()):
 
-            def note(module, given, output, name=name):
+            def note(module, given, name=name):
                 calls.append(name)
                 inputs.append((given[0], given[0].clone()))
 
-            module.register_forward_hook(note)
+            module.register_forward_pre_hook(note)
     with torch.no_grad():
         network(torch.rand(1, 1, 16, 16, 16))
     assert len(calls) == len(set(calls))

@@ -6,6 +6,11 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
+import torch
+
+from wbtools.model import Card
+from wbtools.model import card as cards
+from wbtools.model.unet import Layout, UNet
 
 
 @pytest.mark.slow
@@ -22,12 +27,16 @@ def test_a_pair_of_people_is_explained_by_pairs_of_regions(small_study, run_expo
         image = nibabel.load(path)
         noise = np.random.default_rng(0).normal(1, 0.2, image.shape)
         nibabel.save(nibabel.Nifti1Image((image.get_fdata() * noise).astype(np.float32), image.affine), path)
+    torch.manual_seed(0)
+    torch.save(UNet(Layout((8, 8, 16), attention=(2,), embedding=16)).state_dict(), tmp_path / "small.pt")
+    cards.write(tmp_path / "small.json", Card("small", "small", "unet", shape=(30, 36, 30)))
     output, folder = run_export(
-        study, tmp_path / "out", "--target", "pair", "--other", "twin", "--method", "deviation", "--no-render"
-    )
+        study, tmp_path / "out", "--target", "pair", "--other", "twin", "--no-render",
+        "--model", str(tmp_path / "small.pt"),
+    )  # fmt: skip
     record = json.loads((folder / "provenance.json").read_text())
     (pairs,) = record["pairs_of_regions"].values()
-    assert 0 < pairs["cosine"] < 1
+    assert -1 < pairs["cosine"] < 1
     assert pairs["conservation"] == pytest.approx(1, abs=0.01)
     (network,) = record["networks"].values()
     assert network["attribution"]["score"] == pytest.approx(pairs["cosine"], abs=1e-4)
@@ -44,5 +53,5 @@ def test_a_pair_of_people_is_explained_by_pairs_of_regions(small_study, run_expo
     np.testing.assert_allclose(matrix.get_fdata(), values[np.ix_(place, place)], rtol=1e-4, atol=1e-9)
     assert len(names) >= 375  # a few areas have no vertex of their own at this resolution
     spec = (folder / "100307.32k_fs_LR.wb.spec").read_text()
-    assert 'pconn.nii' in spec
+    assert "pconn.nii" in spec
     assert "twin" not in output.split("Wrote")[1]

@@ -122,7 +122,7 @@ _CANCELS = (
     "Here contributions of both signs cancel: conservation far from 1, or a large cancellation, means that the map is "
     "mostly rounding and biases."
 )
-_BACKGROUND = "Its first rule looks at weights alone and hands relevance to the empty background, too."
+_BACKGROUND = "Its first rule hands relevance to the empty background, too: more than half of it lies there."
 
 
 def _method(name: str, words: str, convolution: str, rules: Rules, caution: str = "", first: str = "") -> Method:
@@ -156,4 +156,6 @@ W_SQUARE = _method(
     "lrp-w-square", "z-plus, w-square first", "z-plus", Rules(ZPlus, WSquare), _BACKGROUND, "squares of the weights"
 )
 
-BOX = _method("lrp-box", "z-plus, box first", "z-plus", Rules(ZPlus, lambda: ZBox(0.0, 1.0)), "", "box between 0 and 1")
+BOX = _method(
+    "lrp-box", "z-plus, box first", "z-plus", Rules(ZPlus, lambda: ZBox(0.0, 1.0)), _BACKGROUND, "box between 0 and 1"
+)

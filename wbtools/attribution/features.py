@@ -1,7 +1,7 @@
 """Feature maps: the layers that a network calls, which of them sees the image last, and where their voxels lie in it.
 
 A feature voxel stands for the centre of what it sees. Convolutions without padding see less and less of the rim, so
-that stretching their maps over the whole image, as is usual, moves them: by 17 mm at the edges of MriNet's last
+that stretching their maps over the whole image, as is usual, moves them: by six voxels at the edges of MriNet's last
 convolution. Strided convolutions with padding see the first voxel of each step; stretching moves theirs by half a step.
 
 Networks that look at slices are followed, too: their features lie in slices, and these are put back to where the

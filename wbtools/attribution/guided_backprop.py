@@ -1,9 +1,10 @@
 """Guided backpropagation: gradients that only positive evidence passes.
 
-At every ReLU negative gradients are cut off, too. The maps are sharp and pleasing, and close to those of a network with
-randomised weights: what they show is mostly the image's own edges.
+At every ReLU negative gradients are cut off, too. On photographs the maps are sharp and show edges, whatever the network
+has learned; they are a sensitivity, not a part of the score, and reach outside the brain.
 
-References: Springenberg et al. 2015, Adebayo et al. 2018 (the sanity check it fails), Kokhlikyan et al. 2020 (captum).
+References: Springenberg et al. 2015, Adebayo et al. 2018 (maps that do not depend on what was learned), Kokhlikyan et
+al. 2020 (captum).
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ METHOD = Method(
     title="guided backpropagation, by captum",
     rules=("the score's gradient at the image; at every ReLU, negative gradients are cut off",),
     caution=(
-        "Guided backpropagation shows the edges of the image more than what the network uses: maps of networks with "
-        "randomised weights look almost the same."
+        "Guided backpropagation shows where the answer would react, not what it owes to the image, and much of it lies "
+        "outside the brain; on photographs its maps were found to show edges whatever the network had learned."
     ),
     explain=explain,
 )

@@ -1,0 +1,147 @@
+"""Whether white lies inside pial, and both on this T1w's cortex."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.brain import background
+from wbtools.checks.finding import Evidence, Finding, Number
+from wbtools.cortex import Cortex
+from wbtools.grid import Volume
+from wbtools.surfaces.mesh import Mesh
+
+Points = NDArray[np.float64]
+
+_CROSSED_BY = 0.2  # mm; less is rounding in thin cortex
+_CROSSED = 0.05
+_THICKNESS = (1.2, 5.0)  # mm, median over the cortex
+
+_DEPTH = 1.5  # mm beyond each surface
+_BRIGHTER = {True: 0.8, False: 0.5}
+"""Least share of vertices with white matter brighter than cortex: on a person's own surfaces, and on a template's.
+
+The group average on its own image reaches .89, on people whose folds it does not follow .62 to .74, moved by 8 mm .6.
+"""
+_DARK = 0.5  # of the brightness of white matter; cortex is brighter, fluid, bone and air are not
+_BETTER = 1.05  # times the fit that the cortex may reach in a wrong place; 1.0 at most where it is right
+_SHIFT, _SCALE = 8.0, 1.1
+
+
+def nesting(evidence: Evidence) -> Finding:
+    """White lies inside pial, a cortex's thickness away."""
+    numbers: dict[str, Number] = {}
+    crossed, thickness = [], []
+    for cortex in evidence.cortices:
+        white, pial = _layers(cortex)
+        normals = np.concatenate([_normals(cortex.surfaces[s, "white"])[cortex.mask[s]] for s in Hemisphere])
+        crossed.append(float((((pial - white) * normals).sum(axis=1) < -_CROSSED_BY).mean()))
+        thickness.append(float(np.median(np.linalg.norm(pial - white, axis=1))))
+        numbers[f"white_outside_pial_{cortex.mesh}"] = round(crossed[-1], 4)
+        numbers[f"median_thickness_mm_{cortex.mesh}"] = round(thickness[-1], 2)
+    low, high = _THICKNESS
+    return Finding(
+        passed=max(crossed) <= _CROSSED and low <= min(thickness) and max(thickness) <= high,
+        sentence=f"white lies outside pial at {max(crossed):.1%} of the vertices ({_CROSSED:.0%} at most); the median "
+        f"thickness is {min(thickness):.1f} mm ({low} to {high})",
+        numbers=numbers,
+    )
+
+
+def contrast(evidence: Evidence) -> Finding:
+    """The T1w is bright inside white, darker in the ribbon, darkest outside pial, and nowhere else fits better."""
+    layers = _layers(evidence.cortices[0])
+    here = _Profile.of(evidence.t1w, *layers)
+    elsewhere = {name: _Profile.of(evidence.t1w, *moved).ordered for name, moved in _displaced(layers)}
+    best = max(elsewhere, key=lambda name: elsewhere[name])
+    better = elsewhere[best] / max(here.ordered, 1e-6)
+    needed = _BRIGHTER[evidence.own_surfaces]
+    inner, ribbon, outer = here.means
+    return Finding(
+        passed=inner > ribbon > outer and here.brighter >= needed and better <= _BETTER,
+        sentence=f"the T1w is {inner:.4g} inside white, {ribbon:.4g} in the ribbon, {outer:.4g} outside pial (which "
+        f"should fall); white matter is brighter than cortex at {here.brighter:.0%} of the vertices ({needed:.0%} needed); "
+        f"{best}, the cortex would fit {better:.2f} times as well ({_BETTER} at most)",
+        numbers={
+            "mean_inside_white": round(inner, 4),
+            "mean_in_ribbon": round(ribbon, 4),
+            "mean_outside_pial": round(outer, 4),
+            "white_to_ribbon": round(inner / ribbon, 4) if ribbon else 0.0,
+            "share_white_brighter": round(here.brighter, 4),
+            "share_in_order": round(here.ordered, 4),
+            "best_share_in_order_elsewhere": round(elsewhere[best], 4),
+            "elsewhere": best,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """Brightness across the cortex.
+
+    Parameters
+    ----------
+    means : tuple of float, (3,)
+        Inside white, in the middle of the ribbon, outside pial.
+    brighter : float
+        Share of vertices where white matter is brighter than cortex.
+    ordered : float
+        Share of vertices where brightness falls twice, and cortex is no fluid, bone or air.
+    """
+
+    means: tuple[float, float, float]
+    brighter: float
+    ordered: float
+
+    @classmethod
+    def of(cls, t1w: Volume, white: Points, pial: Points) -> _Profile:
+        """Across a cortex between two surfaces, (V, 3) each."""
+        from scipy.ndimage import map_coordinates
+
+        way = pial - white
+        step = _DEPTH * way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 0.1)
+        places = np.stack([white - step, (white + pial) / 2, pial + step])
+        index = t1w.grid.to_index(places)
+        inner, ribbon, outer = map_coordinates(t1w.data, np.moveaxis(index, -1, 0), np.float32, order=1, mode="nearest")
+        air = background(t1w)
+        falls = (inner > ribbon) & (ribbon > outer) & (ribbon - air > _DARK * (np.median(inner) - air))
+        means = float(inner.mean()), float(ribbon.mean()), float(outer.mean())
+        return cls(means, float((inner > ribbon).mean()), float(falls.mean()))
+
+
+def _layers(cortex: Cortex) -> tuple[Points, Points]:
+    """White and pial points of both sides without the medial wall, (V, 3) each."""
+    white, pial = (
+        np.concatenate([cortex.surfaces[side, kind].vertices[cortex.mask[side]] for side in Hemisphere])
+        for kind in ("white", "pial")
+    )
+    return white.astype(np.float64), pial.astype(np.float64)
+
+
+def _displaced(layers: tuple[Points, Points]) -> Iterator[tuple[str, list[Points]]]:
+    """The cortex in wrong places: to every side, smaller, larger."""
+    middle = layers[0].mean(axis=0)
+    for axis, names in enumerate((("left", "right"), ("back", "forward"), ("down", "up"))):
+        for name, sign in zip(names, (-1, 1), strict=True):
+            shift = np.eye(3)[axis] * sign * _SHIFT
+            yield f"{_SHIFT:.0f} mm {name}", [points + shift for points in layers]
+    for name, scale in (("smaller", 1 / _SCALE), ("larger", _SCALE)):
+        yield f"{_SCALE - 1:.0%} {name}", [(points - middle) * scale + middle for points in layers]
+
+
+def _normals(mesh: Mesh) -> Points:
+    """Outward normals at the vertices, not of length 1, (V, 3)."""
+    a, b, c = (mesh.vertices[mesh.triangles[:, corner]].astype(np.float64) for corner in range(3))
+    faces = np.cross(b - a, c - a)
+    summed = np.stack(
+        [
+            np.bincount(mesh.triangles.ravel(), np.repeat(faces[:, axis], 3), minlength=len(mesh.vertices))
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12))
