@@ -322,7 +322,7 @@ def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:
     """Names for files: the cards' names; where they repeat, with the checkpoint's name."""
     names = [network.name for network in networks]
     if len(names) > 1:
-        stems = [re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem) for path in settings.models]
+        stems = [re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem if path.exists() else str(path)) for path in settings.models]
         names = [n if names.count(n) == 1 else f"{n}-{stem}" for n, stem in zip(names, stems, strict=True)]
     return [n if names.count(n) == 1 else f"{n}-{place}" for place, n in enumerate(names, 1)]
 

@@ -14,7 +14,7 @@ LEVELS = (
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
     {"cortex"},
-    {"explanation", "projection"},
+    {"explanation", "projection", "checks"},
     {"person"},
     {"pairing"},
     {"results"},

@@ -176,7 +176,7 @@ def test_skull_is_removed_with_the_persons_own_mask_on_any_grid():
     whole, mask = head()
     stripped, remarks = brain_only(whole, NETWORK, mask)
     np.testing.assert_array_equal(stripped.data, scan(LEVEL).data)
-    assert "own brain mask" in remarks[0]
+    assert "subject's brain mask" in remarks[0]
     fine = resample_labels(mask, LEVEL.with_spacing(2.0).reoriented("PSR"))
     again, _ = brain_only(whole, NETWORK, fine)
     assert np.count_nonzero((again.data > 0) != (stripped.data > 0)) < 0.05 * np.count_nonzero(mask.data)

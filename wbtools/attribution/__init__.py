@@ -44,6 +44,7 @@ __all__ = [
 _PLACES = {
     "lrp": "lrp.METHOD",
     "deviation": "deviation.METHOD",
+    "deviation-moved": "moved.METHOD",
     "lrp-epsilon": "composites.EPSILON",
     "lrp-gamma": "composites.GAMMA",
     "lrp-alpha-beta": "composites.ALPHA_BETA",

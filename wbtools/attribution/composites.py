@@ -122,7 +122,7 @@ _CANCELS = (
     "Here contributions of both signs cancel: conservation far from 1, or a large cancellation, means that the map is "
     "mostly rounding and biases."
 )
-_BACKGROUND = "Its first rule hands relevance to the empty background, too: more than half of it lies there."
+_BACKGROUND = "Its first rule hands relevance to the empty background, too, often more than half of it."
 
 
 def _method(name: str, words: str, convolution: str, rules: Rules, caution: str = "", first: str = "") -> Method:

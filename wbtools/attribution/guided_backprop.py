@@ -1,7 +1,7 @@
 """Guided backpropagation: gradients that only positive evidence passes.
 
-At every ReLU negative gradients are cut off, too. On photographs the maps are sharp and show edges, whatever the network
-has learned; they are a sensitivity, not a part of the score, and reach outside the brain.
+At every ReLU negative gradients are cut off, too. On photographs the maps are sharp and show edges, whatever the
+network has learned; they are a sensitivity, not a part of the score, and reach outside the brain.
 
 References: Springenberg et al. 2015, Adebayo et al. 2018 (maps that do not depend on what was learned), Kokhlikyan et
 al. 2020 (captum).

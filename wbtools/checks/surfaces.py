@@ -64,8 +64,8 @@ def contrast(evidence: Evidence) -> Finding:
     return Finding(
         passed=inner > ribbon > outer and here.brighter >= needed and better <= _BETTER,
         sentence=f"the T1w is {inner:.4g} inside white, {ribbon:.4g} in the ribbon, {outer:.4g} outside pial (which "
-        f"should fall); white matter is brighter than cortex at {here.brighter:.0%} of the vertices ({needed:.0%} needed); "
-        f"{best}, the cortex would fit {better:.2f} times as well ({_BETTER} at most)",
+        f"should fall); white matter is brighter than cortex at {here.brighter:.0%} of the vertices ({needed:.0%} "
+        f"needed); {best}, the cortex would fit {better:.2f} times as well ({_BETTER} at most)",
         numbers={
             "mean_inside_white": round(inner, 4),
             "mean_in_ribbon": round(ribbon, 4),

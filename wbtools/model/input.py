@@ -189,7 +189,7 @@ def brain_only(t1w: Volume, card: Card, mask: Volume | None = None) -> tuple[Vol
             mend="give the mask that belongs to this T1w image",
         )
     data = np.where(inside, t1w.data, t1w.data.min())
-    return Volume(data, t1w.grid, t1w.unit), ("The skull was removed with the subject's own brain mask.",)
+    return Volume(data, t1w.grid, t1w.unit), ("The skull was removed with the subject's brain mask.",)
 
 
 def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:

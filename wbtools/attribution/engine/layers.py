@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Concatenation, Step
 from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean, Triple
-from wbtools.attribution.engine.rules import MATCHED, TINY, Division, Rule, Rules, reciprocal, spread
+from wbtools.attribution.engine.rules import MATCHED, TINY, Division, Rule, Rules, spread, stable
 from wbtools.attribution.engine.signal import Pooled, Result, Signal
 from wbtools.errors import InputError
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
@@ -78,14 +78,15 @@ def affine(linear: LinearMap, bias: Tensor | None, x: Signal, rule: Rule) -> tup
     """A linear map and a bias. The bias takes no relevance; on differences it has none."""
     if x.share is not None:
         return _owed(linear, bias, x, x.share)
-    change = linear(x.change)
     if x.base is not None:
-        base = linear(x.base)
+        now = linear.ready()
+        change, base = now(x.change), now(x.base)
         return Signal(change, base if bias is None else base.add_(bias)), rule.divide(linear, x.change, change)
+    change = linear(x.change)
     if bias is None:
         return Signal(change), rule.divide(linear, x.change, change)
-    output = change + bias
-    return Signal(output), rule.divide(linear, x.change, change, output)
+    division = rule.divide(linear, x.change, change, change + bias)
+    return Signal(change.add_(bias)), division
 
 
 def _owed(linear: LinearMap, bias: Tensor | None, x: Signal, share: Tensor) -> tuple[Signal, Division]:
@@ -94,14 +95,15 @@ def _owed(linear: LinearMap, bias: Tensor | None, x: Signal, share: Tensor) -> t
     Of the positive contributions to an output, the bias among them, those of the image are its share.
     """
     positive, owed = linear.positive(), x.change * share
-    made = positive(owed)
+    now, offset = positive.ready(), TINY if bias is None else bias.clamp(min=0) + TINY
+    made = now(owed)
     # The first layer sees nothing but the image.
-    everything = made.clone() if torch.equal(owed, x.change) else positive(x.change)
+    everything = made + offset if torch.equal(owed, x.change) else now(x.change).add_(offset)
     output = linear(x.change)
     if bias is not None:
-        everything.add_(bias.clamp(min=0))
         output.add_(bias)
-    return Signal(output, share=made / everything.add_(TINY)), Division(positive, owed, reciprocal(made))
+    share = torch.div(made, everything, out=everything)
+    return Signal(output, share=share), Division(positive, owed, made.add_(TINY))
 
 
 def _average(module: nn.Module, x: Signal) -> Result:
@@ -127,12 +129,7 @@ def _pass(r: Tensor) -> tuple[Tensor, ...]:
 
 
 def _relu(module: nn.Module, x: Signal) -> Result:
-    return rectified(x), _pass
-
-
-def rectified(x: Signal) -> Signal:
-    """After a ReLU."""
-    return x.through(torch.relu)
+    return x.through(torch.relu), _pass
 
 
 def _same(module: nn.Module, x: Signal) -> Result:
@@ -145,7 +142,7 @@ def _flatten(module: nn.Module, x: Signal) -> Result:
 
 
 def _maximum(module: nn.Module, x: Signal) -> Result:
-    output, winner = winners(x, pooling(module))
+    output, winner = winners(x.whole, x.base, None if x.share is None else x.owed, pooling(module))
     shape, places = x.change.shape[1:], winner.int()  # half the memory
 
     def pull(r: Tensor) -> tuple[Tensor]:
@@ -157,25 +154,37 @@ def _maximum(module: nn.Module, x: Signal) -> Result:
 def pooling(module: nn.Module) -> Pooled:
     """A maximum pool as it is."""
     m = cast(nn.MaxPool3d, module)
-    arguments: Any = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, True)
-    return lambda tensor: cast(tuple[Tensor, Tensor], functional.max_pool3d(tensor, *arguments))
+    return lambda tensor: largest(tensor, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode)
 
 
-def winners(x: Signal, pooled: Pooled) -> tuple[Signal, Tensor]:
+def largest(tensor: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
+    """A maximum pool of (1, C, X, Y, Z) with these arguments."""
+    # A library takes an eighth of the time where the channels of a voxel lie next to each other.
+    beside = tensor.contiguous(memory_format=torch.channels_last_3d)
+    values, places = functional.max_pool3d(beside, *arguments, return_indices=True)
+    return _one_by_one(values), _one_by_one(places)
+
+
+def _one_by_one(tensor: Tensor) -> Tensor:
+    """(1, C, X, Y, Z) with each channel in one piece; as a matrix, which is transposed five times as fast."""
+    return tensor[0].permute(1, 2, 3, 0).flatten(0, 2).T.contiguous().view(tensor.shape)
+
+
+def winners(whole: Tensor, base: Tensor | None, owed: Tensor | None, pooled: Pooled) -> tuple[Signal, Tensor]:
     """A maximum pool's output, and where the winners are: all relevance is theirs.
 
     Winners are the largest of the image's voxels, or of the reference's where that is the larger one; if only what is
     owed to the image counts, the largest of that.
     """
-    output, winner = pooled(x.whole)
-    if x.share is not None:
-        owed, winner = pooled(x.owed)
-        return Signal(output, share=owed / (output + TINY)), winner
-    if x.base is None:
+    output, winner = pooled(whole)
+    if owed is not None:
+        most, winner = pooled(owed)
+        return Signal(output, share=most / (output + TINY)), winner
+    if base is None:
         return Signal(output), winner
-    base, other = pooled(x.base)
-    winner = torch.where(output >= base, winner, other)
-    return Signal(output.sub_(base), base), winner
+    before, other = pooled(base)
+    winner = torch.where(output >= before, winner, other)
+    return Signal(output.sub_(before), before), winner
 
 
 def pooled_affine(
@@ -183,7 +192,9 @@ def pooled_affine(
 ) -> tuple[Signal, Division]:
     """A linear map and its bias, a ReLU, and a maximum pool."""
     y, division = affine(linear, bias, x, rule)
-    output, winner = winners(rectified(y), pooled)
+    whole = y.whole.relu_()
+    owed = None if y.share is None else y.share.mul_(whole)
+    output, winner = winners(whole, None if y.base is None else y.base.relu_(), owed, pooled)
     return output, division.at(winner)
 
 
@@ -193,14 +204,14 @@ def _gate(module: nn.Module, x: Signal, coefficients: Signal) -> Result:
         return Signal(x.change * coefficients.change, share=x.share), lambda r: (r, None)
     change = (x.change * coefficients.whole).addcmul_(x.base, coefficients.change)
     output = Signal(change, x.base * coefficients.base)
-    size = x.change.abs().sum()
+    size = stable(x.change.abs().sum())
     if bool(x.change.all()):
         return output, lambda r: (r, None)
 
     def pull(r: Tensor) -> tuple[Tensor, None]:
         # Where only the coefficient changed, it owes that to the places where the signal did.
         still = x.change == 0
-        owed = (r * still).sum((1, 2, 3, 4), keepdim=True) * reciprocal(size)
+        owed = (r * still).sum((1, 2, 3, 4), keepdim=True) / size
         return r.masked_fill(still, 0).addcmul_(owed, x.change.abs()), None
 
     return output, pull
@@ -221,7 +232,7 @@ def _sum(module: nn.Module, x: Signal, y: Signal) -> Result:
         first, second = (part.owed.clamp_(min=0) for part in (x, y))
         everything = x.change.clamp(min=0) + y.change.clamp(min=0)
         output = Signal(change, share=(first + second).div_(everything.add_(TINY)))
-    share = first.mul_(reciprocal(second.add_(first)))
+    share = first.div_(stable(second.add_(first)))
 
     def pull(r: Tensor) -> tuple[Tensor, ...]:
         part = r * share

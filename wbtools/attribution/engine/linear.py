@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -25,6 +26,10 @@ class LinearMap(ABC):
     @abstractmethod
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """W^T y of a batch; `shape` is that of a single input."""
+
+    def ready(self) -> LinearMap:
+        """The same for several uses in a row."""
+        return self
 
     def absolute(self) -> LinearMap:
         """|W|; an average has no negative weights."""
@@ -57,13 +62,15 @@ class Convolution(LinearMap):
     padding: Triple
     dilation: Triple
     scale: Tensor | None = None
-    part: Callable[[Tensor], Tensor] | None = None
+    part: Callable[..., Tensor] | None = None
 
     @property
     def kernel(self) -> Tensor:
         """The weights that count, (outputs, inputs, x, y, z)."""
-        weight = self.weight if self.scale is None else self.weight * self.scale[:, None, None, None, None]
-        return weight if self.part is None else self.part(weight)
+        if self.scale is None:
+            return self.weight if self.part is None else self.part(self.weight)
+        weight = self.weight * self.scale[:, None, None, None, None]
+        return weight if self.part is None else self.part(weight, out=weight)
 
     @property
     def reach(self) -> Triple:
@@ -127,13 +134,17 @@ class Convolution(LinearMap):
             touched[:, plane : plane + (count - 1) * sx + 1 : sx] += planes[:, plane]
         return whole[:, None, px : px + shape[1], py : py + shape[2], pz : pz + shape[3]]
 
+    def ready(self) -> Convolution:
+        """The same with its kernel made."""
+        return replace(self, weight=self.kernel, scale=None, part=None)
+
     def absolute(self) -> Convolution:
         """|W|."""
         return replace(self, part=torch.abs)
 
     def positive(self) -> Convolution:
         """The positive part of W."""
-        return replace(self, part=torch.relu)
+        return replace(self, part=partial(torch.clamp, min=0))
 
 
 @dataclass(frozen=True, eq=False)

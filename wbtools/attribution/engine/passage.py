@@ -14,8 +14,8 @@ from wbtools.attribution.engine.signal import Result, Signal
 from wbtools.errors import InputError
 from wbtools.model.family import Network
 
-_AT_ONCE = 1 << 23
-"""Values that all seeds of one pass may have together at a step: 32 MB."""
+_AT_ONCE = 1 << 22
+"""Values that all seeds of one pass may have together at a step: 16 MB."""
 
 _CUT = 1 << 20
 """Values of a signal, at most, where the rank of many seeds is looked at."""

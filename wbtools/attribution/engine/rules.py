@@ -38,8 +38,8 @@ class Division:
     linear : LinearMap
     x : Tensor, (1, ...)
         Its input.
-    scale : Tensor, (1, ...)
-        1 / D of every output.
+    total : Tensor, (1, ...)
+        D of every output, never 0.
     signed, matched : float
         As in the rule.
     opposed : Tensor of bool, (1, ...), optional
@@ -52,7 +52,7 @@ class Division:
 
     linear: LinearMap
     x: Tensor
-    scale: Tensor
+    total: Tensor
     signed: float = 1
     matched: float = 0
     opposed: Tensor | None = None
@@ -63,20 +63,22 @@ class Division:
         """The same where only the outputs at these places (1, C, ...), int64, of their channel have relevance."""
         return replace(
             self,
-            scale=picked(self.scale, places),
+            total=picked(self.total, places),
             opposed=None if self.opposed is None else picked(self.opposed, places),
             places=places.int(),  # half the memory
-            shape=tuple(self.scale.shape[1:]),
+            shape=tuple(self.total.shape[1:]),
         )
 
     def __call__(self, r: Tensor) -> tuple[Tensor]:
         """Relevance (K, ...) of the inputs, from that of the outputs, or of those at the places."""
         inputs = self.x.shape[1:]
-        relevance = self.linear.adjoint(self._spread(r * self.scale), inputs).mul_(self.x)
+        relevance = self.linear.adjoint(self._spread(r / self.total), inputs).mul_(self.x)
         if self.matched == 0:
             return (relevance,)
-        size = self.scale.abs() if self.opposed is None else self.scale.abs().mul_(1 - 2 * self.opposed.to(r.dtype))
-        rest = self.linear.absolute().adjoint(self._spread(r * size), inputs)
+        total = self.total.abs()
+        if self.opposed is not None:
+            total.mul_(1 - 2 * self.opposed.to(r.dtype))
+        rest = self.linear.absolute().adjoint(self._spread(r / total), inputs)
         return (relevance.mul_(self.signed).addcmul_(rest, self.x.abs(), value=self.matched),)
 
     def _spread(self, r: Tensor) -> Tensor:
@@ -130,29 +132,29 @@ class Rule:
             What decides the sign, if that is not W x: the layer may have a bias that counts.
         """
         if self.matched == 0:
-            return Division(linear, x, reciprocal(contributed))
+            return Division(linear, x, stable(contributed.clone()))
         if not self.both_signs and bool((x >= 0).all()):
             positive = linear.positive()
-            return Division(positive, x, reciprocal(positive(x)))
+            return Division(positive, x, positive(x).add_(TINY))
         total = linear.absolute()(x.abs())
         if self.both_signs:
             total.copysign_(contributed if output is None else output)
         opposed = None if self.both_signs and output is None else total.signbit()
-        scale = reciprocal(total.mul_(self.matched).add_(contributed, alpha=self.signed))
+        total.mul_(self.matched).add_(contributed, alpha=self.signed)
         if opposed is not None:
-            opposed ^= scale.signbit()
-        return Division(linear, x, scale, self.signed, self.matched, opposed)
+            opposed ^= total.signbit()
+        return Division(linear, x, stable(total), self.signed, self.matched, opposed)
 
 
-def reciprocal(d: Tensor) -> Tensor:
-    """1 / d; large but finite where d is 0.
+def stable(total: Tensor) -> Tensor:
+    """Keep a denominator off 0, in place.
 
     Examples
     --------
-    >>> reciprocal(torch.tensor([4.0, -0.5]))
+    >>> 1 / stable(torch.tensor([4.0, -0.5]))
     tensor([ 0.2500, -2.0000])
     """
-    return torch.copysign(d.new_tensor(TINY), d).add_(d).reciprocal_()
+    return total.add_(torch.copysign(total.new_tensor(TINY), total))
 
 
 EPSILON = Rule(signed=1, matched=0)

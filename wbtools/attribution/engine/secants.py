@@ -39,6 +39,8 @@ Back = Callable[[Tensor], tuple[Tensor, ...]]
 Result = tuple[Signal, Back]
 """A layer's output, and its way back."""
 
+_TINY = 1e-30  # keeps a distance off 0
+
 _SMALL = 1e-3  # below this change a sigmoid's secant is its slope in the middle, to 1e-7; a quotient would be rounding
 
 
@@ -69,9 +71,10 @@ def knows(module: nn.Module) -> bool:
 
 def linear(weights: LinearMap, bias: Tensor | None, x: Signal) -> Result:
     """A linear map and a bias."""
-    base = weights(x.reference)
+    now = weights.ready()
+    change, base = now(x.change), now(x.reference)
     shape = x.change.shape[1:]
-    return Signal(weights(x.change), base if bias is None else base + bias), lambda m: (weights.adjoint(m, shape),)
+    return Signal(change, base if bias is None else base + bias), lambda m: (weights.adjoint(m, shape),)
 
 
 def relu(x: Signal) -> Result:
@@ -81,12 +84,10 @@ def relu(x: Signal) -> Result:
 
 
 def rectified(x: Signal) -> tuple[Signal, Tensor]:
-    """After a ReLU, and its secant. Where both activations are positive it is 1 exactly, without any rounding."""
-    whole = x.whole
-    on, was = whole > 0, x.reference > 0
-    change = torch.where(on & was, x.change, whole.clamp_(min=0) - x.reference.clamp(min=0))
-    slope = torch.where(on & was, 1.0, change / torch.where(change == 0, 1.0, x.change))
-    return Signal(change, x.reference.clamp(min=0)), slope
+    """After a ReLU, and its secant, max(a, b) / |a - b| between 0 and 1: exactly 1 where both a and b are positive."""
+    distance = x.change.abs().add_(_TINY)
+    slope = torch.maximum(x.whole, x.reference).div_(distance).clamp_(0, 1)
+    return Signal(torch.mul(x.change, slope, out=distance), x.reference.clamp(min=0)), slope
 
 
 def sigmoid(x: Signal) -> Result:
@@ -137,26 +138,34 @@ def winners(x: Signal, pooled: Pooled) -> tuple[Signal, Winner, Winner]:
     """The output of a maximum pool, and the largest voxels of the image and of the reference."""
     (highest, place), (base, before) = pooled(x.whole), pooled(x.reference)
     here, there = picked(x.change, place), picked(x.change, before)
-    # The image's winner changed by at least as much as the maximum, the reference's by at most as much.
-    change = torch.where(place == before, here, highest - base)
-    apart = here - there
-    alpha = torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
+    change, alpha = _shared(highest - base, here, there, place == before)
     return Signal(change, base), (place.int(), alpha), (before.int(), 1 - alpha)
+
+
+def _shared(change: Tensor, here: Tensor, there: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
+    """Change of a maximum, and the image's winner's share of the slope, from the changes of both winners."""
+    # The image's winner changed by at least as much as the maximum, the reference's by at most as much.
+    change = torch.where(same, here, change)
+    apart = here - there
+    return change, torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
 
 
 def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Pooled) -> Result:
     """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept."""
     y, back = linear(weights, bias, x)
-    after, slope = rectified(y)
-    output, *both = winners(after, pooled)
-    winner = [(place, share * picked(slope, place.long())) for place, share in both]
-    shape = y.change.shape[1:]
+    (highest, place), (base, before) = pooled(y.whole.relu_()), pooled(y.reference.relu())
+    (here, first), (there, second) = (
+        rectified(Signal(picked(y.change, where), picked(y.reference, where))) for where in (place, before)
+    )
+    change, alpha = _shared(highest - base, here.change, there.change, place == before)
+    first.mul_(alpha)
+    second.mul_(1 - alpha)
+    shape, place, before = y.change.shape[1:], place.int(), before.int()
 
     def pull(m: Tensor) -> tuple[Tensor, ...]:
-        (place, first), (before, second) = winner
         return back(spread(m * first, place, shape).add_(spread(m * second, before, shape)))
 
-    return output, pull
+    return Signal(change, base), pull
 
 
 def _max_pool(module: nn.Module, x: Signal) -> Result:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Step
-from wbtools.attribution.engine.layers import convolution
+from wbtools.attribution.engine.layers import convolution, largest
 from wbtools.attribution.engine.linear import Convolution, LinearMap, Triple
 from wbtools.attribution.engine.rules import Pull
 from wbtools.attribution.engine.signal import Pooled, Result, Signal
@@ -119,7 +119,7 @@ def _pooled(pool: nn.MaxPool3d, slab: Slab) -> Pooled:
     def pooled(tensor: Tensor) -> tuple[Tensor, Tensor]:
         if slab.before or slab.after:
             tensor = functional.pad(tensor, (0, 0, 0, 0, slab.before, slab.after), value=-1)
-        output, places = functional.max_pool3d(tensor, pool.kernel_size, pool.stride, padding, return_indices=True)
+        output, places = largest(tensor, pool.kernel_size, pool.stride, padding)
         return output, places - slab.before * tensor.shape[3] * tensor.shape[4]
 
     return pooled
