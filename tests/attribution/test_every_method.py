@@ -12,6 +12,7 @@ from torch import fx, nn
 
 from wbtools.attribution import METHODS, integrated_gradients, method, perturbation
 from wbtools.errors import InputError
+from wbtools.model.exported import load
 from wbtools.model.foreign import Foreign
 
 SHAPE = (17, 19, 18)
@@ -24,6 +25,9 @@ ONE_AT_A_TIME = {
 MANY = [name for name in METHODS if name not in {*ONE_AT_A_TIME, "attention"}]
 SEEING = {name for name in METHODS if "cam" in name or name.startswith("lrp-")} | {"guided-backprop", "attention"}
 """Methods that need layers."""
+
+ANYTHING = [name for name in METHODS if name != "lrp" and not name.startswith("deviation")]
+"""Methods that do not need to know every step of a network."""
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +89,9 @@ def test_map_of_several_directions_is_the_mean_of_the_absolute_maps(name):
     found = method(name).explain(_question(network, directions=directions))
     each = [method(name).explain(_question(network, directions=one[None])) for one in directions]
     expected = np.mean([np.abs(one.relevance) for one in each], 0)
-    np.testing.assert_allclose(found.relevance, expected, atol=1e-4 * np.abs(expected).max())
+    # The engine takes means of many maps by a low-rank form that is right to about 1 % of the highest.
+    tolerance = 1e-4 if name in ANYTHING else 0.01
+    np.testing.assert_allclose(found.relevance, expected, atol=tolerance * np.abs(expected).max())
     if each[0].put_in is not None:
         assert found.put_in == pytest.approx(np.mean([one.put_in for one in each]), rel=1e-3)
         arrived = np.mean([one.put_in * one.conservation for one in each])
@@ -132,9 +138,13 @@ def _careless():
     return enlivened(Block)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in {"lrp", "deviation", "attention"}])
+def _foreign(network):
+    return Foreign(network).eval()
+
+
+@pytest.mark.parametrize("name", [name for name in ANYTHING if name != "attention"])
 def test_foreign_networks_that_work_in_place_are_explained(name):
-    found = method(name).explain(_question(Foreign(_careless()), directions=torch.tensor([[1.0, 0, 0]])))
+    found = method(name).explain(_question(_foreign(_careless()), directions=torch.tensor([[1.0, 0, 0]])))
     assert np.isfinite(found.relevance).all()
     assert np.abs(found.relevance).sum() > 0
 
@@ -144,7 +154,7 @@ def test_working_in_place_changes_no_map(name):
     careless, careful = _careless(), _careless()
     careful.relu.inplace = False
     found, expected = (
-        method(name).explain(_question(Foreign(one), directions=torch.tensor([[1.0, 0, 0]]))).relevance
+        method(name).explain(_question(_foreign(one), directions=torch.tensor([[1.0, 0, 0]]))).relevance
         for one in (careless, careful)
     )
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
@@ -164,7 +174,7 @@ class Overwriting(nn.Module):
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name.startswith("lrp-")])
 def test_rules_see_what_layers_were_given_and_not_what_was_made_of_it(name):
-    network = Foreign(enlivened(Overwriting))
+    network = _foreign(enlivened(Overwriting))
     network.network.first.bias.data.fill_(-0.5)
     question = _question(network, directions=torch.ones(1, 4))
     found = method(name).explain(question).relevance
@@ -183,9 +193,9 @@ class Steps(nn.Module):
         return torch.relu(nn.functional.conv3d(x, self.weight)).mean((2, 3, 4))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in {"lrp", "deviation"}])
+@pytest.mark.parametrize("name", ANYTHING)
 def test_networks_without_layers_are_explained_by_gradients_and_refused_by_what_needs_layers(name):
-    question = _question(Foreign(fx.symbolic_trace(Steps()).eval()), directions=torch.tensor([[1.0, 0, 0]]))
+    question = _question(_foreign(fx.symbolic_trace(Steps())), directions=torch.tensor([[1.0, 0, 0]]))
     if name in SEEING:
         with pytest.raises(InputError, match="layers"):
             method(name).explain(question)
@@ -201,9 +211,21 @@ def test_exported_programs_are_explained_or_refused(name):
         with pytest.raises(InputError, match="layers"):
             method(name).explain(question)
     else:
-        expected = method(name).explain(replace(question, network=Foreign(_careless()))).relevance
+        expected = method(name).explain(replace(question, network=_foreign(_careless()))).relevance
         np.testing.assert_allclose(
             method(name).explain(question).relevance,
             expected,
             atol=1e-5 * np.abs(expected).max(),
         )
+
+
+@pytest.mark.parametrize("name", ["grad-cam", "hires-cam", "guided-backprop", "gradient-x-input"])
+def test_networks_from_files_are_explained_like_those_they_were_made_from(name, tmp_path):
+    program = torch.export.export(_careless(), (torch.zeros(1, 1, *SHAPE),))
+    torch.export.save(program, tmp_path / "network.pt2")
+    direction = torch.tensor([[1.0, 0, 0]])
+    found, expected = (
+        method(name).explain(_question(network, directions=direction)).relevance
+        for network in (load(tmp_path / "network.pt2").network, _foreign(_careless()))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.attribution.target import aim
+from wbtools.errors import InputError
 from wbtools.model import FAMILIES
 
 if TYPE_CHECKING:
@@ -141,7 +142,11 @@ def _explained(
     from wbtools.attribution.randomised import randomised
 
     network = randomised(model, images_of(question), seed)
-    found = method.explain(put_to(model, network, question, target, others)).relevance
+    try:
+        found = method.explain(put_to(model, network, question, target, others)).relevance
+    except InputError as error:  # a network that has learned nothing may have nothing to explain
+        logger.warning("randomised network %d cannot be explained: %s", seed, error)
+        return np.zeros(question.image.shape[2:], np.float32)
     if not np.isfinite(found).all():
         logger.warning("the relevance of randomised network %d is not finite", seed)
         return np.zeros(found.shape, np.float32)
