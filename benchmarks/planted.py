@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,6 +66,9 @@ PLANTS = {
 }
 ENOUGH = 0.9
 """Test AUC of a network that is asked; one below has not learned what was planted, and is only named."""
+
+RANKED = ("deviation", "gradient-x-input")
+"""Methods whose ranking of regions is also compared with randomised networks."""
 
 NULL = 8
 """Networks with randomised weights that regions are compared with."""
@@ -233,32 +237,34 @@ def measure(exam: Exam, way: Way) -> dict[str, float]:
     }
 
 
-def against_null(exam: Exam) -> dict[str, dict[str, float]]:
-    """Raw ranks, and ranks against randomised networks, of the trained network and of one that was never trained."""
+def against_null(exam: Exam, name: str) -> dict[str, dict[str, float]]:
+    """Ranks by a method, raw and against randomised networks: of the trained network, and of one never trained."""
     control = randomised(exam.model, exam.others, seed=1000 + exam.case.seed)
     networks = {"trained": exam.model, "untrained": replace(exam.model, network=control)}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in networks}
+    found: dict[str, list[dict[str, float]]] = {state: [] for state in networks}
     for i in range(len(exam)):
         images = torch.cat((exam.scans[i : i + 1], exam.reference(i)))
         null = [
-            deviation_regions(exam, i, replace(exam.model, network=randomised(exam.model, images, k)))
+            regions_by(name, exam, i, replace(exam.model, network=randomised(exam.model, images, k)))
             for k in range(NULL)
         ]
-        for name, model in networks.items():
-            raw = deviation_regions(exam, i, model)
+        for state, model in networks.items():
+            raw = regions_by(name, exam, i, model)
             z, excess, p = calibrated(raw, np.array(null))
             one = {"any significant": float((p < 0.05).any())}
             one["planted significant"] = float((p[np.isin(exam.keys, exam.plant.region)] < 0.05).any())
             for kind, scores in {"raw": raw, "z": z, "excess": excess}.items():
                 ranks = ranks_of(scores, exam.keys, exam.plant.region)
                 one |= {f"{kind} first": float(min(ranks) == 1), f"{kind} rank": float(np.mean(ranks))}
-            found[name].append(one)
-    return {name: {key: float(np.mean([one[key] for one in all_])) for key in all_[0]} for name, all_ in found.items()}
+            found[state].append(one)
+    return {
+        state: {key: float(np.mean([one[key] for one in each])) for key in each[0]} for state, each in found.items()
+    }
 
 
-def deviation_regions(exam: Exam, i: int, model: Model) -> Map:
-    """Mean |R| of every region, by the default method."""
-    return exam.regions(i, method("deviation").explain(exam.question(i, model=model)).relevance)
+def regions_by(name: str, exam: Exam, i: int, model: Model) -> Map:
+    """Mean |R| of every region by a method of wbtools."""
+    return exam.regions(i, method(name).explain(exam.question(i, model=model)).relevance)
 
 
 def calibrated(raw: Map, null: Map) -> tuple[Map, Map, Map]:
@@ -290,9 +296,9 @@ def trained(case: Case, head: Head, work: Path) -> tuple[torch.nn.Module, float]
 def run(case: Case, head: Head, people: int, work: Path) -> dict[str, object]:
     """All figures of one network, measured or found in the folder."""
     path = work / f"{case.name}.json"
-    figures = json.loads(path.read_text()) if path.exists() else {"methods": {}}
+    figures = json.loads(path.read_text()) if path.exists() else {"methods": {}, "null": {}}
     missing = [name for name in WAYS if name not in figures["methods"]]
-    if not missing and "null" in figures:
+    if not missing and set(RANKED) <= set(figures["null"]):
         return figures
     network, auc = trained(case, head, work)
     figures |= {"auc": auc, "people": people}
@@ -302,8 +308,9 @@ def run(case: Case, head: Head, people: int, work: Path) -> dict[str, object]:
     for name in missing:
         figures["methods"][name] = measure(exam, WAYS[name])
         path.write_text(json.dumps(figures, indent=1))
-    figures["null"] = figures.get("null") or against_null(exam)
-    path.write_text(json.dumps(figures, indent=1))
+    for name in RANKED:
+        figures["null"][name] = figures["null"].get(name) or against_null(exam, name)
+        path.write_text(json.dumps(figures, indent=1))
     return figures
 
 
@@ -323,28 +330,32 @@ def table(results: dict[Case, dict[str, object]]) -> None:
         print("| map | AUC | blurred | group | ahead | rank |\n|---|---|---|---|---|---|")
         for name in WAYS:
             values = {c: np.array([r["methods"][name][c] for r in mine]) for c in columns}
-            cells = [spread(values[c], 2 if c != "rank" else 0, c == "ahead") for c in columns]
+            cells = [spread(values[c], c) for c in columns]
             print(f"| {name} | {' | '.join(cells)} |")
-    print("\n### Ranking of regions by deviation, raw and against randomised networks\n")
     keys = ("raw first", "excess first", "z first", "raw rank", "excess rank", "z rank")
     keys += ("planted significant", "any significant")
-    print(f"| networks | {' | '.join(keys)} |\n|---{'|---' * len(keys)}|")
-    for family, state in product(NETWORKS, ("trained", "untrained")):
-        mine = [r["null"][state] for case, r in results.items() if case.family == family]
-        if mine:
-            cells = [f"{np.mean([r[k] for r in mine]):.2f}" for k in keys]
-            print(f"| {family}, {state} | {' | '.join(cells)} |")
+    for name in RANKED:
+        print(f"\n### Ranking of regions by {name}, raw and against {NULL} randomised networks\n")
+        print(f"| networks | {' | '.join(keys)} |\n|---{'|---' * len(keys)}|")
+        for family, state in product(NETWORKS, ("trained", "untrained")):
+            mine = [r["null"][name][state] for case, r in results.items() if case.family == family]
+            if mine:
+                means = [np.mean([r[k] for r in mine]) for k in keys]
+                cells = [f"{m:.1f}" if "rank" in k else f"{m:.0%}" for k, m in zip(keys, means, strict=True)]
+                print(f"| {family}, {state} | {' | '.join(cells)} |")
 
 
-def spread(values: Map, digits: int, share: bool = False) -> str:
-    """Mean and standard deviation over networks; of shares, the mean and the least."""
-    if share:
+def spread(values: Map, column: str) -> str:
+    """Mean and standard deviation over networks; of shares of people, the mean and the least."""
+    if column == "ahead":
         return f"{values.mean():.0%} (least {values.min():.0%})"
-    return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+    if column == "rank":
+        return f"{values.mean():.1f} ± {values.std():.1f}"
+    return f"{values.mean():.3f} ± {values.std():.2f}"
 
 
-def pictures(folder: Path, head: Head, people: int, work: Path) -> None:
-    """Two planted regions: the map of one person by a few methods, with region and decoy outlined."""
+def pictures(folder: Path, head: Head, work: Path) -> None:
+    """Two planted regions: the map of one person by a few methods, region and decoy outlined."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -353,32 +364,32 @@ def pictures(folder: Path, head: Head, people: int, work: Path) -> None:
     names = ("deviation", "deviation from 4 moved templates", "integrated gradients from template")
     names += ("gradient x input", "LRP z-plus", "Grad-CAM, last features", "abs(input - template)")
     folder.mkdir(parents=True, exist_ok=True)
-    for plant in ("superior-frontal", "thalamus"):
-        figure, axes = pyplot.subplots(len(NETWORKS), len(names), figsize=(2.1 * len(names), 2.6 * len(NETWORKS)))
-        for row, family in zip(axes, NETWORKS, strict=True):
-            case = Case(family, plant, 0)
-            exam = Exam(case, head, trained(case, head, work)[0], people)
-            for panel, name in zip(row, names, strict=True):
-                draw(panel, exam, gaussian_filter(np.abs(WAYS[name](exam, 0)), 0.5))
-                panel.set_title(name.replace(", ", "\n") if row is axes[0] else "", fontsize=8)
-            row[0].set_ylabel(family)
-        figure.suptitle(f"|R| of one person; planted: {plant} (white), decoy (cyan)")
+    for plant, axis in (("superior-frontal", 0), ("thalamus", 1)):
+        cases = {Case(family, plant, 0): trained(Case(family, plant, 0), head, work) for family in NETWORKS}
+        exams = [Exam(case, head, network, 1) for case, (network, auc) in cases.items() if auc >= ENOUGH]
+        figure, axes = pyplot.subplots(len(exams), len(names), figsize=(2.2 * len(names), 2.1 * len(exams) + 0.9))
+        for j, exam in enumerate(exams):
+            for panel, name in zip(axes[j], names, strict=True):
+                draw(panel, exam, np.abs(WAYS[name](exam, 0)), axis)
+                if j == 0:
+                    panel.set_title(name.replace(", ", "\n").replace(" from ", "\nfrom "), fontsize=9)
+            axes[j, 0].set_ylabel(exam.case.family)
+        figure.suptitle(
+            f"Planted: {plant.replace('-', ' ')} (white); decoy (cyan). Mean of |R| along one axis, one person"
+        )
         figure.tight_layout()
-        figure.savefig(folder / f"planted-{plant}.png", dpi=110)
+        figure.savefig(folder / f"planted-{plant}.png", dpi=100)
         pyplot.close(figure)
 
 
-def draw(panel: object, exam: Exam, size: Map) -> None:
-    """The slice with most of region and decoy together, across the axis where they share one."""
+def draw(panel: Any, exam: Exam, size: Map, axis: int) -> None:
+    """|R| along an axis, over the outlines of brain, region and decoy."""
     masks = [np.isin(exam.labels[0], keys) for keys in (exam.plant.region, exam.plant.decoy)]
-    counts = [np.stack([np.minimum(*(m.sum(tuple({0, 1, 2} - {a})) for m in masks))]).ravel() for a in range(3)]
-    axis = int(np.argmax([c.max() for c in counts]))
-    place = int(counts[axis].argmax())
-    cut = [np.rot90(np.take(one, place, axis)) for one in (exam.scans[0, 0].numpy(), size, *masks)]
-    panel.imshow(cut[0], cmap="gray", interpolation="nearest")
-    panel.imshow(cut[1], cmap="inferno", alpha=0.75, vmax=np.quantile(size[size > 0], 0.995), interpolation="nearest")
-    for mask, colour in zip(cut[2:], ("white", "cyan"), strict=True):
-        panel.contour(mask, [0.5], colors=colour, linewidths=0.9)
+    seen = np.rot90(size.mean(axis))
+    panel.imshow(seen, cmap="inferno", vmin=0, vmax=np.quantile(seen, 0.995), interpolation="nearest")
+    outlines = ((exam.scans[0, 0].numpy() > 0, "grey"), (masks[0], "white"), (masks[1], "cyan"))
+    for mask, colour in outlines:
+        panel.contour(np.rot90(mask.any(axis)), [0.5], colors=colour, linewidths=1.2)
     panel.set_xticks([])
     panel.set_yticks([])
 
@@ -407,7 +418,7 @@ def main() -> None:
             print(f"{case.name}: test AUC {results[case]['auc']:.3f}", flush=True)
         table(results)
         if given.pictures:
-            pictures(given.pictures, head, people, work)
+            pictures(given.pictures, head, work)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from wbtools.ranking import FEWEST_NETWORKS, Ranking, abs_means, calibrated, ran
 from wbtools.regridding import resample_density, resample_labels
 
 _TOTAL_TOLERANCE = 0.01
+_LEAST_TOTAL = 0.05  # of all magnitudes; a smaller total is what signed relevance leaves over, and no measure of a loss
 
 RELEVANCE = "relevance"
 HEATMAP = "heatmap"
@@ -196,7 +197,7 @@ def _require_kept(before: Volume, after: Volume) -> float:
     total = before.total()
     scale = float(abs(before.data).sum(dtype="float64")) * before.grid.voxel_volume
     kept = after.total() / total if total else 1.0
-    if abs(after.total() - total) > _TOTAL_TOLERANCE * max(abs(total), 1e-3 * scale):
+    if abs(after.total() - total) > _TOTAL_TOLERANCE * max(abs(total), _LEAST_TOTAL * scale):
         raise CheckError(
             f"relevance on the T1w grid sums to {kept:.1%} of that on the network's grid; 99 % is required"
         )

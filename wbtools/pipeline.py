@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools import cortex, mmp, model, naming, outputs, person, results, session
+from wbtools import checks, cortex, mmp, model, naming, outputs, person, results, session
 from wbtools.attribution import Target
 from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing
@@ -24,7 +24,7 @@ from wbtools.provenance import Provenance, sha256
 from wbtools.ranking import Ranking
 from wbtools.results import Results
 from wbtools.settings import Engine, ExportSettings
-from wbtools.subject import MeshName, Subject, find, meshes_named
+from wbtools.subject import MeshName, Subject, find, meshes_named, prepared
 from wbtools.surfaces.cache import WeightCache
 from wbtools.workbench.runner import Workbench
 
@@ -54,7 +54,11 @@ class Export:
     notices: tuple[str, ...]
 
 
-def export_subject(settings: ExportSettings, listener: Callable[[str], None] = lambda stage: None) -> Export:
+def export_subject(
+    settings: ExportSettings,
+    listener: Callable[[str], None] = lambda stage: None,
+    networks: Sequence[Model] = (),
+) -> Export:
     """Export one subject: from its folder to maps, ranking, session, pictures and record.
 
     Parameters
@@ -62,6 +66,8 @@ def export_subject(settings: ExportSettings, listener: Callable[[str], None] = l
     settings : ExportSettings
     listener : callable
         Told the name of every stage when it begins.
+    networks : sequence of Model
+        What `load_networks` gave for these settings, to load them once for many subjects.
 
     Returns
     -------
@@ -80,11 +86,11 @@ def export_subject(settings: ExportSettings, listener: Callable[[str], None] = l
         outputs.require_absent(settings.out, name, settings.overwrite)
         workbench = _workbench(settings, record)
     with record.stage("networks"):
-        networks = _networks(settings, record)
+        named = _networks(settings, networks, record)
         people = _people(settings, record)
     with outputs.publishing(settings.out, name, overwrite=settings.overwrite) as staged:
         out = naming.FOLDERS[choice](staged.folder, subject.id)
-        made = _computed(settings, subject, networks, people, workbench, record)
+        made = _computed(settings, subject, named, people, workbench, record)
         with record.stage("files"):
             results.write(out, made, settings.threads)
         _shown(out, made, workbench, settings, record)
@@ -114,7 +120,7 @@ def plan(settings: ExportSettings) -> list[str]:
     subject = _find(settings, settings.subject)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
     outputs.require_absent(settings.out, name, settings.overwrite)
-    names = _unique_names(_loaded(settings), settings)
+    names = _unique_names(load_networks(settings), settings)
     others = [_t1w_of(person, settings) for person in _compared(settings)]
     meshes = _meshes(settings, subject)
     lines = [
@@ -148,7 +154,6 @@ def _found(settings: ExportSettings, record: Provenance) -> Subject:
         "layout": subject.layout,
         "registration": subject.registration,
         "sphere_space": subject.sphere_space,
-        "derived": list(subject.derived),
         "meshes": list(_meshes(settings, subject)),
         "missing": [{"file": one.path, "forbids": one.forbids} for one in subject.missing],
     }
@@ -172,9 +177,9 @@ def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None
     return workbench
 
 
-def _networks(settings: ExportSettings, record: Provenance) -> dict[str, Model]:
+def _networks(settings: ExportSettings, given: Sequence[Model], record: Provenance) -> dict[str, Model]:
     """The networks by their names in files."""
-    networks = _loaded(settings)
+    networks = list(given) or load_networks(settings)
     for network in networks:
         record.notice(network.card.notice)
         if network.card.assumed:
@@ -205,8 +210,15 @@ def _computed(
     def inflate(one: Cortex) -> Cortex:
         return cortex.inflated(one, workbench, settings.threads) if workbench else one
 
-    me = person.read(subject, _meshes(settings, subject), projection, inflate, record.stage)
+    with prepared(subject) as ready:
+        me = person.read(ready, _meshes(settings, ready), projection, inflate, record.stage)
+    record.facts["derived"] = list(ready.derived)
     record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
+    with record.stage("self-checks"):
+        cortices, own = list(me.cortices.values()), subject.layout != "t1w"
+        areas = {str(mesh): keys for mesh, keys in me.areas.items()}
+        checked = checks.run(me.t1w, cortices, areas, me.atlas, frozenset(settings.allow), own_surfaces=own)
+        record.facts["checks"] = [one.as_record() for one in checked]
     explanations: list[Explanation] = []
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
@@ -229,7 +241,8 @@ def _paired(
         return {}
     with record.stage("regions of the other person"):
         subject = _find(settings, settings.other)
-        other = person.read(subject, _meshes(settings, subject)[-1:], projection)
+        with prepared(subject) as ready:
+            other = person.read(ready, _meshes(settings, ready)[-1:], projection)
     pairings = {}
     for name, network in networks.items():
         with record.stage(f"pairs of regions in {name}"):
@@ -285,8 +298,14 @@ def _meshes(settings: ExportSettings, subject: Subject) -> tuple[MeshName, ...]:
     return tuple(mesh for mesh in subject.meshes if mesh in wanted) or subject.meshes
 
 
-def _loaded(settings: ExportSettings) -> list[Model]:
-    """The networks that were asked for, each of a kind that gives what is to be explained."""
+def load_networks(settings: ExportSettings) -> list[Model]:
+    """The networks that were asked for, each of a kind that gives what is to be explained.
+
+    Raises
+    ------
+    InputError
+        If a network cannot be loaded, or has not what is to be explained.
+    """
     networks = [model.load(path) for path in settings.models] or [model.built_in()]
     for network in networks:
         target = _request(settings).target_of(network)

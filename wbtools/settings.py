@@ -76,6 +76,8 @@ class ExportSettings:
     engine : Engine
     threads : int
         Processor threads to use, at least 1.
+    allow : tuple of str
+        Names of self-checks that may fail.
     overwrite, render : bool
     wb_command : Path or None
         None looks on PATH.
@@ -105,6 +107,7 @@ class ExportSettings:
     atlas: str = ATLASES[0]
     engine: Engine = Engine.NATIVE
     threads: int = 1
+    allow: tuple[str, ...] = ()
     overwrite: bool = False
     render: bool = True
     wb_command: Path | None = None
@@ -135,6 +138,7 @@ class ExportSettings:
             "registration": self.registration.value if self.registration else "MSMAll, else MSMSulc",
             "atlas": self.atlas,
             "engine": self.engine.value,
+            "allow": list(self.allow),
             "threads": self.threads,
             "render": self.render,
         }

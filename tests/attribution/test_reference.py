@@ -83,6 +83,14 @@ def test_what_cannot_be_registered_lies_by_world_coordinates_and_says_so(monkeyp
     np.testing.assert_array_equal(found.data[0, 0], matched(template_on(GRID), person.data[0, 0]))
 
 
+def test_reference_ends_where_the_scan_ends(person):
+    scan = Grid((36, 44, 30), GRID.affine @ np.block([[np.eye(3), np.array([[0], [0], [6]])], [np.zeros((1, 3)), 1]]))
+    found = reference_brain(FAMILY.card, replace(person, scan=scan))
+    whole = reference_brain(FAMILY.card, person)
+    assert not found.data[..., :6].any() and whole.data[..., :6].any()
+    np.testing.assert_array_equal(found.data[..., 6:], whole.data[..., 6:])
+
+
 def test_brain_that_is_the_reference_stays_where_it_is_and_says_so():
     found = reference_brain(FAMILY.card, image_of(template_on(GRID)))
     assert "itself" in found.note and found.alignment is None

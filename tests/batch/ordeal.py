@@ -56,7 +56,7 @@ def is_whole(out: Path, subject: str) -> bool:
 
 
 def visible(out: Path) -> list[str]:
-    return sorted(name for name in os.listdir(out) if not name.startswith(".")) if out.is_dir() else []
+    return sorted(one.name for one in out.iterdir() if one.name[0] != ".") if out.is_dir() else []
 
 
 def events(out: Path, subject: str) -> list[dict[str, object]]:
@@ -65,10 +65,10 @@ def events(out: Path, subject: str) -> list[dict[str, object]]:
 
 
 def processes() -> Iterator[tuple[int, str]]:
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
+    for one in Path("/proc").iterdir():
+        if one.name.isdecimal():
             try:
-                yield int(name), Path(f"/proc/{name}/cmdline").read_text().replace("\0", " ").strip()
+                yield int(one.name), (one / "cmdline").read_text().replace("\0", " ").strip()
             except OSError:
                 continue
 
@@ -265,5 +265,5 @@ class Ordeal:
 
     def _left_over(self) -> int:
         aside = self.out / ".wbtools" / "aside"
-        hidden = [name for name in os.listdir(self.out) if name.startswith(".") and name != ".wbtools"]
+        hidden = [one for one in self.out.iterdir() if one.name[0] == "." and one.name != ".wbtools"]
         return len(hidden) + len(list(aside.iterdir()))

@@ -1,7 +1,6 @@
 """Whether a subject is done is read from its folder, and every way of not being whole is told apart."""
 
 import json
-import os
 
 import pytest
 
@@ -77,7 +76,7 @@ def test_other_inputs_make_it_outdated_and_absent_ones_do_not(folder, study):
 
 def test_the_record_knows_the_size_of_everything_it_hashes(folder):
     record = json.loads((folder / "provenance.json").read_text())
-    assert record["outputs_bytes"] == {"100307.wbtools.scene": os.stat(folder / "100307.wbtools.scene").st_size}
+    assert record["outputs_bytes"] == {"100307.wbtools.scene": (folder / "100307.wbtools.scene").stat().st_size}
     assert set(record["inputs_bytes"]) == set(record["inputs_sha256"]) == {"T1w.nii.gz"}
 
 

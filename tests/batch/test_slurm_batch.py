@@ -92,7 +92,8 @@ def test_preempted_tasks_come_back_and_do_what_is_left(slurm, tmp_path):
 
 @pytest.mark.slow
 def test_a_task_whose_time_is_over_comes_back_and_no_subject_was_begun_in_vain(slurm, tmp_path):
-    # One minute of wall-time: Slurm's warning, a minute before its end, comes within seconds. The running subject is finished.
+    # One minute of wall-time: Slurm's warning, a minute before its end, comes within seconds. The running subject is
+    # finished.
     subjects = ids(3)
     batch = run(slurm, *line(tmp_path, subjects, "--time", "1:00", "--pack", 3, seconds=6))
     code, said, _ = finish(slurm, batch)

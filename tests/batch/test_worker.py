@@ -172,13 +172,13 @@ def _many_threads_after_warming(connection, out):
     hold_back()
     payload = ExportPayload({}, out, 2)
     payload.warm()
-    alone = len(os.listdir("/proc/self/task"))
+    alone = len(list(Path("/proc/self/task").iterdir()))
 
     def work():
         torch.set_num_threads(2)
         image = torch.ones(1, 8, 32, 32, 32, requires_grad=True)
         torch.nn.functional.conv3d(image, torch.ones(8, 8, 3, 3, 3)).sum().backward()
-        return len(os.listdir("/proc/self/task"))
+        return len(list(Path("/proc/self/task").iterdir()))
 
     children = [start(work, out / "log", variables(2)) for _ in range(3)]
     codes = []

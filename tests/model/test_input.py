@@ -135,6 +135,17 @@ def test_another_field_of_view_gives_the_network_its_own():
     assert correlation(model_input(scan(LEVEL), NETWORK), model_input(scan(cube), NETWORK)) > 0.995
 
 
+def test_voxels_outside_the_scan_are_known():
+    short = Grid((61, 73, 30), LEVEL.affine @ shift_of(0, 0, 15))  # without its lowest 45 mm
+    image = model_input(scan(short), NETWORK)
+    world = image.grid.to_world(np.moveaxis(np.indices(NETWORK.shape), 0, -1))
+    corners = short.corners()
+    inside = ((world >= corners.min(0)) & (world <= corners.max(0))).all(-1)
+    assert 0.3 < image.scanned.mean() < 0.6
+    np.testing.assert_array_equal(image.scanned, inside)
+    assert model_input(scan(LEVEL), NETWORK).scanned.all()
+
+
 def test_what_shows_no_brain_keeps_its_field_of_view_and_says_so(t1w):
     image = model_input(t1w, CARD)
     assert "shows no whole brain" in image.remarks[0] and "14 mm wide" in image.remarks[0]

@@ -69,7 +69,7 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     Returns
     -------
     ReferenceBrain
-        On the same grid, in [0, 1].
+        On the same grid, in [0, 1]; 0 where the person was not scanned, as nothing is known of a difference there.
 
     Raises
     ------

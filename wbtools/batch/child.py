@@ -10,6 +10,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -101,10 +102,8 @@ def start(work: Callable[[], int], log: Path, environment: Mapping[str, str]) ->
     pid = os.fork()
     if pid == 0:
         _be_child(work, log, environment, parent)
-    try:
+    with suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)  # the child does it too; whoever is first
-    except (PermissionError, ProcessLookupError):
-        pass
     return Child(pid)
 
 
@@ -156,7 +155,5 @@ def _redirect(log: Path) -> None:
 
 def _signal_group(group: int, number: signal.Signals) -> None:
     """Signal every process of a group that is still there."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -1,7 +1,7 @@
 """A Dask scheduler's address as an engine: dask-jobqueue, Kubernetes and clouds all end in one.
 
-A Dask task is a pack of subjects and starts a worker process like any other engine. It gives back one word, so that Dask
-holds no results which it would make again when one of its workers is lost.
+A Dask task is a pack of subjects and starts a worker process like any other engine. It gives back one word, so that
+Dask holds no results which it would make again when one of its workers is lost.
 """
 
 from __future__ import annotations

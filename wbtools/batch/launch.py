@@ -31,5 +31,5 @@ def program() -> list[str]:
 
 
 def worker_environment() -> dict[str, str]:
-    """This process's environment, with libraries told, before they are loaded, to start no threads in a worker."""
+    """The environment of this process, with libraries told to start no threads in a worker."""
     return {**os.environ, **variables(1)}

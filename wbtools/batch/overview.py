@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +77,7 @@ def _state(history: History | None, plan: Plan) -> State:
 def _names(folder: Path) -> set[str]:
     """The names in a folder, in one question; empty if there is no folder."""
     try:
-        return set(os.listdir(folder))
+        return {one.name for one in folder.iterdir()}
     except FileNotFoundError:
         return set()
 

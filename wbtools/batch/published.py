@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -93,7 +92,7 @@ def _first_difference(
     """The first file that is not as recorded, and how; empty if there is none."""
     for name in hashes:
         try:
-            size = os.stat(folder / name).st_size
+            size = (folder / name).stat().st_size
             if size != sizes.get(name, size):
                 return f"{name} has {size} bytes, {sizes[name]} are recorded"
             if deep and sha256(folder / name) != hashes[name]:

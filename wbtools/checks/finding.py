@@ -92,4 +92,5 @@ class CheckResult:
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
         failed = "failed, allowed by the user" if self.allowed else "failed"
-        return {"outcome": "passed" if self.passed else failed, "finding": self.sentence, **self.numbers}
+        outcome = "passed" if self.passed else failed
+        return {"check": self.name, "outcome": outcome, "finding": self.sentence, **self.numbers}

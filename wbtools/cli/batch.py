@@ -76,8 +76,8 @@ class _Batch:
         foreign = [one for one in done if found[one].what is Published.FOREIGN]
         if foreign:
             raise InputError(
-                f"{place(self.layout.out, foreign[0])} {found[foreign[0]].why}, as {len(foreign)} in all; results are never "
-                "mixed",
+                f"{place(self.layout.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
+                "results are never mixed",
                 mend="choose another --out, or move them away",
             )
         again = {one for one in done if found[one].what is not Published.CURRENT}
@@ -185,7 +185,8 @@ def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
     else:
         made = rounds.submit(batch.layout, batch.plan, batch.todo())
         terminal.print(
-            f"Submitted {made.subjects} subjects as {made.tasks} tasks of up to {made.pack}: job {', '.join(made.arrays)}"
+            f"Submitted {made.subjects} subjects as {made.tasks} tasks of up to {made.pack}: "
+            f"job {', '.join(made.arrays)}"
         )
         if made.left:
             terminal.print("Slurm takes no more jobs now; the rest is submitted when these are over")

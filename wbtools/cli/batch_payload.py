@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wbtools.batch.published import place
 from wbtools.cli.batch_options import from_json
@@ -15,6 +15,9 @@ from wbtools.cli.console import set_up_logging
 from wbtools.cli.export import settings_from
 from wbtools.cli.failures import plainly
 from wbtools.settings import ExportSettings
+
+if TYPE_CHECKING:
+    from wbtools.model import Model
 
 _IMPORTED = ("wbtools.pipeline", "torch", "nibabel", "numba", "nilearn.image", "scipy.ndimage", "scipy.sparse.csgraph")
 """What every export imports sooner or later; once in the worker, it is there in every child."""
@@ -44,6 +47,12 @@ class ExportPayload:
     def _given(self) -> dict[str, Any]:
         return from_json(self.options)
 
+    @functools.cached_property
+    def _networks(self) -> list[Model]:
+        from wbtools.pipeline import load_networks
+
+        return load_networks(self.settings("any"))
+
     def warm(self) -> str:
         """Load libraries, package data and networks; gives the settings' hash.
 
@@ -52,12 +61,12 @@ class ExportPayload:
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
-        from wbtools import mmp, model
+        from wbtools import mmp
         from wbtools.anatomy import Hemisphere
         from wbtools.provenance import settings_sha256
 
         settings = self.settings("any")
-        networks = [model.load(path) for path in settings.models] or [model.built_in()]
+        networks = self._networks
         for name in _IMPORTED:
             importlib.import_module(name)
         mmp.regions()
@@ -82,6 +91,6 @@ class ExportPayload:
         def export() -> None:
             from wbtools import pipeline
 
-            pipeline.export_subject(self.settings(subject))
+            pipeline.export_subject(self.settings(subject), networks=self._networks)
 
         export()

@@ -58,8 +58,8 @@ def worker(
     layout = Layout.of(out)
     plan = Plan.read(layout)
     each = threads(asked or plan.threads, jobs, os.environ)
-    # Before any library is loaded that reads them. The worker itself must have no threads: a child forked from a process
-    # that has used OpenMP hangs in its first parallel loop. Children set their own number.
+    # Before any library is loaded that reads them. The worker itself must have no threads: a child forked from a
+    # process that has used OpenMP hangs in its first parallel loop. Children set their own number.
     os.environ.update(variables(1))
     chosen = _shard(subjects.read([listed], sys.stdin), pack, shard)
     logger.info("%d subjects, %d at once, %d threads each", len(chosen), jobs, each)

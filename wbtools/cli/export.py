@@ -104,6 +104,12 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         show_default=True,
         help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
     ),
+    click.option(
+        "--allow",
+        metavar="CHECK",
+        multiple=True,
+        help="Let this self-check fail; it is put on record. May be repeated.",
+    ),
     click.option("--threads", type=int, help="Processor threads. [default: all this process may use]"),
     click.option("--no-render", is_flag=True, help="Leave the pictures out."),
     click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]"),

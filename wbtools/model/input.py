@@ -48,6 +48,8 @@ class ModelInput:
         Of the last three axes, in the person's world millimetres.
     remarks : tuple of str
         What had to be decided to make it, a sentence each.
+    scan : Grid or None
+        Of the image that it was made from, where that may be smaller; None where all of the input was scanned.
 
     Raises
     ------
@@ -58,10 +60,20 @@ class ModelInput:
     data: NDArray[np.float32]
     grid: Grid
     remarks: tuple[str, ...] = ()
+    scan: Grid | None = None
 
     def __post_init__(self) -> None:
         if self.data.shape != (1, 1, *self.grid.shape):
             raise InputError(f"input of shape {self.data.shape} on a grid of shape {self.grid.shape}")
+
+    @property
+    def scanned(self) -> NDArray[np.bool_]:
+        """Voxels whose centres lie in the scan's field of view, (X, Y, Z)."""
+        if self.scan is None:
+            return np.ones(self.grid.shape, bool)
+        to_scan = np.linalg.inv(self.scan.affine) @ self.grid.affine
+        index = np.moveaxis(np.indices(self.grid.shape, np.float32), 0, -1) @ to_scan[:3, :3].T + to_scan[:3, 3]
+        return np.asarray(((index >= -0.5) & (index <= np.array(self.scan.shape) - 0.5)).all(axis=-1))
 
 
 def model_input(t1w: Volume, card: Card) -> ModelInput:
@@ -104,7 +116,7 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     if high - low <= 1e-6 * max(abs(high), abs(low)):  # the rounding of the means
         raise InputError("all voxels of the T1w image are equal", mend="give a T1w image with a brain in it")
     data = ((coarse.astype(np.float64) - low) / (high - low)).astype(np.float32)
-    return ModelInput(data[None, None], grid, (*remarks, *remark))
+    return ModelInput(data[None, None], grid, (*remarks, *remark), t1w.grid)
 
 
 @lru_cache(maxsize=2)  # one person's T1w goes to several networks; volumes are told apart by identity

@@ -12,9 +12,12 @@ It is added by its name in `LAYOUTS`, which is also the command line's choice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol, cast
 
 from wbtools.errors import InputError, SubjectError
@@ -43,6 +46,7 @@ __all__ = [
     "find",
     "meshes_named",
     "placed",
+    "prepared",
     "recognised",
     "require_plain_name",
 ]
@@ -54,6 +58,7 @@ LAYOUTS: dict[str, str] = {
     "hcp": "wbtools.subject.hcp",
     "freesurfer": "wbtools.subject.freesurfer",
     "bids": "wbtools.subject.bids",
+    "t1w": "wbtools.subject.t1w",
 }
 """The module of each layout, imported when it is asked for."""
 
@@ -162,6 +167,18 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
     if path.name.startswith("ses-") and path.parent.name.startswith("sub-"):
         return path.parent.parent, f"{path.parent.name}_{path.name}"
     return path.parent, path.name
+
+
+@contextmanager
+def prepared(subject: Subject) -> Iterator[Subject]:
+    """The subject with everything that has to be made for it first; what was made is removed at the end."""
+    if subject.layout != "t1w":
+        yield subject
+        return
+    from wbtools.subject import t1w
+
+    with TemporaryDirectory(prefix="wbtools-") as folder:
+        yield t1w.prepare(subject, Path(folder))
 
 
 def _module(layout: str) -> Layout:

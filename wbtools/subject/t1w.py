@@ -27,9 +27,7 @@ from wbtools.surfaces.standard import average_32k
 
 LOOKED_FOR = "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)"
 
-NOTICE = (
-    "Template surfaces, affine: the S1200 average's cortex and structures in this head's pose and size, not its own"
-)
+NOTICE = "Template surfaces, affine: cortex, structures and brain mask of group averages, in this head's pose and size"
 
 _MESH: MeshName = "32k_fs_LR"
 _SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh")

@@ -43,6 +43,8 @@ CIFTI = {
     DataType.PARCEL,
 }
 
+_ROUNDING = 1e-3  # of a voxel; more is an oblique axis
+
 # Workbench itself tells types by these endings; the longer one of two that fit comes first.
 _ENDINGS = {
     ".surf.gii": DataType.SURFACE,
@@ -75,7 +77,9 @@ class DataFile:
     maps : int
         How many maps (columns, volumes) it holds.
     extent : float
-        The longest edge of a volume's field of view, mm; 0 for other files.
+        The longest edge, mm, of the box along the world's axes that holds a volume's field of view; 0 for other files.
+    oblique : bool
+        Whether a volume's axes leave the world's.
     """
 
     path: Path
@@ -84,6 +88,7 @@ class DataFile:
     vertices: Mapping[Structure, int] = field(default_factory=dict)
     maps: int = 1
     extent: float = 0.0
+    oblique: bool = False
 
 
 def data_type(path: Path) -> DataType:
@@ -176,5 +181,11 @@ def _nifti(path: Path) -> DataFile:
     order = _order(header, 348)
     dim = struct.unpack(order + "8h", header[40:56])
     steps = struct.unpack(order + "8f", header[76:108])
-    extent = max(abs(n * step) for n, step in zip(dim[1:4], steps[1:4], strict=True))
-    return DataFile(path, DataType.VOLUME, maps=max(1, dim[4]) if dim[0] > 3 else 1, extent=extent)
+    (placed,) = struct.unpack(order + "h", header[254:256])
+    sform = [struct.unpack(order + "3f", header[start : start + 12]) for start in (280, 296, 312)]
+    rows = sform if placed > 0 else [tuple(steps[1 + axis] * (axis == row) for axis in range(3)) for row in range(3)]
+    maps = max(1, dim[4]) if dim[0] > 3 else 1
+    extent = max(sum(abs(step) * n for step, n in zip(row, dim[1:4], strict=True)) for row in rows)
+    # A column of the affine is the way from one voxel to the next; along the world's axes it has one entry.
+    oblique = any(sorted(map(abs, way))[1] > _ROUNDING * max(map(abs, way)) for way in zip(*rows, strict=True))
+    return DataFile(path, DataType.VOLUME, maps=maps, extent=extent, oblique=oblique)

@@ -41,7 +41,7 @@ def _tab(index: int, view: View, files: Files, folder: Path) -> Element:
         xml.enumerated("m_brainModelYokingGroup", "YOKING_GROUP_OFF"),  # absent: all tabs move together
         xml.boolean("m_displayVolumeAxesCrosshairs", slices),
         xml.boolean("m_displayVolumeAxesCrosshairLabels", slices),
-        _slices(view),
+        _slices(view, oblique=any(files[layer.path].oblique for layer in view.layers)),
         _camera("m_volumeSliceViewingTransformation", view.zoom, _FROM_ABOVE),
         _camera("m_viewingTransformation", view.zoom, _FROM_LEFT),
         xml.instance(
@@ -56,8 +56,13 @@ def _tab(index: int, view: View, files: Files, folder: Path) -> Element:
     )
 
 
-def _slices(view: View) -> Element:
-    """Which slices, and where. An empty view shows one plane, and that only when there is a layer: none."""
+def _slices(view: View, oblique: bool) -> Element:
+    """Which slices, and where. An empty view shows one plane, and that only when there is a layer: none.
+
+    Volumes along the world's axes are drawn voxel by voxel. Others are cut along the world's axes all the same, which
+    takes longer, and ignores opacity.
+    """
+    projection = "OBLIQUE" if oblique else "ORTHOGONAL"
     slices = isinstance(view, VolumeView)
     x, y, z = view.centre if isinstance(view, VolumeView) else (0.0, 0.0, 0.0)
     return xml.instance(
@@ -67,7 +72,7 @@ def _slices(view: View) -> Element:
         xml.enumerated("m_sliceViewPlane", "ALL" if slices else "AXIAL"),
         xml.enumerated("m_slicePlanesAllViewLayout", "ROW_LAYOUT"),
         xml.enumerated("m_sliceDrawingType", "VOLUME_SLICE_DRAW_SINGLE"),
-        xml.enumerated("m_sliceProjectionType", "VOLUME_SLICE_PROJECTION_ORTHOGONAL"),  # oblique ignores opacity
+        xml.enumerated("m_sliceProjectionType", f"VOLUME_SLICE_PROJECTION_{projection}"),
         xml.real("m_sliceCoordinateAxial", z),
         xml.real("m_sliceCoordinateCoronal", y),
         xml.real("m_sliceCoordinateParasagittal", x),
