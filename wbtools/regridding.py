@@ -97,7 +97,7 @@ def resample_labels(volume: Volume, grid: Grid) -> Volume:
 
 
 def region_shares(labels: Volume, keys: Sequence[int], grid: Grid) -> csr_array:
-    """How much of each voxel of a coarse grid goes to each region, when `resample_density` carries it to the labels' grid.
+    """How much of each coarse voxel goes to each region, when `resample_density` carries it to the labels' grid.
 
     Parameters
     ----------

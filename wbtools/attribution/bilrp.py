@@ -1,7 +1,8 @@
 """BiLRP: which pairs of regions, one of each brain, make two embeddings alike.
 
-The cosine of two embeddings is a sum over their dimensions, z . z' = sum_k z_k z'_k. With the relevance R_k of dimension k in
-one brain, whose sum is z_k, and R'_k in the other, region p of the one and region q of the other contribute
+The cosine of two embeddings is a sum over their dimensions, z . z' = sum_k z_k z'_k. With the relevance R_k of
+dimension k in one brain, whose sum is z_k, and R'_k in the other, region p of the one and region q of the other
+contribute
 
     B[p, q] = sum_k R_k(p) R'_k(q),
 

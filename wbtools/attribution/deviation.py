@@ -1,10 +1,10 @@
 """Deviation LRP: what makes a network's answer differ from that for a reference brain, and where.
 
 Layer-wise relevance propagation in which every contribution is a difference between the person's brain and a reference
-brain in the same layers, and every layer hands relevance on in proportion to those differences. Biases and the offsets of
-batch norms cancel, the empty background stays neutral, and nothing is lost. With the answer v of the person, that of the
-reference v' and the target's direction d, what is divided is d . (v - v'). For the embedding itself, d = z / |v| with
-z = v / |v|, that is
+brain in the same layers, and every layer hands relevance on in proportion to those differences. Biases and the offsets
+of batch norms cancel, the empty background stays neutral, and nothing is lost. With the answer v of the person, that of
+the reference v' and the target's direction d, what is divided is d . (v - v'). For the embedding itself, d = z / |v|
+with z = v / |v|, that is
 
     z . (v - v') / |v|  =  1 - z . v' / |v|,
 
@@ -58,13 +58,13 @@ METHOD = Method(
         "start: the answer's change from the reference brain's, in the target's direction",
         "convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
         "activations and sigmoids: the secant between both brains",
-        "maximum pools: shared by the person's and the reference's largest voxel so that both changes make up the maximum's",
+        "maximum pools: shared by the person's and the reference's largest voxel; both changes make up the maximum's",
         "gates: signal and coefficient by the product rule; attention is followed back, too",
         "batch norms: their scale; offsets cancel",
     ),
     caution=(
-        "A deviation map explains the difference from a reference brain: relevance marks what is different here and used, "
-        "not what is ill. Read ranks beside those of randomised networks."
+        "A deviation map explains the difference from a reference brain: relevance marks what is different here and "
+        "used, not what is ill. Read ranks beside those of randomised networks."
     ),
     explain=explain,
     reference=reference_brain,

@@ -100,8 +100,8 @@ class Attribution:
     conservation : float or None
         The map's sum over what was put in; 1 if nothing was lost, or nothing put in.
     cancellation : float or None
-        Sum of |relevance| over what was put in; 1 if no positive and negative relevance cancel. The larger, the more the
-        map is a small difference of large terms.
+        Sum of |relevance| over what was put in; 1 if no positive and negative relevance cancel. The larger, the more
+        the map is a small difference of large terms.
     background : float
         Share of |relevance| where the input is 0.
     seconds : float

@@ -64,8 +64,8 @@ METHOD = Method(
     title="deviation LRP, mean magnitude over four places of the reference brain",
     rules=(*deviation.METHOD.rules, f"mean of the magnitudes of the maps against {PLACES} moved references"),
     caution=(
-        "Magnitudes: where relevance lies, not whether it speaks for or against. A deviation map marks what is different "
-        "here and used, not what is ill. Read ranks beside those of randomised networks."
+        "Magnitudes: where relevance lies, not whether it speaks for or against. A deviation map marks what is "
+        "different here and used, not what is ill. Read ranks beside those of randomised networks."
     ),
     explain=explain,
     reference=deviation.METHOD.reference,

@@ -99,8 +99,8 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
             f"the brain does not lie where the reference brain ({source}) does: only {inside:.0%} of it is inside",
             mend="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
         )
-    data = matched(laid, person.data)[None, None]
-    return ReferenceBrain(data, image.grid, source=source, alignment=alignment, note=note)
+    data = (matched(laid, person.data) * image.scanned)[None, None]
+    return ReferenceBrain(data, image.grid, scan=image.scan, source=source, alignment=alignment, note=note)
 
 
 def template_on(grid: Grid) -> NDArray[np.float32]:

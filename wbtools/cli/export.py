@@ -65,7 +65,7 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         "--method",
         type=click.Choice(METHODS),
         metavar="METHOD",
-        help=f"How to explain it: {', '.join(METHODS)}. [default: deviation, where every layer of the network is known]",
+        help=f"How to explain it: {', '.join(METHODS)}. [default: deviation, where every layer is known]",
     ),
     click.option(
         "--target",
