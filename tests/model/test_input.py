@@ -75,7 +75,7 @@ def test_image_that_is_not_finite_is_refused(t1w, value):
 # ---------------------------------------------------------------------------------------- real brains, however they lie
 
 NETWORK = Card(name="x", title="x", family="unet", shape=(43, 52, 43))
-LEVEL = FIELD_OF_VIEW.with_spacing(3.0)
+LEVEL = FIELD_OF_VIEW.with_spacing(4.0)
 
 
 def shift_of(*millimetres):
@@ -103,7 +103,7 @@ def correlation(image, other):
     return np.corrcoef(image.data.ravel(), other.data.ravel())[0, 1]
 
 
-OBLIQUE = Grid((72, 84, 76), turn(17, 0) @ turn(-9, 1) @ np.diag([3.0, 3, 3, 1]) @ shift_of(-36, -42, -32))
+OBLIQUE = Grid((54, 63, 57), turn(17, 0) @ turn(-9, 1) @ np.diag([4.0, 4, 4, 1]) @ shift_of(-27, -31, -24))
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "PSR", "oblique"])
@@ -131,12 +131,12 @@ def test_a_head_that_lies_elsewhere_is_brought_to_where_the_training_images_lie(
 
 
 def test_another_field_of_view_gives_the_network_its_own():
-    cube = Grid((80, 80, 80), np.diag([3.0, 3, 3, 1]) @ shift_of(-40, -46, -33))
+    cube = Grid((60, 60, 60), np.diag([4.0, 4, 4, 1]) @ shift_of(-30, -34, -25))
     assert correlation(model_input(scan(LEVEL), NETWORK), model_input(scan(cube), NETWORK)) > 0.995
 
 
 def test_voxels_outside_the_scan_are_known():
-    short = Grid((61, 73, 45), LEVEL.affine @ shift_of(0, 0, 15))  # without its lowest 45 mm
+    short = Grid((46, 55, 34), LEVEL.affine @ shift_of(0, 0, 12))  # without its lowest 48 mm
     image = model_input(scan(short), NETWORK)
     world = image.grid.to_world(np.moveaxis(np.indices(NETWORK.shape), 0, -1))
     corners = short.corners()
@@ -176,7 +176,7 @@ def test_a_negative_background_is_black():
 def head():
     """A brain in a ball of tissue of 4.8 litres, and its mask."""
     brain = scan(LEVEL)
-    away = np.linalg.norm(np.indices(LEVEL.shape).T - (np.array(LEVEL.shape) - 1) / 2, axis=-1).T * 3
+    away = np.linalg.norm(np.indices(LEVEL.shape).T - (np.array(LEVEL.shape) - 1) / 2, axis=-1).T * 4
     return (
         Volume(np.where((away < 105) & (brain.data == 0), 300, brain.data).astype(np.float32), LEVEL),
         Volume((brain.data > 0).astype(np.int32), LEVEL, Unit.LABEL),

@@ -47,7 +47,7 @@ def test_an_unknown_subject_is_named_with_those_that_exist(study):
     assert_refused(result, 3, "100308", "did you mean 100307", out=study / "derivatives")
 
 
-@pytest.mark.parametrize("subject", ["../100307", "a/b", "..", ".hidden", "", "a\\b", "100307/", "/etc"])
+@pytest.mark.parametrize("subject", ["../100307", "a/b", "..", ".hidden", "", "a\\b", "100307/"])
 def test_an_id_that_is_no_plain_folder_name_is_refused(study, subject):
     assert_refused(export(study, subject=subject), 3, "no subject id", out=study / "derivatives")
 
