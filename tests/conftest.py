@@ -54,4 +54,4 @@ def exported(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, Path]:
     """What the export of the small subject printed, and its folder, for reading only."""
-    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"), "--null", "8")
+    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"), "--null", "4")
