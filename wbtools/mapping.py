@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.grid import Grid, Unit, Volume
+from wbtools.regridding import average, resample_density
 
 SMOOTHING_FWHM = 4.0
 """Full width at half maximum of the heatmap's Gaussian, mm: somewhat more than the cortex is thick."""
 
 CIFTI_SPACING = 2.0
-"""Edge of the subcortical voxels in CIFTI files, mm: that of HCP's grayordinates, here on the T1w's own axes."""
+"""Edge of the subcortical voxels in CIFTI files, mm: that of HCP's grayordinates (see `cifti_grid` for their axes)."""
 
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
@@ -93,9 +94,33 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
 def cifti_grid(grid: Grid) -> Grid:
     """The grid of subcortical voxels in CIFTI files: `CIFTI_SPACING`, on the T1w's axes and from its first corner.
 
+    Of an oblique T1w it lies along the world's axes and holds the T1w's field of view, since Workbench takes no CIFTI
+    file whose voxels are oblique.
+
     Examples
     --------
     >>> cifti_grid(Grid((260, 311, 260), np.diag([0.7, 0.7, 0.7, 1]))).shape
     (91, 109, 91)
     """
-    return grid.with_spacing(max(CIFTI_SPACING, float(grid.voxel_sizes.max())))
+    return (_box(grid) if grid.is_oblique else grid).with_spacing(max(CIFTI_SPACING, float(grid.voxel_sizes.max())))
+
+
+def on_cifti_grid(volume: Volume) -> Volume:
+    """Means of a map over the subcortical voxels of CIFTI files.
+
+    Examples
+    --------
+    >>> fine = Volume(np.ones((20, 20, 20), np.float32), Grid((20, 20, 20), np.eye(4)), Unit.SCORE)
+    >>> on_cifti_grid(fine).data.shape
+    (10, 10, 10)
+    """
+    grid = cifti_grid(volume.grid)
+    return resample_density(volume, grid) if volume.grid.is_oblique else average(volume, grid)
+
+
+def _box(grid: Grid) -> Grid:
+    """One voxel along the world's axes, in HCP's orientation (LAS), that holds a field of view."""
+    low, high = grid.corners().min(axis=0), grid.corners().max(axis=0)
+    affine = np.diag([*((high - low) * (-1, 1, 1)), 1.0])
+    affine[:3, 3] = (low + high) / 2
+    return Grid((1, 1, 1), affine)

@@ -15,13 +15,13 @@ from wbtools.anatomy import Hemisphere, Kind, Region
 from wbtools.cortex import STANDARD, Cortex, Values
 from wbtools.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
 from wbtools.images import cifti, gifti, nifti
-from wbtools.mapping import cifti_grid
+from wbtools.mapping import cifti_grid, on_cifti_grid
 from wbtools.outputs import OutputFolder
 from wbtools.pairing import Pairing
 from wbtools.person import Person
 from wbtools.projection import Maps
 from wbtools.ranking import Ranking
-from wbtools.regridding import average, resample_labels
+from wbtools.regridding import resample_labels
 from wbtools.subject import MeshName
 from wbtools.surfaces import mesh as meshes
 from wbtools.workbench import palette
@@ -196,7 +196,7 @@ def _write_dscalar(
     rows = cifti.Greyordinates(cortex.mask, segmentation and resample_labels(segmentation, coarse))
     maps = {}
     for key in MAPS:
-        voxels = average(explanation.volumes[key], coarse).data if segmentation else None
+        voxels = on_cifti_grid(explanation.volumes[key]).data if segmentation else None
         maps[key] = rows.gather({side: sides[side][key] for side in Hemisphere}, voxels)
     notice = results.notice_of(explanation)
     cifti.write_dscalar(out.dscalar(explanation.name), maps, rows, palettes, notice)

@@ -1,8 +1,11 @@
 """One anatomy on grids of every orientation gives one table of regions."""
 
 import csv
+import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
+import nibabel
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -12,7 +15,7 @@ from wbtools.subject.demo import HCP_GRID, write_demo_subject
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = ("--mesh", "32k", "--no-render", "--method", "lrp", "--null", "0", "--threads", "2")
+OPTIONS = ("--mesh", "32k", "--method", "lrp", "--null", "0", "--threads", "2")
 
 
 def shares(folder: Path) -> dict[str, tuple[float, float]]:
@@ -29,14 +32,57 @@ def difference(one: dict[str, tuple[float, float]], other: dict[str, tuple[float
     return sum(abs(one[name][0] - other[name][0]) for name in one) / 2
 
 
-def test_order_and_direction_of_the_axes_change_nothing(small_study, run_export, tmp_path):
-    level, turned = (
-        shares(run_export(small_study(orientation), tmp_path / orientation, *OPTIONS)[1])
-        for orientation in ("LAS", "PSR")
-    )
+def scenes_of(folder: Path) -> list[str]:
+    """How each tab cuts volumes; tabs of surfaces say so, too."""
+    root = ElementTree.parse(next(folder.glob("*.scene"))).getroot()
+    return [one.text for one in root.iter("Object") if one.get("Name") == "m_sliceProjectionType"]
+
+
+@pytest.fixture(scope="module")
+def level(small_study, run_export, tmp_path_factory):
+    """The export of the subject as it lies in HCP's folders, LAS."""
+    return run_export(small_study("LAS"), tmp_path_factory.mktemp("level"), *OPTIONS, "--no-render")[1]
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "PSR"])
+def test_order_and_direction_of_the_axes_change_nothing(small_study, run_export, tmp_path, level, orientation):
+    turned = shares(run_export(small_study(orientation), tmp_path, *OPTIONS, "--no-render")[1])
     # The same voxels: only sums in another order.
-    assert difference(level, turned) < 1e-4
-    assert all(turned[name][1] == pytest.approx(level[name][1]) for name in level)
+    assert difference(shares(level), turned) < 1e-4
+    assert all(turned[name][1] == pytest.approx(volume) for name, (_, volume) in shares(level).items())
+
+
+def test_a_turned_head_gives_the_same_table_and_oblique_scenes(small_study, run_export, tmp_path, level):
+    """The same voxels and surfaces, as if the head had lain askew in the scanner; drawn where Workbench is there."""
+    study = shutil.copytree(small_study("LAS"), tmp_path / "study")
+    turn(study / "100307" / "T1w", [17, -9, 6], [5.0, -8, 11])
+    drawn = () if shutil.which("wb_command") else ("--no-render",)
+    folder = run_export(study, tmp_path / "out", *OPTIONS, *drawn)[1]
+    found, expected = shares(folder), shares(level)
+    assert all(found[name][1] == pytest.approx(volume) for name, (_, volume) in expected.items())
+    # The network sees the head level again, by registration; what differs is the resampling.
+    assert difference(found, expected) < 0.01
+    assert "VOLUME_SLICE_PROJECTION_OBLIQUE" in scenes_of(folder)
+    assert set(scenes_of(level)) == {"VOLUME_SLICE_PROJECTION_ORTHOGONAL"}
+    if drawn == ():
+        # Every picture has passed Workbench's own messages: it refuses CIFTI files with oblique voxels.
+        assert len(list((folder / "figures").glob("*.png"))) == 6
+
+
+def turn(folder: Path, degrees: list[float], shift: list[float]) -> None:
+    """Turn every image and surface of one space about the origin, and shift it, mm."""
+    move = np.eye(4)
+    move[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    move[:3, 3] = shift
+    for path in folder.rglob("*.nii.gz"):
+        image = nibabel.load(path)
+        nibabel.save(nibabel.Nifti1Image(np.asanyarray(image.dataobj), move @ image.affine), path)
+    for path in folder.rglob("*.surf.gii"):
+        if not any(word in path.name for word in ("inflated", "sphere")):
+            surface = nibabel.load(path)
+            points = surface.darrays[0].data @ move[:3, :3].T + move[:3, 3]
+            surface.darrays[0].data = points.astype(np.float32)
+            nibabel.save(surface, path)
 
 
 def test_an_oblique_grid_changes_less_than_one_percent(run_export, tmp_path):
@@ -47,7 +93,7 @@ def test_an_oblique_grid_changes_less_than_one_percent(run_export, tmp_path):
     tables = []
     for name, grid in (("level", HCP_GRID.with_spacing(2.0)), ("turned", Grid(shape, turned))):
         study = write_demo_subject(tmp_path / name, grid=grid, native_frequency=30).parent
-        tables.append(shares(run_export(study, tmp_path / f"{name}-out", *OPTIONS)[1]))
+        tables.append(shares(run_export(study, tmp_path / f"{name}-out", *OPTIONS, "--no-render")[1]))
     # The oblique image is itself an interpolation of the anatomy, at 2 mm.
     assert difference(*tables) < 0.01
     cortex = [sum(table[name][1] for name in table if name.endswith("_ROI")) for table in tables]
