@@ -34,6 +34,8 @@ class Person:
         The mesh that the atlas's voxels come from.
     mask : Volume or None
         The brain mask that lies beside the T1w image, if any.
+    remarks : tuple of str
+        What had to be decided to read the T1w image, for example where sform and qform disagree.
     """
 
     t1w: Volume
@@ -43,6 +45,7 @@ class Person:
     atlas: NativeAtlas
     main: MeshName
     mask: Volume | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def read(
@@ -71,7 +74,7 @@ def read(
         If a file cannot be read, or surfaces and T1w do not meet.
     """
     with stage("T1w and surfaces"):
-        t1w = nifti.read_volume(subject.t1w)
+        t1w, remarks = nifti.read_with_remarks(subject.t1w)
         segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
         mask = nifti.read_volume(subject.brain_mask) if subject.brain_mask else None
         cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
@@ -82,7 +85,7 @@ def read(
         labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
         structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
         native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
-    return Person(t1w, segmentation, cortices, areas, native, main, mask)
+    return Person(t1w, segmentation, cortices, areas, native, main, mask, remarks)
 
 
 def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Projection) -> dict[MeshName, Areas]:

@@ -212,6 +212,8 @@ def _computed(
 
     with prepared(subject) as ready:
         me = person.read(ready, _meshes(settings, ready), projection, inflate, record.stage)
+    for remark in me.remarks:
+        record.notice(remark)
     record.facts["derived"] = list(ready.derived)
     record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
     with record.stage("self-checks"):

@@ -69,6 +69,7 @@ SOMEBODY_ELSE = {
     "5 mm left": shifted(-5, 0, 0),
     "10 % larger": lambda v: v * 1.1,
     "10 % smaller": lambda v: v * 0.9,
+    "stretched and moved": lambda v: v * [1.0, 1.08, 0.92] + [0.0, 7.4, -3.6],
     "turned by 15 degrees": lambda v: v @ [[1, 0, 0], [0, 0.966, -0.259], [0, 0.259, 0.966]],
 }
 

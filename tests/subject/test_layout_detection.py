@@ -35,6 +35,23 @@ def test_a_folder_that_looks_like_two_layouts_is_asked_about(tmp_path):
     assert recognised(tmp_path, "X", "freesurfer") == "freesurfer"
 
 
+@pytest.mark.parametrize(
+    ("beside", "layout"),
+    [
+        ((), "t1w"),
+        (("derivatives/fmriprep/" + BIDS,), "bids"),
+        (tuple(f"derivatives/freesurfer/sub-{name}" for name in FREESURFER), "freesurfer"),
+        (("derivatives/fmriprep/" + BIDS, *(f"derivatives/freesurfer/sub-{name}" for name in FREESURFER)), "bids"),
+    ],
+    ids=["raw", "fmriprep", "freesurfer", "both"],
+)
+def test_what_was_made_of_a_raw_scan_is_taken_instead_of_it(tmp_path, beside, layout):
+    make(tmp_path, *beside)
+    (tmp_path / "sub-X/anat").mkdir(parents=True)
+    (tmp_path / "sub-X/anat/sub-X_T1w.nii.gz").write_text("an image")
+    assert recognised(tmp_path, "X") == layout
+
+
 def test_nothing_found_says_everything_that_was_looked_for(tmp_path):
     with pytest.raises(SubjectError) as caught:
         find(tmp_path, "X")
@@ -69,3 +86,25 @@ def test_a_path_stands_for_study_folder_and_id(tmp_path):
     assert placed(Path("study"), str(tmp_path / "sub-Y/ses-1")) == (tmp_path, "sub-Y_ses-1")
     assert placed(Path("study"), "X") == (Path("study"), "X")
     assert placed(Path("study"), str(tmp_path / "none")) == (Path("study"), str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("inside", ["", "surf", "mri"])
+def test_a_folder_inside_the_subjects_or_with_one_subject_only_will_do(tmp_path, inside):
+    make(tmp_path, *FREESURFER)
+    assert placed(Path("study"), str(tmp_path / "X" / inside)) == (tmp_path, "X")
+    assert placed(Path("study"), str(tmp_path)) == (tmp_path, "X")
+
+
+def test_a_folder_of_several_subjects_lists_them(tmp_path):
+    make(tmp_path, *FREESURFER, *[name.replace("X/", "Y/") for name in FREESURFER])
+    with pytest.raises(SubjectError, match=r"holds 2 subjects \(X, Y\)") as caught:
+        placed(Path("study"), str(tmp_path))
+    assert "name one: X --study-folder" in caught.value.mend
+
+
+@pytest.mark.parametrize(("name", "content", "word"), [("scan.dcm", "x", "dcm2niix"), ("scan.nii.gz", "", "empty")])
+def test_a_file_that_is_no_image_is_told_as_such(tmp_path, name, content, word):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError) as caught:
+        placed(Path("study"), str(tmp_path / name))
+    assert word in f"{caught.value} {caught.value.mend}"

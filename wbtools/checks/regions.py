@@ -11,7 +11,9 @@ from wbtools.checks.finding import Evidence, Finding
 from wbtools.cortex import Cortex
 
 _FEW_VOXELS = 10  # an area of fewer may leave no voxel that is at least half inside cortex
-_HEMISPHERE = (100.0, 450.0)  # ml of cortex
+_HEMISPHERE = {True: (100.0, 450.0), False: (60.0, 450.0)}
+"""Cortex of one side, ml: of a person, and of a template's surfaces. An average's are smooth: 143 in the template's
+size, 112 in a small adult's head."""
 _ASYMMETRY = 1.35
 _STRUCTURES = {
     "ACCUMBENS": (0.1, 1.8),
@@ -56,7 +58,7 @@ def volumes(evidence: Evidence) -> Finding:
     cortex = evidence.cortices[0]
     left, right = (float(_vertex_volumes(cortex, side).sum()) / 1e3 for side in Hemisphere)
     found = {"CORTEX_LEFT": left, "CORTEX_RIGHT": right}
-    ranges = dict.fromkeys(found, _HEMISPHERE)
+    ranges = dict.fromkeys(found, _HEMISPHERE[evidence.own_surfaces])
     whole = evidence.atlas.whole
     voxels = np.bincount(whole.volume.data.ravel())
     for region in whole.regions:

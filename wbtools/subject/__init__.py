@@ -22,6 +22,7 @@ from typing import Protocol, cast
 
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject.subject import (
+    IMAGES,
     MESHES,
     MeshName,
     Missing,
@@ -50,6 +51,9 @@ __all__ = [
     "recognised",
     "require_plain_name",
 ]
+
+_INSIDE = {"anat", "T1w", "MNINonLinear", "surf", "mri", "label"}
+"""Folders inside a subject's, which may be given by mistake."""
 
 AUTO = "auto"
 """The word for asking every layout."""
@@ -111,7 +115,7 @@ def find(
 
 
 def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
-    """The name of the one layout that a subject's folder looks like.
+    """The name of the one layout that a subject's folder looks like; one T1w image counts only without any other.
 
     Parameters
     ----------
@@ -138,6 +142,8 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     if not found:
         raise _unknown(study_folder, subject_id, names)
     if len(found) > 1:
+        found.pop("t1w", None)  # a raw scan beside what was made of it
+    if len(found) > 1:
         listed = " and ".join(f"{name} ({place})" for name, place in found.items())
         raise SubjectError(
             f"subject {subject_id} in {study_folder} looks like several layouts: {listed}",
@@ -149,11 +155,21 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
 def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
     """Study folder and id of a subject that was named by its path instead of by its id.
 
+    The path may be that of the subject's folder or image, of a folder inside the subject's, or of a folder that holds
+    one subject only.
+
     Parameters
     ----------
     study_folder : Path
     subject : str
-        An id, which is passed on, or the path of a subject's folder or file.
+        An id, which is passed on, or a path.
+
+    Raises
+    ------
+    InputError
+        If the path is a file that is no image.
+    SubjectError
+        If it is a folder that holds several subjects.
 
     Examples
     --------
@@ -164,9 +180,39 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
     if path.name == subject or not path.exists():
         return study_folder, subject
     path = path.resolve()
+    if path.is_file():
+        return _image(path)
     if path.name.startswith("ses-") and path.parent.name.startswith("sub-"):
         return path.parent.parent, f"{path.parent.name}_{path.name}"
+    if _located(path.parent, path.name):
+        return path.parent, path.name
+    if path.name in _INSIDE and path.parent != path:
+        return placed(study_folder, str(path.parent))
+    return _only_one(path)
+
+
+def _image(path: Path) -> tuple[Path, str]:
+    """Folder and name of an image, if it is one by its name and not empty."""
+    if not path.name.endswith(IMAGES):
+        raise InputError(
+            f"{path} is neither a folder nor a NIfTI or MGZ image",
+            mend="give the subject's folder, or its T1w image; DICOM files become one with dcm2niix",
+        )
+    if not path.stat().st_size:
+        raise InputError(f"{path} is empty", mend="copy or download the file again")
     return path.parent, path.name
+
+
+def _only_one(folder: Path) -> tuple[Path, str]:
+    """A folder's only subject; of a folder without any, the folder itself, which is then looked for as a subject."""
+    inside = _known(list(LAYOUTS), folder)
+    if len(inside) > 1:
+        listed = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
+        raise SubjectError(
+            f"{folder} is no subject's folder, but holds {len(inside)} subjects ({listed})",
+            mend=f"name one: {inside[0]} --study-folder {folder}; for all of them see: wbtools batch run --help",
+        )
+    return (folder, inside[0]) if inside else (folder.parent, folder.name)
 
 
 @contextmanager
@@ -185,11 +231,21 @@ def _module(layout: str) -> Layout:
     return cast(Layout, import_module(LAYOUTS[layout]))
 
 
+def _located(study_folder: Path, name: str) -> bool:
+    """Whether a name, which may be no plain one, is a subject's in any layout."""
+    return any(_module(layout).located(study_folder, name) for layout in LAYOUTS)
+
+
+def _known(layouts: list[str], study_folder: Path) -> list[str]:
+    """Names of the subjects that look like one of the layouts."""
+    return sorted({name for layout in layouts for name in _module(layout).known(study_folder)})
+
+
 def _unknown(study_folder: Path, subject_id: str, layouts: list[str]) -> SubjectError:
     """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
     modules = [_module(name) for name in layouts]
     looked_for = "; ".join(module.LOOKED_FOR for module in modules)
-    known = sorted({name for module in modules for name in module.known(study_folder)})
+    known = _known(layouts, study_folder)
     if not known:
         return SubjectError(
             f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for})",

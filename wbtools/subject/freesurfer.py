@@ -33,19 +33,29 @@ T1W = ("brain.mgz", "brainmask.mgz", "norm.mgz", "T1.mgz", "orig.mgz")
 SEGMENTATIONS = ("wmparc.mgz", "aparc+aseg.mgz", "aseg.mgz", "aseg.presurf.mgz")
 
 _STRIPPED = 3
+_IN_BIDS = Path("derivatives", "freesurfer")
+_PREFERRED = (Path("derivatives", "fmriprep"), Path("derivatives", "smriprep"))
 _PIALS = ("pial", "pial.T1")  # since version 6 pial is a link to pial.T1, pial.T2 or pial.FLAIR, which copying may lose
 _MEND = "let recon-all finish (recon-all -all), or copy the rest of its folder"
 _MESHES: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
 def located(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder, if there is one that looks like recon-all's."""
-    return next((folder for folder in folders_named(study_folder, subject_id) if _is_subject(folder)), None)
+    """The subject's folder, if there is one that looks like recon-all's; also in `derivatives/freesurfer` of BIDS data.
+
+    What fMRIPrep or sMRIPrep made of the latter is preferred: it is the same cortex, and comes with its T1w.
+    """
+    places = [study_folder]
+    if not any(folder.is_dir() for root in _PREFERRED for folder in folders_named(study_folder / root, subject_id)):
+        places.append(study_folder / _IN_BIDS)
+    folders = (folder for place in places for folder in folders_named(place, subject_id))
+    return next((folder for folder in folders if _is_subject(folder)), None)
 
 
 def known(study_folder: Path) -> list[str]:
     """Names of the folders that look like recon-all's."""
-    return sorted(path.name for path in study_folder.iterdir() if _is_subject(path))
+    places = (place for place in (study_folder, study_folder / _IN_BIDS) if place.is_dir())
+    return sorted({path.name for place in places for path in place.iterdir() if _is_subject(path)})
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:

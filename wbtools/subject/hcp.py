@@ -190,7 +190,7 @@ def _subject(
     shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
     drawn = tuple(one for one in dict.fromkeys(shown) if one != "164k_fs_LR")
     missing = [*lacking, *(one for mesh in drawn for one in _absent(folder, names.wished(mesh)))]
-    if t1w != folder / T1W[0]:
+    if t1w not in {folder / T1W[0], folder / T1W[0].removesuffix(".gz")}:
         missing.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
     if segmentation is None:
         missing.append(Missing(SEGMENTATIONS[0], "the subcortex; the atlas is cortex only"))
@@ -257,8 +257,9 @@ def _present(files: dict[tuple[Hemisphere, MeshName], Path]) -> dict[tuple[Hemis
 
 
 def _first(folder: Path, names: Iterable[str]) -> Path | None:
-    """The first of several files that exists."""
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    """The first of several files that exists, packed or, where somebody unpacked it, not."""
+    spelt = (folder / one for name in names for one in (name, name.removesuffix(".gz")))
+    return next((path for path in spelt if path.is_file()), None)
 
 
 def _absent(folder: Path, files: Iterable[Missing]) -> list[Missing]:

@@ -29,6 +29,9 @@ RIBBON: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 """The surfaces that a mesh cannot do without; any one of them follows from the other two."""
 
 
+IMAGES = (".nii.gz", ".nii", ".mgz", ".mgh")
+"""How the names of images end."""
+
 NOTICE = "wbtools-notice.txt"
 """File in the subject's folder whose text every output repeats."""
 

@@ -21,7 +21,16 @@ from wbtools.images.installed import installed_file
 from wbtools.images.template import mni152
 from wbtools.registration import Alignment, affine_between
 from wbtools.regridding import resample_labels
-from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, folders_named, meshes_named, usable
+from wbtools.subject.subject import (
+    IMAGES,
+    MeshName,
+    Missing,
+    Subject,
+    SurfaceKind,
+    folders_named,
+    meshes_named,
+    usable,
+)
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
 
@@ -30,7 +39,6 @@ LOOKED_FOR = "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (o
 NOTICE = "Template surfaces, affine: cortex, structures and brain mask of group averages, in this head's pose and size"
 
 _MESH: MeshName = "32k_fs_LR"
-_SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh")
 _DERIVED = ("desc", "space", "res", "label")
 """Entities of BIDS names that no raw scan has."""
 _SULC = "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"
@@ -43,8 +51,8 @@ _IMPOSSIBLE = (
 
 def located(study_folder: Path, subject_id: str) -> Path | None:
     """The subject's T1w image: a file of this name, or the only raw T1w in the subject's folder."""
-    names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in _SUFFIXES)]
-    files = (study_folder / name for name in names if name.endswith(_SUFFIXES))
+    names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in IMAGES)]
+    files = (study_folder / name for name in names if name.endswith(IMAGES))
     found = next((file for file in files if usable(file)), None)
     if found is not None:
         return found
@@ -166,7 +174,7 @@ def identity(path: Path) -> str:
     >>> identity(Path("scans/sub-01_ses-2_T1w.nii.gz")), identity(Path("bert/T1.mgz"))
     ('sub-01_ses-2', 'bert')
     """
-    stem = next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), path.name)
+    stem = next((path.name.removesuffix(suffix) for suffix in IMAGES if path.name.endswith(suffix)), path.name)
     bare = stem.removesuffix("_T1w").removesuffix("_T1")
     return path.resolve().parent.name if bare in {"T1w", "T1", ""} else bare
 
@@ -179,7 +187,7 @@ def _scans(folder: Path) -> list[Path]:
 
 def _is_scan(path: Path) -> bool:
     """Whether a file's name says that it is a T1w image as a scanner gave it."""
-    name = next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
+    name = next((path.name.removesuffix(suffix) for suffix in IMAGES if path.name.endswith(suffix)), "")
     *entities, last = name.split("_")
     raw = not any(entity.partition("-")[0] in _DERIVED for entity in entities if "-" in entity)
     return last in {"T1w", "T1"} and raw and usable(path)
