@@ -1,6 +1,7 @@
-"""One anatomy on grids of every orientation gives one table of regions."""
+"""One anatomy on grids of every orientation, and in files of every kind, gives one table of regions."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -98,3 +99,47 @@ def test_an_oblique_grid_changes_less_than_one_percent(run_export, tmp_path):
     assert difference(*tables) < 0.01
     cortex = [sum(table[name][1] for name in table if name.endswith("_ROI")) for table in tables]
     assert cortex[0] == pytest.approx(cortex[1], rel=0.01)
+
+
+def odd_integers(image: nibabel.Nifti1Image) -> nibabel.Nifti1Image:
+    """Big-endian int16 with a slope, four axes, no unit, a qform that lies elsewhere, and a huge extension."""
+    data = image.get_fdata()[..., None]
+    made = nibabel.Nifti1Image(data, image.affine, nibabel.Nifti1Header(endianness=">"))
+    made.set_data_dtype(">i2")
+    made.header.set_slope_inter(data.max() / 32000, 0)
+    made.header["xyzt_units"] = 0
+    elsewhere = image.affine.copy()
+    elsewhere[:3, 3] += 7
+    made.set_sform(image.affine, 1)
+    made.set_qform(elsewhere, 1)
+    made.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b"x" * 3_000_000))
+    return made
+
+
+def nan_around(image: nibabel.Nifti1Image) -> nibabel.Nifti1Image:
+    """Float64 with no number outside the brain."""
+    data = image.get_fdata()
+    made = nibabel.Nifti1Image(np.where(data == 0, np.nan, data), image.affine)
+    made.set_data_dtype(np.float64)
+    return made
+
+
+def negative_around(image: nibabel.Nifti1Image) -> nibabel.Nifti1Image:
+    """Shifted by a constant, so that the background is negative."""
+    return nibabel.Nifti1Image(image.get_fdata(dtype=np.float32) - 1000, image.affine)
+
+
+@pytest.mark.parametrize("change", [odd_integers, nan_around, negative_around])
+def test_files_of_any_kind_give_the_same_table_and_what_was_decided_is_said(
+    small_study, run_export, tmp_path, level, change
+):
+    study = shutil.copytree(small_study("LAS"), tmp_path / "study")
+    t1w = study / "100307/T1w/T1w_acpc_dc_restore_brain.nii.gz"
+    nibabel.save(change(nibabel.load(t1w)), t1w)
+    printed, folder = run_export(study, tmp_path / "out", *OPTIONS, "--no-render")
+    found, expected = shares(folder), shares(level)
+    assert difference(found, expected) < 0.01
+    assert all(found[name][1] == pytest.approx(volume) for name, (_, volume) in expected.items())
+    notices = " ".join(json.loads((folder / "provenance.json").read_text())["notices"])
+    said = {odd_integers: "sform and qform place the image up to 12.1 mm apart", nan_around: "count as background"}
+    assert said.get(change, "") in notices and said.get(change, "") in " ".join(printed.split())
