@@ -29,10 +29,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wbtools.attribution import lrp
 from wbtools.attribution.engine import (
-    Z_PLUS,
+    PLAIN,
     Difference,
     Passage,
-    Rules,
     Walk,
     dimension_seeds,
     embedding_seed,
@@ -95,7 +94,7 @@ def measure(network: nn.Module, images: torch.Tensor, row: str) -> dict[str, flo
 
     def ours() -> None:
         if row.startswith("plain"):
-            walk: Passage = Walk(network, images[:1], Rules(Z_PLUS))
+            walk: Passage = Walk(network, images[:1], PLAIN)
         else:
             walk = Difference(network, images[:1], images[1:])
         if row.endswith("mean"):
