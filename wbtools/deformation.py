@@ -1,8 +1,8 @@
 """Smooth deformations of world space: cubic B-splines, their inverses, and volumes that they carry along.
 
-A deformation moves a point x to x + u(x); u is a cubic B-spline with one control vector per node of a grid, and fades to
-0 within two nodes outside it. Points, such as a surface's vertices, are *pushed*: they go where the deformation takes
-them. A volume is *pulled*: each voxel asks the inverse what came to it.
+A deformation moves a point x to x + u(x); u is a cubic B-spline with one control vector per node of a grid, and fades
+to 0 within two nodes outside it. Points, such as a surface's vertices, are *pushed*: they go where it takes them. A
+volume is *pulled*: each voxel asks the inverse what came to it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Deformation:
         step = np.diag([1 / _FINER] * 3 + [1.0])
         step[:3, 3] = -margin
         grid = Grid((shape[0], shape[1], shape[2]), self.grid.affine @ step)
-        nodes = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3))
+        nodes = grid.to_world(np.moveaxis(np.indices(grid.shape, np.float64), 0, -1).reshape(-1, 3))
         added = self._undone(nodes).reshape(*grid.shape, 3)
         return Deformation(np.stack([spline_filter(part) for part in np.moveaxis(added, -1, 0)], axis=-1), grid)
 
