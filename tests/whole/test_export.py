@@ -53,6 +53,14 @@ def test_the_terminal_shows_the_ten_strongest_regions_and_what_to_open(exported)
     assert "no person" in printed
 
 
+def test_the_built_in_subject_is_another_brain_than_the_reference(exported):
+    printed, folder = exported
+    assert "rounding" not in printed
+    explained = json.loads((folder / "provenance.json").read_text())["networks"]["unet"]["attribution"]
+    assert explained["reference"]["note"] == "" and 0.8 < explained["reference"]["placed"]["correlation_after"] < 0.97
+    assert explained["put_in"] > 0.1
+
+
 def test_no_output_carries_an_absolute_path(exported, small_study):
     _, folder = exported
     forbidden = [str(small_study("LAS")).encode(), str(folder.parent).encode(), b"/tmp/", b"/root/", b"/home/"]
