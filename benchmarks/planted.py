@@ -37,7 +37,6 @@ from torch import Tensor
 
 from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import Target, aim, method
-from wbtools.attribution.engine import Rules, Walk, gamma
 from wbtools.attribution.gradients import Score
 from wbtools.attribution.question import Question
 from wbtools.attribution.randomised import randomised
@@ -166,17 +165,6 @@ def several(brains: str, target: str = "embedding", signed: bool = False) -> Way
     return explain
 
 
-def by_rules(strength: float) -> Way:
-    """Deviation with gamma in the convolutions, gates that let the signal take all, sums and pools sign-matched."""
-
-    def explain(exam: Exam, i: int) -> Map:
-        question = exam.question(i)
-        walk = Walk(question.network, torch.cat((question.image, question.reference)), Rules(gamma(strength)))
-        return walk.relevance(question.aim.directions * walk.change)[0, 0].numpy()
-
-    return explain
-
-
 def early_grad_cam(exam: Exam, i: int) -> Map:
     """Grad-CAM on features that are still fine."""
     question = exam.question(i)
@@ -196,8 +184,6 @@ WAYS: dict[str, Way] = {
     "deviation from 4 moved templates, mean over dimensions": several("moved", "dimension"),
     "deviation from 4 people": several("others"),
     "deviation from 4 people, signed": several("others", signed=True),
-    "deviation by gamma 0.05": by_rules(0.05),
-    "deviation by gamma 0.25": by_rules(0.25),
     "integrated gradients from template": registered("integrated-gradients"),
     "integrated gradients from zero": registered("integrated-gradients-zero"),
     "gradient x (input - template)": registered("gradient-x-difference"),
