@@ -35,14 +35,15 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 from torch import Tensor
 
+from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import Target, aim, method
-from wbtools.attribution.engine import Rules, Walk, gamma
 from wbtools.attribution.gradients import Score
 from wbtools.attribution.question import Question
 from wbtools.attribution.randomised import randomised
 from wbtools.attribution.reference import matched
+from wbtools.grid import Grid, Unit, Volume
 from wbtools.model import Card, Model, densenet, resnet, unet
-from wbtools.ranking import calibration
+from wbtools.ranking import Ranking, abs_means, calibrated, rank
 from wbtools.training.planted import NUISANCE, Head, Plant, PlantedTwins, learn, mni_head
 from wbtools.training.synthetic_twins import SyntheticTwins
 
@@ -105,6 +106,7 @@ class Exam:
         moving = SyntheticTwins(head.template, replace(NUISANCE, gain=0, bias=0, noise=0), seed=5)
         self.moved = moving.scans(0 * moving.people(4))
         self.keys = np.array(head.keys())
+        self._grid = Grid(head.template.shape, np.eye(4))
 
     def __len__(self) -> int:
         return len(self.scans)
@@ -120,13 +122,20 @@ class Exam:
         goal = aim(model, Target(target), image, self.twins[i : i + 1], self.others)
         return Question(model.network, image, goal, self.reference(i))
 
+    def atlas(self, i: int) -> Atlas:
+        """The regions of person i."""
+        regions = tuple(Region(int(k), f"label {k}", None, Kind.CORTEX, (0, 0, 0, 1)) for k in self.keys)
+        labels = np.where(np.isin(self.labels[i], self.keys), self.labels[i], 0)
+        return Atlas("FreeSurfer", regions, Volume(labels.astype(np.int32), self._grid, Unit.LABEL))
+
+    def density(self, i: int, name: str, model: Model) -> Volume:
+        """The map of person i by a method of wbtools."""
+        relevance = method(name).explain(self.question(i, model=model)).relevance
+        return Volume(relevance.astype(np.float32), self._grid, Unit.DENSITY)
+
     def regions(self, i: int, relevance: Map) -> Map:
         """Mean |R| of every region of the atlas."""
-        labels, size = self.labels[i].ravel(), int(self.keys.max()) + 1
-        kept = labels < size
-        counts = np.bincount(labels[kept], minlength=size)[self.keys]
-        sums = np.bincount(labels[kept], np.abs(relevance).ravel()[kept], size)[self.keys]
-        return sums / np.maximum(counts, 1)
+        return abs_means(Volume(relevance.astype(np.float32), self._grid, Unit.DENSITY), self.atlas(i))
 
 
 Way = Callable[[Exam, int], Map]
@@ -156,17 +165,6 @@ def several(brains: str, target: str = "embedding", signed: bool = False) -> Way
     return explain
 
 
-def by_rules(strength: float) -> Way:
-    """Deviation with gamma in the convolutions, gates that let the signal take all, sums and pools sign-matched."""
-
-    def explain(exam: Exam, i: int) -> Map:
-        question = exam.question(i)
-        walk = Walk(question.network, torch.cat((question.image, question.reference)), Rules(gamma(strength)))
-        return walk.relevance(question.aim.directions * walk.change)[0, 0].numpy()
-
-    return explain
-
-
 def early_grad_cam(exam: Exam, i: int) -> Map:
     """Grad-CAM on features that are still fine."""
     question = exam.question(i)
@@ -186,8 +184,6 @@ WAYS: dict[str, Way] = {
     "deviation from 4 moved templates, mean over dimensions": several("moved", "dimension"),
     "deviation from 4 people": several("others"),
     "deviation from 4 people, signed": several("others", signed=True),
-    "deviation by gamma 0.05": by_rules(0.05),
-    "deviation by gamma 0.25": by_rules(0.25),
     "integrated gradients from template": registered("integrated-gradients"),
     "integrated gradients from zero": registered("integrated-gradients-zero"),
     "gradient x (input - template)": registered("gradient-x-difference"),
@@ -238,45 +234,35 @@ def measure(exam: Exam, way: Way) -> dict[str, float]:
 
 
 def against_null(exam: Exam, name: str) -> dict[str, dict[str, float]]:
-    """Ranks by a method, raw and against randomised networks: of the trained network, and of one never trained."""
+    """Ranks of wbtools's table by a method: of the trained network, and of one that was never trained."""
     control = randomised(exam.model, exam.others, seed=1000 + exam.case.seed)
     networks = {"trained": exam.model, "untrained": replace(exam.model, network=control)}
     found: dict[str, list[dict[str, float]]] = {state: [] for state in networks}
     for i in range(len(exam)):
-        images = torch.cat((exam.scans[i : i + 1], exam.reference(i)))
-        null = [
-            regions_by(name, exam, i, replace(exam.model, network=randomised(exam.model, images, k)))
-            for k in range(NULL)
-        ]
+        images, atlas = torch.cat((exam.scans[i : i + 1], exam.reference(i))), exam.atlas(i)
+        drawn = (replace(exam.model, network=randomised(exam.model, images, k)) for k in range(NULL))
+        null = np.array([abs_means(exam.density(i, name, model), atlas) for model in drawn])
         for state, model in networks.items():
-            raw = regions_by(name, exam, i, model)
-            z, excess, p = calibrated(raw, np.array(null))
-            one = {"any significant": float((p < 0.05).any())}
-            one["planted significant"] = float((p[np.isin(exam.keys, exam.plant.region)] < 0.05).any())
-            for kind, scores in {"raw": raw, "z": z, "excess": excess}.items():
-                ranks = ranks_of(scores, exam.keys, exam.plant.region)
-                one |= {f"{kind} first": float(min(ranks) == 1), f"{kind} rank": float(np.mean(ranks))}
-            found[state].append(one)
+            ranking = calibrated(rank(exam.density(i, name, model), atlas), null)
+            found[state].append(ranks(ranking, exam.plant.region))
     return {
         state: {key: float(np.mean([one[key] for one in each])) for key in each[0]} for state, each in found.items()
     }
 
 
-def regions_by(name: str, exam: Exam, i: int, model: Model) -> Map:
-    """Mean |R| of every region by a method of wbtools."""
-    return exam.regions(i, method(name).explain(exam.question(i, model=model)).relevance)
-
-
-def calibrated(raw: Map, null: Map) -> tuple[Map, Map, Map]:
-    """z, excess over the null in units of the map's median region, and corrected p of every region."""
-    maps = np.vstack((raw, null))
-    maps /= np.median(maps, axis=1, keepdims=True)
-    excess = maps[0] - maps[1:].mean(0)
-    levels = np.log2(np.maximum(maps, 1e-6))
-    z = calibration.deviation(levels[0], levels[1:]).z
-    widest = max(calibration.deviation(level, np.delete(levels[1:], k, 0)).width for k, level in enumerate(levels[1:]))
-    z = z / max(1.0, widest)
-    return z, excess, calibration.holm(z)
+def ranks(ranking: Ranking, planted: tuple[int, ...]) -> dict[str, float]:
+    """Where the planted region's two labels stand in the columns of the table, and in that of mean |R|."""
+    rows = [row for row in ranking.rows if row.region and row.null]
+    orders = {"raw": [-row.mean for row in rows], "|R|": [-row.abs_mean for row in rows]}
+    orders |= {"calibrated": [row.null.rank for row in rows], "z": [-row.null.z for row in rows]}
+    mine = np.array([row.region.key in planted for row in rows])
+    p = np.array([row.null.p for row in rows])
+    found = {"planted p < .05": float((p[mine] < 0.05).any()), "any p < .05": float((p < 0.05).any())}
+    for column, values in orders.items():
+        places = rankdata(values, "ordinal")[mine]
+        found |= {f"{column} first": float(places.min() == 1), f"{column} both": float(places.max() == 2)}
+        found[f"{column} rank"] = float(places.mean())
+    return found
 
 
 def trained(case: Case, head: Head, work: Path) -> tuple[torch.nn.Module, float]:
@@ -332,11 +318,11 @@ def table(results: dict[Case, dict[str, object]]) -> None:
             values = {c: np.array([r["methods"][name][c] for r in mine]) for c in columns}
             cells = [spread(values[c], c) for c in columns]
             print(f"| {name} | {' | '.join(cells)} |")
-    keys = ("raw first", "excess first", "z first", "raw rank", "excess rank", "z rank")
-    keys += ("planted significant", "any significant")
+    keys = [f"{column} {what}" for what in ("first", "both", "rank") for column in ("raw", "calibrated", "|R|", "z")]
+    keys += ["planted p < .05", "any p < .05"]
     for name in RANKED:
         print(f"\n### Ranking of regions by {name}, raw and against {NULL} randomised networks\n")
-        print(f"| networks | {' | '.join(keys)} |\n|---{'|---' * len(keys)}|")
+        print(f"| networks | {' | '.join(key.replace('|', '') for key in keys)} |\n|---{'|---' * len(keys)}|")
         for family, state in product(NETWORKS, ("trained", "untrained")):
             mine = [r["null"][name][state] for case, r in results.items() if case.family == family]
             if mine:

@@ -7,16 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from wbtools import mmp
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.cortex import NATIVE, STANDARD, Cortex
 from wbtools.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
 from wbtools.outputs import OutputFolder
-from wbtools.results import CALIBRATED, PARCEL_MAPS, Results
+from wbtools.results import CALIBRATED, PARCEL_MAPS, Results, palettes_of
 from wbtools.workbench import render, scene_file, spec, views
 from wbtools.workbench.palette import REGION_SCORES
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import Layer, Scene
+
+_LEAST_SHOWN = 0.03
+"""Share of the cortex that has to be coloured, so that a picture of it without colour must be wrong."""
 
 _UNITS = {RELEVANCE: "relevance / mm3", HEATMAP: "region score", HEATMAP_SMOOTH: "region score"}
 
@@ -69,12 +74,13 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
     anatomy = Layer(out.t1w())
     volumes = {RELEVANCE: out.relevance(name), HEATMAP: out.heatmap(name), HEATMAP_SMOOTH: out.heatmap_smooth(name)}
     notice = _notice(results, explanation)
+    sparse = _sparse(results, explanation, flat.cortex)
 
     def title(what: str) -> str:
         return f"{what}: subject {out.subject}, network {name}"
 
     def figure(label: str, key: str) -> Scene:
-        return views.overview_scene(
+        made = views.overview_scene(
             f"{name}: {label[0].lower()}{label[1:]}",
             anatomy,
             Layer(volumes[key]),
@@ -86,9 +92,10 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
             shading=flat.shading(),
             areas=flat.areas(),
         )
+        return replace(made, sparse=sparse[key])
 
     def montage(label: str, key: str, stage: _Stage, kind: str, outlined: bool) -> Scene:
-        return views.montage_scene(
+        made = views.montage_scene(
             f"{name}: {label[0].lower()}{label[1:]}",
             stage.surfaces(kind),
             stage.overlays(key),
@@ -98,6 +105,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
             shading=stage.shading(),
             areas=stage.areas() if outlined else (),
         )
+        return replace(made, sparse=sparse[key])
 
     slices = views.volume_scene(
         f"{name}: relevance on the T1w",
@@ -107,6 +115,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         unit=_UNITS[RELEVANCE],
         notice=notice,
     )
+    slices = replace(slices, sparse=sparse[RELEVANCE])
     made = {
         f"{name}.overview": figure("Overview", HEATMAP_SMOOTH),
         f"{name}.relevance-volume": slices,
@@ -115,17 +124,26 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         f"{name}.region-heatmap": figure("Region heatmap", HEATMAP),
         f"{name}.heatmap-pial": montage("Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, folded, "pial", False),
     }
-    if flat.cortex.mesh == STANDARD and _stands_out(explanation):
-        made[f"{name}.region-heatmap-calibrated"] = _calibrated(
-            flat, title("Region heatmap against randomised networks"), notice
-        )
+    if flat.cortex.mesh == STANDARD and (share := _share_standing_out(results, explanation)):
+        scene = _calibrated(flat, title("Region heatmap against randomised networks"), notice)
+        made[f"{name}.region-heatmap-calibrated"] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
 
 
-def _stands_out(explanation: Explanation) -> bool:
-    """Whether any area can be seen against randomised networks; a picture of none would be blank."""
+def _sparse(results: Results, explanation: Explanation, cortex: Cortex) -> dict[str, bool]:
+    """Whether a map colours so little of a cortex that its picture may lack colours: a map may be all but empty."""
+    index, palettes = results.explanations.index(explanation), palettes_of(explanation)
+    sides = [results.maps_of(index, cortex.mesh, side) for side in Hemisphere]
+    shares = {key: np.concatenate([palettes[key].shows(side[key]) for side in sides]).mean() for key in MAPS}
+    return {key: bool(share < _LEAST_SHOWN) for key, share in shares.items()}
+
+
+def _share_standing_out(results: Results, explanation: Explanation) -> float:
+    """Share of the standard cortex in areas that can be seen against randomised networks."""
     rows = [row for row in explanation.ranking.rows if row.region and row.region.kind is Kind.CORTEX]
-    return any(row.null.score > (REGION_SCORES.threshold or 0) for row in rows if row.null)
+    seen = [row.region.key for row in rows if row.region and row.null and REGION_SCORES.shows(row.null.score)]
+    sides = results.person.areas[STANDARD].values()
+    return float(np.concatenate([np.isin(keys, seen) for keys in sides]).mean())
 
 
 def _calibrated(stage: _Stage, title: str, notice: str) -> Scene:
@@ -148,7 +166,7 @@ def draw(out: OutputFolder, made: Mapping[str, Scene], workbench: Workbench, thr
     Raises
     ------
     CheckError
-        If a picture is blank, lacks its overlay, or Workbench reported an error in loading.
+        If a picture is blank, lacks an overlay that its map has, or Workbench reported an error in loading.
     """
     folder = out.figure("x").parent
     folder.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ import torch
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
 from torch import nn
 
-from wbtools.attribution.engine import Difference, dimension_seeds, mean_absolute
+from wbtools.attribution.engine import Difference, dimension_seeds, mean_absolute, stage
 from wbtools.attribution.engine.layers import Signal
 from wbtools.attribution.engine.secants import product
 from wbtools.errors import InputError
@@ -50,10 +50,36 @@ def test_without_pools_and_gates_it_is_captums_deep_lift():
         nn.Flatten(), nn.Linear(5 * 27, 6), nn.Tanh(), nn.Linear(6, 3),
     )  # fmt: skip
     image, reference = torch.rand(2, 1, 15, 15, 15).split(1)
-    walk = Difference(network, image, reference)
+    walk = Difference(network, image, reference, magnitudes=False)
     ours = walk.relevance(walk.change * torch.tensor([[0.0, 1, 0]]))
-    theirs = DeepLift(network.layers).attribute(image.clone().requires_grad_(), reference, target=1)
-    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+    theirs = DeepLift(network.layers).attribute(image.clone().requires_grad_(), reference, target=1).detach()
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+
+
+def test_the_convolution_that_sees_the_image_shares_by_the_magnitudes_of_contributions():
+    torch.manual_seed(0)
+    network = Hand(nn.Conv3d(1, 3, 3, stride=2, padding=1), nn.Flatten())
+    image, reference = torch.rand(2, 1, 5, 4, 6).split(1)
+    seeds = torch.randn(2, 3 * 3 * 2 * 3) * Difference(network, image, reference).change
+    units = torch.eye(120).view(120, 1, 5, 4, 6)
+    matrix = network.raw(units) - network.raw(torch.zeros(1, 1, 5, 4, 6))  # (voxels, outputs)
+    sizes = (matrix * (image - reference).view(120, 1)).abs()
+    expected = (seeds @ (sizes / sizes.sum(0)).T).view(2, 1, 5, 4, 6)
+    ours = Difference(network, image, reference).relevance(seeds)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("magnitudes", [True, False])
+def test_a_convolution_with_its_pool_in_slabs_is_the_two_one_after_the_other(magnitudes, monkeypatch):
+    monkeypatch.setattr(stage, "SLAB", 2000)
+    torch.manual_seed(0)
+    first, norm, last = nn.Conv3d(1, 4, 5, padding=2), nn.BatchNorm3d(4), nn.Linear(4 * 216, 3)
+    together = Hand(first, norm, nn.ReLU(), nn.MaxPool3d(3, 2, 1), nn.Flatten(), last)
+    apart = Hand(first, norm, nn.ReLU(), nn.Identity(), nn.MaxPool3d(3, 2, 1), nn.Flatten(), last)
+    image, reference = torch.rand(2, 1, 11, 12, 12).split(1)
+    maps = [Difference(network, image, reference, magnitudes=magnitudes) for network in (together, apart)]
+    ours, plain = (walk.relevance(walk.change) for walk in maps)
+    torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-5 * float(plain.abs().max()))
 
 
 @pytest.mark.parametrize(

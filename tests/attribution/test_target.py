@@ -91,7 +91,7 @@ def test_mean_over_dimensions_is_the_mean_of_the_single_maps(embedder, people):
     single = [attribute(embedder, people[0], "lrp", Target("dimension", str(k))).relevance.data for k in range(size)]
     together = attribute(embedder, people[0], "lrp", Target("dimension")).relevance.data
     expected = np.abs(single).mean(0)
-    np.testing.assert_allclose(together, expected, atol=0.02 * expected.max())  # the engine keeps .9999 of the energy
+    np.testing.assert_allclose(together, expected, atol=0.005 * expected.max())  # the engine keeps all but 1e-8
 
 
 def test_classes_go_by_name_number_or_the_networks_own_choice(people):

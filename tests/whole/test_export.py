@@ -53,6 +53,14 @@ def test_the_terminal_shows_the_ten_strongest_regions_and_what_to_open(exported)
     assert "no person" in printed
 
 
+def test_the_built_in_subject_is_another_brain_than_the_reference(exported):
+    printed, folder = exported
+    assert "rounding" not in printed
+    explained = json.loads((folder / "provenance.json").read_text())["networks"]["unet"]["attribution"]
+    assert explained["reference"]["note"] == "" and 0.8 < explained["reference"]["placed"]["correlation_after"] < 0.97
+    assert explained["put_in"] > 0.1
+
+
 def test_no_output_carries_an_absolute_path(exported, small_study):
     _, folder = exported
     forbidden = [str(small_study("LAS")).encode(), str(folder.parent).encode(), b"/tmp/", b"/root/", b"/home/"]
@@ -155,7 +163,7 @@ def test_the_parcels_are_the_table(exported):
     scores = parcels.get_fdata()[1]
     for name, score in zip(parcels.header.get_axis(1).name, scores, strict=True):
         assert score == pytest.approx(0 if rows[name]["score"] == "n/a" else float(rows[name]["score"]), abs=1e-5)
-    assert parcels.shape == (3, 360)
+    assert parcels.shape == (6, 360)  # the last three compare with randomised networks
 
 
 def test_scenes_and_specs_name_only_files_that_exist_inside_the_folder(exported):
@@ -203,7 +211,7 @@ def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(expo
 def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path, run_export):
     # Everything but the record (which holds times) and pictures (whose renderer may use another number of threads).
     _, folder = exported
-    _, again = run_export(small_study("LAS"), tmp_path, "--no-render")
+    _, again = run_export(small_study("LAS"), tmp_path, "--no-render", "--null", "4")
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         if path.is_file() and path.suffix not in {".png", ".scene", ".json"}:

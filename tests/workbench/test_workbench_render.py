@@ -80,6 +80,8 @@ def test_the_palette_of_a_later_map_is_used(session: Session, wb: Workbench, tmp
     assert not (tmp_path / "p.png").exists()
     picture = render.render(wb, scene, session.folder, tmp_path / "p.png", coloured=False, threads=2)
     assert picture.coloured == 0
+    picture = render.render(wb, replace(scene, sparse=True), session.folder, tmp_path / "p.png", threads=2)
+    assert picture.coloured == 0
 
 
 def test_a_blank_picture_is_no_picture(session: Session, wb: Workbench, tmp_path: Path) -> None:

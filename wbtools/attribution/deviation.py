@@ -1,7 +1,8 @@
 """Deviation LRP: what makes a network's answer differ from that for a reference brain, and where.
 
 Layer-wise relevance propagation in which every contribution is a difference between the person's brain and a reference
-brain in the same layers, and every layer hands relevance on in proportion to those differences. Biases and the offsets
+brain in the same layers, and every layer hands relevance on in proportion to those differences, the first convolution
+in proportion to their magnitudes. Biases and the offsets
 of batch norms cancel, the empty background stays neutral, and nothing is lost. With the answer v of the person, that of
 the reference v' and the target's direction d, what is divided is d . (v - v'). For the embedding itself, d = z / |v|
 with z = v / |v|, that is
@@ -56,7 +57,8 @@ METHOD = Method(
     rules=(
         "every contribution is a difference from the reference brain in the same layer",
         "start: the answer's change from the reference brain's, in the target's direction",
-        "convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
+        "the convolution that sees the image: in proportion to the magnitudes of the voxels' contributions",
+        "other convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
         "activations and sigmoids: the secant between both brains",
         "maximum pools: shared by the person's and the reference's largest voxel; both changes make up the maximum's",
         "gates: signal and coefficient by the product rule; attention is followed back, too",

@@ -67,6 +67,12 @@ def explain(question: Question, settings: Settings = PUBLISHED) -> Explanation:
     """Search for the mask."""
     require_one_direction(question, METHOD.name)
     image = question.image
+    if min(image.shape[2:]) < _WIDTH:
+        raise InputError(
+            f"{METHOD.name} blurs over {_WIDTH} voxels, and this network looks at pieces of "
+            f"{' x '.join(map(str, image.shape[2:]))}",
+            mend="choose another --method, such as occlusion or grad-cam",
+        )
     with differentiable(question.network):
         left = _part_left(question, smoothed(image))
         mask, _ = search(image, left, settings)

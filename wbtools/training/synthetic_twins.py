@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wbtools.deformation import spline_weights
 from wbtools.grid import Grid, Volume
 from wbtools.model.card import Card
 from wbtools.model.input import model_input
@@ -126,11 +127,8 @@ class SyntheticTwins:
 
 def splines(voxels: int, controls: int) -> Tensor:
     """Cubic B-splines (voxels, controls) that turn independent control values into a field of the same variance."""
-    place = torch.arange(voxels)[:, None] * (controls - 3) / max(voxels - 1, 1) + 1
-    distance = (place - torch.arange(controls)).abs()
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = (2 - distance).clamp(min=0) ** 3 / 6
-    weights = torch.where(distance < 1, near, far)
+    places = np.arange(voxels) * (controls - 3) / max(voxels - 1, 1) + 1
+    weights = torch.from_numpy(spline_weights(places, controls)).float()
     return weights / weights.square().sum(1).mean().sqrt()
 
 

@@ -102,6 +102,17 @@ class Palette:
             xml.child(root, tag, text)
         return xml.as_text(root)
 
+    def shows(self, values: NDArray[np.floating] | float) -> NDArray[np.bool_]:
+        """Which numbers are drawn; 0 never is.
+
+        Examples
+        --------
+        >>> Palette(threshold=0.5).shows(np.array([-1.0, 0.0, 0.2, 0.7])).tolist()
+        [False, False, False, True]
+        """
+        seen = np.abs(values) if self.negative else values
+        return np.asarray((seen > 0) & (seen >= (self.threshold or 0.0)))
+
     def _digits(self, decimal: bool) -> int:
         """How many digits behind the point show two of the top of the scale."""
         if not decimal:

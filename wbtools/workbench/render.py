@@ -53,7 +53,7 @@ def render(
         Writable; a scene file lies there while it is drawn.
     png : Path
     coloured : bool
-        Whether the picture must show colours, as any map other than anatomy does.
+        Whether the picture must show colours, as any map other than anatomy does; those of sparse scenes need not.
     threads : int
 
     Raises
@@ -69,7 +69,8 @@ def render(
     try:
         scene_file.write(twin, [scene.for_png()])
         bars = colour_bars(scene)
-        return capture(workbench, twin, 1, png, scene.size, coloured=coloured, besides=bars, threads=threads)
+        expected = coloured and not scene.sparse
+        return capture(workbench, twin, 1, png, scene.size, coloured=expected, besides=bars, threads=threads)
     finally:
         twin.unlink(missing_ok=True)
 

@@ -251,6 +251,8 @@ class Scene:
         A PNG.
     layers_shown : bool
         Whether wb_view opens with its list of layers; without it, a tall scene fits a laptop's screen.
+    sparse : bool
+        Whether its maps show so little that a picture without their colours proves nothing wrong.
 
     Raises
     ------
@@ -265,6 +267,7 @@ class Scene:
     also_load: tuple[Path, ...] = ()
     thumbnail: bytes | None = None
     layers_shown: bool = True
+    sparse: bool = False
 
     def __post_init__(self) -> None:
         if not self.views:

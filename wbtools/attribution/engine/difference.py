@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wbtools.attribution.engine import secants, stage
 from wbtools.attribution.engine.graph import Step, steps
+from wbtools.attribution.engine.layers import convolution
 from wbtools.attribution.engine.passage import Passage
+from wbtools.attribution.engine.rules import Pull
 from wbtools.attribution.engine.signal import Result, Signal
 from wbtools.errors import InputError
 from wbtools.model.family import Network
@@ -25,10 +29,15 @@ class Difference(Passage):
     image, reference : Tensor, (1, 1, X, Y, Z)
     output : str
         The network's method that is explained.
+    magnitudes : bool
+        Whether a convolution that sees the image shares relevance among voxels by the magnitudes of their
+        contributions; otherwise by the contributions themselves, as all other layers do.
     """
 
-    def __init__(self, network: Network, image: Tensor, reference: Tensor, output: str = "raw") -> None:
-        super().__init__(network, Signal(image - reference, reference), _run, output)
+    def __init__(
+        self, network: Network, image: Tensor, reference: Tensor, output: str = "raw", magnitudes: bool = True
+    ) -> None:
+        super().__init__(network, Signal(image - reference, reference), partial(_run, magnitudes), output)
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
         """Multipliers: relevance per change."""
@@ -36,18 +45,36 @@ class Difference(Passage):
         return torch.where(change == 0, 0.0, relevance / torch.where(change == 0, 1.0, change))
 
     def as_relevance(self, messages: Tensor, step: int) -> Tensor:
-        """Multipliers times changes."""
-        return messages * self._changes[step]
+        """Multipliers times changes; what arrives at the image is relevance already."""
+        return messages if step == 0 else messages * self._changes[step]
 
     def known(self, steps: dict[int, Tensor]) -> bool:
         """Whether the changes there were kept."""
         return steps.keys() <= self._changes.keys()
 
 
-def _run(step: Step, inputs: list[Signal]) -> Result:
+def _run(magnitudes: bool, step: Step, inputs: list[Signal]) -> Result:
+    """One step; those that see the image go back to the relevance of its voxels."""
+    shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
     if step.pool is not None:
-        return stage.run(step, inputs[0], secants.pooled_linear)
-    return secants.apply(step, inputs)
+        output, pull = stage.run(step, inputs[0], partial(secants.pooled_linear, at_image=shared))
+    elif shared:
+        output, pull = secants.linear(*convolution(step), inputs[0], at_image=True)
+    else:
+        output, pull = secants.apply(step, inputs)
+    if 0 not in step.inputs or shared or pull is None:
+        return output, pull
+    return output, _to_relevance(step, inputs, pull)
+
+
+def _to_relevance(step: Step, inputs: list[Signal], pull: Pull) -> Pull:
+    """The way back, multipliers of the image replaced by relevance."""
+
+    def back(m: Tensor) -> tuple[Tensor | None, ...]:
+        parts = zip(step.inputs, inputs, pull(m), strict=True)
+        return tuple(part * x.change if source == 0 and part is not None else part for source, x, part in parts)
+
+    return back
 
 
 def can_follow(network: Network, output: str = "raw") -> bool:

@@ -13,6 +13,10 @@ Slopes are bounded (by the weights alone) and nothing is divided by a sum that c
 network as a gradient is, they give multipliers of the image's voxels; multipliers times changes sum to the change of
 the answer.
 
+Voxel by voxel such products are 0 wherever image and reference happen to cross, whatever the network reads there. The
+convolution that sees the image may therefore share what its outputs' changes are worth by the *magnitudes* of the
+voxels' contributions: as much arrives, and within the reach of its kernel nothing cancels.
+
 Source: Shrikumar et al. 2017 (DeepLIFT, the rescale rule). The rules for products, and for maxima in which no third
 voxel is the largest in between, are the integral of the gradient along the straight line from reference to image.
 """
@@ -69,12 +73,31 @@ def knows(module: nn.Module) -> bool:
     return isinstance(module, (nn.Conv3d, *_KINDS))
 
 
-def linear(weights: LinearMap, bias: Tensor | None, x: Signal) -> Result:
-    """A linear map and a bias."""
+def linear(weights: LinearMap, bias: Tensor | None, x: Signal, at_image: bool = False) -> Result:
+    """A linear map and a bias; of the image itself, back to relevance and not to multipliers (see `_by_magnitude`)."""
     now = weights.ready()
     change, base = now(x.change), now(x.reference)
+    output = Signal(change, base if bias is None else base + bias)
+    if at_image:
+        ratio, back = _by_magnitude(weights, x, change)
+        return output, lambda m: back(m * ratio)
     shape = x.change.shape[1:]
-    return Signal(change, base if bias is None else base + bias), lambda m: (weights.adjoint(m, shape),)
+    return output, lambda m: (weights.adjoint(m, shape),)
+
+
+def _by_magnitude(weights: LinearMap, x: Signal, change: Tensor) -> tuple[Tensor, Back]:
+    """How the image's voxels share what their outputs' change is worth, in proportion to |w_ij dx_i|.
+
+    Returns
+    -------
+    Tensor
+        The ratio of each output's change to the sum of the magnitudes, between -1 and 1.
+    callable
+        From multipliers times ratios to the relevance of the voxels.
+    """
+    absolute, size = weights.absolute(), x.change.abs()
+    ratio = absolute.ready()(size).clamp_(min=_TINY).reciprocal_().mul_(change)
+    return ratio, lambda m: (absolute.adjoint(m, size.shape[1:]).mul_(size),)
 
 
 def relu(x: Signal) -> Result:
@@ -150,7 +173,7 @@ def _shared(change: Tensor, here: Tensor, there: Tensor, same: Tensor) -> tuple[
     return change, torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
 
 
-def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Pooled) -> Result:
+def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Pooled, at_image: bool = False) -> Result:
     """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept."""
     y, back = linear(weights, bias, x)
     (highest, place), (base, before) = pooled(y.whole.relu_()), pooled(y.reference.relu())
@@ -160,6 +183,10 @@ def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Po
     change, alpha = _shared(highest - base, here.change, there.change, place == before)
     first.mul_(alpha)
     second.mul_(1 - alpha)
+    if at_image:
+        ratio, back = _by_magnitude(weights, x, y.change)
+        first.mul_(picked(ratio, place))
+        second.mul_(picked(ratio, before))
     shape, place, before = y.change.shape[1:], place.int(), before.int()
 
     def pull(m: Tensor) -> tuple[Tensor, ...]:

@@ -40,7 +40,7 @@ def dimension_seeds(walk: Passage) -> Tensor:
     return seeds(walk, torch.eye(walk.output.shape[1]).to(walk.output) / walk.output.norm())
 
 
-def mean_absolute(walk: Passage, seeds: Tensor, energy: float = 0.9999) -> tuple[Tensor, int]:
+def mean_absolute(walk: Passage, seeds: Tensor, energy: float = 1 - 1e-8) -> tuple[Tensor, int]:
     """Mean over many seeds of the absolute relevance of each voxel, with few passes (see `low_rank_maps`).
 
     Parameters
@@ -48,7 +48,7 @@ def mean_absolute(walk: Passage, seeds: Tensor, energy: float = 0.9999) -> tuple
     walk : Passage
     seeds : Tensor, (K, E)
     energy : float
-        As for `low_rank_maps`; .9999 leaves errors below 1 % of the highest mean.
+        As for `low_rank_maps`; 1 - 1e-8 left errors below .2 % of the highest mean in every family, .9999 up to 10 %.
 
     Returns
     -------
@@ -119,7 +119,8 @@ def low_rank(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, Tenso
 
 def _fewer(mixing: Tensor, messages: Tensor, relevance: Tensor, energy: float) -> tuple[Tensor, Tensor]:
     """The combinations that carry most of the relevance (r, N), of which all seeds are mixtures (K, r)."""
-    gram = mixing @ (relevance @ relevance.T).double() @ mixing.T
+    exact = relevance.double()  # what is left out is far below the precision of single numbers
+    gram = mixing @ (exact @ exact.T) @ mixing.T
     size, vectors = torch.linalg.eigh(gram)
     kept = size.clamp(min=0).flip(0).cumsum(0)
     rank = min(int((kept < energy * kept[-1]).sum()) + 1, len(messages))
