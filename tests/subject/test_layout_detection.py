@@ -52,6 +52,16 @@ def test_what_was_made_of_a_raw_scan_is_taken_instead_of_it(tmp_path, beside, la
     assert recognised(tmp_path, "X") == layout
 
 
+def test_several_raw_scans_are_named_and_none_is_taken(tmp_path):
+    for run in "12":
+        make(tmp_path, f"sub-X/anat/sub-X_run-{run}_T1w.nii.gz").joinpath(
+            f"sub-X/anat/sub-X_run-{run}_T1w.nii.gz"
+        ).write_text("an image")
+    with pytest.raises(SubjectError, match="has 2 T1w images") as caught:
+        recognised(tmp_path, "X")
+    assert "sub-X_run-2_T1w.nii.gz" in str(caught.value) and "sub-X_run-1_T1w.nii.gz" in caught.value.mend
+
+
 def test_nothing_found_says_everything_that_was_looked_for(tmp_path):
     with pytest.raises(SubjectError) as caught:
         find(tmp_path, "X")

@@ -243,9 +243,18 @@ def _known(layouts: list[str], study_folder: Path) -> list[str]:
 
 def _unknown(study_folder: Path, subject_id: str, layouts: list[str]) -> SubjectError:
     """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
+    from wbtools.subject.t1w import candidates
+
     modules = [_module(name) for name in layouts]
     looked_for = "; ".join(module.LOOKED_FOR for module in modules)
     known = _known(layouts, study_folder)
+    scans = candidates(study_folder, subject_id) if "t1w" in layouts else []
+    if scans:
+        listed = ", ".join(path.name for path in scans)
+        return SubjectError(
+            f"subject {subject_id} in {study_folder} has {len(scans)} T1w images and nothing made of them: {listed}",
+            mend=f"name the one to take: {scans[0]}",
+        )
     if not known:
         return SubjectError(
             f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for})",

@@ -56,11 +56,13 @@ def located(study_folder: Path, subject_id: str) -> Path | None:
     found = next((file for file in files if usable(file)), None)
     if found is not None:
         return found
-    for folder in folders_named(study_folder, subject_id):
-        scans = _scans(folder)
-        if len(scans) == 1:
-            return scans[0]
-    return None
+    scans = candidates(study_folder, subject_id)
+    return scans[0] if len(scans) == 1 else None
+
+
+def candidates(study_folder: Path, subject_id: str) -> list[Path]:
+    """The raw T1w images in the subject's folder, of which `located` chooses none if there are several."""
+    return next((scans for folder in folders_named(study_folder, subject_id) if (scans := _scans(folder))), [])
 
 
 def known(study_folder: Path) -> list[str]:
