@@ -197,8 +197,11 @@ def _start(target: NDArray[np.float64], source: NDArray[np.float64], degrees: fl
 
 
 def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, starts: list[Affine]) -> Affine:
-    """The best of several starts at a coarse level, brought to the end; from target to source, mm."""
-    coarse = [_optimised(target, source, mask, start, shrink=(4,), share=0.5) for start in starts]
+    """The best of several starts at a coarse level, brought to the end; from target to source, mm.
+
+    A start is only turned and moved at first: stretched as well, a brain fits a whole head before it is found in it.
+    """
+    coarse = [_optimised(target, source, mask, start, shrink=(4,), share=0.5, rigid=True) for start in starts]
     best = max(coarse, key=lambda matrix: _correlation(target, source, mask, matrix))
     return _optimised(target, source, mask, best, shrink=(2, 1), share=0.1)
 
@@ -210,12 +213,13 @@ def _optimised(
     start: Affine,
     shrink: tuple[int, ...],
     share: float,
+    rigid: bool = False,
 ) -> Affine:
     """The map from target to source that correlates best, found from a start by gradient descent."""
     import SimpleITK
 
     spacing = float(target.grid.voxel_sizes[0])
-    transform = _transform(start, target.grid)
+    transform = _transform(start, target.grid, rigid)
     method = SimpleITK.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.REGULAR)
@@ -254,12 +258,12 @@ def _one_thread() -> Iterator[None]:
         SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-def _transform(start: Affine, grid: Grid) -> SimpleITK.AffineTransform:
+def _transform(start: Affine, grid: Grid, rigid: bool) -> SimpleITK.AffineTransform | SimpleITK.Euler3DTransform:
     """The map for SimpleITK, about the middle of a grid, where turns and scales are least entangled with shifts."""
     import SimpleITK
 
     middle = grid.to_world((np.array(grid.shape) - 1) / 2)
-    transform = SimpleITK.AffineTransform(3)
+    transform = SimpleITK.Euler3DTransform() if rigid else SimpleITK.AffineTransform(3)
     transform.SetCenter(middle.tolist())
     transform.SetMatrix(start[:3, :3].ravel().tolist())
     transform.SetTranslation((start[:3, :3] @ middle + start[:3, 3] - middle).tolist())
