@@ -35,6 +35,7 @@ _BRAIN = 68.0  # mm from the top of a head down to the middle of its brain
 _MARGIN = 8.0  # mm of background around what an image shows
 _PITCHES = (0.0, -25.0, 25.0)  # degrees; a nodding head is what scans differ most in
 _LEAST_CORRELATION = 0.4
+_SMALL = 0.8  # of the size, where the end is looked for as well: children's heads
 _SCALES = (0.6, 1.7)  # a singular value outside is no head's
 
 
@@ -202,8 +203,23 @@ def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, star
     A start is only turned and moved at first: stretched as well, a brain fits a whole head before it is found in it.
     """
     coarse = [_optimised(target, source, mask, start, shrink=(4,), share=0.5, rigid=True) for start in starts]
-    best = max(coarse, key=lambda matrix: _correlation(target, source, mask, matrix))
-    return _optimised(target, source, mask, best, shrink=(2, 1), share=0.1)
+
+    def agreement(matrix: Affine) -> float:
+        return _correlation(target, source, mask, matrix)
+
+    best = max(coarse, key=agreement)
+    smaller = _scaled(best, target.grid.to_world((np.array(target.grid.shape) - 1) / 2), _SMALL)
+    return max(
+        (_optimised(target, source, mask, one, shrink=(2, 1), share=0.1) for one in (best, smaller)), key=agreement
+    )
+
+
+def _scaled(matrix: Affine, middle: NDArray[np.float64], factor: float) -> Affine:
+    """A map to a copy of the source that is smaller or larger, about where it has the target's middle."""
+    scaled = matrix.copy()
+    scaled[:3, :3] *= factor
+    scaled[:3, 3] += (matrix[:3, :3] - scaled[:3, :3]) @ middle
+    return scaled
 
 
 def _optimised(
