@@ -72,10 +72,11 @@ class ExportPayload:
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
+        from wbtools.pipeline import deciding
         from wbtools.provenance import settings_sha256
 
         settings = self.settings("any")
-        return settings_sha256(settings.as_record(), [network.sha256 for network in self._networks])
+        return settings_sha256(settings.as_record(), deciding(settings, self._networks))
 
     def warm(self) -> str:
         """Load libraries, package data and networks; gives and raises what `identity` does."""
