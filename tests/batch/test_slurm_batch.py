@@ -92,7 +92,7 @@ def test_preempted_tasks_come_back_and_do_what_is_left(slurm, tmp_path):
 
 @pytest.mark.slow
 def test_a_task_whose_time_is_over_comes_back_and_no_subject_was_begun_in_vain(slurm, tmp_path):
-    # One minute of wall-time is too short for eight subjects. Slurm looks at its clock every half minute: its warning, a
+    # A minute of wall-time is too short for eight subjects. Slurm looks at its clock every half minute: its warning, a
     # minute before the end, comes at once or late; without it the worker sees by itself that nothing more fits.
     subjects = ids(8)
     batch = run(slurm, *line(tmp_path, subjects, "--time", "1:00", "--pack", 8, seconds=6))
