@@ -21,7 +21,7 @@ def resident():
 fill()
 before, start = fill(), resident()
 with reused():
-    first, again, kept = fill(), fill(), resident() - start
+    again, kept = sum(fill() for _ in range(10)), resident() - start
 print(before, again, kept, resident() - start, fill())
 """
 
@@ -35,9 +35,9 @@ def seen():
     return again, kept, left, after
 
 
-def test_a_second_tensor_of_the_same_size_needs_no_new_pages_inside_the_block(seen):
-    again, kept, _, _ = seen
-    assert again < 100 and kept > 30
+def test_ten_tensors_of_one_size_need_the_pages_of_two_at_most_inside_the_block(seen):
+    again, kept, _, _ = seen  # one that is aligned may not fit where the first one was
+    assert again < 2.5 * 10 * 1024 and kept > 30
 
 
 def test_after_the_block_nothing_is_kept_and_large_blocks_are_new_again(seen):
