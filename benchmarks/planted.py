@@ -116,11 +116,20 @@ class Exam:
         given = self.head.template if brain is None else brain
         return torch.from_numpy(matched(given, self.scans[i, 0].numpy()))[None, None]
 
-    def question(self, i: int, target: str = "embedding", model: Model | None = None) -> Question:
-        """Person i, against the template in place."""
+    def question(
+        self, i: int, target: str = "embedding", before: Tensor | None = None, model: Model | None = None
+    ) -> Question:
+        """Person i, against a reference if there is one."""
         model, image = model or self.model, self.scans[i : i + 1]
-        goal = aim(model, Target(target), image, self.twins[i : i + 1], self.others)
-        return Question(model.network, image, goal, self.reference(i))
+        goal = aim(model, Target(target), image, self.twins[i : i + 1], self.others, before)
+        return Question(model.network, image, goal, before)
+
+    def question_of(self, i: int, name: str, target: str = "embedding", model: Model | None = None) -> Question:
+        """As a method of wbtools is asked: against the template in place, nothing, or no reference at all."""
+        before = self.reference(i) if method(name).reference else None
+        if before is not None and name.endswith("-zero"):
+            before = torch.zeros_like(before)
+        return self.question(i, target, before, model)
 
     def atlas(self, i: int) -> Atlas:
         """The regions of person i."""
@@ -130,7 +139,7 @@ class Exam:
 
     def density(self, i: int, name: str, model: Model) -> Volume:
         """The map of person i by a method of wbtools."""
-        relevance = method(name).explain(self.question(i, model=model)).relevance
+        relevance = method(name).explain(self.question_of(i, name, model=model)).relevance
         return Volume(relevance.astype(np.float32), self._grid, Unit.DENSITY)
 
     def regions(self, i: int, relevance: Map) -> Map:
@@ -145,10 +154,7 @@ def registered(name: str, target: str = "embedding") -> Way:
     """A method of wbtools."""
 
     def explain(exam: Exam, i: int) -> Map:
-        question = exam.question(i, target)
-        if name.endswith("-zero"):
-            question = replace(question, reference=torch.zeros_like(question.image))
-        return method(name).explain(question).relevance
+        return method(name).explain(exam.question_of(i, name, target)).relevance
 
     return explain
 
@@ -157,9 +163,8 @@ def several(brains: str, target: str = "embedding", signed: bool = False) -> Way
     """Deviation from `moved` templates or from `others`, one after the other: the mean of the magnitudes, or of R."""
 
     def explain(exam: Exam, i: int) -> Map:
-        question = exam.question(i, target)
         references = (exam.reference(i, brain[0].numpy()) for brain in getattr(exam, brains)[:4])
-        maps = [method("deviation").explain(replace(question, reference=r)).relevance for r in references]
+        maps = [method("deviation").explain(exam.question(i, target, r)).relevance for r in references]
         return np.mean(maps if signed else np.abs(maps), axis=0)
 
     return explain

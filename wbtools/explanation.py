@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Attribution, Method, Target, answer, ask, default, default_method, method, threaded
+from wbtools.attribution.allocation import reused
 from wbtools.attribution.curves import curves
 from wbtools.attribution.nulls import NullCache, count_by_default, null_maps
 from wbtools.attribution.trust import Trust, assess
 from wbtools.errors import CheckError
 from wbtools.grid import Grid, Unit, Volume
-from wbtools.mapping import paint, smooth_within
+from wbtools.mapping import bounding_box, paint, smooth_within
 from wbtools.model import Model, ModelInput, model_input
 from wbtools.model.input import brain_only
 from wbtools.ranking import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
@@ -158,7 +159,7 @@ def explain(
     keys = resample_labels(atlas.volume, image.grid).data
     people = [seen_by(model, other) for other in others]
     how, target = request.method_of(model), request.target_of(model)
-    with threaded(request.threads):
+    with threaded(request.threads), reused():
         question = ask(model, image, how, target, people, keys)
         attribution = answer(model, image, how, question)
         count = count_by_default(how.name) if request.nulls is None else request.nulls
@@ -189,7 +190,9 @@ def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: G
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
     maps = (Volume(one / grid.voxel_volume, grid, Unit.DENSITY) for one in nulls)
-    return calibrated(ranking, np.array([abs_means(resample_density(one, relevance.grid), atlas) for one in maps]))
+    near = replace(atlas, volume=atlas.volume.within(bounding_box(atlas.volume.data != 0)))
+    means = [abs_means(resample_density(one, near.volume.grid), near) for one in maps]
+    return calibrated(ranking, np.array(means))
 
 
 def _require_kept(before: Volume, after: Volume) -> float:

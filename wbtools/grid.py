@@ -183,6 +183,21 @@ class Volume:
         if self.data.shape != self.grid.shape:
             raise InputError(f"data of shape {self.data.shape} on a grid of shape {self.grid.shape}")
 
+    def within(self, box: tuple[slice, slice, slice]) -> Volume:
+        """The part of the volume in a block of voxels, where it was in space.
+
+        Examples
+        --------
+        >>> volume = Volume(np.arange(8.0).reshape(2, 2, 2), Grid((2, 2, 2), np.eye(4)))
+        >>> part = volume.within((slice(1, 2), slice(0, 2), slice(0, 1)))
+        >>> part.data.ravel(), part.grid.affine[:3, 3]
+        (array([4., 6.]), array([1., 0., 0.]))
+        """
+        affine = self.grid.affine.copy()
+        affine[:3, 3] = self.grid.to_world(np.array([part.start for part in box], float))
+        data = self.data[box]
+        return Volume(data, Grid(data.shape, affine), self.unit)
+
     def total(self) -> float:
         """Sum over the volume; a density is multiplied by the voxel's volume first."""
         weight = self.grid.voxel_volume if self.unit is Unit.DENSITY else 1.0

@@ -77,7 +77,7 @@ def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHI
     if not mask.any():
         return Volume(result, volume.grid, volume.unit)
     sigma = fwhm * _FWHM_TO_SIGMA / volume.grid.voxel_sizes
-    box = _bounding_box(mask)
+    box = bounding_box(mask)
     inside = mask[box].astype(np.float32)
     weight = gaussian_filter(inside, sigma, truncate=3, mode="constant")
     summed = gaussian_filter(volume.data[box] * inside, sigma, truncate=3, mode="constant")
@@ -85,10 +85,19 @@ def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHI
     return Volume(result, volume.grid, volume.unit)
 
 
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The smallest block that holds every true voxel."""
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """The smallest block that holds every true voxel; all voxels if there is none.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[[False, True, True, False]]]))
+    (slice(0, 1, None), slice(0, 1, None), slice(1, 3, None))
+    """
+    if not mask.any():
+        return slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])
     spans = (np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3))
-    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    i, j, k = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    return i, j, k
 
 
 def cifti_grid(grid: Grid) -> Grid:

@@ -180,6 +180,7 @@ def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None
 def _networks(settings: ExportSettings, given: Sequence[Model], record: Provenance) -> dict[str, Model]:
     """The networks by their names in files."""
     networks = list(given) or load_networks(settings)
+    record.deciding = deciding(settings, networks)
     for network in networks:
         record.notice(network.card.notice)
         if network.card.assumed:
@@ -313,6 +314,18 @@ def load_networks(settings: ExportSettings) -> list[Model]:
         target = _request(settings).target_of(network)
         target.require_known(network, settings.other is not None, bool(settings.others))
     return networks
+
+
+def deciding(settings: ExportSettings, networks: Sequence[Model]) -> list[str]:
+    """SHA-256 of all files that decide a result beside the subject's own, for `provenance.settings_sha256`.
+
+    Raises
+    ------
+    SubjectError
+        If a person that the target compares with is not there.
+    """
+    people = [sha256(_t1w_of(person, settings)) for person in _compared(settings)]
+    return [*(one for network in networks for one in network.hashes), *people]
 
 
 def _request(settings: ExportSettings) -> Request:

@@ -39,6 +39,8 @@ class Provenance:
         What was asked for, as JSON values.
     listener : callable
         Told the name of every stage when it begins.
+    deciding : list of str
+        SHA-256 of what decides the result beside the settings and the subject, as `settings_sha256` takes it.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Provenance:
     inputs: dict[str, str] = field(default_factory=dict)
     input_sizes: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    deciding: list[str] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -87,7 +90,7 @@ class Provenance:
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "notices": [*self.notices, "Research use only. Not for diagnosis."],
             "settings": dict(self.settings),
-            "settings_sha256": settings_sha256(self.settings, _network_hashes(self.facts)),
+            "settings_sha256": settings_sha256(self.settings, self.deciding),
             **self.facts,
             "seconds": self.seconds,
             "versions": versions(),
@@ -99,15 +102,15 @@ class Provenance:
         path.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def settings_sha256(settings: Mapping[str, object], networks: Sequence[str]) -> str:
+def settings_sha256(settings: Mapping[str, object], deciding: Sequence[str]) -> str:
     """One hash of everything but the subject that decides a result: options, networks, version of wbtools.
 
     Parameters
     ----------
     settings : mapping
         As in `Provenance`; whose brain it is and how many threads computed do not count.
-    networks : sequence of str
-        SHA-256 of every network, in order.
+    deciding : sequence of str
+        SHA-256 of every network, its card and its reference brain, and of the images of people that are compared with.
 
     Examples
     --------
@@ -115,15 +118,9 @@ def settings_sha256(settings: Mapping[str, object], networks: Sequence[str]) -> 
     >>> settings_sha256(one, ["a"]) == settings_sha256(two, ["a"]) != settings_sha256(one, ["b"])
     True
     """
-    deciding = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
-    known = {"wbtools": wbtools.__version__, "settings": deciding, "networks": list(networks)}
+    options = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
+    known = {"wbtools": wbtools.__version__, "settings": options, "deciding": list(deciding)}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
-
-
-def _network_hashes(facts: Mapping[str, object]) -> list[str]:
-    """The hashes of the networks that an export put on record under "networks"."""
-    networks = facts.get("networks")
-    return [str(one.get("sha256")) for one in networks.values()] if isinstance(networks, dict) else []
 
 
 def versions() -> dict[str, str]:

@@ -5,13 +5,18 @@ import torch
 from wbtools.attribution.question import Aim, Question
 
 
+def along(embedding):
+    """The direction (1, E) of an embedding (1, E), whose product with it is 1."""
+    return embedding / embedding.square().sum()
+
+
 def asked(network, image, directions=None, reference=None, regions=None):
     """A question about a network's first answer; without directions, about what it answers with."""
     answer = network.answers[0]
     with torch.no_grad():
         given = getattr(network, answer)(image)
     if directions is None:
-        directions = torch.eye(given.shape[1])[given.argmax()][None] if answer == "logits" else network.direction(given)
+        directions = torch.eye(given.shape[1])[given.argmax()][None] if answer == "logits" else along(given)
     score = float((directions[0] * given).sum())
     return Question(network, image, Aim(answer, directions, "", score), reference, regions)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
+from asking import along, asked, noise
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
 from torch import nn
 
@@ -94,7 +94,7 @@ def test_integrated_gradients_sum_to_the_change_of_the_score(name):
     assert found.conservation == pytest.approx(1, abs=0.05)
     with torch.no_grad():
         change = network.raw(image) - network.raw(image * 0.5)
-        expected = float(change[0] @ network.direction(network.raw(image))[0])
+        expected = float(change[0] @ along(network.raw(image))[0])
     assert found.put_in == pytest.approx(expected, rel=1e-4)
 
 

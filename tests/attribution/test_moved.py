@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from asking import along
 from engine_networks import FAMILIES, balls, enlivened
 
 from wbtools.attribution import deviation, moved
@@ -13,7 +14,7 @@ from wbtools.attribution.question import Aim, Question
 def question():
     network = enlivened(FAMILIES["ResNet 10"])
     image, reference = balls().split(1)
-    directions = network.direction(network.raw(image))
+    directions = along(network.raw(image))
     return Question(network, image, Aim("raw", directions, "", 1.0), reference)
 
 

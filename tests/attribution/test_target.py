@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from engine_networks import FAMILIES, enlivened
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 
 from wbtools.attribution import KINDS, Target, aim, attribute, default
 from wbtools.attribution.reference import ReferenceBrain
@@ -63,6 +63,27 @@ def test_scores_are_those_of_the_definitions(embedder, people):
         assert found.score == pytest.approx(score, abs=1e-6), name
         linear = float((found.directions * v).sum())
         assert linear == pytest.approx(score - (name == "distance"), abs=1e-6), name
+
+
+def test_with_a_reference_directions_read_off_how_the_target_itself_changes(embedder, people):
+    """The length of the embedding is no part of it: differences of cosines and of entries of z by torch."""
+    image, twin, *rest, reference = _tensors(people)
+    with torch.no_grad():
+        v, before, *z = (normalize(embedder.network.raw(one)) for one in (image, reference, twin, *rest))
+        change = embedder.network.raw(image) - embedder.network.raw(reference)
+    to = [float((v - before) @ one.T) for one in z]
+    expected = {
+        "embedding": 1 - float(v @ before.T),
+        "dimension:2": float((v - before)[0, 2]),
+        "pair": to[0],
+        "distance": -to[0],
+        "contrast": to[0] - sum(to[1:]) / len(to[1:]),
+    }
+    for name, amount in expected.items():
+        found = aim(embedder, Target.parse(name), image, twin, torch.cat(rest), reference)
+        assert float((found.directions * change).sum()) == pytest.approx(amount, abs=1e-5), name
+    all_dimensions = aim(embedder, Target("dimension"), image, reference=reference).directions
+    torch.testing.assert_close(change @ all_dimensions.T, v - before, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["lrp", "deviation"])

@@ -97,7 +97,8 @@ def test_an_interrupted_batch_leaves_nothing_behind_and_goes_on_later(tmp_path, 
     until(lambda: running(tmp_path, "child"))
     time.sleep(0.3)
     os.kill(batch.pid, number)
-    assert batch.wait(30) == 75
+    said, _ = batch.communicate(timeout=30)
+    assert batch.returncode == 75 and "Interrupted" in said and "3 to do" in said
     assert not running(tmp_path, "worker") and not running(tmp_path, "child")
     assert [one.name for one in tmp_path.iterdir()] == [".wbtools"]
     assert endings(tmp_path, "a") == ["interrupted"]
@@ -135,6 +136,7 @@ def test_other_settings_in_the_same_folder_are_refused_and_change_nothing(tmp_pa
     other = stub_batch.run(tmp_path, "b", seconds=0.1)
     assert other.returncode == 3
     assert "never mixed" in other.stderr and "Mend:" in other.stderr
+    assert stub_batch.run(tmp_path, "b", seconds=0.1, options=("--dry-run",)).returncode == 3
     assert visible(tmp_path) == ["a"]
 
 
@@ -207,6 +209,7 @@ def test_a_machine_without_room_stops_the_worker_before_everybodys_attempts_are_
     done = stub_batch.run(tmp_path, *ids, options=("--jobs", 1), how=("--misbehave", "unlucky", *ids))
     assert done.returncode == 75
     assert sum(len(endings(tmp_path, one)) for one in ids) == 3
+    assert "3 will be tried again" in done.stdout and "this subject is unlucky" in done.stdout, "the user is told why"
     assert "in a row" in next((tmp_path / ".wbtools" / "logs").glob("worker.*.log")).read_text()
 
 

@@ -25,7 +25,7 @@ def folder(tmp_path, study):
     """A subject published by the same code as an export."""
     record = Provenance(SETTINGS)
     record.add_inputs(study, [study / "T1w.nii.gz"])
-    record.facts["networks"] = {"unet": {"sha256": "n1"}}
+    record.deciding = ["n1"]
     with publishing(tmp_path / "out", "100307", overwrite=False) as made:
         made.scene().write_text("a scene")
         record.write(made.provenance(), made.folder, made.files())

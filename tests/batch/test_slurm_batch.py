@@ -92,15 +92,16 @@ def test_preempted_tasks_come_back_and_do_what_is_left(slurm, tmp_path):
 
 @pytest.mark.slow
 def test_a_task_whose_time_is_over_comes_back_and_no_subject_was_begun_in_vain(slurm, tmp_path):
-    # One minute of wall-time: Slurm's warning, a minute before its end, comes within seconds. The running subject is
-    # finished.
-    subjects = ids(3)
-    batch = run(slurm, *line(tmp_path, subjects, "--time", "1:00", "--pack", 3, seconds=6))
+    # A minute of wall-time is too short for eight subjects. Slurm looks at its clock every half minute: its warning, a
+    # minute before the end, comes at once or late; without it the worker sees by itself that nothing more fits.
+    subjects = ids(8)
+    batch = run(slurm, *line(tmp_path, subjects, "--time", "1:00", "--pack", 8, seconds=6))
     code, said, _ = finish(slurm, batch)
     assert code == 0, said
-    assert count(tmp_path, subjects, "start") == 3
+    assert count(tmp_path, subjects, "start") == 8
     log = next((tmp_path / ".wbtools" / "slurm").glob("*_0.log")).read_text()
-    assert "received SIGTERM" in log and log.count("3 subjects, 1 at once") >= 2
+    assert "received SIGTERM" in log or "too few for another subject" in log
+    assert "waiting to be started again" in log and log.count("8 subjects, 1 at once") >= 2
 
 
 @pytest.mark.slow

@@ -56,3 +56,9 @@ def test_what_cannot_name_a_folder_is_refused_with_the_lists_name(text, complain
 def test_a_list_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"lists/people\.txt"):
         read(["lists/people.txt"], io.StringIO())
+
+
+@pytest.mark.parametrize("words", [["people.txt"], ["people.tsv"], ["100307", "people.csv"], ["100307", "a/b"]])
+def test_a_word_that_means_a_file_is_never_taken_for_an_id(words):
+    with pytest.raises(InputError, match=r"people|a/b"):
+        read(words, io.StringIO())

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -185,7 +186,7 @@ def _many_threads_after_warming(connection, out):
     for child in children:
         until = time.monotonic() + 60
         while (found := child.ended()) is None and time.monotonic() < until:
-            child.mind_the_clock(50, 1)
+            child.mind(50, 1)
             time.sleep(0.05)
         codes.append(found.code if found else None)
     connection.send((alone, torch.cuda.is_initialized(), codes))
@@ -219,3 +220,13 @@ def test_threads_come_from_the_allotment(monkeypatch):
 def test_times_written_for_slurm_read_back_the_same(hours):
     assert seconds(slurm_time(hours * 3600)) == hours * 3600
     assert seconds("soon") is None
+
+
+def test_memory_of_a_child_is_that_of_all_its_programs_at_once(tmp_path):
+    hold = f"{sys.executable} -c 'x = bytearray(80 << 20); import time; time.sleep(2)'"
+    child = start(lambda: os.system(f"{hold} & {hold} & wait"), tmp_path / "log", {})
+    until = time.monotonic() + 30
+    while (found := child.ended()) is None and time.monotonic() < until:
+        child.mind(60, 1)
+        time.sleep(0.05)
+    assert found and found.code == 0 and found.memory > 160 << 20

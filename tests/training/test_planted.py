@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from torch.nn.functional import normalize
 
 from wbtools.attribution import Aim, Question, method
 from wbtools.attribution.randomised import settle
 from wbtools.attribution.reference import matched
+from wbtools.attribution.target import through_length
 from wbtools.errors import InputError
 from wbtools.model import resnet
 from wbtools.training import planted, triplet
@@ -109,8 +111,10 @@ def figures(network, people, name):
     scans, labels = people.scans_and_labels(people.people(10))
     for scan, where in zip(scans[:, None], labels.numpy(), strict=True):
         with torch.no_grad():
-            direction = network.direction(network.raw(scan))
-        reference = torch.from_numpy(matched(head.template, scan[0, 0].numpy()))[None, None]
+            reference = torch.from_numpy(matched(head.template, scan[0, 0].numpy()))[None, None]
+            embedding, before = network.raw(scan), network.raw(reference)
+            unit = normalize(embedding)
+            direction = through_length(unit, embedding, before) if method(name).reference else unit / embedding.norm()
         question = Question(network, scan, Aim("raw", direction, "embedding", 1.0), reference)
         size = np.abs(method(name).explain(question).relevance)
         brain = scan[0, 0].numpy() > 0

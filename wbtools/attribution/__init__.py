@@ -142,12 +142,14 @@ def ask(
         raise InputError(f"--method {how.name} needs the regions of an atlas")
     watched, *people = (torch.from_numpy(one.data) for one in (image, *others))
     reference = how.reference(model.card, image, model.reference) if how.reference else None
-    goal = aim(model, target, watched, people[0] if people else None, torch.cat(people[1:]) if people[1:] else None)
+    before = torch.from_numpy(reference.data) if reference else None
+    rest = torch.cat(people[1:]) if people[1:] else None
+    goal = aim(model, target, watched, people[0] if people else None, rest, before)
     return Question(
         model.network,
         watched,
         goal,
-        torch.from_numpy(reference.data) if reference else None,
+        before,
         torch.from_numpy(regions.astype(np.int64)) if how.by_region and regions is not None else None,
         reference.as_record() if reference else None,
     )

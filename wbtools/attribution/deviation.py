@@ -4,13 +4,9 @@ Layer-wise relevance propagation in which every contribution is a difference bet
 brain in the same layers, and every layer hands relevance on in proportion to those differences, the first convolution
 in proportion to their magnitudes. Biases and the offsets
 of batch norms cancel, the empty background stays neutral, and nothing is lost. With the answer v of the person, that of
-the reference v' and the target's direction d, what is divided is d . (v - v'). For the embedding itself, d = z / |v|
-with z = v / |v|, that is
-
-    z . (v - v') / |v|  =  1 - z . v' / |v|,
-
-the part of the embedding, along its own direction, that the reference brain does not have already; |v| and z count as
-constants. It is 0 for the reference itself, and below 0 where the reference goes further in this direction.
+the reference v' and the target's direction d, what is divided is d . (v - v'). For the embedding itself d is made so
+that this is 1 - cos(v, v'), the cosine distance to the reference brain (see `wbtools.attribution.target`): 0 for the
+reference itself, and never negative.
 
 References: Bach et al. 2015 (LRP), Shrikumar et al. 2017 (DeepLIFT: contributions as differences from a reference).
 """

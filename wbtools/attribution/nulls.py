@@ -119,6 +119,7 @@ def put_to(
         question.image,
         people[0] if people else None,
         rest,
+        question.reference,
     )
     return replace(question, network=network, aim=goal)
 

@@ -103,11 +103,20 @@ def default(model: Model) -> Target:
     return Target("embedding" if model.network.answers[0] == "raw" else "class")
 
 
-def aim(model: Model, target: Target, image: Tensor, other: Tensor | None = None, others: Tensor | None = None) -> Aim:
+def aim(
+    model: Model,
+    target: Target,
+    image: Tensor,
+    other: Tensor | None = None,
+    others: Tensor | None = None,
+    reference: Tensor | None = None,
+) -> Aim:
     """Directions in the network's answer whose relevance is the target's.
 
-    The length of the embedding, and the embeddings of other people, count as constants; a target is then linear in the
-    embedding v of the image, and its direction is all that methods need to know.
+    Embeddings v are compared by where they point, z = v / |v|. A direction is nevertheless one for v, and all that
+    methods need to know: without a reference the length |v| counts as a constant; with one, the direction is the secant
+    of the division by the length, so that what is divided is the target's own change (see `through_length`). The
+    embeddings of other people count as constants.
 
     Parameters
     ----------
@@ -118,6 +127,8 @@ def aim(model: Model, target: Target, image: Tensor, other: Tensor | None = None
         The second person of `pair`, `contrast` and `distance`.
     others : Tensor, (N, 1, X, Y, Z), optional
         The people that `contrast` compares with.
+    reference : Tensor, (1, 1, X, Y, Z), optional
+        The image that differences are explained from.
 
     Raises
     ------
@@ -131,23 +142,62 @@ def aim(model: Model, target: Target, image: Tensor, other: Tensor | None = None
         answer = _answer(model, target, image)
         if target.kind == "class":
             return _class(model, target, answer)
+        before = None if reference is None else _answer(model, target, reference)
         if target.kind in _NUMBERED:
-            return _dimension(model, target, answer)
+            return _dimension(model, target, answer, before)
         if target.kind == "embedding":
-            direction = model.network.direction(answer)
-            return Aim(target.answer, direction, KINDS[target.kind], _score(direction, answer))
+            return _embedding(target, answer, before)
         theirs = [
             _answer(model, target, one[None]) for people in (other, others) if people is not None for one in people
         ]
-        return _compared(model, target, answer, theirs)
+        return _compared(model, target, answer, theirs, before)
+
+
+def through_length(towards: Tensor, v: Tensor, before: Tensor) -> Tensor:
+    """Directions in v that read the change of `towards` . v / |v| off the change of v, exactly.
+
+    With n = 1 / |v| the change of v n is, by the product rule, that of v times the mean of n plus the mean of v times
+    that of n; and the change of |v| is that of |v|^2 over the sum of both lengths.
+
+    Parameters
+    ----------
+    towards : Tensor, (K, E)
+    v, before : Tensor, (1, E)
+        The embeddings of the image and of the reference, not of length 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> v, before = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]])
+    >>> direction = through_length(torch.tensor([[1.0, 0.0]]), v, before)
+    >>> round(float((direction * (v - before)).sum()), 6)
+    0.6
+    """
+    a, b = v.norm(), before.norm()
+    if b <= 1e-6 * a:  # an embedding without a direction
+        return cast("Tensor", towards / a)
+    both = v + before
+    return cast("Tensor", towards * ((1 / a + 1 / b) / 2) - (towards @ both.T) * both / (2 * a * b * (a + b)))
+
+
+def _read(towards: Tensor, v: Tensor, before: Tensor | None) -> Tensor:
+    """Directions in v that stand for directions (K, E) in z."""
+    return towards / v.norm() if before is None else through_length(towards, v, before)
+
+
+def _embedding(target: Target, v: Tensor, before: Tensor | None) -> Aim:
+    """The embedding along itself; with a reference, what turns it away from the reference's."""
+    from torch.nn.functional import cosine_similarity, normalize
+
+    direction = _read(normalize(v.flatten(), dim=0).view_as(v), v, before)
+    if before is None:
+        return Aim(target.answer, direction, KINDS[target.kind], 1.0)
+    words = "what makes the embedding point elsewhere than the reference brain's: their cosine distance"
+    return Aim(target.answer, direction, words, 1 - float(cosine_similarity(v.flatten(), before.flatten(), dim=0)))
 
 
 def _answer(model: Model, target: Target, image: Tensor) -> Tensor:
     return cast("Tensor", getattr(model.network, target.answer)(image))
-
-
-def _score(direction: Tensor, answer: Tensor) -> float:
-    return float((direction * answer).sum())
 
 
 def _class(model: Model, target: Target, logits: Tensor) -> Aim:
@@ -165,30 +215,28 @@ def _class(model: Model, target: Target, logits: Tensor) -> Aim:
     return Aim(target.answer, direction, f"the logit of class {names[index]}{chosen}", float(logits[0, index]))
 
 
-def _dimension(model: Model, target: Target, v: Tensor) -> Aim:
+def _dimension(model: Model, target: Target, v: Tensor, before: Tensor | None) -> Aim:
     """One dimension of z, or all of them; a bit is read before it is cut, and before z is made."""
     import torch
 
     if not target.which:
         words = f"the mean of the absolute maps of all {v.shape[1]} dimensions of the embedding"
-        return Aim(target.answer, torch.eye(v.shape[1]) / v.norm(), words, 1.0)
+        return Aim(target.answer, _read(torch.eye(v.shape[1]), v, before), words, 1.0)
     index = int(target.which)
     if index >= v.shape[1]:
         raise InputError(
             f"{model.name} has no {target.kind} {index}", mend=f"choose a number from 0 to {v.shape[1] - 1}"
         )
-    direction = torch.zeros_like(v)
-    direction[0, index] = 1 if target.kind == "bit" else 1 / v.norm()
-    words = f"bit {index} of the hash code, before it is cut: above 0 it is 1"
-    return Aim(
-        target.answer,
-        direction,
-        words if target.kind == "bit" else f"dimension {index} of the embedding",
-        _score(direction, v),
-    )
+    unit = torch.zeros_like(v)
+    unit[0, index] = 1
+    if target.kind == "bit":
+        words = f"bit {index} of the hash code, before it is cut: above 0 it is 1"
+        return Aim(target.answer, unit, words, float(v[0, index]))
+    words = f"dimension {index} of the embedding"
+    return Aim(target.answer, _read(unit, v, before), words, float(v[0, index] / v.norm()))
 
 
-def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor]) -> Aim:
+def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor], before: Tensor | None) -> Aim:
     """The embedding against those of other people; the first of them is `--other`."""
     from torch.nn.functional import normalize
 
@@ -198,13 +246,14 @@ def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor]) -> 
         direction = -sign / (2 * v.abs().sum())
         words = f"the distance of two hash codes: {differing} of {v.shape[1]} bits differ"
         return Aim(target.answer, direction, words, differing / v.shape[1])
-    directions = [normalize(one.flatten(), dim=0).view_as(v) / v.norm() for one in theirs]
-    direction = directions[0]
-    cosine = _score(direction, v)
+    units = [normalize(one.flatten(), dim=0).view_as(v) for one in theirs]
+    cosines = [float((unit * v).sum() / v.norm()) for unit in units]
+    direction = _read(units[0], v, before)
     if target.kind == "distance":
-        return Aim(target.answer, -direction, "the cosine distance to another person", 1 - cosine)
+        return Aim(target.answer, -direction, "the cosine distance to another person", 1 - cosines[0])
     if target.kind == "pair":
-        return Aim(target.answer, direction, "the cosine to another person's embedding", cosine)
-    direction = direction - sum(directions[1:]) / len(directions[1:])
-    words = f"the cosine to another person less the mean cosine to {len(directions) - 1} more"
-    return Aim(target.answer, direction, words, _score(direction, v))
+        return Aim(target.answer, direction, "the cosine to another person's embedding", cosines[0])
+    rest = len(units) - 1
+    direction = _read(units[0] - sum(units[1:]) / rest, v, before)
+    words = f"the cosine to another person less the mean cosine to {rest} more"
+    return Aim(target.answer, direction, words, cosines[0] - sum(cosines[1:]) / rest)

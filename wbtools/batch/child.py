@@ -32,7 +32,7 @@ class Exit:
     seconds : float
         Wall time.
     memory : int
-        Largest resident memory of the child or of a program it ran, bytes.
+        Largest resident memory of the child and the programs that ran at the same time, bytes; looked at every second.
     """
 
     code: int
@@ -56,6 +56,7 @@ class Child:
     began: float = field(default_factory=time.monotonic)
     asked: float | None = None
     timed_out: bool = False
+    memory: int = 0
 
     def ask_to_end(self) -> None:
         """Ask it to clean up and end; once."""
@@ -63,9 +64,10 @@ class Child:
             self.asked = time.monotonic()
             _signal_group(self.pid, signal.SIGTERM)
 
-    def mind_the_clock(self, timeout: float, grace: float) -> None:
-        """Ask it to end after its time, end it when it does not."""
+    def mind(self, timeout: float, grace: float) -> None:
+        """Ask it to end after its time, end it when it does not; look how much memory it takes."""
         now = time.monotonic()
+        self.memory = max(self.memory, resident(self.pid))
         if self.asked is None and now - self.began > timeout:
             self.timed_out = True
             self.ask_to_end()
@@ -79,7 +81,8 @@ class Child:
         _signal_group(self.pid, signal.SIGKILL)  # before its number is free for others
         _, status, usage = os.wait4(self.pid, 0)
         seconds = time.monotonic() - self.began
-        return Exit(os.waitstatus_to_exitcode(status), round(seconds, 3), usage.ru_maxrss * 1024)
+        memory = max(self.memory, usage.ru_maxrss * 1024)  # the latter of one process alone, but at any moment
+        return Exit(os.waitstatus_to_exitcode(status), round(seconds, 3), memory)
 
 
 def start(work: Callable[[], int], log: Path, environment: Mapping[str, str]) -> Child:
@@ -117,6 +120,23 @@ def die_with(parent: int) -> None:
 def hold_back(signals: Iterable[signal.Signals] = WATCHED) -> None:
     """From now on, signals wait until they are fetched."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+
+def resident(pid: int) -> int:
+    """Resident memory of a process and all that it started, bytes; 0 once it is gone.
+
+    Examples
+    --------
+    >>> resident(os.getpid()) > 1 << 20
+    True
+    """
+    process = Path(f"/proc/{pid}")
+    try:
+        pages = int((process / "statm").read_text().split()[1])
+        started = [int(one) for task in (process / "task").iterdir() for one in (task / "children").read_text().split()]
+    except (OSError, IndexError, ValueError):  # it ended meanwhile
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(one) for one in started)
 
 
 def _be_child(work: Callable[[], int], log: Path, environment: Mapping[str, str], parent: int) -> NoReturn:

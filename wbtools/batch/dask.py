@@ -10,7 +10,7 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ _RETRIES = 2
 
 def run(
     layout: Layout, todo: Callable[[], Sequence[str]], *, scheduler: str | None, file: Path | None, threads: int | None
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """Work through what is to be done on the workers of a scheduler; control comes back every half second.
 
     Parameters

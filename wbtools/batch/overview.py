@@ -59,6 +59,11 @@ class Overview:
         chosen = self.having(State.FAILED, State.EXCLUDED)
         return [(one, self.states[one], self.histories[one].reason, self.histories[one].log) for one in chosen]
 
+    def troubles(self) -> list[tuple[str, str, str]]:
+        """Subject, reason and log of every subject that will be tried again after a fault."""
+        again = [one for one in self.having(State.TODO) if one in self.histories and self.histories[one].used]
+        return [(one, self.histories[one].reason, self.histories[one].log) for one in again]
+
 
 def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
     """How subjects stand. Whether a record is there decides; `verify` looks into the folders."""

@@ -87,12 +87,16 @@ class Plan:
         text = json.dumps(asdict(self), indent=1)
         if create_once(layout.plan, text):
             return
-        if Plan.read(layout).settings_sha256 != self.settings_sha256:
+        self.require_same(layout)
+        write_whole(layout.plan, text)
+
+    def require_same(self, layout: Layout) -> None:
+        """Raise InputError if the folder belongs to a batch with other settings."""
+        if layout.plan.exists() and Plan.read(layout).settings_sha256 != self.settings_sha256:
             raise InputError(
                 f"{layout.out} holds a batch with other settings or another network; results are never mixed",
-                mend="choose another --out, or give the earlier batch up: wbtools batch clean --all OUT",
+                mend=f"choose another --out, or give the earlier batch up: wbtools batch clean --all {layout.out}",
             )
-        write_whole(layout.plan, text)
 
 
 def add_subjects(layout: Layout, subjects: Iterable[str]) -> None:

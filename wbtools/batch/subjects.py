@@ -12,6 +12,8 @@ from wbtools.errors import InputError
 
 _ID = re.compile(r"\w[\w.+=@,-]*")
 """Ids become names of folders, parts of command lines and lines of lists."""
+_LISTS = (".txt", ".tsv", ".csv", ".lst")
+"""A word that ends so means a file, also one that is not there."""
 _COLUMNS = ("participant_id", "subject_id", "subject", "participant", "id")
 """Headings that announce ids, in the order of preference (BIDS, FreeSurfer, HCP's own tables)."""
 
@@ -32,8 +34,11 @@ def read(words: Sequence[str], stdin: TextIO) -> list[str]:
     """
     if len(words) == 1 and words[0] == "-":
         return parse(stdin.read(), "standard input")
-    if len(words) == 1 and (Path(words[0]).is_file() or "/" in words[0]):
+    lists = [word for word in words if Path(word).suffix.lower() in _LISTS or "/" in word]
+    if len(words) == 1 and (lists or Path(words[0]).is_file()):
         return read_file(Path(words[0]))
+    if lists:
+        raise InputError(f"{lists[0]} among {len(words)} words is no subject id", mend="give one list, or only ids")
     return _checked(words, "the command line")
 
 

@@ -222,7 +222,7 @@ class Worker:
         for one in self._running:
             if self._hurried or self.deadline.left < _FAREWELL:
                 one.child.ask_to_end()
-            one.child.mind_the_clock(self.plan.timeout, self.plan.grace)
+            one.child.mind(self.plan.timeout, self.plan.grace)
 
     def _stop(self, why: str) -> None:
         if not self.stopping:

@@ -8,7 +8,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -32,9 +33,12 @@ from wbtools.cli.batch_options import as_json, engine_options, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
-from wbtools.errors import InputError
+from wbtools.errors import InputError, TransientError
 
 _POLL = 2.0
+
+_Steps = Generator[None, None, None]
+"""An engine at work; what it started is ended or let go when this is closed."""
 
 
 @click.group("batch")
@@ -103,15 +107,21 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     chosen = _chosen(words, options)
     batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
     if options["dry_run"]:
+        batch.plan.require_same(batch.layout)
         _say_what_would_be_done(batch, options)
         return
     batch.plan.write(batch.layout)
     add_subjects(batch.layout, chosen)
     batch.layout.stop.unlink(missing_ok=True)
     if batch.todo():
-        with display(batch.look) as tick:
-            for _ in _ENGINES[options["engine"]](batch, options):
-                tick()
+        try:
+            with closing(_ENGINES[options["engine"]](batch, options)) as steps, display(batch.look) as tick:
+                for _ in steps:
+                    tick()
+        except KeyboardInterrupt:
+            terminal.print("Interrupted: what is published stays; the same line goes on from here")
+            batch_care.conclude(batch.layout, batch.look())
+            sys.exit(TransientError.exit_code)
     sys.exit(batch_care.conclude(batch.layout, batch.look()))
 
 
@@ -159,7 +169,7 @@ def _identity(kept: dict[str, object]) -> str:
 # ------------------------------------------------------------------------------------------------------------- engines
 
 
-def _run_here(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
+def _run_here(batch: _Batch, options: dict[str, Any]) -> _Steps:
     processors = len(os.sched_getaffinity(0))
     jobs = options["jobs"] or max(1, processors // (options["threads"] or 2))
     gpus = [card for card in (options["gpus"] or "").split(",") if card]
@@ -167,7 +177,7 @@ def _run_here(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
     return local.run(batch.layout, batch.todo, jobs=jobs, threads=each, gpus=gpus)
 
 
-def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
+def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> _Steps:
     return dask.run(
         batch.layout,
         batch.todo,
@@ -177,7 +187,7 @@ def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
     )
 
 
-def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
+def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
     """Submit, unless jobs of this batch are queued already; with `--wait`, wait until none is left."""
     queued = rounds.jobs(batch.layout)
     if queued:
@@ -195,7 +205,11 @@ def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> Iterator[None]:
         time.sleep(_POLL)
 
 
-_ENGINES = {"local": _run_here, "slurm": _run_on_slurm, "dask": _run_on_dask}
+_ENGINES: dict[str, Callable[[_Batch, dict[str, Any]], _Steps]] = {
+    "local": _run_here,
+    "slurm": _run_on_slurm,
+    "dask": _run_on_dask,
+}
 
 
 def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> None:

@@ -53,6 +53,12 @@ def conclude(layout: Layout, seen: Overview) -> int:
         terminal.print(f"  and {len(failures) - _SHOWN} more, see {layout.failed}", markup=False)
     if failures:
         terminal.print(f"Mend what they say, then: wbtools batch retry {layout.out}", markup=False)
+    troubles = seen.troubles()
+    if troubles:
+        subject, reason, log = troubles[-1]
+        terminal.print(
+            f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({layout.home / log})", markup=False
+        )
     return seen.exit_code
 
 

@@ -19,7 +19,18 @@ from wbtools.settings import ExportSettings
 if TYPE_CHECKING:
     from wbtools.model import Model
 
-_IMPORTED = ("wbtools.pipeline", "torch", "nibabel", "numba", "nilearn.image", "scipy.ndimage", "scipy.sparse.csgraph")
+_IMPORTED = (
+    "wbtools.pipeline",
+    "torch",
+    "nibabel",
+    "numba",
+    "nilearn.datasets",
+    "nilearn.image",
+    "scipy.ndimage",
+    "scipy.sparse.csgraph",
+    "scipy.stats",
+    "SimpleITK",
+)
 """What every export imports sooner or later; once in the worker, it is there in every child."""
 
 
@@ -53,28 +64,28 @@ class ExportPayload:
 
         return load_networks(self.settings("any"))
 
-    def warm(self) -> str:
-        """Load libraries, package data and networks; gives the settings' hash.
+    def identity(self) -> str:
+        """The settings' hash; loads the networks.
 
         Raises
         ------
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
-        from wbtools import mmp
-        from wbtools.anatomy import Hemisphere
+        from wbtools.pipeline import deciding
         from wbtools.provenance import settings_sha256
 
         settings = self.settings("any")
-        networks = self._networks
+        return settings_sha256(settings.as_record(), deciding(settings, self._networks))
+
+    def warm(self) -> str:
+        """Load libraries, package data and networks; gives and raises what `identity` does."""
+        found = self.identity()
         for name in _IMPORTED:
             importlib.import_module(name)
-        mmp.regions()
-        mmp.subcortex_regions()
-        for side in Hemisphere:
-            mmp.labels_32k(side)
-            mmp.cortex_32k(side)
-        return settings_sha256(settings.as_record(), [network.sha256 for network in networks])
+        _load_package_data()
+        _load_compiled()
+        return found
 
     def inputs(self, subject: str) -> Path | None:
         """The subject's folder."""
@@ -94,3 +105,28 @@ class ExportPayload:
             pipeline.export_subject(self.settings(subject), networks=self._networks)
 
         export()
+
+
+def _load_package_data() -> None:
+    """Areas and template, which stay in memory once they were asked for."""
+    from wbtools import mmp
+    from wbtools.anatomy import Hemisphere
+    from wbtools.images.template import mni152
+
+    mmp.regions()
+    mmp.subcortex_regions()
+    for side in Hemisphere:
+        mmp.labels_32k(side)
+        mmp.cortex_32k(side)
+    mni152()
+
+
+def _load_compiled() -> None:
+    """What numba compiles or keeps on disk, by way of a ribbon between two small spheres."""
+    import numpy as np
+
+    from wbtools.grid import Grid
+    from wbtools.surfaces.icosphere import icosphere
+    from wbtools.surfaces.ribbon import RibbonWeights
+
+    RibbonWeights.between(icosphere(2, 6.0), icosphere(2, 9.0), Grid((4, 4, 4), np.diag([6.0, 6, 6, 1])))

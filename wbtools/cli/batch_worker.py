@@ -106,7 +106,7 @@ def identify() -> None:
 
     A process of its own, so that the one that waits for the batch does not hold torch in memory.
     """
-    click.echo(ExportPayload(json.load(sys.stdin), Path(), 1).warm())
+    click.echo(ExportPayload(json.load(sys.stdin), Path(), 1).identity())
 
 
 @click.command("next-round", hidden=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wbtools import provenance
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
 from wbtools.model import fitting, safetensors
@@ -51,6 +52,12 @@ class Model:
     description: Mapping[str, object]
     sha256: str
     reference: Path | None = None
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 of all that decides what the network says: its own, that of its card and of the reference brain."""
+        card = sha256(repr(self.card).encode()).hexdigest()
+        return (self.sha256, card, *([provenance.sha256(self.reference)] if self.reference else []))
 
     @property
     def name(self) -> str:

@@ -36,10 +36,6 @@ class Network(nn.Module):
         """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""
         raise NotImplementedError
 
-    def direction(self, raw: Tensor) -> Tensor:
-        """The direction (1, E) that stands for the whole embedding (1, E): z / |v|, whose product with v is 1."""
-        return raw / raw.square().sum().clamp(min=1e-24)
-
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
         raise NotImplementedError

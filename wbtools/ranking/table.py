@@ -268,9 +268,12 @@ def abs_means(relevance: Volume, atlas: Atlas) -> NDArray[np.float64]:
         If the grids differ or the volume is not a density.
     """
     _require_fitting(relevance, atlas)
-    sums = _region_sums(relevance, atlas)
-    means = np.full(len(sums.volume), np.nan)
-    np.divide(sums.magnitude, sums.volume, out=means, where=sums.volume > 0)
+    inside, regions = _inside(atlas)
+    count = len(atlas.regions) + 1
+    magnitude = np.bincount(regions, np.abs(relevance.data.ravel()[inside]), count)
+    voxels = np.bincount(regions, minlength=count)
+    means = np.full(count, np.nan)
+    np.divide(magnitude, voxels, out=means, where=voxels > 0)
     return means[1:][np.argsort([region.key for region in atlas.regions])]
 
 
@@ -293,20 +296,25 @@ class _Sums:
 
 def _region_sums(relevance: Volume, atlas: Atlas) -> _Sums:
     """Voxel counts and sums per region, in the order of the atlas's regions."""
+    inside, regions = _inside(atlas)
+    density, outside = relevance.data.ravel(), atlas.volume.data.ravel() == 0
+    found, rest = density[inside], density[outside]
+    count = len(atlas.regions) + 1
+    voxel = relevance.grid.voxel_volume
+    voxels = np.bincount(regions, minlength=count)
+    total, magnitude = np.bincount(regions, found, count), np.bincount(regions, np.abs(found), count)
+    voxels[0], total[0], magnitude[0] = rest.size, rest.sum(dtype=np.float64), np.abs(rest).sum(dtype=np.float64)
+    return _Sums(voxels, voxels * voxel, total * voxel, magnitude * voxel)
+
+
+def _inside(atlas: Atlas) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The atlas's voxels, flattened, and each one's region: 1 is the first of the atlas's. Few voxels are inside."""
     place = np.zeros(max((region.key for region in atlas.regions), default=0) + 1, np.intp)
     for index, region in enumerate(atlas.regions, 1):
         place[region.key] = index
-    labels = place[atlas.volume.data.ravel()]
-    density = relevance.data.ravel()
-    count = len(atlas.regions) + 1
-    voxel = relevance.grid.voxel_volume
-    voxels = np.bincount(labels, minlength=count)
-    return _Sums(
-        voxels=voxels,
-        volume=voxels * voxel,
-        total=np.bincount(labels, density, count) * voxel,
-        magnitude=np.bincount(labels, np.abs(density), count) * voxel,
-    )
+    labels = atlas.volume.data.ravel()
+    inside = np.flatnonzero(labels)
+    return inside, place[labels[inside]]
 
 
 def _compared(null: AgainstNull | None) -> tuple[str, ...]:

@@ -77,13 +77,18 @@ class Head:
         return tuple(found[counts >= least].tolist())
 
 
-def mni_head(spacing: float = 6.0) -> Head:
-    """Nilearn's MNI152 brain with HCP's average FreeSurfer labels, on a grid of this spacing (mm) around the brain."""
+def head_grid(spacing: float = 6.0) -> Grid:
+    """A grid of this spacing (mm) around the MNI152 brain, RAS."""
     low, high = np.array([-75.0, -110.0, -74.0]), np.array([75.0, 76.0, 86.0])
     affine = np.diag([spacing] * 3 + [1.0])
     affine[:3, 3] = low + spacing / 2
     shape = np.rint((high - low) / spacing).astype(int)
-    grid = Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+    return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+
+def mni_head(spacing: float = 6.0) -> Head:
+    """Nilearn's MNI152 brain with HCP's average FreeSurfer labels, on `head_grid`."""
+    grid = head_grid(spacing)
     template = template_on(grid)
     average = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
     template = template / template.max()
@@ -165,7 +170,7 @@ class PlantedTwins(SyntheticTwins):
         count = len(people)
         places = self._moved(count)
         places = places + self._field(self._normal(count, 3, *self.controls) * self.conditions.own)
-        field = self._planted(people) * self._region + self._planted(self._normal(*people.shape)) * self._decoy
+        field = self.fields(people) * self._region + self.fields(self._normal(*people.shape)) * self._decoy
         field = sample(self.plant.strength * field, places)
         template = self.template.expand(count, -1, -1, -1, -1)
         if self.plant.kind == "shape":
@@ -175,7 +180,8 @@ class PlantedTwins(SyntheticTwins):
         labels = sample(self._labels.expand(count, -1, -1, -1, -1), places, mode="nearest")
         return self._acquired(heads), labels[:, 0].round().int()
 
-    def _planted(self, people: Tensor) -> Tensor:
+    def fields(self, people: Tensor) -> Tensor:
+        """Personal fields (N, 1 or 3, X, Y, Z) of standard deviation 1, not yet confined to a region."""
         x, y, z = self._fine
         return torch.einsum("ncijk,xi,yj,zk->ncxyz", people, x, y, z)
 

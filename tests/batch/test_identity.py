@@ -1,0 +1,41 @@
+"""The settings' hash of a batch follows every file that decides a result, not only the files' names."""
+
+import json
+import shutil
+from importlib.resources import files
+
+import pytest
+from test_batch_options import given
+
+from wbtools.cli.batch_options import as_json
+from wbtools.cli.batch_payload import ExportPayload
+from wbtools.errors import SubjectError
+
+
+def identity(out, *words):
+    return ExportPayload(as_json(given(*words)), out, 1).identity()
+
+
+def test_another_image_under_the_same_name_is_another_batch(tmp_path):
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(b"one scan")
+    words = "--target", "pair", "--other", str(other)
+    before = identity(tmp_path, *words)
+    assert identity(tmp_path, *words) == before
+    other.write_bytes(b"one more")
+    assert identity(tmp_path, *words) != before
+
+
+def test_another_card_beside_the_same_checkpoint_is_another_batch(tmp_path):
+    for name in ("demo_unet.pt", "demo_unet.json"):
+        shutil.copy(str(files("wbtools.data") / name), tmp_path / name)
+    words = "--model", str(tmp_path / "demo_unet.pt")
+    before = identity(tmp_path, *words)
+    card = json.loads((tmp_path / "demo_unet.json").read_text())
+    (tmp_path / "demo_unet.json").write_text(json.dumps({**card, "orientation": "RAS"}))
+    assert identity(tmp_path, *words) != before
+
+
+def test_a_person_to_compare_with_who_is_not_there_is_told_before_anything_begins(tmp_path):
+    with pytest.raises(SubjectError):
+        identity(tmp_path, "--target", "pair", "--other", "100408", "--study-folder", str(tmp_path))
