@@ -30,8 +30,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from wbtools.attribution import lrp
 from wbtools.attribution.engine import (
     PLAIN,
+    Z_PLUS,
     Difference,
     Passage,
+    Rules,
     Walk,
     dimension_seeds,
     embedding_seed,
@@ -51,7 +53,9 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.Layout(planes=(8, 16, 32, 64), stem=8, embedding=32)),
     "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 32, 16, embedding=32)),
 }
-ROWS = ("plain", "deviation", "plain mean", "deviation mean", "zennit")
+ROWS = ("plain", "plain, owed", "deviation", "plain mean", "deviation mean", "zennit")
+"""`plain` has zennit's rules, z-plus in every layer; `plain, owed` is what `--method lrp` does, so that nothing is lost."""
+
 FURTHER = 2
 """Passes of zennit after the first that are measured."""
 
@@ -94,7 +98,7 @@ def measure(network: nn.Module, images: torch.Tensor, row: str) -> dict[str, flo
 
     def ours() -> None:
         if row.startswith("plain"):
-            walk: Passage = Walk(network, images[:1], PLAIN)
+            walk: Passage = Walk(network, images[:1], PLAIN if row.startswith("plain, owed") else Rules(Z_PLUS))
         else:
             walk = Difference(network, images[:1], images[1:])
         if row.endswith("mean"):
