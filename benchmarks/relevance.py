@@ -54,7 +54,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 32, 16, embedding=32)),
 }
 ROWS = ("plain", "plain, owed", "deviation", "plain mean", "deviation mean", "zennit")
-"""`plain` has zennit's rules, z-plus in every layer; `plain, owed` is what `--method lrp` does, so that nothing is lost."""
+"""`plain` has zennit's rules, z-plus in every layer; `plain, owed` is what `--method lrp` does: nothing is lost."""
 
 FURTHER = 2
 """Passes of zennit after the first that are measured."""

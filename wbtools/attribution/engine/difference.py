@@ -34,6 +34,8 @@ class Difference(Passage):
         contributions; otherwise by the contributions themselves, as all other layers do.
     """
 
+    energy = 1 - 1e-8  # what is small at a cut, because units hardly changed, may be larger at the image
+
     def __init__(
         self, network: Network, image: Tensor, reference: Tensor, output: str = "raw", magnitudes: bool = True
     ) -> None:
