@@ -116,7 +116,7 @@ def individual() -> Deformation:
 def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None) -> None:
     """The T1w under both of its names (the template comes without a skull), and the segmentation."""
     template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
-    t1w = nifti.read_volume(template)
+    t1w = nifti.read_with_remarks(template)[0]
     labels = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
     if deformation:
         inverse = deformation.inverse()
