@@ -57,7 +57,8 @@ def count(out, subjects, event, ending=None):
 @pytest.mark.slow
 def test_sixty_subjects_and_four_kills_end_in_sixty_published_once(slurm, tmp_path):
     options = ["--pack", 5, "--max-parallel", 6]
-    seen = Ordeal(slurm, tmp_path, ids(60), 1, 4, line(tmp_path, ids(60), *options)).run()
+    long_enough = line(tmp_path, ids(60), *options, seconds=0.7)  # for the last kill to find somebody at work
+    seen = Ordeal(slurm, tmp_path, ids(60), 1, 4, long_enough, pause=(1.0, 3.0)).run()
     assert len(seen.kills) == 4 and seen.probes > 200
     seen.require()
 
