@@ -107,8 +107,9 @@ def put_to(
     question: Question,
     target: Target,
     others: Sequence[ModelInput] = (),
+    answers: Tensor | None = None,
 ) -> Question:
-    """The same question, put to another network."""
+    """The same question, put to another network, whose answers to image and reference may be known (see `aim`)."""
     import torch
 
     people = [torch.from_numpy(one.data) for one in others]
@@ -120,6 +121,7 @@ def put_to(
         people[0] if people else None,
         rest,
         question.reference,
+        answers,
     )
     return replace(question, network=network, aim=goal)
 
@@ -140,11 +142,11 @@ def _explained(
     seed: int,
 ) -> Map:
     """The map of one randomised network."""
-    from wbtools.attribution.randomised import randomised
+    from wbtools.attribution.randomised import randomised_with_answers
 
-    network = randomised(model, images_of(question), seed)
+    network, answers = randomised_with_answers(model, images_of(question), seed, target.answer)
     try:
-        found = method.explain(put_to(model, network, question, target, others)).relevance
+        found = method.explain(put_to(model, network, question, target, others, answers)).relevance
     except InputError as error:  # a network that has learned nothing may have nothing to explain
         logger.warning("randomised network %d cannot be explained: %s", seed, error)
         return np.zeros(question.image.shape[2:], np.float32)

@@ -37,12 +37,26 @@ def randomised(model: Model, images: Tensor, seed: int) -> Network:
     Network
         In evaluation mode, without gradients for its parameters.
     """
+    return randomised_with_answers(model, images, seed)[0]
+
+
+def randomised_with_answers(
+    model: Model, images: Tensor, seed: int, answer: str = "forward"
+) -> tuple[Network, Tensor | None]:
+    """`randomised`, and what the network answers to the images where that is known from fitting its batch norms.
+
+    Parameters
+    ----------
+    model, images, seed
+        As for `randomised`.
+    answer : str
+        The network's method that answers.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _initialised(model)
     network.eval().requires_grad_(False)
-    settle(network, images, network.modules())
-    return network
+    return network, settle(network, images, network.modules(), answer)
 
 
 def cascade(model: Model, images: Tensor, seed: int, steps: int = 8) -> Iterator[tuple[str, Network]]:
@@ -76,7 +90,9 @@ def cascade(model: Model, images: Tensor, seed: int, steps: int = 8) -> Iterator
         yield layers[first], network
 
 
-def settle(network: Network, images: Tensor, modules: Iterator[nn.Module]) -> None:
+def settle(
+    network: Network, images: Tensor, modules: Iterator[nn.Module], answer: str = "forward"
+) -> Tensor | None:
     """Give batch norms the mean and variance of what reaches them when the network is shown images.
 
     Each is changed just before it is used, so that one pass is enough. One that is reached by a single value per
@@ -89,14 +105,21 @@ def settle(network: Network, images: Tensor, modules: Iterator[nn.Module]) -> No
     images : Tensor, (N, 1, X, Y, Z)
     modules : iterator of Module
         Of the network; those that are no batch norms are passed over.
+    answer : str
+        The network's method that the images are put through.
+
+    Returns
+    -------
+    Tensor, (N, ...), or None
+        Its answers with the new statistics; None if there is no batch norm.
     """
     norms = [one for one in modules if isinstance(one, _BatchNorm) and one.running_mean is not None]
     if not norms:
-        return
+        return None
     handles = [norm.register_forward_pre_hook(_fit) for norm in norms]
     try:
         with torch.no_grad():
-            network(images)
+            return cast(Tensor, getattr(network, answer)(images))
     finally:
         for handle in handles:
             handle.remove()

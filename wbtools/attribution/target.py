@@ -110,6 +110,7 @@ def aim(
     other: Tensor | None = None,
     others: Tensor | None = None,
     reference: Tensor | None = None,
+    answers: Tensor | None = None,
 ) -> Aim:
     """Directions in the network's answer whose relevance is the target's.
 
@@ -129,6 +130,8 @@ def aim(
         The people that `contrast` compares with.
     reference : Tensor, (1, 1, X, Y, Z), optional
         The image that differences are explained from.
+    answers : Tensor, (1 or 2, E), optional
+        What the network answers to the image and the reference, if that is known already.
 
     Raises
     ------
@@ -139,10 +142,11 @@ def aim(
 
     target.require_known(model, other is not None, others is not None)
     with torch.no_grad():
-        answer = _answer(model, target, image)
+        images = (image,) if reference is None else (image, reference)
+        answer, *rest = answers.split(1) if answers is not None else [_answer(model, target, one) for one in images]
         if target.kind == "class":
             return _class(model, target, answer)
-        before = None if reference is None else _answer(model, target, reference)
+        before = rest[0] if rest else None
         if target.kind in _NUMBERED:
             return _dimension(model, target, answer, before)
         if target.kind == "embedding":

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
+from wbtools.model.convolution import Conv3d
 from wbtools.model.family import Family, Network, Shapes, axes, plain
 
 _STAGE = 7
@@ -68,8 +69,8 @@ class Layout:
 
 
 def _stage(inputs: int, outputs: int) -> list[nn.Module]:
-    first = [nn.Conv3d(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU()]
-    return [*first, nn.Conv3d(outputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU(), nn.MaxPool3d(2)]
+    first = [Conv3d(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU()]
+    return [*first, Conv3d(outputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU(), nn.MaxPool3d(2)]
 
 
 class AD3DCNN(Network):

@@ -6,10 +6,11 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from wbtools.model.convolution import Conv3d
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 
-def conv(inputs: int, outputs: int, size: int, stride: int | tuple[int, int, int] = 1, dilation: int = 1) -> nn.Conv3d:
+def conv(inputs: int, outputs: int, size: int, stride: int | tuple[int, int, int] = 1, dilation: int = 1) -> Conv3d:
     """A convolution without bias, padded so that only its stride changes the grid.
 
     Examples
@@ -18,7 +19,7 @@ def conv(inputs: int, outputs: int, size: int, stride: int | tuple[int, int, int
     (3, 3, 3)
     """
     padding = dilation * (size // 2)
-    return nn.Conv3d(inputs, outputs, size, stride=stride, padding=padding, dilation=dilation, bias=False)
+    return Conv3d(inputs, outputs, size, stride=stride, padding=padding, dilation=dilation, bias=False)
 
 
 def initialise(network: nn.Module) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wbtools.model.convolution import Conv3d
+
 
 class Add(nn.Module):
     """The sum of a block's output and its shortcut."""
@@ -61,7 +63,7 @@ class SpatialAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(channels, 1, kernel_size=1, bias=False)
+        self.conv = Conv3d(channels, 1, kernel_size=1, bias=False)
         self.sigmoid = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
+from wbtools.model.convolution import Conv3d
 from wbtools.model.family import Classifier, Family, Network, Shapes, axes, plain
 
 _LAST = re.compile(r"classifier\.(\d+)\.weight")
@@ -66,7 +67,7 @@ class Layout:
 
 
 def _stage(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv3d(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU(), nn.MaxPool3d(2)]
+    return [Conv3d(inputs, outputs, 3), nn.BatchNorm3d(outputs), nn.ReLU(), nn.MaxPool3d(2)]
 
 
 class MriNet(Classifier):

@@ -11,10 +11,11 @@ import torch
 from torch import fx, nn
 
 from wbtools.errors import InputError
+from wbtools.model.convolution import Conv3d
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
-_WHOLE = (Add, Gate, ChannelAttention, SpatialAttention)
+_WHOLE = (Conv3d, Add, Gate, ChannelAttention, SpatialAttention)
 """Modules of wbtools that are one step, whatever they do inside."""
 
 

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Concatenation, Step
-from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean, Triple
+from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean
 from wbtools.attribution.engine.rules import MATCHED, TINY, Division, Rule, Rules, spread, stable
 from wbtools.attribution.engine.signal import Pooled, Result, Signal
 from wbtools.errors import InputError
+from wbtools.model.convolution import Triple
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 

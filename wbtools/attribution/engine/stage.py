@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Step
 from wbtools.attribution.engine.layers import convolution, largest
-from wbtools.attribution.engine.linear import Convolution, LinearMap, Triple
+from wbtools.attribution.engine.linear import Convolution, LinearMap
 from wbtools.attribution.engine.rules import Pull
 from wbtools.attribution.engine.signal import Pooled, Result, Signal
+from wbtools.model.convolution import Triple
 
 Block = Callable[[LinearMap, Tensor | None, Signal, Pooled], tuple[Signal, Pull]]
 """A linear map with its bias, a ReLU and a pool, and the way back."""

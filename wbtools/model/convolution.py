@@ -1,0 +1,69 @@
+"""Convolutions of volumes by oneDNN also where torch would not think of it.
+
+For a single image of few rows torch takes a routine of its own, for want of anything that it could share among
+processors. Networks that look at one person at a time meet it in every layer but the first, and wait for it twenty times
+as long as for oneDNN.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Triple = tuple[int, int, int]
+
+_FEW = 20480  # torch's own number, see `use_mkldnn` in its Convolution.cpp
+
+
+def convolved(
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None = None,
+    stride: Triple = (1, 1, 1),
+    padding: Triple = (0, 0, 0),
+    dilation: Triple = (1, 1, 1),
+) -> Tensor:
+    """A convolution as `torch.nn.functional.conv3d` does it, to rounding, and quicker on single images.
+
+    Parameters
+    ----------
+    x : Tensor, (N, inputs, X, Y, Z)
+    kernel : Tensor, (outputs, inputs, x, y, z)
+    bias : Tensor, (outputs,), optional
+    stride, padding, dilation : tuple of int, (3,)
+
+    Examples
+    --------
+    >>> convolved(torch.ones(1, 1, 3, 3, 3), torch.ones(1, 1, 3, 3, 3)).item()
+    27.0
+    """
+    if neglected(x):
+        x, kernel = x.contiguous(), kernel.contiguous()
+        return cast(Tensor, torch.mkldnn_convolution(x, kernel, bias, padding, stride, dilation, 1))
+    return functional.conv3d(x, kernel, bias, stride, padding, dilation)
+
+
+def neglected(x: Tensor) -> bool:
+    """Whether torch would not use oneDNN for this input (N, C, X, Y, Z), although it could.
+
+    Examples
+    --------
+    >>> neglected(torch.ones(2, 8, 20, 20, 20))
+    False
+    """
+    possible = x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    if not possible or torch.compiler.is_compiling():  # an exported network is for every machine
+        return False
+    return len(x) == 1 and x.shape[1] * x.shape[2] * x.shape[3] <= _FEW
+
+
+class Conv3d(nn.Conv3d):
+    """torch's layer, computed by `convolved`; padded with zeros, in one group."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
+        stride, padding, dilation = cast("tuple[Triple, ...]", (self.stride, self.padding, self.dilation))
+        return convolved(input, self.weight, self.bias, stride, padding, dilation)
