@@ -171,12 +171,15 @@ def draw(out: OutputFolder, made: Mapping[str, Scene], workbench: Workbench, thr
     folder = out.figure("x").parent
     folder.mkdir(exist_ok=True)
 
-    def one(name: str) -> Scene:
-        picture = render.render(workbench, made[name], out.folder, out.figure(name))
-        return replace(made[name], thumbnail=render.thumbnail(picture.path))
+    def one(sheet: Mapping[str, Scene]) -> dict[str, Scene]:
+        by_picture = {out.figure(name): scene for name, scene in sheet.items()}
+        pictures = render.render_sheet(workbench, by_picture, out.folder)
+        thumbnails = (render.thumbnail(picture.path) for picture in pictures)
+        return {name: replace(sheet[name], thumbnail=small) for name, small in zip(sheet, thumbnails, strict=True)}
 
     with ThreadPoolExecutor(threads) as pool:
-        return dict(zip(made, pool.map(one, made), strict=True))
+        drawn = {name: scene for part in pool.map(one, render.together(made)) for name, scene in part.items()}
+    return {name: drawn[name] for name in made}
 
 
 def write(out: OutputFolder, made: Mapping[str, Scene], results: Results) -> None:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.errors import CheckError, CommandError
+from wbtools.errors import CheckError, CommandError, InputError
 from wbtools.workbench import command, scene_file
 from wbtools.workbench.runner import Workbench
-from wbtools.workbench.scene import Rectangle, Scene
+from wbtools.workbench.scene import Rectangle, Scene, boxes, loaded, sheet
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _MESSAGE = re.compile(r"ERROR|SEVERE|WARNING|[Ff]ailed|not found|does not exist|[Ii]nvalid")
 _LEAST_DRAWN = 0.02
 _LEAST_COLOURED = 0.0005
+_HIGHEST = 5000
+"""Pixels of a sheet: the pictures of one network, whose maps are in memory at the same time, and no renderer's limit."""
 
 
 @dataclass(frozen=True)
@@ -43,53 +49,81 @@ class Picture:
 def render(
     workbench: Workbench, scene: Scene, folder: Path, png: Path, *, coloured: bool = True, threads: int = 1
 ) -> Picture:
-    """Draw a scene whose scene file lies, or will lie, in `folder`.
+    """Draw a scene; parameters and errors as in `render_sheet`."""
+    return render_sheet(workbench, {png: scene}, folder, coloured=coloured, threads=threads)[0]
+
+
+def render_sheet(
+    workbench: Workbench, scenes: Mapping[Path, Scene], folder: Path, *, coloured: bool = True, threads: int = 1
+) -> list[Picture]:
+    """Draw scenes whose scene file lies, or will lie, in `folder`: all at once, as most of the time goes into loading.
 
     Parameters
     ----------
     workbench : Workbench
-    scene : Scene
+    scenes : mapping of Path to Scene
+        By the PNG that each becomes; such as can be shown together (see `together`).
     folder : Path
         Writable; a scene file lies there while it is drawn.
-    png : Path
     coloured : bool
-        Whether the picture must show colours, as any map other than anatomy does; those of sparse scenes need not.
+        Whether the pictures must show colours, as any map other than anatomy does; those of sparse scenes need not.
     threads : int
 
     Raises
     ------
     InputError
-        If the scene cannot be shown as described.
+        If a scene cannot be shown as described.
     CommandError
         If Workbench cannot draw here at all.
     CheckError
-        If it reports an error in loading, or the picture is blank or without the expected colours.
+        If it reports an error in loading, or a picture is blank or without the expected colours.
     """
-    twin = folder / f".{png.stem}.scene"
+    first = next(iter(scenes))
+    twin, whole = folder / f".{first.stem}.scene", first.with_name(f".{first.name}")
+    made = sheet(list(scenes.values()))
     try:
-        scene_file.write(twin, [scene.for_png()])
-        bars = colour_bars(scene)
-        expected = coloured and not scene.sparse
-        return capture(workbench, twin, 1, png, scene.size, coloured=expected, besides=bars, threads=threads)
+        scene_file.write(twin, [made])
+        capture(workbench, twin, 1, whole, made.size, threads=threads)
+        parts = _cut(whole, list(scenes.values()))
+        expected = [coloured and not scene.sparse for scene in scenes.values()]
+        bars = [colour_bars(scene) for scene in scenes.values()]
+        pictures = [_checked(*one) for one in zip(parts, scenes, expected, bars, strict=True)]
+        for picture, part in zip(pictures, parts, strict=True):
+            part.save(picture.path, compress_level=6)  # the smallest file takes five times as long for 5 %
+        return pictures
     finally:
-        twin.unlink(missing_ok=True)
+        for temporary in (twin, whole):
+            temporary.unlink(missing_ok=True)
+
+
+def together(scenes: Mapping[str, Scene]) -> list[dict[str, Scene]]:
+    """Put scenes onto as few sheets as can hold them: meshes and palettes must agree on each, and it has an end."""
+    sheets: list[dict[str, Scene]] = []
+    for name, scene in scenes.items():
+        for one in sheets:
+            if _fits([*one.values(), scene]):
+                one[name] = scene
+                break
+        else:
+            sheets.append({name: scene})
+    return sheets
+
+
+def _fits(scenes: Sequence[Scene]) -> bool:
+    made = sheet(scenes)
+    if made.size[1] > _HIGHEST:
+        return False
+    try:
+        loaded(made)
+    except InputError:
+        return False
+    return True
 
 
 def capture(
-    workbench: Workbench,
-    file: Path,
-    number: int,
-    png: Path,
-    size: tuple[int, int],
-    *,
-    coloured: bool = True,
-    besides: Sequence[Rectangle] = (),
-    threads: int = 1,
-) -> Picture:
-    """Draw scene `number` (from 1) of a scene file as it stands; parameters and errors as in `render`.
-
-    Colours inside `besides` (percent of the picture) prove nothing: a colour bar is drawn without its map as well.
-    """
+    workbench: Workbench, file: Path, number: int, png: Path, size: tuple[int, int], *, threads: int = 1
+) -> None:
+    """Draw scene `number` (from 1) of a scene file as it stands; errors as in `render_sheet`."""
     newer = "-scene-capture-image" in workbench.commands()
     draw = command.scene_capture_image if newer else command.show_scene
     try:
@@ -97,22 +131,23 @@ def capture(
     except CommandError as error:
         error.mend = error.mend or "run with --no-render and open the scene in wb_view"
         raise
-    try:
-        messages = [line for line in (completed.stderr + completed.stdout).splitlines() if _MESSAGE.search(line)]
-        if messages:
-            raise CheckError(f"Workbench drew {png.name} after an error: {messages[0].strip()}")
-        return _checked(png, coloured, besides)
-    except CheckError:
+    messages = [line for line in (completed.stderr + completed.stdout).splitlines() if _MESSAGE.search(line)]
+    if messages:
         png.unlink(missing_ok=True)
-        raise
+        raise CheckError(f"Workbench drew {png.name} after an error: {messages[0].strip()}")
 
 
-def _checked(png: Path, coloured: bool, besides: Sequence[Rectangle]) -> Picture:
-    """Measure a picture, and save it again compressed (Workbench does not)."""
+def _cut(png: Path, scenes: Sequence[Scene]) -> list[Image]:
+    """The pictures on a sheet."""
     from PIL import Image
 
-    with Image.open(png) as image:
-        picture = image.convert("RGB")
+    with Image.open(png) as file:
+        whole = file.convert("RGB")
+    return [whole.crop(box) for box in boxes(scenes)]
+
+
+def _checked(picture: Image, png: Path, coloured: bool, besides: Sequence[Rectangle]) -> Picture:
+    """Measure a picture. Colours inside `besides` prove nothing: a colour bar is drawn without its map as well."""
     shares = measure(_without(np.array(picture), besides))
     if shares[0] < _LEAST_DRAWN:
         raise CheckError(f"{png.name} is blank: {shares[0]:.2%} of it is drawn", mend="open the scene in wb_view")
@@ -121,7 +156,6 @@ def _checked(png: Path, coloured: bool, besides: Sequence[Rectangle]) -> Picture
             f"{png.name} lacks its overlay: {shares[1]:.3%} of it is coloured",
             mend="open the scene in wb_view, and look whether the map's threshold hides everything",
         )
-    picture.save(png, compress_level=6)  # the smallest file takes five times as long for 5 %
     return Picture(png, picture.size, *shares)
 
 
