@@ -16,7 +16,7 @@ from wbtools.errors import CheckError
 from wbtools.workbench import command, render, scene_file
 from wbtools.workbench.palette import Palette
 from wbtools.workbench.runner import Workbench
-from wbtools.workbench.scene import Scene, View
+from wbtools.workbench.scene import Scene, View, sheet
 from wbtools.workbench.views import montage_scene, volume_scene
 
 pytestmark = pytest.mark.workbench
@@ -94,7 +94,7 @@ def test_a_blank_picture_is_no_picture(session: Session, wb: Workbench, tmp_path
 @pytest.mark.parametrize("lost", ["relevance.nii.gz", "L.pial.surf.gii"])
 def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_path: Path, lost: str) -> None:
     path = session.folder / "s.scene"
-    scene_file.write(path, [session.overview().for_png()])
+    scene_file.write(path, [sheet([session.overview()])])
     (session.folder / lost).unlink()
     with pytest.raises(CheckError, match="after an error"):
         render.capture(wb, path, 1, tmp_path / "p.png", (400, 300), threads=2)
@@ -103,19 +103,53 @@ def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_pa
 
 def test_a_folder_can_be_moved_and_zipped(session: Session, wb: Workbench, tmp_path: Path) -> None:
     path = session.folder / "s.scene"
-    scene_file.write(path, [session.volume(), session.overview().for_png()])
-    first = render.capture(wb, path, 2, tmp_path / "a.png", (800, 470), threads=2)
+    scene_file.write(path, [session.volume(), sheet([session.overview()])])
+    first, second, third = (tmp_path / f"{name}.png" for name in "abc")
+    render.capture(wb, path, 2, first, (800, 470), threads=2)
+    assert render.measure(pixels(first))[0] > 0.1
     wb.run(command.zip_scene_file(path, "session", tmp_path / "s.zip", session.folder))
     moved = tmp_path / "else where & more"
     shutil.move(session.folder, moved)
-    second = render.capture(wb, moved / "s.scene", 2, tmp_path / "b.png", (800, 470), threads=2)
-    assert (pixels(first.path) == pixels(second.path)).all()
+    render.capture(wb, moved / "s.scene", 2, second, (800, 470), threads=2)
+    assert (pixels(first) == pixels(second)).all()
     with zipfile.ZipFile(tmp_path / "s.zip") as archive:
         archive.extractall(tmp_path / "unzipped")
-    third = render.capture(
-        wb, tmp_path / "unzipped" / "session" / "s.scene", 2, tmp_path / "c.png", (800, 470), threads=2
-    )
-    assert (pixels(first.path) == pixels(third.path)).all()
+    render.capture(wb, tmp_path / "unzipped" / "session" / "s.scene", 2, third, (800, 470), threads=2)
+    assert (pixels(first) == pixels(third)).all()
+
+
+def test_pictures_drawn_together_are_those_drawn_alone(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    scenes = {"volume": session.volume(), "montage": session.montage(), "overview": session.overview()}
+    assert render.together(scenes) == [scenes]
+    files = {tmp_path / f"{name}.png": scene for name, scene in scenes.items()}
+    for picture, (name, scene) in zip(render.render_sheet(wb, files, session.folder), scenes.items(), strict=True):
+        alone = render.render(wb, scene, session.folder, tmp_path / "alone.png")
+        assert (picture.path.stem, picture.size) == (name, scene.size)
+        # Antialiased edges may be rounded another way.
+        assert np.abs(pixels(picture.path) - pixels(alone.path)).max() <= 2
+    assert {path.name for path in tmp_path.glob("*.png")} == {"volume.png", "montage.png", "overview.png", "alone.png"}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_one_bad_picture_on_a_sheet_leaves_none(session: Session, wb: Workbench, tmp_path: Path) -> None:
+    empty = Scene("s", (View("nothing"),), also_load=(session.anatomy.path,))
+    files = {tmp_path / "good.png": session.volume(), tmp_path / "blank.png": empty}
+    with pytest.raises(CheckError, match=r"blank\.png is blank"):
+        render.render_sheet(wb, files, session.folder, coloured=False)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_what_cannot_be_shown_together_is_drawn_on_sheets_of_its_own(session: Session) -> None:
+    hidden = Palette(high=1.0, threshold=0.5)
+    scene = session.montage()
+    layers = tuple(replace(layer, palette=hidden) for layer in scene.views[0].layers)
+    other = replace(scene, views=(replace(scene.views[0], layers=layers),))
+    scenes = {"a": scene, "other palette": other, "c": session.volume()}
+    assert [list(one) for one in render.together(scenes)] == [["a", "c"], ["other palette"]]
+    many = {str(number): scene for number in range(12)}
+    sizes = [sum(one.size[1] for one in part.values()) for part in render.together(many)]
+    assert len(sizes) == 2
+    assert max(sizes) <= 5000
 
 
 def test_workbench_lists_the_scenes_without_a_complaint(session: Session, wb: Workbench) -> None:

@@ -24,6 +24,8 @@ from wbtools.workbench.scene import (
     SurfaceOutline,
     View,
     VolumeView,
+    boxes,
+    sheet,
 )
 
 
@@ -163,16 +165,23 @@ def test_thumbnails_are_carried(session: Session) -> None:
     assert root.findtext("SceneInfoDirectory/BasePathType") == "AUTOMATIC"
 
 
-def test_the_twin_for_pictures_ends_in_an_empty_corner(session: Session) -> None:
-    for scene in (session.volume(), session.overview()):
-        twin = scene.for_png()
-        assert twin.tiled
-        *shown, corner = twin.views
-        assert [view.layers for view in shown] == [view.layers for view in scene.views]
-        assert corner.layers == ()
-        place = corner.rectangle
-        assert place and (place.right - place.left) * scene.size[0] / 100 == pytest.approx(3)
-        assert twin.paths == scene.paths
+def test_a_sheet_shows_scenes_below_one_another_and_ends_in_an_empty_corner(session: Session) -> None:
+    scenes = [session.volume(), session.overview()]
+    made = sheet(scenes)
+    width, height = made.size
+    assert made.tiled
+    *shown, corner = made.views
+    assert [view.layers for view in shown] == [view.layers for scene in scenes for view in scene.views]
+    assert corner.layers == ()
+    assert corner.rectangle
+    assert (corner.rectangle.right - corner.rectangle.left) * width / 100 == pytest.approx(3)
+    assert set(made.paths) == {path for scene in scenes for path in scene.paths}
+    for view, (_, upper, _, lower) in zip((shown[0], shown[1]), boxes(scenes), strict=True):
+        place = view.rectangle
+        assert place
+        assert int(place.bottom * height / 100) >= height - lower
+        assert height - int(place.top * height / 100) >= upper
+    assert boxes(scenes)[0][1] >= 3, "the corner hides nothing"
 
 
 def test_slices_fit_their_panels_whatever_the_field_of_view(session: Session) -> None:

@@ -90,9 +90,7 @@ def cascade(model: Model, images: Tensor, seed: int, steps: int = 8) -> Iterator
         yield layers[first], network
 
 
-def settle(
-    network: Network, images: Tensor, modules: Iterator[nn.Module], answer: str = "forward"
-) -> Tensor | None:
+def settle(network: Network, images: Tensor, modules: Iterator[nn.Module], answer: str = "forward") -> Tensor | None:
     """Give batch norms the mean and variance of what reaches them when the network is shown images.
 
     Each is changed just before it is used, so that one pass is enough. One that is reached by a single value per

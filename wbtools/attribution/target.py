@@ -143,7 +143,8 @@ def aim(
     target.require_known(model, other is not None, others is not None)
     with torch.no_grad():
         images = (image,) if reference is None else (image, reference)
-        answer, *rest = answers.split(1) if answers is not None else [_answer(model, target, one) for one in images]
+        known = torch.split(answers, 1) if answers is not None else [_answer(model, target, one) for one in images]
+        answer, *rest = known
         if target.kind == "class":
             return _class(model, target, answer)
         before = rest[0] if rest else None

@@ -1,8 +1,7 @@
 """Convolutions of volumes by oneDNN also where torch would not think of it.
 
-For a single image of few rows torch takes a routine of its own, for want of anything that it could share among
-processors. Networks that look at one person at a time meet it in every layer but the first, and wait for it twenty times
-as long as for oneDNN.
+For a single image of few rows torch takes a routine of its own, which needs up to twenty times as long as oneDNN does.
+Networks that look at one person at a time meet it in most of their layers.
 """
 
 from __future__ import annotations
@@ -42,28 +41,30 @@ def convolved(
     """
     if neglected(x):
         x, kernel = x.contiguous(), kernel.contiguous()
-        return cast(Tensor, torch.mkldnn_convolution(x, kernel, bias, padding, stride, dilation, 1))
+        return torch.mkldnn_convolution(x, kernel, bias, padding, stride, dilation, 1)
     return functional.conv3d(x, kernel, bias, stride, padding, dilation)
 
 
 def neglected(x: Tensor) -> bool:
     """Whether torch would not use oneDNN for this input (N, C, X, Y, Z), although it could.
 
+    Never while a network is being exported, as that is for every machine.
+
     Examples
     --------
     >>> neglected(torch.ones(2, 8, 20, 20, 20))
     False
     """
-    possible = x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    if not possible or torch.compiler.is_compiling():  # an exported network is for every machine
+    if x.device.type != "cpu" or x.dtype != torch.float32 or torch.compiler.is_compiling():
         return False
-    return len(x) == 1 and x.shape[1] * x.shape[2] * x.shape[3] <= _FEW
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and len(x) == 1 and x.shape[1] * x.shape[2] * x.shape[3] <= _FEW
 
 
 class Conv3d(nn.Conv3d):
     """torch's layer, computed by `convolved`; padded with zeros, in one group."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
         stride, padding, dilation = cast("tuple[Triple, ...]", (self.stride, self.padding, self.dilation))
         return convolved(input, self.weight, self.bias, stride, padding, dilation)

@@ -24,7 +24,7 @@ _MESSAGE = re.compile(r"ERROR|SEVERE|WARNING|[Ff]ailed|not found|does not exist|
 _LEAST_DRAWN = 0.02
 _LEAST_COLOURED = 0.0005
 _HIGHEST = 5000
-"""Pixels of a sheet: the pictures of one network, whose maps are in memory at the same time, and no renderer's limit."""
+"""Pixels of a sheet: room for the pictures of one network, whose maps are in memory at the same time."""
 
 
 @dataclass(frozen=True)
