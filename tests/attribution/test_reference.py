@@ -11,6 +11,7 @@ from wbtools.errors import InputError
 from wbtools.grid import Grid, Volume
 from wbtools.images import nifti
 from wbtools.model import ModelInput
+from wbtools.model.input import FIELD_OF_VIEW
 from wbtools.model.unet import FAMILY
 
 GRID = Grid((36, 44, 36), np.array([[-5.0, 0, 0, 90], [0, 5, 0, -126], [0, 0, 5, -72], [0, 0, 0, 1]]))
@@ -56,6 +57,17 @@ def test_template_is_registered_to_the_person(person):
     assert correlation(person.data[0, 0], found.data[0, 0]) > 0.95 > 0.8 > correlation(person.data[0, 0], by_world)
     assert np.allclose(found.alignment.matrix, turned(14, 0.9), atol=0.02 * np.array([1, 1, 1, 50]))  # 2 %, 1 mm
     assert found.as_record()["placed"]["correlation_after"] > 0.9
+
+
+def test_how_the_head_lay_in_the_scanner_does_not_matter(person):
+    """The same voxels are registered in the same place: not even rounding is left."""
+    card = replace(FAMILY.card, shape=(36, 44, 36))
+    grid = FIELD_OF_VIEW.reoriented(card.orientation).covering(card.shape)
+    pose = turned(25, 1.0)
+    level = reference_brain(card, ModelInput(person.data, grid))
+    found = reference_brain(card, ModelInput(person.data, Grid(grid.shape, pose @ grid.affine)))
+    assert np.array_equal(found.data, level.data)
+    np.testing.assert_allclose(found.alignment.matrix, pose @ level.alignment.matrix, atol=1e-9)
 
 
 def test_card_names_another_brain_than_the_template(person, tmp_path):

@@ -130,6 +130,24 @@ def test_a_head_that_lies_elsewhere_is_brought_to_where_the_training_images_lie(
     assert np.linalg.norm(placed - (pose[:3, :3] @ middle + pose[:3, 3])) < 2  # mm; the registration's own error
 
 
+def test_a_head_turned_together_with_its_field_of_view_is_shown_voxel_for_voxel():
+    pose = shift_of(5, -38, 41) @ turn(18, 0) @ turn(-6, 2)
+    grid = FIELD_OF_VIEW.covering((46, 55, 46))
+    turned = Grid(grid.shape, pose @ grid.affine)
+    level, found = model_input(scan(grid), NETWORK), model_input(scan(turned, pose), NETWORK)
+    np.testing.assert_allclose(found.data, level.data, atol=1e-6)
+    assert "turned by 19 degrees with its field of view" in found.remarks[0]
+    assert found.grid.same_as(Grid(level.grid.shape, pose @ level.grid.affine))
+
+
+def test_a_field_of_view_of_the_same_size_that_holds_the_head_otherwise_is_not_taken():
+    pose = turn(18, 0)
+    grid = FIELD_OF_VIEW.covering((46, 55, 46))
+    found = model_input(scan(Grid(grid.shape, shift_of(9, 0, 0) @ grid.affine), pose), NETWORK)
+    assert " and moved by " in found.remarks[0]
+    assert correlation(model_input(scan(LEVEL), NETWORK), found) > 0.985  # some of the brain was not scanned
+
+
 def test_another_field_of_view_gives_the_network_its_own():
     cube = Grid((60, 60, 60), np.diag([4.0, 4, 4, 1]) @ shift_of(-30, -34, -25))
     assert correlation(model_input(scan(LEVEL), NETWORK), model_input(scan(cube), NETWORK)) > 0.995

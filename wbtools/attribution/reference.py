@@ -8,7 +8,7 @@ from it is a difference of what lies where, not of scanner gain or tissue contra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from wbtools.images import nifti
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.images.template import mni152
 from wbtools.model import Card, ModelInput
+from wbtools.model.input import FIELD_OF_VIEW
 from wbtools.registration import Alignment, affine_between
 from wbtools.regridding import average, resample_density
 
@@ -83,15 +84,18 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
         )
     brain = nifti.read_volume(file) if file else mni152()
     source = file.name if file else TEMPLATE
-    person = Volume(image.data[0, 0], image.grid)
+    # Registered where the training images lie, a head comes to the same place however it lay in the scanner.
+    level, moved = _levelled(card, image.grid)
+    person = Volume(image.data[0, 0], level)
     alignment, note = None, ""
-    laid = _laid(brain, image.grid)
+    laid = _laid(brain, level)
     if _agreement(person.data, laid) > _SAME:
         note = f"This brain is the reference brain ({source}) itself: what differs from it is rounding."
     else:
         try:
             alignment = affine_between(person, brain)
-            laid = _laid(alignment.moved(brain), image.grid)
+            laid = _laid(alignment.moved(brain), level)
+            alignment = replace(alignment, matrix=moved @ alignment.matrix)
         except CheckError as error:
             note = f"The reference brain ({source}) lies by world coordinates: {error}."
     if (inside := share_inside(person.data, laid)) < _LEAST_INSIDE:
@@ -101,6 +105,16 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
         )
     data = (matched(laid, person.data) * image.scanned)[None, None]
     return ReferenceBrain(data, image.grid, scan=image.scan, source=source, alignment=alignment, note=note)
+
+
+def _levelled(card: Card, grid: Grid) -> tuple[Grid, NDArray[np.float64]]:
+    """Where a network's input would lie if the head were level, and the rigid map from there; else as it is."""
+    level = FIELD_OF_VIEW.reoriented(card.orientation).covering(card.shape)
+    if grid.shape == level.shape:
+        moved = np.asarray(grid.affine @ np.linalg.inv(level.affine))
+        if np.allclose(moved[:3, :3].T @ moved[:3, :3], np.eye(3), atol=1e-5):
+            return level, moved
+    return grid, np.eye(4)
 
 
 def template_on(grid: Grid) -> NDArray[np.float32]:

@@ -124,9 +124,10 @@ def field_over(t1w: Volume) -> tuple[Grid, tuple[str, ...]]:
     """The networks' field of view, laid over the brain in a T1w image.
 
     In an image that lies as the training images do (level, near the anterior commissure) it is where it always is in
-    the world, whatever the image's grid: so one anatomy looks the same in every orientation. Else it is moved by the
-    rigid part of the brain's registration to MNI152 (commissures and midline). What shows no brain is taken with its
-    own field of view.
+    the world, whatever the image's grid: so one anatomy looks the same in every orientation. Where the image's own
+    field of view is such a one, only turned together with the head, it is taken. Else it is moved by the rigid part of
+    the brain's registration to MNI152 (commissures and midline). What shows no brain is taken with its own field of
+    view.
 
     Parameters
     ----------
@@ -151,6 +152,8 @@ def field_over(t1w: Volume) -> tuple[Grid, tuple[str, ...]]:
         return t1w.grid, (f"The network is shown the T1w's own field of view, since it shows no whole brain: {error}.",)
     if degrees <= _LEVEL and shift <= _CENTRED:
         return FIELD_OF_VIEW, ()
+    if _holds_head_alike(own, moved):
+        return t1w.grid, (f"For the network, the image was turned by {degrees:.0f} degrees with its field of view.",)
     remark = f"For the network, the head was turned by {degrees:.0f} degrees and moved by {shift:.0f} mm (ACPC, rigid)."
     return Grid(FIELD_OF_VIEW.shape, moved @ FIELD_OF_VIEW.affine), (remark,)
 
@@ -214,8 +217,27 @@ def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, flo
     turn = _frame(moved) @ _frame(landmarks).T
     rigid = np.eye(4)
     rigid[:3, :3], rigid[:3, 3] = turn, moved[0] - turn @ landmarks[0]
-    degrees = np.rad2deg(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
-    return rigid, float(degrees), float(np.linalg.norm(moved[0] - landmarks[0]))
+    return rigid, *_apart(rigid)
+
+
+def _apart(rigid: NDArray[np.floating]) -> tuple[float, float]:
+    """How far a rigid map turns, degrees, and how far it moves the anterior commissure, mm."""
+    front = np.array(_LANDMARKS[0])
+    degrees = np.rad2deg(np.arccos(np.clip((np.trace(rigid[:3, :3]) - 1) / 2, -1, 1)))
+    return float(degrees), float(np.linalg.norm(rigid[:3, :3] @ front + rigid[:3, 3] - front))
+
+
+def _holds_head_alike(own: Grid, moved: NDArray[np.float64]) -> bool:
+    """Whether an image's field of view, axes ordered as the training images', lies around the head as theirs do.
+
+    `moved` is where the head lies, as a rigid map from MNI152.
+    """
+    extents = [np.array(grid.shape) * grid.voxel_sizes for grid in (own, FIELD_OF_VIEW)]
+    if np.abs(extents[0] - extents[1]).max() > _SAME_FIELD:
+        return False
+    box = own.covering(FIELD_OF_VIEW.shape).affine @ np.linalg.inv(FIELD_OF_VIEW.affine)
+    degrees, shift = _apart(np.linalg.inv(moved) @ box)
+    return degrees <= _LEVEL and shift <= _CENTRED
 
 
 def _frame(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
