@@ -81,7 +81,12 @@ def method(name: str) -> Method:
         raise InputError(f"'{name}' is no attribution method", mend=f"choose one of {', '.join(METHODS)}")
     module, constant = _PLACES[name].split(".")
     found: Method = getattr(import_module(f"{__name__}.{module}"), constant)
-    return replace(found, explain=piece_by_piece(found.explain))
+    explain = piece_by_piece(found.explain)
+    if found.on_cards:
+        from wbtools.attribution.accelerator import accelerated
+
+        explain = accelerated(explain)
+    return replace(found, explain=explain)
 
 
 def attribute(
@@ -196,6 +201,7 @@ def _judged(
         cancellation=size / abs(put_in) if put_in else None,
         background=outside / size if size else 0.0,
         seconds=seconds,
+        device=result.device,
     )
 
 

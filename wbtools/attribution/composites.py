@@ -141,6 +141,7 @@ def _method(name: str, words: str, convolution: str, rules: Rules, caution: str 
         ),
         caution=f"{_BLIND} {caution}".strip(),
         explain=lambda question: explain(question, name, rules),
+        on_cards=True,
     )
 
 

@@ -37,8 +37,8 @@ def explain(question: Question) -> Explanation:
     put_in = float(whole.sum(dtype=torch.float64))
     relevance = walk.relevance(whole)[0, 0]
     if len(seeds) == 1:
-        return Explanation(relevance.numpy(), put_in)
-    return Explanation(mean_absolute(walk, seeds)[0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+        return Explanation(relevance.cpu().numpy(), put_in)
+    return Explanation(mean_absolute(walk, seeds)[0].cpu().numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
 
 
 def walk_of(model: Model, image: ModelInput) -> Difference:
@@ -66,4 +66,5 @@ METHOD = Method(
     ),
     explain=explain,
     reference=reference_brain,
+    on_cards=True,
 )

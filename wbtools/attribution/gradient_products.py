@@ -42,6 +42,7 @@ INPUT = Method(
         "do not read a ranking from one map alone."
     ),
     explain=explain_input,
+    on_cards=True,
 )
 
 DIFFERENCE = Method(
@@ -56,5 +57,6 @@ DIFFERENCE = Method(
         "one map alone."
     ),
     explain=explain_difference,
+    on_cards=True,
     reference=reference_brain,
 )

@@ -80,10 +80,10 @@ def explain_each(
             watched = question.image.clone().requires_grad_()
             found = find(Score(network, aim.answer, direction), watched).detach()
             if count == 1:
-                return Explanation(found[0, 0].numpy(), put_in)
+                return Explanation(found[0, 0].cpu().numpy(), put_in)
             arrived += float(found.sum(dtype=torch.float64)) / count
             mean += found.abs() / count
-    return Explanation(mean[0, 0].numpy(), put_in, arrived)
+    return Explanation(mean[0, 0].cpu().numpy(), put_in, arrived)
 
 
 def score_of(question: Question, less: Tensor | None = None) -> float:

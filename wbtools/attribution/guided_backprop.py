@@ -46,4 +46,5 @@ METHOD = Method(
         "outside the brain; on photographs its maps were found to show edges whatever the network had learned."
     ),
     explain=explain,
+    on_cards=True,
 )

@@ -70,6 +70,7 @@ def _method(
         rules=(f"gradients at {STEPS} images between the baseline and the person's", f"baseline: {words}"),
         caution=f"{caution} Do not read a ranking from one map alone.",
         explain=explain,
+        on_cards=True,
         reference=reference,
     )
 

@@ -213,8 +213,8 @@ def explain(question: Question) -> Explanation:
     put_in = float(whole.sum(dtype=torch.float64))
     relevance = walk.relevance(whole)[0, 0]
     if len(seeds) == 1:
-        return Explanation(relevance.numpy(), put_in)
-    return Explanation(mean_absolute(walk, seeds)[0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+        return Explanation(relevance.cpu().numpy(), put_in)
+    return Explanation(mean_absolute(walk, seeds)[0].cpu().numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
 
 
 def by_zennit(question: Question) -> Explanation:
@@ -253,4 +253,5 @@ METHOD = Method(
         "do not read a ranking from one map alone."
     ),
     explain=explain,
+    on_cards=True,
 )

@@ -31,11 +31,14 @@ class Explanation:
         What the map's sum should be; None for methods that promise nothing about it.
     arrived : float, optional
         What it is, where that is not the sum of `relevance`.
+    device : str
+        What it was computed on.
     """
 
     relevance: NDArray[np.floating]
     put_in: float | None = None
     arrived: float | None = None
+    device: str = "processor"
 
     @property
     def conservation(self) -> float | None:
@@ -66,6 +69,8 @@ class Method:
         the file that the card names, if any.
     by_region : bool
         Whether it treats the regions of an atlas as wholes, and needs them.
+    on_cards : bool
+        Whether graphics cards can do it.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Method:
     explain: Callable[[Question], Explanation]
     reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
     by_region: bool = False
+    on_cards: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +111,8 @@ class Attribution:
     background : float
         Share of |relevance| where the input is 0.
     seconds : float
+    device : str
+        What it was computed on.
 
     Raises
     ------
@@ -124,6 +132,7 @@ class Attribution:
     cancellation: float | None
     background: float
     seconds: float
+    device: str
 
     def __post_init__(self) -> None:
         if self.relevance.unit is not Unit.DENSITY:

@@ -53,8 +53,8 @@ def propagate(question: Question, composite: Composite) -> Explanation:
         (relevance,) = torch.autograd.grad(answer, watched, whole, retain_graph=len(seeds) > 1)
         put_in = float(whole.sum(dtype=torch.float64))
         if len(seeds) == 1:
-            return Explanation(relevance[0, 0].numpy(), put_in)
+            return Explanation(relevance[0, 0].cpu().numpy(), put_in)
         mean = torch.zeros_like(relevance)
         for seed in seeds:
             mean += torch.autograd.grad(answer, watched, seed[None], retain_graph=True)[0].abs() / len(seeds)
-    return Explanation(mean[0, 0].numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+    return Explanation(mean[0, 0].cpu().numpy(), put_in, float(relevance.sum(dtype=torch.float64)))

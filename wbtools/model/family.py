@@ -27,10 +27,13 @@ class Network(nn.Module):
         Names of the methods whose output can be explained, `raw` or `logits`; the one meant by default comes first.
     hashes : bool
         Whether the signs of the embedding are the bits of a hash code.
+    movable : bool
+        Whether `to` takes all of it to a graphics card.
     """
 
     answers: tuple[str, ...] = ("raw",)
     hashes = False
+    movable = True
 
     def raw(self, x: Tensor) -> Tensor:
         """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""

@@ -26,6 +26,7 @@ class Foreign(Network):
     """
 
     answers: tuple[str, ...] = ("raw", "logits")
+    movable = False  # who knows which tensors it makes as it runs
 
     def __init__(self, network: nn.Module, single: bool = False) -> None:
         super().__init__()

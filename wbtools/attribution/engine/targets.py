@@ -85,7 +85,7 @@ def low_rank_maps(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, 
     Sixt et al. 2020, When explanations lie: relevance of positive contributions converges to rank one.
     """
     messages, start = walk.as_messages(seeds, walk.last), walk.last
-    mixing = torch.eye(len(seeds), dtype=torch.float64)
+    mixing = torch.eye(len(seeds), dtype=torch.float64, device=seeds.device)
     for stop in walk.cuts:
         messages = walk.send(messages, start, stop)
         start = stop
