@@ -142,7 +142,7 @@ def aim(
 
     target.require_known(model, other is not None, others is not None)
     with torch.no_grad():
-        images = (image,) if reference is None else (image, reference)
+        images = (image,) if reference is None or target.kind == "class" else (image, reference)
         known = torch.split(answers, 1) if answers is not None else [_answer(model, target, one) for one in images]
         answer, *rest = known
         if target.kind == "class":
