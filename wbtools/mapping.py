@@ -40,10 +40,34 @@ def paint(scores: Mapping[int, float], labels: Volume) -> Volume:
     >>> paint({3: 0.5, 5: 1.0}, labels).data.ravel()
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    table = np.zeros(max(int(labels.data.max(initial=0)), max(scores, default=0)) + 1, np.float32)
+    return Volume(_looked_up(scores, labels.data), labels.grid, Unit.SCORE)
+
+
+def paint_vertices(scores: Mapping[int, float], keys: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Give every vertex the score of its area; 0 where no scored area is.
+
+    Parameters
+    ----------
+    scores : mapping of int to float
+        Score in [0, 1] by region key.
+    keys : ndarray, (V,), int32
+        The areas' keys on one hemisphere.
+
+    Examples
+    --------
+    >>> paint_vertices({3: 0.5, 5: 1.0}, np.array([5, 0, 3], np.int32))
+    array([1. , 0. , 0.5], dtype=float32)
+    """
+    return _looked_up(scores, keys)
+
+
+def _looked_up(scores: Mapping[int, float], keys: NDArray[np.int32]) -> NDArray[np.float32]:
+    """The score of every key, 0 for keys without."""
+    table = np.zeros(max(int(keys.max(initial=0)), max(scores, default=0)) + 1, np.float32)
     for key, score in scores.items():
-        table[key] = score
-    return Volume(table[labels.data], labels.grid, Unit.SCORE)
+        if key:
+            table[key] = score
+    return table[keys]
 
 
 def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHING_FWHM) -> Volume:

@@ -117,7 +117,7 @@ class OutputFolder:
 
     def surface(self, hemisphere: Hemisphere, kind: str, mesh: str) -> Path:
         """One of the subject's surfaces in T1w space."""
-        place = "Native" if mesh == "native" else "fsaverage_LR32k"
+        place = "Native" if mesh == "native" else f"fsaverage_LR{mesh.partition('_')[0]}"
         return self.folder / "T1w" / place / f"{self.subject}.{hemisphere.letter}.{kind}.{mesh}.surf.gii"
 
     def sulc(self, hemisphere: Hemisphere, mesh: str) -> Path:

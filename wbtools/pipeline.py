@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools import checks, cortex, mmp, model, naming, outputs, person, results, session
+from wbtools import checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
 from wbtools.attribution import Target
 from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing
@@ -231,8 +231,7 @@ def _computed(
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
     pairings = _paired(settings, me, networks, projection, record)
     with record.stage("maps on the cortex"):
-        volumes = [volume for one in explanations for volume in one.volumes.values()]
-        metrics = {mesh: projection.metrics(one, volumes) for mesh, one in me.cortices.items()}
+        metrics = cortical_maps.on_cortex(me, explanations, projection)
     return Results(me, tuple(explanations), metrics, pairings, subject.notice)
 
 

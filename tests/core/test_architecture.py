@@ -16,7 +16,7 @@ LEVELS = (
     {"cortex"},
     {"explanation", "projection", "checks"},
     {"person"},
-    {"pairing"},
+    {"pairing", "cortical_maps"},
     {"results"},
     {"session"},
     {"pipeline"},

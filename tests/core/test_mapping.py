@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from wbtools.grid import Grid, Unit, Volume
-from wbtools.mapping import cifti_grid, on_cifti_grid, paint, smooth_within
+from wbtools.mapping import cifti_grid, on_cifti_grid, paint, paint_vertices, smooth_within
 
 GRID = Grid((24, 20, 22), np.diag([0.7, 0.7, 0.7, 1.0]))
 
@@ -15,6 +15,12 @@ def test_every_voxel_gets_its_regions_score_and_the_rest_nothing():
     labels = np.random.default_rng(0).choice([0, 2, 360, 460], size=GRID.shape).astype(np.int32)
     painted = paint({2: 0.25, 460: 1.0}, Volume(labels, GRID, Unit.LABEL))
     assert np.array_equal(painted.data, np.select([labels == 2, labels == 460], [0.25, 1.0]).astype(np.float32))
+
+
+def test_every_vertex_gets_its_areas_score_and_the_medial_wall_nothing():
+    keys = np.random.default_rng(0).choice([0, 2, 360], size=500).astype(np.int32)
+    painted = paint_vertices({2: 0.25, 360: 1.0}, keys)
+    assert np.array_equal(painted, np.select([keys == 2, keys == 360], [0.25, 1.0]).astype(np.float32))
 
 
 def test_smoothing_over_everything_equals_scipys_gaussian_away_from_the_border():

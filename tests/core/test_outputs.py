@@ -1,11 +1,14 @@
 """A finished folder appears whole, or not at all."""
 
 import os
+from typing import get_args
 
 import pytest
 
+from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.outputs import publishing
+from wbtools.outputs import OutputFolder, publishing
+from wbtools.subject import MeshName
 
 
 def names(folder):
@@ -19,6 +22,18 @@ def test_the_folder_appears_when_the_block_ends_and_not_before(tmp_path):
         assert not (out / "100307").exists()
     assert names(out) == ["100307"]
     assert (out / "100307" / "100307.unet.regions.tsv").read_text() == "whole"
+
+
+def test_every_mesh_has_a_folder_of_its_own(tmp_path):
+    out = OutputFolder(tmp_path, "100307")
+    folders = {mesh: out.surface(Hemisphere.LEFT, "pial", mesh).parent.name for mesh in get_args(MeshName)}
+    assert folders == {
+        "native": "Native",
+        "32k_fs_LR": "fsaverage_LR32k",
+        "59k_fs_LR": "fsaverage_LR59k",
+        "164k_fs_LR": "fsaverage_LR164k",
+    }
+    assert {out.sulc(Hemisphere.RIGHT, mesh).parent.name for mesh in folders} == set(folders.values())
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from wbtools import cortex, mmp
 from wbtools.anatomy import Hemisphere
+from wbtools.cortical_maps import on_cortex
 from wbtools.errors import InputError
+from wbtools.explanation import HEATMAP, MAPS, RELEVANCE
+from wbtools.images import nifti
 from wbtools.projection import NativeProjection
 from wbtools.subject import find
 from wbtools.surfaces import mesh as meshes
@@ -66,6 +70,17 @@ def test_the_164k_mesh_is_made_in_the_persons_space_with_areas_and_medial_wall(s
         )
         assert made.mask[side].mean() == pytest.approx(mmp.cortex_32k(side).mean(), abs=0.01)
         assert len(np.unique(areas[side])) == 181
+
+    # Whatever the mesh, a vertex shows the score of its own area.
+    scores = dict(enumerate(np.random.default_rng(0).random(361)))
+    person = SimpleNamespace(cortices={made.mesh: made}, areas={made.mesh: areas})
+    network = SimpleNamespace(
+        volumes={RELEVANCE: nifti.read_volume(subject.t1w)}, ranking=SimpleNamespace(scores=lambda: scores)
+    )
+    maps = on_cortex(person, [network], NativeProjection(1))[made.mesh]
+    for side in Hemisphere:
+        wanted = np.array([scores[key] if key else 0 for key in areas[side]], np.float32)
+        np.testing.assert_array_equal(maps[side][MAPS.index(HEATMAP)], wanted)
 
 
 def test_a_lost_medial_wall_is_the_standard_one(study, whole):

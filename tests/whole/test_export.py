@@ -166,6 +166,28 @@ def test_the_parcels_are_the_table(exported):
     assert parcels.shape == (6, 360)  # the last three compare with randomised networks
 
 
+def test_every_vertex_has_the_tables_score_of_its_area_on_every_mesh(exported):
+    _, folder = exported
+    with (folder / "100307.unet.regions.tsv").open() as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    scores = np.zeros(500)
+    for row in rows:
+        scores[int(row["key"])] = 0 if row["score"] == "n/a" else float(row["score"])
+    dense = nibabel.load(folder / "100307.unet.32k_fs_LR.dscalar.nii")
+    models = {name: (where, axis.vertex) for name, where, axis in dense.header.get_axis(1).iter_structures()}
+    for side in Hemisphere:
+        for mesh in ("32k_fs_LR", "native"):
+            keys, _ = gifti.read_labels(folder / f"100307.{side.letter}.HCP-MMP1.{mesh}.label.gii", side)
+            maps = gifti.read_metrics(folder / f"100307.{side.letter}.unet.{mesh}.func.gii", side)
+            assert np.abs(maps["heatmap"] - scores[keys]).max() < 1e-6
+            assert not maps["heatmap_smooth"][keys == 0].any()
+            assert 0.5 < maps["heatmap_smooth"].max() <= 1
+            if mesh == "32k_fs_LR":
+                where, vertices = models[side.cortex.cifti]
+                for row, name in ((1, "heatmap"), (2, "heatmap_smooth")):
+                    np.testing.assert_array_equal(dense.get_fdata(dtype=np.float32)[row][where], maps[name][vertices])
+
+
 def test_scenes_and_specs_name_only_files_that_exist_inside_the_folder(exported):
     _, folder = exported
     scene = ET.parse(folder / "100307.wbtools.scene")
