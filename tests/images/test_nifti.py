@@ -117,7 +117,7 @@ def test_scaled_integers_are_read_as_what_they_mean(tmp_path):
     assert nifti.read_volume(path, Unit.LABEL).data.max() == 10
 
 
-@pytest.mark.parametrize("kept", [0, 5, 200, -2000, -9, -8, -4, -1])
+@pytest.mark.parametrize("kept", [5, 200, -2000, -9, -8, -4, -1])
 def test_a_cut_gz_is_noticed_wherever_it_was_cut(tmp_path, kept):
     nifti.write_volume(tmp_path / "v.nii.gz", volume(grid((12, 12, 12))))
     content = (tmp_path / "v.nii.gz").read_bytes()
@@ -160,10 +160,10 @@ def _with(value, *, inside=False):
 
 BAD = {
     "missing": (lambda path: None, "does not exist"),
-    "folder": (lambda path: path.mkdir(), "does not exist"),
-    "text": (_text, "not a complete NIfTI file"),
-    "empty": (lambda path: path.write_bytes(b""), "not a complete NIfTI file"),
-    "another format": (_analyze, "is not a NIfTI volume"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
+    "text": (_text, "is a text file, so no NIfTI file"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "another format": (_analyze, "is half of a pair"),
     "several volumes": (lambda path: save(path, np.zeros((3, 3, 3, 2), np.float32)), "not that of one volume"),
     "one slice": (lambda path: save(path, np.zeros((3, 3), np.float32)), "not that of one volume"),
     "not a number": (_with(np.nan, inside=True), "2 voxels without a finite value"),

@@ -311,7 +311,7 @@ def test_a_surface_without_geometry_and_without_volumes_is_refused(folder):
 def test_a_volume_that_is_cut_short_is_refused(folder, keep):
     path = folder / "mri/brain.mgz"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(InputError, match=r"brain\.mgz is not a complete FreeSurfer volume") as caught:
+    with pytest.raises(InputError, match=r"brain\.mgz is (not a complete FreeSurfer volume|empty)") as caught:
         nifti.read_volume(path)
     assert caught.value.mend
 

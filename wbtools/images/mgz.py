@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid
+from wbtools.grid import Grid, Unit
+from wbtools.images import voxels
+from wbtools.images.content import Content
+from wbtools.images.nifti_header import placed
+from wbtools.images.voxels import Storage, require_one_volume
 
 if TYPE_CHECKING:
-    from nibabel.freesurfer.mghformat import MGHImage
+    from nibabel.freesurfer.mghformat import MGHHeader
 
 SUFFIXES = (".mgz", ".mgh")
+WANTED = "FreeSurfer volume"
+MEND = "copy the file again, or run recon-all again"
 
+_HEADER = 284  # bytes before the voxels
+_FIELDS = 90  # of which so many say something
 _FLAG = 28  # where a header says whether it has directions and a centre ("goodRASFlag", 16 bits)
+_VERSION = b"\0\0\0\1"
+_NUMBERS = {0: np.uint8, 1: np.int32, 3: np.float32, 4: np.int16, 10: np.uint16}
+"""The types of numbers, by FreeSurfer's code."""
 
 
 def is_mgz(path: Path) -> bool:
@@ -32,41 +41,45 @@ def is_mgz(path: Path) -> bool:
     return path.suffix in SUFFIXES
 
 
-def read_grid(path: Path) -> Grid:
+def begins(head: bytes) -> bool:
+    """Whether a file begins as one of FreeSurfer's volumes does."""
+    return head[:4] == _VERSION
+
+
+def read_grid(content: Content) -> Grid:
     """The grid of a volume, in scanner coordinates (mm, RAS+), from its header alone.
 
     Raises
     ------
     InputError
-        If the file is missing, not FreeSurfer's, without position in space, or holds several volumes.
+        If the file is not FreeSurfer's, without position in space, or holds several volumes.
     """
-    return _grid(_open(path), path)
+    return _read_header(content)[1]
 
 
-def read(path: Path) -> tuple[Grid, NDArray[Any]]:
-    """One 3-D volume with the numbers' own type.
+def read(content: Content, unit: Unit) -> tuple[Grid, NDArray[Any]]:
+    """One 3-D volume.
 
     Returns
     -------
     grid : Grid
         In scanner coordinates.
     data : ndarray, (X, Y, Z)
+        As `voxels.read` gives it. FreeSurfer's tags, which follow the voxels, are passed over.
 
     Raises
     ------
     InputError
         As `read_grid`, or if the file is cut short.
     """
-    image = _open(path)
-    grid = _grid(image, path)
-    try:
-        return grid, np.asarray(image.dataobj).reshape(grid.shape)
-    except OSError as error:
-        if error.errno is not None:  # the disk's fault, not the file's
-            raise
-        raise _damaged(path) from None
-    except (EOFError, ValueError, zlib.error):
-        raise _damaged(path) from None
+    header, grid = _read_header(content)
+    code = int(header["type"])
+    if code not in _NUMBERS:
+        raise content.damaged(f"its header gives its numbers a type ({code}) that FreeSurfer does not have")
+    storage = Storage(grid.shape, np.dtype(_NUMBERS[code]).newbyteorder(">"))
+    content.require_size(_HEADER + storage.size)
+    content.skip(_HEADER - content.position)
+    return grid, voxels.read(content, storage, unit)
 
 
 def tkr_to_scanner(path: Path) -> NDArray[np.float64]:
@@ -77,53 +90,31 @@ def tkr_to_scanner(path: Path) -> NDArray[np.float64]:
     ndarray, (4, 4)
         Of a conformed volume only a shift: by the scanner coordinates of the volume's centre (`c_ras`).
     """
-    header = _open(path).header
-    matrix: NDArray[np.float64] = header.get_vox2ras() @ np.linalg.inv(header.get_vox2ras_tkr())
+    with Content(path, WANTED, MEND) as content:
+        header, _ = _read_header(content)
+    from_tkr = header.get_vox2ras_tkr().astype(np.float64)
+    if not np.isfinite(from_tkr).all() or abs(np.linalg.det(from_tkr)) < 1e-9:
+        raise content.damaged("its voxel sizes are no sizes")
+    matrix: NDArray[np.float64] = header.get_vox2ras() @ np.linalg.inv(from_tkr)
     return matrix
 
 
-def _open(path: Path) -> MGHImage:
-    """The image without its data."""
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.freesurfer.mghformat import MGHError, MGHImage
-    from nibabel.wrapstruct import WrapStructError
+def _read_header(content: Content) -> tuple[MGHHeader, Grid]:
+    """The header and the grid of one volume whose place in space is known."""
+    from nibabel.freesurfer.mghformat import MGHHeader
 
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", mend="check the path; a dangling link needs its file fetched first")
-    try:
-        image = MGHImage.from_filename(path)
-        placed = _says_place(path)
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise _damaged(path) from None
-    except (ImageFileError, MGHError, WrapStructError, EOFError, TypeError, ValueError, zlib.error):
-        raise _damaged(path) from None
-    if not placed:
+    head = content.peek(4)
+    if not begins(head):
+        version = int.from_bytes(head, "big")
+        raise content.damaged(f"it has version {version}, and FreeSurfer's volumes have version 1")
+    block = content.read(_FIELDS)
+    if block[_FLAG : _FLAG + 2] != b"\0\1":
         raise InputError(
-            f"{path} does not say where its voxels lie, so left and right are unknown",
+            f"{content.path} does not say where its voxels lie, so left and right are unknown",
             mend="convert the scan again with mri_convert from a file that keeps the orientation",
         )
-    return image
-
-
-def _says_place(path: Path) -> bool:
-    """Whether the file says where its voxels lie; nibabel assumes an orientation for one that does not."""
-    with gzip.open(path) if path.suffix == ".mgz" else path.open("rb") as stream:
-        return stream.read(_FLAG + 2)[_FLAG:] == b"\0\1"
-
-
-def _grid(image: MGHImage, path: Path) -> Grid:
-    """The image's grid, if it holds one volume whose place in space is known."""
-    shape = image.shape
-    if len(shape) < 3 or any(n != 1 for n in shape[3:]):
-        raise InputError(f"{path} has shape {shape}, not that of one volume", mend="give one 3-D volume")
-    try:
-        return Grid(shape[:3], image.affine)
-    except InputError as error:
-        raise InputError(f"{path}: {error}", mend=error.mend) from None
-
-
-def _damaged(path: Path) -> InputError:
-    """The refusal of a file that cannot be read to its end."""
-    return InputError(f"{path} is not a complete FreeSurfer volume", mend="copy the file again, or run recon-all again")
+    header = MGHHeader(block, check=False)
+    dims = tuple(int(n) for n in header["dims"])
+    shape = require_one_volume(content, dims if dims[3] != 1 else dims[:3])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return header, placed(shape, header.get_affine(), content)

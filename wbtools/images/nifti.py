@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import logging
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,17 +15,13 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Region
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Unit, Volume
-from wbtools.images import mgz
-
-if TYPE_CHECKING:
-    from nibabel.nifti1 import Nifti1Image
+from wbtools.images import mgz, nifti_header, voxels
+from wbtools.images.content import Content
 
 logger = logging.getLogger(__name__)
 
 _CARET = 30  # the NIfTI extension code that Workbench registered
 _SPEED = 1  # gzip level: 3 times faster than the usual 6, files about 5 % larger
-_FORMS_APART = 0.1  # mm at the corners; less is the rounding of qform's float32 quaternion
-_MILLIMETRES = {"metre": 1e3, "micrometre": 1e-3}
 _DESCRIPTION = 79  # bytes that fit the header field with its closing zero
 
 
@@ -36,7 +31,7 @@ def read_volume(path: Path, unit: Unit = Unit.INTENSITY) -> Volume:
     Parameters
     ----------
     path : Path
-        A `.nii`, `.nii.gz`, `.mgz` or `.mgh` file.
+        A NIfTI file or one of FreeSurfer's (`.mgz`, `.mgh`), packed or not; its content decides, not its name.
     unit : Unit
         What the numbers mean.
 
@@ -80,24 +75,23 @@ def read_with_remarks(path: Path, unit: Unit = Unit.INTENSITY) -> tuple[Volume, 
     InputError
         As `read_volume`.
     """
-    if mgz.is_mgz(path):
-        grid, data = mgz.read(path)
-        remarks: tuple[str, ...] = ()
-        data = data if unit is Unit.LABEL else data.astype(np.float32)
-    else:
-        image = _open(path)
-        grid, remarks = _grid(image, path), tuple(_header_remarks(image, path))
-        if image.get_data_dtype().kind not in "iufb":
-            raise InputError(
-                f"{path} holds colours or complex numbers", mend="give an image of one real number per voxel"
-            )
-        data = _numbers(path, unit).reshape(grid.shape)
+    with _opened(path) as content:
+        if _is_mgz(content):
+            grid, data = mgz.read(content, unit)
+            remarks: tuple[str, ...] = ()
+        else:
+            header = nifti_header.read(content)
+            grid, remarks = header.grid, header.remarks
+            content.require_size(header.offset + header.storage.size)
+            content.skip(header.offset - content.position)
+            data = voxels.read(content, header.storage, unit)
     if unit is Unit.LABEL:
-        return Volume(_labels(data, path), grid, unit), remarks
-    data, count = _background_filled(data)
+        return Volume(data, grid, unit), remarks
+    count = voxels.fill_background(data)
     if count:
         remarks += (f"{path.name}: {count} voxels around the head hold no number (NaN) and count as background",)
-    return Volume(_finite(data, path), grid, unit), remarks
+    voxels.require_finite(data, content)
+    return Volume(data, grid, unit), remarks
 
 
 def read_grid(path: Path) -> Grid:
@@ -108,7 +102,8 @@ def read_grid(path: Path) -> Grid:
     InputError
         As `read_volume`, as far as the header tells.
     """
-    return mgz.read_grid(path) if mgz.is_mgz(path) else _grid(_open(path), path)
+    with _opened(path) as content:
+        return mgz.read_grid(content) if _is_mgz(content) else nifti_header.read(content).grid
 
 
 def write_volume(
@@ -214,136 +209,15 @@ def _label_table(regions: Sequence[Region]) -> ElementTree.Element:
     return table
 
 
-def _open(path: Path) -> Nifti1Image:
-    """The image without its data."""
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-    from nibabel.wrapstruct import WrapStructError
-
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", mend="check the path; a dangling link needs its file fetched first")
-    try:
-        image = nibabel.load(path)
-    except (ImageFileError, HeaderDataError, WrapStructError, EOFError, ValueError, zlib.error, gzip.BadGzipFile):
-        raise _damaged(path) from None
-    if not isinstance(image, nibabel.Nifti1Image):
-        raise InputError(f"{path} is not a NIfTI volume", mend="convert it to .nii.gz first")
-    return image
+def _opened(path: Path) -> Content:
+    """The file's content, to be read as what its name says it is."""
+    return Content(path, mgz.WANTED, mgz.MEND) if mgz.is_mgz(path) else Content(path, nifti_header.WANTED)
 
 
-def _grid(image: Nifti1Image, path: Path) -> Grid:
-    """The image's grid in mm, if it holds one volume whose place in space is known."""
-    shape = image.shape
-    if len(shape) < 3 or any(n != 1 for n in shape[3:]):
-        raise InputError(f"{path} has shape {shape}, not that of one volume", mend="give one 3-D volume")
-    if not (image.header["sform_code"] or image.header["qform_code"]):
-        raise InputError(
-            f"{path} does not say where its voxels lie: sform and qform are unset, so left and right are unknown",
-            mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
-        )
-    try:
-        return Grid(shape[:3], _millimetres(image) @ image.affine)
-    except InputError as error:
-        raise InputError(f"{path}: {error}", mend=error.mend) from None
-
-
-def _length_unit(image: Nifti1Image) -> str:
-    """Unit of the affine; empty where the header gives none, or a code that NIfTI does not know."""
-    known = {1: "metre", 2: "mm", 3: "micrometre"}
-    return known.get(int(image.header["xyzt_units"]) & 7, "")
-
-
-def _millimetres(image: Nifti1Image) -> NDArray[np.float64]:
-    """From the header's unit of length to mm, (4, 4)."""
-    return np.diag([*[_MILLIMETRES.get(_length_unit(image), 1.0)] * 3, 1.0])
-
-
-def _header_remarks(image: Nifti1Image, path: Path) -> Iterator[str]:
-    """What the header leaves open or contradicts, and what was decided."""
-    from nibabel.spatialimages import HeaderDataError
-
-    unit = _length_unit(image)
-    if not unit:
-        yield f"{path.name}: the header gives no unit of length; mm are assumed"
-    elif unit != "mm":
-        yield f"{path.name}: lengths are in {unit}s, and are turned into mm"
-    if not (image.header["sform_code"] and image.header["qform_code"]):
-        return
-    sform = _grid(image, path)
-    try:
-        qform = Grid(sform.shape, _millimetres(image) @ image.header.get_qform())
-    except (InputError, HeaderDataError):
-        yield f"{path.name}: the qform is damaged; the sform is used"
-        return
-    apart = float(np.linalg.norm(sform.corners() - qform.corners(), axis=1).max())
-    if apart > _FORMS_APART:
-        turned = f", even the orientation ({sform.orientation}, {qform.orientation})"
-        differ = turned if sform.orientation != qform.orientation else ""
-        yield f"{path.name}: sform and qform place the image up to {apart:.1f} mm apart{differ}; the sform is used"
-
-
-def _numbers(path: Path, unit: Unit) -> NDArray[Any]:
-    """All values of the file, scaled as its header says; the whole file is read, so that a cut end is noticed."""
-    from nibabel.nifti1 import Nifti1Image
-    from nibabel.nifti2 import Nifti2Image
-
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        form = Nifti2Image if content[:4] in {b"\x1c\x02\0\0", b"\0\0\x02\x1c"} else Nifti1Image
-        image = form.from_bytes(content)
-        return np.asarray(image.dataobj) if unit is Unit.LABEL else image.get_fdata(caching="unchanged", dtype="f4")
-    except OSError as error:
-        if error.errno is not None:  # the disk's fault, not the file's
-            raise
-        raise _damaged(path) from None
-    except (EOFError, ValueError, zlib.error):
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> InputError:
-    """The refusal of a file that cannot be read to its end."""
-    return InputError(f"{path} is not a complete NIfTI file", mend="copy or download the file again")
-
-
-def _background_filled(data: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """The values with the lowest in place of NaN around the head, and how many voxels that are."""
-    empty = np.isnan(data)
-    if not empty.any() or empty.all():
-        return data, 0
-    from scipy.ndimage import label
-
-    blobs, _ = label(empty)
-    faces = np.concatenate([np.moveaxis(blobs, axis, 0)[[0, -1]].ravel() for axis in range(3)])
-    outside = np.isin(blobs, np.setdiff1d(faces, 0))
-    return np.where(outside, np.nanmin(data), data), int(outside.sum())
-
-
-def _finite(data: NDArray[Any], path: Path) -> NDArray[Any]:
-    """The values, if all are numbers."""
-    bad = int(data.size - np.count_nonzero(np.isfinite(data)))
-    if bad:
-        raise InputError(
-            f"{path} has {bad} voxel{'s' * (bad > 1)} without a finite value (NaN or infinite)",
-            mend="set them to 0, for example with: fslmaths IN -nan OUT",
-        )
-    return np.ascontiguousarray(data)
-
-
-def _labels(data: NDArray[Any], path: Path) -> NDArray[Any]:
-    """The values as int32, if all are whole and fit."""
-    limits = np.iinfo(np.int32)
-    real = data.astype(np.float64, copy=False) if data.dtype.kind == "f" else data
-    with np.errstate(invalid="ignore"):
-        whole = (real >= limits.min) & (real <= limits.max) & (np.floor(real) == real)
-    if not whole.all():
-        raise InputError(
-            f"{path} has {int((~whole).sum())} voxels that are no whole number, so it is no label volume",
-            mend="resample labels with nearest neighbour, or give the segmentation itself",
-        )
-    return np.ascontiguousarray(real, dtype=np.int32)
+def _is_mgz(content: Content) -> bool:
+    """Whether a volume is FreeSurfer's: by its first bytes, and where they say nothing by its name."""
+    head = content.peek(4)
+    return mgz.begins(head) or (mgz.is_mgz(content.path) and not nifti_header.is_nifti(head))
 
 
 def _compact(labels: NDArray[Any]) -> NDArray[Any]:

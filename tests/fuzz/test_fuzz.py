@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from fuzz import pool
+from fuzz.targets import Seed, Target, targets
+from wbtools.errors import InputError
+
+LIGHT = ("volume", "labels", "grid")
+
+
+def test_damaged_files_are_read_or_refused_in_one_sentence():
+    report = pool.run(targets(LIGHT), 600)
+    assert report.total >= 600
+    assert not report.faults, "\n".join(report.lines())
+    for name, row in report.counts.items():
+        assert row.get("refused", 0) > 10, name
+
+
+def test_a_damaged_file_can_be_made_again():
+    (target,) = targets(["fs-label"])
+    first, second = (pool.case(target, target.seeds(), 7)[1] for _ in range(2))
+    assert first == second != pool.case(target, target.seeds(), 8)[1]
+
+
+def _behaving(path):
+    """A reader that does wrong as the file tells it."""
+    kind = path.read_bytes()[:1]
+    if kind == b"c":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if kind == b"h":
+        time.sleep(60)
+    if kind == b"m":
+        np.ones(2**28 + 2**27)
+    if kind == b"t":
+        raise KeyError(kind)
+    if kind == b"s":
+        raise InputError("a sentence without a hint")
+    if kind == b"w":
+        np.float32(3e38) * np.float32(10)
+
+
+@pytest.mark.parametrize(
+    ("letter", "outcome"), [("c", "crash"), ("h", "hang"), ("m", "traceback"), ("t", "traceback"), ("s", "traceback"),
+                            ("w", "traceback"), ("x", "read")]
+)  # fmt: skip
+def test_every_kind_of_fault_is_seen(monkeypatch, letter, outcome):
+    monkeypatch.setattr(pool, "SECONDS", 0.5)
+    monkeypatch.setattr(pool, "mutated", lambda seeds, random: (seeds[0], letter.encode()))
+    report = pool.run([Target("made", _behaving, lambda: [Seed("f", b"whole")])], 2)
+    assert report.counts == {"made": {outcome: 2}}

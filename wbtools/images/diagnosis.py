@@ -1,0 +1,311 @@
+"""Why a file cannot be read: the reason is looked for before the file is accused.
+
+Readers of every format ask here. `require_file` says why a path leads to nothing that can be read (a link to nowhere,
+a folder, no permission, an empty file); `refusal` says what a file is that is not what was wanted (a pointer of
+git-annex, a web page, an archive, another format), and only otherwise that it is damaged.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbtools.errors import InputError, WbtoolsError, from_os_error
+
+HEAD = 4096
+"""Bytes from whose look a file is recognised."""
+
+COPY_AGAIN = "copy or download the file again"
+_FETCH = "fetch it first: datalad get {name}, or git annex get {name}"
+_JOIN = "make one file of both: fslchfiletype NIFTI_GZ, or mrconvert; an Analyze header does not say where left is"
+_DENIED = {errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that is met in another's place.
+
+    Parameters
+    ----------
+    name : str
+        What the file is, with its article.
+    hint : str
+        What to do; `{name}` stands for the file's name.
+    fits : callable
+        Whether the first bytes of a file are those of this kind.
+    """
+
+    name: str
+    hint: str
+    fits: Callable[[bytes], bool]
+
+
+def _begins(*starts: bytes, at: int = 0) -> Callable[[bytes], bool]:
+    """A test for fixed bytes at a fixed place."""
+    return lambda head: head[at:].startswith(starts)
+
+
+def _says(*words: bytes) -> Callable[[bytes], bool]:
+    """A test for how a text begins, whatever its case, white space and byte order mark."""
+    return lambda head: head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(words)
+
+
+def _holds(start: bytes, word: bytes) -> Callable[[bytes], bool]:
+    """A test for how a text begins and what it holds further on."""
+    return lambda head: head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(start) and word in head
+
+
+def _is_annex(head: bytes) -> bool:
+    """Whether the content is the path of an object of git-annex, as unlocked files and copied links have it."""
+    line = head.split(b"\n", 1)[0].strip()
+    return b"annex/objects/" in line and b"\0" not in line and len(line) < 1024 and b"<" not in line
+
+
+def _is_analyze(head: bytes) -> bool:
+    """Whether the content is a header of Analyze 7.5: NIfTI's size without NIfTI's mark."""
+    return head[:4] in {b"\x5c\x01\0\0", b"\0\0\x01\x5c"} and head[344:348] not in {b"n+1\0", b"ni1\0"}
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the content is text of some kind."""
+    sample = head[:512]
+    return bool(sample) and not any(byte < 9 or 13 < byte < 32 for byte in sample)
+
+
+_UNPACK = "unpack it first, and give the file inside"
+_CONVERT = "convert it first, for example with mri_convert or nibabel"
+_SCAN = "convert the series first: dcm2niix -z y FOLDER"
+
+KINDS: tuple[Kind, ...] = (
+    Kind("a git-annex pointer, not the file itself", _FETCH, _is_annex),
+    Kind(
+        "a git-lfs pointer, not the file itself",
+        "fetch it first: git lfs pull --include {name}",
+        _says(b"version https://git-lfs"),
+    ),
+    Kind("a DVC pointer, not the file itself", "fetch it first: dvc pull {name}", _says(b"outs:\n- md5:")),
+    Kind(
+        "a link that was copied as text",
+        "copy the file that it names",
+        _begins(b"XSym\n", b"!<symlink>", b"IntxLNK\1"),
+    ),
+    Kind(
+        "a companion file of macOS ('._...')",
+        "give the file without '._' in its name",
+        _begins(b"\0\5\x16\7", b"\0\5\x16\0"),
+    ),
+    Kind(
+        "a web page: the download failed, or asked for a login",
+        "download the file again, logged in, and look at its size",
+        _says(b"<!doctype html", b"<html", b"<head", b"<script"),
+    ),
+    Kind(
+        "a server's error message, saved as a file",
+        "download the file again; the message tells why it failed",
+        _says(
+            b'<?xml version="1.0" encoding="utf-8"?><error',
+            b'<?xml version="1.0" encoding="utf-8"?>\n<error',
+            b"<error>",
+        ),
+    ),
+    Kind("a DICOM file", _SCAN, _begins(b"DICM", at=128)),
+    Kind("a zip archive", _UNPACK, _begins(b"PK\3\4", b"PK\5\6")),
+    Kind("packed with bzip2", "unpack it first: bunzip2 {name}", _begins(b"BZh")),
+    Kind("packed with xz", "unpack it first: unxz {name}", _begins(b"\xfd7zXZ\0")),
+    Kind("packed with zstd", "unpack it first: unzstd {name}", _begins(b"\x28\xb5\x2f\xfd")),
+    Kind("packed with lz4", "unpack it first: unlz4 {name}", _begins(b"\x04\x22\x4d\x18")),
+    Kind("packed with compress (.Z)", "unpack it first: gunzip {name}", _begins(b"\x1f\x9d")),
+    Kind("a 7z archive", _UNPACK, _begins(b"7z\xbc\xaf\x27\x1c")),
+    Kind("a rar archive", _UNPACK, _begins(b"Rar!\x1a\7")),
+    Kind("a tar archive", _UNPACK, _begins(b"ustar", at=257)),
+    Kind("packed with gzip", "unpack it first: gunzip {name}", _begins(b"\x1f\x8b")),
+    Kind("an HDF5 or MINC file", "convert it first, for example with mnc2nii", _begins(b"\x89HDF\r\n\x1a\n", b"CDF\1")),
+    Kind("a NumPy array", "save it as an image, with its affine", _begins(b"\x93NUMPY")),
+    Kind(
+        "a PyTorch or pickle file",
+        "give it with --model if it is a network",
+        _begins(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),
+    ),
+    Kind("a MATLAB file", _CONVERT, _begins(b"MATLAB 5.0 MAT-file")),
+    Kind("an NRRD image", _CONVERT, _begins(b"NRRD000")),
+    Kind("a MetaImage header", _CONVERT, _says(b"objecttype = image")),
+    Kind("an MRtrix image", "convert it first: mrconvert {name} OUT.nii.gz", _begins(b"mrtrix image")),
+    Kind("a PNG picture", "give the scan itself, not a picture of it", _begins(b"\x89PNG")),
+    Kind("a JPEG picture", "give the scan itself, not a picture of it", _begins(b"\xff\xd8\xff")),
+    Kind("a TIFF picture", "give the scan itself, not a picture of it", _begins(b"II*\0", b"MM\0*")),
+    Kind("a PDF document", "give the scan itself", _begins(b"%PDF")),
+    Kind(
+        "the header of a NIfTI pair (.hdr and .img)",
+        _JOIN,
+        _begins(b"ni1\0", at=344),
+    ),
+    Kind(
+        "an Analyze 7.5 header, which does not say where left is",
+        "convert the scan again from its DICOM files",
+        _is_analyze,
+    ),
+    Kind("a NIfTI file", "give a file of the kind that is asked for", _begins(b"n+1\0", at=344)),
+    Kind("a NIfTI file", "give a file of the kind that is asked for", _begins(b"n+2\0", b"ni2\0", at=4)),
+    Kind(
+        "a FreeSurfer surface",
+        "give it as surf/?h.NAME of its recon-all folder, or convert it: mris_convert --to-scanner",
+        _begins(b"\xff\xff\xfe"),
+    ),
+    Kind("a FreeSurfer file of values per vertex", "give the surface itself", _begins(b"\xff\xff\xff")),
+    Kind("a FreeSurfer volume (.mgh)", "give a file of the kind that is asked for", _begins(b"\0\0\0\1\0\0")),
+    Kind("a FreeSurfer text file", "give a file of the kind that is asked for", _says(b"#!ascii")),
+    Kind("a GIFTI file", "give a file of the kind that is asked for", _holds(b"<?xml", b"<GIFTI")),
+    Kind("a GIFTI file", "give a file of the kind that is asked for", _holds(b"<GIFTI", b"<GIFTI")),
+    Kind("a VTK file", "convert it to GIFTI first, for example with mris_convert", _begins(b"# vtk DataFile")),
+    Kind("an XML file of another kind", "give a file of the kind that is asked for", _says(b"<?xml")),
+    Kind("a JSON file", "give a file of the kind that is asked for", _says(b"{")),
+    Kind("a text file", "give a file of the kind that is asked for", _is_text),
+)
+"""In the order in which they are tried: pointers and failed downloads first, then formats, the vaguest last."""
+
+
+def kind_of(head: bytes) -> Kind | None:
+    """The kind of file that begins with these bytes; None where it is none of the known ones.
+
+    Examples
+    --------
+    >>> kind_of(b"/annex/objects/MD5E-s7--0a.nii.gz").name
+    'a git-annex pointer, not the file itself'
+    >>> kind_of(bytes([200, 3, 1])) is None
+    True
+    """
+    return next((kind for kind in KINDS if kind.fits(head)), None)
+
+
+def require_file(path: Path) -> os.stat_result:
+    """Require that a path leads to a file that holds something and may be read.
+
+    Returns
+    -------
+    os.stat_result
+        Of the file behind the links.
+
+    Raises
+    ------
+    InputError
+        Saying why not: nothing there, a link to nowhere, a folder, no permission, no ordinary file, empty.
+    """
+    try:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
+            # Only opening tells whether it may be read: access lists and file servers have rules of their own.
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path} is a folder, not a file", mend=f"give a file inside it{_inside(path)}")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} is no ordinary file", mend="copy the data into a file first")
+    if not found.st_size:
+        raise InputError(f"{path} is empty (0 bytes)", mend=COPY_AGAIN)
+    return found
+
+
+def unreadable(path: Path, error: OSError | ValueError) -> WbtoolsError:
+    """The error that a user should see when a file that is to be read could not be opened.
+
+    Parameters
+    ----------
+    path : Path
+    error : OSError or ValueError
+        What the system said; ValueError is Python's for a path that no system has (a NUL in it).
+
+    Examples
+    --------
+    >>> str(unreadable(Path("T1.mgz"), PermissionError(errno.EACCES, "Permission denied")))
+    'T1.mgz may not be read: Permission denied'
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number in {errno.ENOENT, errno.ENOTDIR}:
+        return _missing(path)
+    if number == errno.ELOOP:
+        return InputError(f"{path} is a link that leads back to itself", mend="copy the file again, or mend the link")
+    if number in _DENIED:
+        return InputError(f"{path} may not be read: {os.strerror(number or errno.EACCES)}", mend=_permission(path))
+    if number is None or number in {errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR}:
+        return InputError(f"{path} cannot be opened: {error}", mend="check the path")
+    return from_os_error(error)  # type: ignore[arg-type]  # a ValueError has no number
+
+
+def refusal(path: Path, wanted: str, reason: str = "", mend: str = COPY_AGAIN, head: bytes | None = None) -> InputError:
+    """The refusal of a file that cannot be read as what it should be.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str
+        What it should be, without article: "NIfTI file".
+    reason : str
+        What is wrong with it, if it is of the wanted kind after all.
+    mend : str
+        What to do in that case.
+    head : bytes, optional
+        The first bytes, unpacked; else they are read.
+
+    Returns
+    -------
+    InputError
+        Naming what the file is, if that can be told, else what is wrong.
+    """
+    if head is None:
+        try:
+            with path.open("rb") as stream:
+                head = stream.read(HEAD)
+        except (OSError, ValueError):
+            head = b""
+    if path.suffix == ".img" and path.with_suffix(".hdr").is_file():
+        return InputError(f"{path} is half of a pair (.hdr and .img), so no {wanted}", mend=_JOIN)
+    kind = kind_of(head)
+    if kind is not None and wanted not in kind.name:
+        return InputError(f"{path} is {kind.name}, so no {wanted}", mend=kind.hint.format(name=path.name))
+    if head and not any(head):
+        reason = f"its first {len(head)} bytes are all zero: it was never written, or not all of it"
+    return InputError(f"{path} is not a complete {wanted}{f': {reason}' if reason else ''}", mend=mend)
+
+
+def truncated(path: Path, wanted: str, have: int, need: int, mend: str = COPY_AGAIN) -> InputError:
+    """The refusal of a file that ends too early.
+
+    Examples
+    --------
+    >>> str(truncated(Path("T1w.nii"), "NIfTI file", 1000, 2000))
+    'T1w.nii is not a complete NIfTI file: it ends after 1,000 of 2,000 bytes'
+    """
+    return InputError(f"{path} is not a complete {wanted}: it ends after {have:,} of {need:,} bytes", mend=mend)
+
+
+def _missing(path: Path) -> InputError:
+    """The refusal of a path at which nothing is; of a link, where it leads."""
+    # `Path.exists` raises where a folder on the way may not be entered; here that means no more than False.
+    link = next((part for part in (path, *path.parents) if part.is_symlink() and not os.path.exists(part)), None)  # noqa: PTH110
+    if link is None:
+        return InputError(f"{path} does not exist", mend="check the path")
+    return InputError(
+        f"{link} is a link to nowhere: its file was not fetched, or was moved", mend=_FETCH.format(name=path.name)
+    )
+
+
+def _permission(path: Path) -> str:
+    """How a file that may not be read becomes readable: which file or folder refuses, and what its owner types."""
+    for folder in reversed(path.absolute().parents):
+        if not os.access(folder, os.X_OK):
+            return f"ask its owner for permission: chmod g+rx {folder.name or folder}"
+    return f"ask its owner for read permission: chmod g+r {path.name}"
+
+
+def _inside(folder: Path) -> str:
+    """Names of some files in a folder, for a hint."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))[:3]
+    except OSError:
+        return ""
+    return f", for example {', '.join(names)}" if names else ""

@@ -1,0 +1,241 @@
+"""What a NIfTI header says of one volume: where its voxels lie in space and in the file, and how they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.errors import InputError
+from wbtools.grid import Grid
+from wbtools.images import limits
+from wbtools.images.content import Content
+from wbtools.images.voxels import Storage, require_one_volume
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
+WANTED = "NIfTI file"
+
+_FORMS_APART = 0.1  # mm at the corners; less is the rounding of qform's float32 quaternion
+_MILLIMETRES = {"metre": 1e3, "micrometre": 1e-3}
+_FAR = 1e5  # mm; a scanner's bore has 700
+_CIFTI_INTENTS = range(3000, 3100)
+_SIZES = {348: (b"n+1\0", 344, 352), 540: (b"n+2\0", 4, 544)}
+"""By the size of the header: NIfTI's mark, where it stands, and where voxels begin at the earliest."""
+
+_NUMBERS = {
+    2: np.uint8, 4: np.int16, 8: np.int32, 16: np.float32, 64: np.float64, 256: np.int8, 512: np.uint16,
+    768: np.uint32, 1024: np.int64, 1280: np.uint64,
+}  # fmt: skip
+"""The types of one real number, by NIfTI's code."""
+
+_NO_NUMBERS = {32, 128, 1792, 2048, 2304}  # complex and colours
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """The header of one volume.
+
+    Parameters
+    ----------
+    grid : Grid
+    storage : Storage
+    offset : int
+        Bytes from the file's beginning to the first voxel.
+    remarks : tuple of str
+        What the header leaves open or contradicts, and what was decided.
+    """
+
+    grid: Grid
+    storage: Storage
+    offset: int
+    remarks: tuple[str, ...]
+
+
+def is_nifti(head: bytes) -> bool:
+    """Whether a file begins with the size of a NIfTI header, in either byte order.
+
+    Examples
+    --------
+    >>> is_nifti((348).to_bytes(4, "big")), is_nifti(b"text")
+    (True, False)
+    """
+    return _order(head) is not None
+
+
+def read(content: Content) -> Header:
+    """Read the header of one volume; the content stands at its end afterwards.
+
+    Raises
+    ------
+    InputError
+        If it is no NIfTI file, holds no single volume of real numbers, has no place in space, or contradicts itself.
+    """
+    found = _order(content.peek(4))
+    if found is None:
+        raise content.damaged()
+    size, order = found
+    mark, at, earliest = _SIZES[size]
+    block = content.read(size)
+    if block[at : at + 4] != mark:
+        raise content.damaged("its header lacks NIfTI's mark")
+    header = _parsed(block, size, order)
+    if int(header["intent_code"]) in _CIFTI_INTENTS:
+        raise InputError(f"{content.path} is a CIFTI file, so no volume", mend="give one 3-D volume")
+    shape = require_one_volume(content, _shape(header, content))
+    grid = _grid(header, shape, content)
+    storage = Storage(shape, _dtype(header, order, content), *_scaling(header, content))
+    return Header(grid, storage, _offset(header, earliest, content), tuple(_remarks(header, grid, content)))
+
+
+def _order(head: bytes) -> tuple[int, str] | None:
+    """Size of the header and its byte order, from the four bytes that say them."""
+    for order, name in (("<", "little"), (">", "big")):
+        size = int.from_bytes(head[:4], name)  # type: ignore[arg-type]
+        if size in _SIZES:
+            return size, order
+    return None
+
+
+def _parsed(block: bytes, size: int, order: str) -> Nifti1Header:
+    """The header's fields, not judged."""
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
+    return (Nifti1Header if size == 348 else Nifti2Header)(block, endianness=order, check=False)
+
+
+def _shape(header: Nifti1Header, content: Content) -> tuple[int, ...]:
+    """The number of voxels along each axis that the header says it has."""
+    axes = int(header["dim"][0])
+    if not 1 <= axes <= 7:
+        raise content.damaged(f"its header says that it has {axes} axes")
+    return tuple(int(n) for n in header["dim"][1 : axes + 1])
+
+
+def _dtype(header: Nifti1Header, order: str, content: Content) -> np.dtype[Any]:
+    """The type of the numbers in the file."""
+    code = int(header["datatype"])
+    if code in _NO_NUMBERS:
+        raise InputError(
+            f"{content.path} holds colours or complex numbers", mend="give an image of one real number per voxel"
+        )
+    if code not in _NUMBERS:
+        raise InputError(
+            f"{content.path} holds numbers of a type (NIfTI's code {code}) that is not read",
+            mend="convert it to float32, for example with: fslmaths IN -add 0 OUT -odt float",
+        )
+    return np.dtype(_NUMBERS[code]).newbyteorder(order)  # type: ignore[arg-type]
+
+
+def _scaling(header: Nifti1Header, content: Content) -> tuple[float, float]:
+    """Slope and intercept; a slope of 0, or none, means that numbers stand as they are."""
+    slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or not np.isfinite(slope):
+        return 1.0, 0.0
+    if not np.isfinite(inter):
+        raise content.damaged(f"its header adds {inter} to every value (scl_inter)")
+    return slope, inter
+
+
+def _offset(header: Nifti1Header, earliest: int, content: Content) -> int:
+    """Bytes from the file's beginning to the first voxel."""
+    value = float(header["vox_offset"])
+    if value == 0:
+        return earliest
+    if not np.isfinite(value) or not earliest <= value <= earliest + limits.BEFORE_DATA:
+        raise content.damaged(
+            f"its header says that voxels begin at byte {value:.15g} (vox_offset); "
+            f"{earliest} to {earliest + limits.BEFORE_DATA:,} are possible"
+        )
+    return int(value)
+
+
+def _grid(header: Nifti1Header, shape: tuple[int, int, int], content: Content) -> Grid:
+    """The grid in mm, if the header says where it lies."""
+    from nibabel.spatialimages import HeaderDataError
+
+    if not (header["sform_code"] or header["qform_code"]):
+        raise InputError(
+            f"{content.path} does not say where its voxels lie: sform and qform are unset, so left and right are "
+            "unknown",
+            mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
+        )
+    try:
+        affine = _in_mm(header, header.get_sform() if header["sform_code"] else _qform(header))
+    except (HeaderDataError, ValueError):
+        raise InputError(
+            f"{content.path} does not say where its voxels lie: its qform holds no rotation and no sform is set",
+            mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
+        ) from None
+    return placed(shape, affine, content)
+
+
+def placed(shape: tuple[int, int, int], affine: NDArray[np.float64], content: Content) -> Grid:
+    """The grid of an image file, if its affine is one that a scan of a head can have.
+
+    Raises
+    ------
+    InputError
+        If the affine is not invertible, or leads out of the building.
+    """
+    if np.isfinite(affine).all() and np.abs(affine).max() > _FAR:
+        raise InputError(
+            f"{content.path} has an affine of numbers up to {np.abs(affine).max():.3g} mm, further than any scanner",
+            mend="repair the image's header, or convert the scan again",
+        )
+    try:
+        with np.errstate(all="ignore"):  # numbers of 1e-40 divide by zero inside a determinant
+            return Grid(shape, affine)
+    except InputError as error:
+        raise InputError(f"{content.path}: {error}", mend=error.mend) from None
+
+
+def _qform(header: Nifti1Header) -> NDArray[np.float64]:
+    """The affine that the quaternion gives; what it cannot give raises ValueError or HeaderDataError."""
+    if not np.isfinite(header["pixdim"][:4]).all():
+        raise ValueError("a voxel size that is no number")
+    with np.errstate(invalid="ignore", over="ignore"):
+        matrix: NDArray[np.float64] = header.get_qform()
+    return matrix
+
+
+def _length_unit(header: Nifti1Header) -> str:
+    """Unit of the affine; empty where the header gives none, or a code that NIfTI does not know."""
+    known = {1: "metre", 2: "mm", 3: "micrometre"}
+    return known.get(int(header["xyzt_units"]) & 7, "")
+
+
+def _in_mm(header: Nifti1Header, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An affine from the header's unit of length to mm."""
+    moved: NDArray[np.float64] = affine.copy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved[:3] *= _MILLIMETRES.get(_length_unit(header), 1.0)
+    return moved
+
+
+def _remarks(header: Nifti1Header, sform: Grid, content: Content) -> Iterator[str]:
+    """What the header leaves open or contradicts, and what was decided."""
+    from nibabel.spatialimages import HeaderDataError
+
+    name, unit = content.path.name, _length_unit(header)
+    if not unit:
+        yield f"{name}: the header gives no unit of length; mm are assumed"
+    elif unit != "mm":
+        yield f"{name}: lengths are in {unit}s, and are turned into mm"
+    if not (header["sform_code"] and header["qform_code"]):
+        return
+    try:
+        qform = placed(sform.shape, _in_mm(header, _qform(header)), content)
+    except (InputError, HeaderDataError, ValueError):
+        yield f"{name}: the qform is damaged; the sform is used"
+        return
+    apart = float(np.linalg.norm(sform.corners() - qform.corners(), axis=1).max())
+    if apart > _FORMS_APART:
+        turned = f", even the orientation ({sform.orientation}, {qform.orientation})"
+        differ = turned if sform.orientation != qform.orientation else ""
+        yield f"{name}: sform and qform place the image up to {apart:.1f} mm apart{differ}; the sform is used"
