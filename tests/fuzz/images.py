@@ -17,9 +17,12 @@ from wbtools.images import cifti, nifti
 AFFINE = np.array([[-2.0, 0, 0, 9], [0, 2, 0.1, -12], [0, -0.1, 2, -7], [0, 0, 0, 1]])
 
 NIFTI_1 = {
-    "sizeof_hdr": (0, "i"), **{f"dim{n}": (40 + 2 * n, "h") for n in range(8)}, "intent": (68, "h"),
-    "datatype": (70, "h"), "bitpix": (72, "h"), **{f"pixdim{n}": (76 + 4 * n, "f") for n in range(8)}, "vox_offset": (108, "f"),
-    "slope": (112, "f"), "inter": (116, "f"), "units": (123, "b"), "qform_code": (252, "h"), "sform_code": (254, "h"),
+    "sizeof_hdr": (0, "i"), "intent": (68, "h"),
+    **{f"dim{n}": (40 + 2 * n, "h") for n in range(8)},
+    "datatype": (70, "h"), "bitpix": (72, "h"),
+    **{f"pixdim{n}": (76 + 4 * n, "f") for n in range(8)}, "vox_offset": (108, "f"),
+    "slope": (112, "f"), "inter": (116, "f"), "units": (123, "b"),
+    "qform_code": (252, "h"), "sform_code": (254, "h"),
     **{f"quatern{n}": (256 + 4 * n, "f") for n in range(6)}, **{f"srow{n}": (280 + 4 * n, "f") for n in range(12)},
     "magic": (344, "i"), "extension": (348, "i"), "esize": (352, "i"), "ecode": (356, "i"),
 }  # fmt: skip

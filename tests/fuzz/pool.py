@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -100,7 +101,8 @@ class Worker:
 
     def __init__(self, target: Target, first: int, end: int, seed: int, folder: Path, report: Report) -> None:
         self.target, self.first, self.end, self.report = target, first, end, report
-        self.next, self.since, self.fault, self.ended = first, time.monotonic(), "", False
+        self.next, self.since, self.fault = first, time.monotonic(), ""
+        self.ended = self.stopped = False
         self._rest = b""
         self.pipe, writer = os.pipe()
         sys.stdout.flush()
@@ -132,7 +134,7 @@ class Worker:
         """Wait for the process; what is left to do."""
         os.close(self.pipe)
         _, status = os.waitpid(self.process, 0)
-        if self.next < self.end:
+        if self.next < self.end and not self.stopped:
             detail = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status}"
             self.report.add(self.target.name, self.fault or "crash", self.next, detail)
             self.next += 1
@@ -145,6 +147,7 @@ class Worker:
         self.report.slowest = max(self.report.slowest, line["seconds"])
         self.report.largest = max(self.report.largest, line["grown"])
         self.next, self.since = line["index"] + 1, time.monotonic()
+        self.stopped = line["outcome"] == "memory"
 
 
 def _work(target: Target, indices: range, seed: int, folder: Path, writer: int) -> None:
@@ -152,6 +155,7 @@ def _work(target: Target, indices: range, seed: int, folder: Path, writer: int) 
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1), os.dup2(null, 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()
     seeds = target.seeds()
     own = folder / f"{target.name}-{os.getpid()}"
     own.mkdir()
@@ -172,7 +176,7 @@ def _work(target: Target, indices: range, seed: int, folder: Path, writer: int) 
         line = {"index": index, "outcome": outcome, "detail": detail, "seconds": seconds, "grown": grown}
         os.write(writer, json.dumps(line).encode() + b"\n")
         if grown > MEMORY:
-            return  # the peak would be counted again
+            return  # a process's peak stays: another one goes on
 
 
 def case(target: Target, seeds: Sequence[Seed], index: int, seed: int = 0) -> tuple[Seed, bytes]:
