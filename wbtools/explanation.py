@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from wbtools.attribution.allocation import reused
 from wbtools.attribution.curves import curves
 from wbtools.attribution.nulls import NullCache, count_by_default, null_maps
 from wbtools.attribution.trust import Trust, assess
+from wbtools.decision import Decision, decide
 from wbtools.errors import CheckError
 from wbtools.grid import Grid, Unit, Volume
 from wbtools.mapping import bounding_box, paint, smooth_within
@@ -53,6 +54,8 @@ class Explanation:
         Relevance on the T1w grid divided by that on the network's grid.
     remarks : tuple of str
         What had to be decided to show the brain to the network.
+    decision : Decision
+        What the network says of this person, and of those compared with.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Explanation:
     volumes: Mapping[str, Volume]
     kept: float
     remarks: tuple[str, ...] = ()
+    decision: Decision = field(default_factory=Decision)
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
@@ -75,6 +79,7 @@ class Explanation:
             "card": "assumed from the family" if card.assumed else "given",
             "notice": card.notice,
             "input": list(self.remarks),
+            "decision": {**self.decision.as_record(), "explained": self.attribution.target},
             "attribution": self.attribution.as_record(),
             "trust": self.trust.as_record(),
             "against_randomised_networks": self.ranking.null.as_record() if self.ranking.null else None,
@@ -102,6 +107,8 @@ class Request:
     threads : int
     work : Path or None
         Keeps the maps of randomised networks.
+    people : tuple of str
+        Names of the exported person and of those compared with, in this order.
     """
 
     method: str | None = None
@@ -110,6 +117,7 @@ class Request:
     thorough: bool = False
     threads: int = 1
     work: Path | None = None
+    people: tuple[str, ...] = ()
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -160,6 +168,7 @@ def explain(
     people = [seen_by(model, other) for other in others]
     how, target = request.method_of(model), request.target_of(model)
     with threaded(request.threads), reused():
+        decision = decide(model, image, people, request.people, target)
         question = ask(model, image, how, target, people, keys)
         attribution = answer(model, image, how, question)
         count = count_by_default(how.name) if request.nulls is None else request.nulls
@@ -172,9 +181,8 @@ def explain(
     heatmap = paint(ranking.scores(), atlas.volume)
     smooth = smooth_within(heatmap, atlas.volume.data > 0)
     volumes = dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
-    return Explanation(
-        name, model, attribution, assess(attribution, question, nulls, found), ranking, volumes, kept, image.remarks
-    )
+    trust = assess(attribution, question, nulls, found)
+    return Explanation(name, model, attribution, trust, ranking, volumes, kept, image.remarks, decision)
 
 
 def seen_by(model: Model, t1w: Volume, mask: Volume | None = None) -> ModelInput:

@@ -16,6 +16,7 @@ from wbtools.grid import Volume
 from wbtools.model import Model
 from wbtools.person import Person
 from wbtools.regridding import region_shares, resample_density
+from wbtools.text import cell, tsv
 
 PAIRED = ("pair", "distance")
 """Targets that compare exactly two people."""
@@ -59,11 +60,9 @@ class Pairing:
         """The table as tab-separated text, named rows and columns."""
         from wbtools.attribution.bilrp import REFERENCE
 
-        names = [*(region.name for region in self.regions), OUTSIDE, REFERENCE]
-        lines = ["\t".join(("region", *names))]
-        for name, row in zip(names, self.table, strict=True):
-            lines.append("\t".join((name, *(f"{value:.6g}" for value in row))))
-        return "\n".join(lines) + "\n"
+        names = [*(cell(region.name) for region in self.regions), OUTSIDE, REFERENCE]
+        rows = ((name, *(f"{value:.6g}" for value in row)) for name, row in zip(names, self.table, strict=True))
+        return tsv([("region", *names), *rows])
 
 
 def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools import checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
@@ -43,6 +43,8 @@ class Export:
         Empty when nothing was rendered.
     rankings : dict of str to Ranking
         By network name.
+    decisions : dict of str to tuple of str
+        By network name: what the network says, and what was explained, in words.
     notices : tuple of str
         What every reader of the result must know.
     """
@@ -51,6 +53,7 @@ class Export:
     scene: Path
     pictures: tuple[Path, ...]
     rankings: dict[str, Ranking]
+    decisions: dict[str, tuple[str, ...]]
     notices: tuple[str, ...]
 
 
@@ -105,6 +108,7 @@ def export_subject(
         scene=published.scene(),
         pictures=tuple(published.folder / "figures" / name for name in pictures),
         rankings={one.name: one.ranking for one in made.explanations},
+        decisions={one.name: _decided(one) for one in made.explanations},
         notices=tuple(record.notices),
     )
 
@@ -223,9 +227,11 @@ def _computed(
         checked = checks.run(me.t1w, cortices, areas, me.atlas, frozenset(settings.allow), own_surfaces=own)
         record.facts["checks"] = [one.as_record() for one in checked]
     explanations: list[Explanation] = []
+    names = (subject.id, *(Path(one).name for one in _compared(settings)))
+    request = replace(_request(settings), people=names)
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
-            explanations.append(explain(network, name, me.t1w, me.atlas.whole, _request(settings), people, me.mask))
+            explanations.append(explain(network, name, me.t1w, me.atlas.whole, request, people, me.mask))
             for notice in _cautions(explanations[-1]):
                 record.notice(notice)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
@@ -312,6 +318,7 @@ def load_networks(settings: ExportSettings) -> list[Model]:
     for network in networks:
         target = _request(settings).target_of(network)
         target.require_known(network, settings.other is not None, bool(settings.others))
+        target.require_existing(network)
     return networks
 
 
@@ -331,6 +338,12 @@ def _request(settings: ExportSettings) -> Request:
     """How networks are to be explained."""
     thorough = settings.trust == "full"
     return Request(settings.method, settings.target, settings.nulls, thorough, settings.threads, settings.work)
+
+
+def _decided(explanation: Explanation) -> tuple[str, ...]:
+    """The decision in words, and which part of it the map explains."""
+    decided = (f"Decision: {one}" for one in explanation.decision.sentences())
+    return (*decided, f"Explained: {explanation.attribution.target}")
 
 
 def _cautions(explanation: Explanation) -> list[str]:

@@ -24,6 +24,7 @@ from wbtools.ranking import Ranking
 from wbtools.regridding import resample_labels
 from wbtools.subject import MeshName
 from wbtools.surfaces import mesh as meshes
+from wbtools.text import line
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette, PaletteName
 
@@ -70,9 +71,10 @@ class Results:
             f"Network: {card.title}.",
             card.notice,
             explanation.trust.mark,
+            f"{explanation.decision.caption()}.",
             "Research use only. Not for diagnosis.",
         )
-        return " ".join(part for part in parts if part)
+        return " ".join(line(part) for part in parts if part)
 
 
 def palettes_of(explanation: Explanation) -> dict[str, Palette]:
@@ -255,4 +257,4 @@ def _write_text(path: Path, text: str) -> None:
 
 def _shortened(text: str) -> str:
     """As much of a text as a NIfTI header's description holds."""
-    return text.encode()[:79].decode(errors="ignore")
+    return line(text).encode()[:79].decode(errors="ignore")

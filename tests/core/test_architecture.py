@@ -9,11 +9,11 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
-    {"errors", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
+    {"errors", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
     {"settings", "outputs", "provenance", "images"},
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
-    {"cortex"},
+    {"cortex", "decision"},
     {"explanation", "projection", "checks"},
     {"person"},
     {"pairing", "cortical_maps"},

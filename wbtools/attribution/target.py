@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,8 @@ KINDS = {
 
 _ANSWERS = {"class": "logits"}  # everything else is read off the embedding
 _NUMBERED = ("dimension", "bit")
+_LISTED = 20  # classes that a hint lists
+_DIGITS = 10  # more make no number of a class or dimension
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,22 @@ class Target:
             raise InputError(f"--target {self.kind} compares two people", mend="name the second with --other")
         if self.kind == "contrast" and not others:
             raise InputError("--target contrast compares with several people", mend="name them with --others")
+
+    def require_existing(self, model: Model) -> None:
+        """Raise InputError if the network has no such class, dimension or bit, before any image is read."""
+        if not self.which:
+            return
+        if self.kind == "class" and model.card.classes:
+            class_index(model, self.which, model.card.classes)
+            return
+        import torch
+
+        with torch.no_grad():  # how many there are, only an answer tells
+            count = _answer(model, self, torch.zeros(1, 1, *model.card.shape)).shape[1]
+        if self.kind == "class":
+            class_index(model, self.which, class_names(model, count))
+        else:
+            _place(model, self, count)
 
 
 def default(model: Model) -> Target:
@@ -205,18 +224,43 @@ def _answer(model: Model, target: Target, image: Tensor) -> Tensor:
     return cast("Tensor", getattr(model.network, target.answer)(image))
 
 
+def class_names(model: Model, count: int) -> list[str]:
+    """The names of a network's classes; their numbers where its card has no names."""
+    return list(model.card.classes) or [str(k) for k in range(count)]
+
+
+def class_index(model: Model, which: str, names: Sequence[str]) -> int:
+    """The place of a class in the network's answer, from its name or number.
+
+    Raises
+    ------
+    InputError
+        If there is no such class; the hint lists those that there are.
+    """
+    index = names.index(which) if which in names else _number(which)
+    if not 0 <= index < len(names):
+        more = f", ... ({len(names)} in all)" if len(names) > _LISTED else ""
+        raise InputError(
+            f"{model.name} has no class '{which}'", mend=f"choose one of {', '.join(names[:_LISTED])}{more}"
+        )
+    return index
+
+
+def _number(text: str) -> int:
+    """A whole number from 0 written in a few digits, else -1."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else -1
+
+
 def _class(model: Model, target: Target, logits: Tensor) -> Aim:
     """The logit of one class."""
     import torch
 
-    names = list(model.card.classes) or [str(k) for k in range(logits.shape[1])]
-    which = target.which or names[int(logits.argmax())]
-    index = names.index(which) if which in names else int(which) if which.isascii() and which.isdigit() else -1
-    if not 0 <= index < logits.shape[1]:
-        raise InputError(f"{model.name} has no class '{which}'", mend=f"choose one of {', '.join(names)}")
+    names, decided = class_names(model, logits.shape[1]), int(logits.argmax())
+    index = class_index(model, target.which, names) if target.which else decided
     direction = torch.zeros_like(logits)
     direction[0, index] = 1
-    chosen = "" if target.which else ", which the network decides for"
+    other = f"; the network decides for class {names[decided]}"
+    chosen = ", which the network decides for" if index == decided else other
     return Aim(target.answer, direction, f"the logit of class {names[index]}{chosen}", float(logits[0, index]))
 
 
@@ -227,11 +271,7 @@ def _dimension(model: Model, target: Target, v: Tensor, before: Tensor | None) -
     if not target.which:
         words = f"the mean of the absolute maps of all {v.shape[1]} dimensions of the embedding"
         return Aim(target.answer, _read(torch.eye(v.shape[1]), v, before), words, 1.0)
-    index = int(target.which)
-    if index >= v.shape[1]:
-        raise InputError(
-            f"{model.name} has no {target.kind} {index}", mend=f"choose a number from 0 to {v.shape[1] - 1}"
-        )
+    index = _place(model, target, v.shape[1])
     unit = torch.zeros_like(v)
     unit[0, index] = 1
     if target.kind == "bit":
@@ -239,6 +279,16 @@ def _dimension(model: Model, target: Target, v: Tensor, before: Tensor | None) -
         return Aim(target.answer, unit, words, float(v[0, index]))
     words = f"dimension {index} of the embedding"
     return Aim(target.answer, _read(unit, v, before), words, float(v[0, index] / v.norm()))
+
+
+def _place(model: Model, target: Target, count: int) -> int:
+    """The number of a dimension or bit."""
+    index = _number(target.which)
+    if not 0 <= index < count:
+        raise InputError(
+            f"{model.name} has no {target.kind} {target.which}", mend=f"choose a number from 0 to {count - 1}"
+        )
+    return index
 
 
 def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor], before: Tensor | None) -> Aim:

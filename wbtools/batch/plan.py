@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from wbtools.batch.layout import Layout, create_once, write_whole
 from wbtools.errors import InputError
+from wbtools.text import shell
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Plan:
         if layout.plan.exists() and Plan.read(layout).settings_sha256 != self.settings_sha256:
             raise InputError(
                 f"{layout.out} holds a batch with other settings or another network; results are never mixed",
-                mend=f"choose another --out, or give the earlier batch up: wbtools batch clean --all {layout.out}",
+                mend="choose another --out, or give the earlier batch up: "
+                + shell("wbtools", "batch", "clean", "--all", layout.out),
             )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 import wbtools
+from wbtools.cli.streams import lasting
 
 _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),
@@ -19,6 +21,11 @@ _COMMANDS = {
 
 class _LazyGroup(click.Group):
     """A group that knows its commands' names and one-line helps, and imports a command when it is used."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As in click, with streams that outlive their readers (`wbtools --help | head -1`)."""
+        with lasting():
+            return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

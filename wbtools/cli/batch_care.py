@@ -26,6 +26,7 @@ from wbtools.cli.batch_worker import payload_of
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import plainly
 from wbtools.errors import InputError, TransientError
+from wbtools.text import line
 
 _SHOWN = 20
 _WATCH_EVERY = 60.0
@@ -48,16 +49,16 @@ def conclude(layout: Layout, seen: Overview) -> int:
     terminal.print(f"{len(seen.states)} subjects: {words}", markup=False)
     failures = seen.failures()
     for subject, state, reason, log in failures[:_SHOWN]:
-        terminal.print(f"  {subject}: {state.value}: {reason} ({layout.home / log})", markup=False)
+        terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({layout.home / log})"))
     if len(failures) > _SHOWN:
         terminal.print(f"  and {len(failures) - _SHOWN} more, see {layout.failed}", markup=False)
     if failures:
-        terminal.print(f"Mend what they say, then: wbtools batch retry {layout.out}", markup=False)
+        terminal.print(f"Mend what they say, then: {terminal.command('wbtools', 'batch', 'retry', layout.out)}")
     troubles = seen.troubles()
     if troubles:
         subject, reason, log = troubles[-1]
         terminal.print(
-            f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({layout.home / log})", markup=False
+            line(f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({layout.home / log})")
         )
     return seen.exit_code
 

@@ -6,12 +6,37 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+from wbtools.text import line, printable, shell
+
+
+class Terminal(Console):
+    """A console that prints texts as they are: no markup, no emoji codes, no control characters but line breaks."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As in `Console`, with every text made safe."""
+        super().print(*(self.fit(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def fit(self, text: str) -> str:
+        """The text as this terminal can show it."""
+        shown = printable(text)
+        return shown if self.encoding.startswith("utf") else shown.replace("\u2026", "...")
+
+    def command(self, *words: object) -> str:
+        """A command line that can be copied from this terminal into a shell."""
+        return shell(*words, encoding=self.encoding)
+
+
+out = Terminal()
+err = Terminal(stderr=True)
 
 
 def set_up_logging(verbose: int) -> None:
@@ -22,6 +47,7 @@ def set_up_logging(verbose: int) -> None:
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    handler.addFilter(_one_line)
     logger = logging.getLogger("wbtools")
     logger.handlers = [handler]
     logger.propagate = False
@@ -42,5 +68,11 @@ def live_stage() -> Iterator[Callable[[str], None]]:
     if not err.is_terminal:
         yield lambda stage: None
         return
-    with err.status("starting") as status:
-        yield lambda stage: status.update(stage)
+    with err.status(Text("starting"), spinner="line") as status:
+        yield lambda stage: status.update(Text(line(stage)))
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    """Make a message one line that forges no other; for logging's filters."""
+    record.msg, record.args = line(record.getMessage()), ()
+    return True

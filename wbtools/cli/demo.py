@@ -8,6 +8,7 @@ import click
 
 from wbtools.cli.console import out, set_up_logging
 from wbtools.cli.failures import plainly
+from wbtools.text import line
 
 
 @click.command("demo-subject")
@@ -26,5 +27,5 @@ def command(folder: Path, subject: str, verbose: int, debug: bool) -> None:
 
     set_up_logging(verbose)
     written = write_demo_subject(folder, subject)
-    out.print(f"Wrote {written}: group-average anatomy, deformed, no person")
-    out.print(f"Next:  wbtools export-subject {subject} --study-folder {folder}")
+    out.print(f"Wrote {line(written)}: group-average anatomy, deformed, no person")
+    out.print(f"Next:  {out.command('wbtools', 'export-subject', subject, '--study-folder', folder)}")

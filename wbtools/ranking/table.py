@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Atlas, Region
 from wbtools.errors import InputError
 from wbtools.grid import Unit, Volume
+from wbtools.text import cell, tsv
 
 _MISSING = "n/a"  # the BIDS word for an empty cell
 
@@ -157,15 +158,8 @@ class Ranking:
         model, method : str
             Repeated in every row, so that a row cut out of the table still says where it comes from.
         """
-        return (
-            "\n".join(
-                [
-                    "\t".join(_COLUMNS),
-                    *(_line(row, model, method) for row in (*self.rows, self.outside)),
-                ]
-            )
-            + "\n"
-        )
+        rows = (_cells(row, model, method) for row in (*self.rows, self.outside))
+        return tsv([_COLUMNS, *rows])
 
 
 _COLUMNS = (
@@ -325,12 +319,12 @@ def _compared(null: AgainstNull | None) -> tuple[str, ...]:
     return (*numbers, str(null.rank))
 
 
-def _line(row: RegionRelevance, model: str, method: str) -> str:
-    """One row as tab-separated text."""
+def _cells(row: RegionRelevance, model: str, method: str) -> tuple[str, ...]:
+    """One row."""
     region = row.region
-    cells = (
+    return (
         str(row.rank) if row.rank else _MISSING,
-        region.name if region else "outside_atlas",
+        cell(region.name) if region else "outside_atlas",
         region.hemisphere.letter if region and region.hemisphere else _MISSING,
         region.kind.value if region else "outside",
         str(region.key) if region else "0",
@@ -338,8 +332,7 @@ def _line(row: RegionRelevance, model: str, method: str) -> str:
         f"{row.volume:.3f}",
         *(_MISSING if np.isnan(value) else f"{value:.6g}" for value in (row.total, row.mean, row.abs_mean, row.share)),
         f"{row.score:.6f}" if region and row.rank else _MISSING,
-        model,
-        method,
+        cell(model),
+        cell(method),
         *_compared(row.null),
     )
-    return "\t".join(cells)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
+from wbtools.text import shell
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False) -> 
     if side_required and not declared:
         raise InputError(
             f"{path} does not say which hemisphere it is (no AnatomicalStructurePrimary)",
-            mend=f"say it: wb_command -set-structure {path.name} {hemisphere.cortex.value}",
+            mend=f"say it: {shell('wb_command', '-set-structure', path.name, hemisphere.cortex.value)}",
         )
     try:
         return Mesh(points, triangles, hemisphere)

@@ -1,0 +1,199 @@
+"""What a network says is what its answer is, in numbers and in words."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from engine_networks import FAMILIES, enlivened
+from scipy.special import expit, softmax
+
+from wbtools.attribution import Target, aim
+from wbtools.decision import decide
+from wbtools.errors import CheckError, InputError
+from wbtools.grid import Grid
+from wbtools.model import Card, ModelInput, ad3dcnn
+from wbtools.model.ad3dcnn import AD3DCNN
+from wbtools.model.checkpoint import Model
+from wbtools.model.family import Classifier
+from wbtools.model.foreign import Foreign
+from wbtools.model.mrinet import Layout, MriNet
+
+SHAPE = (26, 30, 24)
+NAMES = ("100307", "twin", "stranger")
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Three textured balls; the second is nearly the first."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij"))
+    ball = np.linalg.norm(places, axis=0) < 0.7
+    first, last = ball * rng.uniform(0.2, 1, SHAPE), ball * rng.uniform(0.2, 1, SHAPE)
+    return [
+        ModelInput(one[None, None].astype(np.float32), Grid(SHAPE, np.eye(4)))
+        for one in (first, 0.99 * first + 0.01 * last, last)
+    ]
+
+
+def _model(network, **card):
+    return Model(network, Card("net", "Net", "none", shape=SHAPE, **card), {}, "")
+
+
+def _answer(model, kind, person):
+    with torch.no_grad():
+        return getattr(model.network, kind)(torch.from_numpy(person.data)).double().numpy().ravel()
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return enlivened(FAMILIES["ResNet 10"])
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    class Two(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.last = torch.nn.Linear(int(np.prod(SHAPE)), 2)
+
+        def logits(self, x):
+            return 20 * self.last(x.flatten(1))
+
+    torch.manual_seed(1)
+    return Two().eval()
+
+
+class Fixed(Classifier):
+    """Answers with the same logits for everybody."""
+
+    def __init__(self, *values):
+        super().__init__()
+        self.values = values
+
+    def logits(self, x):
+        return torch.tensor([self.values] * len(x))
+
+
+def test_a_classifier_says_its_class_with_probability_and_the_others(classifier, people):
+    model = _model(classifier, classes=("female", "male"))
+    decision = decide(model, people[0], [], NAMES[:1], Target("class"))
+    shares = softmax(_answer(model, "logits", people[0]))
+    (one,) = decision.as_record()["classes"]
+    assert one["index"] == shares.argmax() and one["class"] == ("female", "male")[shares.argmax()]
+    assert one["probability"] == pytest.approx(shares.max())
+    assert one["probabilities"] == pytest.approx({"female": shares[0], "male": shares[1]})
+    (sentence,) = decision.sentences()
+    assert f"class {one['class']}" in sentence and "female" in sentence and "male" in sentence
+    json.dumps(decision.as_record(), allow_nan=False)
+
+
+def test_the_explained_class_is_named_and_told_from_the_decision(people):
+    model, image = _model(Fixed(1.0, 3.0), classes=("no", "yes")), torch.from_numpy(people[0].data)
+    assert aim(model, Target("class"), image).description == "the logit of class yes, which the network decides for"
+    other = aim(model, Target("class", "no"), image).description
+    assert other == "the logit of class no; the network decides for class yes"
+    assert aim(model, Target("class", "1"), image).description.endswith("yes, which the network decides for")
+
+
+@pytest.mark.parametrize(("logit", "word"), [(2.0, "yes"), (-2.0, "no")])
+def test_a_single_logit_is_a_yes_or_no(people, logit, word):
+    decision = decide(_model(Fixed(logit)), people[0], [], NAMES[:1], Target("class"))
+    assert decision.classes[0].probabilities == pytest.approx((expit(logit),))
+    assert decision.sentences() == (f"class 0, probability {expit(logit):.3f} ({word})",)
+
+
+def test_a_network_of_slices_says_which_are_above_zero(people):
+    class Slices(Fixed):
+        yes_or_no = True
+
+    decision = decide(_model(Slices(-1.0, 3.0, 0.5)), people[0], [], NAMES[:1], Target("class"))
+    assert decision.classes[0].probabilities == pytest.approx(tuple(expit([-1.0, 3.0, 0.5])))
+    assert decision.sentences()[0].startswith("2 of 3 values are above 0 (yes); highest: class 1, probability 0.953")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "verdicts"), [(1e-9, ("not twins",) * 2), (3.0, ("twins",) * 2), (None, ("", ""))]
+)
+def test_two_people_are_twins_below_the_threshold_and_without_one_it_is_said(embedder, people, threshold, verdicts):
+    model = _model(embedder, threshold=threshold)
+    decision = decide(model, people[0], people[1:], NAMES, Target("contrast"))
+    mine, *theirs = (_answer(model, "raw", one) for one in people)
+    for one, other, verdict in zip(decision.comparisons, theirs, verdicts, strict=True):
+        cosine = mine @ other / np.linalg.norm(mine) / np.linalg.norm(other)
+        assert one.distance == pytest.approx(1 - cosine, abs=1e-6) and one.verdict == verdict
+    first, second = decision.sentences()[:2]
+    assert "distance to twin" in first and "distance to stranger" in second
+    assert ("no threshold" in first) == (threshold is None)
+    assert decision.comparisons[0].distance < decision.comparisons[1].distance
+
+
+def test_an_embedding_alone_is_no_decision_and_says_so(embedder, people):
+    decision = decide(_model(embedder), people[0], [], NAMES[:1], Target("embedding"))
+    length = np.linalg.norm(_answer(_model(embedder), "raw", people[0]))
+    (sentence,) = decision.sentences()
+    assert sentence.startswith("none: an embedding of") and f"{length:.4g}" in sentence
+    assert decision.caption().startswith("Decision: none")
+
+
+def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
+    network = enlivened(lambda: AD3DCNN(ad3dcnn.Layout(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
+    model = _model(network, threshold=0.3)
+    decision = decide(model, people[0], people[1:], NAMES, Target("distance"))
+    bits = ["".join("1" if v > 0 else "0" for v in _answer(model, "raw", one)) for one in people]
+    assert [one.bits for one in decision.codes] == bits
+    assert any(f"hash code {bits[0]}" in one for one in decision.sentences())
+    for one, other in zip(decision.comparisons, bits[1:], strict=True):
+        assert one.differing == sum(a != b for a, b in zip(bits[0], other, strict=True))
+        assert one.verdict == ""  # the threshold is one of cosines
+    assert len(decision.classes) == 3 and decision.classes[1].person == "twin"
+
+
+def test_a_foreign_network_answers_as_its_card_or_the_target_says(people):
+    inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(SHAPE)), 3))
+    bare = _model(Foreign(inner))
+    assert not decide(bare, people[0], [], NAMES[:1], Target("embedding")).classes
+    asked = decide(bare, people[0], [], NAMES[:1], Target("class"))
+    assert asked.classes and not asked.codes
+    named = _model(Foreign(inner), classes=("a", "b", "c"))
+    assert decide(named, people[0], [], NAMES[:1], Target("class")).classes[0].names == ("a", "b", "c")
+
+
+def test_an_answer_that_is_not_finite_is_refused(people):
+    with pytest.raises(CheckError, match="not finite"):
+        decide(_model(Fixed(float("nan"), 1.0)), people[0], [], NAMES[:1], Target("class"))
+
+
+def test_many_classes_are_cut_in_words_and_whole_in_the_record(people):
+    model = _model(Fixed(*range(50)))
+    decision = decide(model, people[0], [], NAMES[:1], Target("class"))
+    assert "46 more" in decision.sentences()[0] and len(decision.sentences()[0]) < 200
+    assert len(decision.as_record()["classes"][0]["probabilities"]) == 50
+
+
+def test_no_word_is_a_diagnosis(people):
+    decision = decide(_model(Fixed(0.0, 9.0), classes=("CN", "AD")), people[0], [], NAMES[:1], Target("class"))
+    words = " ".join((*decision.sentences(), decision.caption())).lower()
+    assert not any(word in words for word in ("diagnos", "patient", "suffers", "disease", " has ad"))
+
+
+@pytest.mark.parametrize("which", ["martian", "2", "-1", "9" * 5000, "²"])
+def test_a_class_that_the_network_has_not_is_refused_before_an_image_is_read(which):
+    model = _model(MriNet(Layout(width=4, positions=1)), classes=("female", "male"))
+    with pytest.raises(InputError, match="has no class") as caught:
+        Target("class", which).require_existing(model)
+    assert "female, male" in caught.value.mend
+
+
+def test_without_names_the_number_of_classes_is_asked_of_the_network():
+    model = _model(Fixed(1.0, 2.0, 3.0))
+    Target("class", "2").require_existing(model)
+    with pytest.raises(InputError) as caught:
+        Target("class", "3").require_existing(model)
+    assert "0, 1, 2" in caught.value.mend
+
+
+def test_a_dimension_that_is_not_there_is_refused_before_an_image_is_read(embedder):
+    Target("dimension", "0").require_existing(_model(embedder))
+    with pytest.raises(InputError, match="no dimension 100000"):
+        Target("dimension", "100000").require_existing(_model(embedder))

@@ -1,0 +1,144 @@
+"""What is printed can be read, whatever names hold, however narrow or old the terminal, and whoever leaves."""
+
+import io
+import logging
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from wbtools.anatomy import SUBCORTEX, Kind, Region
+from wbtools.cli import console, summary
+from wbtools.ranking.table import AgainstNull, NullSummary, Ranking, RegionRelevance
+
+PROGRAM = [sys.executable, "-c", "from wbtools.cli import main; main()"]
+WICKED = "[/b] it's \x1b[31m\n2 Zoë 北京 :warning: =cmd()\t"
+
+
+def run(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **environment):
+    return subprocess.run(
+        [*PROGRAM, *words], stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
+
+
+@pytest.fixture
+def deserted():
+    """The writing end of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["batch", "--help"], ["models"], ["--version"]])
+def test_a_reader_that_leaves_changes_no_exit_code(deserted, words):
+    done = run(*words, stdout=deserted)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_error_nobody_reads_keeps_its_exit_code(deserted, tmp_path):
+    (tmp_path / "100307").mkdir()
+    assert run("demo-subject", str(tmp_path), stdout=deserted, stderr=deserted).returncode == 3
+
+
+def test_a_full_disk_is_told_and_tried_again():
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = run("--help", stdout=full)
+    assert done.returncode == 75 and b"could not be written" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_closed_streams_are_no_failure():
+    assert subprocess.run(["bash", "-c", '"$@" >&- 2>&-', "x", *PROGRAM, "--help"]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_a_terminal_that_lacks_letters_shows_their_codes(tmp_path, environment):
+    folder = tmp_path / WICKED
+    (folder / "100307").mkdir(parents=True)
+    done = run("demo-subject", str(folder), **environment)
+    assert done.returncode == 3 and b"Traceback" not in done.stderr
+    assert b"[/b]" in done.stderr and b"\x1b[31m" not in done.stderr
+    assert [line[:5] for line in done.stderr.splitlines()] == [b"Error", b"Mend:"]
+
+
+def test_a_path_is_printed_as_it_is_and_its_command_can_be_pasted(tmp_path):
+    folder = tmp_path / "[/b] it's :warning: ünï"
+    code = "from wbtools.subject import demo; demo.write_demo_subject = lambda folder, subject: folder / subject; "
+    code += "from wbtools.cli import main; main()"
+    for encoding in ("utf-8", "ascii"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "demo-subject", str(folder)],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+        )
+        printed = done.stdout.decode(encoding)
+        assert "[/b] it's :warning:" in printed
+        (command,) = re.findall("Next:  wbtools (.*)", printed)
+        words = subprocess.run(["bash", "-c", f"printf '%s\\n' {command}"], capture_output=True, check=True).stdout
+        assert words.decode().splitlines() == ["export-subject", "100307", "--study-folder", str(folder)]
+
+
+def test_a_message_of_the_log_forges_no_line(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    console.set_up_logging(0)
+    logging.getLogger("wbtools.x").warning("a\n12:00:00 INFO forged \x1b[2J %s", "[/b]\r")
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith("WARNING a 12:00:00 INFO forged \\x1b[2J [/b]")
+
+
+def test_the_console_takes_no_markup_and_no_control_characters(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    console.out.print("[/b] [red]:warning: \x1b[31m\x07 " + "x" * 300)
+    assert sys.stdout.getvalue() == "[/b] [red]:warning: \\x1b[31m\\x07 " + "x" * 300 + "\n"
+
+
+def _ranking(null=True, extra="", volume=123456.0):
+    against = AgainstNull(1.0, 1.0, 1.0, -12.34, 0.5, 0.5, 379)
+    rows = tuple(
+        RegionRelevance(
+            Region(500 + i, one.value + extra, None, Kind.SUBCORTEX, (1, 0, 0, 1)),
+            9, volume, 1.0, 1.0, 1.0, -1.2345, 0.5, i + 1, against if null else None,
+        )
+        for i, one in enumerate(SUBCORTEX)
+    )  # fmt: skip
+    outside = RegionRelevance(None, 9, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0, None)
+    return Ranking(rows, outside, 1.0, NullSummary(8, 1.0, 1.0, 0.5, 9.0) if null else None)
+
+
+@pytest.mark.parametrize("width", [50, 64, 80, 120])
+@pytest.mark.parametrize("extra", ["", "_OF_A_VERY_LONG_ATLAS_OF_SOMEBODY_RIGHT", "北京" * 30])
+@pytest.mark.parametrize("null", [True, False])
+def test_the_table_fits_the_terminal_and_cuts_no_number(width, extra, null):
+    columns = summary.columns(_ranking(null, extra))
+    lines = summary.table(columns, width)
+    assert len(lines) == 11 and max(map(cell_len, lines)) <= width
+    kept = [one for one in columns if one.heading in lines[0].split()]
+    assert {"rank", "region", "score"} <= {one.heading for one in kept}
+    for i, line in enumerate(lines[1:]):
+        for one in kept:
+            assert one.heading == "region" or one.cells[i] in line.split()
+
+
+def test_eighty_columns_show_every_column_and_both_sides_whole():
+    lines = summary.table(summary.columns(_ranking()), 80)
+    assert lines[0].split() == ["rank", "calib.", "z", "region", "kind", "mm3", "share", "score"]
+    assert "DIENCEPHALON_VENTRAL_LEFT " in "".join(lines)
+    wide = "".join(summary.table(summary.columns(_ranking(extra="_AND_SOME_MORE_WORDS_RIGHT")), 80))
+    assert "_RIGHT" in wide and "…" in wide
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert console.Terminal().width == 60
