@@ -11,7 +11,7 @@ from pathlib import Path
 from wbtools import checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
 from wbtools.attribution import Target
 from wbtools.cortex import Cortex
-from wbtools.errors import CommandMissing
+from wbtools.errors import CommandMissing, InputError
 from wbtools.explanation import Explanation, Request, explain
 from wbtools.grid import Volume
 from wbtools.images import nifti
@@ -24,7 +24,7 @@ from wbtools.provenance import Provenance, sha256
 from wbtools.ranking import Ranking
 from wbtools.results import Results
 from wbtools.settings import Engine, ExportSettings
-from wbtools.subject import MeshName, Subject, find, meshes_named, prepared
+from wbtools.subject import MeshName, Subject, find, meshes_named, placed, prepared, require_plain_name
 from wbtools.surfaces.cache import WeightCache
 from wbtools.workbench.runner import Workbench
 
@@ -121,7 +121,8 @@ def plan(settings: ExportSettings) -> list[str]:
     WbtoolsError
         As `export_subject`, as far as can be told without computing.
     """
-    subject = _find(settings, settings.subject)
+    subject = _subject(settings)
+    require_people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
     outputs.require_absent(settings.out, name, settings.overwrite)
     names = _unique_names(load_networks(settings), settings)
@@ -149,9 +150,33 @@ def _find(settings: ExportSettings, subject: str) -> Subject:
     return find(settings.study_folder, subject, *wanted, layout=settings.layout)
 
 
+def _subject(settings: ExportSettings) -> Subject:
+    """The subject that is exported, under the name that was given, if any."""
+    if settings.id is not None:
+        require_plain_name(settings.id, "--id")
+    subject = _find(settings, settings.subject)
+    return replace(subject, id=settings.id) if settings.id is not None else subject
+
+
+def require_people(settings: ExportSettings) -> None:
+    """Have everybody that the target compares with looked for, before anything is read.
+
+    Raises
+    ------
+    InputError
+        If one of them is not there, or is neither a subject nor an image.
+    """
+    for other in _compared(settings):
+        try:
+            nifti.read_grid(_t1w_of(other, settings))
+        except InputError as error:
+            raise type(error)(f"--other {other}: {error}", mend=error.mend) from None
+
+
 def _found(settings: ExportSettings, record: Provenance) -> Subject:
     """The subject, with what it lacks put on record."""
-    subject = _find(settings, settings.subject)
+    subject = _subject(settings)
+    require_people(settings)
     record.notice(subject.notice)
     record.facts["subject"] = {
         "id": subject.id,
@@ -248,7 +273,7 @@ def _paired(
     if not settings.other or Path(settings.other).is_file() or Target.parse(settings.target or "").kind not in PAIRED:
         return {}
     with record.stage("regions of the other person"):
-        subject = _find(settings, settings.other)
+        subject = _other(settings, settings.other)
         with prepared(subject) as ready:
             other = person.read(ready, _meshes(settings, ready)[-1:], projection)
     pairings = {}
@@ -359,9 +384,15 @@ def _compared(settings: ExportSettings) -> tuple[str, ...]:
 
 
 def _t1w_of(person: str, settings: ExportSettings) -> Path:
-    """The T1w image of another person: a file, or that of a subject in the study folder."""
+    """The T1w image of another person: a file, or that of a subject, by its id or its folder."""
     path = Path(person)
-    return path if path.is_file() else _find(settings, person).t1w
+    return path if path.is_file() else _other(settings, person).t1w
+
+
+def _other(settings: ExportSettings, person: str) -> Subject:
+    """Another person than the one that is exported: an id of the study folder, or a subject's folder."""
+    folder, subject = placed(settings.study_folder, person)
+    return find(folder, subject, _value(settings.mesh), _value(settings.registration))
 
 
 def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:

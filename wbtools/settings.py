@@ -50,6 +50,8 @@ class ExportSettings:
         Folder that holds the subject's folder.
     out : Path
         Folder that receives a folder named after the subject.
+    id : str or None
+        What the subject is called in every output; None takes the name that the path or the id tells.
     models : tuple of Path
         Checkpoints; empty means the built-in demonstration network.
     layout : str
@@ -93,6 +95,7 @@ class ExportSettings:
     subject: str
     study_folder: Path
     out: Path
+    id: str | None = None
     models: tuple[Path, ...] = ()
     layout: str = "auto"
     naming: Literal["hcp", "bids"] | None = None

@@ -95,7 +95,8 @@ def test_a_path_stands_for_study_folder_and_id(tmp_path):
     assert placed(Path("study"), str(tmp_path / "X") + "/") == (tmp_path, "X")
     assert placed(Path("study"), str(tmp_path / "sub-Y/ses-1")) == (tmp_path, "sub-Y_ses-1")
     assert placed(Path("study"), "X") == (Path("study"), "X")
-    assert placed(Path("study"), str(tmp_path / "none")) == (Path("study"), str(tmp_path / "none"))
+    with pytest.raises(InputError, match="none does not exist"):
+        placed(Path("study"), str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("inside", ["", "surf", "mri"])

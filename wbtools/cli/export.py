@@ -68,7 +68,11 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         metavar="TARGET",
         help=f"What to explain: {', '.join(_spelt(kind) for kind in KINDS)}. [default: what the network is for]",
     ),
-    click.option("--other", metavar="SUBJECT|FILE", help="The person that the target compares with."),
+    click.option(
+        "--other",
+        metavar="SUBJECT|FILE",
+        help="The person that the target compares with: an id, a subject's folder, or an image.",
+    ),
     click.option(
         "--others", metavar="SUBJECT|FILE", multiple=True, help="More people, for --target contrast; may be repeated."
     ),
@@ -160,6 +164,7 @@ def settings_from(
 @click.command("export-subject")
 @click.argument("subject")
 @click.option("--out", metavar="DIR", type=_PATH, help="[default: STUDY/derivatives/wbtools]")
+@click.option("--id", metavar="NAME", help="What to call SUBJECT in every output. [default: by its folder or file]")
 @export_options
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of this subject.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")

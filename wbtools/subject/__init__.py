@@ -7,6 +7,8 @@ A layout is one module with
 - `known(study_folder)`, the subjects there are;
 - `find(study_folder, subject_id, mesh, registration)`, the `Subject`.
 
+Where folders lie is common to all (`places`), and so is what a person is called (`identity`).
+
 It is added by its name in `LAYOUTS`, which is also the command line's choice.
 """
 
@@ -14,15 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from wbtools.errors import InputError, SubjectError
+from wbtools.subject import places, refusals
+from wbtools.subject.identity import IMAGES, identity, is_step, session_of, typed
 from wbtools.subject.subject import (
-    IMAGES,
     MESHES,
     MeshName,
     Missing,
@@ -43,17 +45,17 @@ __all__ = [
     "Registration",
     "Subject",
     "SurfaceKind",
+    "Whereabouts",
     "check_meshes",
     "find",
+    "identity",
+    "located",
     "meshes_named",
     "placed",
     "prepared",
     "recognised",
     "require_plain_name",
 ]
-
-_INSIDE = {"anat", "T1w", "MNINonLinear", "surf", "mri", "label"}
-"""Folders inside a subject's, which may be given by mistake."""
 
 AUTO = "auto"
 """The word for asking every layout."""
@@ -110,12 +112,55 @@ def find(
     SubjectError
         If the subject is unknown, looks like several layouts, or lacks needed files, all of which are listed.
     """
+    study_folder = _absolute_if_nameless(study_folder)
     name = recognised(study_folder, subject_id, layout)
-    return _module(name).find(study_folder, subject_id, mesh, registration)
+    found = _module(name).find(study_folder, subject_id, mesh, registration)
+    require_plain_name(found.id)
+    return found
+
+
+class Whereabouts(NamedTuple):
+    """Whom an id of a study folder means.
+
+    Parameters
+    ----------
+    id : str
+        What the person is called in every output.
+    layout : str
+    folder : Path
+        That recorded inputs are relative to.
+    """
+
+    id: str
+    layout: str
+    folder: Path
+
+
+def located(study_folder: Path, subject_id: str, layout: str = AUTO) -> Whereabouts:
+    """Who is meant, as `find` says it, without asking whether the person's files are complete.
+
+    Raises
+    ------
+    InputError, SubjectError
+        As `recognised`.
+    """
+    study_folder = _absolute_if_nameless(study_folder)
+    name = recognised(study_folder, subject_id, layout)
+    place = _module(name).located(study_folder, subject_id)
+    assert place is not None  # `recognised` has asked
+    return Whereabouts(identity(place), name, place.parent if place.is_file() else place)
+
+
+def _absolute_if_nameless(study_folder: Path) -> Path:
+    """`.` and `..` by their names: the folder may be the subject's own."""
+    return study_folder if study_folder.name not in {"", ".."} else typed(study_folder)
 
 
 def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
-    """The name of the one layout that a subject's folder looks like; one T1w image counts only without any other.
+    """The name of the one layout that a subject's folder looks like.
+
+    One T1w image counts only without any other, also unfinished, and FreeSurfer's folder among a BIDS data set's
+    derivatives only without complete ones of fMRIPrep, which hold the same cortex and its T1w.
 
     Parameters
     ----------
@@ -135,19 +180,26 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
         choices = ", ".join([AUTO, *LAYOUTS])
         raise InputError(f"'{layout}' is no folder layout", mend=f"choose one of: {choices}")
     require_plain_name(subject_id)
-    if not study_folder.is_dir():
+    if not places.is_dir(study_folder):
         raise InputError(f"the study folder {study_folder} does not exist", mend="check --study-folder")
     names = list(LAYOUTS) if layout == AUTO else [layout]
     found = {name: place for name in names if (place := _module(name).located(study_folder, subject_id))}
     if not found:
-        raise _unknown(study_folder, subject_id, names)
+        raise refusals.unknown(study_folder, subject_id, {name: _module(name) for name in names})
     if len(found) > 1:
         found.pop("t1w", None)  # a raw scan beside what was made of it
+    elif found.keys() == {"t1w"} and layout == AUTO:
+        refusals.require_nothing_better(study_folder, subject_id)
+    if found.keys() == {"bids", "freesurfer"} and places.is_derived(found["freesurfer"], study_folder):
+        from wbtools.subject import bids, freesurfer
+
+        better = freesurfer.complete(found["freesurfer"]) and not bids.complete(found["bids"])
+        found.pop("bids" if better else "freesurfer")
     if len(found) > 1:
         listed = " and ".join(f"{name} ({place})" for name, place in found.items())
         raise SubjectError(
             f"subject {subject_id} in {study_folder} looks like several layouts: {listed}",
-            mend="say which one with --layout",
+            mend="say which one with --layout, or give the folder to take by its path",
         )
     return next(iter(found))
 
@@ -156,18 +208,19 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
     """Study folder and id of a subject that was named by its path instead of by its id.
 
     The path may be that of the subject's folder or image, of a folder inside the subject's, or of a folder that holds
-    one subject only.
+    one subject only; from the working directory or from the study folder. Links are not followed.
 
     Parameters
     ----------
     study_folder : Path
     subject : str
-        An id, which is passed on, or a path.
+        An id, which is passed on, or a path. A plain name that the study folder does not have and the working directory
+        does is a path.
 
     Raises
     ------
     InputError
-        If the path is a file that is no image.
+        If the path leads nowhere, or to a file that is no image.
     SubjectError
         If it is a folder that holds several subjects.
 
@@ -177,17 +230,25 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
     (PosixPath('study'), '100307')
     """
     path = Path(subject)
-    if path.name == subject or not path.exists():
+    is_plain = path.name == subject and subject != ".."
+    if is_plain and (not (places.is_dir(path) or places.is_file(path)) or _located(study_folder, subject)):
         return study_folder, subject
-    path = path.resolve()
-    if path.is_file():
+    path = refusals.existing(path, study_folder)
+    if places.is_file(path):
         return _image(path)
-    if path.name.startswith("ses-") and path.parent.name.startswith("sub-"):
-        return path.parent.parent, f"{path.parent.name}_{path.name}"
+    return _folder(path)
+
+
+def _folder(path: Path) -> tuple[Path, str]:
+    """Study folder and id of a subject's folder, of one in it, or of one that holds one subject only."""
     if _located(path.parent, path.name):
         return path.parent, path.name
-    if path.name in _INSIDE and path.parent != path:
-        return placed(study_folder, str(path.parent))
+    session = session_of(path.name)
+    if session is not None:
+        study, named = path.parent.parent, f"{path.parent.name}_ses-{session}"
+        return (study, named) if _located(study, named) or not _known(list(LAYOUTS), path) else _only_one(path)
+    if is_step(path.name) and path.parent != path and not _known(list(LAYOUTS), path):
+        return _folder(path.parent)
     return _only_one(path)
 
 
@@ -200,6 +261,7 @@ def _image(path: Path) -> tuple[Path, str]:
         )
     if not path.stat().st_size:
         raise InputError(f"{path} is empty", mend="copy or download the file again")
+    refusals.require_content(path)
     return path.parent, path.name
 
 
@@ -233,35 +295,12 @@ def _module(layout: str) -> Layout:
 
 def _located(study_folder: Path, name: str) -> bool:
     """Whether a name, which may be no plain one, is a subject's in any layout."""
-    return any(_module(layout).located(study_folder, name) for layout in LAYOUTS)
+    try:
+        return any(_module(layout).located(study_folder, name) for layout in LAYOUTS)
+    except SubjectError:  # there is more than one, which whoever looks for it says
+        return True
 
 
 def _known(layouts: list[str], study_folder: Path) -> list[str]:
     """Names of the subjects that look like one of the layouts."""
-    return sorted({name for layout in layouts for name in _module(layout).known(study_folder)})
-
-
-def _unknown(study_folder: Path, subject_id: str, layouts: list[str]) -> SubjectError:
-    """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
-    from wbtools.subject.t1w import candidates
-
-    modules = [_module(name) for name in layouts]
-    looked_for = "; ".join(module.LOOKED_FOR for module in modules)
-    known = _known(layouts, study_folder)
-    scans = candidates(study_folder, subject_id) if "t1w" in layouts else []
-    if scans:
-        listed = ", ".join(path.name for path in scans)
-        return SubjectError(
-            f"subject {subject_id} in {study_folder} has {len(scans)} T1w images and nothing made of them: {listed}",
-            mend=f"name the one to take: {scans[0]}",
-        )
-    if not known:
-        return SubjectError(
-            f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for})",
-            mend="give the folder above the subjects' folders with --study-folder",
-        )
-    near = get_close_matches(subject_id, known, n=3, cutoff=0.5) or known[:3]
-    return SubjectError(
-        f"{study_folder} has no subject {subject_id} (looked for: {looked_for})",
-        mend=f"did you mean {' or '.join(near)}? ({len(known)} subject{'s' * (len(known) > 1)} there)",
-    )
+    return refusals.known(study_folder, {name: _module(name) for name in layouts})

@@ -7,23 +7,17 @@ another space or resolution is never taken for native.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject.subject import (
-    MeshName,
-    Missing,
-    Subject,
-    SurfaceKind,
-    folders_named,
-    incomplete,
-    meshes_named,
-    notice_in,
-    usable,
-)
+from wbtools.subject import places
+from wbtools.subject.identity import identity
+from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, incomplete, meshes_named, notice_in, usable
 from wbtools.surfaces.standard import SOURCES, SphereSpace
 
 LOOKED_FOR = "sub-SUBJECT/anat or sub-SUBJECT/ses-*/anat with surfaces (BIDS derivatives)"
@@ -44,6 +38,7 @@ _SPHERES: tuple[tuple[dict[str, str], str, SphereSpace], ...] = (
     ({"desc": "reg"}, "FreeSurfer sphere.reg", "fsaverage"),
     ({"space": "fsaverage", "desc": "reg"}, "FreeSurfer sphere.reg", "fsaverage"),
 )
+_PREPROCESSED = re.compile(r"_desc-preproc_T1w\.nii")
 _SEGMENTATIONS = ("aparcaseg", "aseg")
 _FREESURFER = ("sourcedata/freesurfer", "../freesurfer", "../sourcedata/freesurfer")
 """Where fMRIPrep leaves FreeSurfer's folders, from its own; the older ones wrote no spheres."""
@@ -54,33 +49,36 @@ Sides = dict[Hemisphere, Path]
 
 
 def located(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder (of a session, the session's), if it has an anat folder of derivatives.
+    """The subject's folder (of a session, the session's), if it has an anat folder of derivatives; see `places.found`.
+
+    Of several data sets that have the subject, the one whose surfaces are complete is taken.
 
     Raises
     ------
     SubjectError
-        If several sessions have one and the id names none.
+        If several sessions have one and the id names none, or several data sets are complete.
     """
-    label, _, session = subject_id.partition("_ses-")
-    for root in _roots(study_folder):
-        for folder in folders_named(root, label):
-            if not folder.name.startswith("sub-"):
-                continue
-            found = [one for one in _sessions(folder) if session in {"", one.name.removeprefix("ses-")}]
-            if len(found) > 1:
-                names = ", ".join(f"{folder.name}_{one.name}" for one in found)
-                raise SubjectError(
-                    f"{folder} has {len(found)} sessions with surfaces", mend=f"name one of them: {names}"
-                )
-            if found:
-                return found[0]
-    return None
+    there = places.found(study_folder, subject_id, _is_subject)
+    if len({identity(folder) for folder in there}) < len(there):
+        there = [folder for folder in there if complete(folder)] or there
+    return places.only(there, study_folder, subject_id)
 
 
 def known(study_folder: Path) -> list[str]:
     """Names of the subjects that have derivatives."""
-    folders = (path for root in _roots(study_folder) if root.is_dir() for path in root.glob("sub-*"))
-    return sorted({path.name for path in folders if path.is_dir() and _sessions(path)})
+    return places.people(study_folder, _is_subject)
+
+
+def complete(folder: Path) -> bool:
+    """Whether a subject's folder has all that no mesh can do without."""
+    try:
+        names = _Anat.read(folder)
+        native, spheres = _native(names), _spheres(names, folder, None)
+        return names.one("T1w", desc="preproc") is not None and not any(
+            _lacking(names, native, spheres is not None, None)
+        )
+    except SubjectError:
+        return False
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
@@ -120,10 +118,18 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     if t1w is None:
         lacking.insert(0, Missing(f"anat/{names.subject}_desc-preproc_T1w.nii.gz", "everything"))
     if lacking:
-        raise incomplete(folder, lacking, _MEND)
+        raise incomplete(folder, lacking, _MEND if native or t1w is None else _without_surfaces(t1w))
     assert t1w is not None and spheres is not None
     made: tuple[MeshName, ...] = ("32k_fs_LR",) if "32k_fs_LR" in wanted and not standard else ()
     return _subject(folder, names, t1w, native | standard, spheres, made)
+
+
+def _without_surfaces(t1w: Path) -> str:
+    """What helps where the anatomy was processed, and no surface made."""
+    return (
+        "fMRIPrep or sMRIPrep made no surfaces here (--fs-no-reconall): run it with FreeSurfer; with template surfaces "
+        f"instead of this person's: wbtools export-subject {shlex.quote(str(t1w))}"
+    )
 
 
 def _subject(
@@ -148,7 +154,7 @@ def _subject(
     if not names.sides("sulc"):
         missing.append(Missing(f"anat/{names.subject}_hemi-L_sulc.shape.gii", "shading by sulcal depth"))
     return Subject(
-        id=names.subject,
+        id=identity(folder),
         layout="bids",
         folder=folder,
         t1w=t1w,
@@ -189,7 +195,7 @@ class _Anat:
         """Of a subject's or a session's folder."""
         in_session = folder.name.startswith("ses-")
         subject = f"{folder.parent.name}_{folder.name}" if in_session else folder.name
-        found = [(*_entities(path.name), path) for path in sorted((folder / "anat").iterdir()) if usable(path)]
+        found = [(*_entities(path.name), path) for path in places.files(folder / "anat") if usable(path)]
         return cls(folder / "anat", subject, tuple(found))
 
     def one(self, suffix: str, hemisphere: Hemisphere | None = None, **entities: str) -> Path | None:
@@ -229,22 +235,12 @@ def _entities(name: str) -> tuple[dict[str, str], str]:
     return dict(word.split("-", 1) for word in words if "-" in word), last.split(".", 1)[0]
 
 
-def _roots(study_folder: Path) -> Iterator[Path]:
-    """The folders that may hold `sub-X`."""
-    derivatives = study_folder / "derivatives"
-    yield from (study_folder, derivatives / "fmriprep", derivatives / "smriprep")
-    if study_folder.name.startswith("ses-"):
-        yield study_folder.parent
-
-
-def _sessions(folder: Path) -> list[Path]:
-    """The subject's folder, or those of its sessions, that have an anat folder of derivatives."""
-    places = [folder, *sorted(folder.glob("ses-*"))]
-    return [
-        place
-        for place in places
-        if any((place / "anat").glob("*.surf.gii")) or any((place / "anat").glob("*_desc-preproc_T1w.nii*"))
-    ]
+def _is_subject(folder: Path) -> bool:
+    """Whether a folder of a subject or a session has an anat folder of derivatives."""
+    if not folder.name.startswith(("sub-", "ses-")):
+        return False
+    names = (path.name for path in places.files(folder / "anat"))
+    return any(name.endswith(".surf.gii") or _PREPROCESSED.search(name) for name in names)
 
 
 def _native(names: _Anat) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]:

@@ -7,17 +7,20 @@ fsaverage's sphere (`wbtools.surfaces.standard`).
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
-from wbtools.errors import InputError
+from wbtools.errors import InputError, SubjectError
+from wbtools.subject import places
+from wbtools.subject.identity import identity
 from wbtools.subject.subject import (
     MeshName,
     Missing,
     Subject,
     SurfaceKind,
-    folders_named,
+    absence,
     incomplete,
     meshes_named,
     notice_in,
@@ -33,29 +36,50 @@ T1W = ("brain.mgz", "brainmask.mgz", "norm.mgz", "T1.mgz", "orig.mgz")
 SEGMENTATIONS = ("wmparc.mgz", "aparc+aseg.mgz", "aseg.mgz", "aseg.presurf.mgz")
 
 _STRIPPED = 3
-_IN_BIDS = Path("derivatives", "freesurfer")
-_PREFERRED = (Path("derivatives", "fmriprep"), Path("derivatives", "smriprep"))
-_PIALS = ("pial", "pial.T1")  # since version 6 pial is a link to pial.T1, pial.T2 or pial.FLAIR, which copying may lose
+_PIALS = ("pial.T2", "pial.FLAIR", "pial.T1")
+"""What `pial` is a link to since version 6; the first two were made with a second scan, and are better."""
+_SURFACE = b"\xff\xff\xfe"
+"""How a file of triangles begins."""
 _MEND = "let recon-all finish (recon-all -all), or copy the rest of its folder"
 _MESHES: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
 def located(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder, if there is one that looks like recon-all's; also in `derivatives/freesurfer` of BIDS data.
+    """The subject's folder, if there is one that looks like recon-all's; see `places.found`.
 
-    What fMRIPrep or sMRIPrep made of the latter is preferred: it is the same cortex, and comes with its T1w.
+    Raises
+    ------
+    SubjectError
+        If there are several.
     """
-    places = [study_folder]
-    if not any(folder.is_dir() for root in _PREFERRED for folder in folders_named(study_folder / root, subject_id)):
-        places.append(study_folder / _IN_BIDS)
-    folders = (folder for place in places for folder in folders_named(place, subject_id))
-    return next((folder for folder in folders if _is_subject(folder)), None)
+    return places.only(places.found(study_folder, subject_id, _is_subject), study_folder, subject_id)
 
 
 def known(study_folder: Path) -> list[str]:
-    """Names of the folders that look like recon-all's."""
-    places = (place for place in (study_folder, study_folder / _IN_BIDS) if place.is_dir())
-    return sorted({path.name for place in places for path in place.iterdir() if _is_subject(path)})
+    """Names of the folders that look like recon-all's, or hold such."""
+    return places.people(study_folder, _is_subject)
+
+
+def unfinished(folder: Path) -> tuple[str, str] | None:
+    """What a folder lacks that is almost recon-all's, and what helps; None for another."""
+    has_mri = any(path.name.endswith(".mgz") for path in places.files(folder / "mri"))
+    surfaces = [path.name for path in places.files(folder / "surf") if path.name.startswith(("lh.", "rh."))]
+    if any(".central." in name for name in surfaces):
+        return (f"{folder} looks like a folder of CAT12, which wbtools does not read", "give a folder of recon-all")
+    if has_mri and not surfaces:
+        without = "an empty surf/" if places.has_folder(folder, "surf") else "no surf/"
+        return (
+            f"{folder} has mri/ and {without}: surfaces were not made",
+            "let recon-all finish (recon-all -all), or run FastSurfer without --seg_only",
+        )
+    if surfaces and not places.has_folder(folder, "mri"):
+        return (f"{folder} has surf/ and no mri/: the scan is missing", "copy mri/ from where surf/ came from")
+    return None
+
+
+def complete(folder: Path) -> bool:
+    """Whether a subject's folder has all that no mesh can do without."""
+    return any(usable(folder / "mri" / name) for name in T1W) and not any(_lacking(folder, _surfaces(folder)))
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
@@ -87,6 +111,8 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
         raise InputError(f"FreeSurfer's surfaces give no {mesh} mesh", mend="choose --mesh 32k, native or both")
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
+    if (almost := unfinished(folder)) is not None:
+        raise SubjectError(almost[0], mend=almost[1])
     surfaces = _surfaces(folder)
     t1w = next((folder / "mri" / name for name in T1W if usable(folder / "mri" / name)), None)
     lacking = list(_lacking(folder, surfaces))
@@ -114,7 +140,7 @@ def _subject(
     if segmentation is None:
         missing.append(Missing(f"mri/{SEGMENTATIONS[1]}", "the subcortex; the atlas is cortex only"))
     return Subject(
-        id=folder.name,
+        id=identity(folder),
         layout="freesurfer",
         folder=folder,
         t1w=t1w,
@@ -127,14 +153,14 @@ def _subject(
         registration="FreeSurfer sphere.reg",
         sphere_space="fsaverage",
         resampled=tuple(mesh for mesh in meshes if mesh != "native"),
-        derived=tuple(_derived(surfaces, rois)),
+        derived=tuple(_derived(folder, surfaces, rois)),
         missing=tuple(missing),
         notice=notice_in(folder),
     )
 
 
 def _is_subject(folder: Path) -> bool:
-    return (folder / "surf").is_dir() and (folder / "mri").is_dir()
+    return places.has_folder(folder, "surf", "mri")
 
 
 def _side(hemisphere: Hemisphere) -> str:
@@ -150,15 +176,40 @@ def _per_side(folder: Path, name: str) -> dict[tuple[Hemisphere, MeshName], Path
 
 def _surfaces(folder: Path) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]:
     """The native surfaces that exist."""
-    names: dict[SurfaceKind, tuple[str, ...]] = {"white": ("white",), "pial": _PIALS, "inflated": ("inflated",)}
-    found: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path] = {}
-    for side in Hemisphere:
-        for kind, candidates in names.items():
-            paths = (folder / "surf" / f"{_side(side)}.{name}" for name in candidates)
-            path = next((path for path in paths if usable(path)), None)
-            if path is not None:
-                found[side, kind, "native"] = path
-    return found
+    pial = _pial(folder)
+    names: dict[SurfaceKind, str] = {"white": "white", "pial": pial, "inflated": "inflated"}
+    found = {
+        (side, kind, _MESHES[1]): folder / "surf" / f"{_side(side)}.{name}"
+        for side in Hemisphere
+        for kind, name in names.items()
+    }
+    return {key: path for key, path in found.items() if usable(path)}
+
+
+def _pial(folder: Path) -> str:
+    """The name of the pial surfaces, the same for both sides: where copying lost one of them, what it was a link to.
+
+    The side that is whole tells what that was; otherwise the better ones come first.
+    """
+    files = {side: folder / "surf" / f"{_side(side)}.pial" for side in Hemisphere}
+    if all(_is_surface(path) for path in files.values()):
+        return "pial"
+    others = [
+        name for name in _PIALS if all(_is_surface(path.with_name(f"{path.name[:3]}{name}")) for path in files.values())
+    ]
+    whole = next((path for path in files.values() if _is_surface(path)), None)
+    if whole is not None:
+        others.sort(key=lambda name: not filecmp.cmp(whole, whole.with_name(f"{whole.name[:3]}{name}"), shallow=False))
+    return others[0] if others else "pial"
+
+
+def _is_surface(path: Path) -> bool:
+    """Whether a file begins as a surface does; a link that became a few words of text does not."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_SURFACE)) == _SURFACE
+    except OSError:
+        return False
 
 
 def _lacking(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[Missing]:
@@ -183,23 +234,34 @@ def _wished(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName
 
 
 def _missing(folder: Path, name: str, forbids: str) -> Missing:
-    """A missing file, with a word on one that is there and empty or a link to nowhere."""
-    path = folder / name
-    if path.is_symlink() and not path.exists():
-        return Missing(name, f"{forbids}; it is a link to nowhere")
-    return Missing(name, f"{forbids}; it is empty" if path.is_file() else forbids)
+    """A missing file, with a word on one that is there and empty, or was not fetched."""
+    reason = absence(folder / name)
+    return Missing(name, f"{forbids}; {reason}" if reason else forbids)
 
 
 def _derived(
-    surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path], rois: dict[tuple[Hemisphere, MeshName], Path]
+    folder: Path,
+    surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path],
+    rois: dict[tuple[Hemisphere, MeshName], Path],
 ) -> Iterator[str]:
     """What is made of the files, a sentence each."""
     yield "surfaces: from FreeSurfer's coordinates to the scanner's, by the volume geometry in each file"
     for side in Hemisphere:
-        if surfaces[side, "pial", "native"].name.endswith(_PIALS[1]):
-            yield f"pial surface, {side.name.lower()}: {surfaces[side, 'pial', 'native'].name}"
+        used, usual = (surfaces[side, "pial", "native"], folder / "surf" / f"{_side(side)}.pial")
+        if used != usual:
+            yield f"pial surface, {side.name.lower()}: {used.name}"
+            yield f"{usual.name}: {_why_not(usual)}"
     yield "midthickness: mean of white and pial"
     yield f"registration to fs_LR: sphere.reg, with the {SOURCES['fsaverage']}"
     yield "32k mesh: the native surfaces, resampled over these spheres (barycentric)"
     if len(rois) < len(Hemisphere):
         yield "medial wall: that of the 32k mesh, carried over these spheres"
+
+
+def _why_not(pial: Path) -> str:
+    """Why `pial` itself is not read."""
+    if _is_surface(pial):
+        return "not used, since the other side's is lost"
+    if not pial.is_symlink() and not pial.exists():
+        return "it is not there"
+    return absence(pial) or "it is no surface; copying may have turned a link into text"

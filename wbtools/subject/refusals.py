@@ -1,0 +1,149 @@
+"""Why a subject is not found, in one sentence that names the cause: asked only when a look-up has failed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Protocol
+
+from wbtools.errors import InputError, SubjectError
+from wbtools.subject import places
+from wbtools.subject.identity import image_stem, is_step, typed
+from wbtools.subject.subject import UNFETCHED, absence, fetching
+
+_MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
+
+
+class Known(Protocol):
+    """What is asked of a layout's module."""
+
+    LOOKED_FOR: str
+
+    def known(self, study_folder: Path) -> list[str]:
+        """Names of the subjects that look like this layout's."""
+        ...
+
+
+def known(study_folder: Path, layouts: Mapping[str, Known]) -> list[str]:
+    """Names of the subjects that look like one of the layouts."""
+    return sorted({name for layout in layouts.values() for name in layout.known(study_folder)})
+
+
+def unknown(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -> InputError:
+    """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
+    from wbtools.subject.t1w import candidates, unfetched
+
+    if places.closed(study_folder):
+        return _closed(study_folder)
+    scans = candidates(study_folder, subject_id) if "t1w" in layouts else []
+    if scans:
+        listed = ", ".join(path.name for path in scans)
+        return SubjectError(
+            f"subject {subject_id} in {study_folder} has {len(scans)} T1w images and nothing made of them: {listed}",
+            mend=f"name the one to take: {scans[0]}",
+        )
+    almost = next(_almost(study_folder, subject_id), None)
+    if almost is not None:
+        return almost
+    if "t1w" in layouts and (lost := unfetched(study_folder, subject_id)):
+        return _without_content(lost[0])
+    return _not_there(study_folder, subject_id, layouts)
+
+
+def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -> SubjectError:
+    """The refusal of an id that nothing in the study folder answers to."""
+    looked_for = "; ".join(layout.LOOKED_FOR for layout in layouts.values())
+    locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
+    said = f"; {len(locked)} folders there may not be looked into, {locked[0]} for example" if locked else ""
+    there = known(study_folder, layouts)
+    if not there:
+        return SubjectError(
+            f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for}){said}",
+            mend="give the folder above the subjects' folders with --study-folder",
+        )
+    near = get_close_matches(subject_id, there, n=3, cutoff=0.5) or there[:3]
+    return SubjectError(
+        f"{study_folder} has no subject {subject_id} (looked for: {looked_for}){said}",
+        mend=f"did you mean {' or '.join(near)}? ({len(there)} subject{'s' * (len(there) > 1)} there)",
+    )
+
+
+def require_nothing_better(study_folder: Path, subject_id: str) -> None:
+    """Raise if a raw scan would stand in for what was made of it and cannot be used as it is.
+
+    Raises
+    ------
+    InputError
+        Naming a folder of the subject's that may not be looked into, or is an unfinished one of another layout.
+    """
+    almost = next(_almost(study_folder, subject_id), None)
+    if almost is not None:
+        mend = f"{almost.mend}; or take the scan alone, with template surfaces: --layout t1w"
+        raise type(almost)(str(almost), mend=mend)
+
+
+def existing(path: Path, study_folder: Path) -> Path:
+    """A path that was typed, absolute, from the working directory or else from the study folder.
+
+    Raises
+    ------
+    InputError
+        If nothing is there, or only a link to nowhere.
+    """
+    places_ = [typed(path), typed(study_folder / path)]
+    found = next((one for one in places_ if os.path.lexists(one)), None)
+    if found is None:
+        above = places_[0].parent
+        names = [one.name for one in (*places.children(above), *places.files(above))]
+        near = get_close_matches(path.name, names, n=3, cutoff=0.5)
+        mend = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
+        raise InputError(f"{path} does not exist", mend=mend)
+    if not places.is_dir(found) and not places.is_file(found):
+        if found.is_symlink():
+            raise _without_content(found)
+        raise _closed(found)
+    if places.closed(found):
+        raise _closed(found)
+    return found
+
+
+def require_content(path: Path) -> None:
+    """Raise InputError if a file is one that stands for another which was not fetched."""
+    if UNFETCHED in absence(path):
+        raise _without_content(path)
+
+
+def _without_content(path: Path) -> InputError:
+    """The refusal of a file that is a link to nowhere, a pointer, or empty."""
+    reason = absence(path)
+    mend = fetching(path) if UNFETCHED in reason else "copy or download the file again"
+    return InputError(f"{path} {reason.removeprefix('it ')}", mend=mend)
+
+
+def _closed(path: Path) -> InputError:
+    return InputError(f"{path} may not be read: Permission denied", mend=f"{_MAY_READ} {shlex.quote(str(path))}")
+
+
+def _almost(study_folder: Path, subject_id: str) -> Iterator[InputError]:
+    """What each folder of the subject's lacks that is almost a layout's, or may not be looked into."""
+    from wbtools.subject import freesurfer, hcp
+
+    roots = (study_folder, *places.data_sets(study_folder, subject_id))
+    for folder in _with_steps(home for root in roots for home in places.homes(root, subject_id)):
+        if places.closed(folder):
+            yield _closed(folder)
+        for layout in (freesurfer, hcp):
+            if found := layout.unfinished(folder):
+                yield SubjectError(found[0], mend=found[1])
+        if next((path for path in places.files(folder) if path.suffix.lower() in {".dcm", ".ima"}), None):
+            yield SubjectError(f"{folder} holds DICOM files", mend="make one NIfTI image of them with dcm2niix")
+
+
+def _with_steps(folders: Iterable[Path]) -> Iterator[Path]:
+    """Folders, and those of programs and steps in them."""
+    for folder in folders:
+        yield folder
+        yield from (one for one in places.children(folder) if is_step(image_stem(one.name)))
