@@ -55,6 +55,8 @@ class Cortex:
         All meshes of a subject are in register over them.
     sulc : mapping of Hemisphere to ndarray, (V,), float32
         Sulcal depth, where the subject has it.
+    remarks : tuple of str
+        What had to be decided to read the surfaces, a sentence for each file.
     """
 
     mesh: MeshName
@@ -62,6 +64,7 @@ class Cortex:
     mask: Mapping[Hemisphere, NDArray[np.bool_]]
     spheres: Mapping[Hemisphere, Mesh]
     sulc: Mapping[Hemisphere, Values]
+    remarks: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> tuple[SurfaceKind, ...]:
@@ -89,11 +92,13 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
     """
     if mesh in subject.resampled:
         return _resampled(subject, mesh, read(subject, NATIVE))
-    surfaces: Surfaces = {
-        (side, kind): files.read_surface(path, side, kind)
+    read_files = {
+        (side, kind): files.read_with_remarks(path, side, kind, placed=subject.in_scanner_space)
         for (side, kind, name), path in subject.surfaces.items()
         if name == mesh
     }
+    surfaces: Surfaces = {key: surface for key, (surface, _) in read_files.items()}
+    remarks = tuple(remark for _, said in read_files.values() for remark in said)
     spheres = _spheres(subject, mesh)
     sulc = {side: files.read_values(path, side) for (side, name), path in subject.sulci.items() if name == mesh}
     sizes = {
@@ -108,7 +113,8 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
     _complete(surfaces)
     _require_sides(subject, mesh, surfaces)
     _require_own_spheres(subject, mesh, surfaces, spheres)
-    return _shown(subject, Cortex(mesh, surfaces, mask, spheres, sulc if len(sulc) == len(Hemisphere) else {}))
+    depth = sulc if len(sulc) == len(Hemisphere) else {}
+    return _shown(subject, Cortex(mesh, surfaces, mask, spheres, depth, remarks))
 
 
 def read_standard(subject: Subject) -> Cortex:
@@ -121,7 +127,7 @@ def read_standard(subject: Subject) -> Cortex:
     paths = {side: subject.surfaces.get((side, middle, STANDARD)) or standard.average_32k(side) for side in Hemisphere}
     return Cortex(
         mesh=STANDARD,
-        surfaces={(side, middle): meshes.read(path, side) for side, path in paths.items()},
+        surfaces={(side, middle): meshes.read(path, side, placed=True) for side, path in paths.items()},
         mask={side: mmp.cortex_32k(side) for side in Hemisphere},
         spheres=_spheres(subject, STANDARD),
         sulc={},
@@ -187,7 +193,8 @@ def _resampled(subject: Subject, mesh: MeshName, native: Cortex) -> Cortex:
     }
     sizes = {side: len(spheres[side].vertices) for side in Hemisphere}
     mask = {side: _mask(subject, mesh, side, sizes[side], spheres[side]) for side in Hemisphere}
-    return Cortex(mesh, surfaces, mask, spheres, {side: weights[side].metric(one) for side, one in native.sulc.items()})
+    depth = {side: weights[side].metric(values) for side, values in native.sulc.items()}
+    return Cortex(mesh, surfaces, mask, spheres, depth, native.remarks)
 
 
 def _shown(subject: Subject, cortex: Cortex) -> Cortex:

@@ -35,7 +35,7 @@ class Person:
     mask : Volume or None
         The brain mask that lies beside the T1w image, if any.
     remarks : tuple of str
-        What had to be decided to read the T1w image, for example where sform and qform disagree.
+        What had to be decided to read the T1w image and the surfaces, for example where sform and qform disagree.
     """
 
     t1w: Volume
@@ -78,6 +78,7 @@ def read(
         segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
         mask = nifti.read_volume(subject.brain_mask) if subject.brain_mask else None
         cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
+        remarks += tuple(remark for found in cortices.values() for remark in found.remarks)
     with stage("areas on every mesh"):
         areas = _areas(subject, cortices, projection)
     with stage("atlas in T1w space"):
@@ -85,7 +86,7 @@ def read(
         labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
         structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
         native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
-    return Person(t1w, segmentation, cortices, areas, native, main, mask, remarks)
+    return Person(t1w, segmentation, cortices, areas, native, main, mask, tuple(dict.fromkeys(remarks)))
 
 
 def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Projection) -> dict[MeshName, Areas]:

@@ -50,7 +50,7 @@ def test_a_file_of_the_other_side_is_refused(tmp_path):
         gifti.read_labels(tmp_path / "l.label.gii", Hemisphere.LEFT)
 
 
-@pytest.mark.parametrize("kept", [0, 30, 400, -200, -12])
+@pytest.mark.parametrize("kept", [30, 400, -200, -12])
 def test_a_cut_file_is_refused(tmp_path, kept):
     gifti.write_metrics(tmp_path / "m.func.gii", MAPS, Hemisphere.RIGHT)
     (tmp_path / "cut.func.gii").write_bytes((tmp_path / "m.func.gii").read_bytes()[:kept])

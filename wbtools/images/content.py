@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -100,13 +101,15 @@ class Content:
 
     def rest(self, limit: int) -> bytes:
         """All that is left, at most `limit` bytes."""
-        pieces = []
+        return b"".join(self.pieces(limit))
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """All that is left, some at a time, at most `limit` bytes."""
         start = self.position
-        while piece := self._take(_PIECE):
+        while piece := self._take(_LEAST):
             if self.position - start > limit:
                 raise self.too_long(start + limit)
-            pieces.append(piece)
-        return b"".join(pieces)
+            yield piece
 
     def finish(self, limit: int) -> None:
         """Read to the end, so that checksums are compared, and refuse a file that goes on for more than `limit` bytes.

@@ -155,6 +155,11 @@ KINDS: tuple[Kind, ...] = (
         "give it as surf/?h.NAME of its recon-all folder, or convert it: mris_convert --to-scanner",
         _begins(b"\xff\xff\xfe"),
     ),
+    Kind(
+        "a surface of quadrangles, as FreeSurfer's first steps leave it",
+        "give ?h.white, ?h.pial or ?h.sphere.reg, which have triangles",
+        _begins(b"\xff\xff\xfd"),
+    ),
     Kind("a FreeSurfer file of values per vertex", "give the surface itself", _begins(b"\xff\xff\xff")),
     Kind("a FreeSurfer volume (.mgh)", "give a file of the kind that is asked for", _begins(b"\0\0\0\1\0\0")),
     Kind("a FreeSurfer text file", "give a file of the kind that is asked for", _says(b"#!ascii")),

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Colour, Hemisphere, Region
+from wbtools.anatomy import Hemisphere, Region
 from wbtools.errors import InputError
+from wbtools.images import gifti_document, limits
+from wbtools.images.gifti_document import LABEL, LabelTable
 
 if TYPE_CHECKING:
-    from nibabel.gifti import GiftiDataArray, GiftiImage
-
-LabelTable = dict[int, tuple[str, Colour]]
-"""Name and colour by key."""
+    from nibabel.gifti import GiftiDataArray
 
 
 def write_metrics(
@@ -106,14 +105,17 @@ def read_metrics(path: Path, hemisphere: Hemisphere | None = None) -> dict[str, 
     InputError
         If the file is missing, damaged, of the other hemisphere, or holds no values per vertex.
     """
-    image = _load(path, hemisphere)
-    arrays = [array for array in image.darrays if array.data is not None and array.data.ndim == 1]
-    if not arrays or len({len(array.data) for array in arrays}) != 1:
+    document = gifti_document.read(path)
+    gifti_document.require_hemisphere(path, document, hemisphere)
+    columns = [(array, _column(array.data)) for array in document.arrays]
+    maps = [(array, values) for array, values in columns if values is not None]
+    if not maps or len({len(values) for _, values in maps}) != 1:
         raise InputError(f"{path} holds no values per vertex", mend="give a .func.gii or .shape.gii file")
     found: dict[str, NDArray[np.float32]] = {}
-    for count, array in enumerate(arrays, 1):
-        name = dict(array.meta).get("Name") or f"#{count}"
-        found[f"{name} #{count}" if name in found else name] = np.asarray(array.data, np.float32)
+    for count, (array, values) in enumerate(maps, 1):
+        name = array.meta.get("Name") or f"#{count}"
+        with np.errstate(over="ignore"):
+            found[f"{name} #{count}" if name in found else name] = np.asarray(values, np.float32)
     return found
 
 
@@ -136,12 +138,22 @@ def read_labels(path: Path, hemisphere: Hemisphere | None = None) -> tuple[NDArr
     InputError
         If the file is missing, damaged, of the other hemisphere, or holds no labels.
     """
-    image = _load(path, hemisphere)
-    maps = image.get_arrays_from_intent("NIFTI_INTENT_LABEL")
-    if not maps or maps[0].data is None:
+    document = gifti_document.read(path, {LABEL})
+    gifti_document.require_hemisphere(path, document, hemisphere)
+    keys = _column(document.arrays[0].data) if document.arrays else None
+    if keys is None:
         raise InputError(f"{path} holds no labels", mend="give a .label.gii file")
-    table: LabelTable = {label.key: (label.label or "", label.rgba) for label in image.labeltable.labels}
-    return np.asarray(maps[0].data, np.int32), table
+    limit = np.iinfo(np.int32)
+    if not ((keys >= limit.min) & (keys <= limit.max) & (np.floor(keys) == keys)).all():
+        raise InputError(f"{path} has labels that are no whole numbers", mend="give a .label.gii file")
+    return np.asarray(keys, np.int32), document.labels
+
+
+def _column(data: NDArray[Any]) -> NDArray[Any] | None:
+    """One value per vertex, (V,), whether an array has one axis or a second of length one; None for other arrays."""
+    if data.ndim == 2 and data.shape[1] == 1:
+        data = data[:, 0]
+    return data if data.ndim == 1 and 0 < len(data) <= limits.VERTICES else None
 
 
 def _save(
@@ -155,25 +167,3 @@ def _save(
     if notice:
         meta["Notice"] = notice
     nibabel.save(GiftiImage(meta=GiftiMetaData(meta), labeltable=table, darrays=list(arrays)), path)
-
-
-def _load(path: Path, hemisphere: Hemisphere | None) -> GiftiImage:
-    """A GIFTI file, of the expected hemisphere if it names one."""
-    from nibabel.gifti import GiftiImage
-
-    try:
-        image = GiftiImage.from_filename(str(path))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", mend="check the subject folder") from None
-    except OSError:
-        raise
-    except Exception as error:  # nibabel lets expat, zlib and base64 errors of every kind through
-        raise InputError(f"{path} is not a readable GIFTI file ({error})", mend="copy the file again") from None
-    if image is None:
-        raise InputError(f"{path} is not a complete GIFTI file", mend="copy the file again")
-    declared = dict(image.meta).get("AnatomicalStructurePrimary", "")
-    if hemisphere and declared.startswith("Cortex") and declared != hemisphere.cortex.gifti:
-        raise InputError(
-            f"{path} says it is {declared}, not {hemisphere.cortex.gifti}", mend="swap the file names back"
-        )
-    return image

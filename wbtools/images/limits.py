@@ -32,8 +32,11 @@ XML_DEPTH = 32
 XML_ELEMENTS = 200_000
 """XML elements of one file."""
 
-XML_TEXT = 2**26
-"""Characters of one XML element that is no array, 64 MiB; what is not needed of them is not kept."""
+XML_SIZE = 2**30
+"""Bytes of one XML file, unpacked, 1 GiB."""
+
+XML_TEXT = 2**10
+"""Characters that are kept of one XML element that is no array; what follows them is passed over."""
 
 LIST_LINES = VERTICES
 """Lines of a FreeSurfer vertex list."""

@@ -80,6 +80,9 @@ class Subject:
         What the standard meshes and the native spheres really come from.
     sphere_space : {"fs_LR", "fsaverage"}
         The template that the native spheres are registered to.
+    in_scanner_space : bool
+        GIFTI surfaces are in scanner coordinates whatever their metadata say; else those that are centred on FreeSurfer's
+        volume are moved.
     resampled : tuple of str
         Standard meshes that have no surfaces of their own and are made from the native ones over the spheres.
     derived : tuple of str
@@ -102,6 +105,7 @@ class Subject:
     brain_mask: Path | None = None
     registration: str = "MSMAll"
     sphere_space: SphereSpace = "fs_LR"
+    in_scanner_space: bool = False
     resampled: tuple[MeshName, ...] = ()
     derived: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()

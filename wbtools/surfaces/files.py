@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from wbtools.images import gifti
 from wbtools.surfaces import freesurfer
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.mesh import Mesh
+
+logger = logging.getLogger(__name__)
 
 ROUNDNESS = 0.05
 """Share of the radius by which a sphere may be out of round; those of FreeSurfer and HCP are round to 1e-5."""
@@ -31,26 +34,37 @@ def is_gifti(path: Path) -> bool:
     return path.suffix == ".gii"
 
 
-def read_surface(path: Path, hemisphere: Hemisphere, kind: str) -> Mesh:
-    """Read a surface into the T1w's (scanner) coordinates.
+def read_surface(path: Path, hemisphere: Hemisphere, kind: str, *, placed: bool = False) -> Mesh:
+    """Read a surface into the T1w's (scanner) coordinates; as `read_with_remarks`, which logs its remarks here."""
+    mesh, remarks = read_with_remarks(path, hemisphere, kind, placed=placed)
+    for remark in remarks:
+        logger.info("%s", remark)
+    return mesh
 
-    GIFTI holds such coordinates already; its volume geometry, which some files repeat, is not applied.
+
+def read_with_remarks(
+    path: Path, hemisphere: Hemisphere, kind: str, *, placed: bool = False
+) -> tuple[Mesh, tuple[str, ...]]:
+    """Read a surface into the T1w's (scanner) coordinates, and say what had to be decided.
 
     Parameters
     ----------
     path : Path
     hemisphere : Hemisphere
     kind : str
-        The HCP name; an `inflated` surface of FreeSurfer has no place in the head and stays where it is.
+        The HCP name; an `inflated` surface has no place in the head and stays where it is.
+    placed : bool
+        GIFTI surfaces are in scanner coordinates whatever their metadata say.
 
     Raises
     ------
     InputError
         If the file is missing, damaged, no surface, or a GIFTI file of the other or of no hemisphere.
     """
+    in_head = kind in _ANATOMICAL
     if not is_gifti(path):
-        return (freesurfer.read if kind in _ANATOMICAL else freesurfer.read_unplaced)(path, hemisphere)
-    return meshes.read(path, hemisphere, side_required=kind in _ANATOMICAL)
+        return (freesurfer.read if in_head else freesurfer.read_unplaced)(path, hemisphere), ()
+    return meshes.read_with_remarks(path, hemisphere, side_required=in_head, placed=placed or not in_head)
 
 
 def read_sphere(path: Path, hemisphere: Hemisphere) -> Mesh:
@@ -61,7 +75,8 @@ def read_sphere(path: Path, hemisphere: Hemisphere) -> Mesh:
     InputError
         If the file is missing, damaged, or no sphere around the origin.
     """
-    sphere = meshes.read(path, hemisphere) if is_gifti(path) else freesurfer.read_unplaced(path, hemisphere)
+    gifti_file = is_gifti(path)
+    sphere = meshes.read(path, hemisphere, placed=True) if gifti_file else freesurfer.read_unplaced(path, hemisphere)
     radius = np.linalg.norm(sphere.vertices, axis=1)
     if not radius.size or radius.max() - radius.min() > ROUNDNESS * radius.max():
         raise InputError(

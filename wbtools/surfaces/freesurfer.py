@@ -1,33 +1,50 @@
 """FreeSurfer's own surface files, in scanner coordinates.
 
-FreeSurfer writes surfaces in coordinates that are centred on its conformed volume (`tkr`). What leads to scanner
-coordinates, for a conformed volume the shift by `c_ras`, stands in the file's footer, or else in `mri/orig.mgz` beside
-it. It is applied here, once, and nothing of it is passed on. No FreeSurfer installation is needed.
+Where a surface lies stands in the file's footer, or else in `mri/orig.mgz` beside it. It is applied here, once (see
+`scanner_space`), and nothing of it is passed on. No FreeSurfer installation is needed.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
-from wbtools.images import mgz
+from wbtools.images import diagnosis, limits, mgz
+from wbtools.images.content import Content
 from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.scanner_space import moved
 
 VOLUMES = ("orig.mgz", "T1.mgz", "brain.mgz", "brainmask.mgz", "aseg.mgz")
 """Files of `mri/` that share the grid of the surfaces, the best known first."""
 
-_TKR_AXES = np.array([[-1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-"""Columns: the directions of a conformed volume's three axes, right-anterior-superior."""
+_SURFACE, _VALUES, _LIST = "FreeSurfer surface", "FreeSurfer file of values per vertex", "FreeSurfer list of vertices"
+_TRIANGLES, _PER_VERTEX = b"\xff\xff\xfe", b"\xff\xff\xff"
+_REAL_RAS, _GEOMETRY = b"\0\0\0\2", b"\0\0\0\x14"  # tags of the footer
+_FOOTER = 2**24  # bytes at most; it ends with the command lines that made the file
+_TEXT = 2**26  # bytes of a list
+_AGAIN = "copy the file again, or run recon-all again"
 
-_REAL_RAS, _GEOMETRY = 2, 20  # tags of the footer
+
+@dataclass(frozen=True)
+class _Footer:
+    """What stands after the triangles.
+
+    Parameters
+    ----------
+    in_scanner : bool
+        The points are in scanner coordinates already (`mris_convert --to-scanner`).
+    geometry : mapping of str to str
+        The volume that the surface was made on, by FreeSurfer's words; empty where it is not said.
+    """
+
+    in_scanner: bool
+    geometry: dict[str, str]
 
 
 def read(path: Path, hemisphere: Hemisphere) -> Mesh:
@@ -53,7 +70,7 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
     """
     points, triangles, footer = _read(path)
     try:
-        return Mesh(_scanner(points, path, len(triangles), footer).astype(np.float32), triangles, hemisphere)
+        return Mesh(_scanner(points, path, footer), triangles, hemisphere)
     except SubjectError:
         raise
     except InputError as error:
@@ -70,7 +87,7 @@ def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
     """
     points, triangles, _ = _read(path)
     try:
-        return Mesh(points.astype(np.float32), triangles, hemisphere)
+        return Mesh(points, triangles, hemisphere)
     except InputError as error:
         raise InputError(f"{path}: {error}", mend=error.mend) from None
 
@@ -83,15 +100,21 @@ def read_values(path: Path) -> NDArray[np.float32]:
     InputError
         If the file is missing, empty or cut short.
     """
-    from nibabel.freesurfer import read_morph_data
-
-    with _readable(path, "file of values per vertex"):
-        size = path.stat().st_size
-        values: NDArray[np.float32] = np.asarray(read_morph_data(path), np.float32)
-        # Of a file that is cut short, nibabel returns what there is.
-        if size < 4 or len(values) < _promised(path):
-            raise ValueError
-    return values
+    with Content(path, _VALUES, _AGAIN) as content:
+        start = content.peek(diagnosis.HEAD)
+        if start[:3] != _PER_VERTEX and diagnosis.kind_of(start):
+            raise content.damaged()
+        magic = content.read(3)
+        # Files of the last century have no mark, begin with the number of vertices, and hold hundredths.
+        old = magic != _PER_VERTEX
+        count = int.from_bytes(magic if old else content.read(4), "big")
+        content.read(3 if old else 4)
+        each = 1 if old else int.from_bytes(content.read(4), "big")
+        if not 0 < count <= limits.VERTICES or each != 1:
+            raise content.damaged(f"it announces {count:,} vertices with {each:,} values each")
+        numbers = np.frombuffer(content.read(count * (2 if old else 4)), ">i2" if old else ">f4")
+        content.finish(_FOOTER)
+    return numbers.astype(np.float32) / np.float32(100) if old else numbers.astype(np.float32)
 
 
 def read_label(path: Path, count: int) -> NDArray[np.bool_]:
@@ -110,10 +133,16 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
     SubjectError
         If it names vertices that the mesh does not have.
     """
-    from nibabel.freesurfer import read_label as vertices_of
-
-    with _readable(path, "list of vertices"):
-        vertices = np.atleast_1d(vertices_of(path))
+    with Content(path, _LIST, _AGAIN) as content:
+        if content.peek(2)[:1] != b"#":
+            raise content.damaged("it does not begin with '#!ascii label'")
+        lines = content.rest(_TEXT).split(b"\n")
+        words = [line.split(None, 1)[0] for line in lines[1:] if line.strip()]
+        if not words or not all(re.fullmatch(rb"[+-]?[0-9]{1,9}", word) for word in words):
+            raise content.damaged("it has lines that do not begin with a vertex")
+        vertices = np.array([int(word) for word in words[1:]], np.int64)
+        if len(vertices) < int(words[0]):
+            raise content.damaged(f"it has {len(vertices):,} of the {int(words[0]):,} vertices it says it has")
     if not vertices.size or vertices.min() < 0 or vertices.max() >= count:
         raise SubjectError(
             f"{path} names vertex {int(vertices.max(initial=-1))}, and the mesh has {count}",
@@ -124,26 +153,59 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _read(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int32], Mapping[str, Any]]:
+def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32], _Footer]:
     """Points, triangles and footer of a surface file."""
-    from nibabel.freesurfer import read_geometry
+    with Content(path, _SURFACE, _AGAIN) as content:
+        if content.peek(3) != _TRIANGLES:
+            raise content.damaged()
+        # The mark, a line about who made it, and an empty one.
+        ends = [match.end() for match in re.finditer(rb"\n", content.peek(diagnosis.HEAD))][:2]
+        if len(ends) < 2:
+            raise content.damaged("its first lines have no end")
+        content.skip(ends[1])
+        points, triangles = (int.from_bytes(content.read(4), "big", signed=True) for _ in range(2))
+        if not (0 < points <= limits.VERTICES and 0 <= triangles <= limits.TRIANGLES):
+            raise content.damaged(f"it announces {points:,} vertices and {triangles:,} triangles")
+        content.require_size(content.position + 12 * (points + triangles))
+        vertices = np.frombuffer(content.read(12 * points), ">f4").reshape(-1, 3).astype(np.float32)
+        corners = np.frombuffer(content.read(12 * triangles), ">i4").reshape(-1, 3).astype(np.int32)
+        return vertices, corners, _footer(content.rest(_FOOTER))
 
-    with _readable(path, "surface"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no footer: `_scanner` looks elsewhere then
-        points, triangles, footer = read_geometry(path, read_metadata=True)
-    return points, triangles.astype(np.int32), footer
+
+def _footer(data: bytes) -> _Footer:
+    """What stands after the triangles."""
+    in_scanner = data[:4] == _REAL_RAS and data[4:8] == b"\0\0\0\1"
+    start = 8 if data[:4] == _REAL_RAS else 0
+    if data[start : start + 4] != _GEOMETRY:
+        return _Footer(in_scanner, {})
+    lines = data[start + 4 : start + 4 + 2**14].decode("latin-1").split("\n")[:8]
+    pairs = [line.partition("=") for line in lines if "=" in line]
+    return _Footer(in_scanner, {key.strip(): value.strip() for key, _, value in pairs})
 
 
-def _scanner(points: NDArray[np.float64], path: Path, triangles: int, footer: Mapping[str, Any]) -> NDArray[np.float64]:
+def _scanner(points: NDArray[np.float32], path: Path, footer: _Footer) -> NDArray[np.floating]:
     """The points in scanner coordinates, whatever they are in now."""
-    if _says_scanner(path, len(points), triangles):
+    if footer.in_scanner:
         return points
-    if footer.get("valid", "").startswith("1"):
-        axes = np.stack([footer[name] for name in ("xras", "yras", "zras")], axis=1)
-        moved: NDArray[np.float64] = points @ (axes @ np.linalg.inv(_TKR_AXES)).T + footer["cras"]
-        return moved
-    matrix = mgz.tkr_to_scanner(_volume_of(path))
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
+    with np.errstate(over="ignore", invalid="ignore"):  # `Mesh` refuses coordinates that are no numbers
+        if footer.geometry.get("valid", "").startswith("1"):
+            axes = np.stack([_vector(footer, name) for name in ("xras", "yras", "zras")], axis=1)
+            return moved(points.astype(np.float64), axes, _vector(footer, "cras"))
+        matrix = mgz.tkr_to_scanner(_volume_of(path))
+        shifted: NDArray[np.float64] = points @ matrix[:3, :3].T + matrix[:3, 3]
+        return shifted
+
+
+def _vector(footer: _Footer, name: str) -> NDArray[np.float64]:
+    """Three numbers of the footer."""
+    words = footer.geometry.get(name, "").split()
+    try:
+        numbers = np.array([float(word) for word in words[:3]])
+    except ValueError:
+        numbers = np.empty(0)
+    if numbers.shape != (3,):
+        raise InputError(f"its footer does not say where it lies ({name} is damaged)", mend=_AGAIN)
+    return numbers
 
 
 def _volume_of(path: Path) -> Path:
@@ -156,42 +218,3 @@ def _volume_of(path: Path) -> Path:
             mend="add mri/orig.mgz of the same run of recon-all",
         )
     return found
-
-
-def _says_scanner(path: Path, points: int, triangles: int) -> bool:
-    """Whether the footer says that the points are in scanner coordinates already (`mris_convert --to-scanner`)."""
-    with path.open("rb") as stream:
-        stream.seek(3)
-        stream.readline(), stream.readline()
-        stream.seek(8 + 12 * (points + triangles), 1)
-        words = np.frombuffer(stream.read(8), ">i4")
-    return bool(len(words) == 2 and words[0] == _REAL_RAS and words[1] == 1)
-
-
-def _promised(path: Path) -> int:
-    """The number of values that a file of values announces."""
-    with path.open("rb") as stream:
-        start = stream.read(7)
-    first = int.from_bytes(start[:3], "big")
-    return int.from_bytes(start[3:7], "big") if first == 0xFFFFFF else first
-
-
-@contextmanager
-def _readable(path: Path, what: str) -> Iterator[None]:
-    """Turn what nibabel raises for a file of another kind into one sentence."""
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", mend="check the subject folder")
-    if not path.stat().st_size:
-        raise InputError(f"{path} is empty", mend="copy the file again, or run recon-all again")
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise _wrong(path, what) from None
-    except (ValueError, IndexError, EOFError, UnicodeDecodeError, MemoryError):
-        raise _wrong(path, what) from None
-
-
-def _wrong(path: Path, what: str) -> InputError:
-    return InputError(f"{path} is not a complete FreeSurfer {what}", mend="copy the file again")

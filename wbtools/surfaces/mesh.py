@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
+from wbtools.images import gifti_document, limits
+from wbtools.images.gifti_document import POINTS, TRIANGLES, Array, Document
+from wbtools.surfaces.scanner_space import in_scanner
 from wbtools.text import shell
+
+logger = logging.getLogger(__name__)
+
+_FAR = 1e5  # mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +50,13 @@ class Mesh:
     hemisphere: Hemisphere
 
     def __post_init__(self) -> None:
-        vertices = np.ascontiguousarray(self.vertices, dtype=np.float32)
-        triangles = np.ascontiguousarray(self.triangles, dtype=np.int32)
+        # What is too large for float32 becomes infinite, and what is no index becomes none: both are refused below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            vertices = np.ascontiguousarray(self.vertices, dtype=np.float32)
+            triangles = np.ascontiguousarray(self.triangles, dtype=np.int32)
         if vertices.ndim != 2 or vertices.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
             raise InputError("a surface needs vertices (V, 3) and triangles (T, 3)")
-        if not np.isfinite(vertices).all():
+        if not (np.abs(vertices) < _FAR).all():
             raise InputError("the surface has coordinates that are not numbers", mend="recreate the surface file")
         if triangles.size and (triangles.min() < 0 or triangles.max() >= len(vertices)):
             raise InputError("the surface has triangles that name missing vertices", mend="recreate the surface file")
@@ -76,8 +86,22 @@ _GEOMETRY = {
 }
 
 
-def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False) -> Mesh:
-    """Read a GIFTI surface.
+def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False, placed: bool = False) -> Mesh:
+    """Read a GIFTI surface; that it was moved is logged (see `read_with_remarks`)."""
+    mesh, remarks = read_with_remarks(path, hemisphere, side_required=side_required, placed=placed)
+    for remark in remarks:
+        logger.info("%s", remark)
+    return mesh
+
+
+def read_with_remarks(
+    path: Path, hemisphere: Hemisphere, *, side_required: bool = False, placed: bool = False
+) -> tuple[Mesh, tuple[str, ...]]:
+    """Read a GIFTI surface, and say what had to be decided to read it.
+
+    FreeSurfer's `mris_convert` leaves points in coordinates that are centred on its volume, and the volume's place in
+    the metadata (`VolGeomC_R` and so on), unless it is told `--to-scanner`. Such points are moved to scanner coordinates,
+    here and only here.
 
     Parameters
     ----------
@@ -87,40 +111,49 @@ def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False) -> 
         The side the caller expects; a file that names the other side is refused.
     side_required : bool
         Refuse a file that names no side, too.
+    placed : bool
+        The points are in scanner coordinates whatever the metadata say: the HCP pipelines move them and leave the
+        metadata as they were. Also for surfaces that lie nowhere in the head (spheres, inflated).
+
+    Returns
+    -------
+    mesh : Mesh
+    remarks : tuple of str
 
     Raises
     ------
     InputError
         If the file is missing, damaged, holds no surface, or belongs to the other hemisphere.
     """
-    import nibabel
-
-    try:
-        image = nibabel.gifti.GiftiImage.from_filename(str(path))
-        points = image.agg_data("pointset")
-        triangles = image.agg_data("triangle")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", mend="check the subject folder") from None
-    except OSError:
-        raise
-    except Exception as error:  # nibabel lets expat, zlib and base64 errors of every kind through
-        raise InputError(f"{path} is not a readable GIFTI file ({error})", mend="copy the file again") from None
-    if not isinstance(points, np.ndarray) or not isinstance(triangles, np.ndarray):
-        raise InputError(f"{path} holds no surface", mend="give a .surf.gii file with points and triangles")
-    declared = {**image.meta, **image.darrays[0].meta}.get("AnatomicalStructurePrimary", "")
-    if declared.startswith("Cortex") and declared != hemisphere.cortex.gifti:
-        raise InputError(
-            f"{path} says it is {declared}, not {hemisphere.cortex.gifti}", mend="swap the file names back"
-        )
-    if side_required and not declared:
+    document = gifti_document.read(path, {POINTS, TRIANGLES})
+    points, triangles = (_single(path, document, intent) for intent in (POINTS, TRIANGLES))
+    gifti_document.require_hemisphere(path, document, hemisphere)
+    if side_required and not document.structure:
         raise InputError(
             f"{path} does not say which hemisphere it is (no AnatomicalStructurePrimary)",
             mend=f"say it: {shell('wb_command', '-set-structure', path.name, hemisphere.cortex.value)}",
         )
+    if len(points.data) > limits.VERTICES or len(triangles.data) > limits.TRIANGLES:
+        raise InputError(
+            f"{path} has {len(points.data):,} vertices and {len(triangles.data):,} triangles; {limits.VERTICES:,} and "
+            f"{limits.TRIANGLES:,} are the most that are read",
+            mend="give a surface of one hemisphere, at most as fine as its voxels",
+        )
     try:
-        return Mesh(points, triangles, hemisphere)
+        moved, remarks = (points.data, ()) if placed else in_scanner(path, points, document.meta)
+        return Mesh(moved, triangles.data, hemisphere), remarks
     except InputError as error:
         raise InputError(f"{path}: {error}", mend=error.mend) from None
+
+
+def _single(path: Path, document: Document, intent: str) -> Array:
+    """The one array of an intent."""
+    found = [array for array in document.arrays if array.intent == intent]
+    if not found:
+        raise InputError(f"{path} holds no surface", mend="give a .surf.gii file with points and triangles")
+    if len(found) > 1:
+        raise InputError(f"{path} holds {len(found)} surfaces in one file", mend="give a .surf.gii file of one surface")
+    return found[0]
 
 
 def write(path: Path, mesh: Mesh, geometry: str) -> None:
