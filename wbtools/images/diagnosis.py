@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.errors import InputError, WbtoolsError, from_os_error
+from wbtools.text import shell
 
 HEAD = 4096
 """Bytes from whose look a file is recognised."""
@@ -73,7 +74,12 @@ def _is_analyze(head: bytes) -> bool:
 def _is_text(head: bytes) -> bool:
     """Whether the content is text of some kind."""
     sample = head[:512]
-    return bool(sample) and not any(byte < 9 or 13 < byte < 32 for byte in sample)
+    try:
+        sample.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(sample) - 8:
+            return False
+    return bool(sample) and not any(byte < 9 or 13 < byte < 32 or byte == 255 for byte in sample)
 
 
 _UNPACK = "unpack it first, and give the file inside"
@@ -271,7 +277,7 @@ def refusal(path: Path, wanted: str, reason: str = "", mend: str = COPY_AGAIN, h
         return InputError(f"{path} is half of a pair (.hdr and .img), so no {wanted}", mend=_JOIN)
     kind = kind_of(head)
     if kind is not None and wanted not in kind.name:
-        return InputError(f"{path} is {kind.name}, so no {wanted}", mend=kind.hint.format(name=path.name))
+        return InputError(f"{path} is {kind.name}, so no {wanted}", mend=kind.hint.format(name=shell(path.name)))
     if head and not any(head):
         reason = f"its first {len(head)} bytes are all zero: it was never written, or not all of it"
     return InputError(f"{path} is not a complete {wanted}{f': {reason}' if reason else ''}", mend=mend)
@@ -295,7 +301,8 @@ def _missing(path: Path) -> InputError:
     if link is None:
         return InputError(f"{path} does not exist", mend="check the path")
     return InputError(
-        f"{link} is a link to nowhere: its file was not fetched, or was moved", mend=_FETCH.format(name=path.name)
+        f"{link} is a link to nowhere: its file was not fetched, or was moved",
+        mend=_FETCH.format(name=shell(path.name)),
     )
 
 
@@ -303,8 +310,8 @@ def _permission(path: Path) -> str:
     """How a file that may not be read becomes readable: which file or folder refuses, and what its owner types."""
     for folder in reversed(path.absolute().parents):
         if not os.access(folder, os.X_OK):
-            return f"ask its owner for permission: chmod g+rx {folder.name or folder}"
-    return f"ask its owner for read permission: chmod g+r {path.name}"
+            return f"ask its owner for permission: chmod g+rx {shell(folder.name or folder)}"
+    return f"ask its owner for read permission: chmod g+r {shell(path.name)}"
 
 
 def _inside(folder: Path) -> str:

@@ -18,6 +18,7 @@ from wbtools.errors import InputError
 from wbtools.images import limits
 from wbtools.images.bounded_xml import Attributes, XmlFault, parse
 from wbtools.images.content import Content
+from wbtools.text import line
 
 WANTED = "GIFTI file"
 POINTS, TRIANGLES, LABEL = "NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE", "NIFTI_INTENT_LABEL"
@@ -122,15 +123,8 @@ def require_hemisphere(path: Path, document: Document, hemisphere: Hemisphere | 
 
 
 def shown(text: str) -> str:
-    """A word of a file as a message may show it: short, in printable characters of one line.
-
-    Examples
-    --------
-    >>> shown("CortexLeft"), shown("a" + chr(27) + "[31m" + "b" * 99)
-    ('CortexLeft', 'a?[31mbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb...')
-    """
-    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return plain if len(plain) <= 40 else f"{plain[:40]}..."
+    """A word of a file as a message may show it: short, printable, one line."""
+    return line(text, 40)
 
 
 @dataclass

@@ -158,6 +158,7 @@ def _subject(
         segmentation=segmentation,
         brain_mask=_first(folder, _MASKS),
         registration=names.source,
+        in_scanner_space=True,  # the pipelines move surfaces, and leave the metadata of FreeSurfer's as they were
         resampled=made,
         derived=tuple(_derived(folder, names, t1w, drawn, made)),
         missing=tuple(missing),

@@ -81,8 +81,8 @@ class Subject:
     sphere_space : {"fs_LR", "fsaverage"}
         The template that the native spheres are registered to.
     in_scanner_space : bool
-        GIFTI surfaces are in scanner coordinates whatever their metadata say; else those that are centred on FreeSurfer's
-        volume are moved.
+        GIFTI surfaces are in scanner coordinates whatever their metadata say; else those that are centred on
+        FreeSurfer's volume are moved.
     resampled : tuple of str
         Standard meshes that have no surfaces of their own and are made from the native ones over the spheres.
     derived : tuple of str

@@ -100,8 +100,8 @@ def read_with_remarks(
     """Read a GIFTI surface, and say what had to be decided to read it.
 
     FreeSurfer's `mris_convert` leaves points in coordinates that are centred on its volume, and the volume's place in
-    the metadata (`VolGeomC_R` and so on), unless it is told `--to-scanner`. Such points are moved to scanner coordinates,
-    here and only here.
+    the metadata (`VolGeomC_R` and so on), unless it is told `--to-scanner`. Such points are moved to scanner
+    coordinates, here and only here.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def moved(points: NDArray[Any], axes: NDArray[np.float64], centre: NDArray[np.fl
     sane = axes.shape == (3, 3) and centre.shape == (3,) and np.isfinite(axes).all() and np.isfinite(centre).all()
     if not sane or not np.allclose(axes.T @ axes, np.eye(3), atol=0.01) or np.abs(centre).max() > _FAR:
         raise InputError(
-            "the volume that the surface was made on has no place in space: its axes and centre are not those of a scan",
+            "the volume that the surface was made on has no place in space: axes and centre are not those of a scan",
             mend="convert the surface again: mris_convert --to-scanner",
         )
     result: NDArray[np.float64] = points @ (axes @ np.linalg.inv(_TKR_AXES)).T + centre
