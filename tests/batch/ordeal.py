@@ -75,7 +75,7 @@ def processes() -> Iterator[tuple[int, str]]:
 
 def running(out: Path, kind: str, slurm: Slurm | None = None) -> list[int]:
     """The processes of one kind that belong to this batch."""
-    marks = {"child": STUB.name, "worker": "wbtools.cli batch worker", "client": "wbtools.cli batch run"}
+    marks = {"child": STUB.name, "worker": " batch worker", "client": "wbtools.cli batch run"}
     if kind == "stepd":
         ours = {pid for pid, words in processes() if words.startswith("slurmstepd: [")}
         # Another Slurm on this machine is none of our business.
@@ -86,7 +86,7 @@ def running(out: Path, kind: str, slurm: Slurm | None = None) -> list[int]:
     return [
         pid
         for pid, words in processes()
-        if marks[kind] in words and str(out) in words and ("wbtools.cli" in words) is (kind != "child")
+        if marks[kind] in words and str(out) in words and (" batch " in words) is (kind != "child")
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
-    {"errors", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
+    {"errors", "search_path", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
     {"settings", "outputs", "provenance", "images"},
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},

@@ -8,6 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_MOST_PROCESSORS = 4096
+"""More on one machine are a mistake."""
+
 
 def threads(asked: int | None, jobs: int, environment: Mapping[str, str]) -> int:
     """Threads for one subject, where `jobs` run at once.
@@ -19,9 +22,20 @@ def threads(asked: int | None, jobs: int, environment: Mapping[str, str]) -> int
     >>> threads(None, 2, {"SLURM_CPUS_PER_TASK": "8"}), threads(3, 2, {})
     (4, 3)
     """
-    given = environment.get("SLURM_CPUS_PER_TASK", "")
-    processors = int(given) if given.isdecimal() else len(os.sched_getaffinity(0))
+    given = whole_number(environment.get("SLURM_CPUS_PER_TASK", ""))
+    processors = given if given and given <= _MOST_PROCESSORS else len(os.sched_getaffinity(0))
     return asked or max(1, processors // jobs)
+
+
+def whole_number(text: str) -> int | None:
+    """What a batch system's variable says, None for anything that is no plain number.
+
+    Examples
+    --------
+    >>> whole_number("8"), whole_number("8(x2)"), whole_number("9" * 5000)
+    (8, None, None)
+    """
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def variables(count: int) -> dict[str, str]:
@@ -64,9 +78,9 @@ def seconds(text: str) -> float | None:
     >>> seconds("1-02:00:00"), seconds("30:00"), seconds("90m"), seconds("1.5h"), seconds("45"), seconds("UNLIMITED")
     (93600.0, 1800.0, 5400.0, 5400.0, 45.0, None)
     """
-    if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text):
+    if found := re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([smhd]?)", text):
         return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
-    if found := re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text):
+    if found := re.fullmatch(r"(?:([0-9]{1,9})-)?(?:([0-9]{1,9}):)?([0-9]{1,9}):([0-9]{1,9})", text):
         days, hours, minutes, rest = (int(part or 0) for part in found.groups())
         return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
     return None

@@ -10,11 +10,19 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from wbtools.batch.layout import Layout, append_line
+from wbtools.batch.records import Record, Records, whole
+
+_SKEW = 60.0
+"""Seconds that the clocks of two machines may differ by."""
+_LONGEST = 1e8
+"""More seconds than any attempt takes."""
+_LAST_PID = 1 << 22
 
 
 class State(Enum):
@@ -37,13 +45,13 @@ class Ending(Enum):
     INTERRUPTED = "interrupted"
 
 
-Event = Mapping[str, object]
+Event = Record
 
 
 def record(layout: Layout, subject: str, event: str, **facts: object) -> None:
     """Add one event to a subject's file."""
     line = {"time": round(time.time(), 3), "event": event, **facts}
-    append_line(layout.attempts(subject), json.dumps(line, ensure_ascii=False))
+    append_line(layout.attempts(subject), json.dumps(line), layout.own_attempts(subject))
 
 
 def record_start(layout: Layout, subject: str, run: str, attempt: int, log: str) -> None:
@@ -60,18 +68,34 @@ class History:
     ----------
     events : tuple of mapping
         In the order of the file.
+    written : float
+        When something was last put on record, by the clock of the file system; infinite if unknown.
+    damaged : int
+        Lines that nobody can read.
     """
 
     events: tuple[Event, ...] = ()
+    written: float = float("inf")
+    damaged: int = 0
 
     @classmethod
-    def read(cls, layout: Layout, subject: str) -> History:
-        """The history on disk; what cannot be read does not count."""
-        try:
-            lines = layout.attempts(subject).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return cls()
-        return cls.parse(lines)
+    def read(cls, layout: Layout, subject: str, folders: Iterable[Path] | None = None) -> History:
+        """The history on disk; what cannot be read does not count.
+
+        Parameters
+        ----------
+        layout : Layout
+        subject : str
+        folders : iterable of Path, optional
+            `layout.attempt_folders()`, for whoever reads many.
+        """
+        paths = [folder / layout.attempts(subject).name for folder in folders or layout.attempt_folders()]
+        read = [(Records.read(path), _changed(path)) for path in paths]
+        events = [event for records, _ in read for event in records.found]
+        if len(paths) > 1:  # of several users: each has a file
+            events.sort(key=_when)
+        damaged = sum(records.damaged for records, _ in read)
+        return cls(_since_retry(events), max(changed for _, changed in read), damaged)
 
     @classmethod
     def parse(cls, lines: list[str]) -> History:
@@ -82,15 +106,8 @@ class History:
         >>> History.parse(['{"event": "start", "run": "a"}', '{"event": "retry"}', '{"ev']).events
         ()
         """
-        events: list[Event] = []
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                events = [] if event.get("event") == "retry" else [*events, event]
-        return cls(tuple(events))
+        records = Records.parse(lines)
+        return cls(_since_retry(records.found), damaged=records.damaged)
 
     @property
     def starts(self) -> tuple[Event, ...]:
@@ -113,11 +130,15 @@ class History:
         return any(one.get("ending") == Ending.BAD_INPUT.value for one in self.ends)
 
     def open(self, timeout: float, now: float) -> Event | None:
-        """The last beginning whose ending nobody saw, if it may still be running."""
+        """The last beginning whose ending nobody saw, if it may still be running.
+
+        The clock of the machine that began may be ahead: what was on disk at some time began before. A beginning that
+        lies in the future all the same says nothing.
+        """
         ended = {one.get("run") for one in self.ends}
         for start in reversed(self.starts):
-            began = start.get("time")
-            if start.get("run") not in ended and isinstance(began, float) and now - began < timeout and _lives(start):
+            age = now - min(_when(start), self.written)
+            if start.get("run") not in ended and -_SKEW < age < timeout and _lives(start):
                 return start
         return None
 
@@ -150,10 +171,48 @@ class History:
         return str(self.starts[-1].get("log", "")) if self.starts else ""
 
 
+def endings(histories: Iterable[History]) -> Iterable[Event]:
+    """All endings whose figures can be meant."""
+    for history in histories:
+        for end in history.ends:
+            seconds = end.get("seconds")
+            if (
+                isinstance(seconds, (int, float))
+                and 0 <= seconds < _LONGEST
+                and whole(end.get("memory", 0), 0, 1 << 50)
+            ):
+                yield end
+
+
+def _since_retry(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events after the last one that gave new attempts."""
+    found: list[Event] = []
+    for event in events:
+        if event.get("event") == "retry":
+            found.clear()
+        else:
+            found.append(event)
+    return tuple(found)
+
+
+def _when(event: Event) -> float:
+    """The time of an event; one that has none is long ago."""
+    time = event.get("time")
+    return float(time) if isinstance(time, (int, float)) else float("-inf")
+
+
+def _changed(path: Path) -> float:
+    """When a file was last written to; long ago if there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return float("-inf")
+
+
 def _lives(start: Event) -> bool:
     """Whether the worker that began may still be there; of other machines nothing is known."""
     pid = start.get("pid")
-    if start.get("host") != socket.gethostname() or not isinstance(pid, int):
+    if start.get("host") != socket.gethostname() or not isinstance(pid, int) or not 0 < pid <= _LAST_PID:
         return True
     try:
         os.kill(pid, 0)

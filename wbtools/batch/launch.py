@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wbtools.batch.allotment import variables
+from wbtools.search_path import without_working_directory
+
+_BY_PATH = [str(Path(__file__).absolute().parents[1] / "cli" / "__main__.py")]
+_START = ["-P", "-m", "wbtools.cli"] if sys.version_info >= (3, 11) else _BY_PATH
+"""With `-m` alone, Python looks for modules in the working directory first; `-P` forbids it that, since 3.11."""
 
 
 def worker_command(out: Path, options: Sequence[str], *, attached: bool) -> list[str]:
@@ -27,9 +32,14 @@ def worker_command(out: Path, options: Sequence[str], *, attached: bool) -> list
 
 def program() -> list[str]:
     """The words for `wbtools batch` with this Python, which needs nothing on PATH."""
-    return [sys.executable, "-m", "wbtools.cli", "batch"]
+    return [sys.executable, *_START, "batch"]
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process, without what would have others look into the working directory."""
+    return without_working_directory(os.environ)
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of this process, with libraries told to start no threads in a worker."""
-    return {**os.environ, **variables(1)}
+    """The same, with libraries told to start no threads in a worker."""
+    return {**environment(), **variables(1)}

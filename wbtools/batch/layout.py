@@ -5,8 +5,12 @@ Nothing here decides whether a subject is done; the published folder with its re
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
+import stat
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +45,17 @@ class Layout:
         InputError
             If no batch was ever started there.
         """
-        found = cls(out.resolve())
-        if not found.plan.is_file():
-            raise InputError(f"{out} holds no batch", mend="start one: wbtools batch run LIST --out OUT")
-        return found
+        try:
+            found = cls(out.resolve())
+            if found.plan.is_file():
+                return found
+            lost = f": {found.plan} is missing" if found.home.is_dir() else ""
+        except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+            reason = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+            raise InputError(
+                f"{out} cannot be looked into: {reason}", mend="check the path and its permissions"
+            ) from None
+        raise InputError(f"{out} holds no batch{lost}", mend="start one: wbtools batch run LIST --out OUT")
 
     @property
     def home(self) -> Path:
@@ -77,6 +88,15 @@ class Layout:
         return self.home / "submissions.jsonl"
 
     @property
+    def own_submissions(self) -> Path:
+        """The same, for a user who may not write into what another one began."""
+        return self.home / f"submissions{_OWN}{os.geteuid()}.jsonl"
+
+    def submission_files(self) -> list[Path]:
+        """All files of submissions that there are."""
+        return sorted(self.home.glob("submissions*.jsonl"))
+
+    @property
     def stop(self) -> Path:
         """While this file is there, workers begin nothing and interrupt what they run."""
         return self.home / "stop"
@@ -100,6 +120,19 @@ class Layout:
         """What happened to one subject, one event per line."""
         return self.home / "attempts" / f"{subject}.jsonl"
 
+    def own_attempts(self, subject: str) -> Path:
+        """The same, for a user who may not write into what another one began."""
+        return self.home / f"attempts{_OWN}{os.geteuid()}" / f"{subject}.jsonl"
+
+    def attempt_folders(self) -> list[Path]:
+        """Where attempts are on record: one folder, and one more for each user who could not write into its files."""
+        first = self.home / "attempts"
+        try:
+            names = sorted(one.name for one in os.scandir(self.home) if one.name.startswith(f"attempts{_OWN}"))
+        except OSError:
+            names = []
+        return [first, *(self.home / name for name in names)]
+
     def log(self, subject: str, attempt: int, run: str) -> Path:
         """What one attempt printed."""
         return self.logs / f"{subject}.{attempt}.{run}.log"
@@ -109,14 +142,32 @@ class Layout:
         return self.home / f"round-{name}.txt"
 
     def make(self) -> None:
-        """Create the folders."""
-        for folder in (self.home / "attempts", self.logs, self.slurm, self.aside):
-            folder.mkdir(parents=True, exist_ok=True)
+        """Create the folders; where the group may write into the folder of exports, it may write into these."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        for folder in (self.home, self.home / "attempts", self.logs, self.slurm, self.aside):
+            if not folder.is_dir():
+                folder.mkdir(exist_ok=True)
+                _share(folder)
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            raise InputError(
+                f"you may not write into {self.home}, which another user made",
+                mend=f"have its owner allow it: chmod -R g+w {shlex.quote(str(self.home))}",
+            )
+
+
+_NO_FSYNC = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems answer that have no fsync."""
+_OWN = "~"
+"""Before a user's number, in the names of what belongs to one user; no subject id has it."""
 
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file's content at once: readers see the old or the new one, never a part."""
-    _written_beside(path, text).replace(path)
+    beside = _written_beside(path, text)
+    try:
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def create_once(path: Path, text: str) -> bool:
@@ -139,17 +190,60 @@ def create_once(path: Path, text: str) -> bool:
 def _written_beside(path: Path, text: str) -> Path:
     """A file with this content, on disk, under a name that nobody else has."""
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with beside.open("x", encoding="utf-8") as stream:
+    with beside.open("x", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)
         stream.flush()
-        os.fsync(stream.fileno())
+        try:
+            os.fsync(stream.fileno())
+        except OSError as error:
+            if error.errno not in _NO_FSYNC:
+                raise
+    _share(beside)
     return beside
 
 
-def append_line(path: Path, text: str) -> None:
-    """Add one line in one write, so that lines of several processes on one machine do not mix."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+def append_line(path: Path, text: str, own: Path) -> None:
+    """Add one line in one write, so that lines of several processes on one machine do not mix.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    own : Path
+        Takes the line where the file is another user's and may not be written.
+    """
+    try:
+        handle = _appending(path)
+    except PermissionError:
+        own.parent.mkdir(exist_ok=True)
+        handle = _appending(own)
     try:
         os.write(handle, f"{text}\n".encode())
     finally:
         os.close(handle)
+
+
+def _appending(path: Path) -> int:
+    """A file to append to, made if it is not there."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    except FileNotFoundError:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        _share(path)
+        return handle
+
+
+def _share(path: Path) -> None:
+    """Let the group of the folder around a new file or folder do there what it may do in the folder.
+
+    A project's folder says by its set-group-id bit and its mode that its group works together; a umask of 022 is the
+    machine's habit. Where that cannot be done, nothing is lost but the sharing.
+    """
+    with suppress(OSError):
+        around, own = path.parent.stat(), path.stat()
+        if not around.st_mode & stat.S_IWGRP:
+            return
+        if own.st_gid != around.st_gid:
+            os.chown(path, -1, around.st_gid)
+        group = stat.S_IRWXG | stat.S_ISGID if stat.S_ISDIR(own.st_mode) else stat.S_IRGRP | stat.S_IWGRP
+        path.chmod(stat.S_IMODE(own.st_mode) | (around.st_mode & group))

@@ -8,10 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools.batch.attempts import Ending, History, State
+from wbtools.batch.attempts import Ending, History, State, endings
 from wbtools.batch.layout import Layout, write_whole
 from wbtools.batch.plan import Plan
 from wbtools.batch.published import Finding, is_there, look, place
@@ -36,6 +37,11 @@ class Overview:
 
     states: Mapping[str, State]
     histories: Mapping[str, History]
+
+    @property
+    def damaged(self) -> list[str]:
+        """The subjects whose attempts are not all on record any more."""
+        return [subject for subject, history in self.histories.items() if history.damaged]
 
     @property
     def counts(self) -> Counter[State]:
@@ -68,9 +74,10 @@ class Overview:
 def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
     """How subjects stand. Whether a record is there decides; `verify` looks into the folders."""
     visible = _names(layout.out)
-    tried = {name.removesuffix(".jsonl") for name in _names(layout.attempts("x").parent)}
+    folders = layout.attempt_folders()
+    tried = _tried(folders)
     done = {one for one in subjects if not visible.isdisjoint((one, bids_id(one))) and is_there(layout.out, one)}
-    histories = {one: History.read(layout, one) for one in subjects if one in tried and one not in done}
+    histories = {one: History.read(layout, one, folders) for one in subjects if one in tried and one not in done}
     states = {one: State.DONE if one in done else _state(histories.get(one), plan) for one in subjects}
     return Overview(states, histories)
 
@@ -83,8 +90,17 @@ def _names(folder: Path) -> set[str]:
     """The names in a folder, in one question; empty if there is no folder."""
     try:
         return {one.name for one in folder.iterdir()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return set()
+
+
+def _tried(folders: Iterable[Path]) -> set[str]:
+    """Everybody of whom an attempt is on record; what cannot be read does not count."""
+    found: set[str] = set()
+    for folder in folders:
+        with suppress(OSError):
+            found |= {name.removesuffix(".jsonl") for name in _names(folder)}
+    return found
 
 
 def inspect(
@@ -140,7 +156,7 @@ class Cost:
         rows = [
             (float(str(one["seconds"])), int(str(one.get("memory", 0))))
             for one in endings
-            if one.get("ending") == Ending.PUBLISHED.value and "seconds" in one
+            if one.get("ending") == Ending.PUBLISHED.value
         ]
         if not rows:
             return None
@@ -154,6 +170,6 @@ _SAMPLE = 200
 
 def cost(layout: Layout) -> Cost | None:
     """What a subject costs, from the last attempts on record (a sample where there are many)."""
-    names = sorted(_names(layout.attempts("x").parent))[:_SAMPLE]
-    histories = (History.read(layout, name.removesuffix(".jsonl")) for name in names)
-    return Cost.of(end for history in histories for end in history.ends)
+    folders = layout.attempt_folders()
+    names = sorted(_tried(folders))[:_SAMPLE]
+    return Cost.of(endings(History.read(layout, name, folders) for name in names))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from wbtools.batch.layout import Layout, create_once, write_whole
+from wbtools.batch.records import read_text, whole
+from wbtools.batch.subjects import is_id
 from wbtools.errors import InputError
-from wbtools.text import shell
+from wbtools.text import line, shell
+
+logger = logging.getLogger(__name__)
+
+
+class DamagedPlan(InputError):
+    """The plan of a batch is there and cannot be used; what was published does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +75,46 @@ class Plan:
 
         Raises
         ------
+        DamagedPlan
+            If it is there and is no plan.
         InputError
-            If there is none, or it cannot be read.
+            If there is none.
         """
+        mend = "run the batch's own line again to write it anew"
         try:
-            found = json.loads(layout.plan.read_text(encoding="utf-8"))
-            return cls(**{**found, "command": tuple(found["command"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{layout.plan} cannot be read: {error}", mend="run the batch's own line again to write it anew"
-            ) from None
+            text = read_text(layout.plan)
+        except OSError as error:
+            raise DamagedPlan(f"{layout.plan} cannot be read: {error.strerror}", mend=mend) from None
+        if text is None:
+            raise InputError(f"{layout.plan} is missing", mend=mend)
+        try:
+            found = json.loads(text)
+            plan = cls(**{**found, "command": tuple(found["command"])})
+            plan._require_plain()
+        except (ValueError, TypeError, KeyError, RecursionError, InputError) as error:
+            raise DamagedPlan(f"{layout.plan} is damaged ({line(error)})", mend=mend) from None
+        return plan
+
+    @classmethod
+    def read_for_show(cls, layout: Layout) -> tuple[Plan, str]:
+        """The plan of a batch, and what is wrong with it: of a damaged one, the usual limits and no settings."""
+        try:
+            return cls.read(layout), ""
+        except DamagedPlan as error:
+            return cls(""), f"{error}: {error.mend}"
+
+    def _require_plain(self) -> None:
+        """Raise ValueError for values of kinds that no plan is written with."""
+        texts = [self.settings_sha256, self.line, *self.command, *([] if self.scratch is None else [self.scratch])]
+        kinds = {
+            "texts": all(isinstance(text, str) for text in texts),
+            "mappings": isinstance(self.options, dict) and isinstance(self.engine, dict),
+            "numbers": all(isinstance(n, (int, float)) and math.isfinite(n) for n in (self.timeout, self.grace)),
+            "counts": all(whole(count, 1, 1 << 31) for count in (self.max_attempts, self.threads or 1)),
+        }
+        wrong = [kind for kind, sound in kinds.items() if not sound]
+        if wrong:
+            raise ValueError(f"its {wrong[0]} are none")
 
     def write(self, layout: Layout) -> None:
         """Make this the folder's batch.
@@ -92,8 +132,16 @@ class Plan:
         write_whole(layout.plan, text)
 
     def require_same(self, layout: Layout) -> None:
-        """Raise InputError if the folder belongs to a batch with other settings."""
-        if layout.plan.exists() and Plan.read(layout).settings_sha256 != self.settings_sha256:
+        """Raise InputError if the folder belongs to a batch with other settings.
+
+        A damaged plan forbids nothing: every published subject carries the hash of its own settings.
+        """
+        try:
+            same = not layout.plan.exists() or Plan.read(layout).settings_sha256 == self.settings_sha256
+        except DamagedPlan as error:
+            logger.warning("%s; it is written anew", error)
+            return
+        if not same:
             raise InputError(
                 f"{layout.out} holds a batch with other settings or another network; results are never mixed",
                 mend="choose another --out, or give the earlier batch up: "
@@ -110,8 +158,14 @@ def add_subjects(layout: Layout, subjects: Iterable[str]) -> None:
 
 
 def list_subjects(layout: Layout) -> list[str]:
-    """Everybody on the batch's list."""
+    """Everybody on the batch's list; lines that name nobody, as a damaged list has, do not count."""
     try:
-        return layout.subjects.read_text(encoding="utf-8").split()
-    except FileNotFoundError:
+        text = read_text(layout.subjects) or ""
+    except OSError as error:
+        logger.warning("%s cannot be read: %s", layout.subjects, error.strerror)
         return []
+    lines = [line for line in text.split("\n") if line.strip()]
+    found = [line for line in lines if is_id(line)]
+    if len(found) < len(lines):
+        logger.warning("%s is damaged: %d lines name nobody", layout.subjects, len(lines) - len(found))
+    return list(dict.fromkeys(found))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from wbtools import naming
+from wbtools.batch.records import read_text
 from wbtools.outputs import PROVENANCE
 from wbtools.provenance import sha256
+from wbtools.text import line
 
 
 class Published(Enum):
@@ -46,7 +49,10 @@ def place(out: Path, subject: str) -> Path:
 
 def is_there(out: Path, subject: str) -> bool:
     """Whether the record is there, the mark of a whole folder; costs a question or two to the file system."""
-    return (place(out, subject) / PROVENANCE).is_file()
+    try:
+        return (place(out, subject) / PROVENANCE).is_file()
+    except OSError:  # another user's, closed to this one
+        return False
 
 
 def look(folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep: bool = False) -> Finding:
@@ -57,33 +63,38 @@ def look(folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep
     folder : Path
         The subject's folder of results.
     settings_sha256 : str
-        Of the batch that asks.
+        Of the batch that asks; empty if nobody knows it any more.
     inputs : Path, optional
         The subject's folder of inputs; those that can be read must have the recorded sizes (`deep`: hashes).
     deep : bool
         Compare hashes, not only sizes.
     """
     try:
-        record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        if not isinstance(record, dict):
-            raise ValueError("it is no JSON object")
-        made = record.get("settings_sha256")
-        outputs, sizes = record["outputs_sha256"], record.get("outputs_bytes", {})
-    except FileNotFoundError:
-        return Finding(Published.DAMAGED, f"{PROVENANCE} is missing") if folder.exists() else _ABSENT
-    except NotADirectoryError:
-        return Finding(Published.DAMAGED, "it is no folder")
-    except (OSError, ValueError, KeyError) as error:
-        return Finding(Published.DAMAGED, f"{PROVENANCE} cannot be read: {error}")
-    if made != settings_sha256:
+        text = read_text(folder / PROVENANCE)
+        if text is None:
+            return _without_record(folder)
+        record = json.loads(text)
+        tables = [record.get(name, {}) for name in ("outputs_bytes", "inputs_sha256", "inputs_bytes")]
+        outputs = record["outputs_sha256"]
+        if not all(isinstance(table, dict) for table in (outputs, *tables)):
+            raise ValueError("its lists of files are none")
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        return Finding(Published.DAMAGED, f"{PROVENANCE} cannot be read: {line(error)}")
+    sizes, hashes_before, sizes_before = tables
+    if settings_sha256 and record.get("settings_sha256") != settings_sha256:
         return Finding(Published.FOREIGN, "it was made with other settings, another network or another version")
     wrong = _first_difference(folder, outputs, sizes, deep)
     if wrong:
         return Finding(Published.DAMAGED, wrong)
-    changed = inputs and _first_difference(
-        inputs, record.get("inputs_sha256", {}), record.get("inputs_bytes", {}), deep, absent_is_fine=True
-    )
+    changed = inputs and _first_difference(inputs, hashes_before, sizes_before, deep, absent_is_fine=True)
     return Finding(Published.OUTDATED, f"input {changed}") if changed else _CURRENT
+
+
+def _without_record(folder: Path) -> Finding:
+    """What a folder without a record is."""
+    if not os.path.lexists(folder):
+        return _ABSENT
+    return Finding(Published.DAMAGED, f"{PROVENANCE} is missing" if folder.is_dir() else "it is no folder")
 
 
 def _first_difference(
@@ -100,7 +111,7 @@ def _first_difference(
         except FileNotFoundError:
             if not absent_is_fine:
                 return f"{name} is missing"
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
             if not absent_is_fine:
-                return f"{name} cannot be read: {error.strerror}"
+                return f"{line(name)} cannot be read: {getattr(error, 'strerror', None) or error}"
     return ""

@@ -1,14 +1,17 @@
 """The command line. Commands are imported when they are called, so that `--help` stays quick."""
 
-from __future__ import annotations
+# Before anything else is imported: a click.py in a folder of data must not be.
+from wbtools.search_path import leave_working_directory
 
-import importlib
-from typing import Any
+leave_working_directory()
 
-import click
+import importlib  # noqa: E402
+from typing import Any  # noqa: E402
 
-import wbtools
-from wbtools.cli.streams import lasting
+import click  # noqa: E402
+
+import wbtools  # noqa: E402
+from wbtools.cli.streams import lasting  # noqa: E402
 
 _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),

@@ -20,7 +20,7 @@ import click
 from wbtools.batch import dask, local, subjects
 from wbtools.batch.allotment import threads
 from wbtools.batch.attempts import State
-from wbtools.batch.launch import program, worker_command
+from wbtools.batch.launch import environment, program, worker_command
 from wbtools.batch.layout import Layout
 from wbtools.batch.overview import Overview, inspect, overview
 from wbtools.batch.plan import Plan, add_subjects
@@ -127,16 +127,29 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
 
 def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     """The subjects of the list, without those left out."""
-    chosen = subjects.read(words, sys.stdin)
+    known = _known(options["study_folder"])
+    chosen = subjects.read(words, sys.stdin, known)
     if options["only"]:
-        wanted = set(subjects.read_file(options["only"]))
+        wanted = set(subjects.read_file(options["only"], known))
         chosen = [one for one in chosen if one in wanted]
     if options["exclude"]:
-        unwanted = set(subjects.read_file(options["exclude"]))
+        unwanted = set(subjects.read_file(options["exclude"], known))
         chosen = [one for one in chosen if one not in unwanted]
     if not chosen:
         raise InputError("--only and --exclude leave no subject", mend="check the lists")
     return chosen
+
+
+def _known(study: Path) -> subjects.Known:
+    """Whether the study has a folder of a subject."""
+
+    def known(word: str) -> bool:
+        try:
+            return subjects.is_id(word) and any((study / name).is_dir() for name in (word, f"sub-{word}"))
+        except OSError:
+            return False
+
+    return known
 
 
 def _plan(options: dict[str, Any]) -> Plan:
@@ -160,7 +173,9 @@ def _plan(options: dict[str, Any]) -> Plan:
 
 def _identity(kept: dict[str, object]) -> str:
     """The settings' hash, from a process that loads the network and is gone again: torch is large."""
-    asked = subprocess.run([*program(), "identify"], input=json.dumps(kept), stdout=subprocess.PIPE, text=True)
+    asked = subprocess.run(
+        [*program(), "identify"], input=json.dumps(kept), stdout=subprocess.PIPE, text=True, env=environment()
+    )
     if asked.returncode:
         sys.exit(asked.returncode)  # it said why
     return asked.stdout.split()[-1]
@@ -198,6 +213,9 @@ def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
             f"Submitted {made.subjects} subjects as {made.tasks} tasks of up to {made.pack}: "
             f"job {', '.join(made.arrays)}"
         )
+        if made.trouble:
+            terminal.print(f"The job that would submit what these leave was not taken: {made.trouble}", markup=False)
+            terminal.print("When they are over, run the same line again")
         if made.left:
             terminal.print("Slurm takes no more jobs now; the rest is submitted when these are over")
     while options["wait"] and rounds.jobs(batch.layout):

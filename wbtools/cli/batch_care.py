@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 import uuid
@@ -25,7 +24,8 @@ from wbtools.cli.batch_display import clock
 from wbtools.cli.batch_worker import payload_of
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import plainly
-from wbtools.errors import InputError, TransientError
+from wbtools.errors import InputError, TransientError, WbtoolsError
+from wbtools.search_path import find_program
 from wbtools.text import line
 
 _SHOWN = 20
@@ -35,15 +35,32 @@ _OUT = click.argument("out", type=click.Path(path_type=Path))
 
 
 def _read(out: Path) -> tuple[Layout, Plan, Overview]:
-    """A batch and how it stands."""
+    """A batch and how it stands; of files that are damaged, the rest counts, and that is said."""
     layout = Layout.of(out)
-    plan = Plan.read(layout)
-    return layout, plan, overview(layout, plan, list_subjects(layout))
+    plan, damage = Plan.read_for_show(layout)
+    if damage:
+        click.echo(damage, err=True)
+    seen = overview(layout, plan, list_subjects(layout))
+    if seen.damaged:
+        click.echo(
+            f"The attempts of {len(seen.damaged)} subjects are damaged and count in part ({seen.damaged[0]}, for "
+            f"example: {layout.attempts(seen.damaged[0])})",
+            err=True,
+        )
+    return layout, plan, seen
+
+
+def _report(layout: Layout, seen: Overview) -> None:
+    """Write the reports for people and programs; who may only read a batch can look at it all the same."""
+    try:
+        write_reports(layout, seen)
+    except OSError as error:
+        click.echo(f"{layout.failed} and {layout.summary.name} are not written: {error.strerror}", err=True)
 
 
 def conclude(layout: Layout, seen: Overview) -> int:
     """Print and write how a batch stands; gives the exit code."""
-    write_reports(layout, seen)
+    _report(layout, seen)
     counts = seen.counts
     words = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state] or state is State.DONE)
     terminal.print(f"{len(seen.states)} subjects: {words}", markup=False)
@@ -77,7 +94,7 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
         layout, _, seen = _read(out)
         if as_json:
             code = seen.exit_code
-            write_reports(layout, seen)
+            _report(layout, seen)
             click.echo(json.dumps({"states": {one: state.value for one, state in seen.states.items()}, "code": code}))
         else:
             code = conclude(layout, seen)
@@ -101,11 +118,11 @@ def _say_cost(layout: Layout) -> None:
 
 def _say_queue(layout: Layout) -> None:
     """What Slurm says of a batch that was submitted to it."""
-    if not layout.submissions.exists() or shutil.which("squeue") is None:
+    if not layout.submission_files() or find_program("squeue") is None:
         return
     try:
         jobs = rounds.jobs(layout)
-    except TransientError as error:
+    except WbtoolsError as error:
         terminal.print(str(error), markup=False)
         return
     states = Counter(one.state.lower() for one in jobs)
@@ -130,14 +147,15 @@ def verify(out: Path, quick: bool) -> None:
     layout, plan, seen = _read(out)
     done = seen.having(State.DONE)
     payload = payload_of(plan, layout.out, 1)
-    found = inspect(layout, plan, done, {one: payload.inputs(one) for one in done}, deep=not quick)
+    inputs = {one: payload.inputs(one) for one in done} if plan.settings_sha256 else {}
+    found = inspect(layout, plan, done, inputs, deep=not quick)
     wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
     terminal.print(f"{len(done) - len(wrong)} of {len(seen.states)} subjects are published and whole", markup=False)
     for one, finding in wrong.items():
         terminal.print(f"  {one}: {finding.what.value}: {finding.why}", markup=False)
     if wrong:
         terminal.print("The batch's own line makes damaged and outdated ones again:", markup=False)
-        terminal.print(f"  {plan.line}", markup=False)
+        terminal.print("  " + line(plan.line))
     sys.exit(int(bool(wrong)))
 
 
@@ -156,7 +174,7 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
     for one in again:
         attempts.record(layout, one, "retry")
     terminal.print(f"{len(again)} subjects have new attempts. Now run the batch's own line again:", markup=False)
-    terminal.print(f"  {plan.line}", markup=False)
+    terminal.print("  " + line(plan.line))
 
 
 @click.command("cancel")
@@ -165,8 +183,9 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
 def cancel(out: Path) -> None:
     """Stop a batch: workers begin nothing more and interrupt what they run. Running its line again goes on."""
     layout = Layout.of(out)
-    layout.stop.touch()
-    count = rounds.cancel(layout) if layout.submissions.exists() else 0
+    if not layout.stop.exists():
+        layout.stop.touch()
+    count = rounds.cancel(layout) if layout.submission_files() else 0
     terminal.print(f"Cancelled{f', with {count} Slurm jobs' if count else ''}; workers stop within seconds")
 
 

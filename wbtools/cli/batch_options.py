@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wbtools.batch.allotment import seconds
+from wbtools.batch.allotment import seconds, whole_number
 from wbtools.cli.export import export_options
 
 Command = Callable[..., Any]
@@ -29,9 +29,11 @@ def _seconds(context: click.Context, option: click.Parameter, value: str) -> flo
 
 def _number_or_auto(context: click.Context, option: click.Parameter, value: str) -> int | None:
     """A number of subjects, or `auto` as None."""
-    if value != "auto" and not (value.isdecimal() and int(value)):
+    if value == "auto":
+        return None
+    if not (number := whole_number(value)):
         raise click.BadParameter(f"{value!r} is neither a number of subjects nor auto")
-    return None if value == "auto" else int(value)
+    return number
 
 
 _OPTIONS: tuple[Callable[[Command], Command], ...] = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from wbtools.batch import subjects
-from wbtools.batch.allotment import threads, variables
+from wbtools.batch.allotment import threads, variables, whole_number
 from wbtools.batch.child import die_with, hold_back
 from wbtools.batch.layout import Layout
 from wbtools.batch.payload import Command, Payload
@@ -61,7 +61,7 @@ def worker(
     # Before any library is loaded that reads them. The worker itself must have no threads: a child forked from a
     # process that has used OpenMP hangs in its first parallel loop. Children set their own number.
     os.environ.update(variables(1))
-    chosen = _shard(subjects.read([listed], sys.stdin), pack, shard)
+    chosen = _shard(subjects.read_plain(listed, sys.stdin), pack, shard)
     logger.info("%d subjects, %d at once, %d threads each", len(chosen), jobs, each)
     one = Worker(
         layout,
@@ -93,9 +93,9 @@ def _shard(chosen: list[str], pack: int | None, shard: str | None) -> list[str]:
     """The part of a list that an array task takes."""
     if pack is None or shard is None:
         return chosen
-    number = script.shard_number(os.environ) if shard == "auto" else int(shard)
-    if number is None:
-        raise InputError("this is no array task that wbtools knows", mend="give --shard NUMBER")
+    number = script.shard_number(os.environ) if shard == "auto" else whole_number(shard)
+    if number is None or number < 0:
+        raise InputError(f"--shard {shard} names no array task that wbtools knows", mend="give --shard NUMBER")
     return chosen[number * pack : (number + 1) * pack]
 
 

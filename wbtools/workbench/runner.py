@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wbtools.errors import CommandError, CommandMissing, InputError, from_os_error
+from wbtools.search_path import find_program
 from wbtools.workbench.command import Command
 
 _log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Workbench:
             If there is none, or the file is not a program.
         """
         name = str(path) if path else "wb_command"
-        found = shutil.which(name)
+        found = find_program(name)
         if found is None:
             where = "is not a program" if path else "is not installed (not on PATH)"
             raise CommandMissing(f"{name} {where}", mend=_INSTALL)

@@ -9,11 +9,13 @@ from typing import Any
 
 from wbtools.batch.allotment import seconds, slurm_time
 from wbtools.batch.overview import Cost
+from wbtools.batch.records import whole
 from wbtools.errors import InputError
 
 _AIM = 45 * 60.0
 """Seconds that an array task should take: long against the queue's overhead, short against preemption."""
 _UNKNOWN_PACK = 10
+_MOST = 10**9
 _RESERVE = 1.5
 _MEMORY_RESERVE = 1.3
 
@@ -59,11 +61,36 @@ class Request:
                 raise InputError(f"{name} {value} is too few", mend="give 1 or more")
         if self.max_parallel is not None and self.max_parallel < 1:
             raise InputError(f"--max-parallel {self.max_parallel} is too few", mend="give 1 or more")
+        named = {"--partition": self.partition, "--time": self.time, "--mem": self.memory, "--gres": self.gres}
+        for name, text in (*named.items(), *(("--sbatch-arg", word) for word in self.sbatch)):
+            if text and not text.isprintable():
+                raise InputError(
+                    f"{name} {text!a} has a line break or a control character",
+                    mend="a batch script holds one option per line: give plain text, and every option by itself",
+                )
+        for word in self.sbatch:
+            if not word.startswith("-"):
+                raise InputError(
+                    f"--sbatch-arg {word!r} is no option", mend="write for example --sbatch-arg=--account=me"
+                )
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Request:
-        """The request that a plan keeps."""
-        return cls(**{**record, "sbatch": tuple(record["sbatch"])})
+        """The request that a plan keeps.
+
+        Raises
+        ------
+        InputError
+            If that is none.
+        """
+        try:
+            given = cls(**{**record, "sbatch": tuple(record["sbatch"])})
+            numbers = (given.cpus, given.rounds, given.pack or 1, given.max_parallel or 1)
+            if all(whole(number, 1, _MOST) for number in numbers):
+                return given
+        except (TypeError, KeyError, AttributeError):
+            pass
+        raise InputError("the batch's record of its engine is damaged", mend="run the batch's own line again")
 
     def words(self, cost: Cost | None, pack: int) -> list[str]:
         """The options of `sbatch` that decide what a task gets.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wbtools.batch.attempts import State
@@ -14,9 +15,13 @@ from wbtools.batch.launch import program, worker_command
 from wbtools.batch.layout import Layout, append_line, write_whole
 from wbtools.batch.overview import Cost, cost, overview
 from wbtools.batch.plan import Plan, list_subjects
+from wbtools.batch.records import Records
 from wbtools.batch.slurm import queue, script
+from wbtools.batch.slurm.queue import Submitted
 from wbtools.batch.slurm.request import Request
-from wbtools.errors import InputError, TransientError
+from wbtools.errors import CommandError, InputError, TransientError
+
+_REFUSED = (InputError, CommandError, TransientError)
 
 _AFTER = """\
 #!/bin/bash
@@ -25,6 +30,7 @@ _AFTER = """\
 #SBATCH --kill-on-invalid-dep=yes --open-mode=append
 #SBATCH --output={log}
 {directives}
+export {exports}
 exec {command}
 """
 
@@ -42,6 +48,8 @@ class Round:
         Number of the job that begins the next round; empty if there is none.
     left : int
         Packs that Slurm did not take now; the next round will.
+    trouble : str
+        Why there is no job after the arrays although there should be one.
     """
 
     subjects: int
@@ -50,6 +58,7 @@ class Round:
     arrays: tuple[str, ...]
     after: str = ""
     left: int = 0
+    trouble: str = ""
 
 
 def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> list[str]:
@@ -68,7 +77,7 @@ def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> l
             min(largest, tasks - start),
             request.words(known, pack),
             worker,
-            log=layout.slurm / "%A_%a.log",
+            log=script.log_pattern(layout.slurm, "%A_%a.log"),
             threads=plan.threads or request.cpus,
             offset=start,
             max_parallel=share,
@@ -96,38 +105,54 @@ def submit(layout: Layout, plan: Plan, subjects: Sequence[str], number: int = 1)
     name = uuid.uuid4().hex[:8]
     write_whole(layout.round(name), "".join(f"{one}\n" for one in subjects))
     texts = scripts(layout, plan, subjects, name)
-    arrays: list[str] = []
+    arrays: list[Submitted] = []
     left = 0
     for place, text in enumerate(texts):
         path = layout.slurm / f"{name}-{place}.sh"
         write_whole(path, text)
         try:
-            arrays.append(queue.submit(path))
-        except (InputError, TransientError):
+            # All on the cluster of the first: the job after them cannot wait for another cluster's.
+            arrays.append(queue.submit(path, cluster=arrays[0].cluster if arrays else ""))
+        except _REFUSED as error:
             if not arrays:
+                if isinstance(error, CommandError):  # it is in the queue, perhaps: the next look must find it
+                    _note(layout, f"wb-{name}-{place}", Submitted("", queue.clusters(request.sbatch)), len(subjects))
                 raise
             left = len(texts) - place  # a limit on jobs in the queue: the rest comes when these are over
             break
         _note(layout, f"wb-{name}-{place}", arrays[-1], len(subjects))
-    after = _submit_after(layout, request, name, arrays, number + (not left)) if number < request.rounds or left else ""
+    after, trouble = "", ""
+    if number < request.rounds or left:
+        after, trouble = _submit_after(layout, request, name, arrays, number + (not left))
     pack = request.pack_of(len(subjects), cost(layout))
-    return Round(len(subjects), -(-len(subjects) // pack), pack, tuple(arrays), after, left)
+    numbers = tuple(job.number for job in arrays)
+    return Round(len(subjects), -(-len(subjects) // pack), pack, numbers, after, left, trouble)
 
 
-def _submit_after(layout: Layout, request: Request, name: str, arrays: Sequence[str], number: int) -> str:
-    """Submit the job that looks what is left when the arrays are over, however they ended."""
+def _submit_after(
+    layout: Layout, request: Request, name: str, arrays: Sequence[Submitted], number: int
+) -> tuple[str, str]:
+    """Submit the job that looks what is left when the arrays are over, however they ended.
+
+    Gives its number, or the sentence that tells why there is none: the arrays are in the queue all the same.
+    """
     partition = [f"--partition={request.partition}"] if request.partition else []
     text = _AFTER.format(
         name=f"wb-{name}-next",
-        log=shlex.quote(str(layout.slurm / "%j.next.log")),
-        directives="\n".join(f"#SBATCH {shlex.quote(word)}" for word in (*partition, *request.sbatch)),
+        log=shlex.quote(script.log_pattern(layout.slurm, "%j.next.log")),
+        directives=script.directives([*partition, *request.sbatch]),
+        exports=script.exports(1),
         command=shlex.join([*program(), "next-round", str(layout.out), "--number", str(number)]),
     )
     path = layout.slurm / f"{name}-next.sh"
     write_whole(path, text)
-    job = queue.submit(path, [f"--dependency=afterany:{':'.join(arrays)}"])
-    _note(layout, f"wb-{name}-next", job, 0)
-    return job
+    numbers = ":".join(job.number for job in arrays)
+    try:
+        made = queue.submit(path, [f"--dependency=afterany:{numbers}"], arrays[0].cluster)
+    except _REFUSED as error:
+        return "", str(error)
+    _note(layout, f"wb-{name}-next", made, 0)
+    return made.number, ""
 
 
 def following(layout: Layout, number: int) -> Round | None:
@@ -142,27 +167,40 @@ def following(layout: Layout, number: int) -> Round | None:
 
 
 def jobs(layout: Layout) -> list[queue.Job]:
-    """The jobs of this batch that are still in the queue."""
-    return queue.jobs(_names(layout))
+    """The jobs of this batch that are still in the queue, on every cluster that took some."""
+    return [job for cluster, names in _submitted(layout).items() for job in queue.jobs(names, cluster)]
 
 
 def cancel(layout: Layout) -> int:
     """Cancel the jobs of this batch, those that would begin another round first; gives how many."""
     found = jobs(layout)
     for part in (True, False):
-        queue.cancel(sorted({one.id.split("_")[0] for one in found if one.name.endswith("-next") is part}))
+        chosen = [job for job in found if job.name.endswith("-next") is part]
+        for cluster in sorted({job.cluster for job in chosen}):
+            queue.cancel(sorted({job.id.split("_")[0] for job in chosen if job.cluster == cluster}), cluster)
     return len(found)
 
 
-def _names(layout: Layout) -> list[str]:
-    """The names of all jobs that were ever submitted for this batch."""
-    try:
-        lines = layout.submissions.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    return [str(json.loads(line)["name"]) for line in lines if line.endswith("}")]
+_NAME = re.compile(r"wb-[\w-]+", re.ASCII)
+_CLUSTERS = re.compile(r"[\w.+,-]*", re.ASCII)
 
 
-def _note(layout: Layout, name: str, job: str, subjects: int) -> None:
-    line = {"time": round(time.time(), 3), "name": name, "job": job, "subjects": subjects}
-    append_line(layout.submissions, json.dumps(line))
+def _submitted(layout: Layout) -> Mapping[str, list[str]]:
+    """The names of all jobs that were ever submitted for this batch, by cluster; damaged lines do not count."""
+    found: dict[str, list[str]] = {}
+    for line in (line for path in layout.submission_files() for line in Records.read(path).found):
+        name, cluster = line.get("name"), line.get("cluster", "")
+        if (
+            isinstance(name, str)
+            and isinstance(cluster, str)
+            and _NAME.fullmatch(name)
+            and _CLUSTERS.fullmatch(cluster)
+        ):
+            found.setdefault(cluster, []).append(name)
+    return found
+
+
+def _note(layout: Layout, name: str, job: Submitted, subjects: int) -> None:
+    line = {"time": round(time.time(), 3), "name": name, "job": job.number, "subjects": subjects}
+    known = {**line, **({"cluster": job.cluster} if job.cluster else {})}
+    append_line(layout.submissions, json.dumps(known), layout.own_submissions)

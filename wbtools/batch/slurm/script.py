@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wbtools.batch.allotment import variables
+from wbtools.batch.allotment import variables, whole_number
+from wbtools.errors import InputError
+from wbtools.search_path import python_path
 
 _WARNING = 60
 """Seconds before its end at which a task is told."""
@@ -30,7 +33,7 @@ def array(
     words: Sequence[str],
     worker: Sequence[str],
     *,
-    log: Path,
+    log: str,
     threads: int,
     offset: int = 0,
     max_parallel: int | None = None,
@@ -46,8 +49,8 @@ def array(
         More options of `sbatch`.
     worker : sequence of str
         The command that takes the pack; its number is added.
-    log : Path
-        Of each task, with Slurm's own placeholders.
+    log : str
+        Of each task, a pattern as `log_pattern` gives it.
     threads : int
         Per subject.
     offset : int
@@ -60,12 +63,57 @@ def array(
         last=tasks - 1,
         limit=f"%{max_parallel}" if max_parallel else "",
         warning=_WARNING,
-        log=shlex.quote(str(log)),
-        directives="\n".join(f"#SBATCH {shlex.quote(word)}" for word in words),
-        exports=_exports(threads),
+        log=shlex.quote(log),
+        directives=directives(words),
+        exports=exports(threads),
         worker=shlex.join(worker),
         offset=offset,
     )
+
+
+def directives(words: Sequence[str]) -> str:
+    """Options of `sbatch` as lines of a script.
+
+    Examples
+    --------
+    >>> print(directives(["--partition=main", "--comment=a b"]))
+    #SBATCH --partition=main
+    #SBATCH '--comment=a b'
+    """
+    return "\n".join(f"#SBATCH {shlex.quote(word)}" for word in words)
+
+
+def log_pattern(folder: Path, name: str) -> str:
+    """Where Slurm writes a log, with its own placeholders in the name only.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        For example `%A_%a.log`.
+
+    Raises
+    ------
+    InputError
+        If no script can name the folder: Slurm takes a backslash for a mark of its own.
+
+    Examples
+    --------
+    >>> log_pattern(Path("/data/%A"), "%j.log")
+    '/data/%%A/%j.log'
+    """
+    return f"{_nameable(folder).replace('%', '%%')}/{name}"
+
+
+def _nameable(folder: Path) -> str:
+    """A folder as a line of a script can hold it."""
+    text = str(folder)
+    if not text.isprintable() or "\\" in text:
+        raise InputError(
+            f"the path of --out has a character that no batch script can hold: {text!a}",
+            mend="choose a folder whose path has no line break, no control character and no backslash",
+        )
+    return text
 
 
 _TEMPLATES = {
@@ -120,8 +168,8 @@ def template(system: str, name: str, tasks: int, worker: Sequence[str], *, logs:
         tasks=tasks,
         last=max(1, tasks - 1),
         threads=threads,
-        logs=shlex.quote(str(logs)),
-        exports=_exports(threads),
+        logs=shlex.quote(_nameable(logs)),
+        exports=exports(threads),
         worker=shlex.join(worker),
     )
 
@@ -136,10 +184,12 @@ def shard_number(environment: Mapping[str, str]) -> int | None:
     """
     first = {"SLURM_ARRAY_TASK_ID": 0, "PBS_ARRAY_INDEX": 0, "PBS_ARRAYID": 0, "AWS_BATCH_JOB_ARRAY_INDEX": 0}
     for name, begins in {**first, "SGE_TASK_ID": 1, "LSB_JOBINDEX": 1}.items():
-        if environment.get(name, "").isdecimal():
-            return int(environment[name]) - begins
+        if (number := whole_number(environment.get(name, ""))) is not None:
+            return number - begins
     return None
 
 
-def _exports(threads: int) -> str:
-    return " ".join(f"{name}={value}" for name, value in variables(threads).items())
+def exports(threads: int) -> str:
+    """Variables of a task. Where Python looks for modules is decided here, not by what a job happens to inherit."""
+    known = {**variables(threads), "PYTHONPATH": python_path(os.environ)}
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in known.items())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Mapping
 
-from wbtools.batch.allotment import Deadline
+from wbtools.batch.allotment import Deadline, whole_number
 from wbtools.batch.slurm import queue
+from wbtools.search_path import find_program
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def own_job(environment: Mapping[str, str]) -> str | None:
 def deadline(environment: Mapping[str, str]) -> Deadline:
     """The end of the job around this process; no end outside of one."""
     job = own_job(environment)
-    if job is None or shutil.which("squeue") is None:
+    if job is None or find_program("squeue") is None:
         return Deadline()
     left = queue.time_left(job)
     return Deadline() if left is None else Deadline(time.monotonic() + left)
@@ -46,7 +46,7 @@ def come_back(environment: Mapping[str, str]) -> None:
     was cancelled stays so.
     """
     job = own_job(environment)
-    if job is None or int(environment.get("SLURM_RESTART_COUNT", "0") or 0) >= _RESTARTS:
+    if job is None or (whole_number(environment.get("SLURM_RESTART_COUNT", "")) or 0) >= _RESTARTS:
         return
     if queue.is_running(job) and queue.requeue(job):
         logger.info("waiting to be started again")

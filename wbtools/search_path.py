@@ -1,0 +1,85 @@
+"""Where programs and modules are looked for: at places that somebody installed, never in the folder of the data.
+
+An empty or relative entry of `PATH` or `PYTHONPATH` means the working directory, and a trailing colon is such an entry.
+A `numpy.py` or a `wb_command` that lies among the data would be run.
+"""
+
+# ruff: noqa: PTH
+# This is imported while the working directory may still be searched: only what Python itself has loaded already.
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LISTS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
+"""Variables that hold several folders."""
+_FOLDERS = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
+"""Variables that hold one folder which Python takes code from."""
+_PROGRAMS = ("/wbtools", "/wbtools/cli/__main__.py")
+"""How the first word of this program's own command line ends."""
+
+
+def absolute_only(entries: str) -> str:
+    """A list of folders as in `PATH`, without the entries that depend on the working directory.
+
+    Examples
+    --------
+    >>> absolute_only("/usr/bin::.:tools:/bin:")
+    '/usr/bin:/bin'
+    """
+    return os.pathsep.join(entry for entry in entries.split(os.pathsep) if os.path.isabs(entry))
+
+
+def find_program(name: str) -> "str | None":
+    """The path of a program on `PATH`, None if there is none; a name with a folder in it is taken as it is.
+
+    Examples
+    --------
+    >>> find_program("sh").endswith("/sh"), find_program("no such program")
+    (True, None)
+    """
+    import shutil
+
+    return shutil.which(name, path=absolute_only(os.environ.get("PATH", os.defpath)))
+
+
+def python_path(environment: "Mapping[str, str]") -> str:
+    """The value of `PYTHONPATH` for processes that wbtools starts; empty if there is none."""
+    return absolute_only(environment.get("PYTHONPATH", ""))
+
+
+def without_working_directory(environment: "Mapping[str, str]") -> "dict[str, str]":
+    """An environment in which nothing is looked for in the working directory.
+
+    Examples
+    --------
+    >>> without_working_directory({"PATH": "/bin:", "PYTHONPATH": ":", "HOME": "/root"})
+    {'PATH': '/bin', 'HOME': '/root'}
+    """
+    lists = {name: absolute_only(environment[name]) for name in _LISTS if name in environment}
+    wrong = {name for name in _FOLDERS if not os.path.isabs(environment.get(name, "/"))}
+    wrong |= {name for name, value in lists.items() if not value}
+    return {name: value for name, value in {**environment, **lists}.items() if name not in wrong}
+
+
+def leave_working_directory() -> None:
+    """Take the working directory off the search paths of this process, if it is the program `wbtools`.
+
+    A library must not do that to the program that imports it.
+    """
+    by_module = sys.argv[:1] == ["-m"]  # `python -m wbtools.cli`, while Python still looks for it
+    if not by_module and not (sys.argv and f"/{sys.argv[0]}".endswith(_PROGRAMS)):
+        return
+    if by_module and not getattr(sys.flags, "safe_path", False):
+        del sys.path[0]
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if "PYTHONPATH" in os.environ]
+    relative = {os.path.abspath(entry) for entry in given if not os.path.isabs(entry)}.difference(given)
+    sys.path[:] = [entry for entry in sys.path if entry and entry not in relative]
+    kept = without_working_directory(os.environ)
+    for name in (*_LISTS, *_FOLDERS):
+        if name in kept:
+            os.environ[name] = kept[name]
+        else:
+            os.environ.pop(name, None)
