@@ -4,7 +4,7 @@ An empty or relative entry of `PATH` or `PYTHONPATH` means the working directory
 A `numpy.py` or a `wb_command` that lies among the data would be run.
 """
 
-# ruff: noqa: PTH
+# ruff: noqa: PTH100, PTH117
 # This is imported while the working directory may still be searched: only what Python itself has loaded already.
 import os
 import sys
