@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from wbtools import renaming, staging
 from wbtools.anatomy import Hemisphere
-from wbtools.errors import InputError
-
-PROVENANCE = "provenance.json"
+from wbtools.errors import InputError, writing
+from wbtools.ownership import PROVENANCE, foreign
 
 
 @dataclass(frozen=True)
@@ -128,31 +128,58 @@ class OutputFolder:
 
     def files(self) -> list[Path]:
         """Every file there is, relative to the folder, sorted."""
-        return sorted(path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
+        files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != staging.MARKER)
+        return sorted(path.relative_to(self.folder) for path in files)
 
 
-def require_absent(out: Path, subject: str, overwrite: bool) -> None:
-    """Raise InputError if the subject was exported before and may not be replaced."""
-    final = out / subject
-    if overwrite or not final.exists():
+def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = None) -> None:
+    """Raise InputError if something has the name of a subject's folder that may not be replaced.
+
+    Parameters
+    ----------
+    out : Path
+    name : str
+        Of the subject's folder.
+    overwrite : bool
+        Whether an export of this subject may be replaced; nothing else ever may.
+    subject : str, optional
+        The subject's id, if the folder is named otherwise.
+    """
+    final = out / name
+    if not os.path.lexists(final):
         return
-    count = sum(1 for path in final.rglob("*") if path.is_file()) if final.is_dir() else 1
-    raise InputError(
-        f"{final} exists already ({count} files)", mend="add --overwrite to replace it, or choose another --out"
-    )
+    why = foreign(final, subject or name)
+    if why:
+        raise InputError(
+            f"{final} exists already and is not wbtools' to replace: {why}",
+            mend="choose another --out, or move it away yourself",
+        )
+    if not overwrite:
+        count = sum(1 for path in final.rglob("*") if path.is_file())
+        raise InputError(
+            f"{final} exists already ({count} files)", mend="add --overwrite to replace it, or choose another --out"
+        )
 
 
 @contextmanager
-def publishing(out: Path, subject: str, *, overwrite: bool) -> Iterator[OutputFolder]:
+def publishing(
+    out: Path, name: str, *, overwrite: bool, subject: str | None = None, tidy: bool = True
+) -> Iterator[OutputFolder]:
     """Make a subject's folder beside its place and move it there when the block ends without an error.
 
     Parameters
     ----------
     out : Path
         Folder of all exports; created when missing.
-    subject : str
+    name : str
+        Of the subject's folder.
     overwrite : bool
-        Replace an existing folder of this subject.
+        Replace an existing export of this subject. At every moment the old or the new one is there, where the file
+        system can exchange names; elsewhere an interruption may leave the old one hidden, and the next run restores it.
+    subject : str, optional
+        The subject's id, if the folder is named otherwise.
+    tidy : bool
+        Look for what crashed exports of this subject left; costs a listing of `out`.
 
     Yields
     ------
@@ -162,50 +189,81 @@ def publishing(out: Path, subject: str, *, overwrite: bool) -> Iterator[OutputFo
     Raises
     ------
     InputError
-        If the folder exists and may not be replaced, also when another process was quicker: of several that make the
-        same subject at once, exactly one publishes. No lock is involved, so that nothing is left locked by a crash.
-    OSError
+        If something has the folder's name that may not be replaced, also when another process was quicker: of several
+        that make the same subject at once, exactly one publishes. No lock is involved, so that nothing is left locked
+        by a crash.
+    WriteFailure
         If `out` cannot be written; nothing is left behind.
     """
-    require_absent(out, subject, overwrite)
-    created = _make_folders(out)
-    try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{subject}.", dir=out))
-        try:
-            staging.chmod(0o777 & ~_umask())
-            yield OutputFolder(staging, subject)
-            _make_durable(staging)
-            if overwrite:
-                _replace(staging, out / subject)
-            else:
-                _claim(staging, out / subject)
+    subject = subject or name
+    if tidy:
+        staging.tidy(out, {name: subject})
+    require_absent(out, name, overwrite, subject)
+    with ExitStack() as later:
+        with writing(out, begun=False):
+            _make_folders(out, later)
+            folder = staging.make(out, name)
+        own = _Identity.of(folder)
+        later.callback(lambda: _discard(folder, own, subject))
+        with writing(folder, whole=False):
+            yield OutputFolder(folder, name)
+        with writing(out):
+            _make_durable(folder)
+            staging.unmark(folder)
+            (_replace if overwrite else _claim)(folder, out / name, subject)
             _sync(out)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    finally:
-        for folder in created:  # innermost first; stays when anything was published
-            try:
-                folder.rmdir()
-            except OSError:
-                break
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Create a folder and its missing parents; return those created, innermost first."""
+class _Identity(NamedTuple):
+    """Which folder it is, whatever its name."""
+
+    device: int
+    number: int
+
+    @classmethod
+    def of(cls, path: Path) -> _Identity | None:
+        """Of what has this name; None if nothing has."""
+        try:
+            found = path.lstat()
+        except OSError:
+            return None
+        return cls(found.st_dev, found.st_ino)
+
+
+def _make_folders(folder: Path, later: ExitStack) -> None:
+    """Create a folder and its missing parents; later remove those that are still empty, innermost first."""
     missing = []
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
+
+    def remove(path: Path) -> None:
+        with suppress(OSError):  # stays when anything was published
+            path.rmdir()
+
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
-    return missing
+        later.callback(remove, path)
 
 
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _discard(folder: Path, own: _Identity | None, subject: str) -> None:
+    """Remove what lies under the hidden name: the unfinished folder, or the older export that it was exchanged with."""
+    there = _Identity.of(folder)
+    if there is not None and (there == own or not foreign(folder, subject)):
+        staging.discard(folder)
+
+
+_UNKNOWN_HERE = {
+    errno.EINVAL,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.ENOTTY,
+    errno.EBADF,
+    errno.EPERM,
+    errno.EACCES,
+}
+"""What file systems answer that cannot do a thing; EIO, ENOSPC and EDQUOT mean that data may be lost."""
 
 
 def _make_durable(folder: Path) -> None:
@@ -218,15 +276,19 @@ def _make_durable(folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Flush one file or folder to disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Flush one file or folder to disk, where the file system knows how to."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _UNKNOWN_HERE:
+            raise
 
 
-def _claim(staging: Path, final: Path) -> None:
+def _claim(folder: Path, final: Path, subject: str) -> None:
     """Rename the finished folder to its name; a folder that is there already stays and wins.
 
     Raises
@@ -234,35 +296,46 @@ def _claim(staging: Path, final: Path) -> None:
     InputError
         If somebody else published first.
     """
-    mark = _mark(staging)
+    own = _Identity.of(folder)
     try:
-        staging.rename(final)
+        renaming.without_replacing(folder, final)
     except OSError:
-        if not staging.exists() and mark is not None and _mark(final) == mark:
+        if not folder.exists() and own is not None and _Identity.of(final) == own:
             return  # NFS: the rename was done, its answer was lost and the repeated request failed
-        require_absent(final.parent, final.name, overwrite=False)
+        require_absent(final.parent, final.name, overwrite=False, subject=subject)
         raise
 
 
-def _mark(folder: Path) -> bytes | None:
-    """The record of a folder, None if it has none."""
+def _replace(folder: Path, final: Path, subject: str) -> None:
+    """Give the finished folder its name, in exchange for an older export of the same subject.
+
+    Raises
+    ------
+    InputError
+        If something else has the name meanwhile.
+    """
+    if not os.path.lexists(final):
+        _claim(folder, final, subject)
+        return
+    require_absent(final.parent, final.name, overwrite=True, subject=subject)
+    if not renaming.exchange(folder, final):
+        _replace_in_two(folder, final, subject)
+    elif foreign(folder, subject):  # it came between the look and the exchange
+        renaming.exchange(folder, final)
+        require_absent(final.parent, final.name, overwrite=True, subject=subject)
+
+
+def _replace_in_two(folder: Path, final: Path, subject: str) -> None:
+    """The same where names cannot be exchanged: the older export is set aside first, and removed after."""
+    aside = staging.aside(folder)
     try:
-        return (folder / PROVENANCE).read_bytes()
-    except OSError:
-        return None
-
-
-def _replace(staging: Path, final: Path) -> None:
-    """Rename the finished folder to its name; an older one is set aside first and removed after."""
-    aside = staging.with_name(f"{staging.name}.old")
-    if final.exists():
         final.rename(aside)
-    try:
-        _claim(staging, final)
-    except (OSError, InputError):
-        if aside.exists() and not final.exists():
-            aside.rename(final)
-        raise
+        if foreign(aside, subject):
+            raise InputError(f"{final} is no longer the export of {subject}", mend="look at what it is now")
+        _claim(folder, final, subject)
     finally:
-        if final.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+        if not os.path.lexists(final):
+            with suppress(OSError):
+                aside.rename(final)
+        elif not foreign(aside, subject) and not foreign(final, subject):
+            staging.discard(aside)

@@ -9,8 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
-    {"errors", "search_path", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
-    {"settings", "outputs", "provenance", "images"},
+    {"errors", "search_path", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy", "settings", "outputs", "provenance", "images", "ownership", "staging", "renaming"},
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
     {"cortex", "decision"},

@@ -1,0 +1,318 @@
+"""Unfinished folders: made with a marker that says whose they are, found again after a crash, removed or put in place.
+
+A folder is made under a hidden name beside its final one. The marker is the first file in it and is taken away just before
+the folder gets its name, so what lies under a hidden name is one of
+
+- marked: unfinished, or an older copy that was replaced. Removed once the process that made it is gone;
+- without a marker, with a record of the subject: whole. Put in place if nothing has its name, else removed;
+- anything else: somebody else's. Left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import string
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from wbtools.ownership import PROVENANCE, foreign, is_whole
+
+MARKER = ".wbtools-staging.json"
+
+_KEY = 8
+_NAME = re.compile(r"\.(?P<name>.+?)\.(?P<ours>wbtools-)?[a-z0-9_]{8}(?P<old>\.old)?")
+"""Hidden names. Early versions, and users, leave out the `wbtools-`; `.old` is an older copy between two renames."""
+_ALPHABET = string.ascii_lowercase + string.digits
+_LARGEST = 4096
+_FOREVER = 2 * 86400.0
+"""Seconds after which an unfinished folder of another machine is no longer waited for, where nothing else is known."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What a marker says: which process made the folder, and under which name.
+
+    A copy of the folder under another name, or a published folder, is not what its marker says, and does not count.
+    """
+
+    tool: str
+    folder: str
+    host: str
+    boot: str
+    processes: str
+    pid: int
+    start: str
+
+    @classmethod
+    def of(cls, folder: Path) -> Marker:
+        """The marker that this process gives a folder."""
+        pid = os.getpid()
+        return cls("wbtools", folder.name, socket.gethostname(), _boot(), _namespace(), pid, _start(pid) or "")
+
+    @classmethod
+    def read(cls, folder: Path) -> Marker | None:
+        """The marker of a folder; None without a sound one that is about this folder."""
+        try:
+            if folder.is_symlink():
+                return None
+            handle = os.open(folder / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with open(handle, "rb") as stream:  # noqa: PTH123, an open file
+                found = cls(**json.loads(stream.read(_LARGEST)))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+        sound = all(type(value) is (int if name == "pid" else str) for name, value in asdict(found).items())
+        return found if sound and found.tool == "wbtools" and found.folder == folder.name else None
+
+    def write(self, folder: Path) -> None:
+        """Put it into the folder."""
+        with (folder / MARKER).open("x", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(self)))
+
+    @property
+    def gone(self) -> bool | None:
+        """Whether the process that wrote it has ended; None of another machine's, of which nothing is known."""
+        if self.host != socket.gethostname():
+            return None
+        if self.boot != _boot():
+            return True
+        if self.processes != _namespace():
+            return None  # another container on this machine
+        start = _start(self.pid)
+        return start is None or (start != "" and start != self.start)
+
+
+def make(out: Path, name: str) -> Path:
+    """A new hidden folder beside the place of `name`, with its marker.
+
+    It has the mode, the group and the access list that any new folder gets there.
+    """
+    while True:
+        folder = out / f".{name}.wbtools-{''.join(secrets.choice(_ALPHABET) for _ in range(_KEY))}"
+        with suppress(FileExistsError):
+            folder.mkdir()
+            break
+    try:
+        Marker.of(folder).write(folder)
+    except BaseException:
+        discard(folder)
+        raise
+    return folder
+
+
+def unmark(folder: Path) -> None:
+    """Take the marker away: from here on the folder counts as whole."""
+    (folder / MARKER).unlink(missing_ok=True)
+
+
+def aside(folder: Path) -> Path:
+    """Where an older copy is between two renames."""
+    return folder.with_name(f"{folder.name}.old")
+
+
+def discard(folder: Path) -> bool:
+    """Remove a folder; what says whose it is goes last, so that an interrupted removal can be taken up again.
+
+    Links are removed, never followed. Gives whether all is gone.
+    """
+    if folder.is_symlink():
+        return False
+    with suppress(OSError):  # from here on nobody takes it for a whole copy
+        Marker.of(folder).write(folder)
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: (path.name == MARKER, path.name == PROVENANCE))
+    except OSError:
+        return not os.path.lexists(folder)
+    for path in entries:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)  # NFS keeps open files as .nfsXXXX: next time
+        else:
+            with suppress(OSError):
+                path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+    return not os.path.lexists(folder)
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What `tidy` did: names of folders that were removed, and of subjects whose only copy was put back in place."""
+
+    removed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Hidden folders that only look alike."""
+
+
+def tidy(out: Path, subjects: Mapping[str, str], age: float = _FOREVER) -> Tidied:
+    """Remove what crashes left of some subjects, and put back what a crash left under a hidden name only.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of all exports.
+    subjects : mapping of str to str
+        Ids by the names of their folders.
+    age : float
+        Seconds after which leftovers count whose process cannot be asked.
+    """
+    done: dict[_Act, list[str]] = {_remove: [], _restore: [], _leave: []}
+    for found in sorted(_hidden(out, subjects), key=lambda one: (not one.old, one.folder)):
+        act = found.act(age)
+        if act(found.folder, found.final):
+            done[_remove if act is _remove_empty else act].append(
+                found.final.name if act is _restore else found.folder.name
+            )
+    return Tidied(*map(tuple, done.values()))
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """A folder with the name of an unfinished one.
+
+    Parameters
+    ----------
+    folder, final : Path
+        Where it is, and the place that its name is about.
+    subject : str
+    ours, old : bool
+        Whether the name says that wbtools made it, and that it is an older copy.
+    """
+
+    folder: Path
+    final: Path
+    subject: str
+    ours: bool
+    old: bool
+
+    def act(self, age: float) -> _Act:
+        """What is to be done with it."""
+        old_enough = time.time() - _touched(self.folder) >= age
+        marker = Marker.read(self.folder)
+        if marker is not None:
+            return _remove if marker.gone or (marker.gone is None and old_enough) else _wait
+        if not foreign(self.folder, self.subject):
+            return self._act_on_copy(old_enough)
+        return _remove_empty if self.ours and old_enough and _is_empty(self.folder) else _leave
+
+    def _act_on_copy(self, old_enough: bool) -> _Act:
+        """What is to be done with what carries the subject's record and no marker."""
+        if not os.path.lexists(self.final):
+            if not (self.ours or self.old) or not is_whole(self.folder):
+                return _leave
+            return _wait if self._in_work() else _restore
+        if self.ours and not foreign(self.final, self.subject) and is_whole(self.final):
+            return _remove if old_enough else _wait
+        return _leave
+
+    def _in_work(self) -> bool:
+        """Whether it is an older copy that a living process replaces at this moment."""
+        marker = Marker.read(self.folder.with_suffix("")) if self.old else None
+        return marker is not None and not marker.gone
+
+
+def _hidden(out: Path, subjects: Mapping[str, str]) -> Iterator[_Hidden]:
+    """Folders with the name of an unfinished one of these subjects."""
+    try:
+        with os.scandir(out) as entries:
+            for entry in entries:
+                found = _NAME.fullmatch(entry.name) if entry.name[0] == "." else None
+                if found and found["name"] in subjects and entry.is_dir(follow_symlinks=False):
+                    name = found["name"]
+                    yield _Hidden(
+                        Path(entry.path), out / name, subjects[name], bool(found["ours"]), bool(found["old"])
+                    )
+    except OSError:  # it is not there, or may not be listed
+        return
+
+
+_Act = Callable[[Path, Path], bool]
+
+
+def _remove(folder: Path, final: Path) -> bool:
+    return discard(folder)
+
+
+def _remove_empty(folder: Path, final: Path) -> bool:
+    with suppress(OSError):
+        folder.rmdir()
+    return not folder.exists()
+
+
+def _restore(folder: Path, final: Path) -> bool:
+    with suppress(OSError):  # somebody else was quicker
+        folder.rename(final)
+        return True
+    return False
+
+
+def _leave(folder: Path, final: Path) -> bool:
+    return True
+
+
+def _wait(folder: Path, final: Path) -> bool:
+    return False
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _touched(path: Path) -> float:
+    """When something was last made in a folder or directly below."""
+    try:
+        return max(one.lstat().st_mtime for one in (path, *path.iterdir()))
+    except OSError:
+        return time.time()
+
+
+def _boot() -> str:
+    """What is different after every start of the machine."""
+    return _text("/proc/sys/kernel/random/boot_id")
+
+
+def _namespace() -> str:
+    """Which numbers of processes these are: containers have their own."""
+    try:
+        return os.readlink("/proc/self/ns/pid")  # noqa: PTH115, no path
+    except OSError:
+        return ""
+
+
+def _start(pid: int) -> str | None:
+    """When a process began, in the kernel's ticks, so that a number that was given again is noticed; None if it ended.
+
+    Empty of a process that is there, but not shown to this user.
+
+    Examples
+    --------
+    >>> _start(os.getpid()) == _start(os.getpid()), _start(2**22 + 1)
+    (True, None)
+    """
+    words = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if words and words[0] != "Z":
+        return words[19]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except (PermissionError, OverflowError):
+        pass
+    return None if words else ""
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
