@@ -210,7 +210,7 @@ def from_os_error(error: OSError) -> WbtoolsError:
         )
     if isinstance(error, WriteFailure) or error.errno == errno.EROFS:
         return InputError(f"{reason}{where}", mend="choose a folder you may write to with --out")
-    if error.errno in _REFUSALS and not error.filename or _is_temporary(error):
+    if (error.errno in _REFUSALS and not error.filename) or _is_temporary(error):
         return TransientError(f"The system refused: {reason}{where}", mend="look at the machine, then run again")
     if error.errno in _REFUSALS:
         return InputError(f"{reason}{where}", mend="ask its owner for the right to read it (ls -l shows who that is)")

@@ -8,15 +8,20 @@ business and stand in `.bidsignore`.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import wbtools
+from wbtools import renaming
 from wbtools.anatomy import Hemisphere
 from wbtools.outputs import OutputFolder
+
+logger = logging.getLogger(__name__)
 
 Naming = Literal["hcp", "bids"]
 NAMINGS: tuple[Naming, ...] = ("hcp", "bids")
@@ -184,24 +189,21 @@ def write_sidecars(out: OutputFolder, notice: str) -> None:
 
 
 def write_dataset_description(root: Path) -> None:
-    """Describe the folder of all exports as a BIDS derivative, unless that was done; whole or not at all.
+    """Describe the folder of all exports as a BIDS derivative; files that are there stay as they are.
 
     Parameters
     ----------
     root : Path
         The folder that holds the subjects' folders; it exists.
     """
-    if not (root / ".bidsignore").exists():
-        _write_whole(root / ".bidsignore", "".join(f"{line}\n" for line in _IGNORED))
-    path = root / "dataset_description.json"
-    if not path.exists():
-        about = {
-            "Name": "wbtools: relevance of networks in individual brains",
-            "BIDSVersion": "1.10.0",
-            "DatasetType": "derivative",
-            "GeneratedBy": [{"Name": "wbtools", "Version": wbtools.__version__}],
-        }
-        _write_whole(path, json.dumps(about, indent=2) + "\n")
+    about = {
+        "Name": "wbtools: relevance of networks in individual brains",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "wbtools", "Version": wbtools.__version__}],
+    }
+    _write_once(root / ".bidsignore", "".join(f"{line}\n" for line in _IGNORED))
+    _write_once(root / "dataset_description.json", json.dumps(about, indent=2) + "\n")
 
 
 def bids_id(subject: str) -> str:
@@ -252,8 +254,20 @@ def _write_json(path: Path, content: dict[str, str]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside and rename: another export may do the same at this moment."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def _write_once(path: Path, text: str) -> None:
+    """Write a file that is not there yet, whole or not at all: another export may do the same at this moment.
+
+    The exports are published by now, so a file system that refuses is only reported.
+    """
+    if os.path.lexists(path):
+        return
+    beside = path.with_name(f".{path.name}.wbtools-{secrets.token_hex(8)}")
+    try:
+        with beside.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+        renaming.without_replacing(beside, path)
+    except OSError as error:
+        if not os.path.lexists(path):
+            logger.warning("%s could not be written: %s", path, error.strerror)
+    finally:
+        beside.unlink(missing_ok=True)

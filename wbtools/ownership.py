@@ -1,7 +1,7 @@
 """Whose a folder is. The one rule by which anything is replaced, set aside or removed.
 
-A folder is wbtools' own only if it is a real folder, not a link, and carries a record that wbtools wrote about this same
-subject. Everything else belongs to somebody else, whatever it is called.
+A folder is wbtools' own only if it is a real folder, not a link, and carries a record that wbtools wrote about this
+same subject. Everything else belongs to somebody else, whatever it is called.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wbtools import checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
+from wbtools import checks, containment, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
 from wbtools.attribution import Target
 from wbtools.cortex import Cortex
-from wbtools.errors import CommandMissing, InputError
+from wbtools.errors import CommandMissing, InputError, writing
 from wbtools.explanation import Explanation, Request, explain
 from wbtools.grid import Volume
 from wbtools.images import nifti
@@ -86,19 +86,21 @@ def export_subject(
         subject = _found(settings, record)
         choice = naming.naming_of(subject.layout, settings.naming)
         name = naming.folder_name(subject.id, choice)
-        outputs.require_absent(settings.out, name, settings.overwrite)
+        _require_place(settings, subject, name)
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         named = _networks(settings, networks, record)
         people = _people(settings, record)
-    with outputs.publishing(settings.out, name, overwrite=settings.overwrite) as staged:
+    alone = not networks  # a batch looks once for what crashes left of all its subjects
+    with outputs.publishing(settings.out, name, overwrite=settings.overwrite, subject=subject.id, tidy=alone) as staged:
         out = naming.FOLDERS[choice](staged.folder, subject.id)
         made = _computed(settings, subject, named, people, workbench, record)
-        with record.stage("files"):
-            results.write(out, made, settings.threads)
-        _shown(out, made, workbench, settings, record)
-        naming.write_sidecars(out, made.notice)
-        _recorded(out, settings, subject, made, workbench, record)
+        with writing(staged.folder):
+            with record.stage("files"):
+                results.write(out, made, settings.threads)
+            _shown(out, made, workbench, settings, record)
+            naming.write_sidecars(out, made.notice)
+            _recorded(out, settings, subject, made, workbench, record)
         pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
     if choice == "bids":
         naming.write_dataset_description(settings.out)
@@ -124,7 +126,7 @@ def plan(settings: ExportSettings) -> list[str]:
     subject = _subject(settings)
     require_people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
-    outputs.require_absent(settings.out, name, settings.overwrite)
+    _require_place(settings, subject, name)
     names = _unique_names(load_networks(settings), settings)
     others = [_t1w_of(person, settings) for person in _compared(settings)]
     meshes = _meshes(settings, subject)
@@ -139,6 +141,19 @@ def plan(settings: ExportSettings) -> list[str]:
         f"would write: {settings.out / name}",
     ]
     return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]
+
+
+def _require_place(settings: ExportSettings, subject: Subject, name: str) -> None:
+    """Refuse an output folder that is, holds or lies in an input, or has what may not be replaced."""
+    study, out = settings.study_folder, settings.out
+    files = [*subject.used(subject.meshes), *(_t1w_of(one, settings) for one in _compared(settings))]
+    networks = [path for path in settings.models if path.exists()]
+    inputs = [*subject.own_folders(study), *files, *networks]
+    containment.require_apart(out / name, inputs, study)
+    containment.require_place(out, study)
+    if settings.work:
+        containment.require_outside_subjects(settings.work, study, (), "--work")
+    outputs.require_absent(out, name, settings.overwrite, subject.id)
 
 
 # ------------------------------------------------------------------------------------------------ stages, in order

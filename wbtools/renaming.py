@@ -1,4 +1,4 @@
-"""Renames that never replace anything, and the exchange of two names, where the kernel and the file system have them."""
+"""Renames that never replace anything, and the exchange of two names, where kernel and file system have them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,15 @@ def without_replacing(source: Path, target: Path) -> None:
     OSError
         If something has the name, or the rename fails otherwise.
     """
-    if not _rename(source, target, _NO_REPLACE):
+    if _rename(source, target, _NO_REPLACE):
+        return
+    if source.is_dir():
         if target.is_symlink():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         source.rename(target)
+        return
+    target.hardlink_to(source)
+    source.unlink()
 
 
 def _rename(source: Path, target: Path, flag: int) -> bool:

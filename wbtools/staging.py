@@ -1,7 +1,7 @@
 """Unfinished folders: made with a marker that says whose they are, found again after a crash, removed or put in place.
 
-A folder is made under a hidden name beside its final one. The marker is the first file in it and is taken away just before
-the folder gets its name, so what lies under a hidden name is one of
+A folder is made under a hidden name beside its final one. The marker is the first file in it and is taken away just
+before the folder gets its name, so what lies under a hidden name is one of
 
 - marked: unfinished, or an older copy that was replaced. Removed once the process that made it is gone;
 - without a marker, with a record of the subject: whole. Put in place if nothing has its name, else removed;
@@ -226,9 +226,7 @@ def _hidden(out: Path, subjects: Mapping[str, str]) -> Iterator[_Hidden]:
                 found = _NAME.fullmatch(entry.name) if entry.name[0] == "." else None
                 if found and found["name"] in subjects and entry.is_dir(follow_symlinks=False):
                     name = found["name"]
-                    yield _Hidden(
-                        Path(entry.path), out / name, subjects[name], bool(found["ours"]), bool(found["old"])
-                    )
+                    yield _Hidden(Path(entry.path), out / name, subjects[name], bool(found["ours"]), bool(found["old"]))
     except OSError:  # it is not there, or may not be listed
         return
 

@@ -59,6 +59,8 @@ def main():
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content(given.subject, name))
         record = {
+            "wbtools": "stand-in",
+            "subject": {"id": given.subject},
             "settings_sha256": given.settings,
             "outputs_sha256": {n: hashlib.sha256(content(given.subject, n)).hexdigest() for n in FILES},
             "outputs_bytes": FILES,

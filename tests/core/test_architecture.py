@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
-    {"errors", "search_path", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy", "settings", "outputs", "provenance", "images", "ownership", "staging", "renaming"},
+    {"errors", "search_path", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
+    {"settings", "outputs", "ownership", "staging", "renaming", "containment", "provenance", "images"},
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
     {"cortex", "decision"},

@@ -1,4 +1,4 @@
-"""A finished folder appears whole, or not at all, and nothing but wbtools' own export of the same subject gives way to it."""
+"""A finished folder appears whole, or not at all; only an earlier export of the same subject gives way to it."""
 
 import errno
 import json
@@ -384,7 +384,7 @@ def test_folders_that_cannot_be_flushed_are_published(tmp_path, monkeypatch, num
     true = getattr(os, where)
 
     def refused(what, *more):
-        if where == "open" and os.path.isdir(what) or where == "fsync" and stat.S_ISDIR(os.fstat(what).st_mode):
+        if (where == "open" and Path(what).is_dir()) or (where == "fsync" and stat.S_ISDIR(os.fstat(what).st_mode)):
             raise OSError(number, os.strerror(number))
         return true(what, *more)
 

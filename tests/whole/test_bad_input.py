@@ -1,6 +1,7 @@
 """Every bad input ends in one sentence, a mend and its exit code, without a traceback and without half-made output."""
 
 import gzip
+import json
 import os
 import pickle
 import shutil
@@ -136,7 +137,13 @@ def test_an_earlier_export_is_not_replaced_without_being_asked(study):
     earlier = study / "derivatives" / "wbtools" / "100307"
     earlier.mkdir(parents=True)
     (earlier / "kept.txt").write_text("kept")
-    assert_refused(export(study), 3, "exists already", "--overwrite")
+    for again in ((), ("--overwrite",)):
+        refused = export(study, *again)
+        assert_refused(refused, 3, "exists already", "is not wbtools' to replace")
+        assert "add --overwrite" not in refused.output
+    record = {"wbtools": "0.1.0", "subject": {"id": "100307"}, "outputs_sha256": {}}
+    (earlier / "provenance.json").write_text(json.dumps(record))
+    assert_refused(export(study), 3, "exists already", "add --overwrite")
     assert (earlier / "kept.txt").read_text() == "kept"
 
 

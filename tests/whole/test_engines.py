@@ -42,7 +42,8 @@ def test_both_engines_give_the_same_areas_labels_and_maps(small_study):
         assert apart.max() < 0.01
 
 
-def test_a_terminated_export_ends_with_75_and_leaves_nothing(small_study, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminated_export_ends_with_75_and_leaves_nothing(small_study, tmp_path, number):
     code = "from wbtools.cli import main; main()"
     arguments = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(tmp_path / "out")]
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
@@ -50,7 +51,7 @@ def test_a_terminated_export_ends_with_75_and_leaves_nothing(small_study, tmp_pa
     while time.monotonic() < deadline and not (tmp_path / "out").exists():
         time.sleep(0.05)
     assert list((tmp_path / "out").iterdir()), "the export should have begun by now"
-    os.kill(process.pid, signal.SIGTERM)
+    os.kill(process.pid, number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 75, stderr
     assert "interrupted" in stderr

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1})
+_LOST_TERMINAL = frozenset({signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else ())
+"""Not watched where nohup has it ignored: a signal that is held back would be fetched nevertheless."""
+WATCHED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}) | _LOST_TERMINAL
 """Signals that a worker holds back and fetches one by one, so that none interrupts its bookkeeping."""
 
 _PR_SET_PDEATHSIG = 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wbtools import naming
 from wbtools.batch.records import read_text
-from wbtools.outputs import PROVENANCE
+from wbtools.ownership import PROVENANCE
 from wbtools.provenance import sha256
 from wbtools.text import line
 

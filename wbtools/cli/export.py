@@ -13,6 +13,7 @@ from wbtools.attribution import KINDS, METHODS
 from wbtools.cli.console import live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.cli.summary import summarise
+from wbtools.containment import default_out
 from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
 from wbtools.text import line
 
@@ -151,7 +152,7 @@ def settings_from(
     return ExportSettings(
         subject=subject,
         study_folder=study_folder,
-        out=out or study_folder / "derivatives" / "wbtools",
+        out=out or default_out(study_folder),
         mesh=MeshChoice(mesh) if mesh else None,
         registration=SurfaceRegistration(surf_reg) if surf_reg else None,
         engine=Engine(engine),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -23,19 +24,40 @@ def plainly(command: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        signal.signal(signal.SIGTERM, _interrupt)
+        _heed_requests_to_end()
         try:
             return command(*args, **kwargs)
         except (WbtoolsError, OSError, MemoryError, KeyboardInterrupt, RuntimeError) as error:
             known = _as_wbtools_error(error)
             if known is None or kwargs.get("debug"):
                 raise
-            click.secho(f"Error: {line(known)}", fg="red", err=True)
-            if known.mend:
-                click.echo(f"Mend: {line(known.mend)}", err=True)
+            _tell(known)
             sys.exit(known.exit_code)
 
     return wrapped
+
+
+def _heed_requests_to_end() -> None:
+    """Let a request to end, and a lost terminal, unwind like Ctrl-C.
+
+    What was started with nohup goes on without a terminal.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
+
+
+def _tell(error: WbtoolsError) -> None:
+    """Print a failure and what to do about it, if there still is somebody to read it."""
+    try:
+        click.secho(f"Error: {line(error)}", fg="red", err=True)
+        if error.mend:
+            click.echo(f"Mend: {line(error.mend)}", err=True)
+        sys.stdout.flush()
+    except OSError:  # the terminal is gone; Python would try once more at its end, and give an exit code of its own
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
 
 
 def _as_wbtools_error(error: BaseException) -> WbtoolsError | None:

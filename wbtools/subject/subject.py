@@ -132,6 +132,17 @@ class Subject:
         surfaces = [path for mesh in wanted for side in Hemisphere for path in self.files_of(side, mesh)]
         return tuple(dict.fromkeys([*volumes, *surfaces, *self.spheres.values()]))
 
+    def own_folders(self, study_folder: Path) -> tuple[Path, ...]:
+        """The folders that hold this subject and nobody else, those that links in them lead to among them.
+
+        A study folder in which images of several people lie side by side is no subject's own.
+        """
+        if self.layout == "t1w" and study_folder.resolve() not in self.folder.resolve().parents:
+            return ()
+        files = (path for path in self.used(self.meshes) if path.is_relative_to(self.folder))
+        below = (folder for path in files for folder in path.parents if folder.is_relative_to(self.folder))
+        return tuple(dict.fromkeys([self.folder, *below]))
+
 
 def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
     """Require that the files of each mesh have one number of vertices.
