@@ -11,7 +11,7 @@ from fuzz import pool
 from fuzz.targets import Seed, Target, targets
 from wbtools.errors import InputError
 
-LIGHT = ("volume", "labels", "grid", "gifti", "fs")
+LIGHT = ("volume", "labels", "grid", "cifti", "gifti", "fs")
 
 
 def test_damaged_files_are_read_or_refused_in_one_sentence():

@@ -176,8 +176,8 @@ def test_files_that_are_no_dense_cifti_are_refused(tmp_path):
     cifti.write_pscalar(tmp_path / "p.pscalar.nii", {"m": np.zeros(6)}, area_labels(), AREAS)
     for name, sentence in {
         "none.dscalar.nii": "does not exist",
-        "v.nii": "not a CIFTI-2 file",
-        "t.dscalar.nii": "not a readable CIFTI file",
+        "v.nii": "is a NIfTI file, so no CIFTI file",
+        "t.dscalar.nii": "is a text file, so no CIFTI file",
         "p.pscalar.nii": "no named maps of the cortex",
     }.items():
         with pytest.raises(InputError, match=sentence) as caught:

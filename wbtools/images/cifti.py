@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Region, Structure
 from wbtools.errors import InputError
 from wbtools.grid import Unit, Volume
+from wbtools.images import cifti_document
 
 if TYPE_CHECKING:
-    from nibabel.cifti2 import Cifti2Image
     from nibabel.cifti2.cifti2_axes import Axis, BrainModelAxis
 
 Sides = Mapping[Hemisphere, NDArray[Any]]
@@ -265,17 +265,20 @@ def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
     """
     from nibabel.cifti2.cifti2_axes import BrainModelAxis
 
-    image = _load(path)
-    header, models = image.header.get_axis(0), image.header.get_axis(1)
+    header, models, data = cifti_document.read(path)
     if not isinstance(models, BrainModelAxis) or not hasattr(header, "name"):
         raise InputError(f"{path} has no named maps of the cortex", mend="give a .dscalar.nii or .dlabel.nii file")
-    data = np.asarray(image.dataobj, np.float32)
     maps: dict[str, dict[Hemisphere, NDArray[np.float32]]] = {str(name): {} for name in header.name}
     for structure, rows, part in models.iter_structures():
         if structure not in models.nvertices or structure not in {side.cortex.cifti for side in Hemisphere}:
             continue
+        count = models.nvertices[structure] or 0
+        if part.vertex.min(initial=0) < 0 or part.vertex.max(initial=-1) >= count:
+            raise InputError(
+                f"{path} names vertices that a mesh of {count:,} does not have", mend="make the file again"
+            )
         for name, values in zip(header.name, data, strict=True):
-            whole = np.zeros(models.nvertices[structure], np.float32)
+            whole = np.zeros(count, np.float32)
             whole[part.vertex] = values[rows]
             maps[str(name)][Hemisphere.parse(structure)] = whole
     return maps
@@ -327,22 +330,3 @@ def _save(path: Path, intent: str, data: NDArray[np.float32], maps: Axis, elemen
     image: Cifti2Image = Cifti2Image(data, header)
     image.nifti_header.set_intent(intent, name=intent)
     image.to_filename(path)
-
-
-def _load(path: Path) -> Cifti2Image:
-    """A CIFTI-2 file, or a sentence why it is none."""
-    import nibabel
-    from nibabel.imageglobals import LoggingOutputSuppressor
-
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", mend="check the path")
-    try:
-        with LoggingOutputSuppressor():  # it warns of voxel sizes of 0, which every CIFTI file of Workbench has
-            image = nibabel.load(path)
-    except OSError:
-        raise
-    except Exception as error:  # nibabel lets expat, struct and header errors of every kind through
-        raise InputError(f"{path} is not a readable CIFTI file ({error})", mend="copy the file again") from None
-    if not isinstance(image, nibabel.Cifti2Image):
-        raise InputError(f"{path} is not a CIFTI-2 file", mend="give a .dscalar.nii or .dlabel.nii file")
-    return image

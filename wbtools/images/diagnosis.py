@@ -307,7 +307,7 @@ def _missing(path: Path) -> InputError:
 
 
 def _permission(path: Path) -> str:
-    """How a file that may not be read becomes readable: which file or folder refuses, and what its owner types."""
+    """How a file that may not be read becomes readable: what refuses, and what its owner types."""
     for folder in reversed(path.absolute().parents):
         if not os.access(folder, os.X_OK):
             return f"ask its owner for permission: chmod g+rx {shell(folder.name or folder)}"

@@ -64,7 +64,7 @@ def is_nifti(head: bytes) -> bool:
     >>> is_nifti((348).to_bytes(4, "big")), is_nifti(b"text")
     (True, False)
     """
-    return _order(head) is not None
+    return byte_order(head) is not None
 
 
 def read(content: Content) -> Header:
@@ -75,7 +75,24 @@ def read(content: Content) -> Header:
     InputError
         If it is no NIfTI file, holds no single volume of real numbers, has no place in space, or contradicts itself.
     """
-    found = _order(content.peek(4))
+    header, order, earliest = fields(content)
+    if int(header["intent_code"]) in _CIFTI_INTENTS:
+        raise InputError(f"{content.path} is a CIFTI file, so no volume", mend="give one 3-D volume")
+    shape = require_one_volume(content, _shape(header, content))
+    grid = _grid(header, shape, content)
+    storage = Storage(shape, number_type(header, order, content), *scaling(header, content))
+    return Header(grid, storage, first_voxel(header, earliest, content), tuple(_remarks(header, grid, content)))
+
+
+def fields(content: Content) -> tuple[Nifti1Header, str, int]:
+    """The fields of a header, not judged, their byte order, and where numbers begin at the earliest.
+
+    Raises
+    ------
+    InputError
+        If the file does not begin as a NIfTI file does.
+    """
+    found = byte_order(content.peek(4))
     if found is None:
         raise content.damaged()
     size, order = found
@@ -83,16 +100,10 @@ def read(content: Content) -> Header:
     block = content.read(size)
     if block[at : at + 4] != mark:
         raise content.damaged("its header lacks NIfTI's mark")
-    header = _parsed(block, size, order)
-    if int(header["intent_code"]) in _CIFTI_INTENTS:
-        raise InputError(f"{content.path} is a CIFTI file, so no volume", mend="give one 3-D volume")
-    shape = require_one_volume(content, _shape(header, content))
-    grid = _grid(header, shape, content)
-    storage = Storage(shape, _dtype(header, order, content), *_scaling(header, content))
-    return Header(grid, storage, _offset(header, earliest, content), tuple(_remarks(header, grid, content)))
+    return _parsed(block, size, order), order, earliest
 
 
-def _order(head: bytes) -> tuple[int, str] | None:
+def byte_order(head: bytes) -> tuple[int, str] | None:
     """Size of the header and its byte order, from the four bytes that say them."""
     for order, name in (("<", "little"), (">", "big")):
         size = int.from_bytes(head[:4], name)  # type: ignore[arg-type]
@@ -117,7 +128,7 @@ def _shape(header: Nifti1Header, content: Content) -> tuple[int, ...]:
     return tuple(int(n) for n in header["dim"][1 : axes + 1])
 
 
-def _dtype(header: Nifti1Header, order: str, content: Content) -> np.dtype[Any]:
+def number_type(header: Nifti1Header, order: str, content: Content) -> np.dtype[Any]:
     """The type of the numbers in the file."""
     code = int(header["datatype"])
     if code in _NO_NUMBERS:
@@ -132,7 +143,7 @@ def _dtype(header: Nifti1Header, order: str, content: Content) -> np.dtype[Any]:
     return np.dtype(_NUMBERS[code]).newbyteorder(order)  # type: ignore[arg-type]
 
 
-def _scaling(header: Nifti1Header, content: Content) -> tuple[float, float]:
+def scaling(header: Nifti1Header, content: Content) -> tuple[float, float]:
     """Slope and intercept; a slope of 0, or none, means that numbers stand as they are."""
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or not np.isfinite(slope):
@@ -142,7 +153,7 @@ def _scaling(header: Nifti1Header, content: Content) -> tuple[float, float]:
     return slope, inter
 
 
-def _offset(header: Nifti1Header, earliest: int, content: Content) -> int:
+def first_voxel(header: Nifti1Header, earliest: int, content: Content) -> int:
     """Bytes from the file's beginning to the first voxel."""
     value = float(header["vox_offset"])
     if value == 0:
