@@ -83,7 +83,7 @@ def default_out(study: Path) -> Path:
     return (outermost.parent if outermost else study) / _DEFAULT
 
 
-def require_place(out: Path, study: Path, subjects: Collection[str] = ()) -> None:
+def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: Path | None = None) -> None:
     """Require that a folder may receive exports: nobody's inputs are in it, and it is in nobody's.
 
     Parameters
@@ -94,6 +94,8 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = ()) -> Non
         The study folder.
     subjects : collection of str
         Names of folders in it that are subjects', whatever they look like.
+    work : Path, optional
+        Where caches go; may be anywhere but in a subject's folder.
 
     Raises
     ------
@@ -104,6 +106,8 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = ()) -> Non
     if place.is_same(origin):
         _refuse(f"--out {out} is the study folder, which is never written to", study)
     require_outside_subjects(out, study, subjects, "--out")
+    if work is not None:
+        require_outside_subjects(work, study, subjects, "--work")
     inside = _subject_in(place.real)
     if inside:
         _refuse(f"--out {out} is a study folder: it holds {inside.name}, which wbtools did not make", study)

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -163,6 +163,20 @@ def folder_name(subject: str, naming: Naming) -> str:
     ('100307', 'sub-100307')
     """
     return bids_id(subject) if naming == "bids" else subject
+
+
+def unique(names: list[str], paths: Sequence[Path]) -> list[str]:
+    """Names of networks for files: the cards' names; where they repeat, with the checkpoint's name.
+
+    Examples
+    --------
+    >>> unique(["unet", "unet"], [Path("nets.a:build"), Path("nets.b:build")])
+    ['unet-nets-a-build', 'unet-nets-b-build']
+    """
+    if len(names) > 1:
+        stems = [re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem if path.exists() else str(path)) for path in paths]
+        names = [n if names.count(n) == 1 else f"{n}-{stem}" for n, stem in zip(names, stems, strict=True)]
+    return [n if names.count(n) == 1 else f"{n}-{place}" for place, n in enumerate(names, 1)]
 
 
 def write_sidecars(out: OutputFolder, notice: str) -> None:

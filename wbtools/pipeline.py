@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wbtools import checks, containment, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
+from wbtools import admission, checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
 from wbtools.attribution import Target
 from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing, InputError, writing
@@ -86,12 +85,12 @@ def export_subject(
         subject = _found(settings, record)
         choice = naming.naming_of(subject.layout, settings.naming)
         name = naming.folder_name(subject.id, choice)
-        _require_place(settings, subject, name)
+        admission.require(settings, subject, name, [_t1w_of(person, settings) for person in _compared(settings)])
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         named = _networks(settings, networks, record)
         people = _people(settings, record)
-    alone = not networks  # a batch looks once for what crashes left of all its subjects
+    alone = not networks  # a batch tidies up once for all its subjects
     with outputs.publishing(settings.out, name, overwrite=settings.overwrite, subject=subject.id, tidy=alone) as staged:
         out = naming.FOLDERS[choice](staged.folder, subject.id)
         made = _computed(settings, subject, named, people, workbench, record)
@@ -106,9 +105,9 @@ def export_subject(
         naming.write_dataset_description(settings.out)
     published = naming.FOLDERS[choice](settings.out / name, subject.id)
     return Export(
-        folder=published.folder,
-        scene=published.scene(),
-        pictures=tuple(published.folder / "figures" / name for name in pictures),
+        published.folder,
+        published.scene(),
+        tuple(published.folder / "figures" / name for name in pictures),
         rankings={one.name: one.ranking for one in made.explanations},
         decisions={one.name: _decided(one) for one in made.explanations},
         notices=tuple(record.notices),
@@ -126,9 +125,9 @@ def plan(settings: ExportSettings) -> list[str]:
     subject = _subject(settings)
     require_people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
-    _require_place(settings, subject, name)
-    names = _unique_names(load_networks(settings), settings)
     others = [_t1w_of(person, settings) for person in _compared(settings)]
+    admission.require(settings, subject, name, others)
+    names = naming.unique([one.name for one in load_networks(settings)], settings.models)
     meshes = _meshes(settings, subject)
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
@@ -143,26 +142,12 @@ def plan(settings: ExportSettings) -> list[str]:
     return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]
 
 
-def _require_place(settings: ExportSettings, subject: Subject, name: str) -> None:
-    """Refuse an output folder that is, holds or lies in an input, or has what may not be replaced."""
-    study, out = settings.study_folder, settings.out
-    files = [*subject.used(subject.meshes), *(_t1w_of(one, settings) for one in _compared(settings))]
-    networks = [path for path in settings.models if path.exists()]
-    inputs = [*subject.own_folders(study), *files, *networks]
-    containment.require_apart(out / name, inputs, study)
-    containment.require_place(out, study)
-    if settings.work:
-        containment.require_outside_subjects(settings.work, study, (), "--work")
-    outputs.require_absent(out, name, settings.overwrite, subject.id)
-
-
 # ------------------------------------------------------------------------------------------------ stages, in order
 
 
 def _find(settings: ExportSettings, subject: str) -> Subject:
     """A subject of the study folder."""
-    wanted = _value(settings.mesh), _value(settings.registration)
-    return find(settings.study_folder, subject, *wanted, layout=settings.layout)
+    return find(settings.study_folder, subject, _value(settings.mesh), _value(settings.registration), settings.layout)
 
 
 def _subject(settings: ExportSettings) -> Subject:
@@ -231,7 +216,7 @@ def _networks(settings: ExportSettings, given: Sequence[Model], record: Provenan
             record.notice(
                 f"No card lies beside the checkpoint: input and scaling usual for {network.family} are assumed."
             )
-    return dict(zip(_unique_names(networks, settings), networks, strict=True))
+    return dict(zip(naming.unique([one.name for one in networks], settings.models), networks, strict=True))
 
 
 def _people(settings: ExportSettings, record: Provenance) -> list[Volume]:
@@ -408,15 +393,6 @@ def _other(settings: ExportSettings, person: str) -> Subject:
     """Another person than the one that is exported: an id of the study folder, or a subject's folder."""
     folder, subject = placed(settings.study_folder, person)
     return find(folder, subject, _value(settings.mesh), _value(settings.registration))
-
-
-def _unique_names(networks: list[Model], settings: ExportSettings) -> list[str]:
-    """Names for files: the cards' names; where they repeat, with the checkpoint's name."""
-    names = [network.name for network in networks]
-    if len(names) > 1:
-        stems = [re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem if path.exists() else str(path)) for path in settings.models]
-        names = [n if names.count(n) == 1 else f"{n}-{stem}" for n, stem in zip(names, stems, strict=True)]
-    return [n if names.count(n) == 1 else f"{n}-{place}" for place, n in enumerate(names, 1)]
 
 
 def _value(choice: object) -> str | None:

@@ -13,7 +13,7 @@ LEVELS = (
     {"settings", "outputs", "ownership", "staging", "renaming", "containment", "provenance", "images"},
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
-    {"cortex", "decision"},
+    {"cortex", "decision", "admission"},
     {"explanation", "projection", "checks"},
     {"person"},
     {"pairing", "cortical_maps"},
