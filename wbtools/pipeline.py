@@ -10,7 +10,7 @@ from pathlib import Path
 from wbtools import admission, checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
 from wbtools.attribution import Target
 from wbtools.cortex import Cortex
-from wbtools.errors import CommandMissing, InputError, writing
+from wbtools.errors import CommandMissing, writing
 from wbtools.explanation import Explanation, Request, explain
 from wbtools.grid import Volume
 from wbtools.images import nifti
@@ -22,8 +22,12 @@ from wbtools.projection import NativeProjection, Projection, WorkbenchProjection
 from wbtools.provenance import Provenance, sha256
 from wbtools.ranking import Ranking
 from wbtools.results import Results
+from wbtools.selection import compared as _compared
+from wbtools.selection import exported, require_people
+from wbtools.selection import find as _find
+from wbtools.selection import t1w_of as _t1w_of
 from wbtools.settings import Engine, ExportSettings
-from wbtools.subject import MeshName, Subject, find, meshes_named, placed, prepared, require_plain_name
+from wbtools.subject import MeshName, Subject, meshes_named, prepared
 from wbtools.surfaces.cache import WeightCache
 from wbtools.workbench.runner import Workbench
 
@@ -122,7 +126,7 @@ def plan(settings: ExportSettings) -> list[str]:
     WbtoolsError
         As `export_subject`, as far as can be told without computing.
     """
-    subject = _subject(settings)
+    subject = exported(settings)
     require_people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
     others = [_t1w_of(person, settings) for person in _compared(settings)]
@@ -145,37 +149,9 @@ def plan(settings: ExportSettings) -> list[str]:
 # ------------------------------------------------------------------------------------------------ stages, in order
 
 
-def _find(settings: ExportSettings, subject: str) -> Subject:
-    """A subject of the study folder."""
-    return find(settings.study_folder, subject, _value(settings.mesh), _value(settings.registration), settings.layout)
-
-
-def _subject(settings: ExportSettings) -> Subject:
-    """The subject that is exported, under the name that was given, if any."""
-    if settings.id is not None:
-        require_plain_name(settings.id, "--id")
-    subject = _find(settings, settings.subject)
-    return replace(subject, id=settings.id) if settings.id is not None else subject
-
-
-def require_people(settings: ExportSettings) -> None:
-    """Have everybody that the target compares with looked for, before anything is read.
-
-    Raises
-    ------
-    InputError
-        If one of them is not there, or is neither a subject nor an image.
-    """
-    for other in _compared(settings):
-        try:
-            nifti.read_grid(_t1w_of(other, settings))
-        except InputError as error:
-            raise type(error)(f"--other {other}: {error}", mend=error.mend) from None
-
-
 def _found(settings: ExportSettings, record: Provenance) -> Subject:
     """The subject, with what it lacks put on record."""
-    subject = _subject(settings)
+    subject = exported(settings)
     require_people(settings)
     record.notice(subject.notice)
     record.facts["subject"] = {
@@ -273,7 +249,7 @@ def _paired(
     if not settings.other or Path(settings.other).is_file() or Target.parse(settings.target or "").kind not in PAIRED:
         return {}
     with record.stage("regions of the other person"):
-        subject = _other(settings, settings.other)
+        subject = _find(settings, settings.other)
         with prepared(subject) as ready:
             other = person.read(ready, _meshes(settings, ready)[-1:], projection)
     pairings = {}
@@ -376,23 +352,6 @@ def _cautions(explanation: Explanation) -> list[str]:
     reference = explanation.attribution.reference or {}
     note = str(reference.get("note", ""))
     return [*explanation.remarks, explanation.attribution.caution, note, explanation.trust.verdict]
-
-
-def _compared(settings: ExportSettings) -> tuple[str, ...]:
-    """Everybody that the target compares with, `--other` first."""
-    return (*((settings.other,) if settings.other else ()), *settings.others)
-
-
-def _t1w_of(person: str, settings: ExportSettings) -> Path:
-    """The T1w image of another person: a file, or that of a subject, by its id or its folder."""
-    path = Path(person)
-    return path if path.is_file() else _other(settings, person).t1w
-
-
-def _other(settings: ExportSettings, person: str) -> Subject:
-    """Another person than the one that is exported: an id of the study folder, or a subject's folder."""
-    folder, subject = placed(settings.study_folder, person)
-    return find(folder, subject, _value(settings.mesh), _value(settings.registration))
 
 
 def _value(choice: object) -> str | None:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from wbtools.cli.batch_options import as_json, from_json, subject_options
 from wbtools.cli.export import command as export_subject
 
-ONLY_ONE = {"subject", "out", "overwrite", "dry_run", "verbose", "debug"}
+ONLY_ONE = {"subject", "id", "out", "overwrite", "dry_run", "verbose", "debug"}
 
 
 def given(*words):

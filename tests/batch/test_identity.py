@@ -4,12 +4,18 @@ import json
 import shutil
 from importlib.resources import files
 
+import nibabel
+import numpy as np
 import pytest
 from test_batch_options import given
 
 from wbtools.cli.batch_options import as_json
 from wbtools.cli.batch_payload import ExportPayload
-from wbtools.errors import SubjectError
+from wbtools.errors import InputError, SubjectError
+
+
+def write_scan(path, value):
+    nibabel.save(nibabel.Nifti1Image(np.full((2, 2, 2), value, np.float32), np.eye(4)), path)
 
 
 def identity(out, *words):
@@ -18,11 +24,11 @@ def identity(out, *words):
 
 def test_another_image_under_the_same_name_is_another_batch(tmp_path):
     other = tmp_path / "other.nii.gz"
-    other.write_bytes(b"one scan")
+    write_scan(other, 1)
     words = "--target", "pair", "--other", str(other)
     before = identity(tmp_path, *words)
     assert identity(tmp_path, *words) == before
-    other.write_bytes(b"one more")
+    write_scan(other, 2)
     assert identity(tmp_path, *words) != before
 
 
@@ -39,3 +45,12 @@ def test_another_card_beside_the_same_checkpoint_is_another_batch(tmp_path):
 def test_a_person_to_compare_with_who_is_not_there_is_told_before_anything_begins(tmp_path):
     with pytest.raises(SubjectError):
         identity(tmp_path, "--target", "pair", "--other", "100408", "--study-folder", str(tmp_path))
+
+
+@pytest.mark.parametrize(("content", "word"), [(b"no image at all", "NIfTI"), (b"", "empty")])
+def test_an_image_to_compare_with_that_is_none_is_told_before_anything_begins(tmp_path, content, word):
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(content)
+    with pytest.raises(InputError, match="--other") as caught:
+        identity(tmp_path, "--target", "pair", "--other", str(other))
+    assert word in str(caught.value)

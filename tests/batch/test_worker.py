@@ -16,6 +16,7 @@ from wbtools.batch import scratch
 from wbtools.batch.allotment import Deadline, seconds, slurm_time, threads, variables
 from wbtools.batch.child import Child, hold_back, start
 from wbtools.batch.layout import Layout
+from wbtools.batch.names import Name
 from wbtools.batch.plan import Plan
 from wbtools.batch.worker import Result, Worker, last_error
 from wbtools.cli.batch_payload import ExportPayload
@@ -34,6 +35,9 @@ class Payload:
     def warm(self):
         self.warmed_by = os.getpid()
         return settings_sha256({}, [])
+
+    def name(self, subject):
+        return Name(subject, subject)
 
     def inputs(self, subject):
         return None

@@ -14,7 +14,7 @@ LEVELS = (
     {"surfaces", "workbench", "model", "mmp", "naming"},
     {"subject", "mapping", "ranking", "atlas", "attribution"},
     {"cortex", "decision", "admission"},
-    {"explanation", "projection", "checks"},
+    {"explanation", "projection", "checks", "selection"},
     {"person"},
     {"pairing", "cortical_maps"},
     {"results"},

@@ -73,6 +73,11 @@ class Layout:
         return self.home / "subjects.txt"
 
     @property
+    def names(self) -> Path:
+        """What subjects are called, and where their results are; see `names`."""
+        return self.home / "names.tsv"
+
+    @property
     def failed(self) -> Path:
         """A table of those that failed, for people."""
         return self.home / "failed.tsv"

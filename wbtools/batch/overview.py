@@ -17,7 +17,6 @@ from wbtools.batch.layout import Layout, write_whole
 from wbtools.batch.plan import Plan
 from wbtools.batch.published import Finding, is_there, look, place
 from wbtools.errors import TransientError
-from wbtools.naming import bids_id
 
 _READERS = 16
 """Threads that look at folders: on a network file system, asking takes long and costs nothing."""
@@ -76,7 +75,7 @@ def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
     visible = _names(layout.out)
     folders = layout.attempt_folders()
     tried = _tried(folders)
-    done = {one for one in subjects if not visible.isdisjoint((one, bids_id(one))) and is_there(layout.out, one)}
+    done = {one for one in subjects if place(layout.out, one).name in visible and is_there(layout.out, one)}
     histories = {one: History.read(layout, one, folders) for one in subjects if one in tried and one not in done}
     states = {one: State.DONE if one in done else _state(histories.get(one), plan) for one in subjects}
     return Overview(states, histories)

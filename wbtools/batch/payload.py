@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from wbtools.batch.names import Name
+
 
 class Payload(Protocol):
     """Work on one subject. The result appears in `OUT/SUBJECT` by one rename, with a record, or not at all."""
 
     def warm(self) -> str:
         """Load once what every subject needs, without starting a thread; gives the settings' hash."""
+
+    def name(self, subject: str) -> Name | None:
+        """What the subject is called, as its export will say it; None if there is no such subject."""
 
     def inputs(self, subject: str) -> Path | None:
         """The folder of the subject's inputs, to notice that they changed; None if unknown."""
@@ -55,6 +60,10 @@ class Command:
     def warm(self) -> str:
         """Nothing is loaded; the settings are what they were."""
         return self.settings_sha256
+
+    def name(self, subject: str) -> Name | None:
+        """What the list says."""
+        return Name(subject, subject)
 
     def inputs(self, subject: str) -> Path | None:
         """Unknown."""

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from wbtools import naming
+from wbtools.batch.names import name_of
 from wbtools.batch.records import read_text
 from wbtools.ownership import PROVENANCE
 from wbtools.provenance import sha256
@@ -39,12 +40,21 @@ _CURRENT = Finding(Published.CURRENT)
 
 
 def place(out: Path, subject: str) -> Path:
-    """Where a subject's results are, or will be: the folder of its id, or of its id in BIDS where there is that one.
+    """Where a subject's results are, or will be: where the export puts them, by the name that was asked for.
 
-    Which one an export chooses depends on the subject's own layout; looking costs less than asking that.
+    Before anybody has asked, the folder of its id, or of its id in BIDS where there is that one.
     """
+    name = name_of(out, subject)
+    if name is not None:
+        return out / name.folder
     plain, bids = out / subject, out / naming.bids_id(subject)
     return bids if not plain.exists() and bids.exists() else plain
+
+
+def identity(out: Path, subject: str) -> str:
+    """What the record of a subject's export calls it."""
+    name = name_of(out, subject)
+    return name.id if name is not None else subject
 
 
 def is_there(out: Path, subject: str) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from wbtools.batch import attempts, published, scratch
+from wbtools.batch import attempts, names, published, scratch
 from wbtools.batch.allotment import Deadline, variables
 from wbtools.batch.attempts import Ending, History
 from wbtools.batch.child import WATCHED, Child, Exit, start
@@ -158,6 +158,7 @@ class Worker:
 
     def _take(self, subject: str) -> None:
         """Begin a subject, unless that is not needed, not allowed, or better done later."""
+        names.note(self.layout.out, subject, self.payload.name(subject))
         found = published.look(place(self.layout.out, subject), self.plan.settings_sha256, self.payload.inputs(subject))
         if found.what is Published.CURRENT:
             self.results[subject] = Result.SKIPPED

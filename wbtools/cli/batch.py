@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from wbtools.batch import dask, local, subjects
+from wbtools.batch import dask, local, names, subjects
 from wbtools.batch.allotment import threads
 from wbtools.batch.attempts import State
 from wbtools.batch.launch import environment, program, worker_command
@@ -60,6 +60,17 @@ class _Batch:
     layout: Layout
     plan: Plan
     subjects: list[str]
+
+    def settle_names(self, *, write: bool = True) -> None:
+        """Ask what everybody is called.
+
+        Raises
+        ------
+        InputError
+            If two of the list are one person, or would be published in one folder.
+        """
+        found = batch_care.settle_names(self.layout, self.plan, self.subjects, write=write)
+        names.require_distinct(found, names.earlier_names(self.layout.out))
 
     def look(self) -> Overview:
         """How this line's subjects stand."""
@@ -106,11 +117,13 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     set_up_logging(verbose)
     chosen = _chosen(words, options)
     batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
+    batch.settle_names(write=False)
     if options["dry_run"]:
         batch.plan.require_same(batch.layout)
         _say_what_would_be_done(batch, options)
         return
     batch.plan.write(batch.layout)
+    batch.settle_names()
     add_subjects(batch.layout, chosen)
     batch.layout.stop.unlink(missing_ok=True)
     if batch.todo():

@@ -7,17 +7,19 @@ import sys
 import time
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from wbtools.batch import attempts, cleaning
+from wbtools.batch import attempts, cleaning, names
 from wbtools.batch.attempts import State
 from wbtools.batch.launch import worker_command
 from wbtools.batch.layout import Layout, write_whole
+from wbtools.batch.names import Name
 from wbtools.batch.overview import Overview, cost, inspect, overview, write_reports
 from wbtools.batch.plan import Plan, list_subjects
-from wbtools.batch.published import Published
+from wbtools.batch.published import Published, is_there
 from wbtools.batch.slurm import rounds, script
 from wbtools.batch.slurm.request import Request
 from wbtools.cli.batch_display import clock
@@ -40,7 +42,10 @@ def _read(out: Path) -> tuple[Layout, Plan, Overview]:
     plan, damage = Plan.read_for_show(layout)
     if damage:
         click.echo(damage, err=True)
-    seen = overview(layout, plan, list_subjects(layout))
+    subjects = list_subjects(layout)
+    if not damage:
+        settle_names(layout, plan, subjects, only_unknown=True)
+    seen = overview(layout, plan, subjects)
     if seen.damaged:
         click.echo(
             f"The attempts of {len(seen.damaged)} subjects are damaged and count in part ({seen.damaged[0]}, for "
@@ -56,6 +61,28 @@ def _report(layout: Layout, seen: Overview) -> None:
         write_reports(layout, seen)
     except OSError as error:
         click.echo(f"{layout.failed} and {layout.summary.name} are not written: {error.strerror}", err=True)
+
+
+def settle_names(
+    layout: Layout, plan: Plan, subjects: Sequence[str], *, only_unknown: bool = False, write: bool = True
+) -> dict[str, Name]:
+    """Have the study say what subjects are called, whom nothing is published of yet; see `names.settle`.
+
+    Parameters
+    ----------
+    layout, plan
+    subjects : sequence of str
+    only_unknown : bool
+        Take the names that are known of everybody.
+    write : bool
+        Keep them on disk.
+    """
+    ask = payload_of(plan, layout.out, 1).name
+    if plan.command:  # its subjects are called what the list says
+        return {subject: name for subject in subjects if (name := ask(subject))}
+    return names.settle(
+        layout, ask, subjects, settled=lambda one: only_unknown or is_there(layout.out, one), write=write
+    )
 
 
 def conclude(layout: Layout, seen: Overview) -> int:

@@ -120,12 +120,14 @@ def as_json(values: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _plain(value: Any, may_be_file: bool) -> object:
+    from wbtools.subject.identity import typed
+
     if isinstance(value, tuple):
         return [_plain(one, may_be_file) for one in value]
     if isinstance(value, Path):
-        return str(value.resolve()) if value.exists() else str(value)
-    if isinstance(value, str) and may_be_file and Path(value).is_file():
-        return str(Path(value).resolve())
+        return str(typed(value)) if value.exists() else str(value)
+    if isinstance(value, str) and may_be_file and (Path(value).is_file() or ("/" in value and Path(value).exists())):
+        return str(typed(Path(value)))
     return value
 
 

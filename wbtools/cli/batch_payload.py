@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wbtools.batch.published import place
+from wbtools.batch.names import Name
 from wbtools.cli.batch_options import from_json
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.export import settings_from
 from wbtools.cli.failures import plainly
+from wbtools.errors import InputError
+from wbtools.naming import folder_name, naming_of
 from wbtools.settings import ExportSettings
 
 if TYPE_CHECKING:
     from wbtools.model import Model
+    from wbtools.subject import Whereabouts
 
 _IMPORTED = (
     "wbtools.pipeline",
@@ -74,8 +77,10 @@ class ExportPayload:
         """
         from wbtools.pipeline import deciding
         from wbtools.provenance import settings_sha256
+        from wbtools.selection import require_people
 
         settings = self.settings("any")
+        require_people(settings)
         return settings_sha256(settings.as_record(), deciding(settings, self._networks))
 
     def warm(self) -> str:
@@ -87,9 +92,28 @@ class ExportPayload:
         _load_compiled()
         return found
 
+    def name(self, subject: str) -> Name | None:
+        """What the export will call the subject, and its folder; asked of the study folder."""
+        found = self._located(subject)
+        if found is None:
+            return None
+        naming = naming_of(found.layout, self.settings(subject).naming)
+        return Name(found.id, folder_name(found.id, naming))
+
     def inputs(self, subject: str) -> Path | None:
         """The subject's folder."""
-        return place(self.settings(subject).study_folder, subject)
+        found = self._located(subject)
+        return found.folder if found is not None else None
+
+    def _located(self, subject: str) -> Whereabouts | None:
+        """The subject in the study folder; of one that is not there, or is ambiguous, its own export will tell."""
+        from wbtools.subject import located
+
+        settings = self.settings(subject)
+        try:
+            return located(settings.study_folder, subject, settings.layout)
+        except InputError:
+            return None
 
     def work(self, subject: str) -> int:
         """Export; failures end in a sentence and their exit code, as on the command line."""
