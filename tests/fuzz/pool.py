@@ -126,7 +126,7 @@ class Worker:
 
     def watch(self) -> None:
         """End a process that is stuck."""
-        if not self.ended and time.monotonic() - self.since > SECONDS + 2 and not self.fault:
+        if not self.ended and time.monotonic() - self.since > 1.1 * SECONDS and not self.fault:
             self.fault = "hang"
             os.kill(self.process, signal.SIGKILL)
 

@@ -7,9 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from fuzz import pool
+from fuzz import bombs, pool
 from fuzz.targets import Seed, Target, targets
 from wbtools.errors import InputError
+from wbtools.images import limits
 
 LIGHT = ("volume", "labels", "grid", "cifti", "gifti", "fs")
 
@@ -26,6 +27,18 @@ def test_a_damaged_file_can_be_made_again():
     (target,) = targets(["fs-label"])
     first, second = (pool.case(target, target.seeds(), 7)[1] for _ in range(2))
     assert first == second != pool.case(target, target.seeds(), 8)[1]
+
+
+def test_files_that_promise_or_unpack_too_much_are_refused_in_little_memory_and_time(monkeypatch):
+    made = list(bombs.bombs())
+    monkeypatch.setattr(pool, "SECONDS", 10.0)
+    monkeypatch.setattr(pool, "MEMORY", 2**29)
+    monkeypatch.setattr(limits, "XML_SIZE", 2**27)  # a gibibyte of blanks takes three seconds
+    monkeypatch.setattr(pool, "case", lambda target, seeds, index, seed: (Seed(made[index][0], b""), made[index][1]))
+    report = pool.run([Target("bomb", bombs.read, lambda: [])], len(made))
+    assert not report.faults, "\n".join(report.lines())
+    # One megabyte-long value that nobody needs is passed over; what follows it is read.
+    assert report.counts["bomb"] == {"refused": len(made)}, "\n".join(report.lines())
 
 
 def _behaving(path):

@@ -46,6 +46,7 @@ def read(path: Path) -> tuple[Axis, Axis, NDArray[np.float32]]:
         header, order, earliest = nifti_header.fields(content)
         if earliest < _HEADER_2:
             raise content.damaged()
+        content.recognised = int(header["intent_code"]) in nifti_header.CIFTI_INTENTS
         shape = _shape(header, content)
         dtype = nifti_header.number_type(header, order, content)
         slope, inter = nifti_header.scaling(header, content)

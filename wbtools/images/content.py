@@ -22,7 +22,8 @@ class Content:
     """One pass over a file.
 
     Whether it is packed with gzip is told by its first bytes, not by its name: a plain file named `.nii.gz` and a
-    packed one named `.nii` are both read. Checksums are verified.
+    packed one named `.nii` are both read. Checksums are verified. Who has seen that the file is of the wanted kind sets
+    `recognised`: what is wrong afterwards is damage, and no other kind is looked for.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ class Content:
         self.path, self.wanted, self.mend = path, wanted, mend
         self.size = diagnosis.require_file(path).st_size
         self.position = 0
+        self.recognised = False
         self._stream = path.open("rb", buffering=0)
         self._pending = b""
         self._head = b""
@@ -145,9 +147,8 @@ class Content:
 
     def damaged(self, reason: str = "") -> InputError:
         """The refusal of a file whose content is not what it should be; what it is, if that can be told."""
-        return diagnosis.refusal(
-            self.path, self.wanted, reason, self.mend, self._head if self.packed else self._head or None
-        )
+        head = b"" if self.recognised else self._head or (b"" if self.packed else None)
+        return diagnosis.refusal(self.path, self.wanted, reason, self.mend, head)
 
     def _take(self, count: int) -> bytes:
         """Some of the next `count` bytes; none at the end."""

@@ -23,7 +23,7 @@ WANTED = "NIfTI file"
 _FORMS_APART = 0.1  # mm at the corners; less is the rounding of qform's float32 quaternion
 _MILLIMETRES = {"metre": 1e3, "micrometre": 1e-3}
 _FAR = 1e5  # mm; a scanner's bore has 700
-_CIFTI_INTENTS = range(3000, 3100)
+CIFTI_INTENTS = range(3000, 3100)
 _SIZES = {348: (b"n+1\0", 344, 352), 540: (b"n+2\0", 4, 544)}
 """By the size of the header: NIfTI's mark, where it stands, and where voxels begin at the earliest."""
 
@@ -76,7 +76,7 @@ def read(content: Content) -> Header:
         If it is no NIfTI file, holds no single volume of real numbers, has no place in space, or contradicts itself.
     """
     header, order, earliest = fields(content)
-    if int(header["intent_code"]) in _CIFTI_INTENTS:
+    if int(header["intent_code"]) in CIFTI_INTENTS:
         raise InputError(f"{content.path} is a CIFTI file, so no volume", mend="give one 3-D volume")
     shape = require_one_volume(content, _shape(header, content))
     grid = _grid(header, shape, content)
