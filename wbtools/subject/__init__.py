@@ -247,6 +247,8 @@ def _folder(path: Path) -> tuple[Path, str]:
     if session is not None:
         study, named = path.parent.parent, f"{path.parent.name}_ses-{session}"
         return (study, named) if _located(study, named) or not _known(list(LAYOUTS), path) else _only_one(path)
+    if refusals.is_unfinished(path):
+        return path.parent, path.name
     if is_step(path.name) and path.parent != path and not _known(list(LAYOUTS), path):
         return _folder(path.parent)
     return _only_one(path)

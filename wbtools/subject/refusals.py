@@ -57,7 +57,7 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]
     """The refusal of an id that nothing in the study folder answers to."""
     looked_for = "; ".join(layout.LOOKED_FOR for layout in layouts.values())
     locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
-    said = f"; {len(locked)} folders there may not be looked into, {locked[0]} for example" if locked else ""
+    said = f"; what may not be looked into is no subject ({', '.join(locked[:3])})" if locked else ""
     there = known(study_folder, layouts)
     if not there:
         return SubjectError(
@@ -83,6 +83,11 @@ def require_nothing_better(study_folder: Path, subject_id: str) -> None:
     if almost is not None:
         mend = f"{almost.mend}; or take the scan alone, with template surfaces: --layout t1w"
         raise type(almost)(str(almost), mend=mend)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a folder is almost one of a layout's, which whoever looks for a subject there is told."""
+    return _reason(folder) is not None
 
 
 def existing(path: Path, study_folder: Path) -> Path:
@@ -129,17 +134,25 @@ def _closed(path: Path) -> InputError:
 
 def _almost(study_folder: Path, subject_id: str) -> Iterator[InputError]:
     """What each folder of the subject's lacks that is almost a layout's, or may not be looked into."""
+    roots = (study_folder, *places.data_sets(study_folder, subject_id))
+    yield from (_closed(root) for root in roots if places.closed(root))
+    for folder in _with_steps(home for root in roots for home in places.homes(root, subject_id)):
+        if (reason := _reason(folder)) is not None:
+            yield reason
+
+
+def _reason(folder: Path) -> InputError | None:
+    """What one folder lacks that is almost a layout's, or that it may not be looked into."""
     from wbtools.subject import freesurfer, hcp
 
-    roots = (study_folder, *places.data_sets(study_folder, subject_id))
-    for folder in _with_steps(home for root in roots for home in places.homes(root, subject_id)):
-        if places.closed(folder):
-            yield _closed(folder)
-        for layout in (freesurfer, hcp):
-            if found := layout.unfinished(folder):
-                yield SubjectError(found[0], mend=found[1])
-        if next((path for path in places.files(folder) if path.suffix.lower() in {".dcm", ".ima"}), None):
-            yield SubjectError(f"{folder} holds DICOM files", mend="make one NIfTI image of them with dcm2niix")
+    if places.closed(folder):
+        return _closed(folder)
+    for layout in (freesurfer, hcp):
+        if found := layout.unfinished(folder):
+            return SubjectError(found[0], mend=found[1])
+    if any(path.suffix.lower() in {".dcm", ".ima"} for path in places.files(folder)):
+        return SubjectError(f"{folder} holds DICOM files", mend="make one NIfTI image of them with dcm2niix")
+    return None
 
 
 def _with_steps(folders: Iterable[Path]) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from wbtools.images.template import mni152
 from wbtools.registration import Alignment, affine_between
 from wbtools.regridding import resample_labels
 from wbtools.subject import places
-from wbtools.subject.identity import IMAGES, identity, image_stem, person_of, session_of
+from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
 from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, absence, meshes_named, usable
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
@@ -81,7 +81,7 @@ def known(study_folder: Path) -> list[str]:
     """Names of the files and folders that hold one T1w image."""
     files = (identity(path) for path in places.files(study_folder) if _is_scan(path) and usable(path))
     folders = (home for root in (study_folder, study_folder / "rawdata") for home in places.children(root))
-    return sorted({*files, *(home.name for home in folders if len(_scans(home)) == 1)})
+    return sorted({*files, *(one.name for one in folders if not is_step(one.name) and len(_scans(one)) == 1)})
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
