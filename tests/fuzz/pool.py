@@ -200,6 +200,7 @@ def _outcome(target: Target, path: Path, content: bytes) -> tuple[str, str]:
 
 
 def _read(target: Target, path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with warnings.catch_warnings():
         # What numpy and others warn of reaches the user's terminal, and is a fault of the reader.

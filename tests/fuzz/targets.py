@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-MODULES = ("fuzz.images", "fuzz.surfaces")
+MODULES = ("fuzz.images", "fuzz.surfaces", "fuzz.records")
 """Modules with a function `targets()`; a new room of readers adds its own here."""
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from wbtools.attribution.target import aim
 from wbtools.errors import InputError
 from wbtools.model import FAMILIES
+from wbtools.text import line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +41,9 @@ Map = NDArray[np.float32]
 
 FIRST_SEED = 7_206_001
 """Of the randomised networks, one after the other; no number that someone begins a training with."""
+
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
+"""What numpy raises for a file that is no array: its header is a Python literal."""
 
 CHEAP = {"deviation": 8}
 """Methods whose maps take few passes through the network, and with how many networks theirs are compared."""
@@ -174,8 +179,8 @@ class NullCache:
             found = np.load(self.folder / name, allow_pickle=False)
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, ValueError) as error:
-            logger.warning("%s in the cache is not usable (%s); it is computed again", name, error)
+        except _DAMAGE as error:
+            logger.warning("%s in the cache is not usable (%s); it is computed again", name, line(error))
             return None
         if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
             logger.warning("%s in the cache holds something else; it is computed again", name)

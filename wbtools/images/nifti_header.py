@@ -177,7 +177,8 @@ def _grid(header: Nifti1Header, shape: tuple[int, int, int], content: Content) -
             mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
         )
     try:
-        affine = _in_mm(header, header.get_sform() if header["sform_code"] else _qform(header))
+        with np.errstate(all="ignore"):  # whatever the numbers are, `placed` judges them
+            affine = _in_mm(header, header.get_sform() if header["sform_code"] else _qform(header))
     except (HeaderDataError, ValueError):
         raise InputError(
             f"{content.path} does not say where its voxels lie: its qform holds no rotation and no sform is set",

@@ -17,6 +17,7 @@ import zlib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from scipy import sparse
@@ -30,7 +31,10 @@ logger = logging.getLogger(__name__)
 
 _CODE = ("cache.py", "columns.py", "rasterising.py", "ribbon.py")
 _PARTS = ("data", "indices", "indptr", "voxels")
-_DAMAGE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_DAMAGE = (
+    *(OSError, EOFError, KeyError, AttributeError, ValueError, OverflowError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, TokenError),  # the header of an array is a Python literal
+)
 
 
 @dataclass(frozen=True)

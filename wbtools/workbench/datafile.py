@@ -122,7 +122,7 @@ def read(path: Path) -> DataFile:
         if kind in CIFTI:
             return _cifti(path, kind)
         return _nifti(path) if kind is DataType.VOLUME else DataFile(path, kind)
-    except (ET.ParseError, struct.error, EOFError, zlib.error, gzip.BadGzipFile, ValueError, KeyError) as error:
+    except (ET.ParseError, struct.error, EOFError, zlib.error, gzip.BadGzipFile, ValueError, LookupError) as error:
         raise InputError(f"{path} is damaged: its header cannot be read ({error})", mend="make it again") from None
 
 
