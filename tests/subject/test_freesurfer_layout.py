@@ -73,6 +73,63 @@ def test_a_pial_link_that_copying_lost_is_replaced_by_pial_t1_and_said(folder):
     assert "pial surface, left: lh.pial.T1" in subject.derived
 
 
+def pials(subject):
+    return [subject.surfaces[side, "pial", "native"].name for side in Hemisphere]
+
+
+@pytest.mark.parametrize("lost", ["link", "empty", "text", "gone"])
+@pytest.mark.parametrize(
+    ("there", "used"),
+    [(("T1", "T2"), "T2"), (("T1", "FLAIR"), "FLAIR"), (("T1", "T2", "FLAIR"), "T2"), (("T1",), "T1")],
+)
+def test_lost_pial_surfaces_are_those_of_the_second_scan_before_the_first(folder, lost, there, used):
+    for side in "lr":
+        usual = folder / f"surf/{side}h.pial"
+        for name in there:
+            if name != "T1":
+                shutil.copyfile(folder / f"surf/{side}h.pial.T1", usual.with_name(f"{usual.name}.{name}"))
+        usual.unlink()
+        if lost == "link":
+            usual.symlink_to("gone")
+        elif lost != "gone":
+            usual.write_text({"empty": "", "text": f"{usual.name}.T1"}[lost])
+    subject = find(folder.parent, ID)
+    assert pials(subject) == [f"lh.pial.{used}", f"rh.pial.{used}"]
+    assert any(one.startswith("lh.pial: ") for one in subject.derived)
+    assert cortex.read(subject, "native").kinds
+
+
+def test_both_sides_are_of_one_scan_where_only_one_lost_its_pial_surface(folder):
+    for side in "lr":  # rh.pial was made with the first scan alone, and another attempt with the second
+        points, triangles = read_geometry(folder / f"surf/{side}h.pial.T1")
+        write_geometry(folder / f"surf/{side}h.pial.T2", points + 0.1, triangles, "made")
+    (folder / "surf/lh.pial").unlink()
+    assert pials(find(folder.parent, ID)) == ["lh.pial.T1", "rh.pial.T1"]
+    copied = folder / "surf/rh.pial"
+    copied.unlink()
+    shutil.copyfile(folder / "surf/rh.pial.T1", copied)  # a copy in place of the link: the same content tells
+    assert pials(find(folder.parent, ID)) == ["lh.pial.T1", "rh.pial.T1"]
+    (folder / "surf/lh.pial.T1").unlink()
+    assert pials(find(folder.parent, ID)) == ["lh.pial.T2", "rh.pial.T2"]
+
+
+def test_a_pial_surface_of_one_side_only_is_a_missing_one(folder):
+    for path in folder.glob("surf/lh.pial*"):
+        path.unlink()
+    with pytest.raises(SubjectError, match=r"surf/lh\.pial"):
+        find(folder.parent, ID)
+
+
+def test_files_that_were_not_fetched_are_missing_with_the_way_to_have_them(folder):
+    (folder / "surf/lh.white").unlink()
+    (folder / "surf/lh.white").symlink_to("../.git/annex/objects/gone")
+    (folder / "surf/rh.sphere.reg").write_text("/annex/objects/MD5E-s1--0a\n")
+    with pytest.raises(SubjectError, match="lacks 2 files") as caught:
+        find(folder.parent, ID)
+    assert "link to nowhere" in str(caught.value) and "pointer of git-annex" in str(caught.value)
+    assert "datalad get" in caught.value.mend
+
+
 def test_an_aseg_alone_serves_and_a_whole_head_is_said(folder):
     (folder / "mri/aparc+aseg.mgz").rename(folder / "mri/aseg.mgz")
     (folder / "mri/brain.mgz").unlink()

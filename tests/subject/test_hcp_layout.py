@@ -323,3 +323,104 @@ def test_a_whole_head_comes_with_its_brain_mask(tmp_path):
     folder = study(tmp_path, "restore_brain")
     (folder / ID / "T1w/brainmask_fs.nii.gz").touch()
     assert find(folder, ID).brain_mask == folder / ID / "T1w/brainmask_fs.nii.gz"
+
+
+# --------------------------------------------------------------------------------------- what is said agrees with it
+
+
+def without_msm(folder: Path, *names: str) -> Path:
+    """A study folder of a pipeline that ran without MSM: FreeSurfer's registration, MSMSulc's file names."""
+    for path in sorted(study(folder).rglob("*MSM*")):
+        path.unlink()
+    for side in "LR":
+        (folder / ID / f"MNINonLinear/Native/{ID}.{side}.sphere.reg.reg_LR.native.surf.gii").touch()
+    for name in names:
+        (folder / ID / name).touch()
+    return folder
+
+
+def test_a_pipeline_without_msm_is_recorded_as_freesurfers_registration(tmp_path):
+    subject = find(without_msm(tmp_path), ID)
+    assert subject.registration == "FreeSurfer sphere.reg, carried to fs_LR (sphere.reg.reg_LR)"
+    assert subject.meshes == ("32k_fs_LR", "native") and subject.missing == ()
+    assert f"{ID}.L.sphere.reg.reg_LR.native.surf.gii" in names(subject)
+    assert any(one.startswith("registration: FreeSurfer") for one in subject.derived)
+
+
+@pytest.mark.parametrize("registration", ["MSMAll", "MSMSulc"])
+def test_a_registration_that_never_ran_is_refused_with_its_cause(tmp_path, registration):
+    with pytest.raises(SubjectError, match=r"sphere\.MSM") as caught:
+        find(without_msm(tmp_path), ID, registration=registration)
+    assert "leave out --surf-reg" in caught.value.mend and "reg_LR is there" in str(caught.value)
+
+
+def test_freesurfers_sphere_never_stands_in_where_msm_ran(tmp_path):
+    folder = without_msm(tmp_path, f"MNINonLinear/Native/{ID}.L.sphere.MSMSulc.native.surf.gii")
+    subject = find(folder, ID)
+    assert subject.registration == "MSMSulc" and not any("reg_LR" in name for name in names(subject))
+
+
+def test_finer_meshes_that_most_downloads_lack_are_not_called_missing(tmp_path):
+    assert find(study(tmp_path), ID, "all").meshes == ("32k_fs_LR", "native")
+    with pytest.raises(SubjectError) as caught:
+        find(study(tmp_path / "b", ("white", "pial")), ID)
+    assert "59k" not in str(caught.value)
+    half = files_7t(study(tmp_path / "c"), ID)
+    for suffix in ("", "_1.6mm_MSMAll"):
+        (half / ID / f"T1w/fsaverage_LR59k/{ID}.L.white{suffix}.59k_fs_LR.surf.gii").unlink()
+    with pytest.raises(SubjectError, match="59k"):
+        find(half, ID, "all")
+
+
+def test_what_is_made_of_native_surfaces_is_not_called_forbidden(tmp_path):
+    subject = find(study(tmp_path, "inflated_MSMAll"), ID)
+    assert not any("inflated_MSMAll" in one.path and "very" not in one.path for one in subject.missing)
+    assert "inflated, 32k_fs_LR: the native surfaces, resampled over the spheres" in subject.derived
+    alone = find(study(tmp_path / "b", ("inflated", "Native")), ID)
+    assert [one.forbids for one in alone.missing if ".inflated_" in one.path] == [
+        "inflated surfaces of the 32k_fs_LR mesh, unless wb_command makes them"
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("without", "options", "hint"),
+    [
+        ("T1w_acpc", {}, "add the scan"),
+        ("R.white.native", {"mesh": "both"}, "choose another --mesh than both"),
+        ("sphere.MSMAll", {"mesh": "native", "registration": "MSMAll"}, "leave out --surf-reg MSMAll"),
+        ((".surf.gii", ".shape.gii"), {}, "this T1w/ has no surfaces"),
+    ],
+)
+def test_the_hint_follows_from_what_is_missing(tmp_path, without, options, hint):
+    with pytest.raises(SubjectError) as caught:
+        find(study(tmp_path, without), ID, **options)
+    assert hint in caught.value.mend
+
+
+@pytest.mark.parametrize("scan", ["T1w/T1w_brain.nii.gz", "T1w/T1w.nii.gz"])
+def test_ciftifys_names_of_the_scan_come_after_the_hcps_and_are_said(tmp_path, scan):
+    folder = study(tmp_path, "T1w_acpc")
+    (folder / ID / scan).touch()
+    subject = find(folder, ID)
+    assert subject.t1w == folder / ID / scan
+    assert any("ciftify" in one for one in subject.derived)
+    assert (subject.missing == ()) == scan.endswith("brain.nii.gz")  # else the whole head is used, which is said
+
+
+def test_the_scan_before_its_alignment_is_never_taken_for_ciftifys(tmp_path):
+    folder = study(tmp_path, "T1w_acpc")
+    for name in ("T1w/T1w.nii.gz", "T1w/T1w_acpc.nii.gz"):
+        (folder / ID / name).touch()
+    with pytest.raises(SubjectError, match="T1w_acpc_dc_restore_brain"):
+        find(folder, ID)
+
+
+def test_images_that_were_not_fetched_are_missing_with_the_way_to_have_them(tmp_path):
+    folder = study(tmp_path)
+    for name in ("T1w_acpc_dc_restore_brain", "T1w_acpc_dc_restore"):
+        path = folder / ID / f"T1w/{name}.nii.gz"
+        path.unlink()
+        path.symlink_to("../.git/annex/objects/gone")
+    with pytest.raises(SubjectError, match="link to nowhere") as caught:
+        find(folder, ID)
+    assert "datalad get" in caught.value.mend

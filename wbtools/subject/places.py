@@ -179,10 +179,17 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
 
 def _in_data_set(root: Path, subject_id: str, match: Match) -> list[Path]:
     """Folders of the subject in one data set: of its very id, else of the person, where session and run fit."""
-    places = dict.fromkeys(one for home in homes(root, subject_id) for one in _matching(home, match))
-    if subject_id == person_of(subject_id):
-        return list(places)
-    return [one for one in places if identity(one).removeprefix("sub-") == subject_id.removeprefix("sub-")]
+    there = homes(root, subject_id)
+    flat = [home for home in there if person_of(home.name) != home.name and home.name != subject_id]
+    groups = [*([home] for home in there if home not in flat), flat]  # the id itself comes before its other spellings
+    for group in groups:
+        places = list(dict.fromkeys(one for home in group for one in _matching(home, match)))
+        if subject_id != person_of(subject_id):
+            wanted = subject_id.removeprefix("sub-")
+            places = [one for one in places if identity(one).removeprefix("sub-") == wanted]
+        if places:
+            return places
+    return []
 
 
 def _matching(home: Path, match: Match) -> list[Path]:

@@ -79,7 +79,7 @@ def require_nothing_better(study_folder: Path, subject_id: str) -> None:
     InputError
         Naming a folder of the subject's that may not be looked into, or is an unfinished one of another layout.
     """
-    almost = next(_almost(study_folder, subject_id), None)
+    almost = next(_almost(study_folder, subject_id, beside_scan=True), None)
     if almost is not None:
         mend = f"{almost.mend}; or take the scan alone, with template surfaces: --layout t1w"
         raise type(almost)(str(almost), mend=mend)
@@ -132,17 +132,17 @@ def _closed(path: Path) -> InputError:
     return InputError(f"{path} may not be read: Permission denied", mend=f"{_MAY_READ} {shlex.quote(str(path))}")
 
 
-def _almost(study_folder: Path, subject_id: str) -> Iterator[InputError]:
+def _almost(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -> Iterator[InputError]:
     """What each folder of the subject's lacks that is almost a layout's, or may not be looked into."""
     roots = (study_folder, *places.data_sets(study_folder, subject_id))
     yield from (_closed(root) for root in roots if places.closed(root))
     for folder in _with_steps(home for root in roots for home in places.homes(root, subject_id)):
-        if (reason := _reason(folder)) is not None:
+        if (reason := _reason(folder, scans=not beside_scan)) is not None:
             yield reason
 
 
-def _reason(folder: Path) -> InputError | None:
-    """What one folder lacks that is almost a layout's, or that it may not be looked into."""
+def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
+    """What one folder lacks that is almost a layout's, or that it may not be looked into; also of scans alone."""
     from wbtools.subject import freesurfer, hcp
 
     if places.closed(folder):
@@ -150,7 +150,7 @@ def _reason(folder: Path) -> InputError | None:
     for layout in (freesurfer, hcp):
         if found := layout.unfinished(folder):
             return SubjectError(found[0], mend=found[1])
-    if any(path.suffix.lower() in {".dcm", ".ima"} for path in places.files(folder)):
+    if scans and any(path.suffix.lower() in {".dcm", ".ima"} for path in places.files(folder)):
         return SubjectError(f"{folder} holds DICOM files", mend="make one NIfTI image of them with dcm2niix")
     return None
 

@@ -1,0 +1,171 @@
+"""A batch looks for results where exports put them, and lets nobody's result take another's place."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from ordeal import wbtools
+from stub_batch import run
+from test_batch_options import given
+
+from wbtools.batch import names
+from wbtools.batch.layout import Layout
+from wbtools.batch.names import Name, require_distinct, settle
+from wbtools.batch.plan import Plan
+from wbtools.batch.published import identity, is_there, place
+from wbtools.cli.batch import _Batch
+from wbtools.cli.batch_options import as_json
+from wbtools.cli.batch_payload import ExportPayload
+from wbtools.errors import InputError
+
+RECON_ALL = ("surf/lh.white", "mri/T1.mgz")
+FMRIPREP = ("sub-01/ses-1/anat/sub-01_ses-1_desc-preproc_T1w.nii.gz",)
+
+
+def put(folder, *files):
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"something, as far as finding goes")
+    return folder
+
+
+def payload(study, *words):
+    return ExportPayload(as_json(given("--study-folder", str(study), *words)), study / "out", 1)
+
+
+@pytest.mark.parametrize(
+    ("listed", "files", "words", "name"),
+    [
+        ("sub-01", FMRIPREP, (), Name("sub-01_ses-1", "sub-01_ses-1")),
+        ("01", FMRIPREP, (), Name("sub-01_ses-1", "sub-01_ses-1")),
+        ("sub-07_T1w", ("sub-07_T1w.nii.gz",), (), Name("sub-07", "sub-07")),
+        ("P1", tuple(f"P1/ses-2/freesurfer/{name}" for name in RECON_ALL), (), Name("P1_ses-2", "P1_ses-2")),
+        ("P_1", tuple(f"P_1/{name}" for name in RECON_ALL), ("--naming", "bids"), Name("P_1", "sub-P1")),
+        ("nobody", RECON_ALL, (), None),
+    ],
+)
+def test_a_batch_knows_what_the_export_will_be_called_and_where_it_reads(tmp_path, listed, files, words, name):
+    put(tmp_path, *files)
+    asked = payload(tmp_path, *words)
+    assert asked.name(listed) == name
+    folder = asked.inputs(listed)
+    assert (folder is None) == (name is None)
+    if folder is not None:
+        assert any((tmp_path / file).is_relative_to(folder) for file in files)
+
+
+def test_a_linked_study_folder_keeps_the_name_that_was_typed(tmp_path):
+    put(tmp_path / "archive/scan_007", *RECON_ALL)
+    (tmp_path / "bert").symlink_to("archive/scan_007")
+    assert payload(tmp_path / "bert").name("bert") == Name("bert", "bert")
+
+
+def settled(layout, asked, *subjects):
+    return settle(layout, asked.name, subjects, settled=lambda one: is_there(layout.out, one))
+
+
+def test_results_are_looked_for_where_the_export_puts_them_also_by_another_process(tmp_path, monkeypatch):
+    layout = Layout(tmp_path / "out")
+    layout.make()
+    settled(layout, payload(put(tmp_path / "study", *FMRIPREP)), "sub-01", "nobody")
+    monkeypatch.setattr(names, "_noted", {})  # as in another process
+    assert place(layout.out, "sub-01") == layout.out / "sub-01_ses-1"
+    assert identity(layout.out, "sub-01") == "sub-01_ses-1"
+    assert place(layout.out, "nobody") == layout.out / "nobody"
+
+
+def test_lost_and_damaged_names_are_asked_for_again(tmp_path, monkeypatch):
+    layout = Layout(tmp_path / "out")
+    layout.make()
+    asked = payload(put(tmp_path / "study", *FMRIPREP))
+    for damage in (layout.names.unlink, lambda: layout.names.write_text("sub-01\t../x\t/etc\nsub-01\n\t\t\n")):
+        settled(layout, asked, "sub-01")
+        damage()
+        monkeypatch.setattr(names, "_noted", {})
+        assert place(layout.out, "sub-01") == layout.out / "sub-01"
+        settled(layout, asked, "sub-01")
+        assert place(layout.out, "sub-01") == layout.out / "sub-01_ses-1"
+
+
+def test_a_name_is_asked_for_anew_until_something_is_published_under_it(tmp_path):
+    layout = Layout(tmp_path / "out")
+    layout.make()
+    study = put(tmp_path / "study", "sub-01/anat/sub-01_T1w.nii.gz")
+    settled(layout, payload(study), "sub-01")
+    put(study / "derivatives/fmriprep", *FMRIPREP)
+    settled(layout, payload(study), "sub-01")
+    assert place(layout.out, "sub-01").name == "sub-01_ses-1"
+    put(layout.out, "sub-01_ses-1/provenance.json")
+    shutil.rmtree(study)
+    settled(layout, payload(study), "sub-01")
+    assert place(layout.out, "sub-01").name == "sub-01_ses-1"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        (Name("P1_1", "sub-P11"), Name("P11", "sub-P11"), "A and B would both be published as sub-P11"),
+        (Name("sub-02", "sub-02"), Name("sub-02", "sub-02"), "A and B are one person, sub-02"),
+        (Name("Sub1", "Sub1"), Name("sub1", "sub1"), "ignores capitals"),
+        (Name("Jose\u0301", "Jose\u0301"), Name("Jos\u00e9", "Jos\u00e9"), "ignores capitals"),
+    ],
+)
+def test_people_whose_results_would_meet_are_refused_and_both_are_named(one, other, words):
+    with pytest.raises(InputError, match=words) as caught:
+        require_distinct({"A": one, "B": other}, {})
+    assert "A" in str(caught.value) and "B" in str(caught.value) and caught.value.mend
+
+
+def test_somebody_of_an_earlier_list_is_met_as_well_but_may_be_listed_otherwise_again():
+    earlier = {"P11": Name("P11", "sub-P11"), "02": Name("sub-02", "sub-02")}
+    with pytest.raises(InputError, match="P11"):
+        require_distinct({"P1_1": Name("P1_1", "sub-P11")}, earlier)
+    require_distinct({"sub-02": Name("sub-02", "sub-02"), "P11": Name("P11", "sub-P11")}, earlier)
+
+
+@pytest.mark.parametrize(
+    ("listed", "folders", "words"),
+    [
+        (("P1_1", "P11"), ("P1_1", "P11"), ("--naming", "bids")),
+        (("sub-02", "02"), ("sub-02",), ()),
+        (("sub-02", "02"), ("sub-02", "02"), ("--naming", "bids")),
+        (("Sub1", "sub1"), ("Sub1", "sub1"), ()),
+    ],
+)
+def test_a_list_of_them_is_refused(tmp_path, listed, folders, words):
+    for folder in folders:
+        put(tmp_path / "study" / folder, *RECON_ALL)
+    options = as_json(given("--study-folder", str(tmp_path / "study"), *words))
+    batch = _Batch(Layout(tmp_path / "out"), Plan("0", options), list(listed))
+    with pytest.raises(InputError) as caught:
+        batch.settle_names(write=False)
+    assert all(name in str(caught.value) for name in listed) and not (tmp_path / "out").exists()
+
+
+def test_both_spellings_of_a_name_may_be_two_people(tmp_path):
+    for folder in ("sub-02", "02"):
+        put(tmp_path / folder, *RECON_ALL)
+    asked = payload(tmp_path)
+    assert [asked.name(one) for one in ("sub-02", "02")] == [Name("sub-02", "sub-02"), Name("02", "02")]
+    assert asked.inputs("02") == tmp_path / "02"
+
+
+def test_a_run_refuses_them_before_any_work(tmp_path):
+    for folder in ("P1_1", "P11"):
+        put(tmp_path / "study" / folder, *RECON_ALL)
+    words = ("--study-folder", tmp_path / "study", "--naming", "bids", "--out", tmp_path / "out")
+    done = subprocess.run(wbtools("run", "P1_1", "P11", *words), capture_output=True, text=True)
+    assert done.returncode == 3 and "P1_1 and P11 would both be published as sub-P11" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_batch_has_no_option_for_one_persons_name(tmp_path):
+    done = run(tmp_path, "a", options=("--id", "b"))
+    assert done.returncode == 2 and "--id" in done.stderr
+
+
+def test_status_of_a_batch_of_other_programs_asks_no_study(tmp_path):
+    assert run(tmp_path, "a", "b").returncode == 0
+    assert not Layout(tmp_path).names.exists()
+    assert json.loads(Layout(tmp_path).summary.read_text())["done"] == 2
