@@ -77,6 +77,32 @@ def test_what_is_loaded_is_loaded_once_by_the_worker_itself(tmp_path):
     assert {(tmp_path / one / f"{one}.wbtools.scene").read_text() for one in "ab"} == {str(number)}
 
 
+@dataclass
+class OneSession(Payload):
+    """Publishes the only session of whom the list names, as an export does, under that session's name."""
+
+    def name(self, subject):
+        return Name(f"{subject}_ses-1", f"{subject}_ses-1")
+
+    def work(self, subject):
+        name = self.name(subject)
+        record = Provenance({"subject": subject})
+        record.facts["subject"] = {"id": name.id}
+        with publishing(self.out, name.folder, overwrite=False) as made:
+            made.scene().write_text("a scene")
+            record.write(made.provenance(), made.folder, made.files())
+        return 0
+
+
+def test_a_result_under_the_persons_full_name_is_found_is_done_and_is_made_again_when_damaged(tmp_path):
+    assert work(tmp_path, ["a"], OneSession(tmp_path))[1] == {"a": Result.PUBLISHED}
+    assert work(tmp_path, ["a"], OneSession(tmp_path))[1] == {"a": Result.SKIPPED}
+    scene = tmp_path / "a_ses-1/a_ses-1.wbtools.scene"
+    scene.write_text("it was damaged")
+    assert work(tmp_path, ["a"], OneSession(tmp_path))[1] == {"a": Result.PUBLISHED}
+    assert scene.read_text() == "a scene" and not (tmp_path / "a").exists()
+
+
 def test_no_subject_is_begun_that_the_time_left_does_not_suffice_for(tmp_path):
     # 25 s are kept for a farewell. After the first one less than 60 - 1 - 25 = 34 s are left, and 1.5 x 23 are needed.
     _, results = work(tmp_path, ["a", "b", "c"], Payload(tmp_path, 1.0), left=60.0, longest=23.0)
