@@ -13,15 +13,23 @@ from wbtools import mmp
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.cortex import NATIVE, STANDARD, Cortex
 from wbtools.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
+from wbtools.grid import Volume
 from wbtools.outputs import OutputFolder
 from wbtools.results import CALIBRATED, PARCEL_MAPS, Results, palettes_of
+from wbtools.text import line
 from wbtools.workbench import render, scene_file, spec, views
 from wbtools.workbench.palette import REGION_SCORES
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import Layer, Scene
+from wbtools.workbench.views import Legend
 
 _LEAST_SHOWN = 0.03
 """Share of the cortex that has to be coloured, so that a picture of it without colour must be wrong."""
+
+_ROOM = (150.0, 300.0)  # mm
+_LETTERS = 24.0  # mm that letters at both ends of a slice take
+_LEAST_BRIGHT = 0.1  # of the bright end of a T1w image: what is darker is air
+_LEAST_OF_SLICE = 0.002
 
 _UNITS = {RELEVANCE: "relevance / mm3", HEATMAP: "region score", HEATMAP_SMOOTH: "region score"}
 
@@ -73,11 +81,12 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
     folded, flat = by_mesh.get(NATIVE, by_mesh.get(STANDARD, first)), by_mesh.get(STANDARD, by_mesh.get(NATIVE, first))
     anatomy = Layer(out.t1w())
     volumes = {RELEVANCE: out.relevance(name), HEATMAP: out.heatmap(name), HEATMAP_SMOOTH: out.heatmap_smooth(name)}
-    notice = _notice(results, explanation)
+    caption = f"{explanation.decision.caption()}. Explained: {line(explanation.attribution.target)}"
+    notice, room = _notice(results, explanation), _room(results.person.t1w)
     sparse = _sparse(results, explanation, flat.cortex)
 
-    def title(what: str) -> str:
-        return f"{what}: subject {out.subject}, network {name}"
+    def legend(what: str, unit: str) -> Legend:
+        return Legend(f"{what}: subject {line(out.subject)}, network {name}", caption, notice, unit)
 
     def figure(label: str, key: str) -> Scene:
         made = views.overview_scene(
@@ -86,9 +95,8 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
             Layer(volumes[key]),
             flat.surfaces("inflated"),
             flat.overlays(key),
-            title=title(label),
-            unit=_UNITS[key],
-            notice=notice,
+            legend=legend(label, _UNITS[key]),
+            room=room,
             shading=flat.shading(),
             areas=flat.areas(),
         )
@@ -99,9 +107,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
             f"{name}: {label[0].lower()}{label[1:]}",
             stage.surfaces(kind),
             stage.overlays(key),
-            title=title(label),
-            unit=_UNITS[key],
-            notice=notice,
+            legend=legend(label, _UNITS[key]),
             shading=stage.shading(),
             areas=stage.areas() if outlined else (),
         )
@@ -111,9 +117,8 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         f"{name}: relevance on the T1w",
         anatomy,
         Layer(volumes[RELEVANCE]),
-        title=title("Relevance"),
-        unit=_UNITS[RELEVANCE],
-        notice=notice,
+        legend=legend("Relevance", _UNITS[RELEVANCE]),
+        room=room,
     )
     slices = replace(slices, sparse=sparse[RELEVANCE])
     made = {
@@ -125,7 +130,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         f"{name}.heatmap-pial": montage("Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, folded, "pial", False),
     }
     if flat.cortex.mesh == STANDARD and (share := _share_standing_out(results, explanation)):
-        scene = _calibrated(flat, title("Region heatmap against randomised networks"), notice)
+        scene = _calibrated(flat, legend("Region heatmap against randomised networks", _UNITS[HEATMAP]))
         made[f"{name}.region-heatmap-calibrated"] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
 
@@ -146,15 +151,13 @@ def _share_standing_out(results: Results, explanation: Explanation) -> float:
     return float(np.concatenate([np.isin(keys, seen) for keys in sides]).mean())
 
 
-def _calibrated(stage: _Stage, title: str, notice: str) -> Scene:
+def _calibrated(stage: _Stage, legend: Legend) -> Scene:
     """The areas' scores beyond those of randomised networks, to be seen beside the heatmap."""
     return views.montage_scene(
         f"{stage.network}: region heatmap against randomised networks",
         stage.surfaces("inflated"),
         (Layer(stage.out.pscalar(stage.network, mmp.NAME), PARCEL_MAPS.index(CALIBRATED)),),
-        title=title,
-        unit="region score",
-        notice=notice,
+        legend=legend,
         shading=stage.shading(),
         areas=stage.areas(),
     )
@@ -206,9 +209,27 @@ def _files(out: OutputFolder, results: Results, cortex: Cortex) -> list[Path]:
     return files
 
 
+def _room(t1w: Volume) -> float:
+    """Space that slices of an image need around the middle of its field of view, letters included, mm."""
+    some = t1w.data[::3, ::3, ::3]
+    bright = np.percentile(some[some > 0], 98) * _LEAST_BRIGHT if (some > 0).any() else 0.0
+    inside = t1w.data > bright
+    spans = []
+    for axis in range(3):
+        share = inside.mean(axis=tuple(other for other in range(3) if other != axis))
+        used = np.flatnonzero(share > _LEAST_OF_SLICE)  # single bright voxels far out are noise
+        spans.append((used[0] - 0.5, used[-1] + 0.5) if used.size else (-0.5, len(share) - 0.5))
+    corners = t1w.grid.to_world(np.stack(np.meshgrid(*spans, indexing="ij"), -1).reshape(-1, 3))
+    middle = t1w.grid.corners().mean(axis=0)
+    return float(np.clip(2 * np.abs(corners - middle).max() + _LETTERS, *_ROOM))
+
+
 def _notice(results: Results, explanation: Explanation) -> str:
     """What the foot of a picture says."""
     network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
     return " ".join(
-        [*(f"{part.rstrip('.')}." for part in (results.notice, network, explanation.trust.mark) if part), views.NOTICE]
+        [
+            *(f"{line(part).rstrip('.')}." for part in (results.notice, network, explanation.trust.mark) if part),
+            views.NOTICE,
+        ]
     )

@@ -15,7 +15,7 @@ from workbench_session import Session
 from wbtools.workbench import datafile, palette, render, scene_file
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import Layer, Scene
-from wbtools.workbench.views import volume_scene
+from wbtools.workbench.views import Legend, volume_scene
 
 SPOT = np.array([28.0, 12, 30])
 """In the front, on the right, above the middle; mm."""
@@ -37,7 +37,7 @@ def head(folder: Path, name: str, degrees: float) -> Scene:
         Layer(folder / file, palette=make(data))
         for (file, data), make in zip(volumes.items(), (palette.anatomy, palette.positive), strict=True)
     )
-    return volume_scene(name, shown, over, title="A title", centre=(28.0, 12.0, 30.0))
+    return volume_scene(name, shown, over, legend=Legend("A title"), centre=(28.0, 12.0, 30.0))
 
 
 def test_a_header_tells_an_oblique_volume_and_the_box_that_holds_it(tmp_path: Path) -> None:
@@ -63,7 +63,8 @@ def test_only_oblique_volumes_are_cut_obliquely(tmp_path: Path, degrees: float, 
     scene_file.write(tmp_path / "s.scene", [head(tmp_path, "head", degrees)])
     root = ElementTree.parse(tmp_path / "s.scene").getroot()
     found = [one.text for one in root.iter("Object") if one.get("Name") == "m_sliceProjectionType"]
-    assert found == [f"VOLUME_SLICE_PROJECTION_{projection}"]
+    # The slices, then the colour bar and the title, which have no slices.
+    assert found == [f"VOLUME_SLICE_PROJECTION_{one}" for one in (projection, "ORTHOGONAL", "ORTHOGONAL")]
 
 
 def test_scenes_of_level_volumes_stay_as_they_were(session: Session) -> None:

@@ -17,7 +17,7 @@ from wbtools.workbench import command, render, scene_file
 from wbtools.workbench.palette import Palette
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import Scene, View, sheet
-from wbtools.workbench.views import montage_scene, volume_scene
+from wbtools.workbench.views import Legend, montage_scene, volume_scene
 
 pytestmark = pytest.mark.workbench
 
@@ -181,17 +181,17 @@ def test_a_palette_that_the_file_itself_carries_is_used(
             image.darrays[1].meta["PaletteColorMapping"] = hidden
             nibabel.save(image, layer.path)
         layers = [replace(layer, palette=None) for layer in session.metrics]
-        scene = montage_scene("s", session.surfaces, layers, title="t")
+        scene = montage_scene("s", session.surfaces, layers, legend=Legend("t"))
     elif kind == "dscalar":
         image = nibabel.load(bare.path)
         axis = nibabel.cifti2.ScalarAxis(["relevance"], [{"PaletteColorMapping": hidden}])
         nibabel.save(nibabel.Cifti2Image(image.get_fdata(), (axis, image.header.get_axis(1))), bare.path)
-        scene = montage_scene("s", session.surfaces, [bare], title="t")
+        scene = montage_scene("s", session.surfaces, [bare], legend=Legend("t"))
     else:
         image = nibabel.load(session.overlay.path)
         content = f'<CaretExtension><VolumeInformation Index="0">{hidden}</VolumeInformation></CaretExtension>'
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(30, content.encode()))
         nibabel.save(image, session.overlay.path)
-        scene = volume_scene("s", session.anatomy, replace(session.overlay, palette=None), title="t")
+        scene = volume_scene("s", session.anatomy, replace(session.overlay, palette=None), legend=Legend("t"))
     picture = render.render(wb, scene, session.folder, tmp_path / "p.png", coloured=False, threads=2)
     assert picture.coloured == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -131,9 +132,11 @@ def test_areas_are_drawn_as_black_lines_on_top(session: Session) -> None:
 
 
 def test_the_overlay_is_translucent_and_has_the_colour_bar(session: Session) -> None:
-    top, below = session.volume().views[0].layers
+    slices, legend, _ = session.volume().views
+    top, below = slices.layers
     assert (top.path, top.opacity, below.opacity) == (session.overlay.path, 0.75, 1.0)
-    assert top.colour_bar and not below.colour_bar
+    assert not top.colour_bar and not below.colour_bar, "a head may fill its panel"
+    assert legend.layers[0].colour_bar and legend.layers[0].path == top.path
     root = written(session, session.overview())
     assert len(objects(root, "m_colorBar")) == 1
     assert texts(root, "m_positionMode") == ["MANUAL"]
@@ -151,7 +154,7 @@ def test_structures_come_from_the_files_not_from_their_names(session: Session) -
 
 def test_surface_outlines_are_loaded_and_drawn(session: Session) -> None:
     outlines = [SurfaceOutline(path, Colour.LIME) for path in session.surfaces.values()]
-    scene = views.volume_scene("s", session.anatomy, session.overlay, title="t", outlines=outlines)
+    scene = views.volume_scene("s", session.anatomy, session.overlay, legend=views.Legend("t"), outlines=outlines)
     root = written(session, scene)
     assert {"L.pial.surf.gii", "R.pial.surf.gii"} <= set(texts(root, "fileName"))
     assert texts(root, "m_color") == ["LIME", "LIME"]
@@ -176,7 +179,8 @@ def test_a_sheet_shows_scenes_below_one_another_and_ends_in_an_empty_corner(sess
     assert corner.rectangle
     assert (corner.rectangle.right - corner.rectangle.left) * width / 100 == pytest.approx(3)
     assert set(made.paths) == {path for scene in scenes for path in scene.paths}
-    for view, (_, upper, _, lower) in zip((shown[0], shown[1]), boxes(scenes), strict=True):
+    first = len(scenes[0].views)
+    for view, (_, upper, _, lower) in zip((shown[0], shown[first]), boxes(scenes), strict=True):
         place = view.rectangle
         assert place
         assert int(place.bottom * height / 100) >= height - lower
@@ -185,10 +189,44 @@ def test_a_sheet_shows_scenes_below_one_another_and_ends_in_an_empty_corner(sess
 
 
 def test_slices_fit_their_panels_whatever_the_field_of_view(session: Session) -> None:
-    # Workbench fits the longest edge (here 180 mm) to 98 % of the view's height; a panel must hold 222 mm.
-    scene = session.volume()
-    pixels_per_mm = 0.98 * scene.size[1] / 180 * scene.views[0].zoom
-    assert pixels_per_mm * 222 == pytest.approx(min(scene.size[0] / 3, scene.size[1]), rel=0.01)  # zoom has 3 digits
+    # Workbench fits the longest edge (here 180 mm) to 98 % of the view's height; a panel must hold 222 mm, or as told.
+    for room, options in ((222, {}), (260, {"room": 260.0})):
+        legend = views.Legend("A title")
+        scene = views.volume_scene("s", session.anatomy, session.overlay, legend=legend, **options)
+        place = scene.views[0].rectangle
+        assert place
+        height = scene.size[1] * (place.top - place.bottom) / 100
+        pixels_per_mm = 0.98 * height / 180 * scene.views[0].zoom
+        assert pixels_per_mm * room == pytest.approx(min(scene.size[0] / 3, height), rel=0.01)  # zoom has 3 digits
+
+
+def test_no_crosshairs_are_drawn_and_letters_only_beside_slices(session: Session) -> None:
+    root = written(session, session.overview())
+    assert set(texts(root, "m_displayVolumeAxesCrosshairs")) == {"false"}
+    assert texts(root, "m_displayVolumeAxesCrosshairLabels") == ["true", "false", "false", "false"]
+
+
+@pytest.mark.parametrize("kind", ["volume", "montage", "overview"])
+def test_no_text_and_no_colour_bar_lies_on_a_brain(session: Session, kind: str) -> None:
+    long = views.Legend("A title " * 40, "Decision: " + "a class " * 80, "A notice. " * 300 + views.NOTICE, "1/mm3")
+    made = {
+        "volume": lambda: views.volume_scene("s", session.anatomy, session.overlay, legend=long),
+        "montage": lambda: views.montage_scene("s", session.surfaces, session.metrics, legend=long),
+        "overview": lambda: views.overview_scene(
+            "s", session.anatomy, session.overlay, session.surfaces, [session.scalars], legend=long
+        ),
+    }[kind]()
+    tiles = sorted((view.rectangle for view in made.views if view.rectangle), key=lambda place: place.bottom)
+    assert len(tiles) == len(made.views)
+    assert all(low.top == pytest.approx(high.bottom, abs=0.01) for low, high in pairwise(tiles))
+    for view in made.views:
+        worded = [text for text in view.texts if text.text not in ("Left", "Right")]
+        assert not worded or view.name in ("Title", "Legend")
+        assert all(text.y - text.height / 2 > 0 and text.y + text.height / 2 < 100 for text in view.texts)
+        assert not any(layer.colour_bar for layer in view.layers) or view.name == "Legend"
+    said = " ".join(text.text for view in made.views for text in view.texts)
+    assert "Decision: a class" in said and "Not for diagnosis." in said
+    assert made.size[1] < 1400
 
 
 def refused(session: Session, scene: Scene, match: str) -> None:
@@ -256,7 +294,7 @@ def test_scenes_need_different_names(session: Session) -> None:
 def test_an_overview_has_one_colour_bar_for_one_palette(session: Session) -> None:
     other = replace(session.scalars, palette=palette.REGION_SCORES)
     with pytest.raises(InputError, match="one colour bar"):
-        views.overview_scene("s", session.anatomy, session.overlay, session.surfaces, [other], title="t")
+        views.overview_scene("s", session.anatomy, session.overlay, session.surfaces, [other], legend=views.Legend("t"))
 
 
 def test_impossible_values_are_refused() -> None:

@@ -12,7 +12,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.surfaces.mesh import Mesh, write
 from wbtools.workbench import palette
 from wbtools.workbench.scene import Layer, Scene
-from wbtools.workbench.views import montage_scene, overview_scene, volume_scene
+from wbtools.workbench.views import Legend, montage_scene, overview_scene, volume_scene
 
 
 def icosphere(hemisphere: Hemisphere, times: int = 3) -> Mesh:
@@ -70,10 +70,10 @@ class Session:
     areas: Path
 
     def volume(self, title: str = "A title") -> Scene:
-        return volume_scene("Slices", self.anatomy, self.overlay, title=title, unit="1/mm³")
+        return volume_scene("Slices", self.anatomy, self.overlay, legend=Legend(title, unit="1/mm³"))
 
     def montage(self) -> Scene:
-        return montage_scene("Montage", self.surfaces, self.metrics, title="A title")
+        return montage_scene("Montage", self.surfaces, self.metrics, legend=Legend("A title"))
 
     def overview(self) -> Scene:
         return overview_scene(
@@ -82,7 +82,7 @@ class Session:
             self.overlay,
             self.surfaces,
             [self.scalars],
-            title="A title",
+            legend=Legend("A title"),
             areas=[self.areas],
         )
 

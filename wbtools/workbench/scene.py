@@ -203,10 +203,13 @@ class VolumeView(View):
     centre : tuple of float, (3,)
         Where the slices cross, mm, RAS+.
     outlines : tuple of SurfaceOutline
+    letters : bool
+        Whether letters say which way each slice lies.
     """
 
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     outlines: tuple[SurfaceOutline, ...] = ()
+    letters: bool = True
 
     def paths(self) -> Iterator[Path]:
         """The files that it shows."""

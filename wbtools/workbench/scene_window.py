@@ -30,7 +30,7 @@ def gui_manager(scene: Scene, files: Files, folder: Path) -> Element:
 
 
 def _tab(index: int, view: View, files: Files, folder: Path) -> Element:
-    slices = isinstance(view, VolumeView)
+    lettered = isinstance(view, VolumeView) and view.letters  # without letters, there is no slice worth the time
     return xml.instance(
         "m_browserTabs",
         "BrowserTabContent",
@@ -39,9 +39,9 @@ def _tab(index: int, view: View, files: Files, folder: Path) -> Element:
         xml.string("m_userName", view.name),
         xml.enumerated("m_selectedModelType", model(view, files).value),
         xml.enumerated("m_brainModelYokingGroup", "YOKING_GROUP_OFF"),  # absent: all tabs move together
-        xml.boolean("m_displayVolumeAxesCrosshairs", slices),
-        xml.boolean("m_displayVolumeAxesCrosshairLabels", slices),
-        _slices(view, oblique=any(files[layer.path].oblique for layer in view.layers)),
+        xml.boolean("m_displayVolumeAxesCrosshairs", False),
+        xml.boolean("m_displayVolumeAxesCrosshairLabels", lettered),
+        _slices(view, oblique=lettered and any(files[layer.path].oblique for layer in view.layers)),
         _camera("m_volumeSliceViewingTransformation", view.zoom, _FROM_ABOVE),
         _camera("m_viewingTransformation", view.zoom, _FROM_LEFT),
         xml.instance(
