@@ -164,6 +164,16 @@ def test_a_dry_run_shows_the_script_and_submits_nothing(slurm, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_folder_with_signs_of_slurm_and_of_the_shell_in_its_name_gets_its_logs(slurm, tmp_path):
+    out = tmp_path / "100% of %A%j, it's \"here\" for $HOME; #1"
+    code, said, complaint = finish(slurm, run(slurm, *line(out, ids(2), "--pack", 1, "--rounds", 1)))
+    assert code == 0, said + complaint
+    assert visible(out) == ids(2)
+    job = said.partition("job ")[2].split()[0]
+    assert sorted(one.name for one in (out / ".wbtools" / "slurm").glob("*.log")) == [f"{job}_0.log", f"{job}_1.log"]
+
+
+@pytest.mark.slow
 def test_a_real_array_exports_small_subjects(slurm, tmp_path):
     from wbtools.subject.demo import HCP_GRID, write_demo_subject
 

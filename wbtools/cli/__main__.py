@@ -1,4 +1,4 @@
-"""The command line without a script on PATH: `python -P -m wbtools.cli`, or this file by its path before Python 3.11."""
+"""The command line without a script on PATH: `python -P -m wbtools.cli`; before Python 3.11, this file by its path."""
 
 import sys
 

@@ -25,7 +25,7 @@ from wbtools.batch.layout import Layout
 from wbtools.batch.overview import Overview, inspect, overview
 from wbtools.batch.plan import Plan, add_subjects
 from wbtools.batch.published import Published, place
-from wbtools.batch.slurm import rounds
+from wbtools.batch.slurm import rounds, script
 from wbtools.batch.slurm.request import Request
 from wbtools.cli import batch_care, batch_worker
 from wbtools.cli.batch_display import display
@@ -117,6 +117,8 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     set_up_logging(verbose)
     chosen = _chosen(words, options)
     batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
+    if options["engine"] == "slurm":
+        script.log_pattern(batch.layout.slurm, "")  # a folder that no script can name is refused before all else
     batch.settle_names(write=False)
     if options["dry_run"]:
         batch.plan.require_same(batch.layout)

@@ -115,8 +115,9 @@ def submit(script: Path, words: Sequence[str] = (), cluster: str = "") -> Submit
     if accepted:
         return Submitted(accepted[0].id.split("_")[0], accepted[0].cluster)
     if done.returncode == 0:
+        printed = line(done.stdout, _LONGEST_ANSWER) or "nothing"
         raise CommandError(
-            f"sbatch took the job {name} and printed no job number; it printed: {line(done.stdout, _LONGEST_ANSWER) or 'nothing'}",
+            f"sbatch took the job {name} and printed no job number; it printed: {printed}",
             mend=f"look for it with squeue --name={name}; if it is not there, run the same line again",
         )
     said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
