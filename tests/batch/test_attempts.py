@@ -1,12 +1,16 @@
 """Attempts are counted from one small file per subject, whatever a crash left in it."""
 
+import json
 import os
 import socket
 import time
 
 import pytest
 
-from wbtools.batch.attempts import History, State
+from wbtools.batch.attempts import History, State, endings
+from wbtools.batch.layout import Layout
+from wbtools.batch.overview import overview
+from wbtools.batch.plan import Plan
 
 
 def start(run, **facts):
@@ -62,3 +66,60 @@ def test_new_attempts_forget_the_old_ones():
 @pytest.mark.parametrize("torn", ['{"event": "st', "", "null", "[1]", "\x00\x00"])
 def test_torn_lines_do_not_count(torn):
     assert History.parse(['{"event": "start", "run": "a"}', torn]).used == 1
+
+
+def on_disk(tmp_path, *events, written=None):
+    """The history that a file tells, last written to at some time."""
+    layout = Layout(tmp_path)
+    layout.make()
+    path = layout.attempts("a")
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    if written is not None:
+        os.utime(path, (written, written))
+    return History.read(layout, "a")
+
+
+def test_a_start_in_the_future_runs_as_long_as_any_other(tmp_path):
+    now = time.time()
+    ahead = start("a", time=now + 86400, host="a-machine-whose-clock-is-ahead")
+    assert on_disk(tmp_path, ahead).state(2, 60) is State.RUNNING, "it was written just now"
+    assert on_disk(tmp_path, ahead, written=now - 61).state(2, 60) is State.TODO
+    assert on_disk(tmp_path, ahead, written=now + 86400).state(2, 60) is State.TODO, "no clock can be believed"
+    assert state({**ahead, "time": now + 30}) is State.RUNNING, "clocks differ by seconds"
+    for wrong in (float("inf"), float("nan"), 1e300, "soon", None, [1], True):
+        assert state({**ahead, "time": wrong}) is State.TODO, wrong
+    assert state({**ahead, "time": int(now)}) is State.RUNNING
+
+
+def test_another_users_attempts_count_as_well(tmp_path):
+    layout = Layout(tmp_path)
+    layout.make()
+    now = time.time()
+    layout.attempts("a").write_text(json.dumps(start("one", time=now - 30)) + "\n")
+    other = layout.home / "attempts~4711" / "a.jsonl"
+    other.parent.mkdir()
+    lines = [end("one", "fault", time=now - 20), start("two", time=now - 10), end("two", "fault", time=now)]
+    other.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    history = History.read(layout, "a")
+    assert history.used == 2 and history.state(2, 60) is State.EXCLUDED
+    assert overview(layout, Plan("0", max_attempts=2), ["a"]).states == {"a": State.EXCLUDED}
+
+
+def test_values_that_cannot_be_meant_count_as_missing():
+    text = json.dumps({"event": "end", "run": ["x"], "reason": "a\nb\x1b[2J", "seconds": 1e400, "memory": {"a": 1}})
+    (event,) = History.parse([text]).events
+    assert set(event) == {"event", "reason"} and "\n" not in event["reason"] and "\x1b" not in event["reason"]
+    assert list(endings([History(({"event": "end", "seconds": 1e300, "memory": 1},))])) == []
+    deep = '{"event":' + "[" * 100_000
+    assert History.parse([deep, "9" * 5000]).damaged == 2
+    assert state(start("a", pid=1 << 70)) is State.RUNNING and state(start("a", pid=-1)) is State.RUNNING
+
+
+def test_what_is_no_file_is_damage_and_a_missing_file_is_none(tmp_path):
+    layout = Layout(tmp_path)
+    layout.make()
+    assert History.read(layout, "a") == History((), float("-inf"))
+    layout.attempts("a").mkdir()
+    os.mkfifo(layout.attempts("b"))
+    layout.attempts("c").symlink_to("/dev/zero")
+    assert [History.read(layout, one).damaged for one in "abc"] == [1, 1, 1]

@@ -67,7 +67,7 @@ def test_the_last_line_that_looks_like_a_number_is_the_job(printed, job):
 
 
 def test_banners_around_the_number_disturb_no_batch(site, tmp_path):
-    refuse = 'for a; do case $a in --dependency=*) [[ $a =~ :[0-9]+$ ]] || exit 1;; esac; done'
+    refuse = "for a; do case $a in --dependency=*) [[ $a =~ :[0-9]+$ ]] || exit 1;; esac; done"
     site(sbatch=f"echo welcome; {refuse}; echo 4711; echo goodbye")
     words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--command", stub(0))
     done = subprocess.run(words, capture_output=True, text=True)

@@ -165,7 +165,7 @@ def test_a_dry_run_shows_the_script_and_submits_nothing(slurm, tmp_path):
 
 @pytest.mark.slow
 def test_a_folder_with_signs_of_slurm_and_of_the_shell_in_its_name_gets_its_logs(slurm, tmp_path):
-    out = tmp_path / "100% of %A%j, it's \"here\" for $HOME; #1"
+    out = tmp_path / '100% of %A%j, it\'s "here" for $HOME; #1'
     code, said, complaint = finish(slurm, run(slurm, *line(out, ids(2), "--pack", 1, "--rounds", 1)))
     assert code == 0, said + complaint
     assert visible(out) == ids(2)

@@ -1,10 +1,18 @@
 """Lists of subjects come as text, as tables, through a pipe, or on the command line."""
 
+import codecs
+import gzip
 import io
+import logging
+import os
+import random
+import threading
+import time
 
 import pytest
 
-from wbtools.batch.subjects import parse, read
+from wbtools.batch import listfile
+from wbtools.batch.subjects import parse, read, read_file, read_plain
 from wbtools.errors import InputError
 
 
@@ -62,3 +70,151 @@ def test_a_list_that_is_not_there_is_named():
 def test_a_word_that_means_a_file_is_never_taken_for_an_id(words):
     with pytest.raises(InputError, match=r"people|a/b"):
         read(words, io.StringIO())
+
+
+def known(*people):
+    return lambda word: word in people
+
+
+@pytest.mark.parametrize("ids", [["subject", "b"], ["id"], ["participant_id", "n"], ["P1,a", "P1,b"], ["a+b=c@d", "x"]])
+def test_a_batchs_own_lists_hold_every_id_there_is(ids, tmp_path):
+    text = "".join(f"{one}\n" for one in ids)
+    (tmp_path / "round-1.txt").write_text(text)
+    assert read_plain(str(tmp_path / "round-1.txt"), io.StringIO()) == ids
+    assert read_plain("-", io.StringIO(text)) == ids
+    assert read(ids, io.StringIO()) == ids
+
+
+def test_a_first_line_that_is_a_heading_word_is_a_person_if_the_study_has_that_one(caplog):
+    caplog.set_level(logging.INFO, "wbtools")
+    logging.getLogger("wbtools").propagate = True
+    text = "subject\nsub-a\nsub-b\n"
+    assert parse(text, "people.txt") == ["sub-a", "sub-b"]
+    assert parse(text, "people.txt", known("sub-a", "sub-b")) == ["sub-a", "sub-b"]
+    assert parse(text, "people.txt", known("subject", "sub-a")) == ["subject", "sub-a", "sub-b"]
+    assert parse("ID\n", "people.txt", known("ID")) == ["ID"]
+    assert "people.txt: the first line, 'subject', is a heading" in caplog.text
+    assert "people.txt: the first line, 'subject', is a subject" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("participant_id\tgroup, arm\nsub-01\ta, b\nsub-02\tc; d\n", ["sub-01", "sub-02"]),
+        ("age;Subject\n1,5;sub-01\n2,5;sub-02\n", ["sub-01", "sub-02"]),
+        ('"notes, free",participant_id\n"5"" scar, left",sub-01\n"two\nlines",sub-02\n', ["sub-01", "sub-02"]),
+        ('participant_id\tnotes\nsub-01\t"unfinished\nsub-02\t5" scar\n', ["sub-01", "sub-02"]),
+        ('"participant_id"\n"sub-01"\n"P1,a"\n', ["sub-01", "P1,a"]),
+        ("participant_id\tage\nsub-01\t3\nn/a\t4\nsub-02\t5\n", ["sub-01", "sub-02"]),
+        ("sub-01\nn/a\nN/A\nsub-02\n", ["sub-01", "sub-02"]),
+        ("participant_id,age\nsub-01,3\n,\n,\n", ["sub-01"]),
+        ("100307\n100408,a\n", ["100307", "100408,a"]),
+        ('"100408,a"\n100307\n', ["100408,a", "100307"]),
+        ("participant_id\tage\nsub-01\n\n# out\nsub-02\t4\n", ["sub-01", "sub-02"]),
+        ("sub-01\rsub-02\r\nsub-01\n", ["sub-01", "sub-02"]),
+    ],
+)
+def test_tables_of_spreadsheets_and_of_bids_are_read_as_they_are(text, found):
+    assert parse(text, "people") == found
+
+
+def test_an_id_with_a_comma_needs_the_study_or_quotation_marks():
+    text = "P1,a\nP1,b\n"
+    assert parse(text, "people.txt", known("P1,b")) == ["P1,a", "P1,b"]
+    with pytest.raises(InputError, match="no column of subjects") as caught:
+        parse(text, "people.txt")
+    assert "quotation marks" in caught.value.mend
+
+
+def test_a_quotation_mark_without_an_end_swallows_nobody():
+    with pytest.raises(InputError, match="no table"):
+        parse('participant_id,notes\nsub-01,"unfinished\nsub-02,fine\n', "people.csv")
+
+
+def test_a_cell_may_be_long_and_an_id_may_not():
+    long = "x" * 200_000
+    assert parse(f'participant_id,notes\nsub-01,"{long}"\nsub-02,{long}\n', "people.csv") == ["sub-01", "sub-02"]
+    assert parse(f"participant_id\tnotes\nsub-01\t{long}\n", "people.tsv") == ["sub-01"]
+    with pytest.raises(InputError, match="no subject id") as caught:
+        parse(f"{long}\n", "people.txt")
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_spreadsheets_encodings_are_known_by_their_mark(encoding, tmp_path):
+    (tmp_path / "people").write_bytes("Subject\tname\r\nsub-01\tMüller\r\n".encode(encoding))
+    assert read_file(tmp_path / "people") == ["sub-01"]
+
+
+def test_old_encodings_are_read_where_they_cannot_mistake_an_id(tmp_path):
+    (tmp_path / "names").write_bytes("participant_id\tname\nsub-01\tMüller\n".encode("latin-1"))
+    assert read_file(tmp_path / "names") == ["sub-01"]
+    (tmp_path / "ids").write_bytes("Müller\n".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_file(tmp_path / "ids")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PK\x03\x04" + bytes(100), "workbook"),
+        (gzip.compress(b"sub-01"), "gzip"),
+        (bytes(range(256)), "is no text"),
+        (codecs.BOM_UTF16_LE + b"a", "damaged"),
+        (b"%PDF-1.7", "PDF"),
+    ],
+)
+def test_what_is_no_text_is_called_by_its_name(data, reason, tmp_path):
+    (tmp_path / "people.tsv").write_bytes(data)
+    with pytest.raises(InputError, match=reason) as caught:
+        read_file(tmp_path / "people.tsv")
+    assert "people.tsv" in str(caught.value) and caught.value.mend
+
+
+def test_folders_devices_and_endless_files_are_refused_at_once(tmp_path, monkeypatch):
+    for path, reason in ((tmp_path, "folder"), ("/dev/zero", "device"), ("/dev/null", "device"), ("a\0/b", "null")):
+        with pytest.raises(InputError, match=reason):
+            read([str(path) + ("/" if path == tmp_path else "")], io.StringIO())
+    with (tmp_path / "huge.txt").open("wb") as stream:
+        stream.truncate(65 << 20)
+    with pytest.raises(InputError, match="64 MiB"):
+        read_file(tmp_path / "huge.txt")
+    with open("/dev/zero") as endless, pytest.raises(InputError, match="64 MiB"):  # noqa: PTH123
+        read(["-"], endless)
+
+
+def test_a_pipe_is_read_to_its_end_and_given_up_if_nobody_writes(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+
+    def write():
+        time.sleep(0.2)
+        with (tmp_path / "pipe").open("w") as stream:
+            stream.write("sub-01\n")
+            stream.flush()
+            time.sleep(0.3)
+            stream.write("sub-02\n" * 20000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_file(tmp_path / "pipe") == ["sub-01", "sub-02"]
+    writer.join()
+    monkeypatch.setattr(listfile, "_PATIENCE", 0.3)
+    with pytest.raises(InputError, match="nobody writes"):
+        read_file(tmp_path / "pipe")
+
+
+def test_lists_of_any_bytes_are_read_or_refused_with_a_sentence(tmp_path):
+    dice = random.Random(7)
+    seeds = [b"participant_id\tage\nsub-01\t30\n", b'Subject,n\n"a, b",c\n', b"100307\n100408\n", b"a;id\r\n1;2\r\n"]
+    path = tmp_path / "list.txt"
+    for _ in range(1500):
+        data = bytearray(dice.choice(seeds) * dice.randint(1, 3))
+        for _ in range(dice.randint(0, 6)):
+            data[dice.randrange(len(data))] = dice.choice([0, 9, 10, 34, 39, 44, 59, 92, 128, 255, dice.randrange(256)])
+        path.write_bytes(data)
+        try:
+            found = read_file(path)
+        except InputError as error:
+            assert str(error) and "\n" not in str(error)
+        else:
+            assert found and all(one and "/" not in one and one.isprintable() for one in found)

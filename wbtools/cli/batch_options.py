@@ -10,6 +10,8 @@ import click
 
 from wbtools.batch.allotment import seconds, whole_number
 from wbtools.cli.export import export_options
+from wbtools.errors import InputError
+from wbtools.text import line
 
 Command = Callable[..., Any]
 
@@ -137,6 +139,17 @@ def from_json(kept: Mapping[str, object]) -> dict[str, Any]:
     found = dict(context.params)  # a batch of an earlier version knows fewer options
     for option in _exported():
         if (name := str(option.name)) in kept:
-            found[name] = option.type_cast_value(context, kept[name])
+            found[name] = _typed(context, option, kept[name])
     found["engine"] = found.pop("mapping_engine")
     return found
+
+
+def _typed(context: click.Context, option: click.Option, kept: object) -> Any:
+    """One value as the command line would have given it."""
+    try:
+        return option.type_cast_value(context, kept)
+    except (click.UsageError, TypeError, ValueError, AttributeError):
+        raise InputError(
+            f"the batch's record of its options is damaged: {line(repr(kept), 80)} is no {option.opts[0]}",
+            mend="run the batch's own line again to write it anew",
+        ) from None
