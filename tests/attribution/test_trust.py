@@ -1,5 +1,6 @@
 """What is said of a map: maps that fail do fail, maps that pass pass, and nothing is computed twice."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -111,7 +112,11 @@ def test_damaged_cache_is_computed_again_and_one_that_cannot_be_written_does_no_
     np.testing.assert_array_equal(cache.read("null-a.npy", (2, 3, 4)), data)
     assert cache.read("null-a.npy", (2, 3, 5)) is None
     (tmp_path / "work" / "null-b.npy").write_bytes(b"\x93NUMPY nonsense")
-    assert cache.read("null-b.npy", (2, 3, 4)) is None
+    np.save(tmp_path / "work" / "null-long.npy", np.ones((200, 300, 4), np.float32))
+    np.save(tmp_path / "work" / "null-pickle.npy", np.array([print] * 24, dtype=object))
+    os.mkfifo(tmp_path / "work" / "null-pipe.npy")
+    for name in ("b", "long", "pickle", "pipe"):
+        assert cache.read(f"null-{name}.npy", (2, 3, 4)) is None, name
     assert cache.read("null-c.npy", (2, 3, 4)) is None
     (tmp_path / "file").write_text("")
     NullCache(tmp_path / "file").write("null-a.npy", data)

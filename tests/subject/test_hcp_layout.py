@@ -8,6 +8,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import check_meshes, find
 from wbtools.subject.hcp import NOTICE
+from wbtools.subject.subject import notice_in
 
 ID = "100307"
 KINDS = ("white", "midthickness", "pial", "inflated", "very_inflated")
@@ -424,3 +425,16 @@ def test_images_that_were_not_fetched_are_missing_with_the_way_to_have_them(tmp_
     with pytest.raises(SubjectError, match="link to nowhere") as caught:
         find(folder, ID)
     assert "datalad get" in caught.value.mend
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_notice_is_one_line_in_whatever_encoding_it_was_saved(encoding, tmp_path):
+    (tmp_path / NOTICE).write_bytes("Gruppenmittel für Zürich,\n\x1b[31m keine Person\n".encode(encoding))
+    assert notice_in(tmp_path) == "Gruppenmittel für Zürich, \\x1b[31m keine Person"
+
+
+def test_a_notice_without_end_is_cut_and_one_that_is_a_folder_says_nothing(tmp_path):
+    (tmp_path / NOTICE).write_bytes(b"x" * 4095 + "ü".encode() * 100_000)
+    assert len(notice_in(tmp_path)) == 2000
+    (tmp_path / "other" / NOTICE).mkdir(parents=True)
+    assert notice_in(tmp_path / "other") == ""

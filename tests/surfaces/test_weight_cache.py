@@ -1,4 +1,5 @@
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -119,10 +120,15 @@ def without_a_part(path: Path) -> None:
     np.savez(path, data=np.zeros(3, np.float32))
 
 
+def packed(path: Path) -> None:
+    parts = dict.fromkeys(("indices", "indptr", "voxels"), np.zeros(3, np.int32))
+    np.savez_compressed(path, data=np.zeros(50_000_000, np.float32), **parts)
+
+
 @pytest.mark.parametrize(
     "damage",
     [truncated, one_bit_changed, emptied, text, pickled, of_another_mesh, pointing_outside, with_columns_outside,
-     without_a_part],
+     without_a_part, packed],
 )  # fmt: skip
 def test_a_damaged_or_foreign_file_is_written_anew(
     tmp_path: Path, damage: object, caplog: pytest.LogCaptureFixture
@@ -140,6 +146,16 @@ def test_a_damaged_or_foreign_file_is_written_anew(
     assert_same(cache.between(WHITE, PIAL, GRID), first)
     assert not caplog.text
     assert files(tmp_path) == [path]
+
+
+def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = WeightCache(tmp_path)
+    first = cache.between(WHITE, PIAL, GRID)
+    (path,) = files(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert_same(cache.between(WHITE, PIAL, GRID), first)
+    assert "no plain file" in caplog.text
 
 
 def test_a_folder_that_cannot_be_used_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

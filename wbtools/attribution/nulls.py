@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +46,9 @@ FIRST_SEED = 7_206_001
 
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
 """What numpy raises for a file that is no array: its header is a Python literal."""
+
+_HEADER = 4096
+"""Most bytes before the values of a map."""
 
 CHEAP = {"deviation": 8}
 """Methods whose maps take few passes through the network, and with how many networks theirs are compared."""
@@ -175,8 +180,12 @@ class NullCache:
 
     def read(self, name: str, shape: tuple[int, ...]) -> Map | None:
         """The map in a file, None if it is missing or anything but a map of this shape."""
+        path = self.folder / name
         try:
-            found = np.load(self.folder / name, allow_pickle=False)
+            facts = path.stat()
+            if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - 4 * math.prod(shape) <= _HEADER:
+                raise ValueError("its size is that of something else")
+            found = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             return None
         except _DAMAGE as error:

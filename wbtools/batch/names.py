@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wbtools.batch.layout import Layout, write_whole
+from wbtools.batch.records import read_text
 from wbtools.errors import InputError
 
 _AT_ONCE = 16
@@ -167,7 +168,7 @@ def _kept(out: Path) -> Mapping[str, Name]:
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int, size: int) -> Mapping[str, Name]:
     """What a file says; lines that are no names do not count."""
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = (read_text(path) or "").split("\n")
     rows = (line.split("\t") for line in lines)
     return {row[0]: Name(row[1], row[2]) for row in rows if len(row) == 3 and all(row) and _is_plain(row[2])}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject.places import is_file
 from wbtools.surfaces.standard import SphereSpace
+from wbtools.text import line
 
 SurfaceKind = Literal["white", "midthickness", "pial", "inflated", "very_inflated"]
 MeshName = Literal["32k_fs_LR", "native", "59k_fs_LR", "164k_fs_LR"]
@@ -38,6 +40,7 @@ _LONGEST_POINTER = 1024
 
 NOTICE = "wbtools-notice.txt"
 """File in the subject's folder whose text every output repeats."""
+_LONGEST_NOTICE = 8192
 
 
 class Missing(NamedTuple):
@@ -277,6 +280,27 @@ def _pointer(path: Path) -> str:
 
 
 def notice_in(folder: Path) -> str:
-    """What every output must say about this subject; empty for a person."""
+    """What every output must say about this subject, as one line; empty for a person.
+
+    Raises
+    ------
+    InputError
+        If the file may not be read.
+    """
     path = folder / NOTICE
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as stream:
+            return line(_decoded(stream.read(_LONGEST_NOTICE)))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", mend="check its permissions") from None
+
+
+def _decoded(data: bytes) -> str:
+    """Text as editors write it: UTF-8, UTF-16 by its mark, else Latin-1; the last letter may be cut."""
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import math
 import os
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -84,6 +85,7 @@ def _key(white: Mesh, pial: Mesh, grid: Grid, columns: Columns, division: int) -
 def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeights | None:
     """The weights in a file, None if it is missing or anything but sound weights of this size."""
     try:
+        _require_unpacked(path)
         with np.load(path, allow_pickle=False) as file:
             data, indices, indptr, voxels = (file[name] for name in _PARTS)
         if data.dtype != np.float32 or voxels.ndim != 1 or any(part.dtype.kind != "i" for part in (indices, voxels)):
@@ -98,6 +100,15 @@ def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeig
     except _DAMAGE as error:
         logger.warning("%s in the cache holds no usable weights (%s); they are computed again", path.name, error)
         return None
+
+
+def _require_unpacked(path: Path) -> None:
+    """Raise ValueError for what holds more than it is long, or has no end: a packed file, a pipe, a device."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no plain file")
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its parts are packed")
 
 
 def _write(path: Path, weights: RibbonWeights) -> None:
