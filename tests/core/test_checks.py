@@ -81,6 +81,14 @@ def test_surfaces_that_do_not_lie_on_this_cortex_fail(built_in, change):
     assert "the cortex would fit" in results["contrast"].sentence
 
 
+@pytest.mark.parametrize("shift", [(4, 0, 0), (-4, 0, 0), (0, 3, 0), (0, -3, 0), (0, 0, 3), (0, 0, -3), (1, -3, 2)])
+def test_a_shift_of_three_millimetres_is_found_even_in_voxels_of_four(built_in, shift):
+    """As a forgotten c_ras leaves it."""
+    results = checked(built_in, cortices=moved(built_in, shifted(*shift)))
+    assert failing(results) == {"contrast"}
+    assert "off by about that" in results["contrast"].sentence or "the cortex would fit" in results["contrast"].sentence
+
+
 def test_folds_of_another_person_fail_unless_they_are_meant_as_a_template(built_in):
     # Another person's image in the same space: the same brain, its cortex rippled by up to 9 mm every 4 cm.
     grid = built_in.t1w.grid

@@ -186,6 +186,96 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence_with_a_mend(tmp_p
     assert str(path) in str(caught.value) and caught.value.mend and caught.value.exit_code == 3
 
 
+HEADERS = {
+    "quaternion alone": ({252: np.int16([1, 0]), 256: np.float32([2, 2, 2])}, "its qform holds no rotation"),
+    "quaternion of NaN": (
+        {252: np.int16([1, 0]), 256: np.float32([np.nan] * 3)},
+        "(holds no rotation|not an invertible)",
+    ),
+    "voxel sizes of 0": ({252: np.int16([1, 0]), 80: np.float32([0, 0, 0])}, "not an invertible"),
+    "voxel sizes of NaN": ({252: np.int16([1, 0]), 80: np.float32([np.nan] * 3)}, "holds no rotation"),
+    "far away": ({LAST_ROW: np.float32([0, 0, 2, 1e30])}, "further than any scanner"),
+    "infinite offset": ({108: np.float32([np.inf])}, r"voxels begin at byte inf \(vox_offset\)"),
+    "offset of NaN": ({108: np.float32([np.nan])}, "voxels begin at byte nan"),
+    "offset in the header": ({108: np.float32([8])}, "voxels begin at byte 8"),
+    "negative offset": ({108: np.float32([-352])}, "voxels begin at byte -352"),
+    "offset beyond the end": ({108: np.float32([4000])}, "more than they can hold"),
+    "infinite intercept": ({SLOPE: np.float32([1, np.inf])}, "adds inf to every value"),
+    "no axes": ({40: np.int16([0])}, "it has 0 axes"),
+    "nine axes": ({40: np.int16([9])}, "it has 9 axes"),
+    "negative axis": ({42: np.int16([-3])}, "not that of one volume"),
+    "five axes": ({40: np.int16([5, 3, 3, 3, 1, 2])}, "not that of one volume"),
+    "unknown type": ({70: np.int16([999])}, "code 999"),
+    "long doubles": ({70: np.int16([1536])}, "code 1536"),
+    "colours": ({70: np.int16([128])}, "colours or complex"),
+    "CIFTI": ({68: np.int16([3006])}, "is a CIFTI file"),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_a_header_that_contradicts_itself_is_refused_with_what_is_wrong(tmp_path, case):
+    changes, sentence = HEADERS[case]
+    raw = bytearray(save(tmp_path / "v.nii", np.zeros((3, 3, 3), np.int16)).read_bytes())
+    for at, values in changes.items():
+        raw[at : at + values.nbytes] = values.tobytes()
+    (tmp_path / "v.nii").write_bytes(raw)
+    with pytest.raises(InputError, match=sentence) as caught:
+        nifti.read_volume(tmp_path / "v.nii")
+    assert caught.value.mend and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("slope", [0.0, np.nan, np.inf])
+def test_a_slope_that_is_none_leaves_values_as_they_are(tmp_path, slope):
+    path = patched(tmp_path / "v.nii", SLOPE, np.float32(slope), np.float32(np.nan))
+    assert nifti.read_volume(path).data.max() == 0
+
+
+def test_a_damaged_qform_beside_a_good_sform_is_a_remark(tmp_path):
+    path = patched(tmp_path / "v.nii", FORMS, np.int16(1), np.int16(1), *np.float32([5, 5, 5]).view(np.int16))
+    assert "v.nii: the qform is damaged; the sform is used" in nifti.read_with_remarks(path)[1]
+
+
+def test_text_in_a_header_is_never_decoded(tmp_path):
+    raw = bytearray(save(tmp_path / "v.nii", np.zeros((3, 3, 3), np.int16)).read_bytes())
+    for start, end in ((148, 228), (228, 252), (328, 344)):  # descrip, aux_file, intent_name
+        raw[start:end] = (b"\xe9\x1b\xff" * 40)[: end - start]
+    (tmp_path / "v.nii").write_bytes(raw)
+    nifti.write_volume(tmp_path / "out.nii", nifti.read_volume(tmp_path / "v.nii"))
+    assert b"\x1b" not in (tmp_path / "out.nii").read_bytes()
+
+
+MGH_FAULTS = {
+    "version": (0, np.array(2, ">i4"), "version 2, and FreeSurfer's volumes have version 1"),
+    "type": (20, np.array(7, ">i4"), r"a type \(7\) that FreeSurfer does not have"),
+    "no columns": (4, np.array(0, ">i4"), "not that of one volume"),
+    "frames": (16, np.array(3, ">i4"), "not that of one volume"),
+    "sizes of NaN": (30, np.array(np.nan, ">f4"), "not an invertible"),
+    "sizes of 0": (30, np.zeros(3, ">f4"), "not an invertible"),
+    "centre": (78, np.array(np.inf, ">f4"), "not an invertible"),
+    "too large": (4, np.array([2000, 2000, 2000], ">i4"), "8,000,000,000 voxels; 134,217,728 are the most"),
+}
+
+
+@pytest.mark.parametrize("case", MGH_FAULTS)
+def test_a_header_of_freesurfer_that_contradicts_itself_is_refused(tmp_path, case):
+    at, value, sentence = MGH_FAULTS[case]
+    nibabel.save(nibabel.MGHImage(np.zeros((3, 4, 5), np.uint8), np.eye(4)), tmp_path / "v.mgh")
+    raw = bytearray((tmp_path / "v.mgh").read_bytes())
+    raw[at : at + value.nbytes] = value.tobytes()
+    for name, content in (("v.mgh", bytes(raw)), ("v.mgz", gzip.compress(bytes(raw)))):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=sentence) as caught:
+            nifti.read_volume(tmp_path / name)
+        assert caught.value.mend and caught.value.exit_code == 3
+
+
+def test_tags_after_the_voxels_of_freesurfer_are_passed_over(tmp_path):
+    nibabel.save(nibabel.MGHImage(np.full((3, 4, 5), 7, np.uint8), np.eye(4)), tmp_path / "v.mgh")
+    content = (tmp_path / "v.mgh").read_bytes() + b"\0\0\0\3" + b"\xff" * 100_000
+    (tmp_path / "v.mgz").write_bytes(gzip.compress(content))
+    assert nifti.read_volume(tmp_path / "v.mgz").data.sum() == 420
+
+
 def test_nan_around_the_head_is_background(tmp_path):
     data = np.full((5, 5, 5), np.nan, np.float32)
     data[1:4, 1:4, 1:4] = np.arange(-9, 18, dtype=np.float32).reshape(3, 3, 3)

@@ -199,6 +199,44 @@ def test_midthickness_is_the_mean_of_white_and_pial(truth, tmp_path):
         np.testing.assert_allclose(middle, (white + pial) / 2, atol=1e-4)
 
 
+def centred(path, c_ras):
+    """Leave a surface as mris_convert does: around the middle of FreeSurfer's volume, which the metadata tell."""
+    image = nibabel.load(path)
+    points = image.get_arrays_from_intent("NIFTI_INTENT_POINTSET")[0]
+    points.data = (points.data - np.array(c_ras)).astype(np.float32)
+    points.coordsys.dataspace = 0
+    points.meta.update({f"VolGeomC_{world}": f"{number:.4f}" for world, number in zip("RAS", c_ras, strict=True)})
+    nibabel.save(image, path)
+
+
+def test_surfaces_around_freesurfers_volume_are_moved_to_the_scan_and_that_is_said(root, made):
+    c_ras = 2.5, -31.25, 38.75
+    for path in root.rglob("*hemi-?_*.surf.gii"):
+        if "sphere" not in path.name and "fsLR" not in path.name and "inflated" not in path.name:
+            centred(path, c_ras)
+    found, expected = (cortex.read(find(folder, "01"), "native") for folder in (root, made))
+    for key, surface in expected.surfaces.items():
+        # float32 at 100 mm
+        np.testing.assert_allclose(found.surfaces[key].vertices, surface.vertices, atol=2e-5)
+    assert not expected.remarks and len(found.remarks) == 6
+    assert all("2.5, -31.2, 38.8" in remark and "hemi-" in remark for remark in found.remarks)
+
+
+def test_metadata_that_the_hcp_pipelines_left_move_nothing(small_study, tmp_path):
+    study = shutil.copytree(small_study("LAS"), tmp_path / "study")
+    expected = cortex.read(find(small_study("LAS"), "100307"), "32k_fs_LR")
+    for path in (study / "100307" / "T1w").rglob("*.surf.gii"):
+        image = nibabel.load(path)
+        points = image.get_arrays_from_intent("NIFTI_INTENT_POINTSET")[0]
+        points.coordsys.dataspace = 0
+        points.meta.update({"VolGeomC_R": "2.5", "VolGeomC_A": "-31", "VolGeomC_S": "38"})
+        nibabel.save(image, path)
+    found = cortex.read(find(study, "100307"), "32k_fs_LR")
+    assert not found.remarks
+    for key, surface in expected.surfaces.items():
+        np.testing.assert_array_equal(found.surfaces[key].vertices, surface.vertices)
+
+
 def test_the_brain_mask_and_the_segmentation_lie_on_the_scan(made):
     subject = find(made, "01")
     grid = nifti.read_grid(subject.t1w)

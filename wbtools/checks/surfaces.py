@@ -32,6 +32,10 @@ _DARK = 0.5  # of the brightness of white matter; cortex is brighter, fluid, bon
 _BETTER = {True: 0.95, False: 1.05}
 """Times the fit that the cortex may reach in a wrong place; .44 on a person's own surfaces, .86 on the average's."""
 _SHIFT, _SCALE = 8.0, 1.1
+_NEAR = 3.0
+"""mm; surfaces that fit better when they are moved by so much lie at least half as far from where they belong."""
+_NEARER = 1.0
+"""Times the fit that a person's own surfaces may reach so near; .86 to .96 where they lie right."""
 
 
 def nesting(evidence: Evidence) -> Finding:
@@ -59,15 +63,18 @@ def contrast(evidence: Evidence) -> Finding:
     layers = _layers(evidence.cortices[0])
     here = _Profile.of(evidence.t1w, *layers)
     elsewhere = {name: _Profile.of(evidence.t1w, *moved).ordered for name, moved in _displaced(layers)}
-    best = max(elsewhere, key=lambda name: elsewhere[name])
-    better = elsewhere[best] / max(here.ordered, 1e-6)
+    near = {name: _Profile.of(evidence.t1w, *moved).ordered for name, moved in _to_every_side(layers, _NEAR)}
+    best, nearest = (max(found, key=lambda name: found[name]) for found in (elsewhere, near))
+    better, nearer = elsewhere[best] / max(here.ordered, 1e-6), near[nearest] / max(here.ordered, 1e-6)
+    off = evidence.own_surfaces and nearer > _NEARER
     needed, most = _BRIGHTER[evidence.own_surfaces], _BETTER[evidence.own_surfaces]
     inner, ribbon, outer = here.means
     return Finding(
-        passed=inner > ribbon > outer and here.brighter >= needed and better <= most,
+        passed=inner > ribbon > outer and here.brighter >= needed and better <= most and not off,
         sentence=f"the T1w is {inner:.4g} inside white, {ribbon:.4g} in the ribbon, {outer:.4g} outside pial (which "
         f"should fall); white matter is brighter than cortex at {here.brighter:.0%} of the vertices ({needed:.0%} "
-        f"needed); {best}, the cortex would fit {better:.2f} times as well ({most} at most)",
+        f"needed); {best}, the cortex would fit {better:.2f} times as well ({most} at most)"
+        + (f", and {nearest} {nearer:.3f} times: the surfaces lie off by about that" if off else ""),
         numbers={
             "mean_inside_white": round(inner, 4),
             "mean_in_ribbon": round(ribbon, 4),
@@ -77,6 +84,8 @@ def contrast(evidence: Evidence) -> Finding:
             "share_in_order": round(here.ordered, 4),
             "best_share_in_order_elsewhere": round(elsewhere[best], 4),
             "elsewhere": best,
+            "best_share_in_order_near": round(near[nearest], 4),
+            "near": nearest,
         },
     )
 
@@ -127,12 +136,17 @@ def _layers(cortex: Cortex) -> tuple[Points, Points]:
 def _displaced(layers: tuple[Points, Points]) -> Iterator[tuple[str, list[Points]]]:
     """The cortex in wrong places: to every side, smaller, larger."""
     middle = layers[0].mean(axis=0)
-    for axis, names in enumerate((("left", "right"), ("back", "forward"), ("down", "up"))):
-        for name, sign in zip(names, (-1, 1), strict=True):
-            shift = np.eye(3)[axis] * sign * _SHIFT
-            yield f"{_SHIFT:.0f} mm {name}", [points + shift for points in layers]
+    yield from _to_every_side(layers, _SHIFT)
     for name, scale in (("smaller", 1 / _SCALE), ("larger", _SCALE)):
         yield f"{_SCALE - 1:.0%} {name}", [(points - middle) * scale + middle for points in layers]
+
+
+def _to_every_side(layers: tuple[Points, Points], distance: float) -> Iterator[tuple[str, list[Points]]]:
+    """The cortex moved by a distance, mm, along the world's axes."""
+    for axis, names in enumerate((("left", "right"), ("back", "forward"), ("down", "up"))):
+        for name, sign in zip(names, (-1, 1), strict=True):
+            shift = np.eye(3)[axis] * sign * distance
+            yield f"{distance:.0f} mm {name}", [points + shift for points in layers]
 
 
 def _normals(mesh: Mesh) -> Points:
