@@ -140,6 +140,17 @@ def test_sessions_are_found_and_told_apart_in_every_layout(tmp_path, files, sess
         assert found == located(*placed(Path(), str(found.folder)))
 
 
+def test_runs_are_told_apart_by_id_and_by_any_path_that_leads_to_one(tmp_path):
+    for run in "12":
+        put(tmp_path / f"sub-A/T1w_HCP_run-{run}/freesurfer", *FREESURFER)
+    for path in ("T1w_HCP_run-2", "T1w_HCP_run-2/freesurfer", "T1w_HCP_run-2/freesurfer/mri"):
+        assert located(*placed(Path(), str(tmp_path / "sub-A" / path))).id == "sub-A_run-2"
+    assert located(tmp_path, "sub-A_run-1").folder == tmp_path / "sub-A/T1w_HCP_run-1/freesurfer"
+    with pytest.raises(SubjectError) as caught:
+        located(tmp_path, "sub-A")
+    assert "sub-A_run-1, sub-A_run-2" in caught.value.mend
+
+
 def test_flat_folders_of_sessions_are_found_by_their_person(tmp_path):
     put(tmp_path / "sub-01_ses-1", *FREESURFER)
     assert located(tmp_path, "sub-01").id == "sub-01_ses-1"

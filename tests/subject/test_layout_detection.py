@@ -102,6 +102,7 @@ def test_a_path_stands_for_study_folder_and_id(tmp_path):
 @pytest.mark.parametrize("inside", ["", "surf", "mri"])
 def test_a_folder_inside_the_subjects_or_with_one_subject_only_will_do(tmp_path, inside):
     make(tmp_path, *FREESURFER)
+    (tmp_path / "X/mri/T1.mgz").write_text("an image, which is not taken alone")
     assert placed(Path("study"), str(tmp_path / "X" / inside)) == (tmp_path, "X")
     assert placed(Path("study"), str(tmp_path)) == (tmp_path, "X")
 

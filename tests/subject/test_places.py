@@ -61,6 +61,8 @@ def test_derivatives_are_taken_instead_of_the_raw_scan_wherever_they_lie(tmp_pat
         "sourcedata/freesurfer",
         "derivatives/sourcedata/freesurfer",
         "derivatives/fmriprep/sourcedata/freesurfer",
+        "freesurfer",
+        "FreeSurfer_7.4.1",
     ],
 )
 @pytest.mark.parametrize("name", ["sub-X", "X"])

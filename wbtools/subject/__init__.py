@@ -14,7 +14,7 @@ It is added by its name in `LAYOUTS`, which is also the command line's choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -241,6 +241,12 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
 
 def _folder(path: Path) -> tuple[Path, str]:
     """Study folder and id of a subject's folder, of one in it, or of one that holds one subject only."""
+    of_cortex = tuple(layout for layout in LAYOUTS if layout != "t1w")
+    if _located(path.parent, path.name, of_cortex):
+        return path.parent, path.name
+    around = path.parent
+    if is_step(path.name) and (_located(around.parent, around.name, of_cortex) or refusals.is_unfinished(around)):
+        return around.parent, around.name
     if _located(path.parent, path.name):
         return path.parent, path.name
     session = session_of(path.name)
@@ -295,10 +301,10 @@ def _module(layout: str) -> Layout:
     return cast(Layout, import_module(LAYOUTS[layout]))
 
 
-def _located(study_folder: Path, name: str) -> bool:
-    """Whether a name, which may be no plain one, is a subject's in any layout."""
+def _located(study_folder: Path, name: str, layouts: Iterable[str] = tuple(LAYOUTS)) -> bool:
+    """Whether a name, which may be no plain one, is a subject's in any of the layouts."""
     try:
-        return any(_module(layout).located(study_folder, name) for layout in LAYOUTS)
+        return any(_module(layout).located(study_folder, name) for layout in layouts)
     except SubjectError:  # there is more than one, which whoever looks for it says
         return True
 

@@ -148,10 +148,11 @@ def people(study_folder: Path, match: Match, subject_id: str = "") -> list[str]:
 def data_sets(study_folder: Path, subject_id: str) -> Iterator[Path]:
     """Folders of people that programs made of a study folder's scans, wherever they usually lie.
 
-    `derivatives/`, the folders in it and in those; `sourcedata/freesurfer` of any of them. Beside scans in `rawdata/`,
-    and above a study folder that is the subject's own, too.
+    `derivatives/`, the folders in it and in those, folders of a program's name beside the people's (`freesurfer/`), and
+    `sourcedata/freesurfer` of any of them. Beside scans in `rawdata/`, and above a study folder that is the subject's
+    own, too.
     """
-    if study_folder in folders_named(study_folder, person_of(subject_id)):
+    if subject_id and study_folder in folders_named(study_folder, person_of(subject_id)):
         study_folder = study_folder.parent
     tops = [study_folder, study_folder.parent] if study_folder.name.lower() in _RAW else [study_folder]
     for top in tops:
@@ -159,6 +160,8 @@ def data_sets(study_folder: Path, subject_id: str) -> Iterator[Path]:
         made = [derivatives] if is_dir(derivatives) else []
         for one in _holders(derivatives):
             made += [one, *_holders(one)]
+        if top.name != "derivatives":
+            made += [one for one in _holders(top) if _is_programs(one.name)]
         yield from (folder for folder in made if folder != study_folder)
         yield from (one / _FREESURFER for one in (top, *made) if has_folder(one, str(_FREESURFER)))
 
@@ -167,7 +170,8 @@ def is_derived(folder: Path, study_folder: Path) -> bool:
     """Whether a folder lies in a data set that was made of the study folder's, and not in the study folder itself."""
     if not folder.is_relative_to(study_folder):
         return True
-    return bool({"derivatives", "sourcedata"} & set(folder.relative_to(study_folder).parts))
+    first, *_ = (*folder.relative_to(study_folder).parts, "")
+    return first in {"derivatives", "sourcedata"} or _is_programs(first)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
@@ -184,7 +188,7 @@ def _in_data_set(root: Path, subject_id: str, match: Match) -> list[Path]:
     groups = [*([home] for home in there if home not in flat), flat]  # the id itself comes before its other spellings
     for group in groups:
         places = list(dict.fromkeys(one for home in group for one in _matching(home, match)))
-        if subject_id != person_of(subject_id):
+        if subject_id != person_of(subject_id) and root / subject_id not in group:
             wanted = subject_id.removeprefix("sub-")
             places = [one for one in places if identity(one).removeprefix("sub-") == wanted]
         if places:
@@ -197,24 +201,27 @@ def _matching(home: Path, match: Match) -> list[Path]:
     if is_file(home / PROVENANCE):  # an export of ours: it holds a T1w and surfaces, too
         return []
     inside = children(home)
-    own = [home] if match(home) else _of_steps(inside, match, deeper=True)
     sessions = [folder for folder in inside if session_of(folder.name) is not None]
+    own = [home] if match(home) else _of_steps((one for one in inside if one not in sessions), match, deeper=True)
     for folder in sessions:
         own += [folder] if match(folder) else _of_steps(children(folder), match, deeper=True)
     return own
 
 
 def _of_steps(folders: Iterable[Path], match: Match, *, deeper: bool) -> list[Path]:
-    """Of folders with a program's, a step's or a run's name, those that match, or what matches in them."""
+    """Of folders with a program's, a step's, a session's or a run's name, those that match, or what matches in them."""
     matching: list[Path] = []
     for folder in folders:
-        if not is_step(folder.name) or session_of(folder.name) is not None:
-            continue
-        if match(folder):
+        if is_step(folder.name) and match(folder):
             matching.append(folder)
-        elif deeper:
+        elif is_step(folder.name) and deeper:
             matching += _of_steps(children(folder), match, deeper=False)
     return matching
+
+
+def _is_programs(name: str) -> bool:
+    """Whether a folder beside those of people says by its name what was done to them."""
+    return is_step(name) and session_of(name) is None and name.lower() not in {*_RAW, "derivatives"}
 
 
 def _holders(folder: Path) -> tuple[Path, ...]:

@@ -58,6 +58,11 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]
     looked_for = "; ".join(layout.LOOKED_FOR for layout in layouts.values())
     locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
     said = f"; what may not be looked into is no subject ({', '.join(locked[:3])})" if locked else ""
+    if places.is_dir(study_folder / subject_id):
+        return SubjectError(
+            f"{study_folder / subject_id} looks like no subject's folder (looked for: {looked_for})",
+            mend="give a subject's own folder or image, or the folder above the subjects' folders with --study-folder",
+        )
     there = known(study_folder, layouts)
     if not there:
         return SubjectError(
