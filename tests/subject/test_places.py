@@ -92,6 +92,16 @@ def test_without_any_derivatives_the_raw_scan_is_taken_also_from_rawdata(tmp_pat
     assert located(tmp_path, "sub-X").layout == "t1w"
 
 
+def test_the_study_folders_own_folder_comes_before_what_lies_beside(tmp_path):
+    put(tmp_path / "bids", *WHOLE)
+    put(tmp_path / "freesurfer/sub-X", *FREESURFER)
+    put(tmp_path / "ciftify/sub-X", "T1w/T1w.nii.gz")
+    assert located(tmp_path / "bids", "X").layout == "bids"
+    put(tmp_path / "raw", RAW)
+    with pytest.raises(SubjectError, match=r"several layouts: hcp .* and freesurfer"):
+        located(tmp_path / "raw", "X")
+
+
 def test_an_export_of_ours_is_no_derivative_to_start_from(tmp_path):
     put(tmp_path, RAW)
     put(tmp_path / "derivatives/wbtools", *WHOLE, "sub-X/provenance.json")

@@ -48,9 +48,18 @@ def test_an_unknown_subject_is_named_with_those_that_exist(study):
     assert_refused(result, 3, "100308", "did you mean 100307", out=study / "derivatives")
 
 
-@pytest.mark.parametrize("subject", ["../100307", "a/b", "..", ".hidden", "", "a\\b", "100307/"])
+@pytest.mark.parametrize("subject", [".hidden", "", "a\\b"])
 def test_an_id_that_is_no_plain_folder_name_is_refused(study, subject):
     assert_refused(export(study, subject=subject), 3, "no subject id", out=study / "derivatives")
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [("../100307", "does not exist"), ("a/b", "does not exist"), ("..", "looks like no subject's folder")],
+)
+def test_a_path_that_leads_to_nobody_is_refused_as_a_path(study, monkeypatch, subject, words):
+    monkeypatch.chdir(study)
+    assert_refused(export(study, subject=subject), 3, words, out=study / "derivatives")
 
 
 def test_a_missing_t1w_is_listed_with_what_it_forbids(study):

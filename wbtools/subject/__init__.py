@@ -160,7 +160,8 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     """The name of the one layout that a subject's folder looks like.
 
     One T1w image counts only without any other, also unfinished, and FreeSurfer's folder among a BIDS data set's
-    derivatives only without complete ones of fMRIPrep, which hold the same cortex and its T1w.
+    derivatives only without complete ones of fMRIPrep, which hold the same cortex and its T1w. The study folder's own
+    folders come before those of data sets made of it.
 
     Parameters
     ----------
@@ -195,6 +196,8 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
 
         better = freesurfer.complete(found["freesurfer"]) and not bids.complete(found["bids"])
         found.pop("bids" if better else "freesurfer")
+    own = {name: place for name, place in found.items() if not places.is_derived(place, study_folder)}
+    found = own if own and "t1w" not in own else found
     if len(found) > 1:
         listed = " and ".join(f"{name} ({place})" for name, place in found.items())
         raise SubjectError(
@@ -231,7 +234,9 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
     """
     path = Path(subject)
     is_plain = path.name == subject and subject != ".."
-    if is_plain and (not (places.is_dir(path) or places.is_file(path)) or _located(study_folder, subject)):
+    if not subject or (
+        is_plain and (not (places.is_dir(path) or places.is_file(path)) or _located(study_folder, subject))
+    ):
         return study_folder, subject
     path = refusals.existing(path, study_folder)
     if places.is_file(path):
