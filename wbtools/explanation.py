@@ -19,7 +19,7 @@ from wbtools.decision import Decision, decide
 from wbtools.errors import CheckError
 from wbtools.grid import Grid, Unit, Volume
 from wbtools.mapping import bounding_box, paint, smooth_within
-from wbtools.model import Model, ModelInput, model_input
+from wbtools.model import Model, ModelInput, familiarity, model_input
 from wbtools.model.input import brain_only
 from wbtools.ranking import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
 from wbtools.regridding import resample_density, resample_labels
@@ -189,7 +189,8 @@ def seen_by(model: Model, t1w: Volume, mask: Volume | None = None) -> ModelInput
     """A T1w image as a network is to see it, with or without skull, and with what had to be decided for it."""
     shown, remarks = brain_only(t1w, model.card, mask)
     image = model_input(shown, model.card)
-    return replace(image, remarks=(*remarks, *image.remarks))
+    unusual = familiarity.remark(model, image)
+    return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
 
 
 def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: Grid) -> Ranking:

@@ -157,6 +157,8 @@ def ask(
         before,
         torch.from_numpy(regions.astype(np.int64)) if how.by_region and regions is not None else None,
         reference.as_record() if reference else None,
+        image.empty,
+        (float(image.data.min()), float(image.data.max())),
     )
 
 
@@ -187,7 +189,7 @@ def _judged(
     if not np.isfinite(relevance).all():
         raise CheckError(f"the relevance of {model.name} is not finite", mend="try another checkpoint or method")
     size = float(np.abs(relevance).sum(dtype=np.float64))
-    outside = float(np.abs(relevance[image.data[0, 0] == 0]).sum(dtype=np.float64))
+    outside = float(np.abs(relevance[~image.brain]).sum(dtype=np.float64))
     return Attribution(
         relevance=Volume((relevance / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY),
         method=how.name,

@@ -67,17 +67,19 @@ class Rules:
     convolution : callable
         Makes the rule of convolutions.
     first : callable, optional
-        That of the convolution that reads the image, where it is another.
+        That of the convolution that reads the image, from the lowest and highest value there, where it is another.
     positive : bool
         Whether residual sums share by positive parts.
     """
 
     convolution: Callable[[], Hook]
-    first: Callable[[], Hook] | None = None
+    first: Callable[[tuple[float, float]], Hook] | None = None
     positive: bool = True
 
 
-def composite(network: nn.Module, rules: Rules, first: nn.Module) -> Composite:
+def composite(
+    network: nn.Module, rules: Rules, first: nn.Module, bounds: tuple[float, float] = (0.0, 1.0)
+) -> Composite:
     """The rules for each layer of a network whose batch norms are merged.
 
     Parameters
@@ -86,6 +88,8 @@ def composite(network: nn.Module, rules: Rules, first: nn.Module) -> Composite:
     rules : Rules
     first : nn.Module
         The convolution that reads the image.
+    bounds : tuple of float
+        The lowest and highest value that images have.
     """
     seen = {module for _, module in layers(network)}
 
@@ -93,7 +97,7 @@ def composite(network: nn.Module, rules: Rules, first: nn.Module) -> Composite:
         if module not in seen:
             return None
         if isinstance(module, Convolution):
-            return rules.first() if rules.first and module is first else rules.convolution()
+            return rules.first(bounds) if rules.first and module is first else rules.convolution()
         if isinstance(module, nn.Linear):
             return Epsilon()
         if isinstance(module, AvgPool):
@@ -111,7 +115,7 @@ def explain(question: Question, name: str, rules: Rules) -> Explanation:
     """Propagate the relevance of a network's answer back to the voxels."""
     first = reading(calls(question), name).layer
     with merged(question.network).context(question.network):
-        return propagate(question, composite(question.network, rules, first))
+        return propagate(question, composite(question.network, rules, first, question.bounds))
 
 
 _BLIND = (
@@ -151,12 +155,22 @@ GAMMA = _method("lrp-gamma", "gamma", "gamma 0.25", Rules(Gamma, positive=False)
 
 ALPHA_BETA = _method("lrp-alpha-beta", "alpha 2, beta 1", "alpha 2, beta 1", Rules(AlphaBeta), _CANCELS)
 
-FLAT = _method("lrp-flat", "z-plus, flat first", "z-plus", Rules(ZPlus, Flat), _BACKGROUND, "flat")
+FLAT = _method("lrp-flat", "z-plus, flat first", "z-plus", Rules(ZPlus, lambda bounds: Flat()), _BACKGROUND, "flat")
 
 W_SQUARE = _method(
-    "lrp-w-square", "z-plus, w-square first", "z-plus", Rules(ZPlus, WSquare), _BACKGROUND, "squares of the weights"
+    "lrp-w-square",
+    "z-plus, w-square first",
+    "z-plus",
+    Rules(ZPlus, lambda bounds: WSquare()),
+    _BACKGROUND,
+    "squares of the weights",
 )
 
 BOX = _method(
-    "lrp-box", "z-plus, box first", "z-plus", Rules(ZPlus, lambda: ZBox(0.0, 1.0)), _BACKGROUND, "box between 0 and 1"
+    "lrp-box",
+    "z-plus, box first",
+    "z-plus",
+    Rules(ZPlus, lambda bounds: ZBox(*bounds)),
+    _BACKGROUND,
+    "box between the image's lowest and highest value",
 )

@@ -101,7 +101,7 @@ def curves(
 
     relevance = attribution.relevance.data
     images = images_of(question)
-    brain = (images != 0).any(0)[0].numpy()
+    brain = question.brain.numpy()
     found = []
     for name, network in cascade(model, images, FIRST_SEED):
         changed = method.explain(put_to(model, network, question, target, others)).relevance
@@ -121,7 +121,7 @@ def against_random(question: Question, relevance: Array, edges: NDArray[np.integ
     edges : ndarray, (3,), int
         Of the cubes, in voxels.
     """
-    score, base = _score(question), _base(question)
+    score, base = _score(question), question.base
     cubes, order = _ordered(relevance, (question.image != base)[0, 0].numpy(), edges)
     random = np.random.default_rng(0)
     orders = [order, *(random.permutation(order) for _ in range(_RANDOM_ORDERS))]
@@ -138,12 +138,6 @@ def _ways(image: Tensor, base: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
     return (image, base), (base, image)
 
 
-def _base(question: Question) -> Tensor:
-    import torch
-
-    return torch.zeros_like(question.image) if question.reference is None else question.reference
-
-
 def _score(question: Question) -> Callable[[Tensor], float]:
     """The target's value; of several directions the mean distance from the base."""
     import torch
@@ -155,7 +149,7 @@ def _score(question: Question) -> Callable[[Tensor], float]:
 
     if len(question.aim.directions) == 1:
         return lambda image: float(answers(image)[0])
-    start = answers(_base(question))
+    start = answers(question.base)
     return lambda image: float((answers(image) - start).abs().mean())
 
 
@@ -192,7 +186,7 @@ def _occluded(question: Question, relevance: Array, regions: NDArray[np.integer]
     if regions is None:
         return None
     keys = torch.from_numpy(regions.astype(np.int64))
-    fallen = METHOD.explain(replace(question, reference=_base(question), regions=keys)).relevance
+    fallen = METHOD.explain(replace(question, reference=question.base, regions=keys)).relevance
     sums = [np.bincount(regions.ravel(), one.ravel())[np.unique(regions[regions > 0])] for one in (relevance, fallen)]
     constant = any(len(one) < 3 or np.ptp(one) == 0 for one in sums)
     return 0.0 if constant else round(float(spearmanr(*sums).statistic), 6)

@@ -31,20 +31,20 @@ _BLUR = 10.0
 
 def empty(card: Card, image: ModelInput, file: Path | None = None) -> ReferenceBrain:
     """No brain at all."""
-    return ReferenceBrain(np.zeros_like(image.data), image.grid, source="an empty image")
+    return ReferenceBrain(image.taken(np.zeros_like(image.plain)), image.grid, source="an empty image")
 
 
 def blurred(card: Card, image: ModelInput, file: Path | None = None) -> ReferenceBrain:
     """The person's brain without its detail: each voxel the Gaussian mean of the brain around it, 0 outside."""
     from scipy.ndimage import gaussian_filter
 
-    data = image.data[0, 0]
+    data = image.plain
     brain = (data > 0).astype(np.float32)
     sigma = _BLUR / image.grid.voxel_sizes
     weight, summed = (gaussian_filter(one, sigma, mode="constant") for one in (brain, data))
     # The filter's tails end after four deviations; inside the brain its weight is never 0.
     smooth = brain * summed / np.maximum(weight, np.float32(1e-6))
-    return ReferenceBrain(smooth[None, None], image.grid, source=f"the brain itself, blurred by {_BLUR:g} mm")
+    return ReferenceBrain(image.taken(smooth), image.grid, source=f"the brain itself, blurred by {_BLUR:g} mm")
 
 
 def explain(question: Question) -> Explanation:

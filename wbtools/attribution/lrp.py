@@ -105,7 +105,7 @@ class PositiveParts(Hook):  # type: ignore[misc]
         return tuple(part * per_unit for part in parts)
 
 
-def owed_to_image(network: Network, image: Tensor, answer: str = "raw") -> Shares:
+def owed_to_image(network: Network, image: Tensor, answer: str = "raw", empty: float = 0.0) -> Shares:
     """What share of each layer's inputs is owed to the image, and not to biases.
 
     Of all positive contributions to an activation, biases included, it is the part that comes from voxels, directly or
@@ -119,6 +119,8 @@ def owed_to_image(network: Network, image: Tensor, answer: str = "raw") -> Share
     image : Tensor, (1, 1, X, Y, Z)
     answer : str
         The network's method that is explained.
+    empty : float
+        The image's value where there is no brain.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def owed_to_image(network: Network, image: Tensor, answer: str = "raw") -> Share
     with torch.no_grad():
         for kinds, hook, start in (
             (_SHARING, note, image),
-            (_SHARING + _PASSING, replace, (image > 0).to(image.dtype)),
+            (_SHARING + _PASSING, replace, (image != empty).to(image.dtype)),
         ):
             handles = [m.register_forward_hook(hook(n)) for n, m in layers(network) if isinstance(m, kinds)]
             getattr(network, answer)(start)
@@ -203,9 +205,14 @@ def explain(question: Question) -> Explanation:
         If no rule is known for a convolution.
     """
     _require_known(question.network)
+    if question.bounds[0] < 0:
+        raise InputError(
+            "--method lrp divides what is positive, and this network is given negative intensities",
+            mend="choose another --method, such as deviation or lrp-box",
+        )
     aim = question.aim
     try:
-        walk = Walk(question.network, question.image, PLAIN, output=aim.answer)
+        walk = Walk(question.network, question.image, PLAIN, output=aim.answer, empty=question.empty)
     except InputError:
         return by_zennit(question)
     seeds = aim.directions * walk.change
@@ -221,7 +228,7 @@ def by_zennit(question: Question) -> Explanation:
     """The same through zennit."""
     network = question.network
     with merged(network).context(network):
-        shares = owed_to_image(network, question.image, question.aim.answer)
+        shares = owed_to_image(network, question.image, question.aim.answer, question.empty)
         return propagate(question, composite(network, shares))
 
 

@@ -225,7 +225,7 @@ def _key(
     shapes = {name: tuple(value.shape) for name, value in model.network.state_dict().items()}
     weights = "" if model.family in FAMILIES else model.sha256  # those of other networks are made from their own
     answers = (model.network.answers, model.card.classes)
-    asked = (method.name, method.rules, str(target), len(others))
+    asked = (method.name, method.rules, str(target), len(others), question.empty, question.bounds)
     key = hashlib.sha256(repr((model.family, shapes, weights, answers, asked, torch.__version__)).encode())
     tensors = (question.image, question.reference, question.regions)
     for array in (

@@ -75,7 +75,7 @@ def explain(question: Question, settings: Settings = PUBLISHED) -> Explanation:
         )
     with differentiable(question.network):
         left = _part_left(question, smoothed(image))
-        mask, _ = search(image, left, settings)
+        mask, _ = search(image, left, settings, question.empty)
         return Explanation((1 - laid_over(mask, image)).detach()[0, 0].numpy())
 
 
@@ -132,7 +132,7 @@ def _remainder(question: Question, blurred: Tensor) -> Callable[[Tensor], Tensor
 
 
 def search(
-    image: Tensor, left: Callable[[Tensor], Tensor], settings: Settings = PUBLISHED
+    image: Tensor, left: Callable[[Tensor], Tensor], settings: Settings = PUBLISHED, empty: float = 0.0
 ) -> tuple[Tensor, list[float]]:
     """Change the mask step by step.
 
@@ -142,6 +142,8 @@ def search(
     left : callable
         From a mixed image to the part of the answer that is left.
     settings : Settings
+    empty : float
+        What stands where a shifted image moved away.
 
     Returns
     -------
@@ -162,7 +164,7 @@ def search(
             # Each jitter's gradient is taken at once: ten graphs of a large network would not fit into memory.
             over = laid_over(mask, image)
             shift = torch.randint(-settings.reach, settings.reach + 1, (3,), generator=generator).tolist()
-            part = (left(shifted(over * image + (1 - over) * blurred, shift)) - _LEFT).relu() / settings.jitters
+            part = (left(shifted(over * image + (1 - over) * blurred, shift, empty)) - _LEFT).relu() / settings.jitters
             torch.autograd.backward(part)
             evidence += float(part.detach())
         cost = _cost(mask, image)
@@ -207,8 +209,8 @@ def smoothed(image: Tensor) -> Tensor:
     return image
 
 
-def shifted(image: Tensor, shift: list[int]) -> Tensor:
-    """The image moved by whole voxels, 0 where it moved away.
+def shifted(image: Tensor, shift: list[int], empty: float = 0.0) -> Tensor:
+    """The image moved by whole voxels, `empty` where it moved away.
 
     Examples
     --------
@@ -216,7 +218,7 @@ def shifted(image: Tensor, shift: list[int]) -> Tensor:
     [0.0, 1.0, 2.0]
     """
     margin = [side for by in reversed(shift) for side in (by, -by)]
-    return pad(image, margin)
+    return pad(image, margin, value=empty)
 
 
 METHOD = Method(

@@ -49,7 +49,8 @@ def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:
     image, reference, regions, aim = question.image, question.reference, question.regions, question.aim
     for index, directions in question.network.parts(tuple(image.shape), aim.directions):
         other = None if reference is None else reference[index]
-        if directions.any() and (image[index].any() or (other is not None and other.any())):
+        shown = (image[index] != question.empty).any() or (other is not None and (other != question.empty).any())
+        if directions.any() and shown:
             keys = None if regions is None else regions[index[2:]]
             yield (
                 index,

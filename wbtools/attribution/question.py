@@ -27,12 +27,15 @@ class Aim:
         The target in words.
     score : float
         The target's value as a reader expects it: a cosine, a logit, a distance.
+    angular : bool
+        Whether only where the answer points counts, and against whatever it is compared with.
     """
 
     answer: str
     directions: Tensor
     description: str
     score: float
+    angular: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class Question:
     network : Network
         In evaluation mode; it is not changed.
     image : Tensor, (1, 1, X, Y, Z)
-        As the network sees it, 0 outside the brain.
+        As the network is given it.
     aim : Aim
     reference : Tensor, (1, 1, X, Y, Z), optional
         For methods that explain the difference from another image.
@@ -52,6 +55,10 @@ class Question:
         Keys of the atlas's regions on the image's grid, 0 outside; for methods that treat a region as one.
     reference_record : mapping, optional
         What the reference is and how it was laid in place, for the provenance.
+    empty : float
+        The value that the network is given where there is no brain.
+    bounds : tuple of float
+        The lowest and the highest value that it is given.
     """
 
     network: Network
@@ -60,3 +67,16 @@ class Question:
     reference: Tensor | None = None
     regions: Tensor | None = None
     reference_record: Mapping[str, object] | None = None
+    empty: float = 0.0
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def brain(self) -> Tensor:
+        """Voxels that show anything, in the image or in the reference, (X, Y, Z), bool."""
+        shown = self.image[0, 0] != self.empty
+        return shown if self.reference is None else shown | (self.reference[0, 0] != self.empty)
+
+    @property
+    def base(self) -> Tensor:
+        """The reference, else no brain at all, (1, 1, X, Y, Z)."""
+        return self.image.new_full(self.image.shape, self.empty) if self.reference is None else self.reference

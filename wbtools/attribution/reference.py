@@ -70,7 +70,8 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     Returns
     -------
     ReferenceBrain
-        On the same grid, in [0, 1]; 0 where the person was not scanned, as nothing is known of a difference there.
+        On the same grid, in the person's intensities; without brain where the person was not scanned, as nothing is
+        known of a difference there.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     source = file.name if file else TEMPLATE
     # Registered where the training images lie, a head comes to the same place however it lay in the scanner.
     level, moved = _levelled(card, image.grid)
-    person = Volume(image.data[0, 0], level)
+    person = Volume(image.plain, level)
     alignment, note = None, ""
     laid = _laid(brain, level)
     if _agreement(person.data, laid) > _SAME:
@@ -103,8 +104,17 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
             f"the brain does not lie where the reference brain ({source}) does: only {inside:.0%} of it is inside",
             mend="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
         )
-    data = (matched(laid, person.data) * image.scanned)[None, None]
-    return ReferenceBrain(data, image.grid, scan=image.scan, source=source, alignment=alignment, note=note)
+    shown = matched(laid, person.data) * image.scanned
+    return ReferenceBrain(
+        image.taken(shown),
+        image.grid,
+        scan=image.scan,
+        shown=shown,
+        scale=image.scale,
+        source=source,
+        alignment=alignment,
+        note=note,
+    )
 
 
 def _levelled(card: Card, grid: Grid) -> tuple[Grid, NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from wbtools.attribution.question import Aim
@@ -29,6 +29,7 @@ _ANSWERS = {"class": "logits"}  # everything else is read off the embedding
 _NUMBERED = ("dimension", "bit")
 _LISTED = 20  # classes that a hint lists
 _DIGITS = 10  # more make no number of a class or dimension
+_ANGULAR = ("embedding", "pair", "contrast", "distance")
 
 
 @dataclass(frozen=True)
@@ -161,20 +162,34 @@ def aim(
 
     target.require_known(model, other is not None, others is not None)
     with torch.no_grad():
-        images = (image,) if reference is None or target.kind == "class" else (image, reference)
-        known = torch.split(answers, 1) if answers is not None else [_answer(model, target, one) for one in images]
-        answer, *rest = known
-        if target.kind == "class":
-            return _class(model, target, answer)
-        before = rest[0] if rest else None
-        if target.kind in _NUMBERED:
-            return _dimension(model, target, answer, before)
-        if target.kind == "embedding":
-            return _embedding(target, answer, before)
-        theirs = [
-            _answer(model, target, one[None]) for people in (other, others) if people is not None for one in people
-        ]
-        return _compared(model, target, answer, theirs, before)
+        found = _aimed(model, target, image, other, others, reference, answers)
+    return replace(found, angular=target.kind in _ANGULAR)
+
+
+def _aimed(
+    model: Model,
+    target: Target,
+    image: Tensor,
+    other: Tensor | None,
+    others: Tensor | None,
+    reference: Tensor | None,
+    answers: Tensor | None,
+) -> Aim:
+    """`aim`, without gradients."""
+    import torch
+
+    images = (image,) if reference is None or target.kind == "class" else (image, reference)
+    known = torch.split(answers, 1) if answers is not None else [_answer(model, target, one) for one in images]
+    answer, *rest = known
+    if target.kind == "class":
+        return _class(model, target, answer)
+    before = rest[0] if rest else None
+    if target.kind in _NUMBERED:
+        return _dimension(model, target, answer, before)
+    if target.kind == "embedding":
+        return _embedding(target, answer, before)
+    theirs = [_answer(model, target, one[None]) for people in (other, others) if people is not None for one in people]
+    return _compared(model, target, answer, theirs, before)
 
 
 def through_length(towards: Tensor, v: Tensor, before: Tensor) -> Tensor:

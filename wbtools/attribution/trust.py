@@ -3,7 +3,8 @@
 Two maps are compared by the magnitude of their relevance over the voxels of the brain (of either brain, where there is
 a reference). A map that is much like the map of a network with randomised weights shows brains and architectures, not
 learning; one that is much like the image, or like the image's difference from the reference, shows what could be seen
-without any network.
+without any network. And a network that answers the same to the reference has nothing that a map could divide
+(`wbtools.attribution.sight`).
 
 References: Adebayo et al. 2018 (randomised weights), Kindermans et al. 2019 (maps that are the image).
 """
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wbtools.attribution.sight import Sight, sight
 
 if TYPE_CHECKING:
     from wbtools.attribution.curves import Curves
@@ -101,6 +104,8 @@ class Trust:
         As in `Attribution`.
     curves : Curves or None
         What costs more, where it was asked for.
+    sight : Sight or None
+        How far the answer moves with what is shown; None where it was not asked.
     """
 
     networks: int
@@ -110,6 +115,7 @@ class Trust:
     outside: float
     conservation: float | None
     curves: Curves | None = None
+    sight: Sight | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -131,7 +137,8 @@ class Trust:
             found.append(f"{self.conservation:.0%} of what was divided arrived in the image")
         if self.outside > OUTSIDE:
             found.append(f"{self.outside:.0%} of the relevance lies outside the brain")
-        return (*found, *(self.curves.failures if self.curves else ()))
+        blind = (self.sight.failure,) if self.sight and self.sight.blind else ()
+        return (*blind, *found, *(self.curves.failures if self.curves else ()))
 
     @property
     def verdict(self) -> str:
@@ -163,6 +170,7 @@ class Trust:
             "share_outside_brain": self.outside,
             "conservation": self.conservation,
             "curves": self.curves.as_record() if self.curves else None,
+            "answer": self.sight.as_record() if self.sight else None,
         }
 
 
@@ -187,7 +195,7 @@ def assess(
     relevance = attribution.relevance.data
     image = question.image[0, 0].numpy()
     reference = None if question.reference is None else question.reference[0, 0].numpy()
-    brain = image != 0 if reference is None else (image != 0) | (reference != 0)
+    brain = question.brain.numpy()
     size = float(np.abs(relevance).sum(dtype=np.float64))
     shown = relevance[brain]
     return Trust(
@@ -198,4 +206,5 @@ def assess(
         outside=max(0.0, round(1 - float(np.abs(shown).sum(dtype=np.float64)) / size, 6)) if size else 0.0,
         conservation=attribution.conservation,
         curves=curves,
+        sight=sight(question),
     )

@@ -80,6 +80,7 @@ def _describe(model: object) -> None:
 
     from wbtools.model import Model
     from wbtools.model.card import ANSWERS
+    from wbtools.model.intensity import Intensity
 
     assert isinstance(model, Model)
     card = model.card
@@ -91,7 +92,8 @@ def _describe(model: object) -> None:
         "answers with": " or ".join(name for name, method in ANSWERS.items() if method in model.network.answers),
         "classes": ", ".join(card.classes) or "not named",
         "threshold (cosine distance)": "not in the file" if model.threshold is None else f"{model.threshold:.4g}",
-        "input": f"{' x '.join(map(str, card.shape))} {card.orientation}, {card.resampling}, {card.intensity}",
+        "input": f"{' x '.join(map(str, card.shape))} {card.orientation}, {card.resampling}",
+        "intensities": f"{card.intensity}: {Intensity.parse(card.intensity).words}",
         "skull-stripped input": "yes" if card.skull_stripped else "no",
         "reference brain": card.reference or "the MNI152 template",
         "training data": card.training_data,

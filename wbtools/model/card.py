@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
@@ -13,11 +15,33 @@ import numpy as np
 
 from wbtools.errors import CheckpointError, InputError
 from wbtools.grid import Grid
+from wbtools.model import source
+from wbtools.model.intensity import Intensity
 
 CONVENTION = "edge-aligned, area-averaged over the T1w field of view"
-INTENSITY = "min-max to [0, 1]"
 ANSWERS = {"embedding": "raw", "classes": "logits"}
 """What a card may call a network's answer, and the method that gives it."""
+
+_LONGEST, _VOXELS = 4096, 1 << 29
+"""The most voxels along an axis, and in all, that an image may have."""
+
+_TEXT, _NAME, _ENTRIES = 1000, 100, 100
+_TEXTS = {
+    "name": 64,
+    "title": 200,
+    "family": 64,
+    "orientation": 8,
+    "resampling": _TEXT,
+    "intensity": 64,
+    "answer": 64,
+    "reference": 200,
+    "training_data": _TEXT,
+    "intended_use": _TEXT,
+    "notice": _TEXT,
+}
+"""Fields that are one line of text, and how long it may be. Outputs repeat them."""
+
+_FILE = 1 << 20  # bytes that a card may have
 
 _IMAGE = re.compile(r"[^/\\:]+\.nii(\.gz)?")
 
@@ -41,7 +65,7 @@ class Card:
     resampling : str
         How the T1w image is brought to `shape`; only CONVENTION is known.
     intensity : str
-        How intensities are normalised; only INTENSITY is known.
+        The intensities that the network was trained on, in a form that `Intensity.parse` reads.
     skull_stripped : bool
     threshold : float or None
         Two people count as twins below this cosine distance.
@@ -79,7 +103,7 @@ class Card:
     shape: tuple[int, int, int] = (86, 103, 86)
     orientation: str = "LAS"
     resampling: str = CONVENTION
-    intensity: str = INTENSITY
+    intensity: str = "minmax"
     skull_stripped: bool = True
     threshold: float | None = None
     answer: str = ""
@@ -94,21 +118,25 @@ class Card:
     assumed: bool = False
 
     def __post_init__(self) -> None:
-        shape = tuple(self.shape)
-        if len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
-            raise CheckpointError(f"the card's shape {list(shape)} is not three positive whole numbers")
-        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "shape", _voxels(self.shape))
+        for name, most in _TEXTS.items():
+            _require_line(name, getattr(self, name), most)
+        for name in ("performance", "provenance"):
+            _require_entries(name, getattr(self, name))
+        if self.threshold is not None and not _is_number(self.threshold):
+            raise CheckpointError("the card's threshold is no number", mend="write a number, or null")
         try:
             Grid((1, 1, 1), np.eye(4)).reoriented(self.orientation)
         except InputError as error:
             raise CheckpointError(f"the card's orientation is wrong: {error}", mend=error.mend) from None
-        if self.resampling != CONVENTION or self.intensity != INTENSITY:
-            raise CheckpointError(
-                f"the card asks for '{self.resampling}', '{self.intensity}'",
-                mend=f"wbtools knows '{CONVENTION}' and '{INTENSITY}'",
-            )
+        if self.resampling != CONVENTION:
+            raise CheckpointError(f"the card asks for '{self.resampling}'", mend=f"wbtools knows '{CONVENTION}'")
+        object.__setattr__(self, "intensity", str(Intensity.parse(self.intensity)))
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
-            raise CheckpointError(f"the card's name '{self.name}' does not fit into file names")
+            raise CheckpointError(
+                f"the card's name '{self.name}' does not fit into file names",
+                mend="use letters, digits, - and _",
+            )
         object.__setattr__(self, "classes", _names(self.classes))
         if self.answer and self.answer not in ANSWERS:
             raise CheckpointError(
@@ -121,13 +149,65 @@ class Card:
             )
 
 
+def _voxels(shape: object) -> tuple[int, int, int]:
+    """Three numbers of voxels that an image can have."""
+    found = tuple(shape) if isinstance(shape, (list, tuple)) else ()
+    if len(found) != 3 or not all(type(n) is int and n > 0 for n in found):
+        raise CheckpointError(f"the card's shape {_short(shape)} is not three positive whole numbers")
+    if max(found) > _LONGEST or math.prod(found) > _VOXELS:
+        raise CheckpointError(
+            f"the card's shape {_short(shape)} is no image's",
+            mend=f"write the numbers of voxels, {_VOXELS:,} at most in all",
+        )
+    return cast(tuple[int, int, int], found)
+
+
+def _short(value: object) -> str:
+    """A value in a message: one short line."""
+    text = "".join(c if c.isprintable() else "?" for c in repr(value)[:100])
+    return text[:60] + ("..." if len(text) > 60 else "")
+
+
+def _require_line(name: str, text: object, most: int) -> None:
+    """Raise CheckpointError unless a text is one line of printable characters."""
+    if not isinstance(text, str) or not text.isprintable():
+        raise CheckpointError(
+            f"the card's {name} is not one line of printable text: {_short(text)}",
+            mend=f"write the {name} in one line, without tabs and control characters",
+        )
+    if len(text) > most:
+        raise CheckpointError(f"the card's {name} has {len(text):,} characters", mend=f"write {most} at most")
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number that can be computed with."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond the floats
+        return False
+
+
+def _require_entries(name: str, entries: Mapping[str, object]) -> None:
+    """Raise CheckpointError unless a table of the card has short lines as names, and short lines or numbers in it."""
+    if len(entries) > _ENTRIES:
+        raise CheckpointError(f"the card's {name} has {len(entries):,} entries", mend=f"write {_ENTRIES} at most")
+    for key, value in entries.items():
+        _require_line(f"{name} entry", key, _NAME)
+        if name == "performance" and not _is_number(value):
+            raise CheckpointError(f"the card's {name} has no number as {key}", mend="write a number")
+        if not _is_number(value):
+            _require_line(f"{name} entry {key}", value, _TEXT)
+
+
 def _names(classes: object) -> tuple[str, ...]:
     """The names of classes, which have to differ and to fit into one line."""
     names = tuple(classes) if isinstance(classes, (list, tuple)) else (None,)
     if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in names):
-        raise CheckpointError(f"the card's classes {classes!r} are not a list of names")
+        raise CheckpointError(f"the card's classes {_short(classes)} are not a list of names")
+    if any(len(name) > _NAME for name in cast(tuple[str, ...], names)):
+        raise CheckpointError(f"the card's classes have names of more than {_NAME} characters", mend="shorten them")
     if len(set(names)) < len(names):
-        raise CheckpointError(f"the card names a class twice: {', '.join(map(str, names))}")
+        raise CheckpointError(f"the card names a class twice: {_short(names)}")
     return cast(tuple[str, ...], names)
 
 
@@ -156,7 +236,9 @@ def beside(checkpoint: Path) -> Path:
 
 def read(path: Path) -> Card:
     """Read a card from a JSON file, as `parse` does."""
-    return parse(path.read_bytes(), path)
+    with source.opened(path) as file:
+        text = file.read(_FILE + 1)
+    return parse(text, path)
 
 
 def parse(text: str | bytes, path: Path) -> Card:
@@ -174,16 +256,22 @@ def parse(text: str | bytes, path: Path) -> Card:
     CheckpointError
         If the text is not JSON, or a field is unknown, missing or of the wrong type.
     """
+    if len(text) > _FILE:
+        raise CheckpointError(f"{path} has more than {_FILE:,} bytes, which no card has", mend="repair or remove it")
     try:
         content = json.loads(text)
+    except RecursionError:
+        raise CheckpointError(f"{path} is nested too deeply for a card", mend="repair or remove it") from None
     except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON: {error}", mend="repair the card or remove it") from None
+        raise CheckpointError(
+            f"{path} is not valid JSON: {_said(error)}", mend="repair the card or remove it"
+        ) from None
     known = {f.name for f in fields(Card)} - {"assumed"}
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not a card", mend="write one JSON object, or remove the file")
     if unknown := sorted(set(content) - known):
         raise CheckpointError(
-            f"{path} has unknown fields: {', '.join(unknown)}", mend=f"use {', '.join(sorted(known))}"
+            f"{path} has unknown fields: {_short(', '.join(unknown))}", mend=f"use {', '.join(sorted(known))}"
         )
     if missing := sorted({"name", "title", "family"} - set(content)):
         raise CheckpointError(f"{path} lacks {', '.join(missing)}", mend="complete the card or remove it")
@@ -194,6 +282,11 @@ def parse(text: str | bytes, path: Path) -> Card:
         return Card(**content)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}", mend=error.mend or "correct the card") from None
+
+
+def _said(error: ValueError) -> str:
+    """What JSON's reader says, in one short line."""
+    return "".join(c if c.isprintable() else "?" for c in str(error))[:100]
 
 
 def dumps(card: Card) -> str:

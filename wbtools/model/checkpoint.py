@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from wbtools import provenance
 from wbtools.errors import CheckpointError
+from wbtools.model import archive, fitting, safetensors, source, statedict, stored, torchfile
 from wbtools.model import card as cards
-from wbtools.model import fitting, safetensors
 from wbtools.model.card import Card
+from wbtools.model.statedict import Candidate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from wbtools.model.family import Family, Network
 
-_PREFIXES = re.compile(r"^(module\.|_orig_mod\.)+")  # left by DataParallel and by torch.compile
 _COUNTER = "num_batches_tracked"  # of batch norms; only training uses it, and old checkpoints lack it
 _NAMED = 5  # so many keys are listed in a message
 
@@ -81,9 +77,9 @@ def load(path: Path) -> Model:
     Parameters
     ----------
     path : Path
-        A file of `torch.save`: a state dict, or a dictionary with `model_state_dict` and `threshold`; or a safetensors
-        file. The card is read from the JSON file of the same name beside it, if there is one, else from the safetensors
-        file.
+        A file of `torch.save`: a state dict, or a dictionary with one under any key and perhaps a `threshold`; or a
+        safetensors file. The card is read from the JSON file of the same name beside it, if there is one, else from
+        the safetensors file.
 
     Returns
     -------
@@ -95,94 +91,133 @@ def load(path: Path) -> Model:
         If the file is missing, damaged, holds code, or fits no known family, or if the card's images do not fit it.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist or is no file", mend="check the path given with --model")
-    data = path.read_bytes()
-    content, inside = (
-        safetensors.read(path, data) if path.suffix == safetensors.SUFFIX else (unpickle(path, data), None)
-    )
-    tensors = _tensors(path, content)
-    family = _family(path, tensors)
-    card = _card(path, family, _threshold(path, content), inside)
-    network = _network(path, family, tensors, card)
-    description = {**family.describe(network), "parameters": sum(p.numel() for p in network.parameters())}
-    return Model(network, card, description, sha256(data).hexdigest(), fitting.reference(path, card))
+    with source.opened(path) as file:
+        digest = source.digest(file)
+        form = _from_safetensors if path.suffix == safetensors.SUFFIX else _from_torch
+        found, threshold, inside = form(path, file)
+    _require_sound(path, found.tensors)
+    card = _card(path, found.family, threshold, inside)
+    network = _network(path, found.family, found.tensors, card)
+    description = {
+        **found.family.describe(network),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        **({"weights": found.place} if found.place else {}),
+    }
+    return Model(network, card, description, digest, fitting.reference(path, card))
 
 
-@contextmanager
-def _numpy_scalars() -> Iterator[None]:
-    """Let `torch.load` rebuild numpy scalars, which training checkpoints hold as metrics; nothing else is added."""
-    from torch.serialization import safe_globals
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The weights in a file, float32 under the network's own names, their family, and where they were."""
 
-    scalar: Any = np.float64(0).__reduce__()[0]  # numpy's own constructor, which has moved between packages
-    named = [(scalar, f"numpy.{package}.multiarray.scalar") for package in ("core", "_core")]
-    with safe_globals([*named, np.dtype, *(type(np.dtype(t)) for t in ("f2", "f4", "f8", "i4", "i8", "?"))]):
-        yield
+    family: Family
+    tensors: dict[str, Tensor]
+    place: str
 
 
-def unpickle(path: Path, data: bytes) -> Any:
-    """The content of a file of torch.save, tensors and plain values only, on the CPU.
+def _from_safetensors(path: Path, file: BinaryIO) -> tuple[_Found, float | None, Card | None]:
+    tensors, metadata = safetensors.read(path, file, _single)
+    card = cards.parse(metadata["card"], path) if "card" in metadata else None
+    threshold = _threshold(path, metadata.get("threshold"), float)
+    candidate, family = _chosen(path, [Candidate((), tensors)], _shape)
+    return _Found(family, dict(candidate.state), candidate.prefix and candidate.place), threshold, card
 
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, or holds anything else.
-    """
-    import torch
 
+def _from_torch(path: Path, file: BinaryIO) -> tuple[_Found, float | None, None]:
+    content = _content(path, file)
     try:
-        with _numpy_scalars(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # comments on pickle protocols, which no user can act on
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # torch lets errors of its unpickler, of zip and of C++ through
-        if found := re.search(r"(?:GLOBAL|Unsupported class|instantiate) (\S+)", str(error)):
+        candidates = statedict.candidates(content.value, stored.is_tensor)
+        if not candidates:
             raise CheckpointError(
-                f"{path} was refused: it holds the Python object '{found[1]}', and loading that could run code",
-                mend="save only the state dict: torch.save(network.state_dict(), file)",
-            ) from None
-        raise CheckpointError(
-            f"{path} is not a checkpoint, or is damaged", mend="copy the file again; wbtools reads files of torch.save"
-        ) from None
+                f"{path} holds no state dict", mend="save {'model_state_dict': network.state_dict(), 'threshold': ...}"
+            )
+        stored.require_plain(path, candidates[0].state)
+        candidate, family = _chosen(path, candidates, stored.shape)
+        tensors = content.tensors(candidate.state, _single)
+        outer = content.value if candidate.keys and isinstance(content.value, Mapping) else {}
+        threshold = _threshold(path, outer.get("threshold"), content.number)
+    except archive.DAMAGED as error:
+        raise _damaged(path) from error
+    usual = candidate.keys in ((), ("model_state_dict",)) and not candidate.prefix
+    others = [found.place for found in candidates if found.keys != candidate.keys]
+    place = candidate.place + (f"; not those under {_list(others)}" if others else "")
+    return _Found(family, tensors, "" if usual and not others else place), threshold, None
 
 
-def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
-    """The state dict, prefixes removed, as float32."""
+def _content(path: Path, file: BinaryIO) -> stored.Content:
+    """What is in a file of torch.save."""
+    try:
+        return torchfile.read(path, file)
+    except archive.DAMAGED as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is not a checkpoint, or is damaged", mend="copy the file again; wbtools reads files of torch.save"
+    )
+
+
+def _single(key: str, value: Tensor) -> Tensor:
+    """A weight in single precision; counters as they are."""
+    return value if key.endswith(_COUNTER) else value.float()
+
+
+def _require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError if a weight is not finite, or a variance negative."""
     import torch
 
-    state = content.get("model_state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise CheckpointError(
-            f"{path} holds no state dict", mend="save {'model_state_dict': network.state_dict(), 'threshold': ...}"
-        )
-    tensors = {_PREFIXES.sub("", str(key)): value for key, value in state.items()}
     for key, value in tensors.items():
-        if value.layout is not torch.strided or value.is_complex() or not torch.isfinite(value).all():
+        if not value.numel() or key.endswith(_COUNTER):
+            continue
+        low, high = torch.aminmax(value)  # takes no memory, unlike `isfinite`
+        if not (torch.isfinite(low) and torch.isfinite(high)):
             raise CheckpointError(
-                f"{path} has values in {key} that are not finite numbers", mend="use another checkpoint"
+                f"{path} has values in {_shown(key)} that are not finite numbers", mend="use another checkpoint"
             )
-        if key.endswith("running_var") and (value < 0).any():
-            raise CheckpointError(f"{path} has a negative variance in {key}", mend="use another checkpoint")
-    return {key: value if key.endswith(_COUNTER) else value.float() for key, value in tensors.items()}
+        if key.endswith("running_var") and low < 0:
+            raise CheckpointError(f"{path} has a negative variance in {_shown(key)}", mend="use another checkpoint")
+
+
+def _chosen(
+    path: Path, found: Sequence[Candidate], shape: Callable[[Any], tuple[int, ...] | None]
+) -> tuple[Candidate, Family]:
+    """The mapping that a family knows, under the names by which it does.
+
+    Several are told apart by the order of `statedict.ORDER`; where that says nothing, none is chosen.
+    """
+    from wbtools.model import families
+
+    known: list[tuple[Candidate, Family]] = []
+    for candidate in found:
+        for named in statedict.under_names(candidate):
+            shapes = {key: size for key, value in named.state.items() if (size := shape(value)) is not None}
+            family = next((family for family in families() if family.recognises(shapes)), None)
+            if family is not None:
+                known.append((named, family))
+                break
+    if not known:
+        raise CheckpointError(
+            f"{path} is of no known family; its keys begin with {_list(found[0].state)}",
+            mend="give it as a .pt2 file of torch.export, or name a Python function that builds it, "
+            f"package.module:build; families that wbtools knows: {', '.join(f.title for f in families())}",
+        )
+    first = known[0]
+    rivals = [candidate for candidate, _ in known if candidate.rank == first[0].rank]
+    if len(rivals) > 1:
+        raise CheckpointError(
+            f"{path} holds several networks: {_list(one.place for one in rivals)}",
+            mend="save the one that is meant: torch.save(torch.load(FILE)[KEY], NEW)",
+        )
+    return first
+
+
+def _shape(value: Tensor) -> tuple[int, ...]:
+    return tuple(value.shape)
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in tensors.items()}
-
-
-def _family(path: Path, tensors: Mapping[str, Tensor]) -> Family:
-    """The family that knows the tensors' names."""
-    from wbtools.model import families
-
-    shapes = _shapes(tensors)
-    family = next((f for f in families() if f.recognises(shapes)), None)
-    if family is None:
-        raise CheckpointError(
-            f"{path} is of no known family; its keys begin with {_list(shapes)}",
-            mend=f"wbtools knows {', '.join(f.title for f in families())}",
-        )
-    return family
 
 
 def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card) -> Network:
@@ -220,23 +255,27 @@ def _require_equal(path: Path, family: Family, found: Mapping[str, Any], expecte
         )
 
 
-def _list(names: Any) -> str:
-    names = list(names)
+def _list(names: Iterable[Any]) -> str:
+    names = list(map(_shown, names))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
-def _threshold(path: Path, content: Any) -> float | None:
-    value = content.get("threshold") if "model_state_dict" in content else None
+def _shown(text: object) -> str:
+    """A name of the file in a message: one short line."""
+    return stored.shown(text)
+
+
+def _threshold(path: Path, value: Any, number: Callable[[Any], float]) -> float | None:
     if value is None:
         return None
     try:
-        number = float(value)
-    except (TypeError, ValueError, RuntimeError):
-        number = np.nan
-    if not np.isfinite(number):
+        found = number(value)
+    except archive.DAMAGED:
+        found = np.nan
+    if not np.isfinite(found):
         raise CheckpointError(f"{path} has a threshold that is no number", mend="store a float or None")
-    return number
+    return found
 
 
 def _card(path: Path, family: Family, threshold: float | None, inside: Card | None) -> Card:

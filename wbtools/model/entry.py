@@ -29,7 +29,7 @@ from wbtools.model import exported, fitting, pt2
 from wbtools.model.card import Card
 from wbtools.model.checkpoint import Model
 from wbtools.model.family import Network
-from wbtools.model.foreign import Foreign, assumed
+from wbtools.model.foreign import Foreign, assumed, require_row
 from wbtools.model.pt2 import Program
 
 FAMILY = "python"
@@ -179,7 +179,7 @@ def _followed(source: str, network: nn.Module, shape: tuple[int, int, int]) -> P
             warnings.simplefilter("ignore")
             logging.disable(logging.ERROR)  # torch says at length where it gave up
             torch.export.save(torch.export.export(network, (torch.zeros(1, 1, *shape),), strict=False), stream)
-        program = pt2.read(Path(source), stream.getvalue())
+        program = pt2.read(Path(source), stream)
         exported.assemble(Path(source), program.without_values())
     except Exception as error:  # torch.export raises errors of dynamo, of fx, of C++ and of the network itself
         logging.disable(disabled)
@@ -190,8 +190,18 @@ def _followed(source: str, network: nn.Module, shape: tuple[int, int, int]) -> P
     return program
 
 
+def _tensors(output: Any) -> list[Tensor]:
+    """The tensors a network answers with."""
+    return [one for one in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(one, Tensor)]
+
+
 def _try(source: str, network: Network, card: Card) -> None:
     """Raise CheckpointError if the network does not answer an empty image as its card says."""
+    inner: nn.Module = network
+    if isinstance(network, Foreign) and isinstance(network.network, _FirstAnswer):
+        inner = network.network.network
+    whole: list[Tensor] = []
+    handle = inner.register_forward_hook(lambda module, inputs, output: whole.extend(_tensors(output)))
     try:
         network.adapt(card)
         with torch.no_grad():
@@ -200,6 +210,10 @@ def _try(source: str, network: Network, card: Card) -> None:
         raise CheckpointError(f"{source}: {error}", mend=error.mend) from None
     except _ANYTHING as error:
         raise _failed(source, f"take an image of {' x '.join(map(str, card.shape))} voxels", error) from error
+    finally:
+        handle.remove()
+    if whole:
+        require_row(source, whole[0].shape)
     if not isinstance(answer, Tensor) or answer.ndim != 2:
         raise CheckpointError(f"{source} does not answer with one row of values", mend="return a tensor (1, E)")
     if card.classes and answer.shape[1] != len(card.classes):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,15 @@ from torch import fx, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import fitting, nodes, operators, pt2
+from wbtools.model import fitting, nodes, operators, pt2, source
 from wbtools.model.card import Card
 from wbtools.model.checkpoint import Model
-from wbtools.model.foreign import Foreign, assumed
+from wbtools.model.foreign import Foreign, assumed, require_row
 from wbtools.model.nodes import Name, Step
 from wbtools.model.operators import Call
 from wbtools.model.pt2 import Program
 from wbtools.model.separation import makes_coefficients
+from wbtools.model.sizes import require_modest
 
 FAMILY = "exported"
 
@@ -47,17 +47,16 @@ def load(path: Path) -> Model:
     CheckpointError
         If the file is missing, damaged, holds code, uses unknown operators, or does not fit its card.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist or is no file", mend="check the path given with --model")
-    data = path.read_bytes()
-    program = pt2.read(path, data)
+    with source.opened(path) as file:
+        digest = source.digest(file)
+        program = pt2.read(path, file)
     beside = cards.beside(path)
     card = cards.read(beside) if beside.is_file() else assumed(path.stem, FAMILY, _whole(_image_shape(path, program)))
     if card.family != FAMILY:
         raise CheckpointError(f"{beside} says {card.family}", mend=f"write {FAMILY} as its family")
     network, description = build(path, program, card)
     description["exported by"] = f"torch {program.version}"
-    return Model(network, card, description, sha256(data).hexdigest(), fitting.reference(path, card))
+    return Model(network, card, description, digest, fitting.reference(path, card))
 
 
 def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, object]]:
@@ -82,7 +81,9 @@ def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, 
             mend="correct the card's shape, or export the network for that shape",
         )
     single = program.sizes[program.image][0] == 1
-    fitting.fit(path, Foreign(assemble(path, program.without_values()), single), card)
+    bare = assemble(path, program.without_values())
+    require_modest(path, bare, card.shape)
+    fitting.fit(path, Foreign(bare, single), card)
     steps = assemble(path, program)
     network = Foreign(steps, single)
     network.adapt(card)
@@ -148,7 +149,9 @@ class _Assembly:
         in_place = nodes.changing_others(program.nodes, program.output, operators.VIEWS)
         for place, step in enumerate(program.nodes):
             self._add(step, place in in_place)
-        answer, rank = self.made[program.output], len(program.sizes[program.output])
+        answer, sizes = self.made[program.output], program.sizes[program.output]
+        require_row(str(self.path), sizes)
+        rank = len(sizes)
         if rank == 1:
             answer = self._call(torch.unsqueeze, (answer, 1))
         elif rank > 2:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
 
+from wbtools.errors import CheckpointError
 from wbtools.model.card import ANSWERS, Card
 from wbtools.model.family import Network
 from wbtools.model.separation import norms_after_convolutions
@@ -58,6 +60,28 @@ class Foreign(Network):
         if not isinstance(self.network, fx.GraphModule):
             return []
         return [(f"network.{conv}", f"network.{norm}") for conv, norm in norms_after_convolutions(self.network)]
+
+
+def require_row(source: str, sizes: Sequence[int | None]) -> None:
+    """Raise CheckpointError if a network answers for each voxel, as segmentations do, and not with one row of values.
+
+    Parameters
+    ----------
+    source : str
+        For messages.
+    sizes : sequence of int or None
+        Of its answer for one image; None along axes of any length.
+
+    Examples
+    --------
+    >>> require_row("net.pt2", (1, 2, 1, 1, 1))
+    """
+    if sum(size != 1 for size in sizes[1:]) > 1:
+        shape = " x ".join("any" if size is None else str(size) for size in sizes)
+        raise CheckpointError(
+            f"{source} answers with {shape} values: a map, as segmentations do, and neither classes nor an embedding",
+            mend="let the network end in one row of values, such as the mean over the voxels of each class",
+        )
 
 
 def assumed(source: str, family: str, shape: tuple[int, ...]) -> Card:

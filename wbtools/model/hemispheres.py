@@ -170,8 +170,10 @@ FAMILY = Family(
         title="Siamese network for hemisphere symmetry (S2)",
         family="hemispheres",
         shape=SHAPE,
+        intensity="uint8",
         training_data="slices of neonatal brains with simulated lesions (the checkpoint does not say which)",
-        notice="Hemisphere network: trained on slices of newborns that were turned to an annotated midline; wbtools "
-        "cuts at the middle of the field of view, and which half of the published slices is the left one is inferred",
+        notice="Hemisphere network: trained on slices of newborns that were turned to an annotated midline, in grey "
+        "values from 0 to 255; wbtools scales the T1w image to those, and cuts at the middle of the field of view; "
+        "which half of the published slices is the left one is inferred",
     ),
 )

@@ -19,6 +19,7 @@ from wbtools.errors import CheckError, InputError
 from wbtools.grid import Grid, Unit, Volume, reorient
 from wbtools.images.template import mni152
 from wbtools.model.card import Card
+from wbtools.model.intensity import UNSCALED, Intensity, Scale
 from wbtools.registration import affine_between
 from wbtools.regridding import average, resample_density, resample_labels
 
@@ -43,13 +44,17 @@ class ModelInput:
     Parameters
     ----------
     data : ndarray, (1, 1, X, Y, Z), float32
-        In [0, 1].
+        In the intensities that the network was trained on.
     grid : Grid
         Of the last three axes, in the person's world millimetres.
     remarks : tuple of str
         What had to be decided to make it, a sentence each.
     scan : Grid or None
         Of the image that it was made from, where that may be smaller; None where all of the input was scanned.
+    shown : ndarray, (X, Y, Z), float32, or None
+        The image in [0, 1], 0 where there is no brain: what anatomy is compared by. None if the data are that.
+    scale : Scale
+        From `shown` to `data`.
 
     Raises
     ------
@@ -61,10 +66,31 @@ class ModelInput:
     grid: Grid
     remarks: tuple[str, ...] = ()
     scan: Grid | None = None
+    shown: NDArray[np.float32] | None = None
+    scale: Scale = UNSCALED
 
     def __post_init__(self) -> None:
         if self.data.shape != (1, 1, *self.grid.shape):
             raise InputError(f"input of shape {self.data.shape} on a grid of shape {self.grid.shape}")
+
+    @property
+    def plain(self) -> NDArray[np.float32]:
+        """The image in [0, 1], 0 where there is no brain, (X, Y, Z)."""
+        return self.data[0, 0] if self.shown is None else self.shown
+
+    @property
+    def brain(self) -> NDArray[np.bool_]:
+        """Voxels that show anything, (X, Y, Z)."""
+        return np.asarray(self.plain != 0)
+
+    @property
+    def empty(self) -> float:
+        """The value that the network is given where there is no brain."""
+        return float(self.scale(np.zeros(1), np.zeros(1, bool))[0])
+
+    def taken(self, shown: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Another image in [0, 1] (X, Y, Z) as the network would be given it in this one's place, (1, 1, X, Y, Z)."""
+        return (shown if self.scale == UNSCALED else self.scale(shown, shown != 0))[None, None]
 
     @property
     def scanned(self) -> NDArray[np.bool_]:
@@ -81,6 +107,7 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
 
     The field of view that the networks were trained on is laid over the brain (see `field_over`) and divided into the
     card's number of voxels, edge to edge, axes ordered as the card says; each voxel takes the mean over its extent.
+    Then intensities are changed as the card says.
     A background that is clearly brighter than the darkest voxel, as in images brought to mean 0, is lowered to that.
 
     Parameters
@@ -115,8 +142,20 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     low, high = float(coarse.min()), float(coarse.max())
     if high - low <= 1e-6 * max(abs(high), abs(low)):  # the rounding of the means
         raise InputError("all voxels of the T1w image are equal", mend="give a T1w image with a brain in it")
-    data = ((coarse.astype(np.float64) - low) / (high - low)).astype(np.float32)
-    return ModelInput(data[None, None], grid, (*remarks, *remark), t1w.grid)
+    shown = ((coarse.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    wanted = Intensity.parse(card.intensity)
+    own = wanted.scale(coarse, shown != 0)
+    scale = replace(own, centre=(own.centre - low) / (high - low), width=own.width / (high - low))
+    found = ModelInput(shown[None, None], grid, (*remarks, *remark), t1w.grid)
+    if scale == UNSCALED:
+        return found
+    said = f"The network was given intensities '{wanted}' ({wanted.words}), as its card {_says(card)}."
+    data = own(coarse, shown != 0)[None, None]
+    return replace(found, data=data, remarks=(*found.remarks, said), shown=shown, scale=scale)
+
+
+def _says(card: Card) -> str:
+    return "would if it had one: its family's usual ones" if card.assumed else "says"
 
 
 @lru_cache(maxsize=2)  # one person's T1w goes to several networks; volumes are told apart by identity

@@ -163,8 +163,9 @@ FAMILY = Family(
         title="MriNet for sex classification (S3)",
         family="mrinet",
         shape=(58, 70, 58),
+        intensity="raw",
         training_data="HCP, T1w or FA (the checkpoint does not say which)",
-        notice="MriNet: how the published images of 58 x 70 x 58 voxels were cut from the scans is not public; "
-        "wbtools divides the T1w field of view, and classes are named by their number",
+        notice="MriNet without a card: it is given the T1w field of view divided into 58 x 70 x 58 voxels, in the "
+        "intensities of the file, as it was trained on those of HCP's T1w images; classes are named by their number",
     ),
 )

@@ -17,10 +17,41 @@ from wbtools.model import pt2
 Step = Mapping[str, Any]
 """One node of the graph: target, inputs, outputs."""
 
-_PLAIN = ("as_int", "as_bool", "as_string", "as_ints", "as_bools")
 _NAMED = ("as_tensors", "as_optional_tensors", "as_sym_ints")
 _NESTED = ("as_sym_int", "as_sym_float", "as_sym_bool", "as_optional_tensor")
 _FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d, 4: torch.preserve_format}
+_LAYOUTS = range(1, 8)  # torch.export's numbers of layouts; networks hold strided tensors only
+_LARGEST = (1 << 63) - 1  # which ends a slice that goes to the end
+
+_WHOLE = ("as_int", "as_sym_int")
+_REAL = ("as_float", "as_sym_float", *_WHOLE)
+_FORMS: dict[str, tuple[str, ...]] = {
+    "Tensor": ("as_tensor", "as_optional_tensor", "as_int", "as_float"),
+    "int": _WHOLE,
+    "float": _REAL,
+    "number": (*_REAL, "as_bool", "as_sym_bool"),
+    "bool": ("as_bool", "as_sym_bool"),
+    "str": ("as_string",),
+    "ScalarType": ("as_scalar_type",),
+    "Layout": ("as_layout",),
+    "MemoryFormat": ("as_memory_format",),
+    "Device": ("as_device",),
+    "List[Tensor]": ("as_tensors",),
+    "List[Optional[Tensor]]": ("as_optional_tensors", "as_tensors"),
+    "List[int]": ("as_ints", "as_sym_ints"),
+    "List[float]": ("as_floats", "as_ints"),
+    "List[bool]": ("as_bools",),
+}
+"""The forms that an argument of a type may have in a file. torch takes whole numbers for types of numbers, layouts and
+memory formats, too, and one that stands for none ends the process."""
+
+_COUNTS = frozenset(
+    (
+        *("kernel_size", "stride", "dilation", "groups", "num_groups", "chunks", "split_size"),
+        *("upscale_factor", "downscale_factor"),
+    )
+)
+"""Arguments that count or divide something, and are 1 at least."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +89,8 @@ def value(argument: Mapping[str, Any]) -> Any:
         If its form is unknown.
     """
     ((form, content),) = argument.items()
-    if form in _PLAIN:
-        return content
+    if form in _CONTENT:
+        return _checked(form, content)
     if form == "as_none":
         return None
     if form == "as_float":
@@ -80,20 +111,61 @@ def value(argument: Mapping[str, Any]) -> Any:
         return _FORMATS[content]
     if form == "as_device":
         return torch.device("cpu")  # wherever it was exported
-    if form == "as_layout":
+    if form == "as_layout" and content in _LAYOUTS:
         return torch.strided
     raise ValueError(f"arguments of the form {form}")
 
 
+_CONTENT: dict[str, type] = {"as_int": int, "as_bool": bool, "as_string": str, "as_ints": int, "as_bools": bool}
+
+
+def _checked(form: str, content: Any) -> Any:
+    """Plain values of the kind that their form says.
+
+    Raises
+    ------
+    ValueError
+        If they are others.
+    """
+    values = content if form.endswith("s") and isinstance(content, list) else [content]
+    kind = _CONTENT[form]
+    if form.endswith("s") != isinstance(content, list) or not all(type(one) is kind for one in values):
+        raise ValueError(f"{form} that is none")
+    if kind is int and any(abs(one) > _LARGEST for one in values):
+        raise ValueError(f"{form} beyond all sizes")
+    return content
+
+
 def bound(function: Any, step: Step) -> tuple[list[Any], dict[str, Any]]:
     """All arguments of an operator's schema, by position and by keyword; what is not given has its default."""
-    given = {one["name"]: value(one["arg"]) for one in step["inputs"]}
     schema = function._schema.arguments
-    if unknown := set(given) - {one.name for one in schema}:
-        raise ValueError(f"{function} takes no {', '.join(sorted(unknown))}")
+    types = {one.name: str(one.real_type) for one in schema}
+    given = {one["name"]: _argument(one, types.get(one["name"], ""), function) for one in step["inputs"]}
     values = {one.name: given.get(one.name, one.default_value) for one in schema}
     keywords = {one.name: values.pop(one.name) for one in schema if one.kwarg_only}
     return list(values.values()), keywords
+
+
+def _argument(given: Mapping[str, Any], kind: str, function: Any) -> Any:
+    """One argument, if it has a form that its type may have.
+
+    Raises
+    ------
+    ValueError
+        If it has another, or counts less than 1 where it must not.
+    """
+    name, ((form, content),) = given["name"], given["arg"].items()
+    plain = kind.removeprefix("Optional[").removesuffix("]") if kind.startswith("Optional[") else kind
+    allowed = _FORMS.get(plain, ())
+    if plain != kind and form == "as_none":
+        return None
+    if not (form in allowed or (plain.startswith("List[") and content == [])):
+        raise ValueError(f"{function} takes no {form} as {name}")
+    found = value(given["arg"])
+    counts = found if isinstance(found, list) else [found]
+    if name in _COUNTS and any(isinstance(one, (int, float)) and one < 1 for one in counts):
+        raise ValueError(f"{function} takes no {name} of {found}")
+    return found
 
 
 def outputs(step: Step) -> Iterator[tuple[str, int | None]]:

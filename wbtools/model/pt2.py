@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from wbtools.errors import CheckpointError
+from wbtools.model import archive, stored, torchfile
+from wbtools.model.archive import Archive
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,11 @@ _OBJECTS = ("custom_obj_", "opaque_obj_")  # members that hold pickled objects
 _DTYPES = ("", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 _MORE_DTYPES = {12: "bool", 13: "bfloat16"}
 """torch.export's numbers of the types that networks hold."""
+
+_JSON = 1 << 25  # bytes; a network of a thousand steps takes one megabyte
+_NODES = 30_000
+_AXES = 16
+_SLACK = 1 << 20  # bytes of values that may be repeated
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +74,14 @@ class Program:
         return replace(self, tensors={name: tensor.to("meta") for name, tensor in self.tensors.items()})
 
 
-def read(path: Path, data: bytes) -> Program:
+def read(path: Path, file: BinaryIO) -> Program:
     """Read an exported program.
 
     Parameters
     ----------
     path : Path
         For messages.
-    data : bytes
-        The content of the file.
+    file : binary file
 
     Raises
     ------
@@ -84,13 +90,29 @@ def read(path: Path, data: bytes) -> Program:
         several images, or of none.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise CheckpointError(f"{path} is compressed, which torch never does", mend=MEND)
-            members = {_short(name): name for name in archive.namelist()}
-            return _program(path, lambda name: archive.read(members[name]), frozenset(members))
-    except (zipfile.BadZipFile, LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError):
+        members = Archive.of(path, file)
+        return _program(path, _Members(members, {_short(name): name for name in members.sizes}))
+    except archive.DAMAGED:
         raise CheckpointError(f"{path} is no file of torch.export, or is damaged", mend=MEND) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Members:
+    """The members of an archive by their short names."""
+
+    archive: Archive
+    names: Mapping[str, str]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def __call__(self, name: str) -> bytes:
+        """All of a member."""
+        return self.archive.read(self.names[name])
+
+    def parsed(self, name: str) -> Any:
+        """A member of JSON."""
+        return json.loads(self.archive.read(self.names[name], _JSON))
 
 
 def _short(member: str) -> str:
@@ -98,19 +120,19 @@ def _short(member: str) -> str:
     return member if member.startswith(_OLD) else member.partition("/")[2]
 
 
-def _program(path: Path, member: Any, names: frozenset[str]) -> Program:
-    graph_file = next((n for n in ("models/model.json", f"{_OLD}exported_program.json") if n in names), None)
+def _program(path: Path, member: _Members) -> Program:
+    graph_file = next((n for n in ("models/model.json", f"{_OLD}exported_program.json") if n in member), None)
     if graph_file is None:
-        raise CheckpointError(
-            f"{path} holds no exported program" + (", only compiled code" if _compiled(names) else ""), mend=MEND
-        )
-    if "byteorder" in names and member("byteorder").decode() != sys.byteorder:
+        raise _no_program(path, member)
+    if "byteorder" in member and member("byteorder").decode() != sys.byteorder:
         raise CheckpointError(f"{path} was written on a machine with another byte order", mend=MEND)
-    _require_harmless(path, member, names)
-    content = json.loads(member(graph_file))
+    _require_harmless(path, member)
+    content = member.parsed(graph_file)
     graph, signature = content["graph_module"]["graph"], content["graph_module"]["signature"]
-    stored = {**_stored(path, "constants", member, names), **_stored(path, "weights", member, names)}
-    image, tensors = _inputs(path, signature["input_specs"], stored)
+    if len(graph["nodes"]) > _NODES:
+        raise CheckpointError(f"{path} has {len(graph['nodes']):,} steps, which no network has", mend=MEND)
+    held = {**_stored(path, "constants", member), **_stored(path, "weights", member)}
+    image, tensors = _inputs(path, signature["input_specs"], held)
     outputs = [spec for spec in signature["output_specs"] if "user_output" in spec]
     if len(outputs) < len(signature["output_specs"]):
         raise CheckpointError(
@@ -123,13 +145,29 @@ def _program(path: Path, member: Any, names: frozenset[str]) -> Program:
     return Program(graph["nodes"], image, output, tensors, sizes, count, str(content.get("torch_version", "unknown")))
 
 
-def _require_harmless(path: Path, member: Any, names: frozenset[str]) -> None:
+def _no_program(path: Path, member: _Members) -> CheckpointError:
+    if any(name.endswith("data.pkl") for name in member.names.values()):
+        return CheckpointError(
+            f"{path} is a checkpoint or a TorchScript program, no file of torch.export", mend="give it a name in .pt"
+        )
+    compiled = any(name.startswith("data/aotinductor/") for name in member.names)
+    return CheckpointError(
+        f"{path} holds no exported program" + (", only compiled code" if compiled else ""), mend=MEND
+    )
+
+
+def _require_harmless(path: Path, member: _Members) -> None:
     """Raise CheckpointError if a member, used or not, is a pickle with code: such a file was tampered with."""
-    for name in names:
+    for name in member.names:
         if name.rpartition("/")[2].startswith(_OBJECTS):
             raise _refused(path, name)
         if name.endswith(".pt") and (data := member(name)):
-            _unpickled(path, data)
+            _pickled(path, data)
+
+
+def _pickled(path: Path, data: bytes) -> stored.Content:
+    """What is in a member that torch.save wrote."""
+    return torchfile.read(path, io.BytesIO(data))
 
 
 def _refused(path: Path, name: str) -> CheckpointError:
@@ -138,7 +176,7 @@ def _refused(path: Path, name: str) -> CheckpointError:
     )
 
 
-def _inputs(path: Path, specs: list[Any], stored: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]]:
+def _inputs(path: Path, specs: list[Any], held: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]]:
     """The name of the image in the graph, and the tensors by theirs."""
     images: list[str] = []
     tensors: dict[str, Tensor] = {}
@@ -147,7 +185,7 @@ def _inputs(path: Path, specs: list[Any], stored: Mapping[str, Tensor]) -> tuple
         if kind == "user_input":
             images += [name["name"] for form, name in value["arg"].items() if form == "as_tensor"]
         elif kind in ("parameter", "buffer", "tensor_constant"):
-            tensors[value["arg"]["name"]] = stored[value[f"{kind}_name"]]
+            tensors[value["arg"]["name"]] = held[value[f"{kind}_name"]]
         elif kind != "constant_input":
             raise CheckpointError(f"{path} takes an object of kind {kind}, which no image is", mend=_ANYHOW)
     if len(images) != 1:
@@ -155,55 +193,77 @@ def _inputs(path: Path, specs: list[Any], stored: Mapping[str, Tensor]) -> tuple
     return images[0], tensors
 
 
-def _compiled(names: frozenset[str]) -> bool:
-    return any(name.startswith("data/aotinductor/") for name in names)
-
-
 def _length(size: Mapping[str, Any]) -> int | None:
     """A length, None if it is an expression, which is never evaluated."""
-    return int(size["as_int"]) if "as_int" in size else None
+    return _size(size) if "as_int" in size else None
 
 
-def _stored(path: Path, kind: str, member: Any, names: frozenset[str]) -> Mapping[str, Tensor]:
+def _stored(path: Path, kind: str, member: _Members) -> Mapping[str, Tensor]:
     """Tensors of one kind by their names in the network: raw bytes, or a file of torch.save in older archives."""
-    import torch
-
     old = {"weights": f"{_OLD}state_dict.pt", "constants": f"{_OLD}constants.pt"}[kind]
     for name in (f"data/{kind}/model.pt", old):
-        if name in names:
-            content = _unpickled(path, data) if (data := member(name)) else {}
-            if not isinstance(content, Mapping) or not all(map(torch.is_tensor, content.values())):
-                raise CheckpointError(f"{path} holds no table of weights", mend=MEND)
-            return content
-    entries = json.loads(member(f"data/{kind}/model_{kind}_config.json"))["config"]
+        if name in member:
+            data = member(name)
+            return _table(path, _pickled(path, data)) if data else {}
+    entries = member.parsed(f"data/{kind}/model_{kind}_config.json")["config"]
     for name, entry in entries.items():
         if entry["use_pickle"] or not entry["path_name"].startswith(_RAW):
             raise _refused(path, name)
+    claimed = sum(_count(entry["tensor_meta"]) for entry in entries.values())
+    if claimed > 2 * sum(member.archive.sizes.values()) + _SLACK:
+        raise CheckpointError(f"{path} repeats its values: {claimed / 1e9:,.1f} GB of weights", mend=MEND)
     return {
         name: _tensor(member(f"data/{kind}/{entry['path_name']}"), entry["tensor_meta"])
         for name, entry in entries.items()
     }
 
 
-def _unpickled(path: Path, data: bytes) -> Any:
-    from wbtools.model.checkpoint import unpickle
+def _table(path: Path, content: stored.Content) -> Mapping[str, Tensor]:
+    """A mapping of tensors."""
+    if not isinstance(content.value, Mapping) or not all(map(stored.is_tensor, content.value.values())):
+        raise CheckpointError(f"{path} holds no table of weights", mend=MEND)
+    return content.tensors({str(key): value for key, value in content.value.items()})
 
-    return unpickle(path, data)
+
+def _count(meta: Mapping[str, Any]) -> int:
+    """Bytes of a tensor's values."""
+    return math.prod(_size(n) for n in meta["sizes"]) * dtype(meta["dtype"]).itemsize
+
+
+def _size(size: Mapping[str, Any]) -> int:
+    """A length or stride, which has to be a whole number from 0 up."""
+    number = size["as_int"]
+    if type(number) is not int or not 0 <= number < 1 << 62:
+        raise ValueError(f"a size of {stored.shown(number)}")
+    return number
 
 
 def dtype(number: int) -> torch.dtype:
-    """A type of numbers, from torch.export's number for it."""
+    """A type of numbers, from torch.export's number for it.
+
+    Raises
+    ------
+    ValueError
+        If networks hold no such numbers.
+    """
     import torch
 
-    return cast("torch.dtype", getattr(torch, _MORE_DTYPES.get(number) or _DTYPES[number]))
+    name = _MORE_DTYPES.get(number) or (_DTYPES[number] if type(number) is int and 0 < number < len(_DTYPES) else None)
+    if type(number) is not int or name is None:
+        raise ValueError(f"numbers of type {stored.shown(number)}")
+    return cast("torch.dtype", getattr(torch, name))
 
 
 def _tensor(data: bytes, meta: Mapping[str, Any]) -> Tensor:
     """A tensor from the bytes of its storage; torch refuses shapes that reach beyond them."""
     import torch
 
-    sizes, strides = ([int(n["as_int"]) for n in meta[key]] for key in ("sizes", "strides"))
+    sizes, strides = ([_size(n) for n in meta[key]] for key in ("sizes", "strides"))
+    if len(sizes) != len(strides) or len(sizes) > _AXES:
+        raise ValueError("sizes without strides")
     if not data:
         return torch.empty(sizes, dtype=dtype(meta["dtype"])) if 0 in sizes else torch.empty(0).view(sizes)
-    storage = torch.frombuffer(bytearray(data), dtype=dtype(meta["dtype"]))
-    return storage.as_strided(sizes, strides, int(meta["storage_offset"]["as_int"]))
+    storage = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    if (kind := dtype(meta["dtype"])) == torch.bool:
+        return storage.as_strided(sizes, strides, _size(meta["storage_offset"])) != 0
+    return storage.view(kind).as_strided(sizes, strides, _size(meta["storage_offset"]))

@@ -26,9 +26,13 @@ class Walk(Passage):
     rules : Rules, optional
     output : str
         The network's method that is explained.
+    empty : float
+        The image's value where there is no brain.
     """
 
-    def __init__(self, network: Network, images: Tensor, rules: Rules | None = None, output: str = "raw") -> None:
+    def __init__(
+        self, network: Network, images: Tensor, rules: Rules | None = None, output: str = "raw", empty: float = 0.0
+    ) -> None:
         chosen = rules or Rules()
 
         block = partial(layers.pooled_affine, chosen.convolutions)
@@ -36,11 +40,11 @@ class Walk(Passage):
         def run(step: Step, inputs: list[Signal]) -> Result:
             return layers.apply(step, inputs, chosen) if step.pool is None else stage.run(step, inputs[0], block)
 
-        super().__init__(network, _start(images, chosen), run, output)
+        super().__init__(network, _start(images, chosen, empty), run, output)
 
 
-def _start(images: Tensor, rules: Rules) -> Signal:
+def _start(images: Tensor, rules: Rules, empty: float) -> Signal:
     image, base = images[:1], images[1:] if len(images) == 2 else None
     if base is not None:
         return Signal(image - base, base)
-    return Signal(image, share=(image > 0).to(image.dtype) if rules.owed else None)
+    return Signal(image, share=(image != empty).to(image.dtype) if rules.owed else None)

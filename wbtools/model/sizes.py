@@ -1,0 +1,89 @@
+"""What the steps of an exported network would put out, before anything is computed: a few numbers in a file can ask for
+more memory than any machine has.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from wbtools.errors import CheckpointError
+
+LARGEST = 1 << 29
+"""Values that a step may put out: 2 GiB in single precision. A full-resolution brain in 64 channels has fewer."""
+
+_MADE = 1 << 26
+"""Values that a step may make from nothing, such as the coordinates of all voxels."""
+
+_PARTS = 4096
+"""Tensors that a step may take another apart into."""
+
+_APART = ("unbind", "split", "chunk")
+_MEND = "export the network for images of the size that it was trained on"
+
+
+def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int]) -> None:
+    """Raise CheckpointError if a step of a network puts out more than a network for images would.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    steps : GraphModule
+        Its tensors without values, on the device `meta`.
+    shape : tuple of int, (3,)
+        Of the image.
+    """
+    try:
+        with torch.no_grad():
+            _Measured(steps, path).run(torch.empty(1, 1, *shape, device="meta"))
+    except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError, AssertionError):
+        raise CheckpointError(
+            f"{path} cannot take images of {' x '.join(map(str, shape))} voxels, as its card says",
+            mend="correct the card's shape, or export the network again",
+        ) from None
+
+
+class _Measured(fx.Interpreter):
+    """A run through all steps that looks at each result."""
+
+    def __init__(self, steps: fx.GraphModule, path: Path) -> None:
+        super().__init__(steps)
+        self.extra_traceback = False
+        self.path = path
+
+    def run_node(self, n: fx.Node) -> Any:
+        """One step, if what it makes from nothing, and what it puts out, is not too large."""
+        if n.op == "call_function":
+            arguments, keywords = self.fetch_args_kwargs_from_env(n)
+            self._require_few(str(n.target), arguments)
+            if keywords.get("device") is not None:
+                bare = n.target(*arguments, **{**keywords, "device": "meta"})  # type: ignore[operator]
+                self._require_small(bare, _MADE)
+        found = super().run_node(n)
+        self._require_small(found, LARGEST)
+        return found
+
+    def _require_small(self, found: Any, most: int) -> None:
+        for one in found if isinstance(found, (list, tuple)) else [found]:
+            if isinstance(one, Tensor) and one.numel() > most:
+                raise CheckpointError(
+                    f"{self.path} was refused: a step of it puts out {one.numel():,} values, more than {most:,}",
+                    mend=_MEND,
+                )
+
+    def _require_few(self, target: str, arguments: tuple[Any, ...]) -> None:
+        """Raise CheckpointError if a step takes a tensor apart into very many."""
+        name = target.removeprefix("aten.").partition(".")[0]
+        if name not in _APART or not arguments or not isinstance(arguments[0], Tensor):
+            return
+        count = arguments[1] if name != "unbind" and len(arguments) > 1 else 1
+        parts = max(arguments[0].shape, default=0)
+        if isinstance(count, int) and count > 0:
+            parts = count if name == "chunk" else math.ceil(parts / count)
+        if parts > _PARTS:
+            raise CheckpointError(f"{self.path} was refused: a step of it makes {parts:,} tensors", mend=_MEND)
