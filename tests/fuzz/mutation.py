@@ -32,6 +32,8 @@ Change = Callable[[bytearray, Random, Seed, Sequence[Seed]], bytearray]
 def mutated(seeds: Sequence[Seed], random: Random) -> tuple[Seed, bytes]:
     """One damaged file: the seed that it was made of, and its bytes."""
     seed = random.choice(seeds)
+    if seed.mutate is not None and random.random() < 0.7:
+        return seed, seed.stored(seed.mutate(seed.content, random))
     changes = list(BYTES)
     if seed.fields:
         changes += [_field] * len(BYTES) * 2

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from random import Random
 
-MODULES = ("fuzz.images", "fuzz.surfaces", "fuzz.records")
+MODULES = ("fuzz.images", "fuzz.surfaces", "fuzz.records", "fuzz.networks")
 """Modules with a function `targets()`; a new room of readers adds its own here."""
 
 
@@ -28,6 +29,8 @@ class Seed:
         Whether the file is packed with gzip; mutations happen inside and outside.
     text : bool
         Whether the content is text: its attributes, numbers and tags are changed, too.
+    mutate : callable, optional
+        Damages content of this form from inside, so that lengths and checksums stay right; used for most files.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Seed:
     fields: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     packed: bool = False
     text: bool = False
+    mutate: Callable[[bytes, Random], bytes] | None = None
 
     def stored(self, content: bytes | None = None) -> bytes:
         """The bytes of the file with this content, or with the seed's."""

@@ -12,12 +12,13 @@ from fuzz.targets import Seed, Target, targets
 from wbtools.errors import InputError
 from wbtools.images import limits
 
-LIGHT = ("volume", "labels", "grid", "cifti", "gifti", "fs", "list", "plan", "record", "history", "datafile")
+NETWORKS = ("network-card", "network-checkpoint", "network-safetensors")
+LIGHT = ("volume", "labels", "grid", "cifti", "gifti", "fs", "list", "plan", "record", "history", "datafile", *NETWORKS)
 
 
 def test_damaged_files_are_read_or_refused_in_one_sentence():
-    report = pool.run(targets(LIGHT), 800)
-    assert report.total >= 800
+    report = pool.run(targets(LIGHT), 950)
+    assert report.total >= 950
     assert not report.faults, "\n".join(report.lines())
     for name, row in report.counts.items():
         # What a batch wrote itself is looked at, and told to be damaged; no error is raised.

@@ -67,14 +67,17 @@ class Rules:
     convolution : callable
         Makes the rule of convolutions.
     first : callable, optional
-        That of the convolution that reads the image, from the lowest and highest value there, where it is another.
+        That of the convolution that reads the image, where it is another.
     positive : bool
         Whether residual sums share by positive parts.
+    box : bool
+        Whether the convolution that reads the image takes the box of the image's values.
     """
 
     convolution: Callable[[], Hook]
-    first: Callable[[tuple[float, float]], Hook] | None = None
+    first: Callable[[], Hook] | None = None
     positive: bool = True
+    box: bool = False
 
 
 def composite(
@@ -97,7 +100,9 @@ def composite(
         if module not in seen:
             return None
         if isinstance(module, Convolution):
-            return rules.first(bounds) if rules.first and module is first else rules.convolution()
+            if module is first and rules.box:
+                return ZBox(*bounds)
+            return rules.first() if rules.first and module is first else rules.convolution()
         if isinstance(module, nn.Linear):
             return Epsilon()
         if isinstance(module, AvgPool):
@@ -155,13 +160,13 @@ GAMMA = _method("lrp-gamma", "gamma", "gamma 0.25", Rules(Gamma, positive=False)
 
 ALPHA_BETA = _method("lrp-alpha-beta", "alpha 2, beta 1", "alpha 2, beta 1", Rules(AlphaBeta), _CANCELS)
 
-FLAT = _method("lrp-flat", "z-plus, flat first", "z-plus", Rules(ZPlus, lambda bounds: Flat()), _BACKGROUND, "flat")
+FLAT = _method("lrp-flat", "z-plus, flat first", "z-plus", Rules(ZPlus, Flat), _BACKGROUND, "flat")
 
 W_SQUARE = _method(
     "lrp-w-square",
     "z-plus, w-square first",
     "z-plus",
-    Rules(ZPlus, lambda bounds: WSquare()),
+    Rules(ZPlus, WSquare),
     _BACKGROUND,
     "squares of the weights",
 )
@@ -170,7 +175,7 @@ BOX = _method(
     "lrp-box",
     "z-plus, box first",
     "z-plus",
-    Rules(ZPlus, lambda bounds: ZBox(*bounds)),
+    Rules(ZPlus, box=True),
     _BACKGROUND,
     "box between the image's lowest and highest value",
 )

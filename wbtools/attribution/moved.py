@@ -23,7 +23,7 @@ _DEGREES = 2.5
 _SHIFT = 0.8  # voxels
 
 
-def moved(reference: Tensor, seed: int, empty: float = 0.0) -> Tensor:
+def moved(reference: Tensor, seed: int) -> Tensor:
     """A brain turned about its centre and shifted, by normal deviates of 2.5 degrees and 0.8 voxels for each axis.
 
     Parameters
@@ -31,8 +31,6 @@ def moved(reference: Tensor, seed: int, empty: float = 0.0) -> Tensor:
     reference : Tensor, (1, 1, X, Y, Z)
     seed : int
         The same seed gives the same place.
-    empty : float
-        The value where there is no brain, and beyond the image.
     """
     generator = torch.Generator().manual_seed(seed)
     angle, shift = torch.randn(2, 3, generator=generator)
@@ -42,7 +40,7 @@ def moved(reference: Tensor, seed: int, empty: float = 0.0) -> Tensor:
     size = torch.tensor(reference.shape[:1:-1]) / 2.0
     matrix = torch.cat((turn * size / size[:, None], (_SHIFT * shift / size)[:, None]), dim=1)
     places = affine_grid(matrix[None], list(reference.shape), align_corners=False)
-    return grid_sample(reference - empty, places, align_corners=False) + empty
+    return grid_sample(reference, places, align_corners=False)
 
 
 def explain(question: Question) -> Explanation:
@@ -54,7 +52,8 @@ def explain(question: Question) -> Explanation:
         With a reference.
     """
     assert question.reference is not None  # the registry gives one to this method
-    places = [moved(question.reference, seed, question.empty) for seed in range(PLACES)]
+    shown = question.reference - question.empty  # 0 beyond the image, as where there is no brain
+    places = [moved(shown, seed) + question.empty for seed in range(PLACES)]
     found = [deviation.explain(replace(question, reference=place)) for place in places]
     magnitude = np.mean([abs(one.relevance) for one in found], axis=0)
     put_in = sum(one.put_in or 0.0 for one in found) / PLACES

@@ -8,8 +8,8 @@ How far is far has a scale of its own for every kind of answer, and does not dep
 
 - *classes*: logits. They are logarithms of odds, so a move by .01 changes no probability by more than .0025;
 - *one value* for a class, which may be in any unit: a hundredth of its size, and .0001;
-- *embedding*: directions count, so the answer is its angle: .01 (half a degree), a cosine distance of 5e-5;
-- *a dimension*: .01 of what a dimension has on average, 1 / sqrt(E); *a bit*: .01 of a code's mean magnitude.
+- *embedding*: directions count, so the answer is its angle: .001, where single precision ends to know the cosine;
+- *a dimension*: .001 of what a dimension has on average, 1 / sqrt(E); *a bit*: .001 of a code's mean magnitude.
 
 A target that compares with other people is judged by the embedding's angle: a cosine to somebody may be the same for
 two brains that differ.
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
     from wbtools.attribution.question import Question
 
-LEAST = 0.01
-"""A map fails if the answer moves less than this, in units of its scale."""
+LEAST_LOGIT = 0.01
+"""A map of a class fails if its logit moves less than this."""
 
-_LEAST_VALUE = 1e-4
-"""Of a single value: what is less in any unit."""
+LEAST_VALUE = 1e-4
+"""Of a single value in any unit; and a hundredth of its size."""
+
+LEAST_PART = 1e-3
+"""A map of an embedding fails if its angle, or the part of it that is explained, moves less than this."""
 
 _SEED = 0
 
@@ -110,13 +113,13 @@ def _moved(question: Question, own: Tensor, other: Tensor) -> tuple[float, float
     """How far the answer is from another, and how far it has to be."""
     directions = question.aim.directions.double()
     if question.aim.angular:
-        return _angle(own, other), LEAST
+        return _angle(own, other), LEAST_PART
     change = float(((own - other) @ directions.T).abs().mean())
     if question.aim.answer == "logits":
         size = max(float((answer @ directions.T).abs().mean()) for answer in (own, other))
-        return change, LEAST if own.shape[1] > 1 else max(_LEAST_VALUE, LEAST * size)
+        return change, LEAST_LOGIT if own.shape[1] > 1 else max(LEAST_VALUE, LEAST_LOGIT * size)
     size = float(own.norm()) / own.shape[1] ** 0.5
-    return change, LEAST * max(size, 1e-30) * float(directions.norm(dim=1).mean())
+    return change, LEAST_PART * max(size, 1e-30) * float(directions.norm(dim=1).mean())
 
 
 def _angle(own: Tensor, other: Tensor) -> float:

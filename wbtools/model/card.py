@@ -236,7 +236,7 @@ def beside(checkpoint: Path) -> Path:
 
 def read(path: Path) -> Card:
     """Read a card from a JSON file, as `parse` does."""
-    with source.opened(path) as file:
+    with source.opened(path, "card", source.CARDS) as file:
         text = file.read(_FILE + 1)
     return parse(text, path)
 

@@ -13,6 +13,7 @@ from wbtools.errors import CheckpointError
 from wbtools.model.card import ANSWERS, Card
 from wbtools.model.family import Network
 from wbtools.model.separation import norms_after_convolutions
+from wbtools.text import line
 
 
 class Foreign(Network):
@@ -42,10 +43,20 @@ class Foreign(Network):
 
     def raw(self, x: Tensor) -> Tensor:
         """What it answers (N, E)."""
-        # Followed symbolically, x is no tensor and has no number of images.
-        if self.single and isinstance(x, Tensor) and len(x) > 1:
-            return torch.cat([cast(Tensor, self.network(one)) for one in torch.split(x, 1)])
-        return cast(Tensor, self.network(x))
+        if not isinstance(cast(object, x), Tensor):  # followed symbolically
+            return cast(Tensor, self.network(x))
+        try:
+            if self.single and len(x) > 1:
+                return torch.cat([cast(Tensor, self.network(one)) for one in torch.split(x, 1)])
+            return cast(Tensor, self.network(x))
+        except (RuntimeError, ValueError, TypeError, LookupError, NotImplementedError) as error:
+            if x.device.type == "meta":
+                raise
+            said = line(str(error).partition("\n")[0], 200)
+            raise CheckpointError(
+                f"the network fails for an image of {' x '.join(map(str, x.shape[2:]))} voxels: {said}",
+                mend="run it in Python on such an image; if it works there, export it again",
+            ) from error
 
     def logits(self, x: Tensor) -> Tensor:
         """What it answers (N, K)."""
