@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import torch
-
 from model.foreign_networks import SHAPE, Attentive, Residual, lively
 
 

@@ -210,7 +210,7 @@ class Content:
             total += one.count * width
         if total > 2 * self.length + _SLACK:
             raise CheckpointError(
-                f"{self.path} repeats its values: {total / 1e9:,.1f} GB of tensors in a file of {self.length / 1e9:,.3f}",
+                f"{self.path} repeats its values: {total / 1e9:,.1f} GB of tensors in {self.length / 1e9:,.3f} GB",
                 mend="save tensors that were not expanded: tensor.contiguous()",
             )
 
