@@ -54,7 +54,7 @@ class Foreign(Network):
                 raise
             said = line(str(error).partition("\n")[0], 200)
             raise CheckpointError(
-                f"the network fails for an image of {' x '.join(map(str, x.shape[2:]))} voxels: {said}",
+                f"the network could not take an image of {' x '.join(map(str, x.shape[2:]))} voxels ({said})",
                 mend="run it in Python on such an image; if it works there, export it again",
             ) from error
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
-MOST_STEPS = 3_000_000
+MOST_STEPS = 1_500_000
 """A pickle with more steps is refused. Training checkpoints with long histories have a few hundred thousand."""
 
 _LINE = 1 << 16  # bytes of a line in protocol 0

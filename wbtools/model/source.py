@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wbtools.errors import CheckpointError, InputError
-from wbtools.images.diagnosis import HEAD, kind_of, refusal, require_file, unreadable
+from wbtools.images.diagnosis import HEAD, kind_of, require_file, unreadable
+from wbtools.text import shell
 
 NETWORKS = ("a zip archive", "a PyTorch or pickle file")
 """Kinds of file that may hold a network."""
@@ -49,8 +50,8 @@ def opened(path: Path, wanted: str = "checkpoint", kinds: tuple[str, ...] = NETW
         file.seek(0)
         kind = kind_of(head)
         if kind is not None and kind.name not in kinds:
-            found = refusal(path, wanted, head=head)
-            raise CheckpointError(str(found), mend=found.mend)
+            hint = kind.hint.format(name=shell(path.name))
+            raise CheckpointError(f"{path} is not a {wanted}, but {kind.name}", mend=hint)
         yield file
 
 
