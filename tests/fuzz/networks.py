@@ -115,6 +115,7 @@ def ran(path: Path) -> object:
 
     from wbtools.model import load
 
+    torch.set_num_threads(1)  # the process may be a fork of one that had threads
     model = load(path)
     image = torch.rand(1, 1, *model.card.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -54,6 +54,27 @@ def test_card_survives_its_file(tmp_path, card):
         ({"reference": "brain.png"}, "reference"),
         ({"reference": ".nii"}, "reference"),
         ({"reference": 3}, "reference"),
+        ({"shape": [10**18, 10**18, 10**18]}, "shape"),
+        ({"shape": [10**6, 1, 1]}, "shape"),
+        ({"shape": [4000, 4000, 4000]}, "shape"),
+        ({"shape": [10**4000, 1, 1]}, "shape"),
+        ({"notice": "a\nb"}, "notice"),
+        ({"notice": "a\tb"}, "notice"),
+        ({"notice": "\x1b[31m"}, "notice"),
+        ({"title": "\u202egpj"}, "title"),
+        ({"title": "\ud800"}, "title"),
+        ({"title": "x" * 100_000}, "title"),
+        ({"training_data": "x" * 100_000}, "training_data"),
+        ({"name": "x" * 300}, "name"),
+        ({"classes": ["x" * 1000]}, "classes"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"threshold": 10**400}, "threshold"),
+        ({"performance": {"auc": "high"}}, "performance"),
+        ({"performance": {"auc": float("inf")}}, "performance"),
+        ({"performance": {"a\nb": 1.0}}, "performance"),
+        ({"provenance": {"command": "a\nb"}}, "provenance"),
+        ({"provenance": {"command": [1]}}, "provenance"),
+        ({"provenance": {str(k): "x" for k in range(1000)}}, "provenance"),
     ],
 )
 def test_wrong_field_is_named(tmp_path, change, word):
@@ -63,10 +84,15 @@ def test_wrong_field_is_named(tmp_path, change, word):
     with pytest.raises(CheckpointError, match=word) as caught:
         cards.read(path)
     assert "x.json" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
     assert caught.value.mend
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}'])
+DEEP = '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}', DEEP, "{" + " " * 2_000_000 + "}", '{"a\\nb": 1}'])
 def test_what_is_no_card_is_refused(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"x\.json"):

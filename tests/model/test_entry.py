@@ -176,6 +176,11 @@ MODULE = """
         return torch.nn.Flatten()
 
     reference.card = {**SMALL, "reference": "brain.nii"}
+
+    def segmenting():
+        return torch.nn.Conv3d(1, 3, 3, padding=1)
+
+    segmenting.card = {**SMALL, "answer": "classes"}
 """
 
 
@@ -192,6 +197,7 @@ MODULE = """
         ("many", "64 classes, its card names 2"),
         ("small", "could not take an image of 4 x 4 x 4 voxels"),
         ("reference", r"brain\.nii does not exist"),
+        ("segmenting", "1 x 3 x 4 x 4 x 4 values: a map, as segmentations do"),
     ],
 )
 def test_every_mistake_ends_in_one_sentence(lab, function, words):

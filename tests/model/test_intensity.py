@@ -14,7 +14,8 @@ from wbtools.errors import CheckpointError, InputError
 from wbtools.explanation import seen_by
 from wbtools.grid import Grid, Volume
 from wbtools.images.template import mni152
-from wbtools.model import Card, ModelInput, built_in, card as cards, families, model_input
+from wbtools.model import Card, ModelInput, built_in, families, model_input
+from wbtools.model import card as cards
 from wbtools.model.checkpoint import Model
 from wbtools.model.family import Classifier
 from wbtools.model.foreign import Foreign

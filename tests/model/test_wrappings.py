@@ -1,4 +1,4 @@
-"""Checkpoints as people have them: under any key, with a prefix, of every protocol; and what cannot be one, in one sentence."""
+"""Checkpoints as people have them: under any key, with a prefix, of every protocol; and what cannot be one."""
 
 import argparse
 import io
@@ -10,6 +10,7 @@ import struct
 import tracemalloc
 import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -207,7 +208,7 @@ def test_a_link_to_nowhere_and_a_file_that_may_not_be_read_are_named(tmp_path, s
         monkeypatch.setattr(
             os,
             "open",
-            lambda path, *a, **k: real(path, *a, **k) if stat.S_IMODE(os.stat(path).st_mode) else _denied(path),
+            lambda path, *a, **k: real(path, *a, **k) if stat.S_IMODE(Path(path).stat().st_mode) else _denied(path),
         )
     _refused(tmp_path / "own.pt", "may not be read", "permission")
 
