@@ -151,6 +151,8 @@ def test_a_network_that_answers_for_each_voxel_is_refused(tmp_path, classes, ans
     torch.export.save(network, tmp_path / "x.pt2")
     card = {"name": "x", "title": "x", "family": "exported", "shape": list(SHAPE), "answer": answer}
     (tmp_path / "x.json").write_text(json.dumps(card))
-    with pytest.raises(CheckpointError, match=f"1 x {classes} x 12 x 10 x 8 values: a map, as segmentations do") as caught:
+    with pytest.raises(
+        CheckpointError, match=f"1 x {classes} x 12 x 10 x 8 values: a map, as segmentations do"
+    ) as caught:
         load(tmp_path / "x.pt2")
     assert "one row" in caught.value.mend
