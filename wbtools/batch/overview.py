@@ -17,6 +17,7 @@ from wbtools.batch.layout import Layout, write_whole
 from wbtools.batch.plan import Plan
 from wbtools.batch.published import Finding, is_there, look, place
 from wbtools.errors import TransientError
+from wbtools.text import cell
 
 _READERS = 16
 """Threads that look at folders: on a network file system, asking takes long and costs nothing."""
@@ -115,9 +116,7 @@ def inspect(
 
 def write_reports(layout: Layout, seen: Overview) -> None:
     """Write the table of failures and the counts for other programs."""
-    rows = [
-        "\t".join((one, state.value, reason.replace("\t", " "), log)) for one, state, reason, log in seen.failures()
-    ]
+    rows = ["\t".join((one, state.value, cell(reason), log)) for one, state, reason, log in seen.failures()]
     write_whole(layout.failed, "\n".join(["subject\tstate\treason\tlog", *rows]) + "\n")
     counts = {state.value: seen.counts[state] for state in State}
     facts = {"written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "subjects": len(seen.states), **counts}
