@@ -17,6 +17,9 @@ _LISTS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 """Variables that hold several folders."""
 _FOLDERS = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
 """Variables that hold one folder which Python takes code from."""
+_CACHE = "NUMBA_CACHE_DIR"
+"""Where numba keeps pickles. A `.numba_config.yaml` in the working directory names another place, if no variable does;
+empty, it means numba's own choice."""
 _PROGRAMS = ("/wbtools", "/wbtools/cli/__main__.py")
 """How the first word of this program's own command line ends."""
 
@@ -56,12 +59,13 @@ def without_working_directory(environment: "Mapping[str, str]") -> "dict[str, st
     Examples
     --------
     >>> without_working_directory({"PATH": "/bin:", "PYTHONPATH": ":", "HOME": "/root"})
-    {'PATH': '/bin', 'HOME': '/root'}
+    {'PATH': '/bin', 'HOME': '/root', 'NUMBA_CACHE_DIR': ''}
     """
     lists = {name: absolute_only(environment[name]) for name in _LISTS if name in environment}
     wrong = {name for name in _FOLDERS if not os.path.isabs(environment.get(name, "/"))}
     wrong |= {name for name, value in lists.items() if not value}
-    return {name: value for name, value in {**environment, **lists}.items() if name not in wrong}
+    kept = {name: value for name, value in {**environment, **lists}.items() if name not in wrong}
+    return {**kept, _CACHE: kept[_CACHE] if os.path.isabs(kept.get(_CACHE, "")) else ""}
 
 
 def leave_working_directory() -> None:
@@ -78,7 +82,7 @@ def leave_working_directory() -> None:
     relative = {os.path.abspath(entry) for entry in given if not os.path.isabs(entry)}.difference(given)
     sys.path[:] = [entry for entry in sys.path if entry and entry not in relative]
     kept = without_working_directory(os.environ)
-    for name in (*_LISTS, *_FOLDERS):
+    for name in (*_LISTS, *_FOLDERS, _CACHE):
         if name in kept:
             os.environ[name] = kept[name]
         else:

@@ -27,6 +27,7 @@ def data(tmp_path):
     for name in MODULES:
         (folder / f"{name}.py").write_text(code)
     (folder / "wbtools" / "__init__.py").write_text(code)
+    (folder / ".numba_config.yaml").write_text("cache_dir: ./pickles\n")
     for name in PROGRAMS:
         (folder / name).write_text(f"#!/bin/sh\necho {name} >> {sprung}\n")
         (folder / name).chmod(0o755)
@@ -51,6 +52,7 @@ def test_a_batch_and_an_export_are_blind_to_the_folder_they_are_called_in(data, 
     done = run(data, *CONSOLE, *map(str, words), **searched)
     assert done.returncode == 1 and "nobody: failed" in done.stdout, done.stdout + done.stderr
     assert sprung(data) == []
+    assert not (data / "pickles").exists(), "numba keeps compiled code, and reads it, elsewhere"
 
 
 def test_slurms_programs_are_not_taken_from_the_folder_of_the_data(data, tmp_path):
@@ -96,7 +98,8 @@ def test_folders_that_are_named_in_full_stay_on_the_search_paths(monkeypatch, tm
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", "cache")
     made = worker_environment()
     assert made["PYTHONPATH"] == str(tmp_path) and "LD_LIBRARY_PATH" not in made and "PYTHONPYCACHEPREFIX" not in made
-    assert without_working_directory({"PYTHONHOME": "/usr"}) == {"PYTHONHOME": "/usr"}
+    kept = {"PYTHONHOME": "/usr", "NUMBA_CACHE_DIR": "/cache"}
+    assert without_working_directory(kept) == kept
 
 
 def test_a_program_is_found_on_the_path_and_never_beside_the_data(monkeypatch, tmp_path):

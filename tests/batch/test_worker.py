@@ -20,6 +20,7 @@ from wbtools.batch.names import Name
 from wbtools.batch.plan import Plan
 from wbtools.batch.worker import Result, Worker, last_error
 from wbtools.cli.batch_payload import ExportPayload
+from wbtools.errors import InputError
 from wbtools.outputs import publishing
 from wbtools.provenance import Provenance, settings_sha256
 
@@ -183,6 +184,17 @@ def test_a_childs_temporary_files_go_where_it_was_told_although_its_parent_had_a
         return int(Path(tempfile.mkdtemp()).parent != tmp_path)
 
     assert _ended(start(work, tmp_path / "log", {"TMPDIR": str(tmp_path)})).code == 0
+
+
+def test_temporary_data_goes_to_the_first_place_that_takes_it(tmp_path):
+    there = {"SLURM_TMPDIR": "/no/such/folder", "TMPDIR": str(tmp_path)}
+    assert scratch.folder(None, there) == tmp_path
+    assert scratch.folder(None, {"SLURM_TMPDIR": str(tmp_path / "file"), "TMPDIR": "."}) == Path("/tmp")
+    assert scratch.folder("/anywhere", there) == Path("/anywhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="temporary data") as caught:
+        scratch.require(tmp_path / "file" / "below")
+    assert "--scratch" in caught.value.mend
 
 
 def test_scratch_folders_of_workers_that_are_gone_are_removed_and_others_stay(tmp_path):

@@ -10,18 +10,44 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from wbtools.errors import InputError
+
+_USUAL = ("/tmp", "/var/tmp")
 _NAME = re.compile(r"wbtools-(?P<host>.+)-(?P<pid>\d+)-[^-]+")
 
 
 def folder(asked: str | None, environment: Mapping[str, str]) -> Path:
-    """Where temporary data goes.
+    """Where temporary data goes: what was asked for, else the first place that can be written to.
+
+    Sites set variables that name folders of other machines, or of jobs that are over.
 
     Examples
     --------
-    >>> folder(None, {"TMPDIR": "/scratch", "SLURM_TMPDIR": "/local/17"}).as_posix()
-    '/local/17'
+    >>> folder("/fast", {}).as_posix(), folder(None, {"TMPDIR": "/no/such", "SLURM_TMPDIR": "here"}).as_posix()
+    ('/fast', '/tmp')
     """
-    return Path(asked or environment.get("SLURM_TMPDIR") or environment.get("TMPDIR") or "/tmp")
+    if asked:
+        return Path(asked)
+    places = (environment.get("SLURM_TMPDIR", ""), environment.get("TMPDIR", ""), *_USUAL)
+    return Path(next((place for place in places if _writable(place)), _USUAL[0]))
+
+
+def require(parent: Path) -> None:
+    """Raise InputError for a place that temporary data cannot be written to."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        if _writable(str(parent)):
+            return
+        reason = "permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise InputError(
+        f"temporary data cannot be written to {parent}: {reason}", mend="give a folder of your own with --scratch"
+    )
+
+
+def _writable(place: str) -> bool:
+    return os.path.isabs(place) and Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK)  # noqa: PTH117
 
 
 def make(parent: Path) -> Path:

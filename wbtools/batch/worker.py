@@ -119,6 +119,7 @@ class Worker:
         """
         self._queue.extend(subjects)
         self._free_gpus.extend(self.gpus)
+        scratch.require(self._scratch)
         self._warm()
         scratch.remove_left_over(self._scratch)
         while self._running or (self._queue and not self.stopping):
