@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -141,17 +142,17 @@ class _Plan:
     space: str = ""
     text: bytearray = field(default_factory=bytearray)
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Numbers in the array."""
         return int(np.prod(self.shape, dtype=object))
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of the array."""
         return self.count * self.dtype.itemsize
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Characters that may hold the array: what packs badly grows a little, and lines have ends."""
         return 1000 + (self.count * _WORD if self.encoding == "ASCII" else 2 * self.size)

@@ -6,7 +6,9 @@ Where a surface lies stands in the file's footer, or else in `mri/orig.mgz` besi
 
 from __future__ import annotations
 
+import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,13 +138,13 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
     with Content(path, _LIST, _AGAIN) as content:
         if content.peek(2)[:1] != b"#":
             raise content.damaged("it does not begin with '#!ascii label'")
-        lines = content.rest(_TEXT).split(b"\n")
-        words = [line.split(None, 1)[0] for line in lines[1:] if line.strip()]
-        if not words or not all(re.fullmatch(rb"[+-]?[0-9]{1,9}", word) for word in words):
+        _, _, text = content.rest(_TEXT).partition(b"\n")
+        announced, _, rows = text.partition(b"\n")
+        vertices = _first_column(rows)
+        if vertices is None or not re.fullmatch(rb"\s*[0-9]{1,9}\s*", announced):
             raise content.damaged("it has lines that do not begin with a vertex")
-        vertices = np.array([int(word) for word in words[1:]], np.int64)
-        if len(vertices) < int(words[0]):
-            raise content.damaged(f"it has {len(vertices):,} of the {int(words[0]):,} vertices it says it has")
+        if len(vertices) < int(announced):
+            raise content.damaged(f"it has {len(vertices):,} of the {int(announced):,} vertices it says it has")
     if not vertices.size or vertices.min() < 0 or vertices.max() >= count:
         raise SubjectError(
             f"{path} names vertex {int(vertices.max(initial=-1))}, and the mesh has {count}",
@@ -151,6 +153,19 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
     mask = np.zeros(count, bool)
     mask[vertices] = True
     return mask
+
+
+def _first_column(rows: bytes) -> NDArray[np.int64] | None:
+    """The whole numbers that lines begin with; None if they begin with something else."""
+    if not rows.strip():
+        return np.empty(0, np.int64)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # older releases of numpy only warn of a word that is no whole number
+            found = np.loadtxt(io.BytesIO(rows), np.int64, comments=None, usecols=0, ndmin=1, encoding="latin-1")
+    except (ValueError, OverflowError, DeprecationWarning):
+        return None
+    return np.asarray(found, np.int64)
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32], _Footer]:
