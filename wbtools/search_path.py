@@ -76,7 +76,7 @@ def leave_working_directory() -> None:
     by_module = sys.argv[:1] == ["-m"]  # `python -m wbtools.cli`, while Python still looks for it
     if not by_module and not (sys.argv and f"/{sys.argv[0]}".endswith(_PROGRAMS)):
         return
-    if by_module and not getattr(sys.flags, "safe_path", False):
+    if by_module and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         del sys.path[0]
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if "PYTHONPATH" in os.environ]
     relative = {os.path.abspath(entry) for entry in given if not os.path.isabs(entry)}.difference(given)

@@ -219,8 +219,10 @@ def test_a_folder_of_somebody_else_and_a_reader_who_may_not_write_are_told(tmp_p
     for name in ("file", "loop", "foreign", "nowhere"):
         code, said = care("status", tmp_path / name)
         assert code == 3 and str(tmp_path / name) in said.replace("\n", ""), name
-    done = stub_batch.run(tmp_path / "file", "a")
-    assert done.returncode == 3 and "Traceback" not in done.stderr
+    (tmp_path / "scan").write_text("no folder either")
+    for name, why in {"file": "is no folder", "scan": "is no folder", "loop": "in a circle"}.items():
+        done = stub_batch.run(tmp_path / name, "a")
+        assert done.returncode == 3 and why in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_odd_values_of_a_batch_systems_variables_disturb_no_worker(out):

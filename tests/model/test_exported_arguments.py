@@ -8,11 +8,11 @@ import zipfile
 import pytest
 import torch
 from foreign_networks import SHAPE, lively
-
 from fuzz import pool
 from fuzz.networks import ran, rewritten
 from fuzz.programs import Stages
 from fuzz.targets import Seed, Target
+
 from wbtools.errors import CheckpointError
 from wbtools.model import load
 

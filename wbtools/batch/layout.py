@@ -148,6 +148,9 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders; where the group may write into the folder of exports, it may write into these."""
+        for path in (self.out, self.home):
+            if os.path.lexists(path) and not path.is_dir():
+                raise InputError(f"{path} is no folder", mend="choose another --out")
         self.out.mkdir(parents=True, exist_ok=True)
         for folder in (self.home, self.home / "attempts", self.logs, self.slurm, self.aside):
             if not folder.is_dir():

@@ -12,7 +12,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 import click
 
-from wbtools.errors import TransientError, WbtoolsError, from_os_error
+from wbtools.errors import InputError, TransientError, WbtoolsError, from_os_error
 from wbtools.text import line
 
 P = ParamSpec("P")
@@ -66,6 +66,8 @@ def _as_wbtools_error(error: BaseException) -> WbtoolsError | None:
         return error
     if isinstance(error, OSError):
         return from_os_error(error)
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # an OSError since Python 3.13
+        return InputError(f"a link leads in a circle: {str(error).partition(' from ')[2]}", mend="check the path")
     if isinstance(error, KeyboardInterrupt):
         return TransientError("interrupted; nothing was published", mend="run the same command again")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
