@@ -1,14 +1,73 @@
-"""What an image shows of a head: its background, and whether the skull was removed."""
+"""One person's image and brain mask, and what the image shows of a head: its background, a skull or none."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.grid import Volume
+from wbtools.grid import Grid, Volume, as_stored
+from wbtools.regridding import resample_labels
 
 LARGEST_BRAIN = 2.6
 """Litres. Brain masks of adults have 1.2 to 2.0, the MNI152 template's 1.9; whole heads have 3.4 and more."""
+
+MaskOf = Literal["subject", "segmentation", "template"]
+"""Where a mask comes from: the subject's file of a mask, or of a segmentation, or a template's brain."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A T1w image and the brain mask that goes with it.
+
+    Parameters
+    ----------
+    t1w : Volume
+        Intensities.
+    mask : Volume or None
+        Above 0 inside the brain, on any grid.
+    mask_of : {"subject", "segmentation", "template"}
+    stored : Grid or None
+        That of the image's file, where the image was brought into another order (see `wbtools.grid.canonical`).
+    remarks : tuple of str
+        What had to be decided to read the image, for example where sform and qform disagree.
+
+    Examples
+    --------
+    >>> from wbtools.grid import Grid
+    >>> t1w = Volume(np.array([[[3.0, 7.0, 5.0]]]), Grid((1, 1, 3), np.eye(4)))
+    >>> Scan(t1w, Volume(np.array([[[0, 1, 1]]]), t1w.grid)).brain.data.ravel().tolist()
+    [3.0, 7.0, 5.0]
+    """
+
+    t1w: Volume
+    mask: Volume | None = None
+    mask_of: MaskOf = "subject"
+    stored: Grid | None = None
+    remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def inside(self) -> NDArray[np.bool_] | None:
+        """The mask on the image's grid, (X, Y, Z)."""
+        if self.mask is None:
+            return None
+        mask = self.mask if self.mask.grid.same_as(self.t1w.grid) else resample_labels(self.mask, self.t1w.grid)
+        return np.asarray(mask.data > 0)
+
+    def as_stored(self, volume: Volume) -> Volume:
+        """A volume on the image's grid, in the order of the image's file."""
+        return as_stored(volume, self.stored) if self.stored else volume
+
+    @cached_property
+    def brain(self) -> Volume:
+        """The image inside the mask, its lowest value outside; one volume, however often it is asked for."""
+        if self.inside is None:
+            return self.t1w
+        data = np.where(self.inside, self.t1w.data, self.t1w.data.min())
+        return Volume(data, self.t1w.grid, self.t1w.unit)
 
 
 def background(volume: Volume) -> float:

@@ -15,6 +15,7 @@ from wbtools.attribution.allocation import reused
 from wbtools.attribution.curves import curves
 from wbtools.attribution.nulls import NullCache, count_by_default, null_maps
 from wbtools.attribution.trust import Trust, assess
+from wbtools.brain import Scan
 from wbtools.decision import Decision, decide
 from wbtools.errors import CheckError
 from wbtools.grid import Grid, Unit, Volume
@@ -131,28 +132,25 @@ class Request:
 def explain(
     model: Model,
     name: str,
-    t1w: Volume,
+    image: ModelInput,
     atlas: Atlas,
     request: Request,
-    others: Sequence[Volume] = (),
-    mask: Volume | None = None,
+    people: Sequence[ModelInput] = (),
 ) -> Explanation:
-    """Explain a network's decision on a T1w image, and carry the explanation to the image's own grid.
+    """Explain a network's decision on a person's image, and carry the explanation to the T1w's own grid.
 
     Parameters
     ----------
     model : Model
     name : str
         For file names.
-    t1w : Volume
-        Intensities.
+    image : ModelInput
+        What the network is shown of the person (see `seen_by`).
     atlas : Atlas
         On the T1w grid.
     request : Request
-    others : sequence of Volume
-        The T1w images of the people that the target compares with.
-    mask : Volume, optional
-        The person's own brain mask, for networks that take brains where the image shows a head.
+    people : sequence of ModelInput
+        What it is shown of the people that the target compares with.
 
     Returns
     -------
@@ -163,9 +161,7 @@ def explain(
     CheckError
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
-    image = seen_by(model, t1w, mask)
     keys = resample_labels(atlas.volume, image.grid).data
-    people = [seen_by(model, other) for other in others]
     how, target = request.method_of(model), request.target_of(model)
     with threaded(request.threads), reused():
         decision = decide(model, image, people, request.people, target)
@@ -175,7 +171,7 @@ def explain(
         cache = NullCache(request.work) if request.work else None
         nulls = null_maps(model, question, how, target, people, count, cache)
         found = curves(model, question, how, target, attribution, people, keys) if request.thorough else None
-    relevance = resample_density(attribution.relevance, t1w.grid)
+    relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
     ranking = _ranked(relevance, atlas, nulls, image.grid)
     heatmap = paint(ranking.scores(), atlas.volume)
@@ -185,9 +181,9 @@ def explain(
     return Explanation(name, model, attribution, trust, ranking, volumes, kept, image.remarks, decision)
 
 
-def seen_by(model: Model, t1w: Volume, mask: Volume | None = None) -> ModelInput:
-    """A T1w image as a network is to see it, with or without skull, and with what had to be decided for it."""
-    shown, remarks = brain_only(t1w, model.card, mask)
+def seen_by(model: Model, scan: Scan) -> ModelInput:
+    """A person's scan as a network is to see it, with or without skull, and with what had to be decided for it."""
+    shown, remarks = brain_only(scan, model.card)
     image = model_input(shown, model.card)
     unusual = familiarity.remark(model, image)
     return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))

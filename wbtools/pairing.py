@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Region
+from wbtools.anatomy import Atlas, Region
 from wbtools.errors import InputError
-from wbtools.explanation import seen_by
 from wbtools.grid import Volume
-from wbtools.model import Model
-from wbtools.person import Person
+from wbtools.model import Model, ModelInput
 from wbtools.regridding import region_shares, resample_density
 from wbtools.text import cell, tsv
 
@@ -65,7 +63,21 @@ class Pairing:
         return tsv([("region", *names), *rows])
 
 
-def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:
+@dataclass(frozen=True, eq=False)
+class Party:
+    """What is needed of each of two people: what the network is shown of them, and their regions.
+
+    Parameters
+    ----------
+    image : ModelInput
+    atlas : Atlas
+    """
+
+    image: ModelInput
+    atlas: Atlas
+
+
+def pair(model: Model, person: Party, other: Party, threads: int) -> Pairing:
     """Divide the cosine of two people's embeddings among pairs of their regions, by deviation LRP.
 
     Raises
@@ -74,34 +86,35 @@ def pair(model: Model, person: Person, other: Person, threads: int) -> Pairing:
         If the network has no embedding, or layers that nothing is known of, or a brain lies elsewhere than the
         reference.
     """
-    import torch
-    from torch.nn.functional import cosine_similarity
+    from wbtools.attribution import threaded
+    from wbtools.attribution.bilrp import interaction
 
-    from wbtools.attribution.bilrp import interaction, region_table
+    with threaded(threads):
+        # One after the other: what a network keeps of a person for the way back is most of the memory.
+        (ours, own), (theirs, their) = (_table(model, one) for one in (person, other))
+    cosine = float(own @ their / np.linalg.norm(own) / np.linalg.norm(their))
+    return Pairing(person.atlas.regions, interaction((ours, theirs)), cosine)
+
+
+def _table(model: Model, party: Party) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Relevance of every dimension of the embedding in each region, (K, R + 2), and the embedding, (K,)."""
+    from wbtools.attribution.bilrp import region_table
     from wbtools.attribution.deviation import walk_of
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        walks = [walk_of(model, seen_by(model, one.t1w, one.mask)) for one in (person, other)]
-        tables = (region_table(walks[0], _pool(model, person)), region_table(walks[1], _pool(model, other)))
-        cosine = float(cosine_similarity(walks[0].output, walks[1].output))
-    finally:
-        torch.set_num_threads(before)
-    return Pairing(person.atlas.whole.regions, interaction(tables), cosine)
+    walk = walk_of(model, party.image)
+    return region_table(walk, _pool(party)), walk.output[0].numpy().astype(np.float64)
 
 
-def _pool(model: Model, person: Person) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+def _pool(party: Party) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
     """Sums maps on the network's grid over the regions and the rest."""
-    grid = seen_by(model, person.t1w, person.mask).grid
-    whole = person.atlas.whole
-    keys = [region.key for region in whole.regions]
+    grid, atlas = party.image.grid, party.atlas
+    keys = [region.key for region in atlas.regions]
 
     def one_by_one(maps: NDArray[np.float32]) -> NDArray[Any]:
-        return np.stack([_totals(Volume(m.reshape(grid.shape), grid), whole.volume, keys) for m in maps.T], axis=1)
+        return np.stack([_totals(Volume(m.reshape(grid.shape), grid), atlas.volume, keys) for m in maps.T], axis=1)
 
     try:
-        shares = region_shares(whole.volume, keys, grid)
+        shares = region_shares(atlas.volume, keys, grid)
     except InputError:  # grids at an angle
         return one_by_one
     return lambda maps: np.asarray(shares @ maps)

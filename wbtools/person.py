@@ -1,16 +1,25 @@
-"""One person's anatomy in native T1w space: image, cortex on every mesh, and the atlas in voxels and on vertices."""
+"""One person's anatomy in native T1w space: image, cortex on every mesh, and the atlas in voxels and on vertices.
+
+All volumes are in one order (`wbtools.grid.canonical`), whatever that of the files is, so that no result depends on it;
+`Scan.as_stored` gives one back in the order of the T1w's file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from wbtools import atlas, cortex, mmp
 from wbtools.anatomy import Structure
 from wbtools.atlas import NativeAtlas
+from wbtools.brain import Scan, is_stripped
 from wbtools.cortex import NATIVE, STANDARD, Cortex
-from wbtools.grid import Unit, Volume
+from wbtools.defacing import with_mask
+from wbtools.grid import Unit, Volume, canonical
 from wbtools.images import nifti
 from wbtools.projection import Areas, Projection
 from wbtools.subject import MeshName, Subject
@@ -22,7 +31,8 @@ class Person:
 
     Parameters
     ----------
-    t1w : Volume
+    scan : Scan
+        T1w image and brain mask.
     segmentation : Volume or None
         FreeSurfer labels.
     cortices : dict of MeshName to Cortex
@@ -32,20 +42,40 @@ class Person:
         Areas and subcortical structures on the T1w grid.
     main : MeshName
         The mesh that the atlas's voxels come from.
-    mask : Volume or None
-        The brain mask that lies beside the T1w image, if any.
     remarks : tuple of str
         What had to be decided to read the T1w image and the surfaces, for example where sform and qform disagree.
     """
 
-    t1w: Volume
+    scan: Scan
     segmentation: Volume | None
     cortices: dict[MeshName, Cortex]
     areas: dict[MeshName, Areas]
     atlas: NativeAtlas
     main: MeshName
-    mask: Volume | None = None
     remarks: tuple[str, ...] = ()
+
+    @property
+    def t1w(self) -> Volume:
+        """The T1w image."""
+        return self.scan.t1w
+
+
+def read_scan(subject: Subject) -> Scan:
+    """A person's T1w image and brain mask; where a head has none, one is made (`wbtools.defacing.with_mask`).
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    t1w, remarks = nifti.read_with_remarks(subject.t1w)
+    mask = canonical(_mask(subject.brain_mask)) if subject.brain_mask else None
+    scan = Scan(canonical(t1w), mask, "template" if subject.layout == "t1w" else "subject", t1w.grid, remarks)
+    return scan if mask or is_stripped(scan.t1w) else with_mask(scan, _segmentation(subject))
+
+
+def _segmentation(subject: Subject) -> Volume | None:
+    return canonical(nifti.read_volume(subject.segmentation, Unit.LABEL)) if subject.segmentation else None
 
 
 def read(
@@ -54,6 +84,7 @@ def read(
     projection: Projection,
     inflate: Callable[[Cortex], Cortex] = lambda one: one,
     stage: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+    scan: Scan | None = None,
 ) -> Person:
     """Read a person's files and carry the atlas to them.
 
@@ -67,6 +98,8 @@ def read(
         Gives a cortex the inflated surfaces it may lack.
     stage : callable
         Entered with the name of each stage.
+    scan : Scan, optional
+        What `read_scan` gave for this subject, to read it once.
 
     Raises
     ------
@@ -74,19 +107,25 @@ def read(
         If a file cannot be read, or surfaces and T1w do not meet.
     """
     with stage("T1w and surfaces"):
-        t1w, remarks = nifti.read_with_remarks(subject.t1w)
-        segmentation = nifti.read_volume(subject.segmentation, Unit.LABEL) if subject.segmentation else None
-        mask = nifti.read_volume(subject.brain_mask) if subject.brain_mask else None
+        scan = scan or read_scan(subject)
+        segmentation = _segmentation(subject)
         cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
-        remarks += tuple(remark for found in cortices.values() for remark in found.remarks)
+        found = [*scan.remarks, *(remark for one in cortices.values() for remark in one.remarks)]
+        remarks = tuple(dict.fromkeys(found))
     with stage("areas on every mesh"):
         areas = _areas(subject, cortices, projection)
     with stage("atlas in T1w space"):
         main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
-        labels, conflicts = projection.volume(cortices[main], areas[main], t1w.grid)
+        labels, conflicts = projection.volume(cortices[main], areas[main], scan.t1w.grid)
         structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
         native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
-    return Person(t1w, segmentation, cortices, areas, native, main, mask, tuple(dict.fromkeys(remarks)))
+    return Person(scan, segmentation, cortices, areas, native, main, remarks)
+
+
+def _mask(path: Path) -> Volume:
+    """Whether a voxel is inside the brain: of a mask, or of an image of the brain alone."""
+    volume = nifti.read_volume(path)
+    return Volume((volume.data > 0).astype(np.uint8), volume.grid, Unit.LABEL)
 
 
 def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Projection) -> dict[MeshName, Areas]:

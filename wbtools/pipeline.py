@@ -7,25 +7,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wbtools import admission, checks, cortex, cortical_maps, mmp, model, naming, outputs, person, results, session
+from wbtools import (
+    admission,
+    checks,
+    cortex,
+    cortical_maps,
+    mmp,
+    model,
+    naming,
+    outputs,
+    people,
+    person,
+    release,
+    results,
+    selection,
+    session,
+)
+from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
+from wbtools.brain import Scan
 from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing, writing
-from wbtools.explanation import Explanation, Request, explain
-from wbtools.grid import Volume
-from wbtools.images import nifti
+from wbtools.explanation import Explanation, Request, explain, seen_by
 from wbtools.model import Model
 from wbtools.outputs import OutputFolder
-from wbtools.pairing import PAIRED, Pairing, pair
-from wbtools.person import Person
+from wbtools.pairing import PAIRED, Pairing, Party, pair
+from wbtools.people import Compared
 from wbtools.projection import NativeProjection, Projection, WorkbenchProjection
-from wbtools.provenance import Provenance, sha256
+from wbtools.provenance import Provenance
 from wbtools.ranking import Ranking
 from wbtools.results import Results
-from wbtools.selection import compared as _compared
-from wbtools.selection import exported, require_people
-from wbtools.selection import find as _find
-from wbtools.selection import t1w_of as _t1w_of
+from wbtools.selection import Known
 from wbtools.settings import Engine, ExportSettings
 from wbtools.subject import MeshName, Subject, meshes_named, prepared
 from wbtools.surfaces.cache import WeightCache
@@ -86,18 +98,17 @@ def export_subject(
     """
     record = Provenance(settings.as_record(), listener)
     with record.stage("subject"):
-        subject = _found(settings, record)
+        subject, others = _found(settings, record)
         choice = naming.naming_of(subject.layout, settings.naming)
         name = naming.folder_name(subject.id, choice)
-        admission.require(settings, subject, name, [_t1w_of(person, settings) for person in _compared(settings)])
+        admission.require(settings, subject, name, [known.t1w for known in others])
         workbench = _workbench(settings, record)
     with record.stage("networks"):
-        named = _networks(settings, networks, record)
-        people = _people(settings, record)
+        named = _networks(settings, networks, others, record)
     alone = not networks  # a batch tidies up once for all its subjects
     with outputs.publishing(settings.out, name, overwrite=settings.overwrite, subject=subject.id, tidy=alone) as staged:
         out = naming.FOLDERS[choice](staged.folder, subject.id)
-        made = _computed(settings, subject, named, people, workbench, record)
+        made = _computed(settings, subject, named, others, workbench, record)
         with writing(staged.folder):
             with record.stage("files"):
                 results.write(out, made, settings.threads)
@@ -126,11 +137,9 @@ def plan(settings: ExportSettings) -> list[str]:
     WbtoolsError
         As `export_subject`, as far as can be told without computing.
     """
-    subject = exported(settings)
-    require_people(settings)
+    subject, others = selection.exported(settings), selection.people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
-    others = [_t1w_of(person, settings) for person in _compared(settings)]
-    admission.require(settings, subject, name, others)
+    admission.require(settings, subject, name, [known.t1w for known in others])
     names = naming.unique([one.name for one in load_networks(settings)], settings.models)
     meshes = _meshes(settings, subject)
     lines = [
@@ -139,7 +148,7 @@ def plan(settings: ExportSettings) -> list[str]:
         f"meshes: {', '.join(meshes)}",
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
-        *(f"compared with: {path}" for path in others),
+        *(f"compared with: {known.t1w}" for known in others),
         *(f"will make: {one}" for one in subject.derived),
         f"would write: {settings.out / name}",
     ]
@@ -149,10 +158,9 @@ def plan(settings: ExportSettings) -> list[str]:
 # ------------------------------------------------------------------------------------------------ stages, in order
 
 
-def _found(settings: ExportSettings, record: Provenance) -> Subject:
-    """The subject, with what it lacks put on record."""
-    subject = exported(settings)
-    require_people(settings)
+def _found(settings: ExportSettings, record: Provenance) -> tuple[Subject, tuple[Known, ...]]:
+    """The subject, with what it lacks put on record, and the people that the target compares with."""
+    subject, others = selection.exported(settings), selection.people(settings)
     record.notice(subject.notice)
     record.facts["subject"] = {
         "id": subject.id,
@@ -164,7 +172,7 @@ def _found(settings: ExportSettings, record: Provenance) -> Subject:
     }
     for one in subject.missing:
         logger.warning("%s is missing, which forbids: %s", one.path, one.forbids)
-    return subject
+    return subject, others
 
 
 def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None:
@@ -182,10 +190,15 @@ def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None
     return workbench
 
 
-def _networks(settings: ExportSettings, given: Sequence[Model], record: Provenance) -> dict[str, Model]:
-    """The networks by their names in files."""
+def _networks(
+    settings: ExportSettings, given: Sequence[Model], others: Sequence[Known], record: Provenance
+) -> dict[str, Model]:
+    """The networks by their names in files; they and the people compared with decide a result."""
     networks = list(given) or load_networks(settings)
-    record.deciding = deciding(settings, networks)
+    record.deciding = _deciding(networks, others)
+    record.facts["compared with"] = [
+        {"file": name, "sha256": digest} for known in others for name, digest in known.files.items()
+    ]
     for network in networks:
         record.notice(network.card.notice)
         if network.card.assumed:
@@ -195,18 +208,11 @@ def _networks(settings: ExportSettings, given: Sequence[Model], record: Provenan
     return dict(zip(naming.unique([one.name for one in networks], settings.models), networks, strict=True))
 
 
-def _people(settings: ExportSettings, record: Provenance) -> list[Volume]:
-    """The T1w images of the people that the target compares with, put on record."""
-    paths = [_t1w_of(person, settings) for person in _compared(settings)]
-    record.facts["compared with"] = [{"file": path.name, "sha256": sha256(path)} for path in paths]
-    return [nifti.read_volume(path) for path in paths]
-
-
 def _computed(
     settings: ExportSettings,
     subject: Subject,
     networks: dict[str, Model],
-    people: list[Volume],
+    others: Sequence[Known],
     workbench: Workbench | None,
     record: Provenance,
 ) -> Results:
@@ -227,37 +233,51 @@ def _computed(
         areas = {str(mesh): keys for mesh, keys in me.areas.items()}
         checked = checks.run(me.t1w, cortices, areas, me.atlas, frozenset(settings.allow), own_surfaces=own)
         record.facts["checks"] = [one.as_record() for one in checked]
+    compared = _shown_others(settings, networks, others, projection, record)
     explanations: list[Explanation] = []
-    names = (subject.id, *(Path(one).name for one in _compared(settings)))
+    names = (subject.id, *(Path(one).name for one in selection.compared(settings)))
     request = replace(_request(settings), people=names)
+    pairings: dict[str, Pairing] = {}
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
-            explanations.append(explain(network, name, me.t1w, me.atlas.whole, request, people, me.mask))
+            image, atlas = seen_by(network, me.scan), me.atlas.whole
+            shown = [one.images[name] for one in compared]
+            explanations.append(explain(network, name, image, atlas, request, shown))
             for notice in _cautions(explanations[-1]):
                 record.notice(notice)
+        if compared and compared[0].atlas:
+            with record.stage(f"pairs of regions in {name}"):
+                parties = Party(image, atlas), Party(shown[0], compared[0].atlas)
+                pairings[name] = pair(network, *parties, settings.threads)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
-    pairings = _paired(settings, me, networks, projection, record)
+    if pairings:
+        record.facts["pairs_of_regions"] = {name: one.as_record() for name, one in pairings.items()}
     with record.stage("maps on the cortex"):
         metrics = cortical_maps.on_cortex(me, explanations, projection)
-    return Results(me, tuple(explanations), metrics, pairings, subject.notice)
+    made = Results(me, tuple(explanations), metrics, pairings, subject.notice)
+    return release.whole_head(made, record) if settings.keep_face else release.brain_only(made, record)
 
 
-def _paired(
-    settings: ExportSettings, me: Person, networks: dict[str, Model], projection: Projection, record: Provenance
-) -> dict[str, Pairing]:
-    """For targets that compare two people: which pairs of regions make them alike, if the other has regions."""
-    if not settings.other or Path(settings.other).is_file() or Target.parse(settings.target or "").kind not in PAIRED:
-        return {}
-    with record.stage("regions of the other person"):
-        subject = _find(settings, settings.other)
-        with prepared(subject) as ready:
-            other = person.read(ready, _meshes(settings, ready)[-1:], projection)
-    pairings = {}
-    for name, network in networks.items():
-        with record.stage(f"pairs of regions in {name}"):
-            pairings[name] = pair(network, me, other, settings.threads)
-    record.facts["pairs_of_regions"] = {name: one.as_record() for name, one in pairings.items()}
-    return pairings
+def _shown_others(
+    settings: ExportSettings,
+    networks: dict[str, Model],
+    others: Sequence[Known],
+    projection: Projection,
+    record: Provenance,
+) -> list[Compared]:
+    """What the networks are shown of the people compared with; with regions where two people are compared."""
+    paired = bool(settings.other) and Target.parse(settings.target or "").kind in PAIRED
+
+    def regions(subject: Subject, scan: Scan) -> Atlas:
+        return person.read(subject, _meshes(settings, subject)[-1:], projection, scan=scan).atlas.whole
+
+    found = []
+    for place, known in enumerate(others):
+        with record.stage("people compared with"):
+            found.append(people.show(known, networks, regions if paired and not place else None))
+        for remark in found[-1].remarks:
+            record.notice(f"Of the person compared with: {remark}")
+    return found
 
 
 def _shown(
@@ -331,8 +351,13 @@ def deciding(settings: ExportSettings, networks: Sequence[Model]) -> list[str]:
     SubjectError
         If a person that the target compares with is not there.
     """
-    people = [sha256(_t1w_of(person, settings)) for person in _compared(settings)]
-    return [*(one for network in networks for one in network.hashes), *people]
+    return _deciding(networks, selection.people(settings))
+
+
+def _deciding(networks: Sequence[Model], others: Sequence[Known]) -> list[str]:
+    """As `deciding`, of people that were found."""
+    hashes = [digest for known in others for digest in known.files.values()]
+    return [*(one for network in networks for one in network.hashes), *hashes]
 
 
 def _request(settings: ExportSettings) -> Request:

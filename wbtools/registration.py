@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wbtools.brain import foreground, is_stripped
 from wbtools.errors import CheckError
-from wbtools.grid import Grid, Volume
+from wbtools.grid import Grid, Volume, canonical
 from wbtools.regridding import average
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def affine_between(fixed: Volume, moving: Volume) -> Alignment:
     The optimiser and metric are SimpleITK's (regular-step gradient descent, correlation).
     """
     spacing = float(np.clip(max(v.grid.voxel_volume for v in (fixed, moving)) ** (1 / 3), *_SPACINGS))
+    fixed, moving = canonical(fixed), canonical(moving)
     images = [_prepared(volume, spacing) for volume in (fixed, moving)]
     stripped = [is_stripped(volume) for volume in (fixed, moving)]
     # Samples are drawn where a brain without skull is, whichever of the two images that is.

@@ -14,6 +14,7 @@ from wbtools import mmp
 from wbtools.anatomy import Hemisphere, Kind, Region
 from wbtools.cortex import STANDARD, Cortex, Values
 from wbtools.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
+from wbtools.grid import Volume
 from wbtools.images import cifti, gifti, nifti
 from wbtools.mapping import cifti_grid, on_cifti_grid
 from wbtools.outputs import OutputFolder
@@ -63,6 +64,10 @@ class Results:
         first = index * len(MAPS)
         return dict(zip(MAPS, self.metrics[mesh][side][first : first + len(MAPS)], strict=True))
 
+    def stored(self, volume: Volume) -> Volume:
+        """A volume on the T1w's grid, as files have it: in the order of the T1w's own file."""
+        return self.person.scan.as_stored(volume)
+
     def notice_of(self, explanation: Explanation) -> str:
         """What every reader must know about the data and this network."""
         card = explanation.model.card
@@ -109,17 +114,26 @@ def _shared(out: OutputFolder, results: Results) -> list[Callable[[], None]]:
     anatomy = palette.anatomy(results.person.t1w.data).xml()
     jobs: list[Callable[[], None]] = [
         partial(
-            nifti.write_volume, out.t1w(), results.person.t1w, palette_xml=anatomy, map_name="T1w", description=note
+            nifti.write_volume,
+            out.t1w(),
+            results.stored(results.person.t1w),
+            palette_xml=anatomy,
+            map_name="T1w",
+            description=note,
         ),
         partial(
             nifti.write_volume,
             out.cortex_volume(mmp.NAME),
-            results.person.atlas.cortex.volume,
+            results.stored(results.person.atlas.cortex.volume),
             regions=areas,
             map_name=mmp.NAME,
         ),
         partial(
-            nifti.write_volume, out.atlas_volume(mmp.NAME), whole.volume, regions=whole.regions, map_name=whole.name
+            nifti.write_volume,
+            out.atlas_volume(mmp.NAME),
+            results.stored(whole.volume),
+            regions=whole.regions,
+            map_name=whole.name,
         ),
     ]
     jobs.append(partial(_write_text, out.lut(mmp.NAME), _lookup_table(whole.regions)))
@@ -162,7 +176,7 @@ def _explained(
     jobs: list[Callable[[], None]] = []
     for key, path in zip(MAPS, paths, strict=True):
         note = _shortened(f"{key}; {card.title}")
-        volume = explanation.volumes[key]
+        volume = results.stored(explanation.volumes[key])
         jobs.append(
             partial(nifti.write_volume, path, volume, palette_xml=palettes[key], map_name=key, description=note)
         )

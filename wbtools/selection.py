@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from wbtools.errors import InputError
 from wbtools.images import nifti
+from wbtools.provenance import sha256
 from wbtools.settings import ExportSettings
 from wbtools.subject import Subject, placed, require_plain_name
 from wbtools.subject import find as find_subject
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A person that the target compares with, as found.
+
+    Parameters
+    ----------
+    t1w : Path
+        The T1w image.
+    subject : Subject or None
+        None for a plain image, of which nothing else is known.
+    """
+
+    t1w: Path
+    subject: Subject | None = None
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """SHA-256 by name of what decides what a network is shown of the person: the image, and what masks it."""
+        mask = self.subject and (self.subject.brain_mask or self.subject.segmentation)
+        return {path.name: sha256(path) for path in (self.t1w, mask) if path}
 
 
 def exported(settings: ExportSettings) -> Subject:
@@ -31,26 +55,27 @@ def compared(settings: ExportSettings) -> tuple[str, ...]:
     return (*((settings.other,) if settings.other else ()), *settings.others)
 
 
-def t1w_of(person: str, settings: ExportSettings) -> Path:
-    """The T1w image of another person: a file, or that of a subject."""
-    path = Path(person)
-    return path if path.is_file() else find(settings, person).t1w
-
-
-def require_people(settings: ExportSettings) -> None:
-    """Have everybody that the target compares with looked for, before anything is read.
+def people(settings: ExportSettings) -> tuple[Known, ...]:
+    """Everybody that the target compares with, `--other` first, looked for before anything is read.
 
     Raises
     ------
     InputError
         If one of them is not there, or is neither a subject nor an image.
     """
-    for person in compared(settings):
-        option = "--other" if person == settings.other else "--others"
-        try:
-            nifti.read_grid(t1w_of(person, settings))
-        except InputError as error:
-            raise type(error)(f"{option} {person}: {error}", mend=error.mend) from None
+    return tuple(_known(settings, person) for person in compared(settings))
+
+
+def _known(settings: ExportSettings, person: str) -> Known:
+    """One person, whose image has a header that can be read."""
+    option, path = "--other" if person == settings.other else "--others", Path(person)
+    try:
+        subject = None if path.is_file() else find(settings, person)
+        known = Known(subject.t1w if subject else path, subject)
+        nifti.read_grid(known.t1w)
+    except InputError as error:
+        raise type(error)(f"{option} {person}: {error}", mend=error.mend) from None
+    return known
 
 
 def _meshes(settings: ExportSettings) -> tuple[str | None, str | None]:

@@ -80,6 +80,8 @@ class ExportSettings:
         Processor threads to use, at least 1.
     allow : tuple of str
         Names of self-checks that may fail.
+    keep_face : bool
+        Whether the T1w is written and drawn whole; else only the brain and a rim around it.
     overwrite, render : bool
     wb_command : Path or None
         None looks on PATH.
@@ -111,6 +113,7 @@ class ExportSettings:
     engine: Engine = Engine.NATIVE
     threads: int = 1
     allow: tuple[str, ...] = ()
+    keep_face: bool = False
     overwrite: bool = False
     render: bool = True
     wb_command: Path | None = None
@@ -144,6 +147,7 @@ class ExportSettings:
             "allow": list(self.allow),
             "threads": self.threads,
             "render": self.render,
+            "keep_face": self.keep_face,
         }
 
 

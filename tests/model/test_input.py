@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from wbtools.brain import Scan
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Unit, Volume, reorient
 from wbtools.images.template import mni152
@@ -203,21 +204,24 @@ def head():
 
 def test_skull_is_removed_with_the_persons_own_mask_on_any_grid():
     whole, mask = head()
-    stripped, remarks = brain_only(whole, NETWORK, mask)
+    stripped, remarks = brain_only(Scan(whole, mask), NETWORK)
     np.testing.assert_array_equal(stripped.data, scan(LEVEL).data)
     assert "subject's brain mask" in remarks[0]
     fine = resample_labels(mask, LEVEL.with_spacing(2.0).reoriented("PSR"))
-    again, _ = brain_only(whole, NETWORK, fine)
+    again, _ = brain_only(Scan(whole, fine), NETWORK)
     assert np.count_nonzero((again.data > 0) != (stripped.data > 0)) < 0.05 * np.count_nonzero(mask.data)
+    # A template's mask is said to be one.
+    (remark,) = brain_only(Scan(whole, mask, "template"), NETWORK)[1]
+    assert "template's brain mask" in remark and "subject's" not in remark and "5 to 12 %" in remark
     # A brain image serves as a mask, and a brain needs none.
-    assert np.array_equal(brain_only(whole, NETWORK, stripped)[0].data, stripped.data)
-    assert brain_only(stripped, NETWORK) == (stripped, ())
+    assert np.array_equal(brain_only(Scan(whole, stripped), NETWORK)[0].data, stripped.data)
+    assert brain_only(Scan(stripped), NETWORK) == (stripped, ())
 
 
 def test_an_image_that_does_not_fit_the_network_is_refused_with_a_mend():
     whole, mask = head()
     heads = Card(name="x", title="x", family="unet", skull_stripped=False)
-    assert brain_only(whole, heads) == (whole, ())
+    assert brain_only(Scan(whole), heads) == (whole, ())
     elsewhere = Volume(mask.data, Grid(LEVEL.shape, shift_of(300, 0, 0) @ LEVEL.affine), Unit.LABEL)
     for image, card, given, sentence in (
         (whole, NETWORK, None, "there is no brain mask"),
@@ -225,5 +229,5 @@ def test_an_image_that_does_not_fit_the_network_is_refused_with_a_mend():
         (scan(LEVEL), heads, None, "with their skull"),
     ):
         with pytest.raises(InputError, match=sentence) as caught:
-            brain_only(image, card, given)
+            brain_only(Scan(image, given), card)
         assert caught.value.mend

@@ -77,10 +77,8 @@ class ExportPayload:
         """
         from wbtools.pipeline import deciding
         from wbtools.provenance import settings_sha256
-        from wbtools.selection import require_people
 
         settings = self.settings("any")
-        require_people(settings)
         return settings_sha256(settings.as_record(), deciding(settings, self._networks))
 
     def warm(self) -> str:

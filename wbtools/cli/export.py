@@ -111,6 +111,11 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
         multiple=True,
         help="Let this self-check fail; it is put on record. May be repeated.",
     ),
+    click.option(
+        "--keep-face",
+        is_flag=True,
+        help="Write and draw the T1w as it is, with the face. [default: only the brain and 4 mm around it]",
+    ),
     click.option("--threads", type=int, help="Processor threads. [default: all this process may use]"),
     click.option("--no-render", is_flag=True, help="Leave the pictures out."),
     click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]"),

@@ -14,14 +14,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.brain import background, is_stripped
+from wbtools.brain import MaskOf, Scan, background, is_stripped
 from wbtools.errors import CheckError, InputError
 from wbtools.grid import Grid, Unit, Volume, reorient
 from wbtools.images.template import mni152
 from wbtools.model.card import Card
 from wbtools.model.intensity import UNSCALED, Intensity, Scale
 from wbtools.registration import affine_between
-from wbtools.regridding import average, resample_density, resample_labels
+from wbtools.regridding import average, resample_density
 
 FIELD_OF_VIEW = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
 """Where the networks' training images lie: the T1w grid of the Human Connectome Project's young adults (ACPC)."""
@@ -35,6 +35,14 @@ _LEAST_FIELD = 100.0  # mm; less holds no brain
 _MASKED = 0.2  # share of the voxels that have the background's value when it was set
 _DARKER = 0.05  # of the range of values; less is the ringing of interpolation
 _MASK = (0.5e6, 2.6e6)  # mm3 that a brain mask may have
+_MASKED_WITH: dict[MaskOf, str] = {
+    "subject": "The skull was removed with the subject's brain mask.",
+    "segmentation": "The skull was removed with an outline of the subject's segmentation: there is no brain mask.",
+    "template": "The skull was removed with the MNI152 template's brain mask, laid over this head. Caution: such a "
+    "mask cuts away 5 to 12 % of the brain, and the maps of one head, given with its skull and without, correlated by "
+    "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that.",
+}
+"""What is said of a mask, by whose it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,18 +205,16 @@ def field_over(t1w: Volume) -> tuple[Grid, tuple[str, ...]]:
     return Grid(FIELD_OF_VIEW.shape, moved @ FIELD_OF_VIEW.affine), (remark,)
 
 
-def brain_only(t1w: Volume, card: Card, mask: Volume | None = None) -> tuple[Volume, tuple[str, ...]]:
-    """The T1w image with or without skull, as the network was trained.
+def brain_only(scan: Scan, card: Card) -> tuple[Volume, tuple[str, ...]]:
+    """A person's T1w image with or without skull, as the network was trained.
 
     An image has no skull if all but at most 2.6 litres have one value (`wbtools.brain.is_stripped`).
 
     Parameters
     ----------
-    t1w : Volume
+    scan : Scan
+        Its mask is used if the network takes brains and the image shows a head.
     card : Card
-    mask : Volume, optional
-        The subject's own brain mask or brain image: not 0 inside the brain. Used if the network takes brains and the
-        image shows a head.
 
     Returns
     -------
@@ -222,28 +228,26 @@ def brain_only(t1w: Volume, card: Card, mask: Volume | None = None) -> tuple[Vol
     InputError
         If the network takes brains, and there is a skull but no usable mask; or it takes heads, and there is no skull.
     """
-    stripped = is_stripped(t1w)
+    stripped = is_stripped(scan.t1w)
     if stripped == card.skull_stripped:
-        return t1w, ()
+        return scan.t1w, ()
     if stripped:
         raise InputError(
             f"{card.name} was trained on heads with their skull, and this T1w image has none",
             mend="give the T1w image as it was before skull-stripping",
         )
-    if mask is None:
+    if scan.inside is None:
         raise InputError(
             f"{card.name} was trained on brains without skull; this T1w image has one, and there is no brain mask",
             mend="give a skull-stripped T1w image, for example from mri_synthstrip or bet, or a brain mask beside it",
         )
-    inside = (mask if mask.grid.same_as(t1w.grid) else resample_labels(mask, t1w.grid)).data > 0
-    volume = np.count_nonzero(inside) * t1w.grid.voxel_volume
+    volume = np.count_nonzero(scan.inside) * scan.t1w.grid.voxel_volume
     if not _MASK[0] <= volume <= _MASK[1]:
         raise InputError(
             f"the brain mask holds {volume / 1e6:.2f} litres of the T1w image, which is no brain",
             mend="give the mask that belongs to this T1w image",
         )
-    data = np.where(inside, t1w.data, t1w.data.min())
-    return Volume(data, t1w.grid, t1w.unit), ("The skull was removed with the subject's brain mask.",)
+    return scan.brain, (_MASKED_WITH[scan.mask_of],)
 
 
 def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
+from wbtools.grid import Grid, Unit, Volume, canonical
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
 from wbtools.images.template import mni152
@@ -154,7 +154,7 @@ def prepare(subject: Subject, folder: Path) -> Subject:
     CheckError
         If the template cannot be registered to it.
     """
-    t1w = nifti.read_volume(subject.t1w)
+    t1w = canonical(nifti.read_volume(subject.t1w))
     alignment = affine_between(t1w, mni152())
     surfaces, sulci = dict(subject.surfaces), {}
     for (side, kind, mesh), path in subject.surfaces.items():

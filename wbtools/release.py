@@ -1,0 +1,41 @@
+"""What of an export's results is written and drawn: the brain and a rim around it, unless faces are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wbtools import defacing
+from wbtools.explanation import RELEVANCE
+from wbtools.provenance import Provenance
+from wbtools.results import Results
+
+KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, the face too"
+"""What every output says where nothing was cut away."""
+
+
+def brain_only(made: Results, record: Provenance) -> Results:
+    """The results with nothing in any volume outside the dilated brain mask; what was cut away goes on record.
+
+    Tables and surface maps stay those of the whole image.
+    """
+    with record.stage("brain mask"):
+        me = made.person
+        shown = defacing.shown(me.scan, me.atlas.whole.volume, me.segmentation)
+        for remark in shown.remarks(me.t1w):
+            record.notice(remark)
+        relevance = {one.name: one.volumes[RELEVANCE] for one in made.explanations}
+        outside = {name: round(shown.share_outside(volume), 4) for name, volume in relevance.items()}
+        record.facts["face"] = {"kept": False, **shown.as_record(), "share_of_relevance_cut_from_volume": outside}
+        explanations = tuple(
+            replace(one, volumes={**one.volumes, RELEVANCE: shown.cut(relevance[one.name])})
+            for one in made.explanations
+        )
+        scan = replace(me.scan, t1w=shown.cut(me.t1w), mask=None)
+    return replace(made, person=replace(me, scan=scan), explanations=explanations)
+
+
+def whole_head(made: Results, record: Provenance) -> Results:
+    """The results as they are, and a notice that every output repeats."""
+    record.notice(KEPT)
+    record.facts["face"] = {"kept": True}
+    return replace(made, notice=f"{made.notice.rstrip('.')}. {KEPT}." if made.notice else KEPT)
