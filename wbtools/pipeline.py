@@ -149,6 +149,7 @@ def plan(settings: ExportSettings) -> list[str]:
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
         *(f"compared with: {known.t1w}" for known in others),
+        *(f"note: {remark}" for remark in subject.remarks),
         *(f"will make: {one}" for one in subject.derived),
         f"would write: {settings.out / name}",
     ]
@@ -161,7 +162,8 @@ def plan(settings: ExportSettings) -> list[str]:
 def _found(settings: ExportSettings, record: Provenance) -> tuple[Subject, tuple[Known, ...]]:
     """The subject, with what it lacks put on record, and the people that the target compares with."""
     subject, others = selection.exported(settings), selection.people(settings)
-    record.notice(subject.notice)
+    for text in (subject.notice, *subject.remarks):
+        record.notice(text)
     record.facts["subject"] = {
         "id": subject.id,
         "layout": subject.layout,

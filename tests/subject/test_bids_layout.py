@@ -106,6 +106,14 @@ def test_everything_missing_is_listed_with_what_it_forbids(root):
     assert "FreeSurfer's sphere.reg is not in sourcedata/freesurfer either" in sentence
 
 
+def test_derivatives_without_any_surface_are_told_as_such_with_two_ways_on(root):
+    for path in (root / "sub-01/anat").glob("*.surf.gii"):
+        path.unlink()
+    with pytest.raises(SubjectError, match="lacks") as caught:
+        find(root, "01")
+    assert "--fs-no-reconall" in caught.value.mend and "sub-01_desc-preproc_T1w.nii.gz" in caught.value.mend
+
+
 def test_what_can_be_done_without_is_recorded(root):
     anat = root / "sub-01/anat"
     for name in ("desc-aparcaseg_dseg.nii.gz", "desc-brain_mask.nii.gz", "hemi-L_sulc.shape.gii"):

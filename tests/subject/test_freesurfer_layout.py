@@ -71,6 +71,10 @@ def test_a_pial_link_that_copying_lost_is_replaced_by_pial_t1_and_said(folder):
     subject = find(folder.parent, ID)
     assert {subject.surfaces[side, "pial", "native"].name for side in Hemisphere} == {"lh.pial.T1", "rh.pial.T1"}
     assert "pial surface, left: lh.pial.T1" in subject.derived
+    assert subject.remarks == (
+        "lh.pial.T1 is read in place of lh.pial: it is not there.",
+        "rh.pial.T1 is read in place of rh.pial: it is a link to nowhere: its file was not fetched.",
+    )
 
 
 def pials(subject):
@@ -95,7 +99,8 @@ def test_lost_pial_surfaces_are_those_of_the_second_scan_before_the_first(folder
             usual.write_text({"empty": "", "text": f"{usual.name}.T1"}[lost])
     subject = find(folder.parent, ID)
     assert pials(subject) == [f"lh.pial.{used}", f"rh.pial.{used}"]
-    assert any(one.startswith("lh.pial: ") for one in subject.derived)
+    told = [f"{side}h.pial.{used} is read in place of {side}h.pial" for side in "lr"]
+    assert [remark.partition(":")[0] for remark in subject.remarks] == told
     assert cortex.read(subject, "native").kinds
 
 

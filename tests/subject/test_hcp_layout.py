@@ -345,7 +345,7 @@ def test_a_pipeline_without_msm_is_recorded_as_freesurfers_registration(tmp_path
     assert subject.registration == "FreeSurfer sphere.reg, carried to fs_LR (sphere.reg.reg_LR)"
     assert subject.meshes == ("32k_fs_LR", "native") and subject.missing == ()
     assert f"{ID}.L.sphere.reg.reg_LR.native.surf.gii" in names(subject)
-    assert any(one.startswith("registration: FreeSurfer") for one in subject.derived)
+    assert any("FreeSurfer" in one and "MSM" in one for one in subject.remarks)
 
 
 @pytest.mark.parametrize("registration", ["MSMAll", "MSMSulc"])
@@ -404,7 +404,7 @@ def test_ciftifys_names_of_the_scan_come_after_the_hcps_and_are_said(tmp_path, s
     (folder / ID / scan).touch()
     subject = find(folder, ID)
     assert subject.t1w == folder / ID / scan
-    assert any("ciftify" in one for one in subject.derived)
+    assert any("ciftify" in one for one in subject.remarks)
     assert (subject.missing == ()) == scan.endswith("brain.nii.gz")  # else the whole head is used, which is said
 
 

@@ -153,7 +153,8 @@ def _subject(
         registration="FreeSurfer sphere.reg",
         sphere_space="fsaverage",
         resampled=tuple(mesh for mesh in meshes if mesh != "native"),
-        derived=tuple(_derived(folder, surfaces, rois)),
+        derived=tuple(_derived(surfaces, rois)),
+        remarks=tuple(_remarks(folder, surfaces)),
         missing=tuple(missing),
         notice=notice_in(folder),
     )
@@ -240,17 +241,14 @@ def _missing(folder: Path, name: str, forbids: str) -> Missing:
 
 
 def _derived(
-    folder: Path,
     surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path],
     rois: dict[tuple[Hemisphere, MeshName], Path],
 ) -> Iterator[str]:
     """What is made of the files, a sentence each."""
     yield "surfaces: from FreeSurfer's coordinates to the scanner's, by the volume geometry in each file"
     for side in Hemisphere:
-        used, usual = (surfaces[side, "pial", "native"], folder / "surf" / f"{_side(side)}.pial")
-        if used != usual:
-            yield f"pial surface, {side.name.lower()}: {used.name}"
-            yield f"{usual.name}: {_why_not(usual)}"
+        if not surfaces[side, "pial", "native"].name.endswith(".pial"):
+            yield f"pial surface, {side.name.lower()}: {surfaces[side, 'pial', 'native'].name}"
     yield "midthickness: mean of white and pial"
     yield f"registration to fs_LR: sphere.reg, with the {SOURCES['fsaverage']}"
     yield "32k mesh: the native surfaces, resampled over these spheres (barycentric)"
@@ -258,10 +256,18 @@ def _derived(
         yield "medial wall: that of the 32k mesh, carried over these spheres"
 
 
+def _remarks(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[str]:
+    """What is read in place of the usual files, and why."""
+    for side in Hemisphere:
+        used, usual = surfaces[side, "pial", "native"], folder / "surf" / f"{_side(side)}.pial"
+        if used != usual:
+            yield f"{used.name} is read in place of {usual.name}: {_why_not(usual)}."
+
+
 def _why_not(pial: Path) -> str:
     """Why `pial` itself is not read."""
     if _is_surface(pial):
-        return "not used, since the other side's is lost"
+        return "the other side's is lost, and both are to be of one kind"
     if not pial.is_symlink() and not pial.exists():
         return "it is not there"
     return absence(pial) or "it is no surface; copying may have turned a link into text"

