@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wbtools.errors import InputError, SubjectError
-from wbtools.selection import compared, exported, find, require_people, t1w_of
+from wbtools.selection import compared, exported, people
 from wbtools.settings import ExportSettings
 
 
@@ -30,17 +30,17 @@ def test_a_name_that_was_given_is_the_subjects(study):
 @pytest.mark.parametrize("word", ["100307", "{study}/100307", "{study}/100307/T1w", "{study}", "{study}/100307/"])
 def test_another_person_is_an_id_or_any_folder_that_leads_there(study, word):
     chosen = settings(study, target="pair", other=word.format(study=study))
-    require_people(chosen)
-    assert t1w_of(chosen.other, chosen) == study / "100307/T1w/T1w_acpc_dc_restore_brain.nii.gz"
-    assert find(chosen, chosen.other).layout == "hcp"
+    (known,) = people(chosen)
+    assert known.t1w == study / "100307/T1w/T1w_acpc_dc_restore_brain.nii.gz"
+    assert known.subject is not None and known.subject.layout == "hcp"
 
 
 def test_another_person_may_be_an_image(study, tmp_path):
     image = tmp_path / "scan.nii.gz"
     nibabel.save(nibabel.Nifti1Image(np.ones((2, 2, 2), np.float32), np.eye(4)), image)
     chosen = settings(study, other=str(image), others=("100307",))
-    require_people(chosen)
-    assert compared(chosen) == (str(image), "100307") and t1w_of(str(image), chosen) == image
+    assert compared(chosen) == (str(image), "100307")
+    assert people(chosen)[0].t1w == image and people(chosen)[0].subject is None
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_another_person_may_be_an_image(study, tmp_path):
 )
 def test_whoever_is_not_there_is_told_with_the_option(study, other, error, words):
     with pytest.raises(error, match=words):
-        require_people(settings(study, other=other))
+        people(settings(study, other=other))
     with pytest.raises(error, match=words.replace("--other", "--others")):
-        require_people(settings(study, others=(other,)))
+        people(settings(study, others=(other,)))
 
 
 def test_nothing_is_read_before_that(study, tmp_path):
