@@ -160,6 +160,19 @@ def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
             _refuse(f"the output folder {target} lies in an input ({path})", study)
 
 
+def require_not_around(target: Path, study: Path) -> None:
+    """Require that a folder to be published neither is the study folder nor holds it.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    place, origin = _Place(target), _Place(study)
+    if place.is_same(origin) or origin.lies_in(place):
+        _refuse(f"the output folder {target} holds the study folder {study}", study)
+
+
 def _refuse(what: str, study: Path) -> NoReturn:
     raise InputError(what, mend=f"choose another --out, for example {default_out(study)}")
 

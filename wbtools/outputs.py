@@ -197,7 +197,7 @@ def publishing(
     """
     subject = subject or name
     if tidy:
-        staging.tidy(out, {name: subject})
+        staging.tidy(out, {name: [subject]})
     require_absent(out, name, overwrite, subject)
     with ExitStack() as later:
         with writing(out, begun=False):

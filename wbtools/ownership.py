@@ -13,21 +13,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wbtools.text import line
+
 PROVENANCE = "provenance.json"
 """Name of the record; its presence means that the folder is whole."""
 
 _LARGEST = 1 << 26  # a record has about 50 kB
 
 
-def foreign(folder: Path, subject: str) -> str:
+def foreign(folder: Path, *subjects: str) -> str:
     """Why a folder is not wbtools' own export of a subject, as a sentence about "it"; empty if it is.
 
     Parameters
     ----------
     folder : Path
         Exists.
-    subject : str
-        The subject's id, as the record names it.
+    *subjects : str
+        The ids under which a record may name the subject.
     """
     try:
         if folder.is_symlink():
@@ -38,11 +40,11 @@ def foreign(folder: Path, subject: str) -> str:
     except FileNotFoundError:
         return f"it has no {PROVENANCE} that wbtools wrote"
     except (OSError, ValueError) as error:
-        return f"its {PROVENANCE} cannot be read: {error}"
+        return f"its {PROVENANCE} cannot be read: {line(error)}"
     named = subject_of(found)
     if named is None:
         return f"its {PROVENANCE} was not written by wbtools for a subject"
-    return "" if named == subject else f"it is the export of {named}, not of {subject}"
+    return "" if named in subjects else f"it is the export of {line(named)}, not of {subjects[0]}"
 
 
 def record(folder: Path) -> dict[str, Any]:

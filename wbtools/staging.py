@@ -18,7 +18,7 @@ import shutil
 import socket
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -151,15 +151,15 @@ class Tidied:
     """Hidden folders that only look alike."""
 
 
-def tidy(out: Path, subjects: Mapping[str, str], age: float = _FOREVER) -> Tidied:
+def tidy(out: Path, subjects: Mapping[str, Sequence[str]], age: float = _FOREVER) -> Tidied:
     """Remove what crashes left of some subjects, and put back what a crash left under a hidden name only.
 
     Parameters
     ----------
     out : Path
         Folder of all exports.
-    subjects : mapping of str to str
-        Ids by the names of their folders.
+    subjects : mapping of str to sequence of str
+        By the names of their folders, the ids under which records may name them.
     age : float
         Seconds after which leftovers count whose process cannot be asked.
     """
@@ -181,24 +181,24 @@ class _Hidden:
     ----------
     folder, final : Path
         Where it is, and the place that its name is about.
-    subject : str
+    subjects : tuple of str
     ours, old : bool
         Whether the name says that wbtools made it, and that it is an older copy.
     """
 
     folder: Path
     final: Path
-    subject: str
+    subjects: tuple[str, ...]
     ours: bool
     old: bool
 
     def act(self, age: float) -> _Act:
         """What is to be done with it."""
-        old_enough = time.time() - _touched(self.folder) >= age
+        old_enough = time.time() - touched(self.folder) >= age
         marker = Marker.read(self.folder)
         if marker is not None:
             return _remove if marker.gone or (marker.gone is None and old_enough) else _wait
-        if not foreign(self.folder, self.subject):
+        if not foreign(self.folder, *self.subjects):
             return self._act_on_copy(old_enough)
         return _remove_empty if self.ours and old_enough and _is_empty(self.folder) else _leave
 
@@ -208,7 +208,7 @@ class _Hidden:
             if not (self.ours or self.old) or not is_whole(self.folder):
                 return _leave
             return _wait if self._in_work() else _restore
-        if self.ours and not foreign(self.final, self.subject) and is_whole(self.final):
+        if self.ours and not foreign(self.final, *self.subjects) and is_whole(self.final):
             return _remove if old_enough else _wait
         return _leave
 
@@ -218,7 +218,7 @@ class _Hidden:
         return marker is not None and not marker.gone
 
 
-def _hidden(out: Path, subjects: Mapping[str, str]) -> Iterator[_Hidden]:
+def _hidden(out: Path, subjects: Mapping[str, Sequence[str]]) -> Iterator[_Hidden]:
     """Folders with the name of an unfinished one of these subjects."""
     try:
         with os.scandir(out) as entries:
@@ -226,7 +226,9 @@ def _hidden(out: Path, subjects: Mapping[str, str]) -> Iterator[_Hidden]:
                 found = _NAME.fullmatch(entry.name) if entry.name[0] == "." else None
                 if found and found["name"] in subjects and entry.is_dir(follow_symlinks=False):
                     name = found["name"]
-                    yield _Hidden(Path(entry.path), out / name, subjects[name], bool(found["ours"]), bool(found["old"]))
+                    yield _Hidden(
+                        Path(entry.path), out / name, tuple(subjects[name]), bool(found["ours"]), bool(found["old"])
+                    )
     except OSError:  # it is not there, or may not be listed
         return
 
@@ -266,7 +268,7 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
-def _touched(path: Path) -> float:
+def touched(path: Path) -> float:
     """When something was last made in a folder or directly below."""
     try:
         return max(one.lstat().st_mtime for one in (path, *path.iterdir()))

@@ -217,7 +217,7 @@ def test_a_kill_at_any_step_of_a_replacement_loses_no_copy(tmp_path, way, step, 
         publish(tmp_path, "new", overwrite=True)
 
     happened = killed(work)
-    staging.tidy(tmp_path, {"100307": "100307"}, age=0)
+    staging.tidy(tmp_path, {"100307": ["100307"]}, age=0)
     assert names(tmp_path) == ["100307"]
     assert text(tmp_path) in ({"old", "new"} if happened else {"new"})
     assert set(names(tmp_path / "100307")) == {"100307.wbtools.scene", "provenance.json"}
@@ -272,7 +272,7 @@ def test_the_next_export_restores_what_a_kill_left_under_a_hidden_name_only(tmp_
 def test_a_living_process_keeps_its_unfinished_folder(tmp_path):
     with publishing(tmp_path, "100307", overwrite=False) as made:
         made.scene().write_text("first")
-        assert staging.tidy(tmp_path, {"100307": "100307"}, age=0) == staging.Tidied()
+        assert staging.tidy(tmp_path, {"100307": ["100307"]}, age=0) == staging.Tidied()
         publish(tmp_path, "meanwhile", subject="100308")
     assert names(tmp_path) == ["100307", "100308"]
 
@@ -331,7 +331,7 @@ def test_folders_that_only_look_unfinished_are_left_alone(tmp_path, kind, name, 
     if published:
         publish(tmp_path, "published", tidy=False)
     before = tree(tmp_path)
-    tidied = staging.tidy(tmp_path, {"100307": "100307"}, age=0)
+    tidied = staging.tidy(tmp_path, {"100307": ["100307"]}, age=0)
     assert not tidied.removed and not tidied.restored
     assert tree(tmp_path) == before
 

@@ -1,47 +1,106 @@
-"""Removing what crashes leave: unfinished folders, damaged exports that were set aside, old lists."""
+"""Removing what crashes leave: unfinished folders, damaged exports that were set aside, a batch's own files."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from wbtools import staging
 from wbtools.batch.layout import Layout
-from wbtools.naming import bids_id
+from wbtools.batch.published import folders_of
+from wbtools.ownership import foreign
+from wbtools.staging import Marker
 
-_STAGING = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(\.old)?")
-"""The folders in which `outputs.publishing` makes a subject; the ending is Python's `mkdtemp`."""
+_ASIDE = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}")
+_BATCH = re.compile(
+    r"batch\.json|subjects\.txt|failed\.tsv|summary\.json|names\.tsv|submissions(~\d+)?\.jsonl|stop|round-.+\.txt"
+    r"|attempts(~\d+)?|logs|slurm|marks|\..+\.[0-9a-f]{32}"
+)
+"""Names of a batch's own files and folders."""
 
 
-def left_over(layout: Layout, subjects: Iterable[str], age: float) -> list[Path]:
-    """What may be removed: unfinished folders that nobody touched for `age` seconds, and what was set aside.
+@dataclass(frozen=True)
+class Cleaned:
+    """What was done.
 
-    An unfinished folder of a running subject is as old as its last new file, so `age` should be more than a subject
-    may take.
+    Parameters
+    ----------
+    removed : int
+        Folders.
+    restored : tuple of str
+        Subjects whose only copy was under a hidden name, and is in its place now.
+    ignored : tuple of Path
+        What lies where such things lie, and is not wbtools'.
     """
-    names = {name for one in subjects for name in (one, bids_id(one))}
-    staged = [path for path in layout.out.iterdir() if (m := _STAGING.fullmatch(path.name)) and m["name"] in names]
-    aside = list(layout.aside.iterdir()) if layout.aside.is_dir() else []
-    now = time.time()
-    return sorted(path for path in (*staged, *aside) if now - _touched(path) >= age)
+
+    removed: int
+    restored: tuple[str, ...]
+    ignored: tuple[Path, ...]
 
 
-def remove(layout: Layout, paths: list[Path], *, forget: bool = False) -> int:
-    """Remove paths, and with `forget` all of the batch's own files; gives how many could be removed.
+def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool = False) -> Cleaned:
+    """Remove what is wbtools' own and nobody needs; published subjects and what is not wbtools' stay, links as well.
 
-    Published subjects are never touched.
+    Parameters
+    ----------
+    layout : Layout
+    subjects : iterable of str
+        Of the batch.
+    age : float
+        Seconds for which nobody must have touched what a process of another machine may still need. An unfinished
+        folder is as old as its last new file, so this should be more than a subject may take.
+    forget : bool
+        Also the batch's own files.
     """
-    chosen = [*paths, *([layout.home] if forget else [])]
-    for path in chosen:
-        shutil.rmtree(path, ignore_errors=True)  # NFS keeps files that are open as .nfsXXXX: next time
-    return sum(not path.exists() for path in chosen)
+    known = {name: ids for subject in subjects for name, ids in folders_of(layout.out, subject).items()}
+    tidied = staging.tidy(layout.out, known, age)
+    removed, ignored = _clean_aside(layout, known, age)
+    if forget:
+        gone, left = _forget(layout)
+        removed, ignored = removed + gone, [*ignored, *left]
+    ignored += [layout.out / name for name in tidied.ignored]
+    return Cleaned(removed + len(tidied.removed), tidied.restored, tuple(ignored))
 
 
-def _touched(path: Path) -> float:
-    """When something was last made in a folder or directly below."""
-    try:
-        return max(one.stat().st_mtime for one in (path, *path.iterdir()))
-    except OSError:
-        return time.time()
+def _clean_aside(layout: Layout, known: dict[str, tuple[str, ...]], age: float) -> tuple[int, list[Path]]:
+    """Remove exports that were set aside; gives how many, and what is there beside them."""
+    if layout.home.is_symlink() or layout.aside.is_symlink():
+        return 0, [layout.home if layout.home.is_symlink() else layout.aside]
+    removed, ignored = 0, []
+    for path in sorted(layout.aside.iterdir()) if layout.aside.is_dir() else []:
+        found = _ASIDE.fullmatch(path.name)
+        if not _is_own(path, known.get(found["name"], ()) if found else ()):
+            ignored.append(path)
+        elif time.time() - staging.touched(path) >= age:
+            removed += staging.discard(path)
+    return removed, ignored
+
+
+def _is_own(path: Path, ids: tuple[str, ...]) -> bool:
+    """Whether something that was set aside is an export of its subject, or what an interrupted removal left of one."""
+    marker = Marker.read(path)
+    return bool(marker and marker.gone) or (bool(ids) and path.is_dir() and not foreign(path, *ids))
+
+
+def _forget(layout: Layout) -> tuple[int, list[Path]]:
+    """Remove the batch's own files, and their folder if that is all there is; gives what is there beside them."""
+    if layout.home.is_symlink():
+        return 0, []
+    for path in layout.home.iterdir():
+        if _BATCH.fullmatch(path.name):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)  # NFS keeps files that are open as .nfsXXXX: next time
+            else:
+                with suppress(OSError):
+                    path.unlink()
+    for folder in (layout.aside, layout.home):
+        with suppress(OSError):
+            folder.rmdir()
+    left = sorted(path for path in layout.home.iterdir() if path != layout.aside) if layout.home.is_dir() else []
+    return int(not os.path.lexists(layout.home)), left

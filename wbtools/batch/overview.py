@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from wbtools.batch import marks
 from wbtools.batch.attempts import Ending, History, State, endings
 from wbtools.batch.layout import Layout, write_whole
 from wbtools.batch.plan import Plan
-from wbtools.batch.published import Finding, is_there, look, place
+from wbtools.batch.published import Finding, ids_of, is_there, look, place
 from wbtools.errors import TransientError
 from wbtools.text import cell
 
@@ -77,6 +78,7 @@ def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
     folders = layout.attempt_folders()
     tried = _tried(folders)
     done = {one for one in subjects if place(layout.out, one).name in visible and is_there(layout.out, one)}
+    done -= {one for one in done & marks.names(layout) if marks.why(layout, one)}
     histories = {one: History.read(layout, one, folders) for one in subjects if one in tried and one not in done}
     states = {one: State.DONE if one in done else _state(histories.get(one), plan) for one in subjects}
     return Overview(states, histories)
@@ -109,7 +111,8 @@ def inspect(
     """Compare every published folder with its record, several at a time."""
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(
-            lambda one: look(place(layout.out, one), plan.settings_sha256, inputs.get(one), deep=deep), subjects
+            lambda one: look(place(layout.out, one), plan.settings_sha256, inputs.get(one), deep=deep, ids=ids_of(layout.out, one)),
+            subjects,
         )
         return dict(zip(subjects, found, strict=True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from wbtools import naming
 from wbtools.batch.names import name_of
 from wbtools.batch.records import read_text
-from wbtools.ownership import PROVENANCE
+from wbtools.ownership import PROVENANCE, foreign, subject_of
 from wbtools.provenance import sha256
 from wbtools.text import line
 
@@ -25,6 +25,7 @@ class Published(Enum):
     DAMAGED = "damaged"
     OUTDATED = "made from other inputs"
     FOREIGN = "made with other settings"
+    ANOTHERS = "of another subject"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,34 @@ def identity(out: Path, subject: str) -> str:
     return name.id if name is not None else subject
 
 
+def folders_of(out: Path, subject: str) -> dict[str, tuple[str, ...]]:
+    """The names that a subject's folder of results may have, and the ids under which its record may name the subject.
+
+    Both are one name, once somebody has asked for it.
+
+    Examples
+    --------
+    >>> folders_of(Path("nowhere"), "P1_1")
+    {'P1_1': ('P1_1', 'sub-P1_1'), 'sub-P11': ('P1_1', 'sub-P1_1')}
+    """
+    name = name_of(out, subject)
+    if name is not None:
+        return {name.folder: (name.id,)}
+    bare = subject.removeprefix("sub-")
+    return dict.fromkeys((subject, naming.bids_id(subject)), tuple(dict.fromkeys((subject, bare, f"sub-{bare}"))))
+
+
+def ids_of(out: Path, subject: str) -> tuple[str, ...]:
+    """The ids under which a record may name the subject, the likeliest first."""
+    return next(iter(folders_of(out, subject).values()))
+
+
+def why_foreign(out: Path, subject: str, folder: Path | None = None) -> str:
+    """Why a folder, by default that of a subject's results, may not be touched; empty if it may be."""
+    found = folder or place(out, subject)
+    return foreign(found, *ids_of(out, subject))
+
+
 def is_there(out: Path, subject: str) -> bool:
     """Whether the record is there, the mark of a whole folder; costs a question or two to the file system."""
     try:
@@ -65,7 +94,9 @@ def is_there(out: Path, subject: str) -> bool:
         return False
 
 
-def look(folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep: bool = False) -> Finding:
+def look(
+    folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep: bool = False, ids: Sequence[str] = ()
+) -> Finding:
     """Compare a subject's folder with its own record.
 
     Parameters
@@ -78,6 +109,8 @@ def look(folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep
         The subject's folder of inputs; those that can be read must have the recorded sizes (`deep`: hashes).
     deep : bool
         Compare hashes, not only sizes.
+    ids : sequence of str
+        Under one of which the record must name the subject; empty if that does not matter.
     """
     try:
         text = read_text(folder / PROVENANCE)
@@ -91,6 +124,9 @@ def look(folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep
     except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         return Finding(Published.DAMAGED, f"{PROVENANCE} cannot be read: {line(error)}")
     sizes, hashes_before, sizes_before = tables
+    named = subject_of(record)
+    if ids and named is not None and named not in ids:
+        return Finding(Published.ANOTHERS, f"it is the export of {line(named)}, not of {ids[0]}")
     if settings_sha256 and record.get("settings_sha256") != settings_sha256:
         return Finding(Published.FOREIGN, "it was made with other settings, another network or another version")
     wrong = _first_difference(folder, outputs, sizes, deep)

@@ -16,18 +16,20 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from wbtools.batch import attempts, names, published, scratch
+from wbtools import renaming, staging
+from wbtools.batch import attempts, marks, names, published, scratch
 from wbtools.batch.allotment import Deadline, variables
 from wbtools.batch.attempts import Ending, History
 from wbtools.batch.child import WATCHED, Child, Exit, start
 from wbtools.batch.layout import Layout
 from wbtools.batch.payload import Payload
 from wbtools.batch.plan import Plan
-from wbtools.batch.published import Published, place
+from wbtools.batch.published import Finding, Published, place
 from wbtools.errors import InputError, TransientError
 
 logger = logging.getLogger(__name__)
@@ -122,6 +124,8 @@ class Worker:
         scratch.require(self._scratch)
         self._warm()
         scratch.remove_left_over(self._scratch)
+        out = self.layout.out
+        staging.tidy(out, {k: v for one in subjects for k, v in published.folders_of(out, one).items()})
         while self._running or (self._queue and not self.stopping):
             self._heed(0)
             self._fill()
@@ -160,14 +164,15 @@ class Worker:
     def _take(self, subject: str) -> None:
         """Begin a subject, unless that is not needed, not allowed, or better done later."""
         names.note(self.layout.out, subject, self.payload.name(subject))
-        found = published.look(place(self.layout.out, subject), self.plan.settings_sha256, self.payload.inputs(subject))
+        found = self._look(subject)
         if found.what is Published.CURRENT:
             self.results[subject] = Result.SKIPPED
             return
         history = History.read(self.layout, subject)
-        if found.what is Published.FOREIGN and not history.hopeless:
-            self._end(subject, "", Ending.BAD_INPUT, reason=f"{subject} is there already: {found.why}", code=3)
-        if found.what is Published.FOREIGN or history.hopeless or history.used >= self.plan.max_attempts:
+        refused = self._why_refused(subject, found)
+        if refused and not history.hopeless:
+            self._refuse(subject, refused)
+        if refused or history.hopeless or history.used >= self.plan.max_attempts:
             self.results[subject] = Result.FAILED
             return
         if subject not in self._postponed and history.open(self.plan.timeout, time.time()):
@@ -184,6 +189,8 @@ class Worker:
         run = uuid.uuid4().hex[:12]
         log = self.layout.log(subject, attempt, run)
         gpu = self._free_gpus.popleft() if self._free_gpus else None
+        if attempt > 1:
+            staging.tidy(self.layout.out, published.folders_of(self.layout.out, subject))
         try:
             temporary = scratch.make(self._scratch)
             environment = {**variables(self.threads), "TMPDIR": str(temporary)}
@@ -197,15 +204,42 @@ class Worker:
         self._begun += 1
         self._running.append(_Running(subject, run, child, log, temporary, gpu))
 
+    def _look(self, subject: str, folder: Path | None = None) -> Finding:
+        """What a subject's folder is; one that `verify` marked is damaged."""
+        where = folder or place(self.layout.out, subject)
+        ids = published.ids_of(self.layout.out, subject)
+        found = published.look(where, self.plan.settings_sha256, self.payload.inputs(subject), ids=ids)
+        marked = marks.why(self.layout, subject, where) if found.what is Published.CURRENT else ""
+        return Finding(Published.DAMAGED, marked) if marked else found
+
+    def _why_refused(self, subject: str, found: Finding) -> str:
+        """Why what is there may neither be counted nor moved away; empty if it may be."""
+        if found.what is Published.ABSENT:
+            return ""
+        if found.what in {Published.FOREIGN, Published.ANOTHERS}:
+            return found.why
+        return published.why_foreign(self.layout.out, subject)
+
+    def _refuse(self, subject: str, why: str) -> None:
+        """Put on record that a folder that is not wbtools' own is in the way."""
+        folder = place(self.layout.out, subject)
+        reason = f"{folder} exists already and is not wbtools' to replace: {why}; move it away, or choose another --out"
+        self._end(subject, "", Ending.BAD_INPUT, reason=reason, code=3)
+        if published.is_there(self.layout.out, subject):
+            with suppress(OSError):  # without it, the subject counts as done in tables
+                marks.put(self.layout, subject, why)
+
     def _set_aside(self, subject: str) -> None:
-        """Move a damaged or outdated folder out of sight; put it back if another worker mended it meanwhile."""
+        """Move a damaged or outdated folder out of sight; put it back if it is not that one any more."""
         folder = place(self.layout.out, subject)
         aside = self.layout.aside / f"{folder.name}.{uuid.uuid4().hex[:12]}"
         try:
             folder.rename(aside)
-            found = published.look(aside, self.plan.settings_sha256, self.payload.inputs(subject))
-            if found.what is Published.CURRENT:
-                aside.rename(folder)
+            mended = self._look(subject, aside).what is Published.CURRENT
+            if mended or published.why_foreign(self.layout.out, subject, aside):
+                renaming.without_replacing(aside, folder)
+            else:
+                marks.remove(self.layout, subject)
         except OSError as error:  # another worker was quicker; who publishes is decided at the end
             logger.info("%s: %s", folder, error)
 
@@ -246,7 +280,8 @@ class Worker:
         """Decide by the published folder what became of the subject; the exit code only tells why not."""
         self.longest = max(self.longest, ended.seconds)
         facts = {"seconds": ended.seconds, "memory": ended.memory, "code": ended.code}
-        look = published.look(place(self.layout.out, one.subject), self.plan.settings_sha256)
+        ids = published.ids_of(self.layout.out, one.subject)
+        look = published.look(place(self.layout.out, one.subject), self.plan.settings_sha256, ids=ids)
         if look.what is Published.CURRENT:
             won = ended.code == 0
             self._in_a_row = 0

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
@@ -24,7 +24,7 @@ from wbtools.batch.launch import environment, program, worker_command
 from wbtools.batch.layout import Layout
 from wbtools.batch.overview import Overview, inspect, overview
 from wbtools.batch.plan import Plan, add_subjects
-from wbtools.batch.published import Published, place
+from wbtools.batch.published import Published, is_there, place
 from wbtools.batch.slurm import rounds, script
 from wbtools.batch.slurm.request import Request
 from wbtools.cli import batch_care, batch_worker
@@ -33,7 +33,8 @@ from wbtools.cli.batch_options import as_json, engine_options, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
-from wbtools.errors import InputError, TransientError
+from wbtools.containment import require_apart, require_not_around, require_place
+from wbtools.errors import InputError, TransientError, writing
 
 _POLL = 2.0
 
@@ -72,6 +73,22 @@ class _Batch:
         found = batch_care.settle_names(self.layout, self.plan, self.subjects, write=write)
         names.require_distinct(found, names.earlier_names(self.layout.out))
 
+    def require_apart(self, study: Path) -> None:
+        """Refuse a folder of exports in which somebody's results would be, or hold, what is read.
+
+        Raises
+        ------
+        InputError
+            Naming the first.
+        """
+        payload = batch_worker.payload_of(self.plan, self.layout.out, 1)
+        for subject in self.subjects:
+            target = place(self.layout.out, subject)
+            if target.exists() and not is_there(self.layout.out, subject):
+                inputs = payload.inputs(subject)
+                require_apart(target, [inputs] if inputs else [], study)
+                require_not_around(target, study)
+
     def look(self) -> Overview:
         """How this line's subjects stand."""
         return overview(self.layout, self.plan, self.subjects)
@@ -88,7 +105,7 @@ class _Batch:
         done = seen.having(State.DONE)
         payload = batch_worker.payload_of(self.plan, self.layout.out, 1)
         found = inspect(self.layout, self.plan, done, {one: payload.inputs(one) for one in done}, deep=False)
-        foreign = [one for one in done if found[one].what is Published.FOREIGN]
+        foreign = [one for one in done if found[one].what in {Published.FOREIGN, Published.ANOTHERS}]
         if foreign:
             raise InputError(
                 f"{place(self.layout.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
@@ -116,18 +133,21 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     """
     set_up_logging(verbose)
     chosen = _chosen(words, options)
+    _require_place(Layout(out.resolve()), options["study_folder"], chosen)
     batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
     if options["engine"] == "slurm":
         script.log_pattern(batch.layout.slurm, "")  # a folder that no script can name is refused before all else
     batch.settle_names(write=False)
+    batch.require_apart(options["study_folder"])
     if options["dry_run"]:
         batch.plan.require_same(batch.layout)
         _say_what_would_be_done(batch, options)
         return
-    batch.plan.write(batch.layout)
-    batch.settle_names()
-    add_subjects(batch.layout, chosen)
-    batch.layout.stop.unlink(missing_ok=True)
+    with writing(out, begun=False):
+        batch.plan.write(batch.layout)
+        batch.settle_names()
+        add_subjects(batch.layout, chosen)
+        batch.layout.stop.unlink(missing_ok=True)
     if batch.todo():
         try:
             with closing(_ENGINES[options["engine"]](batch, options)) as steps, display(batch.look) as tick:
@@ -153,6 +173,13 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     if not chosen:
         raise InputError("--only and --exclude leave no subject", mend="check the lists")
     return chosen
+
+
+def _require_place(layout: Layout, study: Path, chosen: Sequence[str]) -> None:
+    """Refuse a folder in which exports or the batch's own files would lie in somebody's inputs."""
+    require_place(layout.out, study, chosen)
+    if layout.home.is_symlink():
+        require_place(layout.home, study, chosen)
 
 
 def _known(study: Path) -> subjects.Known:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import click
 
-from wbtools.batch import attempts, cleaning, names
+from wbtools.batch import attempts, cleaning, marks, names
 from wbtools.batch.attempts import State
 from wbtools.batch.launch import worker_command
 from wbtools.batch.layout import Layout, write_whole
 from wbtools.batch.names import Name
 from wbtools.batch.overview import Overview, cost, inspect, overview, write_reports
 from wbtools.batch.plan import Plan, list_subjects
-from wbtools.batch.published import Published, is_there
+from wbtools.batch.published import Finding, Published, is_there, why_foreign
 from wbtools.batch.slurm import rounds, script
 from wbtools.batch.slurm.request import Request
 from wbtools.cli.batch_display import clock
@@ -169,7 +169,8 @@ def _say_queue(layout: Layout) -> None:
 def verify(out: Path, quick: bool) -> None:
     """Compare every published file with the hash in its subject's record, and the settings with the batch's.
 
-    Exit code 0: everything published is whole; 1: something is not.
+    What is damaged or made from other inputs is marked, and the batch's own line makes it again. Exit code 0:
+    everything published is whole; 1: something is not.
     """
     layout, plan, seen = _read(out)
     done = seen.having(State.DONE)
@@ -178,12 +179,33 @@ def verify(out: Path, quick: bool) -> None:
     found = inspect(layout, plan, done, inputs, deep=not quick)
     wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
     terminal.print(f"{len(done) - len(wrong)} of {len(seen.states)} subjects are published and whole", markup=False)
-    for one, finding in wrong.items():
-        terminal.print(f"  {one}: {finding.what.value}: {finding.why}", markup=False)
-    if wrong:
-        terminal.print("The batch's own line makes damaged and outdated ones again:", markup=False)
+    before = {one: why for one in sorted(marks.names(layout)) if one in seen.states and (why := marks.why(layout, one))}
+    for one, why in before.items():
+        terminal.print(f"  {one}: found before: {line(why)}", markup=False)
+    marked = [one for one, finding in wrong.items() if _say_and_mark(layout, one, finding)]
+    if marked or before:
+        terminal.print("The batch's own line makes again what is marked:", markup=False)
         terminal.print("  " + line(plan.line))
-    sys.exit(int(bool(wrong)))
+    sys.exit(int(bool(wrong or before)))
+
+
+def _say_and_mark(layout: Layout, subject: str, finding: Finding) -> bool:
+    """Say what is wrong with a published folder, and have it made again if it is wbtools' own; whether it will be."""
+    terminal.print(f"  {subject}: {finding.what.value}: {line(finding.why)}", markup=False)
+    if finding.what not in {Published.DAMAGED, Published.OUTDATED}:
+        return False
+    foreign = why_foreign(layout.out, subject)
+    if foreign:
+        terminal.print(f"    left alone, not wbtools' to replace: {foreign}", markup=False)
+        return False
+    try:
+        marks.put(layout, subject, finding.why)
+        attempts.record(layout, subject, "retry")
+    except OSError as error:
+        terminal.print(f"    could not be marked: {error.strerror}", markup=False)
+        return False
+    terminal.print("    marked: it is made again", markup=False)
+    return True
 
 
 @click.command("retry")
@@ -224,10 +246,14 @@ def cancel(out: Path) -> None:
 def clean(out: Path, now: bool, forget: bool) -> None:
     """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
     layout, plan, seen = _read(out)
-    removed = cleaning.remove(
-        layout, cleaning.left_over(layout, seen.states, 0 if now or forget else 2 * plan.timeout), forget=forget
-    )
-    terminal.print(f"Removed {removed} folders")
+    done = cleaning.clean(layout, seen.states, 0 if now or forget else 2 * plan.timeout, forget=forget)
+    terminal.print(f"Removed {done.removed} folders")
+    for name in done.restored:
+        terminal.print(f"Put back: {layout.out / name}, which an interrupted replacement had hidden", markup=False)
+    for path in done.ignored[:_SHOWN]:
+        terminal.print(f"Left alone, not wbtools' to remove: {path}", markup=False)
+    if len(done.ignored) > _SHOWN:
+        terminal.print(f"  and {len(done.ignored) - _SHOWN} more", markup=False)
 
 
 @click.command("script")

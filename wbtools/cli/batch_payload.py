@@ -14,7 +14,7 @@ from wbtools.cli.batch_options import from_json
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.export import settings_from
 from wbtools.cli.failures import plainly
-from wbtools.errors import InputError
+from wbtools.errors import InputError, WriteFailure
 from wbtools.naming import folder_name, naming_of
 from wbtools.settings import ExportSettings
 
@@ -124,7 +124,10 @@ class ExportPayload:
         def export() -> None:
             from wbtools import pipeline
 
-            pipeline.export_subject(self.settings(subject), networks=self._networks)
+            try:
+                pipeline.export_subject(self.settings(subject), networks=self._networks)
+            except WriteFailure as error:  # the batch could write there when it began: the machine is at fault
+                raise WriteFailure(error, begun=True) from None
 
         export()
 
