@@ -149,28 +149,23 @@ def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
     InputError
         Naming both.
     """
-    place, parent = _Place(target), _Place(target.parent)
+    place, parent, read = _Place(target), _Place(target.parent), tuple(inputs)
+    require_not_around(target, read, study)
+    for path in read:
+        found = _Place(path)
+        if place.lies_in(found) or parent.lies_in(found) or parent.is_same(found):
+            _refuse(f"the output folder {target} lies in an input ({path})", study)
+
+
+def require_not_around(target: Path, inputs: Iterable[Path], study: Path) -> None:
+    """Require that the folder to be published is no input and holds none; parameters and errors as `require_apart`."""
+    place = _Place(target)
     for path in inputs:
         found = _Place(path)
         if place.is_same(found):
             _refuse(f"the output folder {target} is an input ({path})", study)
         if found.lies_in(place):
             _refuse(f"the output folder {target} holds an input ({path})", study)
-        if place.lies_in(found) or parent.lies_in(found) or parent.is_same(found):
-            _refuse(f"the output folder {target} lies in an input ({path})", study)
-
-
-def require_not_around(target: Path, study: Path) -> None:
-    """Require that a folder to be published neither is the study folder nor holds it.
-
-    Raises
-    ------
-    InputError
-        Naming both.
-    """
-    place, origin = _Place(target), _Place(study)
-    if place.is_same(origin) or origin.lies_in(place):
-        _refuse(f"the output folder {target} holds the study folder {study}", study)
 
 
 def _refuse(what: str, study: Path) -> NoReturn:

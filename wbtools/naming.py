@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -275,13 +274,9 @@ def _write_once(path: Path, text: str) -> None:
     """
     if os.path.lexists(path):
         return
-    beside = path.with_name(f".{path.name}.wbtools-{secrets.token_hex(8)}")
     try:
-        with beside.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-        renaming.without_replacing(beside, path)
+        renaming.write_new(path, text.encode())
+    except FileExistsError:
+        pass
     except OSError as error:
-        if not os.path.lexists(path):
-            logger.warning("%s could not be written: %s", path, error.strerror)
-    finally:
-        beside.unlink(missing_ok=True)
+        logger.warning("%s could not be written: %s", path, error.strerror)

@@ -1,10 +1,11 @@
-"""Renames that never replace anything, and the exchange of two names, where kernel and file system have them."""
+"""Files and renames that never replace anything, and the exchange of two names where kernel and disk have it."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
+import secrets
 from pathlib import Path
 
 _AT_FDCWD = -100
@@ -33,13 +34,35 @@ def without_replacing(source: Path, target: Path) -> None:
     """
     if _rename(source, target, _NO_REPLACE):
         return
-    if source.is_dir():
-        if target.is_symlink():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-        source.rename(target)
-        return
-    target.hardlink_to(source)
-    source.unlink()
+    if not source.is_dir():
+        try:
+            target.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in _UNKNOWN:
+                raise
+        else:
+            source.unlink()
+            return
+    if target.is_symlink() or target.is_file():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    source.rename(target)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, whole or not at all.
+
+    Raises
+    ------
+    FileExistsError
+        If something has the name, be it a link to nothing.
+    """
+    beside = path.with_name(f".{path.name[:200]}.wbtools-{secrets.token_hex(8)}")
+    try:
+        with beside.open("xb") as stream:
+            stream.write(content)
+        without_replacing(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _rename(source: Path, target: Path, flag: int) -> bool:

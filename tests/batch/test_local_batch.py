@@ -91,7 +91,7 @@ def test_a_killed_worker_is_replaced_and_takes_its_children_along(tmp_path):
     assert sum(event["event"] == "start" for one in "abc" for event in events(tmp_path, one)) == 5
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_batch_leaves_nothing_behind_and_goes_on_later(tmp_path, number):
     batch = stub_batch.start(tmp_path, "a", "b", "c", options=("--jobs", 1), seconds=2)
     until(lambda: running(tmp_path, "child"))

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from wbtools.cli.batch_payload import ExportPayload
 from wbtools.errors import InputError
 from wbtools.outputs import publishing
 from wbtools.provenance import Provenance, settings_sha256
+from wbtools.staging import Marker
 
 
 @dataclass
@@ -204,8 +206,13 @@ def test_scratch_folders_of_workers_that_are_gone_are_removed_and_others_stay(tm
     left = tmp_path / mine.name.replace(f"-{os.getpid()}-", f"-{gone}-")
     other = tmp_path / "wbtools-another.machine-1-abc"
     left.mkdir(), other.mkdir()
+    (left / "T1w.nii.gz").write_text("half")
+    users = left.with_name(f"{left.name}x")
+    shutil.copytree(left, users)
+    dead = Marker(**{**vars(Marker.of(left)), "pid": gone})
+    dead.write(left)
     assert scratch.remove_left_over(tmp_path) == 1
-    assert mine.exists() and other.exists() and not left.exists()
+    assert mine.exists() and other.exists() and users.exists() and not left.exists()
 
 
 def _many_threads_after_warming(connection, out):

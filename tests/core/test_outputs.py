@@ -432,3 +432,17 @@ def test_a_place_that_may_not_be_written_is_the_options_fault_before_any_work(tm
         pytest.fail("work began")
     told = from_os_error(caught.value)
     assert told.exit_code == 3 and "--out" in told.mend
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_new_files_replace_nothing_where_nothing_special_is_known(tmp_path, monkeypatch, links):
+    monkeypatch.setattr(renaming, "_rename", lambda *_: False)
+    if not links:
+        refused = OSError(errno.EPERM, "Operation not permitted")
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(refused))
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    renaming.write_new(tmp_path / "file", b"first")
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError):
+            renaming.write_new(tmp_path / name, b"second")
+    assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file", "link"]

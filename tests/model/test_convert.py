@@ -1,5 +1,6 @@
 """Checkpoints go to safetensors and back without losing weights, threshold or card."""
 
+import errno
 import json
 import struct
 from dataclasses import replace
@@ -11,9 +12,10 @@ from published import enlivened
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from wbtools import renaming
 from wbtools.cli import main
-from wbtools.errors import CheckpointError, InputError
-from wbtools.model import FAMILIES, Card, load, resnet
+from wbtools.errors import CheckpointError, InputError, from_os_error
+from wbtools.model import FAMILIES, Card, load, resnet, safetensors
 from wbtools.model import card as cards
 from wbtools.model.convert import convert
 from wbtools.model.resnet import ResNet
@@ -125,6 +127,27 @@ def test_nothing_is_replaced_and_unknown_endings_are_refused(tmp_path, state):
     with pytest.raises(InputError, match="ending"):
         convert(source, tmp_path / "net.onnx")
     assert (tmp_path / "net.safetensors").read_text() == "mine"
+    (tmp_path / "linked.safetensors").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="exists already"):
+        convert(source, tmp_path / "linked.safetensors")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_conversion_that_cannot_be_finished_leaves_nothing(tmp_path, state, monkeypatch):
+    source = tmp_path / "net.safetensors"
+    source.write_bytes(safetensors.dumps(state, CARD, None))
+    true = renaming.write_new
+
+    def fail(path, content):
+        if path.suffix == ".json":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        true(path, content)
+
+    monkeypatch.setattr(renaming, "write_new", fail)
+    with pytest.raises(OSError) as caught:
+        convert(source, tmp_path / "new.pt")
+    assert from_os_error(caught.value).exit_code == 75
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
 
 
 def test_the_reference_brain_comes_along(tmp_path, state):

@@ -27,6 +27,14 @@ def test_the_finder_lacks_nothing_under_either_registration(small_study):
         assert (found.registration, found.missing, found.notice) == (registration, (), demo.NOTICE_TEXT)
 
 
+@pytest.mark.parametrize("there", [lambda path: path.mkdir(), lambda path: path.symlink_to("nowhere")])
+def test_what_has_the_name_already_is_not_replaced(tmp_path, there):
+    there(tmp_path / "100307")
+    with pytest.raises(InputError, match="exists"):
+        demo.write_demo_subject(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["100307"]
+
+
 def test_the_hcp_grid_is_that_of_the_young_adults():
     assert demo.HCP_GRID.orientation == "LAS"
     np.testing.assert_allclose(demo.HCP_GRID.affine.diagonal(), [-0.7, 0.7, 0.7, 1])

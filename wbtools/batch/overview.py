@@ -111,7 +111,9 @@ def inspect(
     """Compare every published folder with its record, several at a time."""
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(
-            lambda one: look(place(layout.out, one), plan.settings_sha256, inputs.get(one), deep=deep, ids=ids_of(layout.out, one)),
+            lambda one: look(
+                place(layout.out, one), plan.settings_sha256, inputs.get(one), deep=deep, ids=ids_of(layout.out, one)
+            ),
             subjects,
         )
         return dict(zip(subjects, found, strict=True))

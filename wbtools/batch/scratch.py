@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from wbtools.errors import InputError
+from wbtools.staging import Marker, discard
 
 _USUAL = ("/tmp", "/var/tmp")
 _NAME = re.compile(r"wbtools-(?P<host>.+)-(?P<pid>\d+)-[^-]+")
@@ -53,15 +54,24 @@ def _writable(place: str) -> bool:
 def make(parent: Path) -> Path:
     """A new folder that says whose it is."""
     parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"wbtools-{socket.gethostname()}-{os.getpid()}-", dir=parent))
+    made = Path(tempfile.mkdtemp(prefix=f"wbtools-{socket.gethostname()}-{os.getpid()}-", dir=parent))
+    Marker.of(made).write(made)
+    return made
 
 
 def remove_left_over(parent: Path) -> int:
-    """Remove what workers of this machine left that are gone; gives how many folders."""
+    """Remove what workers of this machine left that are gone; gives how many folders.
+
+    A folder without a worker's marker is somebody else's, whatever its name, unless it is empty.
+    """
     count = 0
     for path in parent.glob("wbtools-*"):
         found = _NAME.fullmatch(path.name)
         if found and found["host"] == socket.gethostname() and not Path(f"/proc/{found['pid']}").exists():
-            shutil.rmtree(path, ignore_errors=True)
-            count += not path.exists()
+            if (marker := Marker.read(path)) and marker.gone:
+                discard(path)
+            else:
+                with suppress(OSError):
+                    path.rmdir()
+            count += not os.path.lexists(path)
     return count

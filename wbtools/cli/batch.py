@@ -33,7 +33,7 @@ from wbtools.cli.batch_options import as_json, engine_options, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
-from wbtools.containment import require_apart, require_not_around, require_place
+from wbtools.containment import require_not_around, require_place
 from wbtools.errors import InputError, TransientError, writing
 
 _POLL = 2.0
@@ -85,9 +85,7 @@ class _Batch:
         for subject in self.subjects:
             target = place(self.layout.out, subject)
             if target.exists() and not is_there(self.layout.out, subject):
-                inputs = payload.inputs(subject)
-                require_apart(target, [inputs] if inputs else [], study)
-                require_not_around(target, study)
+                require_not_around(target, [study, payload.inputs(subject) or study], study)
 
     def look(self) -> Overview:
         """How this line's subjects stand."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
-from wbtools.errors import InputError
+from wbtools import renaming
+from wbtools.errors import InputError, writing
 from wbtools.model import card as cards
 from wbtools.model import pt2, safetensors
 from wbtools.model.checkpoint import Model, load
@@ -51,11 +55,27 @@ def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
     if cards.beside(source) == cards.beside(target) and cards.beside(source).is_file():
         contents.pop(cards.beside(target), None)  # one card serves both files
     for path in contents:
-        if path.exists():
-            raise InputError(f"{path} exists already", mend="remove it, or give another name")
-    for path, content in contents.items():
-        path.write_bytes(content)
+        if os.path.lexists(path):
+            raise _taken(path)
+    _write(contents)
     return tuple(contents)
+
+
+def _write(contents: Mapping[Path, bytes]) -> None:
+    """Write all files or none; one that is there is never replaced."""
+    with ExitStack() as undo:
+        for path, content in contents.items():
+            with writing(path.parent, begun=False):
+                try:
+                    renaming.write_new(path, content)
+                except FileExistsError:
+                    raise _taken(path) from None
+            undo.callback(path.unlink, missing_ok=True)
+        undo.pop_all()
+
+
+def _taken(path: Path) -> InputError:
+    return InputError(f"{path} exists already", mend="remove it, or give another name")
 
 
 def _loaded(source: Path) -> Model:

@@ -8,6 +8,7 @@ another sphere, so that everything that a person's native mesh needs happens her
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools import renaming
 from wbtools.anatomy import Hemisphere
 from wbtools.deformation import Deformation, pulled
-from wbtools.errors import InputError
+from wbtools.errors import InputError, writing
 from wbtools.grid import Grid, Unit
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
@@ -84,10 +86,10 @@ def write_demo_subject(
     """
     require_plain_name(subject_id)
     final = folder / subject_id
-    if final.exists():
-        raise InputError(f"{final} exists", mend="choose another folder or another --id, or remove it first")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".wbtools-", dir=folder) as beside:
+    _require_free(final)
+    with writing(folder, begun=False):
+        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder), tempfile.TemporaryDirectory(prefix=".wbtools-", dir=folder) as beside:
         made = Path(beside) / subject_id
         for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
             (made / part).mkdir(parents=True)
@@ -96,8 +98,18 @@ def write_demo_subject(
         for hemisphere in Hemisphere:
             _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
         (made / NOTICE).write_text((AVERAGE_NOTICE_TEXT if average else NOTICE_TEXT) + "\n", encoding="utf-8")
-        made.rename(final)
+        try:
+            renaming.without_replacing(made, final)
+        except OSError:
+            _require_free(final)  # somebody else was quicker
+            raise
     return final
+
+
+def _require_free(final: Path) -> None:
+    """Raise InputError if something has the subject's name, be it a link to nothing."""
+    if os.path.lexists(final):
+        raise InputError(f"{final} exists", mend="choose another folder or another --id, or remove it first")
 
 
 def individual() -> Deformation:
