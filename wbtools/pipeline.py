@@ -30,6 +30,7 @@ from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing, writing
 from wbtools.explanation import Explanation, Request, explain, seen_by
 from wbtools.model import Model
+from wbtools.model.input import scaling_of
 from wbtools.outputs import OutputFolder
 from wbtools.pairing import PAIRED, Pairing, Party, pair
 from wbtools.people import Compared
@@ -204,9 +205,8 @@ def _networks(
     for network in networks:
         record.notice(network.card.notice)
         if network.card.assumed:
-            record.notice(
-                f"No card lies beside the checkpoint: input and scaling usual for {network.family} are assumed."
-            )
+            usual = f"input usual for {network.family} is assumed, {scaling_of(network.card)}"
+            record.notice(f"No card lies beside the checkpoint: {usual}.")
     return dict(zip(naming.unique([one.name for one in networks], settings.models), networks, strict=True))
 
 

@@ -45,14 +45,64 @@ def rewritten(data: bytes, random: Random) -> bytes:
     name = random.choice(names)
     content = json.loads(members[name])
     part = content["graph_module"]["graph"] if "graph_module" in content and random.random() < 0.9 else content
+    other = "nodes" in part and random.random() < 0.35
     for _ in range(random.choice((1, 1, 1, 2, 3, 8))):
-        changed(part, random)
+        exchanged(part, random) if other else changed(part, random)
     members[name] = json.dumps(content).encode("utf-8", "surrogatepass")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for member, value in members.items():
             archive.writestr(member, value)
     return stream.getvalue()
+
+
+def exchanged(graph: dict[str, Any], random: Random) -> None:
+    """Let a step call another operator of the list, with arguments of the right forms and odd values."""
+    import torch
+
+    from wbtools.model import operators
+
+    name = random.choice(sorted(operators.ALLOWED)) + random.choice(("", "", "", "_"))
+    packet = getattr(torch.ops.aten, name, None)
+    if packet is None:
+        return
+    overload = random.choice(packet.overloads())
+    step = random.choice(graph["nodes"])
+    names = list(graph["tensor_values"])
+    step["target"] = f"torch.ops.aten.{name}.{overload}"
+    step["inputs"] = [
+        {"name": one.name, "arg": _argument(str(one.real_type), names, random), "kind": 1}
+        for one in getattr(packet, overload)._schema.arguments
+        if random.random() < (0.3 if one.has_default_value() else 0.98)
+    ]
+
+
+def _argument(kind: str, names: list[str], random: Random) -> dict[str, Any]:
+    """An argument of a type, in torch.export's form."""
+    if kind.startswith("Optional["):
+        if random.random() < 0.3:
+            return {"as_none": True}
+        kind = kind.removeprefix("Optional[").removesuffix("]")
+    whole = lambda: random.choice((-7, -2, -1, 0, 0, 1, 1, 1, 2, 2, 3, 4, 8, 100, 2**31, -(2**40), 2**62))  # noqa: E731
+    several = range(random.choice((0, 1, 1, 2, 3, 3, 3, 5, 6)))
+    tensor = lambda: {"name": random.choice(names)}  # noqa: E731
+    return {
+        "Tensor": lambda: {"as_tensor": tensor()},
+        "int": lambda: {"as_int": whole()},
+        "float": lambda: {"as_float": random.choice((0.0, 1e-5, 1.0, -1.0, 2.0, 1e30, "NaN", "Infinity"))},
+        "number": lambda: random.choice(({"as_int": whole()}, {"as_float": 0.5}, {"as_bool": True})),
+        "bool": lambda: {"as_bool": random.random() < 0.5},
+        "str": lambda: {"as_string": random.choice(WORDS)},
+        "ScalarType": lambda: {"as_scalar_type": random.choice((1, 3, 4, 5, 6, 7, 8, 12, 13, 99))},
+        "Layout": lambda: {"as_layout": random.choice((0, 1, 7, 8))},
+        "MemoryFormat": lambda: {"as_memory_format": random.choice((0, 1, 2, 3, 4, 9))},
+        "Device": lambda: {"as_device": {"type": random.choice(("cpu", "cuda", "meta", "x")), "index": None}},
+        "List[Tensor]": lambda: {"as_tensors": [tensor() for _ in several]},
+        "List[Optional[Tensor]]": lambda: {"as_optional_tensors": [{"as_tensor": tensor()} for _ in several]},
+        "List[int]": lambda: {"as_ints": [whole() for _ in several]},
+        "List[float]": lambda: {"as_floats": [0.5 for _ in several]},
+        "List[bool]": lambda: {"as_bools": [random.random() < 0.5 for _ in several]},
+    }.get(kind, lambda: {"as_int": whole()})()
 
 
 def places(content: Any, wanted: tuple[type, ...]) -> list[tuple[Any, Any]]:

@@ -64,13 +64,12 @@ class Meeting:
     def _live(self) -> NDArray[np.bool_]:
         return np.asarray(self.usual_variance > 1e-12 * self.usual_variance.max(initial=0.0))
 
-    @property
-    def remark(self) -> str:
-        """What a reader must know; empty if the image is of the usual kind."""
+    def remark(self, name: str) -> str:
+        """What a reader must know of a network of this name; empty if the image is of the usual kind."""
         if 1 / FAR <= self.ratio <= FAR and self.off <= OFF:
             return ""
         return (
-            f"This image is unlike those that the network was trained on: its first batch norm is given a variance of "
+            f"This image is unlike those that {name} was trained on: its first batch norm is given a variance of "
             f"{self.variance.mean():.3g} and means of {np.abs(self.mean).mean():.3g} in size, and was trained on "
             f"{self.usual_variance.mean():.3g} and {np.abs(self.usual_mean).mean():.3g} (averages over "
             f"{len(self.mean)} channels). Its answer may mean nothing; the card's 'intensity' says how it is scaled."
@@ -119,4 +118,4 @@ def remark(model: Model, image: ModelInput) -> str:
     import torch
 
     found = meeting(model.network, torch.from_numpy(image.data))
-    return found.remark if found else ""
+    return found.remark(model.name) if found else ""

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from wbtools.model.family import Network
 
 
+FAILURES = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+)
+"""What torch raises where a network cannot take an image."""
+
+
 def fit(path: Path, network: Network, card: Card) -> None:
     """Give a network its card.
 
@@ -42,12 +54,12 @@ def fit(path: Path, network: Network, card: Card) -> None:
     try:
         answer = getattr(network, network.answers[0])(image)
         network(image)
-    except (RuntimeError, ValueError, TypeError, IndexError):
+    except FAILURES:
         raise CheckpointError(
             f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
             mend=f"write the shape of its images into {cards.beside(path)}",
         ) from None
-    if answer.ndim != 2 or len(answer) != 1:
+    if not isinstance(answer, torch.Tensor) or answer.ndim != 2 or len(answer) != 1:
         raise CheckpointError(
             f"{path} does not answer with one row of values for one image",
             mend="let the network return a tensor (1, E)",

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from wbtools.errors import CheckpointError
 from wbtools.model.card import ANSWERS, Card
 from wbtools.model.family import Network
+from wbtools.model.fitting import FAILURES
 from wbtools.model.separation import norms_after_convolutions
 from wbtools.text import line
 
@@ -49,7 +50,7 @@ class Foreign(Network):
             if self.single and len(x) > 1:
                 return torch.cat([cast(Tensor, self.network(one)) for one in torch.split(x, 1)])
             return cast(Tensor, self.network(x))
-        except (RuntimeError, ValueError, TypeError, LookupError, NotImplementedError) as error:
+        except FAILURES as error:
             if x.device.type == "meta":
                 raise
             said = line(str(error).partition("\n")[0], 200)

@@ -157,13 +157,22 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     found = ModelInput(shown[None, None], grid, (*remarks, *remark), t1w.grid)
     if scale == UNSCALED:
         return found
-    said = f"The network was given intensities '{wanted}' ({wanted.words}), as its card {_says(card)}."
+    why = f"as is usual for {card.family}" if card.assumed else "as its card says"
+    said = f"{card.name} was given {scaling_of(card)}, {why}."
     data = own(coarse, shown != 0)[None, None]
     return replace(found, data=data, remarks=(*found.remarks, said), shown=shown, scale=scale)
 
 
-def _says(card: Card) -> str:
-    return "would if it had one: its family's usual ones" if card.assumed else "says"
+def scaling_of(card: Card) -> str:
+    """The intensities that a card asks for, in words.
+
+    Examples
+    --------
+    >>> scaling_of(Card(name="x", title="x", family="mrinet", intensity="raw"))
+    "intensities 'raw' (as in the file)"
+    """
+    wanted = Intensity.parse(card.intensity)
+    return f"intensities '{wanted}' ({wanted.words})"
 
 
 @lru_cache(maxsize=2)  # one person's T1w goes to several networks; volumes are told apart by identity

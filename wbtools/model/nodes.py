@@ -141,6 +141,8 @@ def bound(function: Any, step: Step) -> tuple[list[Any], dict[str, Any]]:
     schema = function._schema.arguments
     types = {one.name: str(one.real_type) for one in schema}
     given = {one["name"]: _argument(one, types.get(one["name"], ""), function) for one in step["inputs"]}
+    if missing := [one.name for one in schema if one.name not in given and not one.has_default_value()]:
+        raise ValueError(f"{function} lacks {', '.join(missing)}")
     values = {one.name: given.get(one.name, one.default_value) for one in schema}
     keywords = {one.name: values.pop(one.name) for one in schema if one.kwarg_only}
     return list(values.values()), keywords

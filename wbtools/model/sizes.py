@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from wbtools.errors import CheckpointError
+from wbtools.model.fitting import FAILURES
 
 LARGEST = 1 << 29
 """Values that a step may put out: 2 GiB in single precision. A full-resolution brain in 64 channels has fewer."""
@@ -41,7 +42,7 @@ def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int
     try:
         with torch.no_grad():
             _Measured(steps, path).run(torch.empty(1, 1, *shape, device="meta"))
-    except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError, AssertionError):
+    except FAILURES:
         raise CheckpointError(
             f"{path} cannot take images of {' x '.join(map(str, shape))} voxels, as its card says",
             mend="correct the card's shape, or export the network again",
