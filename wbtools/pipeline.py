@@ -237,8 +237,7 @@ def _computed(
         record.facts["checks"] = [one.as_record() for one in checked]
     compared = _shown_others(settings, networks, others, projection, record)
     explanations: list[Explanation] = []
-    names = (subject.id, *(Path(one).name for one in selection.compared(settings)))
-    request = replace(_request(settings), people=names)
+    request = replace(_request(settings), people=(subject.id, *(known.name for known in others)))
     pairings: dict[str, Pairing] = {}
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from wbtools.errors import InputError
+from wbtools.errors import InputError, SubjectError
 from wbtools.images import nifti
 from wbtools.provenance import sha256
 from wbtools.settings import ExportSettings
 from wbtools.subject import Subject, placed, require_plain_name
 from wbtools.subject import find as find_subject
+from wbtools.subject.identity import identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,16 @@ class Known:
 
     t1w: Path
     subject: Subject | None = None
+
+    @property
+    def name(self) -> str:
+        """What the person is called, by the rule for subjects; an image that names nobody by its own name."""
+        if self.subject:
+            return self.subject.id
+        try:
+            return identity(self.t1w)
+        except SubjectError:
+            return self.t1w.name
 
     @cached_property
     def files(self) -> dict[str, str]:

@@ -74,6 +74,20 @@ def test_a_truncated_t1w_is_refused(study):
     assert_refused(export(study), 3, t1w_of(study).name, out=study / "derivatives")
 
 
+def test_an_unknown_class_is_refused_before_an_image_is_read_and_the_classes_are_listed(study, tmp_path):
+    import torch
+
+    from wbtools.model import Card
+    from wbtools.model import card as cards
+    from wbtools.model.mrinet import Layout, MriNet
+
+    torch.save(MriNet(Layout(width=4)).state_dict(), tmp_path / "sex.pt")
+    cards.write(tmp_path / "sex.json", Card("sex", "Sex", "mrinet", shape=(58, 70, 58), classes=("female", "male")))
+    t1w_of(study).write_bytes(b"not an image")
+    options = ("--model", str(tmp_path / "sex.pt"), "--target", "class:martian")
+    assert_refused(export(study, *options), 3, "martian", "female, male", out=study / "derivatives")
+
+
 def changed_t1w(study, change):
     image = nibabel.load(t1w_of(study))
     nibabel.save(nibabel.Nifti1Image(change(image.get_fdata(dtype=np.float32)), image.affine), t1w_of(study))

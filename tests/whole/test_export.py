@@ -53,6 +53,19 @@ def test_the_terminal_shows_the_ten_strongest_regions_and_what_to_open(exported)
     assert "no person" in printed
 
 
+def test_the_decision_is_on_the_terminal_in_every_scene_and_on_record(exported):
+    printed, folder = exported
+    decided = json.loads((folder / "provenance.json").read_text())["networks"]["unet"]["decision"]
+    (sentence,) = decided["in_words"]
+    assert sentence.startswith("none: an embedding of 128 numbers") and decided["embeddings"][0]["person"] == "100307"
+    assert f"unet: Decision: {sentence}" in printed.partition("regions with the highest")[0]
+    assert f"unet: Explained: {decided['explained']}" in printed.partition("regions with the highest")[0]
+    scenes = list(ET.parse(folder / "100307.wbtools.scene").iter("Scene"))
+    assert all(f"Decision: {sentence}" in (scene.findtext("Description") or "") for scene in scenes)
+    shown = (folder / "100307.L.unet.native.func.gii").read_text(errors="ignore")
+    assert sentence[:40] in shown
+
+
 def test_the_built_in_subject_is_another_brain_than_the_reference(exported):
     printed, folder = exported
     assert "rounding" not in printed

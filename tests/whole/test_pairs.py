@@ -41,6 +41,10 @@ def test_a_pair_of_people_is_explained_by_pairs_of_regions(small_study, run_expo
     (network,) = record["networks"].values()
     assert network["attribution"]["score"] == pytest.approx(pairs["cosine"], abs=1e-4)
     assert "cosine" in network["attribution"]["target"]
+    (compared,) = network["decision"]["comparisons"]
+    assert compared["other"] == "twin" and compared["verdict"] == "none"
+    assert compared["distance"] == pytest.approx(1 - pairs["cosine"], abs=1e-4)
+    assert "distance to twin" in output and "the checkpoint has no threshold" in output
     (table,) = folder.glob("*.pairs.tsv")
     header, *rows = (line.split("\t") for line in table.read_text().splitlines())
     assert header[1:] == [row[0] for row in rows]
