@@ -74,10 +74,11 @@ def read_text(path: Path, *, tail: bool = False) -> str | None:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
     with open(handle, "rb") as stream:  # noqa: PTH123
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no plain file", str(path))
         if tail and found.st_size > _MOST:
             stream.seek(-_MOST, os.SEEK_END)
         return stream.read(_MOST).decode("utf-8", errors="replace")
