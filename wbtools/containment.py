@@ -204,9 +204,18 @@ def _subject_in(out: Path) -> Path | None:
     try:
         with os.scandir(out) as entries:
             folders = (Path(one.path) for one in islice(entries, _LOOKED_AT) if one.name[0] != "." and one.is_dir())
-            return next((one for one in folders if not os.path.lexists(one / PROVENANCE) and _is_subject(one)), None)
+            return next((one for one in folders if _is_subject(one) and not _is_made(one)), None)
     except OSError:
         return None
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a subject's folder is an export, or holds nothing but exports of BIDS sessions."""
+    if os.path.lexists(folder / PROVENANCE):
+        return True
+    sessions = list(folder.glob("ses-*"))
+    alone = not (folder / "anat").exists() and bool(sessions)
+    return alone and all(os.path.lexists(one / PROVENANCE) for one in sessions)
 
 
 def _owner_of_dataset(description: Path) -> str:

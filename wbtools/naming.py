@@ -1,8 +1,8 @@
 """Names of output files: the Human Connectome Project's (`OutputFolder` itself), or those of BIDS derivatives.
 
-In BIDS names a network is `desc-NAME`, the atlas `seg-HCPMMP1`, a mesh `space-fsnative` or `space-fsLR_den-32k`;
-images, surfaces and tables lie in `anat/` and have a JSON sidecar each. Scenes, specs and pictures are not BIDS's
-business and stand in `.bidsignore`.
+In BIDS names a network is `desc-NAME`, the atlas `seg-HCPMMP1`, a mesh `space-fsnative` or `space-fsLR` with `den-32k`;
+images, surfaces and tables lie in `anat/` and have a JSON sidecar each. BIDS has names for the T1w and the label files;
+what it has no name for stands in `.bidsignore`, so that validators pass it over.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ BY_LAYOUT: dict[str, Naming] = {"bids": "bids"}
 """The naming of a layout; those that are not here take `hcp`."""
 
 _SIDECAR_OF = (".nii.gz", ".dscalar.nii", ".pscalar.nii", ".dlabel.nii", ".pconn.nii", ".gii", ".tsv")
-_IGNORED = ("*.scene", "*.spec", "*.lut", "figures/", "provenance.json")
+_UNKNOWN = ("relevance", "heatmap", "maps", "regions", "pairs", "sulc", "white", "midthickness", "pial", "inflated")
+"""Suffixes that BIDS does not know."""
+_IGNORED = (
+    *("*.scene", "*.spec", "*.lut", "figures/", "provenance.json"),
+    *(f"*_{suffix}.*" for suffix in (*_UNKNOWN, "veryinflated")),
+)
 
 # What a sidecar says, by the suffix of the file.
 _ABOUT: dict[str, dict[str, str]] = {
@@ -41,6 +46,13 @@ _ABOUT: dict[str, dict[str, str]] = {
     "pairs": {"Description": "Contributions of pairs of regions, one of each person, to the cosine of two embeddings"},
     "T1w": {"Description": "The T1-weighted image that was explained"},
     "sulc": {"Description": "Sulcal depth"},
+}
+
+
+_DENSITIES = {
+    "32k": "fs_LR mesh of 32,492 vertices per hemisphere",
+    "59k": "fs_LR mesh of 59,292 vertices per hemisphere",
+    "164k": "fs_LR mesh of 163,842 vertices per hemisphere",
 }
 
 
@@ -91,7 +103,7 @@ class BidsFolder(OutputFolder):
 
     def label(self, atlas: str, hemisphere: Hemisphere, mesh: str) -> Path:
         """Areas on one hemisphere's mesh."""
-        return self._anat(_hemi(hemisphere), *_mesh(mesh), f"seg-{_label(atlas)}", "dseg.label.gii")
+        return self._anat(_hemi(hemisphere), *_mesh(mesh, atlas), "dseg.label.gii")
 
     def dscalar(self, model: str) -> Path:
         """Maps of one network over cortex and subcortical voxels."""
@@ -99,7 +111,7 @@ class BidsFolder(OutputFolder):
 
     def pscalar(self, model: str, atlas: str) -> Path:
         """One value per cortical area."""
-        return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", f"desc-{_label(model)}", "maps.pscalar.nii")
+        return self._anat(*_mesh("32k_fs_LR", atlas), f"desc-{_label(model)}", "maps.pscalar.nii")
 
     def pairs(self, model: str) -> Path:
         """The table of pairs of regions of two people."""
@@ -107,11 +119,11 @@ class BidsFolder(OutputFolder):
 
     def pconn(self, model: str, atlas: str) -> Path:
         """One value per pair of regions of two people."""
-        return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", f"desc-{_label(model)}", "pairs.pconn.nii")
+        return self._anat(*_mesh("32k_fs_LR", atlas), f"desc-{_label(model)}", "pairs.pconn.nii")
 
     def dlabel(self, atlas: str) -> Path:
         """Areas of both hemispheres as CIFTI."""
-        return self._anat(*_mesh("32k_fs_LR"), f"seg-{_label(atlas)}", "dseg.dlabel.nii")
+        return self._anat(*_mesh("32k_fs_LR", atlas), "dseg.dlabel.nii")
 
     def spec(self, mesh: str) -> Path:
         """The files of one mesh, for wb_view."""
@@ -154,14 +166,14 @@ def naming_of(layout: str, wanted: Naming | None = None) -> Naming:
 
 
 def folder_name(subject: str, naming: Naming) -> str:
-    """Name of a subject's folder of outputs.
+    """A subject's folder of outputs, from the folder of all exports; a BIDS session's lies in its subject's.
 
     Examples
     --------
-    >>> folder_name("100307", "hcp"), folder_name("100307", "bids")
-    ('100307', 'sub-100307')
+    >>> folder_name("100307", "hcp"), folder_name("100307", "bids"), folder_name("sub-01_ses-a", "bids")
+    ('100307', 'sub-100307', 'sub-01/ses-a')
     """
-    return bids_id(subject) if naming == "bids" else subject
+    return bids_id(subject).replace("_ses-", "/ses-") if naming == "bids" else subject
 
 
 def unique(names: list[str], paths: Sequence[Path]) -> list[str]:
@@ -178,7 +190,7 @@ def unique(names: list[str], paths: Sequence[Path]) -> list[str]:
     return [n if names.count(n) == 1 else f"{n}-{place}" for place, n in enumerate(names, 1)]
 
 
-def write_sidecars(out: OutputFolder, notice: str) -> None:
+def write_sidecars(out: OutputFolder, notice: str, skull_stripped: bool = True) -> None:
     """Write a JSON file beside every data file of a BIDS folder; nothing for other namings.
 
     Parameters
@@ -187,14 +199,19 @@ def write_sidecars(out: OutputFolder, notice: str) -> None:
         Holds all data files already.
     notice : str
         What every reader must know.
+    skull_stripped : bool
+        Whether the T1w that was written is 0 around the brain.
     """
     if not isinstance(out, BidsFolder):
         return
     for path, stem in _described(out):
-        suffix = stem.rpartition("_")[2]
-        about = {
+        *words, suffix = stem.split("_")
+        entities = dict(word.split("-", 1) for word in words)
+        about: dict[str, object] = {
             **_ABOUT.get(suffix, {"Description": f"Cortical surface: {suffix}"}),
-            **({"SpatialReference": "the T1w image of this subject"} if suffix != "regions" else {}),
+            **({"SkullStripped": skull_stripped} if suffix == "T1w" else {}),
+            **({"SpatialReference": _uri(out, out.t1w())} if "space" in entities else {}),
+            **({"Density": {entities["den"]: _DENSITIES[entities["den"]]}} if "den" in entities else {}),
             "GeneratedBy": f"wbtools {wbtools.__version__}; see provenance.json",
             "Notice": " ".join(filter(None, (notice, "Research use only. Not for diagnosis."))),
         }
@@ -251,9 +268,10 @@ def _hemi(hemisphere: Hemisphere) -> str:
     return f"hemi-{hemisphere.letter}"
 
 
-def _mesh(mesh: str) -> tuple[str, ...]:
-    """The entities of a mesh."""
-    return ("space-fsnative",) if mesh == "native" else ("space-fsLR", f"den-{mesh.partition('_')[0]}")
+def _mesh(mesh: str, atlas: str = "") -> tuple[str, ...]:
+    """The entities of a mesh, and of an atlas on it, in the order of BIDS."""
+    seg = (f"seg-{_label(atlas)}",) if atlas else ()
+    return ("space-fsnative", *seg) if mesh == "native" else ("space-fsLR", *seg, f"den-{mesh.partition('_')[0]}")
 
 
 def _described(out: OutputFolder) -> Iterator[tuple[Path, str]]:
@@ -263,7 +281,12 @@ def _described(out: OutputFolder) -> Iterator[tuple[Path, str]]:
             yield out.folder / name, name.name.partition(".")[0]
 
 
-def _write_json(path: Path, content: dict[str, str]) -> None:
+def _uri(out: OutputFolder, path: Path) -> str:
+    """A file's address as BIDS writes it: from the folder that holds the subjects' folders."""
+    return f"bids::{folder_name(out.subject, 'bids')}/{path.relative_to(out.folder).as_posix()}"
+
+
+def _write_json(path: Path, content: dict[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -172,7 +172,7 @@ def publishing(
     out : Path
         Folder of all exports; created when missing.
     name : str
-        Of the subject's folder.
+        Of the subject's folder, or its path from `out`.
     overwrite : bool
         Replace an existing export of this subject. At every moment the old or the new one is there, where the file
         system can exchange names; elsewhere an interruption may leave the old one hidden, and the next run restores it.
@@ -196,6 +196,7 @@ def publishing(
         If `out` cannot be written; nothing is left behind.
     """
     subject = subject or name
+    out, name = (out / name).parent, (out / name).name  # a BIDS session's folder lies in its subject's
     if tidy:
         staging.tidy(out, {name: [subject]})
     require_absent(out, name, overwrite, subject)

@@ -25,7 +25,7 @@ from wbtools import (
 )
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
-from wbtools.brain import Scan
+from wbtools.brain import Scan, is_stripped
 from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing, writing
 from wbtools.explanation import Explanation, Request, explain, seen_by
@@ -114,7 +114,7 @@ def export_subject(
             with record.stage("files"):
                 results.write(out, made, settings.threads)
             _shown(out, made, workbench, settings, record)
-            naming.write_sidecars(out, made.notice)
+            naming.write_sidecars(out, made.notice, not settings.keep_face or is_stripped(made.person.t1w))
             _recorded(out, settings, subject, made, workbench, record)
         pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
     if choice == "bids":

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from wbtools.errors import InputError
 from wbtools.grid import Grid, Volume
 
+_AT_ONCE = 1 << 18  # labelled voxels whose shares are worked out together: 100 MB
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -128,25 +130,25 @@ def region_shares(labels: Volume, keys: Sequence[int], grid: Grid) -> csr_array:
     row = np.full(max(int(labels.data.max()), *keys) + 1, len(keys), np.intp)
     row[list(keys)] = np.arange(len(keys))
     inside = np.flatnonzero(row[labels.data.ravel()] < len(keys))
-    places = np.unravel_index(inside, labels.grid.shape)
-    region = row[labels.data.ravel()[inside]]
-    share = labels.grid.voxel_volume / grid.voxel_volume
-    parts = [np.zeros(len(inside), np.intp)], [np.full(len(inside), share, np.float32)]
-    for (axis, weights), size in zip(
-        (_linear(*a) for a in _axes(grid, labels.grid, scale, offset)), grid.shape, strict=True
-    ):
-        found = [_nth_largest(weights, n) for n in range(int((weights > 0).sum(1).max()))]
-        index = [i * size + column[places[axis]] for i in parts[0] for column, _ in found]
-        parts = index, [w * value[places[axis]] for w in parts[1] for _, value in found]
+    share = np.float32(labels.grid.voxel_volume / grid.voxel_volume)
+    weights = [_linear(*axis) for axis in _axes(grid, labels.grid, scale, offset)]
+    largest = [[_nth_largest(part, n) for n in range(int((part > 0).sum(1).max()))] for _, part in weights]
     shape = (len(keys), int(np.prod(grid.shape)))
-    entries = np.concatenate(parts[1]), (np.tile(region, len(parts[0])), np.concatenate(parts[0]))
-    regions = csr_array(entries, shape=shape)
+    regions = csr_array(shape, dtype=np.float32)
+    for some in np.split(inside, range(_AT_ONCE, len(inside), _AT_ONCE)):
+        places = np.unravel_index(some, labels.grid.shape)
+        parts = [np.zeros(len(some), np.int32)], [np.full(len(some), share, np.float32)]
+        for (axis, _), found, size in zip(weights, largest, grid.shape, strict=True):
+            index = [i * np.int32(size) + column[places[axis]] for i in parts[0] for column, _ in found]
+            parts = index, [w * value[places[axis]] for w in parts[1] for _, value in found]
+        region = np.tile(row[labels.data.ravel()[some]], len(parts[0]))
+        regions = regions + csr_array((np.concatenate(parts[1]), (region, np.concatenate(parts[0]))), shape=shape)
     return csr_array(vstack([regions, csr_array(1 - regions.sum(0)[None])]))
 
 
-def _nth_largest(weights: NDArray[np.float32], n: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def _nth_largest(weights: NDArray[np.float32], n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Per row the place and value of its n-th largest weight."""
-    column = np.argsort(-weights, axis=1)[:, n]
+    column = np.argsort(-weights, axis=1)[:, n].astype(np.int32)
     return column, np.take_along_axis(weights, column[:, None], 1)[:, 0]
 
 

@@ -219,7 +219,17 @@ class _Hidden:
 
 
 def _hidden(out: Path, subjects: Mapping[str, Sequence[str]]) -> Iterator[_Hidden]:
-    """Folders with the name of an unfinished one of these subjects."""
+    """Folders with the name of an unfinished one of these subjects; those of BIDS sessions lie in their subjects'."""
+    inside: dict[str, dict[str, Sequence[str]]] = {}
+    for path, ids in subjects.items():
+        parent, _, name = path.rpartition("/")
+        inside.setdefault(parent, {})[name] = ids
+    for parent, names in inside.items():
+        yield from _hidden_in(out / parent, names)
+
+
+def _hidden_in(out: Path, subjects: Mapping[str, Sequence[str]]) -> Iterator[_Hidden]:
+    """The same directly in one folder."""
     try:
         with os.scandir(out) as entries:
             for entry in entries:

@@ -48,7 +48,7 @@ def test_no_two_files_share_a_name(tmp_path, naming):
 def test_every_data_file_of_a_bids_folder_has_a_bids_name(tmp_path):
     entity = r"(?:hemi|space|den|seg|desc)-[A-Za-z0-9]+"
     pattern = re.compile(rf"sub-01_ses-a(?:_{entity})*_[A-Za-z0-9]+(?:\.[a-z]+)+")
-    order = ("hemi", "space", "den", "seg", "desc")
+    order = ("hemi", "space", "seg", "den", "desc")
     for path in every_name(BidsFolder(tmp_path, "sub-01_ses-a")):
         if path.parent.name == "anat":
             assert pattern.fullmatch(path.name), path.name

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wbtools import staging
 from wbtools.batch.layout import Layout
-from wbtools.batch.published import folders_of
+from wbtools.batch.published import flat, folders_of
 from wbtools.ownership import foreign
 from wbtools.staging import Marker
 
@@ -60,7 +60,8 @@ def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool =
     """
     known = {name: ids for subject in subjects for name, ids in folders_of(layout.out, subject).items()}
     tidied = staging.tidy(layout.out, known, age)
-    removed, ignored = _clean_aside(layout, known, age)
+    aside = {flat(layout.out / name, layout.out): ids for name, ids in known.items()}
+    removed, ignored = _clean_aside(layout, aside, age)
     if forget:
         gone, left = _forget(layout)
         removed, ignored = removed + gone, [*ignored, *left]

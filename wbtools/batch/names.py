@@ -175,4 +175,5 @@ def _read(path: Path, changed: int, size: int) -> Mapping[str, Name]:
 
 def _is_plain(folder: str) -> bool:
     """Whether a name leads nowhere but into the folder of exports."""
-    return folder[0] != "." and "/" not in folder
+    parts = folder.split("/")  # of a BIDS session two
+    return len(parts) <= 2 and all(part and part[0] != "." for part in parts)

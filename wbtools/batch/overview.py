@@ -77,11 +77,16 @@ def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
     visible = _names(layout.out)
     folders = layout.attempt_folders()
     tried = _tried(folders)
-    done = {one for one in subjects if place(layout.out, one).name in visible and is_there(layout.out, one)}
+    done = {one for one in subjects if _outermost(layout.out, one) in visible and is_there(layout.out, one)}
     done -= {one for one in done & marks.names(layout) if marks.why(layout, one)}
     histories = {one: History.read(layout, one, folders) for one in subjects if one in tried and one not in done}
     states = {one: State.DONE if one in done else _state(histories.get(one), plan) for one in subjects}
     return Overview(states, histories)
+
+
+def _outermost(out: Path, subject: str) -> str:
+    """Name of the folder in the folder of exports that a subject's results are, or lie in."""
+    return place(out, subject).relative_to(out).parts[0]
 
 
 def _state(history: History | None, plan: Plan) -> State:

@@ -48,8 +48,19 @@ def place(out: Path, subject: str) -> Path:
     name = name_of(out, subject)
     if name is not None:
         return out / name.folder
-    plain, bids = out / subject, out / naming.bids_id(subject)
+    plain, bids = out / subject, out / naming.folder_name(subject, "bids")
     return bids if not plain.exists() and bids.exists() else plain
+
+
+def flat(folder: Path, out: Path) -> str:
+    """A folder of results as one name.
+
+    Examples
+    --------
+    >>> flat(Path("out/sub-01/ses-a"), Path("out"))
+    'sub-01_ses-a'
+    """
+    return "_".join(folder.relative_to(out).parts)
 
 
 def identity(out: Path, subject: str) -> str:
@@ -72,7 +83,9 @@ def folders_of(out: Path, subject: str) -> dict[str, tuple[str, ...]]:
     if name is not None:
         return {name.folder: (name.id,)}
     bare = subject.removeprefix("sub-")
-    return dict.fromkeys((subject, naming.bids_id(subject)), tuple(dict.fromkeys((subject, bare, f"sub-{bare}"))))
+    return dict.fromkeys(
+        (subject, naming.folder_name(subject, "bids")), tuple(dict.fromkeys((subject, bare, f"sub-{bare}")))
+    )
 
 
 def ids_of(out: Path, subject: str) -> tuple[str, ...]:

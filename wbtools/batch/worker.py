@@ -232,7 +232,7 @@ class Worker:
     def _set_aside(self, subject: str) -> None:
         """Move a damaged or outdated folder out of sight; put it back if it is not that one any more."""
         folder = place(self.layout.out, subject)
-        aside = self.layout.aside / f"{folder.name}.{uuid.uuid4().hex[:12]}"
+        aside = self.layout.aside / f"{published.flat(folder, self.layout.out)}.{uuid.uuid4().hex[:12]}"
         try:
             folder.rename(aside)
             mended = self._look(subject, aside).what is Published.CURRENT

@@ -1,0 +1,64 @@
+"""Exports under BIDS names are a BIDS derivative: the official validator finds no error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+from made_heads import write_bids_head, write_network
+
+pytest.importorskip("bids_validator_deno")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def exports(small_study, run_export, tmp_path_factory):
+    """A folder with the exports of two sessions and of a person without sessions, on every mesh, by two networks."""
+    base = tmp_path_factory.mktemp("bids")
+    networks = [part for name in ("small", "other") for part in ("--model", str(write_network(base, name)))]
+    for face, (session, person) in enumerate((("a", ()), ("b", ()), ("", ("--id", "sub-02")))):
+        study = write_bids_head(small_study("LAS"), base / f"study{session}", session, face)
+        options = ("--method", "lrp", "--mesh", "all", "--threads", "2", "--no-render", *networks)
+        run_export(study, base / "out", *options, *person)
+    return base / "out"
+
+
+def errors(folder: Path) -> list[str]:
+    """What the validator calls an error; it reads its own schema, and needs no network."""
+    program = Path(sysconfig.get_path("scripts")) / "bids-validator-deno"
+    run = subprocess.run([program, "--format", "json", folder], capture_output=True, text=True)
+    found = json.loads(run.stdout)["issues"]["issues"]
+    return [f"{one['code']} {one.get('location')}" for one in found if one["severity"] == "error"]
+
+
+def test_the_validator_finds_no_error(exports):
+    assert errors(exports) == []
+    # It looks: a name that BIDS does not know is one.
+    (exports / "sub-02" / "anat" / "sub-02_wrong.nii.gz").write_bytes(b"")
+    assert errors(exports) != []
+
+
+def test_sessions_lie_in_their_subject_s_folder_and_label_files_have_names_that_bids_knows(exports):
+    ignored = (exports / ".bidsignore").read_text().split()
+    for folder in (exports / "sub-100307" / "ses-a", exports / "sub-100307" / "ses-b", exports / "sub-02"):
+        assert (folder / "provenance.json").is_file()
+        known = {
+            path.name.partition(".")[0].rpartition("_")[2]
+            for path in (folder / "anat").iterdir()
+            if not any(path.match(pattern) for pattern in ignored)
+        }
+        assert {"T1w", "dseg"} <= known
+
+
+def test_sidecars_say_what_bids_asks_for(exports):
+    anat = exports / "sub-100307" / "ses-a" / "anat"
+    t1w = "bids::sub-100307/ses-a/anat/sub-100307_ses-a_desc-preproc_T1w.nii.gz"
+    about = {path.name: json.loads(path.read_text()) for path in anat.glob("*.json")}
+    assert about["sub-100307_ses-a_desc-preproc_T1w.json"]["SkullStripped"] is True
+    labels = about["sub-100307_ses-a_hemi-L_space-fsLR_seg-HCPMMP1_den-32k_dseg.json"]
+    assert labels["SpatialReference"] == t1w and "32,492 vertices" in labels["Density"]["32k"]
+    assert about["sub-100307_ses-a_space-T1w_desc-small_relevance.json"]["SpatialReference"] == t1w
+    assert (exports / t1w.removeprefix("bids::")).is_file()
