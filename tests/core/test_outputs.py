@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from wbtools import renaming, staging
+from wbtools.containment import require_place
 from wbtools.errors import InputError, from_os_error
 from wbtools.outputs import publishing
 
@@ -446,3 +447,17 @@ def test_new_files_replace_nothing_where_nothing_special_is_known(tmp_path, monk
         with pytest.raises(FileExistsError):
             renaming.write_new(tmp_path / name, b"second")
     assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file", "link"]
+
+
+def test_a_session_is_published_in_its_subjects_folder_and_tidied_there(tmp_path):
+    publish(tmp_path, "a", subject="sub-01_ses-a", name="sub-01/ses-a")
+    left = staging.make(tmp_path / "sub-01", "ses-b")
+    assert names(tmp_path) == ["sub-01"] and "ses-a" in names(tmp_path / "sub-01")
+    require_place(tmp_path, tmp_path.parent / "study")  # the subject's folder holds nothing but an export
+    assert staging.tidy(tmp_path, {"sub-01/ses-b": ["sub-01_ses-b"]}, age=0) == staging.Tidied()  # this process runs
+    (left / staging.MARKER).write_text((left / staging.MARKER).read_text().replace(str(os.getpid()), "999999999"))
+    assert staging.tidy(tmp_path, {"sub-01/ses-b": ["sub-01_ses-b"]}, age=0).removed == (left.name,)
+    assert names(tmp_path / "sub-01") == ["ses-a"]
+    (tmp_path / "sub-01" / "ses-c").mkdir()
+    with pytest.raises(InputError, match="holds sub-01"):
+        require_place(tmp_path, tmp_path.parent / "study")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sysconfig
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ def exports(small_study, run_export, tmp_path_factory):
 
 def errors(folder: Path) -> list[str]:
     """What the validator calls an error; it reads its own schema, and needs no network."""
-    program = Path(sysconfig.get_path("scripts")) / "bids-validator-deno"
+    installed = distribution("bids-validator-deno")
+    (program,) = (installed.locate_file(path) for path in installed.files or () if path.name == "bids-validator-deno")
     run = subprocess.run([program, "--format", "json", folder], capture_output=True, text=True)
     found = json.loads(run.stdout)["issues"]["issues"]
     return [f"{one['code']} {one.get('location')}" for one in found if one["severity"] == "error"]
