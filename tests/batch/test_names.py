@@ -37,8 +37,8 @@ def payload(study, *words):
 @pytest.mark.parametrize(
     ("listed", "files", "words", "name"),
     [
-        ("sub-01", FMRIPREP, (), Name("sub-01_ses-1", "sub-01_ses-1")),
-        ("01", FMRIPREP, (), Name("sub-01_ses-1", "sub-01_ses-1")),
+        ("sub-01", FMRIPREP, (), Name("sub-01_ses-1", "sub-01/ses-1")),
+        ("01", FMRIPREP, (), Name("sub-01_ses-1", "sub-01/ses-1")),
         ("sub-07_T1w", ("sub-07_T1w.nii.gz",), (), Name("sub-07", "sub-07")),
         ("P1", tuple(f"P1/ses-2/freesurfer/{name}" for name in RECON_ALL), (), Name("P1_ses-2", "P1_ses-2")),
         ("P_1", tuple(f"P_1/{name}" for name in RECON_ALL), ("--naming", "bids"), Name("P_1", "sub-P1")),
@@ -70,7 +70,7 @@ def test_results_are_looked_for_where_the_export_puts_them_also_by_another_proce
     layout.make()
     settled(layout, payload(put(tmp_path / "study", *FMRIPREP)), "sub-01", "nobody")
     monkeypatch.setattr(names, "_noted", {})  # as in another process
-    assert place(layout.out, "sub-01") == layout.out / "sub-01_ses-1"
+    assert place(layout.out, "sub-01") == layout.out / "sub-01/ses-1"
     assert identity(layout.out, "sub-01") == "sub-01_ses-1"
     assert place(layout.out, "nobody") == layout.out / "nobody"
 
@@ -85,7 +85,7 @@ def test_lost_and_damaged_names_are_asked_for_again(tmp_path, monkeypatch):
         monkeypatch.setattr(names, "_noted", {})
         assert place(layout.out, "sub-01") == layout.out / "sub-01"
         settled(layout, asked, "sub-01")
-        assert place(layout.out, "sub-01") == layout.out / "sub-01_ses-1"
+        assert place(layout.out, "sub-01") == layout.out / "sub-01/ses-1"
 
 
 def test_a_name_is_asked_for_anew_until_something_is_published_under_it(tmp_path):
@@ -95,11 +95,11 @@ def test_a_name_is_asked_for_anew_until_something_is_published_under_it(tmp_path
     settled(layout, payload(study), "sub-01")
     put(study / "derivatives/fmriprep", *FMRIPREP)
     settled(layout, payload(study), "sub-01")
-    assert place(layout.out, "sub-01").name == "sub-01_ses-1"
-    put(layout.out, "sub-01_ses-1/provenance.json")
+    assert place(layout.out, "sub-01") == layout.out / "sub-01/ses-1"
+    put(layout.out, "sub-01/ses-1/provenance.json")
     shutil.rmtree(study)
     settled(layout, payload(study), "sub-01")
-    assert place(layout.out, "sub-01").name == "sub-01_ses-1"
+    assert place(layout.out, "sub-01") == layout.out / "sub-01/ses-1"
 
 
 @pytest.mark.parametrize(
