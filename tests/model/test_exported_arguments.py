@@ -69,7 +69,7 @@ def test_the_program_answers_as_its_network(tmp_path, program):
 
 
 @pytest.mark.parametrize("form", ["as_int", "as_layout", "as_memory_format", "as_device", "as_string", "as_bool"])
-@pytest.mark.parametrize("value", [77, 0, 44])
+@pytest.mark.parametrize("value", [-1, 0, 44, 127])
 def test_only_a_type_of_numbers_is_taken_for_one(tmp_path, program, form, value):
     def change(graph):
         given(graph, "to", "dtype")["arg"] = {form: value}

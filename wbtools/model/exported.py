@@ -129,7 +129,7 @@ def assemble(path: Path, program: Program) -> fx.GraphModule:
     """
     try:
         return _Assembly(path, program).network()
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except fitting.FAILURES as error:
         raise CheckpointError(f"{path} is no network of torch.export, or is damaged ({error})", mend=_MEND) from None
 
 

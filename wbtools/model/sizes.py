@@ -14,8 +14,8 @@ from torch import Tensor, fx
 from wbtools.errors import CheckpointError
 from wbtools.model.fitting import FAILURES
 
-LARGEST = 1 << 29
-"""Values that a step may put out: 2 GiB in single precision. A full-resolution brain in 64 channels has fewer."""
+_CHANNELS, _FEWEST, _MOST = 256, 1 << 26, 1 << 30
+"""So many values a step may put out for each voxel of the image; so many always; and so many at most."""
 
 _MADE = 1 << 26
 """Values that a step may make from nothing, such as the coordinates of all voxels."""
@@ -41,7 +41,8 @@ def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int
     """
     try:
         with torch.no_grad():
-            _Measured(steps, path).run(torch.empty(1, 1, *shape, device="meta"))
+            most = min(_MOST, max(_FEWEST, _CHANNELS * math.prod(shape)))
+            _Measured(steps, path, most).run(torch.empty(1, 1, *shape, device="meta"))
     except FAILURES:
         raise CheckpointError(
             f"{path} cannot take images of {' x '.join(map(str, shape))} voxels, as its card says",
@@ -52,8 +53,9 @@ def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int
 class _Measured(fx.Interpreter):
     """A run through all steps that looks at each result."""
 
-    def __init__(self, steps: fx.GraphModule, path: Path) -> None:
+    def __init__(self, steps: fx.GraphModule, path: Path, most: int) -> None:
         super().__init__(steps)
+        self.most = most
         self.extra_traceback = False
         self.path = path
 
@@ -66,7 +68,7 @@ class _Measured(fx.Interpreter):
                 bare = n.target(*arguments, **{**keywords, "device": "meta"})  # type: ignore[operator]
                 self._require_small(bare, _MADE)
         found = super().run_node(n)
-        self._require_small(found, LARGEST)
+        self._require_small(found, self.most)
         return found
 
     def _require_small(self, found: Any, most: int) -> None:
