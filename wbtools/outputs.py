@@ -13,7 +13,7 @@ from typing import NamedTuple
 from wbtools import renaming, staging
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, writing
-from wbtools.ownership import PROVENANCE, foreign
+from wbtools.ownership import MARKER, PROVENANCE, foreign
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class OutputFolder:
 
     def files(self) -> list[Path]:
         """Every file there is, relative to the folder, sorted."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != staging.MARKER)
+        files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != MARKER)
         return sorted(path.relative_to(self.folder) for path in files)
 
 
@@ -146,6 +146,10 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
         The subject's id, if the folder is named otherwise.
     """
     final = out / name
+    within = final.parent
+    if within != out and (within.is_symlink() or os.path.lexists(within / PROVENANCE)):
+        what = "a link" if within.is_symlink() else "an export of its own"
+        raise InputError(f"{final} would lie in {within}, which is {what}", mend="choose another --out")
     if not os.path.lexists(final):
         return
     why = foreign(final, subject or name)
@@ -196,16 +200,15 @@ def publishing(
         If `out` cannot be written; nothing is left behind.
     """
     subject = subject or name
-    out, name = (out / name).parent, (out / name).name  # a BIDS session's folder lies in its subject's
     if tidy:
         staging.tidy(out, {name: [subject]})
     require_absent(out, name, overwrite, subject)
+    out, name = (out / name).parent, (out / name).name  # a BIDS session's folder lies in its subject's
     with ExitStack() as later:
         with writing(out, begun=False):
-            _make_folders(out, later)
-            folder = staging.make(out, name)
+            folder = _begin(out, name, later)
         own = _Identity.of(folder)
-        later.callback(lambda: _discard(folder, own, subject))
+        later.callback(lambda: _discard(folder, own, out / name, subject))
         with writing(folder, whole=False):
             yield OutputFolder(folder, name)
         with writing(out):
@@ -213,6 +216,9 @@ def publishing(
             staging.unmark(folder)
             (_replace if overwrite else _claim)(folder, out / name, subject)
             _sync(out)
+
+
+_ATTEMPTS = 3
 
 
 class _Identity(NamedTuple):
@@ -231,6 +237,15 @@ class _Identity(NamedTuple):
         return cls(found.st_dev, found.st_ino)
 
 
+def _begin(out: Path, name: str, later: ExitStack) -> Path:
+    """Make the unfinished folder, and what it lies in."""
+    for _ in range(_ATTEMPTS):
+        _make_folders(out, later)
+        with suppress(FileNotFoundError):  # another session's export has failed, and removed their empty folder
+            return staging.make(out, name)
+    return staging.make(out, name)
+
+
 def _make_folders(folder: Path, later: ExitStack) -> None:
     """Create a folder and its missing parents; later remove those that are still empty, innermost first."""
     missing = []
@@ -247,11 +262,13 @@ def _make_folders(folder: Path, later: ExitStack) -> None:
         later.callback(remove, path)
 
 
-def _discard(folder: Path, own: _Identity | None, subject: str) -> None:
+def _discard(folder: Path, own: _Identity | None, final: Path, subject: str) -> None:
     """Remove what lies under the hidden name: the unfinished folder, or the older export that it was exchanged with."""
     there = _Identity.of(folder)
-    if there is not None and (there == own or not foreign(folder, subject)):
+    if there is not None and there == own:
         staging.discard(folder)
+    elif there is not None and not foreign(folder, subject) and not foreign(final, subject):
+        staging.retire(folder, final)
 
 
 _UNKNOWN_HERE = {
@@ -339,4 +356,4 @@ def _replace_in_two(folder: Path, final: Path, subject: str) -> None:
             with suppress(OSError):
                 aside.rename(final)
         elif not foreign(aside, subject) and not foreign(final, subject):
-            staging.discard(aside)
+            staging.retire(aside, final)

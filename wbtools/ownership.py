@@ -17,6 +17,8 @@ from wbtools.text import line
 
 PROVENANCE = "provenance.json"
 """Name of the record; its presence means that the folder is whole."""
+MARKER = ".wbtools-staging.json"
+"""Name of the file that says which process makes a folder that is not finished."""
 
 _LARGEST = 1 << 26  # a record has about 50 kB
 
@@ -44,7 +46,31 @@ def foreign(folder: Path, *subjects: str) -> str:
     named = subject_of(found)
     if named is None:
         return f"its {PROVENANCE} was not written by wbtools for a subject"
-    return "" if named in subjects else f"it is the export of {line(named)}, not of {subjects[0]}"
+    if named not in subjects:
+        return f"it is the export of {line(named)}, not of {subjects[0]}"
+    other = _export_in(folder)
+    return f"it also holds {other.name}, an export of its own" if other else ""
+
+
+def _export_in(folder: Path) -> Path | None:
+    """An export, finished or not, that lies in a folder, as that of a BIDS session in its subject's."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and any(os.path.lexists(path / name) for name in (PROVENANCE, MARKER)):
+            return path
+    return None
+
+
+def unrecorded(folder: Path) -> list[Path]:
+    """What somebody else put into an export: files and links that are not on its record, relative to it, sorted.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the record cannot be read.
+    """
+    known = {Path(name) for name in (*record(folder)["outputs_sha256"], PROVENANCE, MARKER)}
+    there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted({path.relative_to(folder) for path in there} - known)
 
 
 def record(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ before the folder gets its name, so what lies under a hidden name is one of
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -23,9 +24,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wbtools.ownership import PROVENANCE, foreign, is_whole
+from wbtools import renaming
+from wbtools.ownership import MARKER, PROVENANCE, foreign, is_whole, unrecorded
 
-MARKER = ".wbtools-staging.json"
+logger = logging.getLogger(__name__)
 
 _KEY = 8
 _NAME = re.compile(r"\.(?P<name>.+?)\.(?P<ours>wbtools-)?[a-z0-9_]{8}(?P<old>\.old)?")
@@ -141,6 +143,26 @@ def discard(folder: Path) -> bool:
     return not os.path.lexists(folder)
 
 
+def retire(older: Path, newer: Path) -> bool:
+    """Remove an older copy of an export; what somebody else put into it goes into the newer one first.
+
+    Files and links that are not on the older one's record stay where they were; where the newer export has a file of
+    that name, `.kept` is added. Gives whether all of the older copy is gone.
+    """
+    try:
+        for name in unrecorded(older):
+            target = newer / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            while os.path.lexists(target):
+                target = target.with_name(f"{target.name}.kept")
+            renaming.without_replacing(older / name, target)
+            logger.warning("%s was not wbtools': kept as %s", name, target)
+    except (OSError, ValueError) as error:
+        logger.warning("%s stays, since not all in it is wbtools' and could be moved: %s", older, error)
+        return False
+    return discard(older)
+
+
 @dataclass(frozen=True)
 class Tidied:
     """What `tidy` did: names of folders that were removed, and of subjects whose only copy was put back in place."""
@@ -163,14 +185,13 @@ def tidy(out: Path, subjects: Mapping[str, Sequence[str]], age: float = _FOREVER
     age : float
         Seconds after which leftovers count whose process cannot be asked.
     """
-    done: dict[_Act, list[str]] = {_remove: [], _restore: [], _leave: []}
+    done: dict[str, list[str]] = {"removed": [], "restored": [], "ignored": []}
     for found in sorted(_hidden(out, subjects), key=lambda one: (not one.old, one.folder)):
         act = found.act(age)
         if act(found.folder, found.final):
-            done[_remove if act is _remove_empty else act].append(
-                found.final.name if act is _restore else found.folder.name
-            )
-    return Tidied(*map(tuple, done.values()))
+            told = "restored" if act is _restore else "ignored" if act is _leave else "removed"
+            done[told].append((found.final if act is _restore else found.folder).relative_to(out).as_posix())
+    return Tidied(**{told: tuple(paths) for told, paths in done.items()})
 
 
 @dataclass(frozen=True)
@@ -209,7 +230,7 @@ class _Hidden:
                 return _leave
             return _wait if self._in_work() else _restore
         if self.ours and not foreign(self.final, *self.subjects) and is_whole(self.final):
-            return _remove if old_enough else _wait
+            return retire if old_enough else _wait
         return _leave
 
     def _in_work(self) -> bool:
@@ -225,7 +246,8 @@ def _hidden(out: Path, subjects: Mapping[str, Sequence[str]]) -> Iterator[_Hidde
         parent, _, name = path.rpartition("/")
         inside.setdefault(parent, {})[name] = ids
     for parent, names in inside.items():
-        yield from _hidden_in(out / parent, names)
+        if not parent or not (out / parent).is_symlink():
+            yield from _hidden_in(out / parent, names)
 
 
 def _hidden_in(out: Path, subjects: Mapping[str, Sequence[str]]) -> Iterator[_Hidden]:
@@ -258,7 +280,7 @@ def _remove_empty(folder: Path, final: Path) -> bool:
 
 def _restore(folder: Path, final: Path) -> bool:
     with suppress(OSError):  # somebody else was quicker
-        folder.rename(final)
+        renaming.without_replacing(folder, final)
         return True
     return False
 

@@ -13,6 +13,7 @@ import stub_batch
 from ordeal import events, is_whole, running, stub, visible, wbtools
 
 from wbtools import staging
+from wbtools.ownership import MARKER
 
 
 def tree(*folders):
@@ -82,6 +83,7 @@ def test_what_verify_marks_is_made_again_by_the_same_line(tmp_path):
     data = bytearray(path.read_bytes())
     data[1000] ^= 1
     path.write_bytes(data)
+    (tmp_path / "b" / "notes.txt").write_text("mine")
     assert stub_batch.run(tmp_path, "a", "b", options=("--max-attempts", 1)).returncode == 0
     assert not is_whole(tmp_path, "b"), "a look at sizes does not see a changed byte"
     deep = stub_batch.care("verify", tmp_path)
@@ -91,6 +93,9 @@ def test_what_verify_marks_is_made_again_by_the_same_line(tmp_path):
     assert again.returncode == 1 and "b: found before" in again.stdout
     assert stub_batch.run(tmp_path, "a", "b", options=("--max-attempts", 1)).returncode == 0
     assert is_whole(tmp_path, "b") and len(list((tmp_path / ".wbtools" / "aside").iterdir())) == 1
+    assert not (tmp_path / "b" / "notes.txt").exists()
+    assert stub_batch.care("clean", tmp_path, "--now").returncode == 0
+    assert (tmp_path / "b" / "notes.txt").read_text() == "mine", "clean keeps what was not wbtools'"
     assert stub_batch.care("verify", tmp_path).returncode == 0
     assert len([event for event in events(tmp_path, "a") if event["event"] == "start"]) == 1
 
@@ -144,8 +149,8 @@ def test_clean_follows_no_links(batch, tmp_path, what):
 
 def test_clean_puts_back_the_only_copy_and_removes_the_dead(batch):
     unfinished = staging.make(batch, "s1")
-    marker = json.loads((unfinished / staging.MARKER).read_text())
-    (unfinished / staging.MARKER).write_text(json.dumps({**marker, "boot": "before the last start"}))
+    marker = json.loads((unfinished / MARKER).read_text())
+    (unfinished / MARKER).write_text(json.dumps({**marker, "boot": "before the last start"}))
     (batch / "s1").rename(staging.aside(unfinished))
     living = staging.make(batch, "s1")
     said = stub_batch.care("clean", batch, "--now")

@@ -6,15 +6,16 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wbtools import staging
 from wbtools.batch.layout import Layout
 from wbtools.batch.published import flat, folders_of
-from wbtools.ownership import foreign
+from wbtools.ownership import foreign, unrecorded
 from wbtools.staging import Marker
 
 _ASIDE = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}")
@@ -60,7 +61,7 @@ def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool =
     """
     known = {name: ids for subject in subjects for name, ids in folders_of(layout.out, subject).items()}
     tidied = staging.tidy(layout.out, known, age)
-    aside = {flat(layout.out / name, layout.out): ids for name, ids in known.items()}
+    aside = {flat(layout.out / name, layout.out): (layout.out / name, ids) for name, ids in known.items()}
     removed, ignored = _clean_aside(layout, aside, age)
     if forget:
         gone, left = _forget(layout)
@@ -69,24 +70,36 @@ def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool =
     return Cleaned(removed + len(tidied.removed), tidied.restored, tuple(ignored))
 
 
-def _clean_aside(layout: Layout, known: dict[str, tuple[str, ...]], age: float) -> tuple[int, list[Path]]:
+def _clean_aside(layout: Layout, known: dict[str, tuple[Path, tuple[str, ...]]], age: float) -> tuple[int, list[Path]]:
     """Remove exports that were set aside; gives how many, and what is there beside them."""
     if layout.home.is_symlink() or layout.aside.is_symlink():
         return 0, [layout.home if layout.home.is_symlink() else layout.aside]
     removed, ignored = 0, []
     for path in sorted(layout.aside.iterdir()) if layout.aside.is_dir() else []:
         found = _ASIDE.fullmatch(path.name)
-        if not _is_own(path, known.get(found["name"], ()) if found else ()):
+        final, ids = known.get(found["name"] if found else "", (layout.out, ()))
+        remover = _remover(path, final, ids)
+        if remover is None:
             ignored.append(path)
         elif time.time() - staging.touched(path) >= age:
-            removed += staging.discard(path)
+            removed += remover(path)
     return removed, ignored
 
 
-def _is_own(path: Path, ids: tuple[str, ...]) -> bool:
-    """Whether something that was set aside is an export of its subject, or what an interrupted removal left of one."""
+def _remover(path: Path, final: Path, ids: tuple[str, ...]) -> Callable[[Path], bool] | None:
+    """How to remove an export that was set aside, or what an interrupted removal left of one; None if it is neither.
+
+    What somebody else put into it goes into the subject's export, and waits for that.
+    """
     marker = Marker.read(path)
-    return bool(marker and marker.gone) or (bool(ids) and path.is_dir() and not foreign(path, *ids))
+    if marker is not None:
+        return staging.discard if marker.gone else None
+    if not ids or not path.is_dir() or foreign(path, *ids):
+        return None
+    if not unrecorded(path):
+        return staging.discard
+    there = os.path.lexists(final) and not foreign(final, *ids)
+    return partial(staging.retire, newer=final) if there else None
 
 
 def _forget(layout: Layout) -> tuple[int, list[Path]]:
