@@ -1,0 +1,51 @@
+"""People that a target compares with: a whole head is shown inside its own brain mask."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from made_heads import write_bids_head, write_network
+
+from wbtools import model, people
+from wbtools.person import read_scan
+from wbtools.selection import Known
+from wbtools.subject import find
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return write_network(tmp_path_factory.mktemp("network"))
+
+
+def test_the_mask_of_a_subject_compared_with_is_its_own(small_study, network, tmp_path):
+    study = write_bids_head(small_study("LAS"), tmp_path)
+    subject, networks = find(study, "100307"), {"small": model.load(network)}
+    found = people.show(Known(subject.t1w, subject), networks)
+    np.testing.assert_array_equal(
+        found.images["small"].data, people.seen_by(networks["small"], read_scan(subject)).data
+    )
+    assert "subject's brain mask" in found.remarks[0] and found.atlas is None
+
+
+def test_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(small_study, network, tmp_path):
+    study = write_bids_head(small_study("LAS"), tmp_path)
+    found = people.show(Known(find(study, "100307").t1w), {"small": model.load(network)})
+    assert "template's brain mask" in found.remarks[0] and "Caution" in found.remarks[0]
+
+
+def test_an_export_compares_with_the_head_of_a_subject_that_is_named_by_its_folder(
+    small_study, network, run_export, tmp_path
+):
+    study = write_bids_head(small_study("LAS"), tmp_path / "study")
+    other = write_bids_head(small_study("LAS"), tmp_path / "elsewhere", face=1) / "sub-100307"
+    options = ("--target", "distance", "--method", "lrp", "--mesh", "native", "--no-render", "--threads", "2")
+    printed, folder = run_export(study, tmp_path / "out", *options, "--other", str(other), "--model", str(network))
+    record = json.loads((folder.with_name("sub-100307") / "provenance.json").read_text())
+    said = "Of the person compared with: The skull was removed with the subject's brain mask."
+    assert said in record["notices"] and said in " ".join(printed.split())
+    files = [one["file"] for one in record["compared with"]]
+    assert files == ["sub-100307_desc-preproc_T1w.nii.gz", "sub-100307_desc-brain_mask.nii.gz"]
