@@ -30,7 +30,7 @@ DILATION = 4.0
 _SOURCES: dict[MaskOf, str] = {
     "subject": "the subject's brain mask",
     "segmentation": "the outline of the subject's segmentation",
-    "template": "the MNI152 template's brain mask, laid over this head",
+    "template": "the MNI152 template's brain mask laid over this head",
 }
 
 _CLOSING = 6.0  # mm; sulci, which segmentations leave empty, are not wider than twice this

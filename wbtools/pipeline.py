@@ -235,6 +235,8 @@ def _computed(
         areas = {str(mesh): keys for mesh, keys in me.areas.items()}
         checked = checks.run(me.t1w, cortices, areas, me.atlas, frozenset(settings.allow), own_surfaces=own)
         record.facts["checks"] = [one.as_record() for one in checked]
+        for one in checked:
+            record.notice(one.notice)
     compared = _shown_others(settings, networks, others, projection, record)
     explanations: list[Explanation] = []
     request = replace(_request(settings), people=(subject.id, *(known.name for known in others)))
@@ -255,7 +257,7 @@ def _computed(
         record.facts["pairs_of_regions"] = {name: one.as_record() for name, one in pairings.items()}
     with record.stage("maps on the cortex"):
         metrics = cortical_maps.on_cortex(me, explanations, projection)
-    made = Results(me, tuple(explanations), metrics, pairings, subject.notice)
+    made = Results(me, tuple(explanations), metrics, pairings, checks.marked(subject.notice, checked))
     return release.whole_head(made, record) if settings.keep_face else release.brain_only(made, record)
 
 

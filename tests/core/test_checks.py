@@ -89,6 +89,34 @@ def test_a_shift_of_three_millimetres_is_found_even_in_voxels_of_four(built_in, 
     assert "off by about that" in results["contrast"].sentence or "the cortex would fit" in results["contrast"].sentence
 
 
+def _as_mp2rage(data):
+    """Grey matter far darker than white matter, and air that is noise of all values."""
+    noise = np.random.default_rng(0).integers(0, 4096, data.shape)
+    return np.where(data > 0, np.round(4000 * (data / data.max()) ** 3), noise)
+
+
+def _standardised(data):
+    """Mean 0 in the brain and 0 around it."""
+    brain = data[data > 0]
+    return np.where(data > 0, (data - brain.mean()) / brain.std(), 0)
+
+
+ENCODINGS = {
+    "MP2RAGE": _as_mp2rage,
+    "standardised": _standardised,
+    "Hounsfield-like": lambda data: data * 10 - 1000,
+    "bias of 40 %": lambda data: data * np.linspace(0.6, 1.4, len(data))[:, None, None],
+    "noise of 3 %": lambda data: np.abs(data + np.random.default_rng(0).normal(0, 0.03 * data.max(), data.shape)),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_an_image_passes_whatever_its_scanner_made_of_its_intensities(built_in, name):
+    image = Volume(ENCODINGS[name](built_in.t1w.data).astype(np.float32), built_in.t1w.grid)
+    assert not failing(checked(built_in, t1w=image))
+    assert failing(checked(built_in, t1w=image, cortices=moved(built_in, shifted(0, 0, 5)))) == {"contrast"}
+
+
 def test_folds_of_another_person_fail_unless_they_are_meant_as_a_template(built_in):
     # Another person's image in the same space: the same brain, its cortex rippled by up to 9 mm every 4 cm.
     grid = built_in.t1w.grid
@@ -191,5 +219,6 @@ def test_a_failure_ends_with_its_numbers_unless_it_is_allowed(built_in):
     result = checked(built_in, allowed=("contrast",), cortices=wrong)["contrast"]
     assert result.as_record()["outcome"] == "failed, allowed by the user"
     assert result.notice.startswith("The self-check 'contrast' failed and was allowed: the T1w is")
+    assert checks.marked("Template.", [result]) == "Template. Self-check 'contrast' failed, allowed by the user"
     with pytest.raises(InputError, match="'contrasts' is no check"):
         checked(built_in, allowed=("contrasts",))

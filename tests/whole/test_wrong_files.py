@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import nibabel
@@ -50,6 +51,20 @@ def test_surfaces_of_another_person_fail_their_check(bert, tmp_path):
         write_geometry(path, points * [1.0, 1.08, 0.92] + [0.0, 6, -5], triangles, "made", footer)
     said = refusal(bert, tmp_path / "out", 5)
     assert "contrast" in said and "--allow contrast" in said
+
+
+def test_an_allowed_failure_is_told_in_every_output(bert, tmp_path):
+    for path in [*bert.glob("surf/?h.white"), *bert.glob("surf/?h.pial.T1")]:
+        points, triangles, footer = read_geometry(path, read_metadata=True)
+        write_geometry(path, points + [0.0, 6, 0], triangles, "made", footer)
+    options = ["--out", str(tmp_path / "out"), "--no-render", "--null", "0", "--method", "lrp", "--allow", "contrast"]
+    result = CliRunner().invoke(main, ["export-subject", str(bert), *options])
+    assert result.exit_code == 0, result.output
+    assert "Note: The self-check 'contrast' failed and was allowed: the T1w is" in result.output
+    record = json.loads((tmp_path / "out/bert/provenance.json").read_text())
+    assert any(notice.startswith("The self-check 'contrast' failed") for notice in record["notices"])
+    (scene,) = (tmp_path / "out/bert").glob("*.scene")
+    assert "Self-check 'contrast' failed, allowed by the user" in scene.read_text()
 
 
 def test_a_segmentation_of_another_space_fails_its_check(bert, tmp_path):

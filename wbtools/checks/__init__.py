@@ -18,7 +18,7 @@ from wbtools.cortex import Cortex
 from wbtools.errors import CheckError, InputError
 from wbtools.grid import Volume
 
-__all__ = ["CHECKS", "CheckResult", "run"]
+__all__ = ["CHECKS", "CheckResult", "marked", "run"]
 
 CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "fields": fields,
@@ -80,3 +80,14 @@ def run(
             + " ".join(f"--allow {one.name}" for one in failed),
         )
     return results
+
+
+def marked(notice: str, results: Sequence[CheckResult]) -> str:
+    """What every picture and file says, with the checks that failed and were allowed to.
+
+    Examples
+    --------
+    >>> marked("Template surfaces", [CheckResult("contrast", False, "the T1w is ...", {}, allowed=True)])
+    "Template surfaces. Self-check 'contrast' failed, allowed by the user"
+    """
+    return ". ".join(part for part in (notice.rstrip("."), *(one.mark for one in results)) if part)

@@ -89,6 +89,11 @@ class CheckResult:
         """What every reader of the result must know; empty if the check passed."""
         return "" if self.passed else f"The self-check '{self.name}' failed and was allowed: {self.sentence}."
 
+    @property
+    def mark(self) -> str:
+        """The notice in the few words that a picture has room for."""
+        return "" if self.passed else f"Self-check '{self.name}' failed, allowed by the user"
+
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
         failed = "failed, allowed by the user" if self.allowed else "failed"

@@ -38,7 +38,7 @@ _MASK = (0.5e6, 2.6e6)  # mm3 that a brain mask may have
 _MASKED_WITH: dict[MaskOf, str] = {
     "subject": "The skull was removed with the subject's brain mask.",
     "segmentation": "The skull was removed with an outline of the subject's segmentation: there is no brain mask.",
-    "template": "The skull was removed with the MNI152 template's brain mask, laid over this head. Caution: such a "
+    "template": "The skull was removed with the MNI152 template's brain mask laid over this head. Caution: such a "
     "mask cuts away 5 to 12 % of the brain, and the maps of one head, given with its skull and without, correlated by "
     "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that.",
 }
