@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -150,7 +150,7 @@ class BidsFolder(OutputFolder):
         return self._anat(_hemi(hemisphere), *_mesh(mesh), "sulc.shape.gii")
 
 
-FOLDERS: dict[Naming, Callable[[Path, str], OutputFolder]] = {"hcp": OutputFolder, "bids": BidsFolder}
+FOLDERS: dict[Naming, type[OutputFolder]] = {"hcp": OutputFolder, "bids": BidsFolder}
 """How each naming names an export's files."""
 
 
@@ -190,7 +190,7 @@ def unique(names: list[str], paths: Sequence[Path]) -> list[str]:
     return [n if names.count(n) == 1 else f"{n}-{place}" for place, n in enumerate(names, 1)]
 
 
-def write_sidecars(out: OutputFolder, notice: str, skull_stripped: bool = True) -> None:
+def write_sidecars(out: OutputFolder, notice: str) -> None:
     """Write a JSON file beside every data file of a BIDS folder; nothing for other namings.
 
     Parameters
@@ -199,8 +199,6 @@ def write_sidecars(out: OutputFolder, notice: str, skull_stripped: bool = True) 
         Holds all data files already.
     notice : str
         What every reader must know.
-    skull_stripped : bool
-        Whether the T1w that was written is 0 around the brain.
     """
     if not isinstance(out, BidsFolder):
         return
@@ -209,7 +207,7 @@ def write_sidecars(out: OutputFolder, notice: str, skull_stripped: bool = True) 
         entities = dict(word.split("-", 1) for word in words)
         about: dict[str, object] = {
             **_ABOUT.get(suffix, {"Description": f"Cortical surface: {suffix}"}),
-            **({"SkullStripped": skull_stripped} if suffix == "T1w" else {}),
+            **({"SkullStripped": out.skull_stripped} if suffix == "T1w" else {}),
             **({"SpatialReference": _uri(out, out.t1w())} if "space" in entities else {}),
             **({"Density": {entities["den"]: _DENSITIES[entities["den"]]}} if "den" in entities else {}),
             "GeneratedBy": f"wbtools {wbtools.__version__}; see provenance.json",

@@ -14,6 +14,7 @@ from wbtools import renaming, staging
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, writing
 from wbtools.ownership import MARKER, PROVENANCE, foreign
+from wbtools.text import counted
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class OutputFolder:
     folder : Path
         Where they lie now (while they are made, not yet their final place).
     subject : str
+    skull_stripped : bool
+        Whether the T1w that is written shows the brain alone; a name that says so is kept for that.
 
     Examples
     --------
@@ -35,6 +38,7 @@ class OutputFolder:
 
     folder: Path
     subject: str
+    skull_stripped: bool = True
 
     def _named(self, *words: str) -> Path:
         return self.folder / ".".join((self.subject, *words))
@@ -113,7 +117,8 @@ class OutputFolder:
 
     def t1w(self) -> Path:
         """The subject's T1w, so that the folder stands alone."""
-        return self.folder / "T1w" / "T1w_acpc_dc_restore_brain.nii.gz"
+        shown = "_brain" if self.skull_stripped else ""
+        return self.folder / "T1w" / f"T1w_acpc_dc_restore{shown}.nii.gz"
 
     def surface(self, hemisphere: Hemisphere, kind: str, mesh: str) -> Path:
         """One of the subject's surfaces in T1w space."""
@@ -161,7 +166,8 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
     if not overwrite:
         count = sum(1 for path in final.rglob("*") if path.is_file())
         raise InputError(
-            f"{final} exists already ({count} files)", mend="add --overwrite to replace it, or choose another --out"
+            f"{final} exists already ({counted(count, 'file')})",
+            mend="add --overwrite to replace it, or choose another --out",
         )
 
 

@@ -108,13 +108,14 @@ def export_subject(
         named = _networks(settings, networks, others, record)
     alone = not networks  # a batch tidies up once for all its subjects
     with outputs.publishing(settings.out, name, overwrite=settings.overwrite, subject=subject.id, tidy=alone) as staged:
-        out = naming.FOLDERS[choice](staged.folder, subject.id)
         made = _computed(settings, subject, named, others, workbench, record)
+        stripped = not settings.keep_face or is_stripped(made.person.t1w)
+        out = naming.FOLDERS[choice](staged.folder, subject.id, stripped)
         with writing(staged.folder):
             with record.stage("files"):
                 results.write(out, made, settings.threads)
             _shown(out, made, workbench, settings, record)
-            naming.write_sidecars(out, made.notice, not settings.keep_face or is_stripped(made.person.t1w))
+            naming.write_sidecars(out, made.notice)
             _recorded(out, settings, subject, made, workbench, record)
         pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
     if choice == "bids":
@@ -174,7 +175,7 @@ def _found(settings: ExportSettings, record: Provenance) -> tuple[Subject, tuple
         "missing": [{"file": one.path, "forbids": one.forbids} for one in subject.missing],
     }
     for one in subject.missing:
-        logger.warning("%s is missing, which forbids: %s", one.path, one.forbids)
+        logger.warning("missing: %s (forbids %s)", one.path, one.forbids)
     return subject, others
 
 

@@ -66,6 +66,17 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: the word for one of them, or for several.
+
+    Examples
+    --------
+    >>> counted(1, "subject"), counted(0, "subject")
+    ('1 subject', '0 subjects')
+    """
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def cell(text: object, longest: int = LONGEST) -> str:
     r"""A text as a cell of a tab-separated table that no spreadsheet takes for a formula or for a quoted text.
 

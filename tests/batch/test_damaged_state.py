@@ -75,7 +75,7 @@ def test_a_damaged_plan_is_named_by_every_command_and_stops_none_but_the_workers
         code, said = care(command, out)
         assert code in (0, 1, 75), (command, said)
         assert command == "cancel" or ("batch.json is damaged" in said and "own line again" in said), command
-    assert "1 done" in care("status", out)[1] and "1 of 3 subjects are published" in care("verify", out)[1]
+    assert "1 done" in care("status", out)[1] and "1 of 3 subjects published" in care("verify", out)[1]
     with pytest.raises(DamagedPlan):
         Plan.read(Layout(out))
 

@@ -90,6 +90,17 @@ def test_hcp_names_get_no_sidecars(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["100307.unet.relevance.T1w.nii.gz"]
 
 
+@pytest.mark.parametrize("stripped", [True, False])
+def test_only_an_image_without_skull_is_called_a_brain(tmp_path, stripped):
+    assert ("brain" in FOLDERS["hcp"](tmp_path / "hcp", "100307", stripped).t1w().name) is stripped
+    out = FOLDERS["bids"](tmp_path, "sub-01", stripped)
+    out.t1w().parent.mkdir()
+    out.t1w().touch()
+    write_sidecars(out, "said of it")
+    about = json.loads((out.t1w().parent / "sub-01_desc-preproc_T1w.json").read_text())
+    assert about["SkullStripped"] is stripped and "said of it" in about["Notice"]
+
+
 def test_the_folder_of_exports_is_described_once(tmp_path):
     write_dataset_description(tmp_path)
     path = tmp_path / "dataset_description.json"

@@ -107,13 +107,18 @@ def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_stud
 
 def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network, small_study, run_export, tmp_path):
     study = write_bids_head(small_study("LAS"), tmp_path / "study")
-    printed, folder = run_export(study, tmp_path / "out", *OPTIONS, network, "--no-render", "--keep-face")
+    options = (*OPTIONS, network, "--no-render", "--keep-face", "--naming", "hcp")
+    printed, folder = run_export(study, tmp_path / "out", *options)
     folder = folder.with_name("sub-100307")
     whole = nifti.read_volume(next((study / "sub-100307/anat").glob("sub-100307_desc-preproc_T1w.nii.gz")))
-    written = nifti.read_volume(next(folder.glob("anat/*preproc_T1w.nii.gz")))
+    assert [path.name for path in (folder / "T1w").glob("*.nii.gz")] == ["T1w_acpc_dc_restore.nii.gz"]
+    written = nifti.read_volume(folder / "T1w/T1w_acpc_dc_restore.nii.gz")
     np.testing.assert_array_equal(written.data, whole.data)
     record = json.loads((folder / "provenance.json").read_text())
     assert record["face"] == {"kept": True} and record["settings"]["keep_face"] is True
     said = "Made with --keep-face"
     assert said in printed and said in " ".join(record["notices"]) and said in next(folder.glob("*.scene")).read_text()
-    assert all(said in path.read_text() for path in folder.glob("anat/*.json"))
+    sessions = [*folder.glob("*.scene"), *folder.glob("*.spec")]
+    texts = [path.read_text() for path in sessions]
+    assert len(texts) == 2 and all("T1w/T1w_acpc_dc_restore.nii.gz" in text for text in texts)
+    assert not any("restore_brain" in path.read_text() for path in (*sessions, folder / "provenance.json"))

@@ -47,8 +47,8 @@ def areas(evidence: Evidence) -> Finding:
     few = f": {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}" if lost else ""
     return Finding(
         passed=not lost,
-        sentence=f"{len(lost)} of {len(mmp.regions())} areas are missing{few}; {len(small)} more are too small for "
-        f"voxels of {atlas.grid.voxel_volume:.3g} mm3",
+        sentence=f"areas missing: {len(lost)} of {len(mmp.regions())}{few}; too small for voxels of "
+        f"{atlas.grid.voxel_volume:.3g} mm3: {len(small)} more",
         numbers={"missing": lost, "too_small_for_the_voxels": sorted(small)},
     )
 

@@ -35,6 +35,7 @@ from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.containment import require_not_around, require_place
 from wbtools.errors import InputError, TransientError, writing
+from wbtools.text import counted
 
 _POLL = 2.0
 
@@ -246,11 +247,11 @@ def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
     """Submit, unless jobs of this batch are queued already; with `--wait`, wait until none is left."""
     queued = rounds.jobs(batch.layout)
     if queued:
-        terminal.print(f"{len(queued)} jobs of this batch are queued or running already: nothing is submitted")
+        terminal.print(f"Queued or running already: {counted(len(queued), 'job')} of this batch; nothing is submitted")
     else:
         made = rounds.submit(batch.layout, batch.plan, batch.todo())
         terminal.print(
-            f"Submitted {made.subjects} subjects as {made.tasks} tasks of up to {made.pack}: "
+            f"Submitted {counted(made.subjects, 'subject')} as {counted(made.tasks, 'task')} of up to {made.pack}: "
             f"job {', '.join(made.arrays)}"
         )
         if made.trouble:
@@ -273,7 +274,9 @@ _ENGINES: dict[str, Callable[[_Batch, dict[str, Any]], _Steps]] = {
 def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> None:
     """The answer to --dry-run."""
     todo = batch.todo()
-    terminal.print(f"{len(batch.subjects)} subjects, {len(batch.subjects) - len(todo)} need nothing, {len(todo)} to do")
+    terminal.print(
+        f"{counted(len(batch.subjects), 'subject')}: {len(batch.subjects) - len(todo)} done already, {len(todo)} to do"
+    )
     if options["engine"] == "slurm" and todo:
         for text in rounds.scripts(batch.layout, batch.plan, todo, "dry-run"):
             terminal.print(text, markup=False)

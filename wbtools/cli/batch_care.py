@@ -28,7 +28,7 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import plainly
 from wbtools.errors import InputError, TransientError, WbtoolsError
 from wbtools.search_path import find_program
-from wbtools.text import line
+from wbtools.text import counted, line
 
 _SHOWN = 20
 _WATCH_EVERY = 60.0
@@ -48,8 +48,8 @@ def _read(out: Path) -> tuple[Layout, Plan, Overview]:
     seen = overview(layout, plan, subjects)
     if seen.damaged:
         click.echo(
-            f"The attempts of {len(seen.damaged)} subjects are damaged and count in part ({seen.damaged[0]}, for "
-            f"example: {layout.attempts(seen.damaged[0])})",
+            f"The attempts of {counted(len(seen.damaged), 'subject')} are damaged and count in part "
+            f"({seen.damaged[0]}, for example: {layout.attempts(seen.damaged[0])})",
             err=True,
         )
     return layout, plan, seen
@@ -90,7 +90,7 @@ def conclude(layout: Layout, seen: Overview) -> int:
     _report(layout, seen)
     counts = seen.counts
     words = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state] or state is State.DONE)
-    terminal.print(f"{len(seen.states)} subjects: {words}", markup=False)
+    terminal.print(f"{counted(len(seen.states), 'subject')}: {words}", markup=False)
     failures = seen.failures()
     for subject, state, reason, log in failures[:_SHOWN]:
         terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({layout.home / log})"))
@@ -138,7 +138,7 @@ def _say_cost(layout: Layout) -> None:
     if known:
         terminal.print(
             f"A subject takes {clock(known.median)} min (95 %: {clock(known.high)}) and up to "
-            f"{known.memory / 2**30:.1f} GiB, from {known.subjects} subjects",
+            f"{known.memory / 2**30:.1f} GiB, from {counted(known.subjects, 'subject')}",
             markup=False,
         )
 
@@ -178,7 +178,9 @@ def verify(out: Path, quick: bool) -> None:
     inputs = {one: payload.inputs(one) for one in done} if plan.settings_sha256 else {}
     found = inspect(layout, plan, done, inputs, deep=not quick)
     wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
-    terminal.print(f"{len(done) - len(wrong)} of {len(seen.states)} subjects are published and whole", markup=False)
+    terminal.print(
+        f"{len(done) - len(wrong)} of {counted(len(seen.states), 'subject')} published and whole", markup=False
+    )
     before = {one: why for one in sorted(marks.names(layout)) if one in seen.states and (why := marks.why(layout, one))}
     for one, why in before.items():
         terminal.print(f"  {one}: found before: {line(why)}", markup=False)
@@ -247,7 +249,7 @@ def clean(out: Path, now: bool, forget: bool) -> None:
     """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
     layout, plan, seen = _read(out)
     done = cleaning.clean(layout, seen.states, 0 if now or forget else 2 * plan.timeout, forget=forget)
-    terminal.print(f"Removed {done.removed} folders")
+    terminal.print(f"Removed {counted(done.removed, 'folder')}")
     for name in done.restored:
         terminal.print(f"Put back: {layout.out / name}, which an interrupted replacement had hidden", markup=False)
     for path in done.ignored[:_SHOWN]:

@@ -22,6 +22,7 @@ from wbtools.cli.batch_payload import ExportPayload
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.errors import InputError, TransientError
+from wbtools.text import counted
 
 logger = logging.getLogger("wbtools.batch")
 
@@ -62,7 +63,7 @@ def worker(
     # process that has used OpenMP hangs in its first parallel loop. Children set their own number.
     os.environ.update(variables(1))
     chosen = _shard(subjects.read_plain(listed, sys.stdin), pack, shard)
-    logger.info("%d subjects, %d at once, %d threads each", len(chosen), jobs, each)
+    logger.info("%s, %d at once, %s each", counted(len(chosen), "subject"), jobs, counted(each, "thread"))
     one = Worker(
         layout,
         plan,

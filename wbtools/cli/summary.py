@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, chop_cells
 
 from wbtools.cli.console import out
-from wbtools.text import line
+from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from wbtools.pipeline import Export
@@ -68,7 +68,7 @@ def _say_regions(name: str, ranking: Ranking) -> None:
         first = sorted((row for row in ranking.rows if row.null and row.region), key=_calibrated_rank)[:_TOP]
         names = ", ".join(row.region.name for row in first if row.region)
         count = len(ranking.significant())
-        out.print(f"against {ranking.null.networks} randomised networks: {count} regions stand out")
+        out.print(f"against {counted(ranking.null.networks, 'randomised network')}: regions that stand out: {count}")
         out.print(f"  (p < .05, corrected); first by calibrated rank: {names}")
 
 
