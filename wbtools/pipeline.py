@@ -29,6 +29,7 @@ from wbtools.brain import Scan, is_stripped
 from wbtools.cortex import Cortex
 from wbtools.errors import CommandMissing, writing
 from wbtools.explanation import Explanation, Request, explain, seen_by
+from wbtools.images.diagnosis import require_file
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
 from wbtools.outputs import OutputFolder
@@ -103,6 +104,7 @@ def export_subject(
         choice = naming.naming_of(subject.layout, settings.naming)
         name = naming.folder_name(subject.id, choice)
         admission.require(settings, subject, name, [known.t1w for known in others])
+        _require_readable(settings, subject)
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         named = _networks(settings, networks, others, record)
@@ -142,6 +144,7 @@ def plan(settings: ExportSettings) -> list[str]:
     subject, others = selection.exported(settings), selection.people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
     admission.require(settings, subject, name, [known.t1w for known in others])
+    _require_readable(settings, subject)
     names = naming.unique([one.name for one in load_networks(settings)], settings.models)
     meshes = _meshes(settings, subject)
     lines = [
@@ -179,6 +182,12 @@ def _found(settings: ExportSettings, record: Provenance) -> tuple[Subject, tuple
     return subject, others
 
 
+def _require_readable(settings: ExportSettings, subject: Subject) -> None:
+    """Raise InputError if a file that the export reads could not be opened."""
+    for path in subject.used(_meshes(settings, subject)):
+        require_file(path)
+
+
 def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None:
     """The installed Workbench; None without one when only pictures would need it."""
     if settings.engine is Engine.NATIVE and not settings.render:
@@ -204,7 +213,8 @@ def _networks(
         {"file": name, "sha256": digest} for known in others for name, digest in known.files.items()
     ]
     for network in networks:
-        record.notice(network.card.notice)
+        for text in (network.card.notice, *network.remarks):
+            record.notice(text)
         if network.card.assumed:
             usual = f"input usual for {network.family} is assumed, {scaling_of(network.card)}"
             record.notice(f"No card lies beside the checkpoint: {usual}.")

@@ -1,6 +1,7 @@
 """Cards are read strictly and written back whole."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -69,6 +70,9 @@ def test_card_survives_its_file(tmp_path, card):
         ({"classes": ["x" * 1000]}, "classes"),
         ({"threshold": float("nan")}, "threshold"),
         ({"threshold": 10**400}, "threshold"),
+        ({"threshold": -5}, "no cosine distance"),
+        ({"threshold": -0.001}, "no cosine distance"),
+        ({"threshold": 2.001}, "no cosine distance"),
         ({"performance": {"auc": "high"}}, "performance"),
         ({"performance": {"auc": float("inf")}}, "performance"),
         ({"performance": {"a\nb": 1.0}}, "performance"),
@@ -109,6 +113,97 @@ def test_card_beside_the_checkpoint_is_used_and_the_files_own_threshold_counts(t
     assert load(tmp_path / "x.pt").threshold == 0.2
 
 
+@pytest.mark.parametrize("field", ["threshold", "title", "colour", "shape"])
+def test_a_number_too_long_for_python_is_refused_in_words_of_our_own(tmp_path, field):
+    text = json.dumps({"name": "x", "title": "x", "family": "unet", field: None}).replace("null", "7" * 5000)
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(CheckpointError, match="a number in it has 5,000 digits") as caught:
+        cards.read(tmp_path / "x.json")
+    assert "sys." not in str(caught.value) + caught.value.mend
+
+
+@pytest.mark.parametrize("threshold", [-5.0, -0.001, 2.5, 40])
+def test_a_threshold_that_is_no_cosine_distance_is_left_aside_and_said(tmp_path, threshold):
+    state = lively(Layout((16, 16))).state_dict()
+    torch.save({"model_state_dict": state, "threshold": threshold}, tmp_path / "x.pt")
+    model = load(tmp_path / "x.pt")
+    assert model.threshold is None
+    (remark,) = model.remarks
+    assert f"{threshold:.4g}" in remark and "cosine distance" in remark
+    cards.write(tmp_path / "x.json", CARD)
+    assert load(tmp_path / "x.pt").threshold == CARD.threshold  # the card's is one
+    torch.save({"model_state_dict": state, "threshold": 2.0}, tmp_path / "x.pt")
+    assert (load(tmp_path / "x.pt").threshold, load(tmp_path / "x.pt").remarks) == (2.0, ())
+
+
+NO_FILES = {
+    "a link to nowhere": (lambda path: path.symlink_to(".git/annex/objects/ab/cd/KEY/KEY"), "link to nowhere"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "leads back to itself"),
+    "a pipe": (os.mkfifo, "no ordinary file"),
+    "a folder": (lambda path: path.mkdir(), "is a folder"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "no ordinary file"),
+    "nothing in it": (lambda path: path.touch(), "is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_has_the_cards_name_and_is_no_file_is_refused_and_nothing_is_assumed(tmp_path, kind):
+    make, words = NO_FILES[kind]
+    torch.save(lively(Layout((16, 16))).state_dict(), tmp_path / "x.pt")
+    make(tmp_path / "x.json")
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load(tmp_path / "x.pt")
+    assert "the card " in str(caught.value) and "x.json" in str(caught.value)
+    assert "defaults are assumed" in caught.value.mend
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_a_reference_brain_that_is_no_file_is_refused_for_what_it_is(tmp_path, kind):
+    make, words = NO_FILES[kind]
+    path = saved(tmp_path, lively(Layout((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    make(tmp_path / "brain.nii")
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load(path)
+    assert "does not exist" not in str(caught.value)
+    assert "leave it out of the card" in caught.value.mend
+
+
+def linked(folder, store, name="brain.nii"):
+    """A file in a store, and a link in a folder that leads there."""
+    for one in (folder, store):
+        one.mkdir(parents=True, exist_ok=True)
+    (store / f"{name}-key").write_bytes(b"content")
+    (folder / name).symlink_to(os.path.relpath(store / f"{name}-key", folder))
+
+
+@pytest.mark.parametrize("store", ["private", "networks-2", "other/.git/annex/objects/ab", "networks/../.ssh"])
+def test_a_reference_brain_that_is_a_link_out_of_the_networks_folder_is_refused(tmp_path, store):
+    home = tmp_path / "networks"
+    linked(home, tmp_path / store)
+    path = saved(home, lively(Layout((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    with pytest.raises(CheckpointError, match="a link to a file outside its folder"):
+        load(path)
+
+
+@pytest.mark.parametrize("store", ["networks/big", ".git/annex/objects/ab/cd", "networks/.git/annex/objects/ab/cd"])
+def test_a_reference_brain_may_be_a_link_into_the_folder_and_into_its_trees_annex(tmp_path, store):
+    home = tmp_path / "networks"
+    linked(home, tmp_path / store)
+    path = saved(home, lively(Layout((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    assert load(path).reference == home / "brain.nii"
+    (tmp_path / "elsewhere").symlink_to(home)
+    assert load(tmp_path / "elsewhere" / path.name).reference.read_bytes() == b"content"
+
+
+def test_a_download_cache_keeps_the_network_and_its_reference_brain_side_by_side(tmp_path):
+    home, blobs = tmp_path / "snapshots" / "1", tmp_path / "blobs"
+    linked(home, blobs)
+    path = saved(home, lively(Layout((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    path.rename(blobs / "0123")
+    path.symlink_to(blobs / "0123")
+    assert load(path).reference == home / "brain.nii"
+
+
 def saved(tmp_path, state, **card):
     torch.save(state, tmp_path / "x.pt")
     cards.write(tmp_path / "x.json", Card(name="x", title="x", **card))
@@ -120,7 +215,7 @@ def test_the_reference_brain_lies_beside_the_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match=r"brain\.nii does not exist") as caught:
         load(path)
     assert caught.value.mend
-    (tmp_path / "brain.nii").write_bytes(b"")
+    (tmp_path / "brain.nii").write_bytes(b"a brain")
     assert load(path).reference == tmp_path / "brain.nii"
 
 

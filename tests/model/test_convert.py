@@ -163,6 +163,30 @@ def test_the_reference_brain_comes_along(tmp_path, state):
     assert [path.name for path in convert(tmp_path / "net.pt")] == ["net.safetensors"]
 
 
+def test_another_brain_of_the_references_name_does_not_stand_in_for_it(tmp_path, state):
+    torch.save(state, tmp_path / "net.pt")
+    cards.write(tmp_path / "net.json", replace(CARD, reference="brain.nii.gz"))
+    (tmp_path / "brain.nii.gz").write_bytes(b"a brain")
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "brain.nii.gz").write_bytes(b"another")
+    with pytest.raises(InputError, match=r"away/brain\.nii\.gz exists already"):
+        convert(tmp_path / "net.pt", away / "net.safetensors")
+    assert {path.name: path.read_bytes() for path in away.iterdir()} == {"brain.nii.gz": b"another"}
+
+
+def test_a_file_outside_the_networks_folder_is_not_copied_out_as_its_reference_brain(tmp_path, state):
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir(), away.mkdir()
+    (tmp_path / "secret").write_bytes(b"a key")
+    torch.save(state, home / "net.pt")
+    cards.write(home / "net.json", replace(CARD, reference="brain.nii.gz"))
+    (home / "brain.nii.gz").symlink_to("../secret")
+    with pytest.raises(CheckpointError, match="outside its folder"):
+        convert(home / "net.pt", away / "net.safetensors")
+    assert not list(away.iterdir())
+
+
 def test_only_checkpoints_are_converted(tmp_path):
     with pytest.raises(InputError, match="only checkpoints"):
         convert(tmp_path / "net.pt2")

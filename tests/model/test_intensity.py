@@ -10,6 +10,7 @@ from torch import nn
 
 from wbtools.attribution.integrated_gradients import blurred, empty
 from wbtools.attribution.reference import ReferenceBrain, reference_brain
+from wbtools.brain import Scan
 from wbtools.errors import CheckpointError, InputError
 from wbtools.explanation import seen_by
 from wbtools.grid import Grid, Volume
@@ -163,17 +164,17 @@ def test_an_image_in_other_intensities_is_noticed_and_both_figures_are_named(hea
     """On record, with what the network remembers."""
     model = trained_on(head, MriNet)
     norm = model.network.hidden1[1]
-    assert not any("unlike" in remark for remark in seen_by(model, head).remarks)
-    assert any("'raw'" in remark for remark in seen_by(model, head).remarks)
+    assert not any("unlike" in remark for remark in seen_by(model, Scan(head)).remarks)
+    assert any("'raw'" in remark for remark in seen_by(model, Scan(head)).remarks)
     for wrong in (
         replace(model, card=replace(model.card, intensity="minmax")),
         replace(model, card=replace(model.card, intensity="zscore")),
     ):
-        (remark,) = (remark for remark in seen_by(wrong, head).remarks if "unlike" in remark)
+        (remark,) = (remark for remark in seen_by(wrong, Scan(head)).remarks if "unlike" in remark)
         assert f"{float(norm.running_var.mean()):.3g}" in remark
         assert f"{float(norm.running_mean.abs().mean()):.3g}" in remark
     dim = replace(head, data=head.data / 10)
-    assert any("unlike" in remark for remark in seen_by(model, dim).remarks)
+    assert any("unlike" in remark for remark in seen_by(model, Scan(dim)).remarks)
 
 
 class _First(Classifier):
@@ -198,11 +199,11 @@ def test_other_networks_are_asked_too_and_without_a_memory_nothing_is_said(norm,
     data = np.zeros((20, 24, 20), np.float32)
     data[4:16, 5:20, 4:16] = np.random.default_rng(0).random((12, 15, 12), np.float32) + 1
     brain = Volume(data, Grid(data.shape, np.diag([9.0, 9, 9, 1])))
-    assert any("unlike" in remark for remark in seen_by(model, brain).remarks) == noticed
+    assert any("unlike" in remark for remark in seen_by(model, Scan(brain)).remarks) == noticed
 
 
 def test_the_built_in_network_is_given_what_it_knows(head):
     """No notice where all is well."""
-    image = seen_by(built_in(), head)
+    image = seen_by(built_in(), Scan(head))
     assert isinstance(image, ModelInput)
     assert not any("unlike" in remark for remark in image.remarks)

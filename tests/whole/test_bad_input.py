@@ -180,6 +180,18 @@ def test_a_read_only_output_folder_is_refused_before_anything_is_computed(study)
     assert_refused(export(study, "--out", "/proc/wbtools"), 3, "/proc/wbtools")
 
 
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")
+def test_a_dry_run_refuses_a_file_that_may_not_be_read(study, tmp_path):
+    labels = study / "100307" / "T1w" / "wmparc.nii.gz"
+    labels.chmod(0)
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    line = [*drop, sys.executable, "-m", "wbtools.cli", "export-subject", "100307", "--study-folder", study]
+    done = subprocess.run([*line, "--out", tmp_path / "out", "--dry-run"], capture_output=True, text=True)
+    assert done.returncode == 3, done.stdout
+    assert "wmparc.nii.gz may not be read: Permission denied" in " ".join(done.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_zero_threads_are_refused(study):
     assert_refused(export(study, "--threads", "0"), 3, "threads")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -18,33 +21,64 @@ from wbtools.text import line
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_SHORT_OF_MEMORY = re.compile(
+    "failed to map segment|cannot allocate memory|can't allocate memory|not enough memory|bad_alloc|"
+    "can't start new thread|cannot apply additional memory protection|cannot create shared object descriptor",
+    re.IGNORECASE,
+)
+"""How the loader of libraries, Python's threads and torch say that memory was refused (`ulimit -v`, a small job)."""
+
 
 def plainly(command: Callable[P, T]) -> Callable[P, T]:
     """Wrap a click command so that expected failures end in one sentence; `--debug` shows the traceback instead."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        _heed_requests_to_end()
-        try:
-            return command(*args, **kwargs)
-        except (WbtoolsError, OSError, MemoryError, KeyboardInterrupt, RuntimeError) as error:
-            known = _as_wbtools_error(error)
-            if known is None or kwargs.get("debug"):
-                raise
-            _tell(known)
-            sys.exit(known.exit_code)
+        with _requests_to_end_heeded():
+            try:
+                _require_working_directory()
+                return command(*args, **kwargs)
+            except (WbtoolsError, OSError, MemoryError, KeyboardInterrupt, RuntimeError, ImportError) as error:
+                known = _as_wbtools_error(error)
+                if known is None or kwargs.get("debug"):
+                    raise
+                _tell(known)
+                sys.exit(known.exit_code)
 
     return wrapped
 
 
-def _heed_requests_to_end() -> None:
-    """Let a request to end, and a lost terminal, unwind like Ctrl-C.
+@contextmanager
+def _requests_to_end_heeded() -> Iterator[None]:
+    """Let a request to end, and a lost terminal, unwind like Ctrl-C while a command runs.
 
-    What was started with nohup goes on without a terminal.
+    What was started with nohup goes on without a terminal. Afterwards the handlers are those of before: a program that
+    calls a command in its own process keeps its own.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _interrupt)
+    heeded: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int] = {}
+    if threading.current_thread() is threading.main_thread():  # nowhere else can handlers be set
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            before = signal.getsignal(number)
+            if before is None or (number == signal.SIGHUP and before is signal.SIG_IGN):
+                continue  # None: a handler that is not Python's, and could not be put back
+            heeded[number] = before
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, before in heeded.items():
+            signal.signal(number, before)
+
+
+def _require_working_directory() -> None:
+    """Raise InputError if the folder that the process is in was removed: libraries end the process there."""
+    try:
+        os.getcwd()  # noqa: PTH109, Path.cwd would say the same
+    except FileNotFoundError:
+        raise InputError(
+            "the working directory is not there any more: it was removed, or made anew",
+            mend="go to a folder that is there, for example: cd ~ (or cd . where it was made anew)",
+        ) from None
 
 
 def _tell(error: WbtoolsError) -> None:
@@ -64,14 +98,18 @@ def _as_wbtools_error(error: BaseException) -> WbtoolsError | None:
     """The wbtools error that a failure amounts to; None for a bug."""
     if isinstance(error, WbtoolsError):
         return error
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or _SHORT_OF_MEMORY.search(str(error))
+    ):
+        return TransientError("there is not enough memory", mend="close other programs or use fewer --threads")
     if isinstance(error, OSError):
         return from_os_error(error)
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # an OSError since Python 3.13
         return InputError(f"a link leads in a circle: {str(error).partition(' from ')[2]}", mend="check the path")
     if isinstance(error, KeyboardInterrupt):
         return TransientError("interrupted; nothing was published", mend="run the same command again")
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return TransientError("there is not enough memory", mend="close other programs or use fewer --threads")
     return None
 
 

@@ -100,7 +100,7 @@ def _describe(model: object) -> None:
         "held-out performance": ", ".join(f"{k} {v:g}" for k, v in card.performance.items()) or "not stated",
         "intended use": card.intended_use,
         "card": "assumed from the family; write a JSON card beside the file" if card.assumed else "given",
-        "notice": card.notice or "none",
+        "notice": " ".join(filter(None, (card.notice, *model.remarks))) or "none",
         "sha256": model.sha256,
     }
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -15,6 +16,7 @@ import numpy as np
 
 from wbtools.errors import CheckpointError, InputError
 from wbtools.grid import Grid
+from wbtools.images.diagnosis import require_file
 from wbtools.model import source
 from wbtools.model.intensity import Intensity
 
@@ -123,8 +125,7 @@ class Card:
             _require_line(name, getattr(self, name), most)
         for name in ("performance", "provenance"):
             _require_entries(name, getattr(self, name))
-        if self.threshold is not None and not _is_number(self.threshold):
-            raise CheckpointError("the card's threshold is no number", mend="write a number, or null")
+        _require_distance(self.threshold)
         try:
             Grid((1, 1, 1), np.eye(4)).reoriented(self.orientation)
         except InputError as error:
@@ -147,6 +148,28 @@ class Card:
                 f"the card's reference '{self.reference}' is not the name of a NIfTI file",
                 mend="put the file beside the checkpoint, and write its name without any folder",
             )
+
+
+def is_distance(number: float) -> bool:
+    """Whether a number can be a cosine distance, as a threshold between twins and others is.
+
+    Examples
+    --------
+    >>> is_distance(0.2), is_distance(-5), is_distance(2.5)
+    (True, False, False)
+    """
+    return _is_number(number) and 0 <= number <= 2
+
+
+def _require_distance(threshold: float | None) -> None:
+    """Raise CheckpointError unless a threshold is a cosine distance, or there is none."""
+    if threshold is None or is_distance(threshold):
+        return
+    if not _is_number(threshold):
+        raise CheckpointError("the card's threshold is no number", mend="write a number, or null")
+    raise CheckpointError(
+        f"the card's threshold {threshold:.4g} is no cosine distance", mend="write a number from 0 to 2, or null"
+    )
 
 
 def _voxels(shape: object) -> tuple[int, int, int]:
@@ -234,6 +257,28 @@ def beside(checkpoint: Path) -> Path:
     return checkpoint.with_suffix(".json")
 
 
+def given(checkpoint: Path) -> Card | None:
+    """The card beside a checkpoint; None where nothing has its name.
+
+    Raises
+    ------
+    CheckpointError
+        If something has its name that cannot be read as a card, a link to nowhere included: other values than the
+        author's would silently be assumed.
+    """
+    path = beside(checkpoint)
+    if path == checkpoint or not os.path.lexists(path):
+        return None
+    try:
+        require_file(path)
+    except InputError as error:
+        mend = error.mend if path.is_symlink() else "put the card itself there"
+        raise CheckpointError(
+            f"the card {error}", mend=f"{mend}; or remove that name, and its family's defaults are assumed"
+        ) from None
+    return read(path)
+
+
 def read(path: Path) -> Card:
     """Read a card from a JSON file, as `parse` does."""
     with source.opened(path, "card", source.CARDS) as file:
@@ -259,7 +304,7 @@ def parse(text: str | bytes, path: Path) -> Card:
     if len(text) > _FILE:
         raise CheckpointError(f"{path} has more than {_FILE:,} bytes, which no card has", mend="repair or remove it")
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_int=_whole)
     except RecursionError:
         raise CheckpointError(f"{path} is nested too deeply for a card", mend="repair or remove it") from None
     except ValueError as error:
@@ -282,6 +327,14 @@ def parse(text: str | bytes, path: Path) -> Card:
         return Card(**content)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}", mend=error.mend or "correct the card") from None
+
+
+def _whole(digits: str) -> int:
+    """A whole number; ValueError for one that is too long for Python, in words of our own."""
+    try:
+        return int(digits)
+    except ValueError:
+        raise ValueError(f"a number in it has {len(digits):,} digits") from None
 
 
 def _said(error: ValueError) -> str:

@@ -41,6 +41,8 @@ class Model:
         Of the checkpoint file; of the weights if there is none.
     reference : Path or None
         The brain that the card names to compare others with.
+    remarks : tuple of str
+        What of the checkpoint was left aside, a sentence each; every reader of a result is told.
     """
 
     network: Network
@@ -48,6 +50,7 @@ class Model:
     description: Mapping[str, object]
     sha256: str
     reference: Path | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -96,14 +99,15 @@ def load(path: Path) -> Model:
         form = _from_safetensors if path.suffix == safetensors.SUFFIX else _from_torch
         found, threshold, inside = form(path, file)
     _require_sound(path, found.tensors)
-    card = _card(path, found.family, threshold, inside)
+    remarks = _odd_threshold(threshold)
+    card = _card(path, found.family, None if remarks else threshold, inside)
     network = _network(path, found.family, found.tensors, card)
     description = {
         **found.family.describe(network),
         "parameters": sum(p.numel() for p in network.parameters()),
         **({"weights": found.place} if found.place else {}),
     }
-    return Model(network, card, description, digest, fitting.reference(path, card))
+    return Model(network, card, description, digest, fitting.reference(path, card), remarks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,10 +282,17 @@ def _threshold(path: Path, value: Any, number: Callable[[Any], float]) -> float 
     return found
 
 
+def _odd_threshold(threshold: float | None) -> tuple[str, ...]:
+    """What has to be said of a threshold that means something else than a cosine distance; it is not used."""
+    if threshold is None or cards.is_distance(threshold):
+        return ()
+    return (f"The checkpoint's own threshold, {threshold:.4g}, is no cosine distance (0 to 2), and was left aside.",)
+
+
 def _card(path: Path, family: Family, threshold: float | None, inside: Card | None) -> Card:
     """The card beside the checkpoint, else that in it, else the family's; the checkpoint's own threshold counts."""
     beside = cards.beside(path)
-    given = cards.read(beside) if beside != path and beside.is_file() else inside
+    given = cards.given(path) or inside
     if given is not None and given.family != family.name:
         raise CheckpointError(
             f"{path if given is inside else beside} says {given.family}, the checkpoint is {family.name}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import io
 import os
 from collections.abc import Mapping
@@ -93,7 +94,7 @@ def _contents(model: Model, target: Path) -> dict[Path, bytes]:
     state = model.network.state_dict()
     card = None if model.card.assumed else model.card
     written: dict[Path, bytes] = {}
-    if model.reference and not (target.parent / model.reference.name).exists():
+    if model.reference and not _is_there(model.reference, target.parent / model.reference.name):
         written[target.parent / model.reference.name] = model.reference.read_bytes()
     if target.suffix == safetensors.SUFFIX:
         return {target: safetensors.dumps(state, card, model.threshold), **written}
@@ -103,3 +104,8 @@ def _contents(model: Model, target: Path) -> dict[Path, bytes]:
     torch.save({"model_state_dict": dict(state), "threshold": model.threshold}, stream)
     written = {target: stream.getvalue(), **written}
     return written if card is None else {**written, cards.beside(target): cards.dumps(card).encode()}
+
+
+def _is_there(image: Path, other: Path) -> bool:
+    """Whether a file is there already, byte for byte; another of its name would stand in for it."""
+    return other.is_file() and filecmp.cmp(image, other, shallow=False)

@@ -151,7 +151,7 @@ def _card(source: str, function: Callable[[], Any]) -> Card | None:
         return None
     try:
         card = cards.parse(json.dumps({"family": FAMILY, **given}), Path(source))
-    except TypeError as error:  # no mapping, or values that no JSON can hold
+    except (TypeError, ValueError, RecursionError) as error:  # no mapping, or values that no JSON can hold
         raise CheckpointError(
             f"the card of {source} is no dictionary of plain values: {error}", mend="write it as in a card's JSON file"
         ) from None

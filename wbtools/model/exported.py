@@ -51,7 +51,7 @@ def load(path: Path) -> Model:
         digest = source.digest(file)
         program = pt2.read(path, file)
     beside = cards.beside(path)
-    card = cards.read(beside) if beside.is_file() else assumed(path.stem, FAMILY, _whole(_image_shape(path, program)))
+    card = cards.given(path) or assumed(path.stem, FAMILY, _whole(_image_shape(path, program)))
     if card.family != FAMILY:
         raise CheckpointError(f"{beside} says {card.family}", mend=f"write {FAMILY} as its family")
     network, description = build(path, program, card)

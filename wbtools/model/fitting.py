@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbtools.errors import CheckpointError
+from wbtools.errors import CheckpointError, InputError
+from wbtools.images.diagnosis import require_file
 from wbtools.model import card as cards
 from wbtools.model.card import Card
 
@@ -85,14 +87,33 @@ def reference(path: Path, card: Card) -> Path | None:
     Raises
     ------
     CheckpointError
-        If it is missing.
+        If it cannot be read, or is a link to a file that lies elsewhere than the network: whoever wrote the card would
+        choose which file of the user's is read, and copied.
     """
     if not card.reference:
         return None
     image = path.parent / card.reference
-    if not image.is_file():
+    try:
+        require_file(image)
+    except InputError as error:
         raise CheckpointError(
-            f"the reference brain {image} does not exist, which the card of {path.name} names",
-            mend="put it beside the checkpoint, or leave it out of the card",
+            f"the reference brain that the card of {path.name} names cannot be used: {error}",
+            mend=f"{error.mend}; or leave it out of the card",
+        ) from None
+    if not _lies_with(image, path):
+        raise CheckpointError(
+            f"the reference brain {image}, which the card of {path.name} names, is a link to a file outside its folder",
+            mend="put the file itself beside the checkpoint, or leave it out of the card",
         )
     return image
+
+
+def _lies_with(image: Path, checkpoint: Path) -> bool:
+    """Whether what a name leads to lies in the checkpoint's folder, or where the checkpoint itself does.
+
+    git-annex keeps every file of a tree as a link into its store, and download caches keep theirs side by side.
+    """
+    real, home = (Path(os.path.realpath(place)) for place in (image, checkpoint.parent))
+    stores = (Path(os.path.realpath(folder / ".git" / "annex" / "objects")) for folder in (home, *home.parents))
+    allowed = (home, Path(os.path.realpath(checkpoint)).parent, *stores)
+    return any(real.is_relative_to(folder) for folder in allowed)
