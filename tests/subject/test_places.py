@@ -255,6 +255,28 @@ def said(study, name):
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.parametrize(
+    ("there", "asked", "lacks", "meant"),
+    [
+        (("sub-X/ses-a/anat/sub-X_ses-a_T1w.nii.gz",), "sub-X_ses-b", "sub-X .* has no ses-b", ["sub-X_ses-a"]),
+        (("derivatives/fmriprep/sub-X/ses-a/anat/x",), "X_ses-b", "X .* has no ses-b", ["sub-X_ses-a"]),
+        (("P7/ses-1/surf/x", "P7/ses-2/surf/x"), "P7_ses-3", "P7 .* has no ses-3", ["P7_ses-1", "P7_ses-2"]),
+    ],
+)
+def test_who_mistypes_a_session_is_told_that_persons_sessions(tmp_path, there, asked, lacks, meant):
+    put(tmp_path, *there, "derivatives/fmriprep/sub-Y/ses-c/anat/x")
+    with pytest.raises(SubjectError, match=lacks) as caught:
+        located(tmp_path, asked)
+    assert f"did you mean {' or '.join(meant)}?" in caught.value.mend
+
+
+def test_the_path_of_a_session_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+    put(tmp_path, "sub-X/ses-a/anat/sub-X_ses-a_T1w.nii.gz")
+    with pytest.raises(InputError, match="sub-X/ses-b does not exist") as caught:
+        placed(tmp_path, "sub-X/ses-b")
+    assert "did you mean sub-X/ses-a?" in caught.value.mend
+
+
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")
 def test_a_locked_folder_is_no_subject_ends_no_look_up_and_is_named(tmp_path):
     put(tmp_path / "100307", *FREESURFER)

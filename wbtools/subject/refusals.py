@@ -11,10 +11,16 @@ from typing import Protocol
 
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
-from wbtools.subject.identity import image_stem, is_step, typed
+from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
 from wbtools.subject.subject import UNFETCHED, absence, fetching
 
 _MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
+
+
+_NAMED = 5
+"""Sessions that a hint lists."""
+_PARTS = ("anat", "surf", "T1w")
+"""Folders of which a person's folder, or a session's, has one in every layout."""
 
 
 class Known(Protocol):
@@ -63,6 +69,12 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]
             f"{study_folder / subject_id} looks like no subject's folder (looked for: {looked_for})",
             mend="give a subject's own folder or image, or the folder above the subjects' folders with --study-folder",
         )
+    if sessions := _sessions(study_folder, subject_id):
+        person = person_of(subject_id)
+        return SubjectError(
+            f"subject {person} in {study_folder} has no {subject_id.removeprefix(person).lstrip('_')}",
+            mend=f"did you mean {' or '.join(sessions[:_NAMED])}? ({len(sessions)} there)",
+        )
     there = known(study_folder, layouts)
     if not there:
         return SubjectError(
@@ -74,6 +86,15 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]
         f"{study_folder} has no subject {subject_id} (looked for: {looked_for}){said}",
         mend=f"did you mean {' or '.join(near)}? ({len(there)} subject{'s' * (len(there) > 1)} there)",
     )
+
+
+def _sessions(study_folder: Path, subject_id: str) -> list[str]:
+    """Ids of the sessions and runs that there are of a person of whom another one was asked for."""
+    person = person_of(subject_id)
+    if person == subject_id:
+        return []
+    found = places.found(study_folder, person, lambda folder: any(places.is_dir(folder / part) for part in _PARTS))
+    return sorted({one for folder in found if person_of(one := identity(folder)) != one})
 
 
 def require_nothing_better(study_folder: Path, subject_id: str) -> None:
@@ -106,7 +127,7 @@ def existing(path: Path, study_folder: Path) -> Path:
     places_ = [typed(path), typed(study_folder / path)]
     found = next((one for one in places_ if os.path.lexists(one)), None)
     if found is None:
-        above = places_[0].parent
+        above = next((one.parent for one in places_ if places.is_dir(one.parent)), places_[0].parent)
         names = [one.name for one in (*places.children(above), *places.files(above))]
         near = get_close_matches(path.name, names, n=3, cutoff=0.5)
         mend = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
