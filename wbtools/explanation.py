@@ -24,6 +24,7 @@ from wbtools.model import Model, ModelInput, familiarity, model_input
 from wbtools.model.input import brain_only
 from wbtools.ranking import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
 from wbtools.regridding import resample_density, resample_labels
+from wbtools.text import line
 
 _TOTAL_TOLERANCE = 0.01
 _LEAST_TOTAL = 0.05  # of all magnitudes; a smaller total is what signed relevance leaves over, and no measure of a loss
@@ -68,6 +69,18 @@ class Explanation:
     kept: float
     remarks: tuple[str, ...] = ()
     decision: Decision = field(default_factory=Decision)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The decision in words, and which part of it the map explains."""
+        decided = (f"Decision: {one}" for one in self.decision.sentences())
+        return (*decided, f"Explained: {self.attribution.target}")
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What has to be said of the map, without the verdict on it."""
+        note = str((self.attribution.reference or {}).get("note", ""))
+        return tuple(one for one in (*self.remarks, self.attribution.caution, note) if one)
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
@@ -178,7 +191,14 @@ def explain(
     smooth = smooth_within(heatmap, atlas.volume.data > 0)
     volumes = dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
     trust = assess(attribution, question, nulls, found)
-    return Explanation(name, model, attribution, trust, ranking, volumes, kept, image.remarks, decision)
+    remarks = (*image.remarks, *_shown_twice(image, people, request.people))
+    return Explanation(name, model, attribution, trust, ranking, volumes, kept, remarks, decision)
+
+
+def _shown_twice(image: ModelInput, people: Sequence[ModelInput], names: Sequence[str]) -> list[str]:
+    """Sentences about people of whom the network is shown the very image of the exported person."""
+    same = [name for name, one in zip(names[1:], people, strict=False) if np.array_equal(image.data, one.data)]
+    return [f"The image of {line(name)} is that of {line(names[0])}: comparing them says nothing." for name in same]
 
 
 def seen_by(model: Model, scan: Scan) -> ModelInput:

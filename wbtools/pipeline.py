@@ -100,11 +100,12 @@ def export_subject(
     """
     record = Provenance(settings.as_record(), listener)
     with record.stage("subject"):
+        admission.require_words(settings)
+        admission.require_machine(settings)
         subject, others = _found(settings, record)
         choice = naming.naming_of(subject.layout, settings.naming)
         name = naming.folder_name(subject.id, choice)
-        admission.require(settings, subject, name, [known.t1w for known in others])
-        _require_readable(settings, subject)
+        _require_admitted(settings, subject, name, others)
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         named = _networks(settings, networks, others, record)
@@ -128,7 +129,7 @@ def export_subject(
         published.scene(),
         tuple(published.folder / "figures" / name for name in pictures),
         rankings={one.name: one.ranking for one in made.explanations},
-        decisions={one.name: _decided(one) for one in made.explanations},
+        decisions={one.name: one.said for one in made.explanations},
         notices=tuple(record.notices),
     )
 
@@ -141,11 +142,13 @@ def plan(settings: ExportSettings) -> list[str]:
     WbtoolsError
         As `export_subject`, as far as can be told without computing.
     """
+    admission.require_words(settings)
+    admission.require_machine(settings)
     subject, others = selection.exported(settings), selection.people(settings)
     name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
-    admission.require(settings, subject, name, [known.t1w for known in others])
-    _require_readable(settings, subject)
+    _require_admitted(settings, subject, name, others)
     names = naming.unique([one.name for one in load_networks(settings)], settings.models)
+    outputs.require_absent(settings.out, name, settings.overwrite, subject.id)  # last: it hides no other mistake
     meshes = _meshes(settings, subject)
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
@@ -167,7 +170,8 @@ def plan(settings: ExportSettings) -> list[str]:
 def _found(settings: ExportSettings, record: Provenance) -> tuple[Subject, tuple[Known, ...]]:
     """The subject, with what it lacks put on record, and the people that the target compares with."""
     subject, others = selection.exported(settings), selection.people(settings)
-    for text in (subject.notice, *subject.remarks):
+    record.notice(subject.notice, grave=False)
+    for text in subject.remarks:
         record.notice(text)
     record.facts["subject"] = {
         "id": subject.id,
@@ -182,8 +186,10 @@ def _found(settings: ExportSettings, record: Provenance) -> tuple[Subject, tuple
     return subject, others
 
 
-def _require_readable(settings: ExportSettings, subject: Subject) -> None:
-    """Raise InputError if a file that the export reads could not be opened."""
+def _require_admitted(settings: ExportSettings, subject: Subject, name: str, others: Sequence[Known]) -> None:
+    """Require outputs apart from all inputs, people who are several, and files that can be opened."""
+    admission.require_apart(settings, subject, name, [known.t1w for known in others])
+    admission.require_others(settings, subject, others)
     for path in subject.used(_meshes(settings, subject)):
         require_file(path)
 
@@ -212,13 +218,16 @@ def _networks(
     record.facts["compared with"] = [
         {"file": name, "sha256": digest} for known in others for name, digest in known.files.items()
     ]
+    names = naming.unique([one.name for one in networks], settings.models)
+    networks = [one.named(name) for name, one in zip(names, networks, strict=True)]
     for network in networks:
+        about = network.name if len(networks) > 1 else ""
         for text in (network.card.notice, *network.remarks):
-            record.notice(text)
+            record.notice(text, about=about)
         if network.card.assumed:
             usual = f"input usual for {network.family} is assumed, {scaling_of(network.card)}"
-            record.notice(f"No card lies beside the checkpoint: {usual}.")
-    return dict(zip(naming.unique([one.name for one in networks], settings.models), networks, strict=True))
+            record.notice(f"No card lies beside the checkpoint: {usual}.", about=about)
+    return dict(zip(names, networks, strict=True))
 
 
 def _computed(
@@ -257,8 +266,11 @@ def _computed(
             image, atlas = seen_by(network, me.scan), me.atlas.whole
             shown = [one.images[name] for one in compared]
             explanations.append(explain(network, name, image, atlas, request, shown))
-            for notice in _cautions(explanations[-1]):
-                record.notice(notice)
+            about = name if len(networks) > 1 else ""
+            for caution in explanations[-1].cautions:
+                record.notice(caution, about=about)
+            trust = explanations[-1].trust
+            record.notice(trust.verdict, about=about, grave=bool(trust.failures))
         if compared and compared[0].atlas:
             with record.stage(f"pairs of regions in {name}"):
                 parties = Party(image, atlas), Party(shown[0], compared[0].atlas)
@@ -280,7 +292,7 @@ def _shown_others(
     record: Provenance,
 ) -> list[Compared]:
     """What the networks are shown of the people compared with; with regions where two people are compared."""
-    paired = bool(settings.other) and Target.parse(settings.target or "").kind in PAIRED
+    paired = bool(settings.other and settings.target and Target.parse(settings.target).kind in PAIRED)
 
     def regions(subject: Subject, scan: Scan) -> Atlas:
         return person.read(subject, _meshes(settings, subject)[-1:], projection, scan=scan).atlas.whole
@@ -378,19 +390,6 @@ def _request(settings: ExportSettings) -> Request:
     """How networks are to be explained."""
     thorough = settings.trust == "full"
     return Request(settings.method, settings.target, settings.nulls, thorough, settings.threads, settings.work)
-
-
-def _decided(explanation: Explanation) -> tuple[str, ...]:
-    """The decision in words, and which part of it the map explains."""
-    decided = (f"Decision: {one}" for one in explanation.decision.sentences())
-    return (*decided, f"Explained: {explanation.attribution.target}")
-
-
-def _cautions(explanation: Explanation) -> list[str]:
-    """What has to be said of one map."""
-    reference = explanation.attribution.reference or {}
-    note = str(reference.get("note", ""))
-    return [*explanation.remarks, explanation.attribution.caution, note, explanation.trust.verdict]
 
 
 def _value(choice: object) -> str | None:

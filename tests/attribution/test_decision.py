@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from wbtools.attribution import Target, aim
 from wbtools.decision import decide
 from wbtools.errors import CheckError, InputError
+from wbtools.explanation import _shown_twice
 from wbtools.grid import Grid
 from wbtools.model import Card, ModelInput, ad3dcnn
 from wbtools.model.ad3dcnn import AD3DCNN
@@ -197,3 +198,10 @@ def test_a_dimension_that_is_not_there_is_refused_before_an_image_is_read(embedd
     Target("dimension", "0").require_existing(_model(embedder))
     with pytest.raises(InputError, match="no dimension 100000"):
         Target("dimension", "100000").require_existing(_model(embedder))
+
+
+def test_people_are_compared_whatever_is_explained_and_an_image_that_is_ones_own_is_told(embedder, people):
+    decision = decide(_model(embedder), people[0], [people[0], people[2]], NAMES, Target("embedding"))
+    assert [one.other for one in decision.comparisons] == ["twin", "stranger"]
+    (said,) = _shown_twice(people[0], [people[0], people[2]], NAMES)
+    assert said == "The image of twin is that of 100307: comparing them says nothing."

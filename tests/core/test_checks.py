@@ -220,5 +220,5 @@ def test_a_failure_ends_with_its_numbers_unless_it_is_allowed(built_in):
     assert result.as_record()["outcome"] == "failed, allowed by the user"
     assert result.notice.startswith("The self-check 'contrast' failed and was allowed: the T1w is")
     assert checks.marked("Template.", [result]) == "Template. Self-check 'contrast' failed, allowed by the user"
-    with pytest.raises(InputError, match="'contrasts' is no check"):
+    with pytest.raises(InputError, match="--allow contrasts: there is no such check"):
         checked(built_in, allowed=("contrasts",))

@@ -29,7 +29,8 @@ _ANSWERS = {"class": "logits"}  # everything else is read off the embedding
 _NUMBERED = ("dimension", "bit")
 _LISTED = 20  # classes that a hint lists
 _DIGITS = 10  # more make no number of a class or dimension
-_ANGULAR = ("embedding", "pair", "contrast", "distance")
+_COMPARING = ("pair", "contrast", "distance")
+_ANGULAR = ("embedding", *_COMPARING)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class Target:
         """The network's method that it is read off."""
         return _ANSWERS.get(self.kind, "raw")
 
+    @property
+    def compares(self) -> bool:
+        """Whether it compares people."""
+        return self.kind in _COMPARING
+
     def require_known(self, model: Model, other: bool, others: bool) -> None:
         """Raise InputError if the network gives no such answer, or a person that is needed was not named."""
         if self.answer not in model.network.answers:
@@ -96,7 +102,7 @@ class Target:
             )
         if self.kind == "bit" and not model.network.hashes:
             raise InputError(f"{model.name} makes no hash codes", mend="use --target dimension:K")
-        if self.kind in ("pair", "contrast", "distance") and not other:
+        if self.compares and not other:
             raise InputError(f"--target {self.kind} compares two people", mend="name the second with --other")
         if self.kind == "contrast" and not others:
             raise InputError("--target contrast compares with several people", mend="name them with --others")

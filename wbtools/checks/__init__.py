@@ -7,7 +7,8 @@ group average, and are left by files of another person or another space.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from wbtools.atlas import NativeAtlas
 from wbtools.checks.finding import CheckResult, Evidence, Finding, Labels
@@ -18,7 +19,7 @@ from wbtools.cortex import Cortex
 from wbtools.errors import CheckError, InputError
 from wbtools.grid import Volume
 
-__all__ = ["CHECKS", "CheckResult", "marked", "run"]
+__all__ = ["CHECKS", "CheckResult", "marked", "require_known", "run"]
 
 CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "fields": fields,
@@ -29,6 +30,16 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "volumes": volumes,
 }
 """The checks by name, in the order in which they are made; the names are the choices of `--allow`."""
+
+
+def require_known(names: Collection[str]) -> None:
+    """Raise InputError if a name of `--allow` is that of no check."""
+    if unknown := sorted(set(names) - set(CHECKS)):
+        near = difflib.get_close_matches(unknown[0], CHECKS, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"--allow {unknown[0]}: there is no such check", mend=f"{guess}choose from {', '.join(CHECKS)}"
+        )
 
 
 def run(
@@ -67,8 +78,7 @@ def run(
     CheckError
         If a check fails that is not allowed; all that failed are told.
     """
-    if unknown := sorted(allowed - set(CHECKS)):
-        raise InputError(f"'{unknown[0]}' is no check", mend=f"choose from {', '.join(CHECKS)}")
+    require_known(allowed)
     evidence = Evidence(t1w, tuple(cortices), areas, atlas, own_surfaces)
     results = [CheckResult.of(name, check(evidence), name in allowed) for name, check in CHECKS.items()]
     failed = [one for one in results if one.refused]

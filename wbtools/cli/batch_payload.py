@@ -75,10 +75,12 @@ class ExportPayload:
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
+        from wbtools.admission import require_words
         from wbtools.pipeline import deciding
         from wbtools.provenance import settings_sha256
 
         settings = self.settings("any")
+        require_words(settings)
         return settings_sha256(settings.as_record(), deciding(settings, self._networks))
 
     def warm(self) -> str:

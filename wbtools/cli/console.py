@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
+from wbtools.provenance import NOTICE
 from wbtools.text import line, printable, shell
 
 
@@ -39,14 +40,40 @@ out = Terminal()
 err = Terminal(stderr=True)
 
 
-def set_up_logging(verbose: int) -> None:
-    """Send wbtools' log to the terminal's error stream: stages and warnings, with `-v` also details."""
+class Held(logging.Filter):
+    """Keeps notices from the log of a command that shows them at its end, so that each is said once.
+
+    Parameters
+    ----------
+    sentences : list of str
+        Those that were kept.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass but notices."""
+        if not getattr(record, NOTICE, False):
+            return True
+        self.sentences.append(record.getMessage())
+        return False
+
+
+def set_up_logging(verbose: int, held: Held | None = None) -> None:
+    """Send wbtools' log to the terminal's error stream: stages and warnings, with `-v` also details.
+
+    Notices go to `held`, if it is given, for the command to show them.
+    """
     handler: logging.Handler
     if err.is_terminal:
         handler = RichHandler(console=err, show_time=False, show_path=False, markup=False)
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    if held:
+        handler.addFilter(held)
     handler.addFilter(_one_line)
     logger = logging.getLogger("wbtools")
     logger.handlers = [handler]

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from wbtools.attribution import KINDS, METHODS
-from wbtools.cli.console import live_stage, out, set_up_logging
+from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.cli.summary import summarise
 from wbtools.containment import default_out
@@ -184,7 +184,8 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     or fMRIPrep leaves it, or one T1w image. The result appears whole in OUT/SUBJECT, or not at all. Research use
     only, not for diagnosis.
     """
-    set_up_logging(verbose)
+    held = Held()
+    set_up_logging(verbose, held)
     from wbtools import pipeline
     from wbtools.subject import placed
 
@@ -195,6 +196,11 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
         for one in pipeline.plan(settings):
             out.print(line(one))
         return
-    with live_stage() as listener:
-        export = pipeline.export_subject(settings, listener)
+    try:
+        with live_stage() as listener:
+            export = pipeline.export_subject(settings, listener)
+    except BaseException:
+        for notice in held.sentences:  # what was noticed may be why it failed
+            err.print(f"Note: {line(notice)}")
+        raise
     summarise(export)

@@ -63,6 +63,10 @@ class Model:
         """Short name, used in file names."""
         return self.card.name
 
+    def named(self, name: str) -> Model:
+        """The network under another short name, where several would share theirs."""
+        return self if name == self.name else replace(self, card=replace(self.card, name=name))
+
     @property
     def family(self) -> str:
         """The registry's name of the network's family."""

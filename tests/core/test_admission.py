@@ -1,0 +1,153 @@
+"""Options are checked before any work, in dry runs too, and an existing output hides no other mistake."""
+
+import json
+import shutil
+from importlib.resources import files
+
+import nibabel
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from wbtools.admission import require_machine, require_others
+from wbtools.cli import main
+from wbtools.cli.batch_options import as_json
+from wbtools.cli.batch_payload import ExportPayload
+from wbtools.cli.console import Held
+from wbtools.errors import InputError
+from wbtools.pipeline import _networks, _shown_others, deciding, load_networks
+from wbtools.projection import NativeProjection
+from wbtools.provenance import Provenance
+from wbtools.selection import people
+from wbtools.settings import ExportSettings
+from wbtools.subject import find
+
+
+@pytest.fixture(scope="module")
+def study(small_study):
+    return small_study("LAS")
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder of exports in which 100307 was exported before."""
+    (tmp_path / "out" / "100307").mkdir(parents=True)
+    record = {"wbtools": "0.1.0", "subject": {"id": "100307"}, "outputs_sha256": {}}
+    (tmp_path / "out" / "100307" / "provenance.json").write_text(json.dumps(record))
+    return tmp_path / "out"
+
+
+def export(study, out, *options):
+    return CliRunner().invoke(
+        main, ["export-subject", "100307", "--study-folder", str(study), "--out", str(out), *options]
+    )
+
+
+MISTAKES = [
+    (("--allow", "contrst"), 3, "did you mean contrast?"),
+    (("--wb-command", "/usr/bin/wb_comand", "--no-render"), 4, "/usr/bin/wb_comand is not a program"),
+    (("--work", __file__), 3, "is no folder"),
+    (("--work", f"{__file__}/x"), 3, "is no folder"),
+    (("--target", "clas:male"), 3, "'clas' cannot be explained"),
+    (("--target", "class:male"), 3, "answers with"),
+    (("--target", "dimension:5000"), 3, "no dimension 5000"),
+    (("--target", "pair"), 3, "--other"),
+    (("--target", "distance", "--other", "100307"), 3, "no difference to explain"),
+    (("--model", "nothere.pt"), 3, "nothere.pt"),
+]
+
+
+@pytest.mark.parametrize(("options", "code", "words"), MISTAKES)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_mistake_is_told_first_by_both_runs_also_where_an_export_lies_already(study, out, options, code, words, dry):
+    done = export(study, out, *options, *dry)
+    assert done.exit_code == code and words in " ".join(done.output.split()), done.output
+    assert "exists already" not in done.output and "T1w and surfaces" not in done.output
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_without_another_mistake_the_existing_export_is_told(study, out, dry):
+    done = export(study, out, *dry)
+    assert done.exit_code == 3 and "add --overwrite" in " ".join(done.output.split())
+
+
+def test_a_folder_for_caches_that_can_be_made_is_welcome(tmp_path):
+    settings = ExportSettings("100307", tmp_path, tmp_path / "out", work=tmp_path / "new" / "work")
+    require_machine(settings)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_batch_refuses_an_unknown_check_and_target_before_it_begins(tmp_path):
+    from wbtools.cli.batch import run
+
+    for words in (["--allow", "contrst"], ["--target", "clas"]):
+        given = run.make_context("run", ["100307", "--out", str(tmp_path), *words]).params
+        with pytest.raises(InputError):
+            ExportPayload(as_json(given), tmp_path, 1).identity()
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Two images, and a copy of the first under another name."""
+    for name, value in (("a", 1), ("b", 2)):
+        nibabel.save(nibabel.Nifti1Image(np.full((2, 2, 2), value, np.float32), np.eye(4)), tmp_path / f"{name}.nii.gz")
+    shutil.copy(tmp_path / "a.nii.gz", tmp_path / "copy.nii.gz")
+    return tmp_path
+
+
+def admitted(study, target, other, *others):
+    settings = ExportSettings(
+        "100307", study, study / "out", target=target, other=str(other), others=tuple(map(str, others))
+    )
+    subject = find(study, "100307")
+    require_others(settings, subject, people(settings))
+
+
+def test_a_person_is_not_compared_with_his_own_image_whatever_its_name(study, scans):
+    shutil.copy(find(study, "100307").t1w, scans / "somebody.nii.gz")
+    for other in (scans / "somebody.nii.gz", study / "100307"):
+        with pytest.raises(InputError, match="image of 100307 itself"):
+            admitted(study, "pair", other)
+        admitted(study, None, other)  # without such a target, it is noted beside the distance
+    admitted(study, "pair", scans / "a.nii.gz")
+
+
+def test_a_contrast_with_one_image_twice_is_refused(study, scans):
+    with pytest.raises(InputError, match="image of --other"):
+        admitted(study, "contrast", scans / "a.nii.gz", scans / "copy.nii.gz")
+    admitted(study, "contrast", scans / "a.nii.gz", scans / "copy.nii.gz", scans / "b.nii.gz")
+
+
+def test_another_person_needs_no_target(study, scans):
+    settings = ExportSettings("100307", study, study / "out", other=str(scans / "a.nii.gz"))
+    (found,) = _shown_others(settings, {}, people(settings), NativeProjection(1), Provenance({}))
+    assert found.atlas is None
+
+
+def test_notices_name_their_network_and_are_held_back_from_the_log_of_an_export(caplog):
+    record, held = Provenance({}), Held()
+    caplog.handler.addFilter(held)
+    with caplog.at_level("INFO"):
+        record.notice("Passed: all is well.", about="unet", grave=False)
+        record.notice("", about="unet")
+        caplog.handler.removeFilter(held)
+        record.notice("Not to be trusted.", about="unet-mine")
+        record.notice("Passed: all is well.", about="unet-mine", grave=False)
+    assert record.notices[0] == "unet: Passed: all is well." and held.sentences == record.notices[:1]
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("WARNING", "unet-mine: Not to be trusted."),
+        ("INFO", "unet-mine: Passed: all is well."),
+    ]
+
+
+def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_path):
+    for name in ("first", "second"):
+        for end in ("pt", "json"):
+            shutil.copy(str(files("wbtools.data") / f"demo_unet.{end}"), tmp_path / f"{name}.{end}")
+    record = Provenance({})
+    settings = ExportSettings("x", tmp_path, tmp_path, models=(tmp_path / "first.pt", tmp_path / "second.pt"))
+    found = _networks(settings, (), (), record)
+    assert [one.name for one in found.values()] == list(found) and len(found) == 2
+    assert all(name.endswith(end) for name, end in zip(found, ("first", "second"), strict=True))
+    assert [one.partition(": ")[0] for one in record.notices] == list(found)
+    assert record.deciding == deciding(settings, load_networks(settings))  # names do not decide
