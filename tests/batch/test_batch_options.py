@@ -3,10 +3,16 @@
 import json
 
 import click
+import pytest
 from click.testing import CliRunner
 
+from wbtools.batch.layout import Layout
+from wbtools.batch.plan import Plan
+from wbtools.batch.slurm.request import Request
+from wbtools.cli.batch import _Batch, _say_what_would_be_done
 from wbtools.cli.batch_options import as_json, from_json, subject_options
 from wbtools.cli.export import command as export_subject
+from wbtools.errors import InputError
 
 ONLY_ONE = {"subject", "id", "out", "overwrite", "dry_run", "verbose", "debug"}
 
@@ -54,3 +60,34 @@ def test_a_batch_of_a_version_with_fewer_options_can_be_read():
     kept = as_json(given("--no-render"))
     del kept["mesh"]
     assert from_json(kept)["mesh"] is None and from_json(kept)["no_render"] is True
+
+
+def test_a_dry_run_says_who_was_found_as_what_and_who_is_missing(tmp_path, capsys):
+    for name in ("sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz", "sub-02/anat/sub-02_T1w.nii.gz"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"an image, as far as finding goes")
+    options = as_json(given("--study-folder", str(tmp_path)))
+    batch = _Batch(Layout(tmp_path / "out"), Plan("", options), ["sub-01", "sub-09", "sub-02"])
+    assert _say_what_would_be_done(batch, {"engine": "local"}) == 1
+    said = capsys.readouterr().out
+    assert "3 subjects: 0 done already, 3 to do" in said and "found as sub-01_ses-a (t1w layout" in said
+    missing = said[said.index("not found, or not whole: 1") :]
+    assert "sub-09: " in missing and "has no subject sub-09" in missing and "sub-02: found" not in missing
+    assert "worker" not in said and not (tmp_path / "out").exists()
+    batch = _Batch(batch.layout, batch.plan, ["sub-02"])
+    assert _say_what_would_be_done(batch, {"engine": "local"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "given_to_slurm"),
+    [("2h", "02:00:00"), ("90m", "01:30:00"), ("2:00:00", "2:00:00"), ("1-12", "1-12"), ("UNLIMITED", "UNLIMITED")],
+)
+def test_times_reach_slurm_in_a_form_that_it_knows(asked, given_to_slurm):
+    assert Request(time=asked).words(None, 1)[-1] == f"--time={given_to_slurm}"
+
+
+@pytest.mark.parametrize("asked", ["2x", "soon", "0", "1:2:3:4"])
+def test_what_is_no_time_is_refused_before_slurm_sees_it(asked):
+    with pytest.raises(InputError, match=f"--time '{asked}' is no time") as caught:
+        Request(time=asked)
+    assert "2:00:00" in caught.value.mend

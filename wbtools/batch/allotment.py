@@ -86,6 +86,28 @@ def seconds(text: str) -> float | None:
     return None
 
 
+def slurm_seconds(text: str) -> float | None:
+    """What `--time` asks Slurm for, in seconds: in Slurm's own forms, or with a unit; None for what is no time.
+
+    A number alone is minutes there, and after days come hours.
+
+    Examples
+    --------
+    >>> slurm_seconds("90"), slurm_seconds("90:00"), slurm_seconds("1-2"), slurm_seconds("1-02:30"), slurm_seconds("2h")
+    (5400.0, 5400.0, 93600.0, 95400.0, 7200.0)
+    >>> slurm_seconds("UNLIMITED"), slurm_seconds("tomorrow")
+    (inf, None)
+    """
+    if text.upper() in {"UNLIMITED", "INFINITE"}:
+        return float("inf")
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return 60.0 * int(text)
+    if found := re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?", text):
+        days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+        return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
+    return seconds(text)
+
+
 def slurm_time(duration: float) -> str:
     """Seconds as Slurm's `--time` wants them, rounded up to minutes.
 

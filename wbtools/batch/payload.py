@@ -24,6 +24,15 @@ class Payload(Protocol):
     def inputs(self, subject: str) -> Path | None:
         """The folder of the subject's inputs, to notice that they changed; None if unknown."""
 
+    def described(self, subject: str) -> str:
+        """As what the subject was found, in words for a dry run.
+
+        Raises
+        ------
+        InputError
+            Why nobody was found, or the export cannot begin.
+        """
+
     def work(self, subject: str) -> int:
         """Make and publish one subject, in a process of its own; gives the exit code."""
 
@@ -68,6 +77,10 @@ class Command:
     def inputs(self, subject: str) -> Path | None:
         """Unknown."""
         return None
+
+    def described(self, subject: str) -> str:
+        """The program alone knows."""
+        return f"to be done by {Path(self.argv[0]).name}"
 
     def work(self, subject: str) -> int:
         """Become the program."""

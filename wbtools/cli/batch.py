@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
@@ -20,7 +21,7 @@ import click
 from wbtools.batch import dask, local, names, subjects
 from wbtools.batch.allotment import threads
 from wbtools.batch.attempts import State
-from wbtools.batch.launch import environment, program, worker_command
+from wbtools.batch.launch import environment, program
 from wbtools.batch.layout import Layout
 from wbtools.batch.overview import Overview, inspect, overview
 from wbtools.batch.plan import Plan, add_subjects
@@ -35,9 +36,13 @@ from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.containment import require_not_around, require_place
 from wbtools.errors import InputError, TransientError, writing
-from wbtools.text import counted
+from wbtools.text import counted, line
 
 _POLL = 2.0
+_AT_ONCE = 16
+"""Threads that look for subjects: on a network file system, asking takes long and costs nothing."""
+_SHOWN = 20
+"""Subjects of each kind that a dry run names."""
 
 _Steps = Generator[None, None, None]
 """An engine at work; what it started is ended or let go when this is closed."""
@@ -92,6 +97,22 @@ class _Batch:
         """How this line's subjects stand."""
         return overview(self.layout, self.plan, self.subjects)
 
+    def described(self, chosen: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """As what subjects were found, and why others cannot be exported, in words."""
+        payload = batch_worker.payload_of(self.plan, self.layout.out, 1)
+        found, refused = {}, {}
+
+        def describe(subject: str) -> None:
+            try:
+                found[subject] = f"{payload.described(subject)}, into {place(self.layout.out, subject)}"
+            except InputError as error:
+                refused[subject] = line(f"{error}. Mend: {error.mend}" if error.mend else error)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(describe, chosen))
+        ordered = [{one: words[one] for one in chosen if one in words} for words in (found, refused)]
+        return ordered[0], ordered[1]
+
     def todo(self) -> list[str]:
         """The subjects to do: those without a record, and those whose folder is not what the record says.
 
@@ -140,8 +161,7 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     batch.require_apart(options["study_folder"])
     if options["dry_run"]:
         batch.plan.require_same(batch.layout)
-        _say_what_would_be_done(batch, options)
-        return
+        sys.exit(_say_what_would_be_done(batch, options))
     with writing(out, begun=False):
         batch.plan.write(batch.layout)
         batch.settle_names()
@@ -271,14 +291,22 @@ _ENGINES: dict[str, Callable[[_Batch, dict[str, Any]], _Steps]] = {
 }
 
 
-def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> None:
-    """The answer to --dry-run."""
+def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> int:
+    """The answer to --dry-run; 1 if some of those to do are not there, or lack files."""
     todo = batch.todo()
-    terminal.print(
-        f"{counted(len(batch.subjects), 'subject')}: {len(batch.subjects) - len(todo)} done already, {len(todo)} to do"
-    )
+    given_up = len(batch.look().having(State.FAILED, State.EXCLUDED))
+    done = len(batch.subjects) - len(todo) - given_up
+    words = f", {given_up} given up (wbtools batch status says why)" if given_up else ""
+    terminal.print(f"{counted(len(batch.subjects), 'subject')}: {done} done already, {len(todo)} to do{words}")
+    found, refused = batch.described(todo)
+    for who, shown in (("to do", found), ("not found, or not whole", refused)):
+        if shown:
+            terminal.print(f"{who}: {len(shown)}")
+        for subject, words in list(shown.items())[:_SHOWN]:
+            terminal.print(f"  {subject}: {words}")
+        if len(shown) > _SHOWN:
+            terminal.print(f"  and {len(shown) - _SHOWN} more")
     if options["engine"] == "slurm" and todo:
         for text in rounds.scripts(batch.layout, batch.plan, todo, "dry-run"):
             terminal.print(text, markup=False)
-    elif todo and not batch.plan.command:
-        terminal.print(shlex.join(worker_command(batch.layout.out, ["--list", "LIST"], attached=False)), markup=False)
+    return int(bool(refused))

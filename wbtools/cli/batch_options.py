@@ -43,7 +43,7 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--jobs", type=click.IntRange(1), help="local: subjects at once. [default: half the processors]"),
     click.option("--gpus", metavar="0,1", help="local: graphics cards to hand out, one per subject."),
     click.option("--partition", help="slurm: where to queue."),
-    click.option("--time", metavar="H:M:S", help="slurm: most a task may take."),
+    click.option("--time", metavar="H:M:S", help="slurm: most a task may take; 2h and 90m do, too."),
     click.option("--mem", "memory", help="slurm: memory of a task. [default: what subjects took, else 8G]"),
     click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="slurm: processors of a task."),
     click.option("--gres", help="slurm: for example gpu:1."),

@@ -105,6 +105,19 @@ class ExportPayload:
         found = self._located(subject)
         return found.folder if found is not None else None
 
+    def described(self, subject: str) -> str:
+        """As what, and in which layout, the subject's files were found.
+
+        Raises
+        ------
+        InputError
+            Why they were not, or which of them are missing.
+        """
+        from wbtools.selection import exported
+
+        found = exported(self.settings(subject))
+        return f"found as {found.id} ({found.layout} layout, registration {found.registration})"
+
     def _located(self, subject: str) -> Whereabouts | None:
         """The subject in the study folder; of one that is not there, or is ambiguous, its own export will tell."""
         from wbtools.subject import located

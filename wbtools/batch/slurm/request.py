@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wbtools.batch.allotment import seconds, slurm_time
+from wbtools.batch.allotment import slurm_seconds, slurm_time
 from wbtools.batch.overview import Cost
 from wbtools.batch.records import whole
 from wbtools.errors import InputError
@@ -68,6 +68,11 @@ class Request:
                     f"{name} {text!a} has a line break or a control character",
                     mend="a batch script holds one option per line: give plain text, and every option by itself",
                 )
+        if self.time and not slurm_seconds(self.time):
+            raise InputError(
+                f"--time {self.time!r} is no time for a task",
+                mend="write hours, minutes and seconds, for example 2:00:00; or 2h, 90m",
+            )
         for word in self.sbatch:
             if not word.startswith("-"):
                 raise InputError(
@@ -101,13 +106,20 @@ class Request:
         --------
         >>> Request(partition="main", time="1:00:00").words(None, 10)
         ['--partition=main', '--cpus-per-task=1', '--mem=8G', '--time=1:00:00']
+        >>> Request(time="2h").words(None, 10)[-1]
+        '--time=02:00:00'
         """
         words = [f"--partition={self.partition}"] if self.partition else []
         words += [f"--cpus-per-task={self.cpus}", f"--mem={self.memory or _memory(cost)}"]
-        duration = self.time or (slurm_time(pack * cost.high * _RESERVE) if cost else None)
+        duration = self._time() or (slurm_time(pack * cost.high * _RESERVE) if cost else None)
         words += [f"--time={duration}"] if duration else []
         words += [f"--gres={self.gres}"] if self.gres else []
         return [*words, *self.sbatch]
+
+    def _time(self) -> str | None:
+        """`--time` in a form that Slurm knows: it has no units."""
+        given = slurm_seconds(self.time) if self.time and self.time[-1] in "smhd" else None
+        return self.time if given is None else slurm_time(given)
 
     def pack_of(self, subjects: int, cost: Cost | None) -> int:
         """Subjects per task: about 45 minutes' worth, fitting into the task's time, no task idle.
@@ -122,8 +134,8 @@ class Request:
         if self.pack:
             return self.pack
         pack = math.ceil(_AIM / cost.median) if cost else _UNKNOWN_PACK
-        given = seconds(self.time) if self.time else None
-        if cost and given:
+        given = slurm_seconds(self.time) if self.time else None
+        if cost and given and math.isfinite(given):
             pack = min(pack, int(given / (_RESERVE * cost.high)))
         if self.max_parallel:
             pack = min(pack, math.ceil(subjects / self.max_parallel))
