@@ -68,8 +68,12 @@ def test_the_program_answers_as_its_network(tmp_path, program):
     assert alive(tmp_path / "x.pt2") == "read"
 
 
-@pytest.mark.parametrize("form", ["as_int", "as_layout", "as_memory_format", "as_device", "as_string", "as_bool"])
-@pytest.mark.parametrize("value", [-1, 0, 44, 127])
+FORMS = ("as_layout", "as_memory_format", "as_device", "as_string", "as_bool")
+
+
+@pytest.mark.parametrize(
+    ("form", "value"), [*(("as_int", value) for value in (-1, 0, 44, 127)), *((form, 44) for form in FORMS)]
+)
 def test_only_a_type_of_numbers_is_taken_for_one(tmp_path, program, form, value):
     def change(graph):
         given(graph, "to", "dtype")["arg"] = {form: value}
