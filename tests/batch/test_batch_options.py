@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from wbtools.batch.layout import Layout
 from wbtools.batch.plan import Plan
 from wbtools.batch.slurm.request import Request
-from wbtools.cli.batch import _Batch, _say_what_would_be_done
+from wbtools.cli.batch import _Batch, _say_what_would_be_done, run
 from wbtools.cli.batch_options import as_json, from_json, subject_options
 from wbtools.cli.export import command as export_subject
 from wbtools.errors import InputError
@@ -91,3 +91,26 @@ def test_what_is_no_time_is_refused_before_slurm_sees_it(asked):
     with pytest.raises(InputError, match=f"--time '{asked}' is no time") as caught:
         Request(time=asked)
     assert "2:00:00" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("option", "instead"), [("--id", "export-subject takes --id"), ("--overwrite", "batch verify")]
+)
+def test_options_of_a_single_export_are_not_taken_for_others(option, instead):
+    result = CliRunner().invoke(run, ["a", "--out", "x", option, "me"])
+    assert result.exit_code == 2 and f"No such option: {option}." in result.output and instead in result.output
+    assert "Did you mean" not in result.output
+
+
+def test_other_unknown_options_still_get_the_nearest_name():
+    assert "--partition" in CliRunner().invoke(run, ["a", "--out", "x", "--partitoin", "p"]).output
+
+
+@pytest.mark.parametrize("where", ["out", "out/100307", "out/sub-01/ses-a"])
+def test_the_folder_of_a_single_export_is_told_from_an_empty_one(tmp_path, where):
+    record = tmp_path / where / "provenance.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    with pytest.raises(InputError, match="exported by export-subject, one by one") as caught:
+        Layout.of(tmp_path / "out")
+    assert str(record) in caught.value.mend and "start one" not in caught.value.mend

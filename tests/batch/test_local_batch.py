@@ -117,9 +117,15 @@ def test_a_killed_client_leaves_no_worker_behind(tmp_path):
 def test_cancel_stops_workers_of_any_engine_and_the_line_again_goes_on(tmp_path):
     batch = stub_batch.start(tmp_path, "a", "b", options=("--jobs", 1), seconds=2)
     until(lambda: running(tmp_path, "child"))
-    assert stub_batch.care("cancel", tmp_path).returncode == 0
+    ended = stub_batch.care("cancel", tmp_path)
+    assert ended.returncode == 0 and "1 running subject will stop within seconds" in ended.stdout
     assert batch.wait(30) == 75
+    told = stub_batch.care("status", tmp_path).stdout
+    assert "Cancelled: nothing more is begun" in told and f"\n  wbtools batch run a b --out {tmp_path}" in told
     assert stub_batch.run(tmp_path, "a", "b", seconds=2, options=("--jobs", 2)).returncode == 0
+    over = stub_batch.care("cancel", tmp_path)
+    assert over.returncode == 0 and over.stdout.startswith("Nothing to cancel")
+    assert "Cancelled" not in stub_batch.care("status", tmp_path).stdout
 
 
 def test_two_runs_of_one_list_at_once_publish_each_subject_once(tmp_path):
@@ -170,6 +176,11 @@ def test_verify_finds_a_single_changed_byte(tmp_path):
     assert stub_batch.care("verify", tmp_path, "--quick").returncode == 0
     deep = stub_batch.care("verify", tmp_path)
     assert deep.returncode == 1 and "b: damaged: maps/relevance.bin has another SHA-256" in deep.stdout
+    told = stub_batch.care("status", tmp_path)
+    assert told.returncode == 75 and "b: to be made again: maps/relevance.bin has another SHA-256" in told.stdout
+    for said in (told.stdout, stub_batch.care("retry", tmp_path).stdout):
+        assert f"own line again:\n  wbtools batch run a b --out {tmp_path}" in said
+    assert "Nothing to retry" in said and "0 subjects" not in said
 
 
 def test_only_and_exclude_choose_from_the_list(tmp_path):

@@ -142,10 +142,11 @@ def test_cancel_ends_all_jobs_and_status_says_so(slurm, tmp_path):
     while not running(tmp_path, "child"):
         time.sleep(0.1)
     ended = subprocess.run(wbtools("cancel", tmp_path), env=slurm.environment, capture_output=True, text=True)
-    assert "Slurm jobs" in ended.stdout
+    assert "Slurm job" in ended.stdout and "To go on later" in ended.stdout
     assert finish(slurm, batch)[0] == 75
     told = subprocess.run(wbtools("status", tmp_path), env=slurm.environment, capture_output=True, text=True)
     assert told.returncode == 75 and "Slurm: no job is left" in told.stdout
+    assert "Cancelled: nothing more is begun" in told.stdout
     assert not running(tmp_path, "worker")
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.errors import InputError
+from wbtools.ownership import PROVENANCE
 
 NAME = ".wbtools"
 
@@ -55,7 +56,21 @@ class Layout:
             raise InputError(
                 f"{out} cannot be looked into: {reason}", mend="check the path and its permissions"
             ) from None
+        single = None if lost else found.single_export()
+        if single is not None:
+            raise InputError(
+                f"{out} holds no batch: what is there was exported by export-subject, one by one",
+                mend=f"the SHA-256 of every file is in {single}; to look after many, export them with: "
+                "wbtools batch run LIST --out OUT",
+            )
         raise InputError(f"{out} holds no batch{lost}", mend="start one: wbtools batch run LIST --out OUT")
+
+    def single_export(self) -> Path | None:
+        """The record of an export that lies here, or is this folder itself; None without any."""
+        names = (PROVENANCE, f"*/{PROVENANCE}", f"*/ses-*/{PROVENANCE}")
+        with suppress(OSError):
+            return next((path for name in names for path in self.out.glob(name)), None)
+        return None
 
     @property
     def home(self) -> Path:

@@ -30,7 +30,7 @@ from wbtools.batch.slurm import rounds, script
 from wbtools.batch.slurm.request import Request
 from wbtools.cli import batch_care, batch_worker
 from wbtools.cli.batch_display import display
-from wbtools.cli.batch_options import as_json, engine_options, subject_options
+from wbtools.cli.batch_options import BatchRun, as_json, engine_options, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
@@ -137,7 +137,7 @@ class _Batch:
         return [one for one in self.subjects if one in wanted]
 
 
-@command.command("run")
+@command.command("run", cls=BatchRun)
 @click.argument("words", metavar="LIST", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="OUT", type=click.Path(path_type=Path), help="Folder of all exports.")
 @engine_options

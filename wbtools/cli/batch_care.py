@@ -104,7 +104,25 @@ def conclude(layout: Layout, seen: Overview) -> int:
         terminal.print(
             line(f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({layout.home / log})")
         )
+    if seen.having(State.TODO) and layout.stop.exists():
+        terminal.print("Cancelled: nothing more is begun until the batch's own line is run again")
     return seen.exit_code
+
+
+def _say_marked(layout: Layout, seen: Overview) -> None:
+    """Why published subjects are to be made again."""
+    marked = {one: why for one in seen.having(State.TODO) if (why := marks.why(layout, one))}
+    for subject, why in list(marked.items())[:_SHOWN]:
+        terminal.print(f"  {subject}: to be made again: {line(why)}")
+    if len(marked) > _SHOWN:
+        terminal.print(f"  and {len(marked) - _SHOWN} more to be made again")
+
+
+def _say_next(plan: Plan, seen: Overview) -> None:
+    """What to type where something is left to do and nobody does it."""
+    if seen.having(State.TODO) and not seen.having(State.RUNNING) and plan.line:
+        terminal.print("To go on, run the batch's own line again:")
+        terminal.print("  " + line(plan.line))
 
 
 @click.command("status")
@@ -118,15 +136,17 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
     Exit code 0: all are done; 1: all were tried and some failed; 75: not finished.
     """
     while True:
-        layout, _, seen = _read(out)
+        layout, plan, seen = _read(out)
         if as_json:
             code = seen.exit_code
             _report(layout, seen)
             click.echo(json.dumps({"states": {one: state.value for one, state in seen.states.items()}, "code": code}))
         else:
             code = conclude(layout, seen)
+            _say_marked(layout, seen)
             _say_cost(layout)
-            _say_queue(layout)
+            if not _say_queue(layout):
+                _say_next(plan, seen)
         if not watch or code != TransientError.exit_code:
             sys.exit(code)
         time.sleep(_WATCH_EVERY)
@@ -143,15 +163,15 @@ def _say_cost(layout: Layout) -> None:
         )
 
 
-def _say_queue(layout: Layout) -> None:
-    """What Slurm says of a batch that was submitted to it."""
+def _say_queue(layout: Layout) -> bool:
+    """What Slurm says of a batch that was submitted to it; whether jobs of it are there, as far as is known."""
     if not layout.submission_files() or find_program("squeue") is None:
-        return
+        return False
     try:
         jobs = rounds.jobs(layout)
     except WbtoolsError as error:
         terminal.print(str(error), markup=False)
-        return
+        return True
     states = Counter(one.state.lower() for one in jobs)
     terminal.print(f"Slurm: {', '.join(f'{n} {state}' for state, n in states.items()) or 'no job is left'}")
     for reason, number in Counter(one.reason for one in jobs if one.stuck).items():
@@ -160,6 +180,7 @@ def _say_queue(layout: Layout) -> None:
             "administrator's",
             markup=False,
         )
+    return bool(jobs)
 
 
 @click.command("verify")
@@ -224,8 +245,12 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
     again = [one for one in given_up if not chosen or one in chosen]
     for one in again:
         attempts.record(layout, one, "retry")
-    terminal.print(f"{len(again)} subjects have new attempts. Now run the batch's own line again:", markup=False)
-    terminal.print("  " + line(plan.line))
+    if again:
+        terminal.print(f"New attempts: {counted(len(again), 'subject')}. Now run the batch's own line again:")
+        terminal.print("  " + line(plan.line))
+        return
+    terminal.print("Nothing to retry: of these, no subject failed" if chosen else "Nothing to retry: no subject failed")
+    _say_next(plan, seen)
 
 
 @click.command("cancel")
@@ -234,10 +259,23 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
 def cancel(out: Path) -> None:
     """Stop a batch: workers begin nothing more and interrupt what they run. Running its line again goes on."""
     layout = Layout.of(out)
-    if not layout.stop.exists():
-        layout.stop.touch()
+    before = layout.stop.exists()
+    if not before:
+        layout.stop.touch()  # before all else: what is asked below takes its time
     count = rounds.cancel(layout) if layout.submission_files() else 0
-    terminal.print(f"Cancelled{f', with {count} Slurm jobs' if count else ''}; workers stop within seconds")
+    layout, plan, seen = _read(out)
+    running = len(seen.having(State.RUNNING))
+    if not count and not running and not seen.having(State.TODO):
+        if not before:
+            layout.stop.unlink(missing_ok=True)
+        terminal.print("Nothing to cancel: nothing runs, and no subject is left to do")
+        return
+    jobs = f", with {counted(count, 'Slurm job')}" if count else ""
+    stopping = f"{counted(running, 'running subject')} will stop within seconds" if running else "nothing was running"
+    terminal.print(f"Cancelled{jobs}; {stopping}")
+    if plan.line:
+        terminal.print("To go on later, run the batch's own line again:")
+        terminal.print("  " + line(plan.line))
 
 
 @click.command("clean")

@@ -80,6 +80,29 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
 )
 
 
+_ELSEWHERE = {
+    "--id": "A batch calls subjects by their folders or files; export-subject takes --id.",
+    "--overwrite": "What is published is kept. To make a subject again, remove its folder in OUT; what is damaged or "
+    "made from other inputs is found by `wbtools batch verify OUT`, and made again. Other settings need another --out.",
+}
+"""Options of `export-subject` that a batch has not, and what to do instead."""
+
+
+class BatchRun(click.Command):
+    """A command that knows why an option of `export-subject` is none of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As in click; similar names are no help for an option that exists elsewhere."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in _ELSEWHERE:
+                raise
+            raise click.UsageError(
+                f"No such option: {error.option_name}. {_ELSEWHERE[error.option_name]}", ctx
+            ) from None
+
+
 def engine_options(command: Command) -> Command:
     """The options that say where and how often, not what."""
     for option in reversed(_OPTIONS):
