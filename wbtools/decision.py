@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wbtools.model import Model, ModelInput
 
 _NAME = 60  # letters of a class or person in a sentence
+_UNDECIDED = "none; this network compares two people: add --other PERSON"
 _SHOWN = 3  # classes besides the one decided for
 
 
@@ -93,10 +94,8 @@ class Code:
     bits: str = ""
 
     def sentence(self) -> str:
-        """The embedding in words."""
-        if self.bits:
-            return f"hash code {self.bits} ({self.size} bits)"
-        return f"an embedding of {self.size} numbers, length {self.length:.4g}"
+        """The bits of a hash code in words."""
+        return f"hash code {self.bits} ({self.size} bits)"
 
 
 @dataclass(frozen=True)
@@ -162,8 +161,7 @@ class Decision:
         """The decision in words, what counts most first."""
         said = [self._of_class(one) for one in self.classes] + [one.sentence() for one in self.comparisons]
         if self.codes and (self.codes[0].bits or not said):
-            own = self.codes[0].sentence()
-            said.append(own if self.codes[0].bits or said else f"none: {own}; it decides about two people (--other)")
+            said.append(self.codes[0].sentence() if self.codes[0].bits else _UNDECIDED)
         return tuple(said)
 
     def caption(self) -> str:

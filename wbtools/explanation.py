@@ -198,7 +198,7 @@ def explain(
 def _shown_twice(image: ModelInput, people: Sequence[ModelInput], names: Sequence[str]) -> list[str]:
     """Sentences about people of whom the network is shown the very image of the exported person."""
     same = [name for name, one in zip(names[1:], people, strict=False) if np.array_equal(image.data, one.data)]
-    return [f"The image of {line(name)} is that of {line(names[0])}: comparing them says nothing." for name in same]
+    return [f"The other person ({line(name)}) has the very image of {line(names[0])}: no comparison." for name in same]
 
 
 def seen_by(model: Model, scan: Scan) -> ModelInput:

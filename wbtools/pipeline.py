@@ -158,7 +158,7 @@ def plan(settings: ExportSettings) -> list[str]:
         f"networks: {', '.join(names)}",
         *(f"compared with: {known.t1w}" for known in others),
         *(f"note: {remark}" for remark in subject.remarks),
-        *(f"will make: {one}" for one in subject.derived),
+        *(f"will make: {one}" for one in (*subject.derived, release.planned(subject, settings.keep_face))),
         f"would write: {settings.out / name}",
     ]
     return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]

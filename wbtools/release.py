@@ -8,9 +8,22 @@ from wbtools import defacing
 from wbtools.explanation import RELEVANCE
 from wbtools.provenance import Provenance
 from wbtools.results import Results
+from wbtools.subject import Subject
 
 KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, the face too"
 """What every output says where nothing was cut away."""
+
+
+def planned(subject: Subject, keep_face: bool) -> str:
+    """What will be written of a head, before any image is read, as a dry run says it."""
+    masks = {"its brain mask": subject.brain_mask, "the outline of its segmentation": subject.segmentation}
+    mask = next((name for name, path in masks.items() if path), "the template's brain, laid over it")
+    if keep_face:
+        return f"the T1w whole, with the face (--keep-face); networks trained on brains are shown it inside {mask}"
+    return (
+        f"the T1w without face and skull, where it shows them: {mask}, and {defacing.DILATION:g} mm around it; "
+        "networks trained on brains are shown no skull"
+    )
 
 
 def brain_only(made: Results, record: Provenance) -> Results:

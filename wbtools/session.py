@@ -130,7 +130,7 @@ def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dic
         f"{name}.heatmap-pial": montage("Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, folded, "pial", False),
     }
     if flat.cortex.mesh == STANDARD and (share := _share_standing_out(results, explanation)):
-        scene = _calibrated(flat, legend("Region heatmap against randomised networks", _UNITS[HEATMAP]))
+        scene = _calibrated(flat, legend("Region heatmap against randomised networks", f"calibrated {_UNITS[HEATMAP]}"))
         made[f"{name}.region-heatmap-calibrated"] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
 

@@ -1,14 +1,19 @@
 """Options are checked before any work, in dry runs too, and an existing output hides no other mistake."""
 
+import inspect
 import json
+import re
 import shutil
+from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from wbtools import release, session
 from wbtools.admission import require_machine, require_others
 from wbtools.cli import main
 from wbtools.cli.batch_options import as_json
@@ -49,7 +54,7 @@ MISTAKES = [
     (("--work", __file__), 3, "is no folder"),
     (("--work", f"{__file__}/x"), 3, "is no folder"),
     (("--target", "clas:male"), 3, "'clas' cannot be explained"),
-    (("--target", "class:male"), 3, "answers with"),
+    (("--target", "class:male"), 3, "choose --target from embedding, dimension[:K], pair, contrast, distance, or"),
     (("--target", "dimension:5000"), 3, "no dimension 5000"),
     (("--target", "pair"), 3, "--other"),
     (("--target", "distance", "--other", "100307"), 3, "no difference to explain"),
@@ -151,3 +156,21 @@ def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_pat
     assert all(name.endswith(end) for name, end in zip(found, ("first", "second"), strict=True))
     assert [one.partition(": ")[0] for one in record.notices] == list(found)
     assert record.deciding == deciding(settings, load_networks(settings))  # names do not decide
+
+
+def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study, tmp_path):
+    done = export(study, tmp_path, "--dry-run").output
+    said = "will make: the T1w without face and skull, where it shows them: "
+    assert f"{said}the outline of its segmentation, and 4 mm around it" in done
+    assert "with the face (--keep-face)" in export(study, tmp_path, "--dry-run", "--keep-face").output
+    subject = find(study, "100307")
+    assert "its brain mask" in release.planned(replace(subject, brain_mask=subject.t1w), False)
+    assert "the template's brain" in release.planned(replace(subject, segmentation=None), False)
+
+
+def test_every_picture_is_in_the_page_on_outputs():
+    page = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
+    source = inspect.getsource(session.scenes)
+    names = set(re.findall(r'f"\{name\}\.([a-z-]+)"', source))
+    assert "region-heatmap-calibrated" in names and len(names) == 7
+    assert all(f"{name}.png" in page for name in names - {"overview"}) and "overview.png" in page

@@ -1,6 +1,7 @@
 """Checkpoints as people have them: under any key, with a prefix, of every protocol; and what cannot be one."""
 
 import argparse
+import gzip
 import io
 import json
 import os
@@ -187,6 +188,10 @@ def test_other_archives_of_torch_are_called_what_they_are(tmp_path):
         (b"/annex/objects/SHA256E-s9--00.pt\n", "git-annex"),
         (b"<!DOCTYPE html><html>log in</html>", "web page"),
         (b"\x1f\x8b\x08" + bytes(30), "gunzip"),
+        (gzip.compress(bytes(344) + b"n+1\0"), "NIfTI file, packed with gzip: an image"),
+        (gzip.compress(b"\0\0\0\1\0\0"), "FreeSurfer volume (.mgh), packed with gzip: an image"),
+        (gzip.compress(b"\x80\2 a network"), "gunzip"),
+        (bytes(344) + b"n+1\0", "--model"),
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"", "empty"),
     ],

@@ -57,7 +57,7 @@ def test_the_decision_is_on_the_terminal_in_every_scene_and_on_record(exported):
     printed, folder = exported
     decided = json.loads((folder / "provenance.json").read_text())["networks"]["unet"]["decision"]
     (sentence,) = decided["in_words"]
-    assert sentence.startswith("none: an embedding of 128 numbers") and decided["embeddings"][0]["person"] == "100307"
+    assert sentence.startswith("none; ") and decided["embeddings"][0]["person"] == "100307"
     assert f"unet: Decision: {sentence}" in printed.partition("regions with the highest")[0]
     assert f"unet: Explained: {decided['explained']}" in printed.partition("regions with the highest")[0]
     scenes = list(ET.parse(folder / "100307.wbtools.scene").iter("Scene"))

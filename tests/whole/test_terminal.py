@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 
 from wbtools.anatomy import SUBCORTEX, Kind, Region
-from wbtools.cli import console, summary
+from wbtools.cli import console, failures, summary
+from wbtools.errors import InputError
 from wbtools.ranking.table import AgainstNull, NullSummary, Ranking, RegionRelevance
 
 PROGRAM = [sys.executable, "-c", "from wbtools.cli import main; main()"]
@@ -142,3 +144,41 @@ def test_eighty_columns_show_every_column_and_both_sides_whole():
 def test_the_width_is_that_of_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert console.Terminal().width == 60
+
+
+LONG = "Note: " + " ".join(f"word-{i}/of/a/path" for i in range(40)) + " " + "x" * 100
+
+
+def test_sentences_break_at_words_on_a_terminal_and_stay_whole_in_a_pipe(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert console.Terminal().wrapped(LONG) == LONG
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = console.Terminal().wrapped(LONG).splitlines()
+    assert " ".join(line.strip() for line in shown) == LONG
+    assert all(cell_len(line) <= 60 for line in shown[:-1]) and all(line.startswith("  ") for line in shown[1:])
+
+
+def test_what_an_error_lists_stands_in_lines_of_its_own_and_forges_none(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with pytest.raises(SystemExit):
+        failures.plainly(_fail)(
+            "2 of 6 checks failed\n  areas: 6 are\nmissing\n  sides: swapped\nError: forged", "a\nb"
+        )
+    printed = capsys.readouterr().err.splitlines()
+    assert printed == [
+        "Error: 2 of 6 checks failed",
+        "  areas: 6 are missing",
+        "  sides: swapped Error: forged",
+        "Mend: a b",
+    ]
+
+
+def _fail(message, mend):
+    raise InputError(message, mend=mend)
+
+
+def test_a_share_that_is_no_part_of_a_whole_is_explained():
+    ranking = _ranking()
+    assert "of both signs cancels" in summary.outside(ranking)
+    rows = tuple(replace(row, share=0.01) for row in ranking.rows)
+    assert summary.outside(replace(ranking, rows=rows)) == "outside the atlas: 50.0% of the relevance"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wbtools.attribution.method import Attribution, Explanation, Method
 from wbtools.attribution.pieces import piece_by_piece
 from wbtools.attribution.question import Aim, Question
-from wbtools.attribution.target import KINDS, Target, aim, default
+from wbtools.attribution.target import KINDS, Target, aim, default, spelt
 from wbtools.errors import CheckError, InputError
 from wbtools.grid import Unit, Volume
 from wbtools.model import Model, ModelInput
@@ -38,6 +38,7 @@ __all__ = [
     "default",
     "default_method",
     "method",
+    "spelt",
     "threaded",
 ]
 

@@ -98,7 +98,7 @@ class Target:
             has = " and ".join({"raw": "an embedding", "logits": "classes"}[a] for a in model.network.answers)
             raise InputError(
                 f"--target {self} cannot be explained: {model.name} answers with {has}",
-                mend="choose another target or network; `wbtools models` lists the families",
+                mend=f"choose --target from {', '.join(possible(model))}, or another network",
             )
         if self.kind == "bit" and not model.network.hashes:
             raise InputError(f"{model.name} makes no hash codes", mend="use --target dimension:K")
@@ -122,6 +122,18 @@ class Target:
             class_index(model, self.which, class_names(model, count))
         else:
             _place(model, self, count)
+
+
+def spelt(kind: str) -> str:
+    """A target as it is written on the command line."""
+    return kind + {"dimension": "[:K]", "class": "[:NAME]", "bit": ":K"}.get(kind, "")
+
+
+def possible(model: Model) -> list[str]:
+    """The targets that a network's answers can have, as they are written on the command line."""
+    kinds = [Target(kind, "0" if kind == "bit" else "") for kind in KINDS]
+    found = [one.kind for one in kinds if one.answer in model.network.answers]
+    return [spelt(kind) for kind in found if kind != "bit" or model.network.hashes]
 
 
 def default(model: Model) -> Target:

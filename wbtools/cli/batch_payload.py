@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from wbtools.settings import ExportSettings
 if TYPE_CHECKING:
     from wbtools.model import Model
     from wbtools.subject import Whereabouts
+
+logger = logging.getLogger(__name__)
 
 _IMPORTED = (
     "wbtools.pipeline",
@@ -140,9 +143,12 @@ class ExportPayload:
             from wbtools import pipeline
 
             try:
-                pipeline.export_subject(self.settings(subject), networks=self._networks)
+                export = pipeline.export_subject(self.settings(subject), networks=self._networks)
             except WriteFailure as error:  # the batch could write there when it began: the machine is at fault
                 raise WriteFailure(error, begun=True) from None
+            for name, sentences in export.decisions.items():
+                for sentence in sentences:
+                    logger.info("%s: %s", name, sentence)
 
         export()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +32,23 @@ class Terminal(Console):
         """The text as this terminal can show it."""
         shown = printable(text)
         return shown if self.encoding.startswith("utf") else shown.replace("\u2026", "...")
+
+    def wrapped(self, text: str, indent: int = 2) -> str:
+        """A sentence as lines no longer than a person's terminal is wide; in a file or a pipe it stays one line.
+
+        Parameters
+        ----------
+        text : str
+        indent : int
+            Blanks before all lines but the first.
+        """
+        if not (self.is_terminal or os.environ.get("COLUMNS")):
+            return text
+        first = text[: len(text) - len(text.lstrip())]
+        return textwrap.fill(
+            text.lstrip(), self.width, initial_indent=first, subsequent_indent=" " * indent,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
 
     def command(self, *words: object) -> str:
         """A command line that can be copied from this terminal into a shell."""

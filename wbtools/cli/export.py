@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from wbtools.attribution import KINDS, METHODS
+from wbtools.attribution import KINDS, METHODS, spelt
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.cli.summary import summarise
@@ -21,11 +21,6 @@ _PATH = click.Path(path_type=Path)
 
 
 Command = Callable[..., Any]
-
-
-def _spelt(kind: str) -> str:
-    """A target as it is written on the command line."""
-    return kind + {"dimension": "[:K]", "class": "[:NAME]", "bit": ":K"}.get(kind, "")
 
 
 def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration]) -> click.Choice[str]:
@@ -67,7 +62,7 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--target",
         metavar="TARGET",
-        help=f"What to explain: {', '.join(_spelt(kind) for kind in KINDS)}. [default: what the network is for]",
+        help=f"What to explain: {', '.join(spelt(kind) for kind in KINDS)}. [default: what the network is for]",
     ),
     click.option(
         "--other",
@@ -201,6 +196,6 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
             export = pipeline.export_subject(settings, listener)
     except BaseException:
         for notice in held.sentences:  # what was noticed may be why it failed
-            err.print(f"Note: {line(notice)}")
+            err.print(err.wrapped(f"Note: {line(notice)}"))
         raise
     summarise(export)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from wbtools.cli.console import err
 from wbtools.errors import InputError, TransientError, WbtoolsError, from_os_error
 from wbtools.text import line
 
@@ -84,9 +85,11 @@ def _require_working_directory() -> None:
 def _tell(error: WbtoolsError) -> None:
     """Print a failure and what to do about it, if there still is somebody to read it."""
     try:
-        click.secho(f"Error: {line(error)}", fg="red", err=True)
+        sentence, *listed = str(error).split("\n  ")
+        said = [err.wrapped(f"Error: {line(sentence)}"), *(err.wrapped(f"  {line(one)}", 4) for one in listed)]
+        click.secho("\n".join(said), fg="red", err=True)
         if error.mend:
-            click.echo(f"Mend: {line(error.mend)}", err=True)
+            click.echo(err.wrapped(f"Mend: {line(error.mend)}"), err=True)
         sys.stdout.flush()
     except OSError:  # the terminal is gone; Python would try once more at its end, and give an exit code of its own
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -47,12 +47,12 @@ def summarise(export: Export) -> None:
     """Print what every network says, the strongest regions and what to open."""
     for name, ranking in export.rankings.items():
         for sentence in export.decisions[name]:
-            out.print(f"{line(name)}: {line(sentence)}")
+            out.print(out.wrapped(f"{line(name)}: {line(sentence)}"))
         out.print()
         _say_regions(name, ranking)
         out.print()
     for notice in export.notices:
-        out.print(f"Note: {line(notice)}")
+        out.print(out.wrapped(f"Note: {line(notice)}"))
     out.print(f"Wrote {line(export.folder)}")
     out.print(f"Pictures: {line(export.folder / 'figures')}" if export.pictures else "Pictures: none")
     out.print(f"Open:  {out.command('wb_view', '-no-splash', '-scene-load', export.scene, 1)}")
@@ -63,13 +63,21 @@ def _say_regions(name: str, ranking: Ranking) -> None:
     out.print(fitted(line(f"{name}: regions with the highest mean relevance"), out.width))
     for row in table(columns(ranking), out.width):
         out.print(row)
-    out.print(f"outside the atlas: {ranking.outside.share:.1%} of the relevance")
+    out.print(out.wrapped(outside(ranking)))
     if ranking.null:
         first = sorted((row for row in ranking.rows if row.null and row.region), key=_calibrated_rank)[:_TOP]
         names = ", ".join(row.region.name for row in first if row.region)
         count = len(ranking.significant())
         out.print(f"against {counted(ranking.null.networks, 'randomised network')}: regions that stand out: {count}")
-        out.print(f"  (p < .05, corrected); first by calibrated rank: {names}")
+        out.print(out.wrapped(f"  (p < .05, corrected); first by calibrated rank: {names}"))
+
+
+def outside(ranking: Ranking) -> str:
+    """How much of the relevance lies outside the atlas; why that may be no part of a whole."""
+    said = f"outside the atlas: {ranking.outside.share:.1%} of the relevance"
+    if all(0 <= row.share <= 1 for row in (*ranking.rows, ranking.outside)):
+        return said
+    return f"{said} (of the sum, in which relevance of both signs cancels: shares may be below 0 % or above 100 %)"
 
 
 def _calibrated_rank(row: RegionRelevance) -> int:

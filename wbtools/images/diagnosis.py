@@ -23,6 +23,9 @@ HEAD = 4096
 COPY_AGAIN = "copy or download the file again"
 _FETCH = "fetch it first: datalad get {name}, or git annex get {name}"
 _JOIN = "make one file of both: fslchfiletype NIFTI_GZ, or mrconvert; an Analyze header does not say where left is"
+PACKED = "packed with gzip"
+"""Name of the kind that may hold any other."""
+
 _DENIED = {errno.EACCES, errno.EPERM}
 
 
@@ -128,7 +131,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("a 7z archive", _UNPACK, _begins(b"7z\xbc\xaf\x27\x1c")),
     Kind("a rar archive", _UNPACK, _begins(b"Rar!\x1a\7")),
     Kind("a tar archive", _UNPACK, _begins(b"ustar", at=257)),
-    Kind("packed with gzip", "unpack it first: gunzip {name}", _begins(b"\x1f\x8b")),
+    Kind(PACKED, "unpack it first: gunzip {name}", _begins(b"\x1f\x8b")),
     Kind("an HDF5 or MINC file", "convert it first, for example with mnc2nii", _begins(b"\x89HDF\r\n\x1a\n", b"CDF\1")),
     Kind("a NumPy array", "save it as an image, with its affine", _begins(b"\x93NUMPY")),
     Kind(
@@ -177,6 +180,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("a text file", "give a file of the kind that is asked for", _is_text),
 )
 """In the order in which they are tried: pointers and failed downloads first, then formats, the vaguest last."""
+
+_IMAGES = ("DICOM", "NRRD", "MetaImage", "MRtrix", "NIfTI", "Analyze", "FreeSurfer", "GIFTI", "VTK")
+IMAGES = tuple(kind for kind in KINDS if any(word in kind.name for word in _IMAGES))
+"""The kinds that are images, surfaces or values on them."""
 
 
 def kind_of(head: bytes) -> Kind | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wbtools.errors import CheckpointError, InputError
-from wbtools.images.diagnosis import HEAD, kind_of, require_file, unreadable
+from wbtools.images.diagnosis import HEAD, IMAGES, PACKED, Kind, kind_of, require_file, unreadable
 from wbtools.text import shell
 
 NETWORKS = ("a zip archive", "a PyTorch or pickle file")
@@ -50,9 +51,27 @@ def opened(path: Path, wanted: str = "checkpoint", kinds: tuple[str, ...] = NETW
         file.seek(0)
         kind = kind_of(head)
         if kind is not None and kind.name not in kinds:
-            hint = kind.hint.format(name=shell(path.name))
-            raise CheckpointError(f"{path} is not a {wanted}, but {kind.name}", mend=hint)
+            raise _refusal(path, wanted, kinds, kind, head)
         yield file
+
+
+def _refusal(path: Path, wanted: str, kinds: tuple[str, ...], kind: Kind, head: bytes) -> CheckpointError:
+    """The refusal of a file of another kind; a packed one is called by what is inside, if that is no network."""
+    inside = kind_of(_unpacked(head)) if kind.name == PACKED else None
+    found, how = (inside, ", packed with gzip") if inside in IMAGES else (kind, "")
+    hint = found.hint.format(name=shell(path.name))
+    if found in IMAGES and kinds == NETWORKS:
+        hint = "give the scan as SUBJECT, and the network's own file with --model: a checkpoint or a .pt2 file"
+        how += ": an image or a surface"
+    return CheckpointError(f"{path} is not a {wanted}, but {found.name}{how}", mend=hint)
+
+
+def _unpacked(head: bytes) -> bytes:
+    """The beginning of what is packed with gzip; empty if it is damaged."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, HEAD)
+    except zlib.error:
+        return b""
 
 
 def digest(file: BinaryIO) -> str:
