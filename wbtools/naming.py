@@ -18,7 +18,9 @@ from typing import Literal
 import wbtools
 from wbtools import renaming
 from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
 from wbtools.outputs import OutputFolder
+from wbtools.text import line as one_line
 
 logger = logging.getLogger(__name__)
 
@@ -237,12 +239,22 @@ def write_dataset_description(root: Path) -> None:
 def bids_id(subject: str) -> str:
     """A subject's (and session's) entities.
 
+    Raises
+    ------
+    InputError
+        If nothing of the id is left: BIDS allows letters A to Z and digits in names.
+
     Examples
     --------
     >>> bids_id("sub-01_ses-02"), bids_id("100307"), bids_id("HCA6002236_V1_MR")
     ('sub-01_ses-02', 'sub-100307', 'sub-HCA6002236V1MR')
     """
-    label, _, session = subject.removeprefix("sub-").partition("_ses-")
+    label, mark, session = subject.removeprefix("sub-").partition("_ses-")
+    if not _plain(label) or (mark and not _plain(session)):
+        raise InputError(
+            f"{one_line(subject, 60)!r} has no name in BIDS, which allows the letters A to Z and digits only",
+            mend="give another name with --id, or take --naming hcp",
+        )
     return f"sub-{_plain(label)}" + (f"_ses-{_plain(session)}" if session else "")
 
 

@@ -55,6 +55,14 @@ def test_a_batch_knows_what_the_export_will_be_called_and_where_it_reads(tmp_pat
         assert any((tmp_path / file).is_relative_to(folder) for file in files)
 
 
+def test_an_id_without_a_name_in_bids_is_refused_before_any_work_and_has_its_own_folder_else(tmp_path):
+    put(tmp_path, *(f"名前/{name}" for name in RECON_ALL))
+    with pytest.raises(InputError, match="'名前' has no name in BIDS"):
+        settle(Layout(tmp_path / "out"), payload(tmp_path, "--naming", "bids").name, ["名前"], settled=lambda _: False)
+    assert payload(tmp_path).name("名前") == Name("名前", "名前")
+    assert place(tmp_path / "out", "名前") == tmp_path / "out/名前"
+
+
 def test_a_linked_study_folder_keeps_the_name_that_was_typed(tmp_path):
     put(tmp_path / "archive/scan_007", *RECON_ALL)
     (tmp_path / "bert").symlink_to("archive/scan_007")

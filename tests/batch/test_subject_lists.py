@@ -12,8 +12,9 @@ import time
 import pytest
 
 from wbtools.batch import listfile
-from wbtools.batch.subjects import parse, read, read_file, read_plain
+from wbtools.batch.subjects import is_id, parse, read, read_file, read_plain
 from wbtools.errors import InputError
+from wbtools.subject import require_plain_name
 
 
 def test_a_text_file_a_pipe_and_plain_ids_mean_the_same(tmp_path):
@@ -76,13 +77,61 @@ def known(*people):
     return lambda word: word in people
 
 
-@pytest.mark.parametrize("ids", [["subject", "b"], ["id"], ["participant_id", "n"], ["P1,a", "P1,b"], ["a+b=c@d", "x"]])
+ODD = ["a b", "#x", "*", "$(id)", "{}", "%j", "~1", "'", "Zoë 名前", "a;b|c&d>e"]
+"""Names of folders that mean something in a list, to a shell or in a template."""
+
+
+@pytest.mark.parametrize(
+    "ids", [["subject", "b"], ["id"], ["participant_id", "n"], ["P1,a", "P1,b"], ["a+b=c@d", "x"], ODD]
+)
 def test_a_batchs_own_lists_hold_every_id_there_is(ids, tmp_path):
     text = "".join(f"{one}\n" for one in ids)
     (tmp_path / "round-1.txt").write_text(text)
     assert read_plain(str(tmp_path / "round-1.txt"), io.StringIO()) == ids
     assert read_plain("-", io.StringIO(text)) == ids
     assert read(ids, io.StringIO()) == ids
+
+
+ASKED = [
+    *ODD,
+    "sub-01",
+    " x",
+    "x ",
+    "",
+    ".",
+    "..",
+    "a..b",
+    ".a",
+    "-rf",
+    "a/b",
+    "a\\b",
+    "a\nb",
+    "a\tb",
+    "a\0b",
+    "\x1b[31m",
+    "\u202ea",
+]
+
+
+@pytest.mark.parametrize("word", ASKED)
+def test_a_batch_takes_the_ids_that_an_export_takes_and_no_others(word):
+    try:
+        require_plain_name(word)
+    except InputError:
+        assert not is_id(word)
+        return
+    assert is_id(word) and read([word, "another"], io.StringIO()) == [word, "another"]
+    assert parse(f'"{word}"\n', "people.txt") == [word]
+    if word[0] != "#":  # as in a list, such a line is a remark
+        assert parse(f"participant_id\tage\n{word}\t1\n", "people.tsv") == [word]
+
+
+def test_an_id_with_a_blank_needs_the_study_or_quotation_marks():
+    assert parse("a b\nc d\n", "people.txt", known("a b", "c d")) == ["a b", "c d"]
+    assert parse('"a b"\n', "people.txt") == ["a b"]
+    with pytest.raises(InputError, match="'a b' is no subject id") as caught:
+        parse("x\na b\n", "people.txt")
+    assert "quotation marks" in caught.value.mend
 
 
 def test_a_first_line_that_is_a_heading_word_is_a_person_if_the_study_has_that_one(caplog):

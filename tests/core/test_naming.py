@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
 from wbtools.naming import (
     FOLDERS,
     NAMINGS,
@@ -110,3 +111,12 @@ def test_the_folder_of_exports_is_described_once(tmp_path):
     write_dataset_description(tmp_path)
     assert path.read_text() == "mine"
     assert sorted(one.name for one in tmp_path.iterdir()) == [".bidsignore", "dataset_description.json"]
+
+
+@pytest.mark.parametrize("subject", ["名前", "---", "sub-", "_", "Ωß", "sub-01_ses-二", "sub-01_ses-"])
+def test_an_id_of_which_bids_leaves_nothing_is_refused(subject):
+    for made in (lambda: bids_id(subject), lambda: folder_name(subject, "bids")):
+        with pytest.raises(InputError, match="no name in BIDS") as caught:
+            made()
+        assert "--id" in caught.value.mend and "--naming hcp" in caught.value.mend
+    assert folder_name(subject, "hcp") == subject

@@ -73,7 +73,7 @@ def test_a_pial_link_that_copying_lost_is_replaced_by_pial_t1_and_said(folder):
     assert "pial surface, left: lh.pial.T1" in subject.derived
     assert subject.remarks == (
         "lh.pial.T1 is read in place of lh.pial: it is not there.",
-        "rh.pial.T1 is read in place of rh.pial: it is a link to nowhere: its file was not fetched.",
+        "rh.pial.T1 is read in place of rh.pial: it is a link to nowhere: its file was not fetched, or was moved.",
     )
 
 

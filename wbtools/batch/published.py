@@ -12,6 +12,7 @@ from pathlib import Path
 from wbtools import naming
 from wbtools.batch.names import name_of
 from wbtools.batch.records import read_text
+from wbtools.errors import InputError
 from wbtools.ownership import PROVENANCE, foreign, subject_of
 from wbtools.provenance import sha256
 from wbtools.text import line
@@ -48,8 +49,16 @@ def place(out: Path, subject: str) -> Path:
     name = name_of(out, subject)
     if name is not None:
         return out / name.folder
-    plain, bids = out / subject, out / naming.folder_name(subject, "bids")
-    return bids if not plain.exists() and bids.exists() else plain
+    plain, *bids = (out / folder for folder in _possible(subject))
+    return next((folder for folder in bids if not plain.exists() and folder.exists()), plain)
+
+
+def _possible(subject: str) -> tuple[str, ...]:
+    """The names that a subject's folder may have by its id alone: in BIDS, there is not one for every id."""
+    try:
+        return subject, naming.folder_name(subject, "bids")
+    except InputError:
+        return (subject,)
 
 
 def flat(folder: Path, out: Path) -> str:
@@ -83,9 +92,7 @@ def folders_of(out: Path, subject: str) -> dict[str, tuple[str, ...]]:
     if name is not None:
         return {name.folder: (name.id,)}
     bare = subject.removeprefix("sub-")
-    return dict.fromkeys(
-        (subject, naming.folder_name(subject, "bids")), tuple(dict.fromkeys((subject, bare, f"sub-{bare}")))
-    )
+    return dict.fromkeys(_possible(subject), tuple(dict.fromkeys((subject, bare, f"sub-{bare}"))))
 
 
 def ids_of(out: Path, subject: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,14 +13,13 @@ from typing import TextIO
 from wbtools.batch import listfile
 from wbtools.batch.listfile import ListText
 from wbtools.errors import InputError
+from wbtools.subject.subject import is_plain_name
 
 logger = logging.getLogger(__name__)
 
 Known = Callable[[str], bool]
 """Whether a word is a subject of the study; decides where a list alone does not."""
 
-_ID = re.compile(r"\w[\w.+=@,-]*")
-"""Ids become names of folders, parts of command lines and lines of lists."""
 _LONGEST = 200
 """Bytes of an id: a file name has 255, and logs add an ending to it."""
 _LISTS = (".txt", ".tsv", ".csv", ".lst")
@@ -34,14 +34,14 @@ _HEADING = 100_000
 
 
 def is_id(word: str) -> bool:
-    """Whether a word can name a subject's folder.
+    """Whether a word can name a subject's folder, as an export says it, and a batch's own files of the subject.
 
     Examples
     --------
     >>> is_id("sub-01"), is_id("P1,a"), is_id("../sub-01"), is_id("n/a"), is_id("x" * 201)
     (True, True, False, False, False)
     """
-    return _ID.fullmatch(word) is not None and ".." not in word and len(word.encode()) <= _LONGEST
+    return is_plain_name(word) and len(os.fsencode(word)) <= _LONGEST
 
 
 def _nobody(word: str) -> bool:
@@ -95,7 +95,7 @@ def read_plain(listed: str, stdin: TextIO) -> list[str]:
     stdin : text stream
     """
     found = listfile.of_stream(stdin, "standard input") if listed == "-" else listfile.of_file(Path(listed))
-    return _checked(_lines(found.text), listed)
+    return _checked(_nonempty(found.text), listed)
 
 
 def parse(text: str, source: str, known: Known = _nobody) -> list[str]:
@@ -144,8 +144,12 @@ def _parse(read: ListText, source: str, known: Known) -> list[str]:
 
 def _lines(text: str) -> list[str]:
     """The lines that count."""
-    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [line for line in _nonempty(text) if not line.lstrip().startswith("#")]
+
+
+def _nonempty(text: str) -> list[str]:
+    """The lines that hold anything."""
+    return [line for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")) if line.strip()]
 
 
 def _heading(line: str) -> tuple[str, int] | None:
@@ -216,7 +220,14 @@ def _plain(lines: Sequence[str], source: str, known: Known) -> Iterator[str]:
             f"{source} has no column of subjects (its first line is: {first[:_SHOWN]})",
             mend=f"name the column {_COLUMNS[0]}, or give one id per line, in quotation marks if it has a comma",
         )
-    yield from (word for word in words if word.lower() != _MISSING)
+    for line, word in zip(lines, words, strict=True):
+        if len(word.split()) > 1 and _unquoted(line) == line.strip() and not known(word):
+            raise InputError(
+                f"{source}: {word[:_SHOWN]!r} is no subject id",
+                mend="give one id per line, in quotation marks if it has a blank",
+            )
+        if word.lower() != _MISSING:
+            yield word
 
 
 def _unquoted(cell: str) -> str:

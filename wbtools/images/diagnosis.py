@@ -246,7 +246,9 @@ def unreadable(path: Path, error: OSError | ValueError) -> WbtoolsError:
     if number in {errno.ENOENT, errno.ENOTDIR}:
         return _missing(path)
     if number == errno.ELOOP:
-        return InputError(f"{path} is a link that leads back to itself", mend="copy the file again, or mend the link")
+        # The outermost link that leads nowhere is the one to mend.
+        link = next((part for part in reversed([path, *path.parents]) if _is_lost(part)), path)
+        return InputError(f"{link} is a link that leads back to itself", mend="copy the file again, or mend the link")
     if number in _DENIED:
         return InputError(f"{path} may not be read: {os.strerror(number or errno.EACCES)}", mend=_permission(path))
     if number is None or number in {errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR}:
@@ -303,14 +305,22 @@ def truncated(path: Path, wanted: str, have: int, need: int, mend: str = COPY_AG
 
 def _missing(path: Path) -> InputError:
     """The refusal of a path at which nothing is; of a link, where it leads."""
-    # `Path.exists` raises where a folder on the way may not be entered; here that means no more than False.
-    link = next((part for part in (path, *path.parents) if part.is_symlink() and not os.path.exists(part)), None)  # noqa: PTH110
+    link = next((part for part in (path, *path.parents) if _is_lost(part)), None)
     if link is None:
+        file = next((part for part in path.parents if part.is_file()), None)
+        if file is not None:
+            return InputError(f"{file} is a file, not a folder", mend="check the path, or copy the folder again")
         return InputError(f"{path} does not exist", mend="check the path")
     return InputError(
         f"{link} is a link to nowhere: its file was not fetched, or was moved",
         mend=_FETCH.format(name=shell(path.name)),
     )
+
+
+def _is_lost(path: Path) -> bool:
+    """Whether a path is a link that leads to nothing."""
+    # `Path.exists` raises where a folder on the way may not be entered; here that means no more than False.
+    return path.is_symlink() and not os.path.exists(path)  # noqa: PTH110
 
 
 def _permission(path: Path) -> str:

@@ -14,20 +14,21 @@ It is added by its name in `LAYOUTS`, which is also the command line's choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Protocol, cast
 
+from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places, refusals
 from wbtools.subject.identity import IMAGES, identity, is_step, session_of, typed
+from wbtools.subject.presence import Missing, hindered, refusal
 from wbtools.subject.subject import (
     MESHES,
     MeshName,
-    Missing,
     Registration,
     Subject,
     SurfaceKind,
@@ -115,8 +116,21 @@ def find(
     study_folder = _absolute_if_nameless(study_folder)
     name = recognised(study_folder, subject_id, layout)
     found = _module(name).find(study_folder, subject_id, mesh, registration)
+    if lost := hindered(found.used(found.meshes)):
+        raise refusal(found.folder, lost, _otherwise(found, lost))
     require_plain_name(found.id)
     return found
+
+
+def _otherwise(subject: Subject, lost: Collection[Path]) -> str:
+    """Which mesh can be had without the files that cannot, for a hint; empty if none."""
+    if {subject.t1w, subject.segmentation, subject.brain_mask} & set(lost):
+        return ""
+    for word, meshes in MESHES.items():
+        files = [path for mesh in meshes for side in Hemisphere for path in subject.files_of(side, mesh)]
+        if len(meshes) == 1 and meshes[0] not in subject.resampled and files and not set(files) & set(lost):
+            return f"or do without: --mesh {word}"
+    return ""
 
 
 class Whereabouts(NamedTuple):
@@ -266,15 +280,12 @@ def _folder(path: Path) -> tuple[Path, str]:
 
 
 def _image(path: Path) -> tuple[Path, str]:
-    """Folder and name of an image, if it is one by its name and not empty."""
+    """Folder and name of an image, if it is one by its name."""
     if not path.name.endswith(IMAGES):
         raise InputError(
             f"{path} is neither a folder nor a NIfTI or MGZ image",
             mend="give the subject's folder, or its T1w image; DICOM files become one with dcm2niix",
         )
-    if not path.stat().st_size:
-        raise InputError(f"{path} is empty", mend="copy or download the file again")
-    refusals.require_content(path)
     return path.parent, path.name
 
 

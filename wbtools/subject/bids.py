@@ -17,7 +17,8 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
-from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, incomplete, meshes_named, notice_in, usable
+from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
+from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES, SphereSpace
 
 LOOKED_FOR = "sub-SUBJECT/anat or sub-SUBJECT/ses-*/anat with surfaces (BIDS derivatives)"
@@ -144,31 +145,35 @@ def _subject(
     paths, registration, space = spheres
     segmentation = next((one for d in _SEGMENTATIONS if (one := names.one("dseg", desc=d))), None)
     mask, rois = names.one("mask", desc="brain"), names.sides("mask", desc="cortex")
-    missing = []
+    sulci = {side: path for side, path in names.sides("sulc").items() if usable(path)}
+    unshown = [key for key, path in surfaces.items() if key[1] == "inflated" and not usable(path)]
+    absent = [missing(names.folder, surfaces[key].name, "inflated surfaces of fMRIPrep") for key in unshown]
     if segmentation is None:
         name = f"anat/{names.subject}_desc-aseg_dseg.nii.gz"
-        missing.append(Missing(name, "the subcortex; the atlas is cortex only"))
+        absent.append(Missing(name, "the subcortex; the atlas is cortex only"))
     if mask is None:
         name = f"anat/{names.subject}_desc-brain_mask.nii.gz"
-        missing.append(Missing(name, "removing the skull, which some networks need"))
-    if not names.sides("sulc"):
-        missing.append(Missing(f"anat/{names.subject}_hemi-L_sulc.shape.gii", "shading by sulcal depth"))
+        absent.append(Missing(name, "removing the skull, which some networks need"))
+    if len(sulci) < len(Hemisphere):
+        side = next(one for one in Hemisphere if one not in sulci)
+        name = f"anat/{names.subject}_hemi-{side.letter}_sulc.shape.gii"
+        absent.append(missing(folder, name, "shading by sulcal depth"))
     return Subject(
         id=identity(folder),
         layout="bids",
         folder=folder,
         t1w=t1w,
-        surfaces=surfaces,
+        surfaces={key: path for key, path in surfaces.items() if key not in unshown},
         spheres={(side, "native"): path for side, path in paths.items()},
         rois={(side, "native"): path for side, path in rois.items()},
-        sulci={(side, "native"): path for side, path in names.sides("sulc").items()},
+        sulci={(side, "native"): path for side, path in sulci.items()},
         segmentation=segmentation,
         brain_mask=mask,
         registration=registration,
         sphere_space=space,
         resampled=resampled,
         derived=tuple(_derived(surfaces, registration, space, bool(resampled), bool(rois))),
-        missing=tuple(missing),
+        missing=tuple(absent),
         notice=notice_in(folder),
     )
 
@@ -195,7 +200,7 @@ class _Anat:
         """Of a subject's or a session's folder."""
         in_session = folder.name.startswith("ses-")
         subject = f"{folder.parent.name}_{folder.name}" if in_session else folder.name
-        found = [(*_entities(path.name), path) for path in places.files(folder / "anat") if usable(path)]
+        found = [(*_entities(path.name), path) for path in places.entries(folder / "anat")]
         return cls(folder / "anat", subject, tuple(found))
 
     def one(self, suffix: str, hemisphere: Hemisphere | None = None, **entities: str) -> Path | None:
@@ -274,7 +279,7 @@ def _spheres(names: _Anat, folder: Path, registration: str | None) -> tuple[Side
     name = names.subject.partition("_ses-")[0]
     for place in _FREESURFER if registration is None else ():
         paths = {side: root / place / name / "surf" / f"{side.letter.lower()}h.sphere.reg" for side in Hemisphere}
-        if all(usable(path) for path in paths.values()):
+        if all(is_named(path) for path in paths.values()):
             return (paths, f"FreeSurfer sphere.reg ({place.removeprefix('../')})", "fsaverage")
     return None
 

@@ -8,24 +8,17 @@ fsaverage's sphere (`wbtools.surfaces.standard`).
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
-from wbtools.subject.subject import (
-    MeshName,
-    Missing,
-    Subject,
-    SurfaceKind,
-    absence,
-    incomplete,
-    meshes_named,
-    notice_in,
-    usable,
-)
+from wbtools.subject.presence import Missing, absence, incomplete, is_named, missing, usable
+from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES
 
 LOOKED_FOR = "SUBJECT/surf and SUBJECT/mri (FreeSurfer)"
@@ -79,7 +72,7 @@ def unfinished(folder: Path) -> tuple[str, str] | None:
 
 def complete(folder: Path) -> bool:
     """Whether a subject's folder has all that no mesh can do without."""
-    return any(usable(folder / "mri" / name) for name in T1W) and not any(_lacking(folder, _surfaces(folder)))
+    return any(is_named(folder / "mri" / name) for name in T1W) and not any(_lacking(folder, _surfaces(folder)))
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
@@ -114,7 +107,7 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     if (almost := unfinished(folder)) is not None:
         raise SubjectError(almost[0], mend=almost[1])
     surfaces = _surfaces(folder)
-    t1w = next((folder / "mri" / name for name in T1W if usable(folder / "mri" / name)), None)
+    t1w = next((folder / "mri" / name for name in T1W if is_named(folder / "mri" / name)), None)
     lacking = list(_lacking(folder, surfaces))
     if t1w is None:
         lacking.insert(0, Missing(f"mri/{T1W[0]}", f"everything; {' or '.join(T1W[1:])} would do"))
@@ -131,31 +124,31 @@ def _subject(
     meshes: tuple[MeshName, ...],
 ) -> Subject:
     """The subject, with everything that is there."""
-    segmentation = next((folder / "mri" / name for name in SEGMENTATIONS if usable(folder / "mri" / name)), None)
+    segmentation = next((folder / "mri" / name for name in SEGMENTATIONS if is_named(folder / "mri" / name)), None)
     mask = folder / "mri" / "brainmask.mgz"
-    rois = _per_side(folder, "label/{side}.cortex.label")
-    missing = list(_wished(folder, surfaces))
+    rois = _per_side(folder, "label/{side}.cortex.label", is_named)
+    lacking = list(_wished(folder, surfaces))
     if t1w.name not in T1W[:_STRIPPED]:
-        missing.append(Missing(f"mri/{T1W[0]}", "a skull-stripped scan; the whole head is used"))
+        lacking.append(Missing(f"mri/{T1W[0]}", "a skull-stripped scan; the whole head is used"))
     if segmentation is None:
-        missing.append(Missing(f"mri/{SEGMENTATIONS[1]}", "the subcortex; the atlas is cortex only"))
+        lacking.append(Missing(f"mri/{SEGMENTATIONS[1]}", "the subcortex; the atlas is cortex only"))
     return Subject(
         id=identity(folder),
         layout="freesurfer",
         folder=folder,
         t1w=t1w,
         surfaces=surfaces,
-        spheres=_per_side(folder, "surf/{side}.sphere.reg"),
+        spheres=_per_side(folder, "surf/{side}.sphere.reg", is_named),
         rois=rois,
-        sulci=_per_side(folder, "surf/{side}.sulc"),
+        sulci=_per_side(folder, "surf/{side}.sulc", usable),
         segmentation=segmentation,
-        brain_mask=mask if usable(mask) else None,
+        brain_mask=mask if is_named(mask) else None,
         registration="FreeSurfer sphere.reg",
         sphere_space="fsaverage",
         resampled=tuple(mesh for mesh in meshes if mesh != "native"),
         derived=tuple(_derived(surfaces, rois)),
         remarks=tuple(_remarks(folder, surfaces)),
-        missing=tuple(missing),
+        missing=tuple(lacking),
         notice=notice_in(folder),
     )
 
@@ -169,10 +162,10 @@ def _side(hemisphere: Hemisphere) -> str:
     return f"{hemisphere.letter.lower()}h"
 
 
-def _per_side(folder: Path, name: str) -> dict[tuple[Hemisphere, MeshName], Path]:
-    """Files of the native mesh that exist, by a name in which `{side}` stands for lh or rh."""
+def _per_side(folder: Path, name: str, fit: Callable[[Path], bool]) -> dict[tuple[Hemisphere, MeshName], Path]:
+    """Files of the native mesh that are fit, by a name in which `{side}` stands for lh or rh."""
     paths = {(side, _MESHES[1]): folder / name.format(side=_side(side)) for side in Hemisphere}
-    return {key: path for key, path in paths.items() if usable(path)}
+    return {key: path for key, path in paths.items() if fit(path)}
 
 
 def _surfaces(folder: Path) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]:
@@ -190,10 +183,11 @@ def _surfaces(folder: Path) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Pa
 def _pial(folder: Path) -> str:
     """The name of the pial surfaces, the same for both sides: where copying lost one of them, what it was a link to.
 
-    The side that is whole tells what that was; otherwise the better ones come first.
+    The side that is whole tells what that was; otherwise the better ones come first. What copying does not do, such as
+    a folder or a locked file of this name, is left for the user to look at.
     """
     files = {side: folder / "surf" / f"{_side(side)}.pial" for side in Hemisphere}
-    if all(_is_surface(path) for path in files.values()):
+    if all(_is_surface(path) for path in files.values()) or not all(_may_be_lost(path) for path in files.values()):
         return "pial"
     others = [
         name for name in _PIALS if all(_is_surface(path.with_name(f"{path.name[:3]}{name}")) for path in files.values())
@@ -207,9 +201,23 @@ def _pial(folder: Path) -> str:
 def _is_surface(path: Path) -> bool:
     """Whether a file begins as a surface does; a link that became a few words of text does not."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         with path.open("rb") as stream:
             return stream.read(len(_SURFACE)) == _SURFACE
     except OSError:
+        return False
+
+
+def _may_be_lost(path: Path) -> bool:
+    """Whether a file is whole, gone, a link to nowhere, or what copying made of a link."""
+    if not is_named(path) or _is_surface(path):
+        return True
+    try:
+        return stat.S_ISREG(path.stat().st_mode) and os.access(path, os.R_OK)
+    except FileNotFoundError:  # a link to nowhere
+        return True
+    except OSError:  # a link that leads back to itself, or a closed folder
         return False
 
 
@@ -219,25 +227,19 @@ def _lacking(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshNam
     for side in Hemisphere:
         for kind in kinds:
             if (side, kind, "native") not in surfaces:
-                yield _missing(folder, f"surf/{_side(side)}.{kind}", "every mesh")
+                yield missing(folder, f"surf/{_side(side)}.{kind}", "every mesh")
         name = f"surf/{_side(side)}.sphere.reg"
         if not usable(folder / name):
-            yield _missing(folder, name, "every mesh (areas are carried over this sphere)")
+            yield missing(folder, name, "every mesh (areas are carried over this sphere)")
 
 
 def _wished(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[Missing]:
     """What only some pictures need."""
     for side in Hemisphere:
         if (side, "inflated", "native") not in surfaces:
-            yield _missing(folder, f"surf/{_side(side)}.inflated", "inflated surfaces from FreeSurfer")
+            yield missing(folder, f"surf/{_side(side)}.inflated", "inflated surfaces from FreeSurfer")
         if not usable(folder / f"surf/{_side(side)}.sulc"):
-            yield _missing(folder, f"surf/{_side(side)}.sulc", "shading by sulcal depth")
-
-
-def _missing(folder: Path, name: str, forbids: str) -> Missing:
-    """A missing file, with a word on one that is there and empty, or was not fetched."""
-    reason = absence(folder / name)
-    return Missing(name, f"{forbids}; {reason}" if reason else forbids)
+            yield missing(folder, f"surf/{_side(side)}.sulc", "shading by sulcal depth")
 
 
 def _derived(

@@ -9,7 +9,7 @@ Young adults at 3T (S1200) and 7T (1.6 mm, 59k), Development and Aging (`HCD..._
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -18,19 +18,8 @@ from wbtools.errors import InputError
 from wbtools.subject import places
 from wbtools.subject.hcp_names import CIFTIFY_T1W, FREESURFERS, NEEDED, REG_LR, SEGMENTATIONS, T1W, Names
 from wbtools.subject.identity import identity, is_step
-from wbtools.subject.subject import (
-    NOTICE,
-    UNFETCHED,
-    MeshName,
-    Missing,
-    Registration,
-    Subject,
-    SurfaceKind,
-    absence,
-    incomplete,
-    meshes_named,
-    notice_in,
-)
+from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
+from wbtools.subject.subject import NOTICE, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES
 
 __all__ = ["LOOKED_FOR", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "known", "located"]
@@ -136,11 +125,11 @@ def _subject(
     segmentation = _first(folder, SEGMENTATIONS)
     shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
     drawn = tuple(one for one in dict.fromkeys(shown) if one != "164k_fs_LR")
-    missing = [*lacking, *_unshown(folder, names, drawn)]
+    absent = [*lacking, *_unshown(folder, names, drawn)]
     if t1w.name.partition(".nii")[0] not in {Path(name).name.partition(".nii")[0] for name in _STRIPPED}:
-        missing.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
+        absent.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
     if segmentation is None:
-        missing.append(Missing(SEGMENTATIONS[0], "the subcortex; the atlas is cortex only"))
+        absent.append(Missing(SEGMENTATIONS[0], "the subcortex; the atlas is cortex only"))
     sides = [(side, mesh) for mesh in (*drawn, *made) for side in Hemisphere]
     # The standard sphere also serves other meshes without its 32k surfaces.
     balls = dict.fromkeys([*sides, *((side, meshes_named("32k")[0]) for side in Hemisphere)])
@@ -151,10 +140,10 @@ def _subject(
         layout="hcp",
         folder=folder,
         t1w=t1w,
-        surfaces={key: path for key, path in surfaces.items() if _is_there(path) and key[2] in drawn},
+        surfaces={key: path for key, path in surfaces.items() if key[2] in drawn and _fit(key[1])(path)},
         spheres=_present({key: folder / names.sphere(*key) for key in balls}),
         rois=_present({key: folder / names.roi(*key) for key in sides}),
-        sulci=_present({key: folder / names.sulc(*key) for key in sides}),
+        sulci=_present({key: folder / names.sulc(*key) for key in sides}, usable),
         segmentation=segmentation,
         brain_mask=_first(folder, _MASKS),
         registration=names.source,
@@ -162,7 +151,7 @@ def _subject(
         resampled=made,
         derived=tuple(_derived(folder, names, drawn, made)),
         remarks=tuple(_remarks(names, t1w)),
-        missing=tuple(missing),
+        missing=tuple(absent),
         notice=notice_in(folder),
     )
 
@@ -245,15 +234,17 @@ def _unshown(folder: Path, names: Names, drawn: Iterable[MeshName]) -> Iterator[
                 continue
             by_workbench = ", unless wb_command makes them" if _absent_of(folder, names, "inflated", mesh) else ""
             for path in absent:
-                yield Missing(path, f"{kind.replace('_', ' ')} surfaces of the {mesh} mesh{by_workbench}")
-        sulci = [names.sulc(side, mesh) for side in Hemisphere]
-        if not (made and not _absent(folder, (Missing(names.sulc(side, "native"), "") for side in Hemisphere))):
-            yield from _absent(folder, (Missing(path, f"shading of the {mesh} mesh by sulcal depth") for path in sulci))
+                yield missing(folder, path, f"{kind.replace('_', ' ')} surfaces of the {mesh} mesh{by_workbench}")
+        of_native = [Missing(names.sulc(side, "native"), "") for side in Hemisphere]
+        if not (made and not _absent(folder, of_native, usable)):
+            forbids = f"shading of the {mesh} mesh by sulcal depth"
+            yield from _absent(folder, (Missing(names.sulc(side, mesh), forbids) for side in Hemisphere), usable)
 
 
 def _absent_of(folder: Path, names: Names, kind: SurfaceKind, mesh: MeshName) -> list[str]:
     """The surfaces of one kind that are not there."""
-    return [one.path for one in _absent(folder, (Missing(names.surface(side, kind, mesh), "") for side in Hemisphere))]
+    files = (Missing(names.surface(side, kind, mesh), "") for side in Hemisphere)
+    return [one.path for one in _absent(folder, files, _fit(kind))]
 
 
 def _start(folder: Path) -> str:
@@ -296,25 +287,27 @@ def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[
             yield f"medial wall, {mesh}: the standard one of the 32k mesh"
 
 
-def _present(files: dict[tuple[Hemisphere, MeshName], Path]) -> dict[tuple[Hemisphere, MeshName], Path]:
-    """The files that exist."""
-    return {key: path for key, path in files.items() if _is_there(path)}
+def _fit(kind: SurfaceKind) -> Callable[[Path], bool]:
+    """What a surface must be to be chosen: what is only shown may be left out, and nothing takes another's place."""
+    return usable if kind in _SHOWN else is_named
+
+
+def _present(
+    files: dict[tuple[Hemisphere, MeshName], Path], fit: Callable[[Path], bool] = is_named
+) -> dict[tuple[Hemisphere, MeshName], Path]:
+    """The files that exist, or are fit otherwise."""
+    return {key: path for key, path in files.items() if fit(path)}
 
 
 def _first(folder: Path, names: Iterable[str]) -> Path | None:
     """The first of several files that exists, packed or, where somebody unpacked it, not."""
     spelt = (folder / one for name in names for one in (name, name.removesuffix(".gz")))
-    return next((path for path in spelt if _is_there(path)), None)
+    return next((path for path in spelt if is_named(path)), None)
 
 
-def _is_there(path: Path) -> bool:
-    """Whether a file is there and not only a link or a pointer to it."""
-    return places.is_file(path) and UNFETCHED not in absence(path)
-
-
-def _absent(folder: Path, files: Iterable[Missing]) -> list[Missing]:
-    """Those of the files that do not exist."""
-    return [one for one in files if not _is_there(folder / one.path)]
+def _absent(folder: Path, files: Iterable[Missing], fit: Callable[[Path], bool] = is_named) -> list[Missing]:
+    """Those of the files that do not exist, or are not fit otherwise."""
+    return [missing(folder, *one) for one in files if not fit(folder / one.path)]
 
 
 def _lacking(folder: Path, names: Names, meshes: Iterable[MeshName]) -> list[Missing]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wbtools.anatomy import Hemisphere
-from wbtools.subject.subject import MeshName, Missing, SurfaceKind
+from wbtools.subject.presence import Missing
+from wbtools.subject.subject import MeshName, SurfaceKind
 
 T1W = (
     "T1w/T1w_acpc_dc_restore_brain.nii.gz",

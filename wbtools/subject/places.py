@@ -44,6 +44,14 @@ def files(folder: Path) -> list[Path]:
         return []
 
 
+def entries(folder: Path) -> list[Path]:
+    """Everything in a folder, sorted; as `children`."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def is_dir(path: Path) -> bool:
     """Whether a path leads to a folder, as far as may be seen."""
     try:

@@ -12,7 +12,7 @@ from typing import Protocol
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
-from wbtools.subject.subject import UNFETCHED, absence, fetching
+from wbtools.subject.presence import hindrance
 
 _MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
 
@@ -54,8 +54,9 @@ def unknown(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -
     almost = next(_almost(study_folder, subject_id), None)
     if almost is not None:
         return almost
-    if "t1w" in layouts and (lost := unfetched(study_folder, subject_id)):
-        return _without_content(lost[0])
+    for path in unfetched(study_folder, subject_id) if "t1w" in layouts else ():
+        if (reason := hindrance(path)) is not None:
+            return reason
     return _not_there(study_folder, subject_id, layouts)
 
 
@@ -127,31 +128,18 @@ def existing(path: Path, study_folder: Path) -> Path:
     places_ = [typed(path), typed(study_folder / path)]
     found = next((one for one in places_ if os.path.lexists(one)), None)
     if found is None:
+        if (reason := hindrance(places_[0])) is not None:  # in a folder that may not be looked into, or behind a link
+            raise reason
         above = next((one.parent for one in places_ if places.is_dir(one.parent)), places_[0].parent)
         names = [one.name for one in (*places.children(above), *places.files(above))]
         near = get_close_matches(path.name, names, n=3, cutoff=0.5)
         mend = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
         raise InputError(f"{path} does not exist", mend=mend)
-    if not places.is_dir(found) and not places.is_file(found):
-        if found.is_symlink():
-            raise _without_content(found)
-        raise _closed(found)
+    if not places.is_dir(found) and (reason := hindrance(found)) is not None:
+        raise reason
     if places.closed(found):
         raise _closed(found)
     return found
-
-
-def require_content(path: Path) -> None:
-    """Raise InputError if a file is one that stands for another which was not fetched."""
-    if UNFETCHED in absence(path):
-        raise _without_content(path)
-
-
-def _without_content(path: Path) -> InputError:
-    """The refusal of a file that is a link to nowhere, a pointer, or empty."""
-    reason = absence(path)
-    mend = fetching(path) if UNFETCHED in reason else "copy or download the file again"
-    return InputError(f"{path} {reason.removeprefix('it ')}", mend=mend)
 
 
 def _closed(path: Path) -> InputError:

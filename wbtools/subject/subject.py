@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import codecs
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject.places import is_file
+from wbtools.subject.places import is_dir, is_file
+from wbtools.subject.presence import Missing, hindrance, is_named
 from wbtools.surfaces.standard import SphereSpace
 from wbtools.text import line
 
@@ -33,21 +33,9 @@ RIBBON: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 """The surfaces that a mesh cannot do without; any one of them follows from the other two."""
 
 
-_POINTERS = {b"annex/objects/": "git-annex", b"version https://git-lfs.github.com/spec/": "git-lfs"}
-"""What the first line of files that stand for others has in it, and whose they are."""
-_LONGEST_POINTER = 1024
-
-
 NOTICE = "wbtools-notice.txt"
 """File in the subject's folder whose text every output repeats."""
 _LONGEST_NOTICE = 8192
-
-
-class Missing(NamedTuple):
-    """A file that is not there, relative to the subject's folder, and what cannot be done without it."""
-
-    path: str
-    forbids: str
 
 
 @dataclass(frozen=True)
@@ -176,10 +164,23 @@ def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
                 )
 
 
+def is_plain_name(word: str) -> bool:
+    """Whether a word can name a subject and its folder: the one rule for exports and for batches.
+
+    It becomes part of paths, of command lines and of lists with one name a line: nothing may lead out of a folder, look
+    like an option, or have blanks at its ends, which nobody sees.
+
+    Examples
+    --------
+    >>> [is_plain_name(word) for word in ("sub-01", "P 1,a", "#2", "../sub-01", "-rf", " x")]
+    [True, True, True, False, False, False]
+    """
+    leads_out = ".." in word or set("/\\") & set(word)
+    return bool(word) and word[0] not in ".-" and not leads_out and word.isprintable() and word == word.strip()
+
+
 def require_plain_name(subject_id: str, option: str = "") -> None:
     """Raise InputError unless the id, or an option's value, is the plain name of a folder.
-
-    It becomes part of paths and of command lines, so nothing may lead out of a folder or look like an option.
 
     Examples
     --------
@@ -188,8 +189,7 @@ def require_plain_name(subject_id: str, option: str = "") -> None:
     Traceback (most recent call last):
     wbtools.errors.InputError: '../100307' is no subject id
     """
-    leads_out = ".." in subject_id or set("/\\") & set(subject_id)
-    if subject_id and subject_id[0] not in ".-" and not leads_out and subject_id.isprintable():
+    if is_plain_name(subject_id):
         return
     if option:
         raise InputError(
@@ -218,70 +218,6 @@ def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
     return MESHES[mesh or "both"]
 
 
-def incomplete(folder: Path, missing: Iterable[Missing], mend: str) -> SubjectError:
-    """The refusal of a subject, with all that is missing, one file a line; why, where the file's place tells."""
-    listed = list({one.path: one for one in missing}.values())
-    reasons = {one.path: absence(folder / one.path) for one in listed}
-    lines = "".join(f"\n  {one.path}  (forbids {_with(one.forbids, reasons[one.path])})" for one in listed)
-    count = f"{len(listed)} file{'s' * (len(listed) > 1)}"
-    if any(UNFETCHED in reason for reason in reasons.values()):
-        mend = fetching(folder)
-    return SubjectError(f"subject {folder.name} in {folder.parent} lacks {count}:{lines}", mend=mend)
-
-
-def _with(forbids: str, reason: str) -> str:
-    return f"{forbids}; {reason}" if reason and reason not in forbids else forbids
-
-
-def usable(path: Path) -> bool:
-    """Whether a file exists, holds anything, and is not what git-annex or git-lfs put in its place."""
-    try:
-        return path.is_file() and path.stat().st_size > 0 and not _pointer(path)
-    except OSError:
-        return False
-
-
-def absence(path: Path) -> str:
-    """Why a file that was looked for cannot be used, as the end of a sentence; empty if it is simply not there.
-
-    Examples
-    --------
-    >>> absence(Path("/no such file"))
-    ''
-    """
-    there = is_file(path)
-    if path.is_symlink() and not there:
-        return f"it is a link to nowhere: {UNFETCHED}"
-    if not there:
-        return ""
-    if not path.stat().st_size:
-        return "it is empty"
-    pointer = _pointer(path)
-    return f"it is a pointer of {pointer}: {UNFETCHED}" if pointer else ""
-
-
-UNFETCHED = "its file was not fetched"
-
-
-def fetching(path: Path) -> str:
-    """How to have a file that git-annex, DataLad or git-lfs left out."""
-    return (
-        f"fetch it: datalad get {shlex.quote(str(path))} (or git annex get, git lfs pull), or copy what the link names"
-    )
-
-
-def _pointer(path: Path) -> str:
-    """The program that put a few words in a file's place; empty for a file that is itself."""
-    try:
-        if path.stat().st_size > _LONGEST_POINTER:
-            return ""
-        with path.open("rb") as stream:
-            first = stream.readline(_LONGEST_POINTER)
-    except OSError:  # that it may not be read is said by whoever reads it
-        return ""
-    return next((program for mark, program in _POINTERS.items() if mark in first), "")
-
-
 def notice_in(folder: Path) -> str:
     """What every output must say about this subject, as one line; empty for a person.
 
@@ -291,8 +227,10 @@ def notice_in(folder: Path) -> str:
         If the file may not be read.
     """
     path = folder / NOTICE
-    if not path.is_file():
+    if not is_named(path) or is_dir(path):
         return ""
+    if (reason := hindrance(path)) is not None and not (is_file(path) and not path.stat().st_size):
+        raise reason
     try:
         with path.open("rb") as stream:
             return line(_decoded(stream.read(_LONGEST_NOTICE)))

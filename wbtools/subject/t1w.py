@@ -24,7 +24,8 @@ from wbtools.registration import Alignment, affine_between
 from wbtools.regridding import resample_labels
 from wbtools.subject import places
 from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
-from wbtools.subject.subject import MeshName, Missing, Subject, SurfaceKind, absence, meshes_named, usable
+from wbtools.subject.presence import Missing, hindered, hindrance, is_named, refusal, usable
+from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
 
@@ -72,7 +73,7 @@ def unfetched(study_folder: Path, subject_id: str) -> list[Path]:
     """Images of the subject that are links to nowhere, pointers or empty."""
 
     def fit(path: Path) -> bool:
-        return bool(absence(path))
+        return hindrance(path) is not None
 
     return [*filter(fit, _files_named(study_folder, subject_id)), *candidates(study_folder, subject_id, fit)]
 
@@ -111,6 +112,8 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
         )
     t1w = located(study_folder, subject_id)
     assert t1w is not None  # the caller has asked `located`
+    if lost := hindered(_rivals(study_folder, subject_id, t1w)):
+        raise refusal(t1w.parent, lost, f"or give the image to take by its path: {t1w}")
     kinds = get_args(SurfaceKind)
     return Subject(
         id=identity(t1w),
@@ -186,6 +189,12 @@ def _files_named(study_folder: Path, subject_id: str) -> list[Path]:
     return [study_folder / name for name in names if name.endswith(IMAGES)]
 
 
+def _rivals(study_folder: Path, subject_id: str, t1w: Path) -> list[Path]:
+    """The images that would have been found instead, or made a choice necessary, if they could be had."""
+    named = _files_named(study_folder, subject_id)
+    return named[: named.index(t1w)] if t1w in named else candidates(study_folder, subject_id, is_named)
+
+
 def _is_of(scan: Path, subject_id: str) -> bool:
     """Whether a scan is one of a session or run."""
     mine, theirs = (name.removeprefix("sub-") for name in (subject_id, identity(scan)))
@@ -195,7 +204,7 @@ def _is_of(scan: Path, subject_id: str) -> bool:
 def _scans(folder: Path, fit: Callable[[Path], bool] = usable) -> list[Path]:
     """Raw T1w images of one subject's or session's folder."""
     return sorted(
-        path for place in (folder, folder / "anat") for path in places.files(place) if _is_scan(path) and fit(path)
+        path for place in (folder, folder / "anat") for path in places.entries(place) if _is_scan(path) and fit(path)
     )
 
 
