@@ -17,7 +17,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.images import cifti, gifti, nifti
 from wbtools.surfaces import files
 
-_PIECE = 2**26
+_PIECE = 2**22  # packed once and repeated
 _GIBIBYTES = 30
 
 
@@ -54,7 +54,10 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "vertices.white", _set(white, {"vertices": 2**31 - 1})
     yield "footer.white", gzip.compress(white.content) + tail
     yield "values.sulc", b"\xff\xff\xff" + struct.pack(">iii", 2**31 - 1, 1, 1) + bytes(100)
-    yield "lines.label", gzip.compress(b"#!ascii label\n") + gzip.compress(b"1\n" * (_PIECE // 2)) * 480
+    yield (
+        "lines.label",
+        gzip.compress(b"#!ascii label\n") + gzip.compress(b"1\n" * (_PIECE // 2)) * (_GIBIBYTES * 2**30 // _PIECE),
+    )
 
 
 def _cifti() -> Iterator[tuple[str, bytes]]:
@@ -77,7 +80,7 @@ def _gifti(blanks: bytes) -> Iterator[tuple[str, bytes]]:
     for value in (b"4294967296", b"99999999999999999999"):
         yield f"axes{len(value)}.surf.gii", plain.replace(b'Dimensionality="2"', b'Dimensionality="%s"' % value)
     yield "dim.surf.gii", plain.replace(b'Dim0="6"', b'Dim0="999999999999"')
-    packed = base64.b64encode(zlib.compress(bytes(2**29), 9))
+    packed = base64.b64encode(zlib.compress(bytes(2**29), 1))
     array = (
         b'<?xml version="1.0"?><GIFTI Version="1.0" NumberOfDataArrays="1"><DataArray Intent="NIFTI_INTENT_SHAPE" '
         b'DataType="NIFTI_TYPE_FLOAT32" ArrayIndexingOrder="RowMajorOrder" Dimensionality="1" Dim0="%d" '
