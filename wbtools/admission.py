@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from wbtools import checks, containment
 from wbtools.attribution import Target
+from wbtools.destination import require_writable
 from wbtools.errors import InputError
 from wbtools.provenance import sha256
 from wbtools.selection import Known
@@ -40,19 +40,9 @@ def require_machine(settings: ExportSettings) -> None:
         If the Workbench that was named, or that has to map, is not there.
     """
     if settings.work is not None:
-        _require_writable(settings.work, "--work")
+        require_writable(settings.work, "--work")
     if settings.wb_command or settings.engine is Engine.WB_COMMAND:
         Workbench.find(settings.wb_command).version()
-
-
-def _require_writable(folder: Path, option: str) -> None:
-    """Raise InputError for a folder that is none, or that cannot be written or made."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
-    if not there.is_dir():
-        raise InputError(f"{option} {folder}: {there} is no folder", mend=f"choose another folder with {option}")
-    if not os.access(there, os.W_OK | os.X_OK):
-        what = "may not be written" if there == folder.absolute() else f"cannot be made in {there}"
-        raise InputError(f"{option} {folder} {what}", mend=f"choose a folder that you may write to with {option}")
 
 
 def require_apart(settings: ExportSettings, subject: Subject, name: str, people: Sequence[Path]) -> None:

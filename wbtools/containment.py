@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from wbtools.errors import InputError
-from wbtools.ownership import PROVENANCE
+from wbtools.ownership import PROVENANCE, read_plain
 
 DESCRIPTION = "dataset_description.json"
 
@@ -33,6 +33,13 @@ _SIGNS = (
 """What tells a subject's folder (HCP, FreeSurfer) wherever it is: all files of one of these."""
 _SIGNS_IN_A_STUDY = (*_SIGNS, ("T1w",), ("anat",), ("surf",), ("mri",))
 """The same of a folder in a study folder, where less suffices."""
+_NEVER_WRITTEN = (
+    ("T1w/T1w_acpc_dc_restore.nii.gz",),
+    ("T1w/T1w_acpc_dc.nii.gz",),
+    ("MNINonLinear",),
+    ("surf", "mri"),
+)
+"""Those that no export has: a folder with a record and one of these holds somebody's inputs as well."""
 _LOOKED_AT = 200
 
 _Id = tuple[int, int]
@@ -95,7 +102,7 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: 
     subjects : collection of str
         Names of folders in it that are subjects', whatever they look like.
     work : Path, optional
-        Where caches go; may be anywhere but in a subject's folder.
+        Where caches go; may be anywhere but in a study folder itself, or a subject's folder.
 
     Raises
     ------
@@ -107,13 +114,23 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: 
         _refuse(f"--out {out} is the study folder, which is never written to", study)
     require_outside_subjects(out, study, subjects, "--out")
     if work is not None:
-        require_outside_subjects(work, study, subjects, "--work")
+        _require_place_of_caches(work, study, subjects)
     inside = _subject_in(place.real)
     if inside:
         _refuse(f"--out {out} is a study folder: it holds {inside.name}, which wbtools did not make", study)
     owner = _owner_of_dataset(place.real / DESCRIPTION)
     if owner:
         _refuse(f"--out {out} is the BIDS dataset of {owner}", study)
+
+
+def _require_place_of_caches(work: Path, study: Path, subjects: Collection[str]) -> None:
+    """Require that caches lie neither among subjects nor in the folder of one."""
+    place = _Place(work)
+    require_outside_subjects(work, study, subjects, "--work")
+    inside = None if place.is_same(_Place(study)) else _subject_in(place.real)
+    if inside or place.is_same(_Place(study)):
+        what = f"a study folder: it holds {inside.name}" if inside else "the study folder, which is never written to"
+        raise InputError(f"--work {work} is {what}", mend="choose another --work, for example a folder beside --out")
 
 
 def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str], option: str) -> None:
@@ -157,6 +174,12 @@ def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
             _refuse(f"the output folder {target} lies in an input ({path})", study)
 
 
+def require_no_subject(target: Path, study: Path) -> None:
+    """Require that the folder to be published, if it is there, is not a subject's with an export copied into it."""
+    if _is_subject(target) and not _is_made(target):
+        _refuse(f"the output folder {target} holds a subject's files, which wbtools did not make", study)
+
+
 def require_not_around(target: Path, inputs: Iterable[Path], study: Path) -> None:
     """Require that the folder to be published is no input and holds none; parameters and errors as `require_apart`."""
     place = _Place(target)
@@ -189,10 +212,10 @@ def _subjects_above(place: _Place, study: _Place | None) -> Iterator[Path]:
             yield path
 
 
-def _is_subject(folder: Path, signs: tuple[tuple[str, ...], ...] = _SIGNS) -> bool:
-    """Whether a folder looks like one subject's in any layout."""
+def _is_subject(folder: Path, signs: tuple[tuple[str, ...], ...] = _SIGNS, *, bids: bool = True) -> bool:
+    """Whether a folder looks like one subject's in any layout, or (`bids` False) in any but BIDS."""
     try:
-        if folder.name.startswith("sub-") and ((folder / "anat").is_dir() or any(folder.glob("ses-*"))):
+        if bids and folder.name.startswith("sub-") and ((folder / "anat").is_dir() or any(folder.glob("ses-*"))):
             return True
         return any(all((folder / name).exists() for name in names) for names in signs)
     except OSError:
@@ -210,9 +233,9 @@ def _subject_in(out: Path) -> Path | None:
 
 
 def _is_made(folder: Path) -> bool:
-    """Whether a subject's folder is an export, or holds nothing but exports of BIDS sessions."""
+    """Whether a subject's folder is an export and no more, or holds nothing but exports of BIDS sessions."""
     if os.path.lexists(folder / PROVENANCE):
-        return True
+        return not _is_subject(folder, _NEVER_WRITTEN, bids=False)
     sessions = list(folder.glob("ses-*"))
     alone = not (folder / "anat").exists() and bool(sessions)
     return alone and all(os.path.lexists(one / PROVENANCE) for one in sessions)
@@ -223,7 +246,7 @@ def _owner_of_dataset(description: Path) -> str:
     if not os.path.lexists(description):
         return ""
     try:
-        found = json.loads(description.read_text(encoding="utf-8-sig"))
+        found = json.loads(read_plain(description).decode("utf-8-sig"))
         makers = [str(one["Name"]) for one in found.get("GeneratedBy", [])]
         kind = str(found.get("DatasetType", "raw"))
     except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):

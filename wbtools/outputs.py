@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from wbtools import renaming, staging
+from wbtools import ownership, renaming, staging
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, writing
 from wbtools.ownership import MARKER, PROVENANCE, foreign
-from wbtools.text import counted
+from wbtools.text import counted, line
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,13 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
             f"{final} exists already and is not wbtools' to replace: {why}",
             mend="choose another --out, or move it away yourself",
         )
+    changed = overwrite and ownership.changed(final)
+    if changed:
+        raise InputError(
+            f"{final} exists already and is not wbtools' to replace: {line(str(changed[0]))} in it is not as wbtools "
+            "wrote it",
+            mend="move that file away, or choose another --out",
+        )
     if not overwrite:
         count = sum(1 for path in final.rglob("*") if path.is_file())
         raise InputError(
@@ -219,7 +226,7 @@ def publishing(
             yield OutputFolder(folder, name)
         with writing(out):
             _make_durable(folder)
-            staging.unmark(folder)
+            staging.finish(folder)
             (_replace if overwrite else _claim)(folder, out / name, subject)
             _sync(out)
 
@@ -324,10 +331,11 @@ def _claim(folder: Path, final: Path, subject: str) -> None:
     try:
         renaming.without_replacing(folder, final)
     except OSError:
-        if not folder.exists() and own is not None and _Identity.of(final) == own:
-            return  # NFS: the rename was done, its answer was lost and the repeated request failed
-        require_absent(final.parent, final.name, overwrite=False, subject=subject)
-        raise
+        # NFS: the rename may be done, its answer lost, and the repeated request have failed.
+        if folder.exists() or own is None or _Identity.of(final) != own:
+            require_absent(final.parent, final.name, overwrite=False, subject=subject)
+            raise
+    staging.unmark(final)
 
 
 def _replace(folder: Path, final: Path, subject: str) -> None:
@@ -342,16 +350,21 @@ def _replace(folder: Path, final: Path, subject: str) -> None:
         _claim(folder, final, subject)
         return
     require_absent(final.parent, final.name, overwrite=True, subject=subject)
-    if not renaming.exchange(folder, final):
-        _replace_in_two(folder, final, subject)
-    elif foreign(folder, subject):  # it came between the look and the exchange
-        renaming.exchange(folder, final)
-        require_absent(final.parent, final.name, overwrite=True, subject=subject)
+    staging.announce(final, folder)
+    try:
+        if not renaming.exchange(folder, final):
+            _replace_in_two(folder, final, subject)
+        elif foreign(folder, subject):  # it came between the look and the exchange
+            renaming.exchange(folder, final)
+            require_absent(final.parent, final.name, overwrite=True, subject=subject)
+    finally:
+        staging.unmark(final)
 
 
 def _replace_in_two(folder: Path, final: Path, subject: str) -> None:
     """The same where names cannot be exchanged: the older export is set aside first, and removed after."""
     aside = staging.aside(folder)
+    staging.announce(final, aside)
     try:
         final.rename(aside)
         if foreign(aside, subject):

@@ -6,6 +6,7 @@ same subject. Everything else belongs to somebody else, whatever it is called.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -60,17 +61,46 @@ def _export_in(folder: Path) -> Path | None:
     return None
 
 
-def unrecorded(folder: Path) -> list[Path]:
-    """What somebody else put into an export: files and links that are not on its record, relative to it, sorted.
+def not_as_made(folder: Path) -> list[Path]:
+    """What is somebody else's in an export: files and links that are not on its record, or not as it says.
+
+    Returns
+    -------
+    list of Path
+        Relative to the folder, sorted.
 
     Raises
     ------
     OSError, ValueError
         If the record cannot be read.
     """
-    known = {Path(name) for name in (*record(folder)["outputs_sha256"], PROVENANCE, MARKER)}
+    hashes = {Path(name): sha256 for name, sha256 in record(folder)["outputs_sha256"].items()}
+    own = {Path(PROVENANCE), Path(MARKER), Path(f"{MARKER}.new")}
     there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return sorted({path.relative_to(folder) for path in there} - known)
+    return sorted(
+        name
+        for name in (path.relative_to(folder) for path in there)
+        if name not in own and (name not in hashes or _differs(folder / name, hashes[name]))
+    )
+
+
+def changed(folder: Path) -> list[Path]:
+    """Those of `not_as_made` that have the name of a file on the record; errors as there."""
+    names = {Path(name) for name in record(folder)["outputs_sha256"]}
+    return [name for name in not_as_made(folder) if name in names]
+
+
+def _differs(path: Path, sha256: object) -> bool:
+    """Whether what has the name of a recorded file is something else; an empty file holds nothing to lose."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(handle, "rb") as stream:  # noqa: PTH123, an open file
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                return True
+            return facts.st_size > 0 and hashlib.file_digest(stream, "sha256").hexdigest() != sha256
+    except OSError:
+        return True
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -83,20 +113,37 @@ def record(folder: Path) -> dict[str, Any]:
     ValueError
         If it is a link, or no JSON object.
     """
-    path = folder / PROVENANCE
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(handle, "rb") as stream:  # noqa: PTH123, an open file
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST:
-            raise ValueError("it is no file of a record's size")
-        content = stream.read(_LARGEST)
     try:
-        found = json.loads(content)
+        found = json.loads(read_plain(folder / PROVENANCE, follow=False))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object")
     return found
+
+
+def read_plain(path: Path, *, follow: bool = True) -> bytes:
+    """The content of a small file that somebody else may have made; no pipe is waited for, no device read.
+
+    Parameters
+    ----------
+    path : Path
+    follow : bool
+        Whether it may be a link.
+
+    Raises
+    ------
+    OSError
+        If it is not there, or cannot be read.
+    ValueError
+        If it is no plain file, or larger than any record.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    with open(handle, "rb") as stream:  # noqa: PTH123, an open file
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST:
+            raise ValueError("it is no plain file of a record's size")
+        return stream.read(_LARGEST)
 
 
 def subject_of(record: Mapping[str, Any]) -> str | None:

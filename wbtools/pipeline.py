@@ -12,6 +12,7 @@ from wbtools import (
     checks,
     cortex,
     cortical_maps,
+    destination,
     mmp,
     model,
     naming,
@@ -109,6 +110,8 @@ def export_subject(
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         named = _networks(settings, networks, others, record)
+        published = naming.FOLDERS[choice](settings.out / name, subject.id)
+        destination.require(settings, published, name, list(named))
     alone = not networks  # a batch tidies up once for all its subjects
     with outputs.publishing(settings.out, name, overwrite=settings.overwrite, subject=subject.id, tidy=alone) as staged:
         made = _computed(settings, subject, named, others, workbench, record)
@@ -123,7 +126,6 @@ def export_subject(
         pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
     if choice == "bids":
         naming.write_dataset_description(settings.out)
-    published = naming.FOLDERS[choice](settings.out / name, subject.id)
     return Export(
         published.folder,
         published.scene(),
@@ -145,10 +147,13 @@ def plan(settings: ExportSettings) -> list[str]:
     admission.require_words(settings)
     admission.require_machine(settings)
     subject, others = selection.exported(settings), selection.people(settings)
-    name = naming.folder_name(subject.id, naming.naming_of(subject.layout, settings.naming))
+    choice = naming.naming_of(subject.layout, settings.naming)
+    name = naming.folder_name(subject.id, choice)
     _require_admitted(settings, subject, name, others)
     names = naming.unique([one.name for one in load_networks(settings)], settings.models)
-    outputs.require_absent(settings.out, name, settings.overwrite, subject.id)  # last: it hides no other mistake
+    destination.require(
+        settings, naming.FOLDERS[choice](settings.out / name, subject.id), name, names
+    )  # last: it hides no other mistake
     meshes = _meshes(settings, subject)
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",

@@ -1,31 +1,33 @@
 """Unfinished folders: made with a marker that says whose they are, found again after a crash, removed or put in place.
 
-A folder is made under a hidden name beside its final one. The marker is the first file in it and is taken away just
-before the folder gets its name, so what lies under a hidden name is one of
+A folder is made under a hidden name beside its final one, and has a marker until it has its name; an older copy gets
+one just before it loses its name. So what lies under a hidden name is one of
 
-- marked: unfinished, or an older copy that was replaced. Removed once the process that made it is gone;
-- without a marker, with a record of the subject: whole. Put in place if nothing has its name, else removed;
-- anything else: somebody else's. Left alone.
+- marked as unfinished: removed once the process that made it is gone;
+- marked as whole: put in place if nothing has its name, else removed, once that process is gone;
+- without a marker, with a record of the subject: put in place if nothing has its name, as early versions left it;
+- anything else: somebody else's, as a copy that a user made. Left alone.
+
+Nothing without a marker is ever removed.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import secrets
 import shutil
-import socket
 import string
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools import renaming
-from wbtools.ownership import MARKER, PROVENANCE, foreign, is_whole, unrecorded
+from wbtools.marking import Marker
+from wbtools.ownership import MARKER, PROVENANCE, foreign, is_whole, not_as_made
 
 logger = logging.getLogger(__name__)
 
@@ -33,62 +35,8 @@ _KEY = 8
 _NAME = re.compile(r"\.(?P<name>.+?)\.(?P<ours>wbtools-)?[a-z0-9_]{8}(?P<old>\.old)?")
 """Hidden names. Early versions, and users, leave out the `wbtools-`; `.old` is an older copy between two renames."""
 _ALPHABET = string.ascii_lowercase + string.digits
-_LARGEST = 4096
 _FOREVER = 2 * 86400.0
 """Seconds after which an unfinished folder of another machine is no longer waited for, where nothing else is known."""
-
-
-@dataclass(frozen=True)
-class Marker:
-    """What a marker says: which process made the folder, and under which name.
-
-    A copy of the folder under another name, or a published folder, is not what its marker says, and does not count.
-    """
-
-    tool: str
-    folder: str
-    host: str
-    boot: str
-    processes: str
-    pid: int
-    start: str
-
-    @classmethod
-    def of(cls, folder: Path) -> Marker:
-        """The marker that this process gives a folder."""
-        pid = os.getpid()
-        return cls("wbtools", folder.name, socket.gethostname(), _boot(), _namespace(), pid, _start(pid) or "")
-
-    @classmethod
-    def read(cls, folder: Path) -> Marker | None:
-        """The marker of a folder; None without a sound one that is about this folder."""
-        try:
-            if folder.is_symlink():
-                return None
-            handle = os.open(folder / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with open(handle, "rb") as stream:  # noqa: PTH123, an open file
-                found = cls(**json.loads(stream.read(_LARGEST)))
-        except (OSError, ValueError, TypeError, RecursionError):
-            return None
-        sound = all(type(value) is (int if name == "pid" else str) for name, value in asdict(found).items())
-        return found if sound and found.tool == "wbtools" and found.folder == folder.name else None
-
-    def write(self, folder: Path) -> None:
-        """Put it into the folder."""
-        with (folder / MARKER).open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(self)))
-
-    @property
-    def gone(self) -> bool | None:
-        """Whether the process that wrote it has ended; None of another machine's, of which nothing is known."""
-        if self.host != socket.gethostname():
-            return None
-        if self.boot != _boot():
-            return True
-        if self.processes != _namespace():
-            return None  # another container on this machine
-        start = _start(self.pid)
-        return start is None or (start != "" and start != self.start)
 
 
 def make(out: Path, name: str) -> Path:
@@ -109,9 +57,26 @@ def make(out: Path, name: str) -> Path:
     return folder
 
 
-def unmark(folder: Path) -> None:
-    """Take the marker away: from here on the folder counts as whole."""
-    (folder / MARKER).unlink(missing_ok=True)
+def finish(folder: Path) -> None:
+    """Say that an unfinished folder is whole now, and only lacks its name."""
+    Marker.of(folder, whole=True).rewrite(folder)
+
+
+def announce(final: Path, hidden: Path) -> None:
+    """Mark an export that is about to be replaced as what it will be then: the older copy under a hidden name.
+
+    Until it is, the marker is about another folder and counts for nothing.
+    """
+    unmark(final)
+    with suppress(OSError):  # what may not be written to cannot be removed either
+        Marker.of(hidden, whole=True).write(final)
+
+
+def unmark(final: Path) -> None:
+    """Take the marker away from a folder that has its name."""
+    if Marker.lying_in(final) is not None:
+        with suppress(OSError):
+            (final / MARKER).unlink()
 
 
 def aside(folder: Path) -> Path:
@@ -127,7 +92,7 @@ def discard(folder: Path) -> bool:
     if folder.is_symlink():
         return False
     with suppress(OSError):  # from here on nobody takes it for a whole copy
-        Marker.of(folder).write(folder)
+        Marker.of(folder).rewrite(folder)
     try:
         entries = sorted(folder.iterdir(), key=lambda path: (path.name == MARKER, path.name == PROVENANCE))
     except OSError:
@@ -146,11 +111,11 @@ def discard(folder: Path) -> bool:
 def retire(older: Path, newer: Path) -> bool:
     """Remove an older copy of an export; what somebody else put into it goes into the newer one first.
 
-    Files and links that are not on the older one's record stay where they were; where the newer export has a file of
-    that name, `.kept` is added. Gives whether all of the older copy is gone.
+    Files and links that are not on the older one's record, or not as it says, stay where they were; where the newer
+    export has a file of that name, `.kept` is added. Gives whether all of the older copy is gone.
     """
     try:
-        for name in unrecorded(older):
+        for name in not_as_made(older):
             target = newer / name
             target.parent.mkdir(parents=True, exist_ok=True)
             while os.path.lexists(target):
@@ -186,12 +151,22 @@ def tidy(out: Path, subjects: Mapping[str, Sequence[str]], age: float = _FOREVER
         Seconds after which leftovers count whose process cannot be asked.
     """
     done: dict[str, list[str]] = {"removed": [], "restored": [], "ignored": []}
+    for name in subjects:
+        _tidy_marker(out / name)
     for found in sorted(_hidden(out, subjects), key=lambda one: (not one.old, one.folder)):
         act = found.act(age)
         if act(found.folder, found.final):
             told = "restored" if act is _restore else "ignored" if act is _leave else "removed"
             done[told].append((found.final if act is _restore else found.folder).relative_to(out).as_posix())
     return Tidied(**{told: tuple(paths) for told, paths in done.items()})
+
+
+def _tidy_marker(final: Path) -> None:
+    """Take away the marker that a crash left in an export that has its name."""
+    marker = Marker.lying_in(final)
+    found = _NAME.fullmatch(marker.folder) if marker is not None and marker.gone else None
+    if found and found["name"] == final.name:
+        unmark(final)
 
 
 @dataclass(frozen=True)
@@ -218,20 +193,25 @@ class _Hidden:
         old_enough = time.time() - touched(self.folder) >= age
         marker = Marker.read(self.folder)
         if marker is not None:
-            return _remove if marker.gone or (marker.gone is None and old_enough) else _wait
+            if not (marker.gone or (marker.gone is None and old_enough)):
+                return _wait
+            return self._act_on_whole() if marker.whole else _remove
         if not foreign(self.folder, *self.subjects):
-            return self._act_on_copy(old_enough)
+            return self._act_on_copy()
         return _remove_empty if self.ours and old_enough and _is_empty(self.folder) else _leave
 
-    def _act_on_copy(self, old_enough: bool) -> _Act:
-        """What is to be done with what carries the subject's record and no marker."""
+    def _act_on_whole(self) -> _Act:
+        """What is to be done with a whole folder whose process ended between two renames."""
         if not os.path.lexists(self.final):
-            if not (self.ours or self.old) or not is_whole(self.folder):
-                return _leave
-            return _wait if self._in_work() else _restore
-        if self.ours and not foreign(self.final, *self.subjects) and is_whole(self.final):
-            return retire if old_enough else _wait
-        return _leave
+            return _restore
+        both = (self.folder, self.final)
+        replaced = not any(foreign(folder, *self.subjects) for folder in both) and is_whole(self.final)
+        return retire if replaced else _leave
+
+    def _act_on_copy(self) -> _Act:
+        """What is to be done with what carries the subject's record and no marker."""
+        lost = not os.path.lexists(self.final) and (self.ours or self.old) and is_whole(self.folder)
+        return _leave if not lost else _wait if self._in_work() else _restore
 
     def _in_work(self) -> bool:
         """Whether it is an older copy that a living process replaces at this moment."""
@@ -281,6 +261,7 @@ def _remove_empty(folder: Path, final: Path) -> bool:
 def _restore(folder: Path, final: Path) -> bool:
     with suppress(OSError):  # somebody else was quicker
         renaming.without_replacing(folder, final)
+        unmark(final)
         return True
     return False
 
@@ -306,45 +287,3 @@ def touched(path: Path) -> float:
         return max(one.lstat().st_mtime for one in (path, *path.iterdir()))
     except OSError:
         return time.time()
-
-
-def _boot() -> str:
-    """What is different after every start of the machine."""
-    return _text("/proc/sys/kernel/random/boot_id")
-
-
-def _namespace() -> str:
-    """Which numbers of processes these are: containers have their own."""
-    try:
-        return os.readlink("/proc/self/ns/pid")  # noqa: PTH115, no path
-    except OSError:
-        return ""
-
-
-def _start(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks, so that a number that was given again is noticed; None if it ended.
-
-    Empty of a process that is there, but not shown to this user.
-
-    Examples
-    --------
-    >>> _start(os.getpid()) == _start(os.getpid()), _start(2**22 + 1)
-    (True, None)
-    """
-    words = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    if words and words[0] != "Z":
-        return words[19]
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except (PermissionError, OverflowError):
-        pass
-    return None if words else ""
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:
-        return ""

@@ -6,7 +6,10 @@ import os
 import subprocess
 from pathlib import Path
 
+from click.testing import CliRunner
 from ordeal import stub, wbtools
+
+from wbtools.cli import main
 
 
 def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
@@ -32,5 +35,13 @@ def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float
 
 
 def care(command: str, *words: object):
-    """`wbtools batch status` and its like."""
-    return subprocess.run(wbtools(command, *words), capture_output=True, text=True, timeout=120)
+    """`wbtools batch status` and its like, in this process: starting one takes longer than what they do."""
+    result = CliRunner().invoke(main, ["batch", command, *map(str, words)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
+
+
+def worker(*words: object):
+    """`wbtools batch worker`, which holds back signals and forks, in a process of its own."""
+    return subprocess.run(wbtools("worker", *words), capture_output=True, text=True, timeout=120)

@@ -82,7 +82,7 @@ def test_a_damaged_plan_is_named_by_every_command_and_stops_none_but_the_workers
 
 def test_a_worker_does_nothing_by_a_damaged_plan(out):
     (out / ".wbtools" / "batch.json").write_text("{")
-    done = stub_batch.care("worker", out, "--list", out / ".wbtools" / "subjects.txt")
+    done = stub_batch.worker(out, "--list", out / ".wbtools" / "subjects.txt")
     assert done.returncode == 3 and "batch.json is damaged" in done.stderr
 
 

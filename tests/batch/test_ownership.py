@@ -13,6 +13,7 @@ import stub_batch
 from ordeal import events, is_whole, running, stub, visible, wbtools
 
 from wbtools import staging
+from wbtools.batch.layout import Layout
 from wbtools.ownership import MARKER
 
 
@@ -100,20 +101,28 @@ def test_what_verify_marks_is_made_again_by_the_same_line(tmp_path):
     assert len([event for event in events(tmp_path, "a") if event["event"] == "start"]) == 1
 
 
+@pytest.fixture(scope="module")
+def batch_of_one(tmp_path_factory):
+    out = tmp_path_factory.mktemp("one") / "out"
+    assert stub_batch.run(out, "s1").returncode == 0
+    return out
+
+
 @pytest.fixture
-def batch(tmp_path):
+def batch(batch_of_one, tmp_path):
     """A batch of one, with everything around it that must stay."""
     out = tmp_path / "out"
-    assert stub_batch.run(out, "s1").returncode == 0
-    shutil.copytree(out / "s1", out / ".s1.original")
-    shutil.copytree(out / "s1", out / ".s1.x1y2z3w4")
+    shutil.copytree(batch_of_one, out)
+    for name in (".s1.original", ".s1.x1y2z3w4", ".s1.wbtools-20240101"):
+        shutil.copytree(out / "s1", out / name)
     (out / ".s1.wbtools-a1b2c3d4").mkdir()
     (out / ".s1.wbtools-a1b2c3d4" / "notes.txt").write_text("mine")
     return out
 
 
 def test_clean_leaves_what_only_looks_like_its_own(batch):
-    kept = [batch / ".s1.original", batch / ".s1.x1y2z3w4", batch / ".s1.wbtools-a1b2c3d4", batch / "s1"]
+    kept = [path for path in batch.iterdir() if path.name != ".wbtools"]
+    assert len(kept) == 5
     (batch / ".wbtools" / "aside" / "s1.0123456789ab").mkdir()
     (batch / ".wbtools" / "aside" / "s1.0123456789ab" / "scan.nii.gz").write_text("moved there by an early version")
     kept.append(batch / ".wbtools" / "aside")
@@ -124,18 +133,15 @@ def test_clean_leaves_what_only_looks_like_its_own(batch):
     assert tree(*kept) == before
     said = stub_batch.care("clean", batch, "--all")
     assert said.returncode == 0 and tree(*kept) == before
-    assert [path.name for path in (batch / ".wbtools").iterdir()] == ["aside"]
+    assert {path.name for path in (batch / ".wbtools").iterdir()} == {"README.txt", "aside"}
 
 
-@pytest.mark.parametrize("what", ["aside", "home", "one in it"])
+@pytest.mark.parametrize("what", ["home", "one in it"])
 def test_clean_follows_no_links(batch, tmp_path, what):
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(batch / "s1", elsewhere / "s1.0123456789ab")
     home = batch / ".wbtools"
-    if what == "aside":
-        (home / "aside").rmdir()
-        (home / "aside").symlink_to(elsewhere)
-    elif what == "home":
+    if what == "home":
         shutil.copytree(elsewhere / "s1.0123456789ab", home / "aside" / "s1.0123456789ab")
         home.rename(elsewhere / "home")
         home.symlink_to(elsewhere / "home")
@@ -147,12 +153,114 @@ def test_clean_follows_no_links(batch, tmp_path, what):
     assert tree(elsewhere) == before
 
 
+def set_aside(batch):
+    """The batch's export, where a worker puts a damaged one; made again since."""
+    aside = batch / ".wbtools" / "aside" / "s1.0123456789ab"
+    shutil.copytree(batch / "s1", aside)
+    return aside
+
+
+def test_clean_removes_what_was_set_aside_and_keeps_what_was_not_wbtools_in_it(batch):
+    aside = set_aside(batch)
+    (aside / "mywork").mkdir()
+    (aside / "mywork" / "notes.txt").write_text("precious")
+    (aside / "scene.txt").unlink()
+    (aside / "table.tsv").write_text("edited by its reader")
+    assert stub_batch.care("clean", batch, "--now").returncode == 0
+    assert not aside.exists() and is_whole(batch, "s1")
+    assert (batch / "s1" / "mywork" / "notes.txt").read_text() == "precious"
+    assert (batch / "s1" / "table.tsv.kept").read_text() == "edited by its reader"
+
+
+def test_what_was_not_wbtools_stays_aside_until_there_is_an_export_to_take_it(batch):
+    aside = set_aside(batch)
+    (aside / "table.tsv").write_text("edited by its reader")
+    shutil.rmtree(batch / "s1")
+    for path in batch.glob(".s1.*"):
+        shutil.rmtree(path)
+    before = tree(aside)
+    said = stub_batch.care("clean", batch, "--now")
+    assert "Removed 0 folders" in said.stdout and "s1.0123456789ab" in said.stdout and tree(aside) == before
+
+
+HAND_MADE = ("failed.tsv", "summary.json", "names.tsv", "subjects.txt", "stop", "logs/mylog", "slurm/my.sh")
+
+
+@pytest.mark.parametrize("plan", ["", '{"my": "own"}'])
+def test_a_folder_of_the_batchs_name_that_wbtools_did_not_make_is_refused_and_stays(tmp_path, plan):
+    home = tmp_path / ".wbtools"
+    for name in (*HAND_MADE, *(["batch.json"] if plan else [])):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(plan or "mine")
+    before = tree(tmp_path)
+    for command, *words in (["run", "a", "--out", tmp_path, "--command", "true"], ["clean", tmp_path, "--all"]):
+        said = stub_batch.care(command, *words)
+        assert said.returncode == 3, command
+        if command == "run" or plan:
+            assert f"{home} was not made by wbtools" in said.stderr.replace("\n", "")
+    assert tree(tmp_path) == before
+
+
+def test_an_empty_folder_of_the_batchs_name_is_taken(tmp_path):
+    (tmp_path / ".wbtools").mkdir()
+    Layout(tmp_path).make()
+    assert Layout(tmp_path).aside.is_dir()
+    Layout(tmp_path).make()
+
+
+def test_clean_all_removes_its_own_files_only(batch):
+    home = batch / ".wbtools"
+    mine = [
+        home / "logs" / "mylog",
+        home / "slurm" / "my.sh",
+        home / "notes.txt",
+        home / "attempts" / "mine" / "x.jsonl",
+    ]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    said = stub_batch.care("clean", batch, "--all")
+    assert {path for path in home.rglob("*") if path.is_file()} == {*mine, home / "README.txt"}
+    assert all(path.name in said.stdout.replace("\n", "") for path in mine[:3])
+    for path in mine:
+        path.unlink()
+    (home / "attempts" / "mine").rmdir()
+    Layout(batch).make()  # the same folder serves the next batch
+
+
+LINKS = ("attempts", "logs", "slurm", "aside", "marks", "stop", "failed.tsv", "batch.json")
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_link_among_the_batchs_own_files_is_refused_and_not_written_through(batch, tmp_path, name):
+    elsewhere, link = tmp_path / "study" / "p1", batch / ".wbtools" / name
+    elsewhere.mkdir(parents=True)
+    if link.is_dir():
+        shutil.rmtree(link)
+        link.symlink_to(elsewhere)
+    else:
+        (elsewhere / "scan").write_text("{}")
+        link.unlink(missing_ok=True)
+        link.symlink_to(elsewhere / "scan")
+    before = tree(elsewhere)
+    for command, *words in (
+        ["run", "a", "--out", batch, "--command", "true"],
+        ["run", "a", "--out", batch, "--command", "true", "--dry-run"],
+        ["cancel", batch],
+        ["clean", batch, "--all"],
+    ):
+        said = stub_batch.care(command, *words)
+        assert said.returncode == 3 and ".wbtools" in said.stderr.replace("\n", ""), command
+    assert tree(elsewhere) == before and link.is_symlink()
+
+
 def test_clean_puts_back_the_only_copy_and_removes_the_dead(batch):
     unfinished = staging.make(batch, "s1")
     marker = json.loads((unfinished / MARKER).read_text())
     (unfinished / MARKER).write_text(json.dumps({**marker, "boot": "before the last start"}))
     (batch / "s1").rename(staging.aside(unfinished))
     living = staging.make(batch, "s1")
+    shutil.rmtree(batch / ".s1.wbtools-20240101")  # a user's copy may be put back as well
     said = stub_batch.care("clean", batch, "--now")
     assert said.returncode == 0 and "Put back:" in said.stdout
     assert is_whole(batch, "s1") and not unfinished.exists()

@@ -22,9 +22,9 @@ from wbtools.batch.plan import Plan
 from wbtools.batch.worker import Result, Worker, last_error
 from wbtools.cli.batch_payload import ExportPayload
 from wbtools.errors import InputError
+from wbtools.marking import Marker
 from wbtools.outputs import publishing
 from wbtools.provenance import Provenance, settings_sha256
-from wbtools.staging import Marker
 
 
 @dataclass

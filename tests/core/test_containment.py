@@ -6,7 +6,13 @@ import subprocess
 
 import pytest
 
-from wbtools.containment import default_out, require_apart, require_outside_subjects, require_place
+from wbtools.containment import (
+    default_out,
+    require_apart,
+    require_no_subject,
+    require_outside_subjects,
+    require_place,
+)
 from wbtools.errors import InputError
 
 
@@ -66,7 +72,34 @@ def test_another_study_folder_is_refused_and_a_folder_of_exports_is_not(study, t
     with pytest.raises(InputError, match=r"is a study folder: it holds 100408"):
         require_place(other, study)
     (other / "100408" / "provenance.json").write_text("{}")
+    with pytest.raises(InputError, match=r"it holds 100408"):  # a record was copied into it
+        require_place(other, study)
+    with pytest.raises(InputError, match=r"holds a subject's files"):
+        require_no_subject(other / "100408", study)
+    (other / "100408" / "MNINonLinear").rename(other / "100408" / "T1w")
+    (other / "100408" / "T1w" / "Native").mkdir()
     require_place(other, study)
+    require_no_subject(other / "100408", study)
+
+
+def test_caches_lie_in_no_study_folder(study, tmp_path):
+    other = tmp_path / "other"
+    (other / "100408" / "MNINonLinear").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(study)
+    for work in (study, tmp_path / "link", other, study / "100307"):
+        with pytest.raises(InputError, match=f"--work {work}") as caught:
+            require_place(tmp_path / "out", study, work=work)
+        assert "--work" in caught.value.mend or work == study / "100307"
+    require_place(tmp_path / "out", study, work=tmp_path / "work")
+    require_place(tmp_path / "out", study, work=study / "derivatives" / "work")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_description_that_is_no_file_is_not_waited_for(study, tmp_path, kind):
+    path = tmp_path / "dataset_description.json"
+    {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": os.mkdir}[kind](path)
+    with pytest.raises(InputError, match="cannot be read"):
+        require_place(tmp_path, study)
 
 
 @pytest.mark.parametrize(

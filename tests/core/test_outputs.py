@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,10 @@ def publish(out, text, subject="100307", overwrite=False, **how):
     """An export of one file and its record."""
     with publishing(out, how.pop("name", subject), overwrite=overwrite, subject=subject, **how) as made:
         made.scene().write_text(text)
-        sizes = {name.as_posix(): (made.folder / name).stat().st_size for name in made.files()}
-        record = {"wbtools": "1", "subject": {"id": subject}, "outputs_sha256": sizes, "outputs_bytes": sizes}
+        files = {name.as_posix(): (made.folder / name).read_bytes() for name in made.files()}
+        hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
+        sizes = {name: len(content) for name, content in files.items()}
+        record = {"wbtools": "1", "subject": {"id": subject}, "outputs_sha256": hashes, "outputs_bytes": sizes}
         made.provenance().write_text(json.dumps(record))
 
 
@@ -164,6 +167,56 @@ def test_what_comes_while_an_export_runs_is_untouched_as_well(tmp_path, kind, wa
     assert not [name for name in names(tmp_path) if name[0] == "."]
 
 
+def test_what_a_user_put_into_an_export_goes_into_the_next_one(tmp_path, way):
+    publish(tmp_path, "old")
+    (tmp_path / "100307" / "T1w").mkdir()
+    (tmp_path / "100307" / "T1w" / "notes.txt").write_text("mine")
+    publish(tmp_path, "new", overwrite=True)
+    assert text(tmp_path) == "new" and (tmp_path / "100307" / "T1w" / "notes.txt").read_text() == "mine"
+    assert names(tmp_path) == ["100307"]
+
+
+def _edited(scene):
+    scene.write_text("my own views")
+
+
+def _as_a_link(scene):
+    (scene.parent / "elsewhere").write_text("mine")
+    scene.unlink()
+    scene.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("change", [_edited, _as_a_link])
+def test_a_file_that_is_not_as_it_was_written_is_named_and_stays(tmp_path, change):
+    publish(tmp_path, "old")
+    change(tmp_path / "100307" / "100307.wbtools.scene")
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match=r"100307\.wbtools\.scene in it is not as wbtools wrote it"):
+        publish(tmp_path, "new", overwrite=True)
+    assert tree(tmp_path) == before
+
+
+def test_a_file_that_a_crash_left_empty_is_replaced(tmp_path):
+    publish(tmp_path, "old")
+    (tmp_path / "100307" / "100307.wbtools.scene").write_text("")
+    publish(tmp_path, "new", overwrite=True)
+    assert text(tmp_path) == "new" and len(names(tmp_path / "100307")) == 2
+
+
+def test_a_file_that_is_changed_while_the_next_export_runs_is_kept_beside_it(tmp_path, way, monkeypatch):
+    publish(tmp_path, "old")
+    true = staging.announce
+
+    def late(final, hidden):
+        _edited(tmp_path / "100307" / "100307.wbtools.scene")
+        true(final, hidden)
+
+    monkeypatch.setattr(staging, "announce", late)
+    publish(tmp_path, "new", overwrite=True)
+    kept = tmp_path / "100307" / "100307.wbtools.scene.kept"
+    assert text(tmp_path) == "new" and kept.read_text() == "my own views"
+
+
 # ------------------------------------------------------------------------------------------------------------ crashes
 
 
@@ -190,6 +243,8 @@ STEPS = [
     (os, "rmdir"),
     (renaming, "exchange"),
     (staging.Marker, "write"),
+    (staging.Marker, "rewrite"),
+    (staging, "announce"),
     (staging, "unmark"),
     (staging, "discard"),
 ]
@@ -260,7 +315,6 @@ def test_the_next_export_restores_what_a_kill_left_under_a_hidden_name_only(tmp_
     monkeypatch.setattr(renaming, "_rename", lambda *_: False)
 
     def work():
-        monkeypatch.setattr(staging, "unmark", lambda _: None)
         monkeypatch.setattr("wbtools.outputs._claim", lambda *_: die())
         publish(tmp_path, "new", overwrite=True)
 
@@ -323,11 +377,17 @@ def _elsewhere(folder):
     return folder.parent / "kept"
 
 
-@pytest.mark.parametrize("name", [".100307.original", ".100307.x1y2z3w4", ".100307.original.old", ".100307.backup01"])
+LOOKING_ALIKE = (
+    *(".100307.original", ".100307.x1y2z3w4", ".100307.original.old", ".100307.backup01"),
+    *(".100307.wbtools-20240101", ".100307.wbtools-20240101.old"),
+)
+
+
+@pytest.mark.parametrize("name", LOOKING_ALIKE)
 @pytest.mark.parametrize("kind", LOOK_ALIKES)
 @pytest.mark.parametrize("published", [False, True])
 def test_folders_that_only_look_unfinished_are_left_alone(tmp_path, kind, name, published):
-    if name.endswith(".old") and kind == "a user's copy":
+    if (".old" in name or "wbtools-" in name) and kind == "a user's copy":
         published = True  # otherwise it is what an early version left between two renames, which is restored
     LOOK_ALIKES[kind](tmp_path / name)
     if published:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,15 +14,23 @@ from pathlib import Path
 from wbtools import staging
 from wbtools.batch.layout import Layout
 from wbtools.batch.published import flat, folders_of
-from wbtools.ownership import foreign, unrecorded
-from wbtools.staging import Marker
+from wbtools.marking import Marker
+from wbtools.ownership import foreign, not_as_made
 
 _ASIDE = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}")
-_BATCH = re.compile(
+_BESIDE = r"\..+\.[0-9a-f]{32}"
+_FILES = re.compile(
     r"batch\.json|subjects\.txt|failed\.tsv|summary\.json|names\.tsv|submissions(~\d+)?\.jsonl|stop|round-.+\.txt"
-    r"|attempts(~\d+)?|logs|slurm|marks|\..+\.[0-9a-f]{32}"
+    rf"|{_BESIDE}"
 )
-"""Names of a batch's own files and folders."""
+"""Names of a batch's own files."""
+_FOLDERS = {
+    re.compile(r"attempts(~\d+)?"): re.compile(rf".+\.jsonl|{_BESIDE}"),
+    re.compile(r"logs"): re.compile(r".+\.\d+\.[0-9a-f]{12}\.log|worker\.local-[0-9a-f]{8}\.log"),
+    re.compile(r"slurm"): re.compile(rf".*[0-9a-f]{{8}}-.+\.sh|\d+(_\d+)?(\.next)?\.log|{_BESIDE}"),
+    re.compile(r"marks"): re.compile(rf".+\.json|{_BESIDE}"),
+}
+"""Names of its own folders, and of the files in them; what is named otherwise is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ def _remover(path: Path, final: Path, ids: tuple[str, ...]) -> Callable[[Path], 
         return staging.discard if marker.gone else None
     if not ids or not path.is_dir() or foreign(path, *ids):
         return None
-    if not unrecorded(path):
+    if not not_as_made(path):
         return staging.discard
     there = os.path.lexists(final) and not foreign(final, *ids)
     return partial(staging.retire, newer=final) if there else None
@@ -107,14 +114,32 @@ def _forget(layout: Layout) -> tuple[int, list[Path]]:
     if layout.home.is_symlink():
         return 0, []
     for path in layout.home.iterdir():
-        if _BATCH.fullmatch(path.name):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)  # NFS keeps files that are open as .nfsXXXX: next time
-            else:
-                with suppress(OSError):
-                    path.unlink()
-    for folder in (layout.aside, layout.home):
+        inside = next((files for names, files in _FOLDERS.items() if names.fullmatch(path.name)), None)
+        if path.is_dir() and inside is not None and not path.is_symlink():
+            _remove_files(path, inside)
+            with suppress(OSError):
+                path.rmdir()
+    _remove_files(layout.home, _FILES)
+    with suppress(OSError):
+        layout.aside.rmdir()
+    left = [path for path in sorted(layout.home.iterdir()) if path != layout.mark]
+    if not left:
         with suppress(OSError):
-            folder.rmdir()
-    left = sorted(path for path in layout.home.iterdir() if path != layout.aside) if layout.home.is_dir() else []
-    return int(not os.path.lexists(layout.home)), left
+            layout.mark.unlink(missing_ok=True)
+            layout.home.rmdir()
+    return int(not os.path.lexists(layout.home)), [one for path in left for one in _told(path, layout.aside)]
+
+
+def _remove_files(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove the plain files of these names; NFS keeps those that are open as .nfsXXXX: next time."""
+    for path in folder.iterdir():
+        if names.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
+
+
+def _told(path: Path, aside: Path) -> list[Path]:
+    """What is to be said of something that stays: what lies in it; exports that were set aside are told elsewhere."""
+    if path == aside:
+        return []
+    return sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else [path]

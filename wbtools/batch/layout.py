@@ -6,7 +6,9 @@ Nothing here decides whether a subject is done; the published folder with its re
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import shlex
 import stat
 import uuid
@@ -15,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.errors import InputError
-from wbtools.ownership import PROVENANCE
+from wbtools.ownership import PROVENANCE, read_plain
 
 NAME = ".wbtools"
+_MARK = "made by wbtools batch: its own files, all of which may be lost\n"
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")
+"""Names of files that are being written."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Layout:
         try:
             found = cls(out.resolve())
             if found.plan.is_file():
+                found.require_own()
                 return found
             lost = f": {found.plan} is missing" if found.home.is_dir() else ""
         except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
@@ -76,6 +82,11 @@ class Layout:
     def home(self) -> Path:
         """The folder of all the batch's own files."""
         return self.out / NAME
+
+    @property
+    def mark(self) -> Path:
+        """What says that wbtools made the folder of the batch's own files."""
+        return self.home / "README.txt"
 
     @property
     def plan(self) -> Path:
@@ -163,19 +174,59 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders; where the group may write into the folder of exports, it may write into these."""
-        for path in (self.out, self.home):
-            if os.path.lexists(path) and not path.is_dir():
-                raise InputError(f"{path} is no folder", mend="choose another --out")
+        self.require_own()
         self.out.mkdir(parents=True, exist_ok=True)
         for folder in (self.home, self.home / "attempts", self.logs, self.slurm, self.aside):
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)
                 _share(folder)
+            if folder == self.home and os.access(folder, os.W_OK | os.X_OK):
+                create_once(self.mark, _MARK)
         if not os.access(self.home, os.W_OK | os.X_OK):
             raise InputError(
                 f"you may not write into {self.home}, which another user made",
                 mend=f"have its owner allow it: chmod -R g+w {shlex.quote(str(self.home))}",
             )
+
+    def require_own(self) -> None:
+        """Require that the folder of the batch's own files, if it is there, is that, and leads nowhere else.
+
+        Raises
+        ------
+        InputError
+            If wbtools did not make it, or a link or something else has the name of a folder in it.
+        """
+        for path in (self.out, self.home):
+            if os.path.lexists(path) and not path.is_dir():
+                raise InputError(f"{path} is no folder", mend="choose another --out")
+        try:
+            there = [path for path in sorted(self.home.iterdir()) if not _BESIDE.fullmatch(path.name)]
+        except FileNotFoundError:
+            return
+        if there and not self._is_marked():
+            raise InputError(
+                f"{self.home} was not made by wbtools: it holds {there[0].name}",
+                mend="move it away, or choose another --out",
+            )
+        folders = (self.home / "attempts", self.logs, self.slurm, self.aside, self.home / "marks")
+        for path in there:
+            if path.is_symlink():
+                raise InputError(f"{path} is a link, which wbtools did not make", mend="remove the link")
+            if path in folders and not path.is_dir():
+                raise InputError(f"{path} is no folder", mend="move it away")
+
+    def _is_marked(self) -> bool:
+        """Whether wbtools made the folder: by its mark, or (an early version) by a plan."""
+        try:
+            if read_plain(self.mark, follow=False) == _MARK.encode():
+                return True
+        except (OSError, ValueError):
+            pass
+        try:
+            found = json.loads(read_plain(self.plan, follow=False))
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(found, dict) and {"settings_sha256", "max_attempts"} <= found.keys()
 
 
 _NO_FSYNC = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -249,9 +300,9 @@ def append_line(path: Path, text: str, own: Path) -> None:
 def _appending(path: Path) -> int:
     """A file to append to, made if it is not there."""
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW)
     except FileNotFoundError:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         _share(path)
         return handle
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wbtools.batch.layout import Layout, write_whole
 from wbtools.batch.published import place
-from wbtools.ownership import PROVENANCE
+from wbtools.ownership import PROVENANCE, read_plain
 
 
 def put(layout: Layout, subject: str, why: str) -> None:
@@ -45,7 +45,7 @@ def names(layout: Layout) -> set[str]:
 def why(layout: Layout, subject: str, folder: Path | None = None) -> str:
     """Why a folder (by default the subject's) is marked; empty without a mark, and with one about another record."""
     try:
-        found = json.loads(_path(layout, subject).read_text(encoding="utf-8"))
+        found = json.loads(read_plain(_path(layout, subject)))
         same = found["record"] == _record(folder or place(layout.out, subject))
         return str(found["why"]) if same else ""
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -60,6 +60,6 @@ def _record(folder: Path) -> str:
     """Which record a folder has: its content and its age; empty if it cannot be read."""
     path = folder / PROVENANCE
     try:
-        return f"{sha256(path.read_bytes()).hexdigest()} {path.stat().st_mtime_ns}"
-    except OSError:
+        return f"{sha256(read_plain(path)).hexdigest()} {path.stat().st_mtime_ns}"
+    except (OSError, ValueError):
         return ""

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from wbtools.errors import InputError
-from wbtools.staging import Marker, discard
+from wbtools.marking import Marker
+from wbtools.staging import discard
 
 _USUAL = ("/tmp", "/var/tmp")
 _NAME = re.compile(r"wbtools-(?P<host>.+)-(?P<pid>\d+)-[^-]+")

@@ -35,6 +35,7 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.containment import require_not_around, require_place
+from wbtools.destination import require_writable
 from wbtools.errors import InputError, TransientError, writing
 from wbtools.text import counted, line
 
@@ -153,7 +154,7 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     """
     set_up_logging(verbose)
     chosen = _chosen(words, options)
-    _require_place(Layout(out.resolve()), options["study_folder"], chosen)
+    _require_place(Layout(out.resolve()), options["study_folder"], chosen, options["work"])
     batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
     if options["engine"] == "slurm":
         script.log_pattern(batch.layout.slurm, "")  # a folder that no script can name is refused before all else
@@ -161,6 +162,7 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     batch.require_apart(options["study_folder"])
     if options["dry_run"]:
         batch.plan.require_same(batch.layout)
+        require_writable(batch.layout.home, "--out")
         sys.exit(_say_what_would_be_done(batch, options))
     with writing(out, begun=False):
         batch.plan.write(batch.layout)
@@ -194,9 +196,10 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     return chosen
 
 
-def _require_place(layout: Layout, study: Path, chosen: Sequence[str]) -> None:
-    """Refuse a folder in which exports or the batch's own files would lie in somebody's inputs."""
-    require_place(layout.out, study, chosen)
+def _require_place(layout: Layout, study: Path, chosen: Sequence[str], work: Path | None) -> None:
+    """Refuse a folder in which exports or the batch's own files would lie in somebody's inputs, or are not its own."""
+    require_place(layout.out, study, chosen, work)
+    layout.require_own()
     if layout.home.is_symlink():
         require_place(layout.home, study, chosen)
 

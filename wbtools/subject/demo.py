@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,13 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools import renaming
 from wbtools.anatomy import Hemisphere
 from wbtools.deformation import Deformation, pulled
-from wbtools.errors import InputError, writing
+from wbtools.errors import InputError
 from wbtools.grid import Grid, Unit
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
+from wbtools.outputs import publishing
 from wbtools.regridding import resample_density, resample_labels
 from wbtools.subject.hcp import NOTICE, SEGMENTATIONS, T1W, Names
 from wbtools.subject.subject import MeshName, Registration, SurfaceKind, require_plain_name
@@ -87,22 +86,19 @@ def write_demo_subject(
     require_plain_name(subject_id)
     final = folder / subject_id
     _require_free(final)
-    with writing(folder, begun=False):
-        folder.mkdir(parents=True, exist_ok=True)
-    with writing(folder), tempfile.TemporaryDirectory(prefix=".wbtools-", dir=folder) as beside:
-        made = Path(beside) / subject_id
-        for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
-            (made / part).mkdir(parents=True)
-        deformation = None if average else individual()
-        _write_volumes(made, grid, deformation)
-        for hemisphere in Hemisphere:
-            _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
-        (made / NOTICE).write_text((AVERAGE_NOTICE_TEXT if average else NOTICE_TEXT) + "\n", encoding="utf-8")
-        try:
-            renaming.without_replacing(made, final)
-        except OSError:
-            _require_free(final)  # somebody else was quicker
-            raise
+    try:
+        with publishing(folder, subject_id, overwrite=False) as unfinished:
+            made = unfinished.folder
+            for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
+                (made / part).mkdir(parents=True)
+            deformation = None if average else individual()
+            _write_volumes(made, grid, deformation)
+            for hemisphere in Hemisphere:
+                _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
+            (made / NOTICE).write_text((AVERAGE_NOTICE_TEXT if average else NOTICE_TEXT) + "\n", encoding="utf-8")
+    except InputError:
+        _require_free(final)  # somebody else was quicker
+        raise
     return final
 
 
