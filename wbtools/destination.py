@@ -6,36 +6,44 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wbtools import containment, outputs
+from wbtools import containment, naming, outputs
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
+from wbtools.naming import Naming
 from wbtools.outputs import OutputFolder
 from wbtools.settings import ExportSettings
 from wbtools.text import line
 
 
-def require(settings: ExportSettings, out: OutputFolder, name: str, networks: Sequence[str]) -> None:
+def require(settings: ExportSettings, subject: str, choice: Naming, networks: Sequence[str]) -> OutputFolder:
     """Require that a subject's folder of outputs can be made, and that nothing has its name which may not be replaced.
 
     Parameters
     ----------
     settings : ExportSettings
-    out : OutputFolder
-        The folder in its final place.
-    name : str
-        Its path from the folder of all exports.
+    subject : str
+        Its id.
+    choice : Naming
     networks : sequence of str
         Names of the networks in files.
+
+    Returns
+    -------
+    OutputFolder
+        In its final place.
 
     Raises
     ------
     InputError
         Naming what is in the way.
     """
+    name = naming.folder_name(subject, choice)
+    out = naming.FOLDERS[choice](settings.out / name, subject)
     _require_short_names(out, networks)
-    outputs.require_absent(settings.out, name, settings.overwrite, out.subject)
+    outputs.require_absent(settings.out, name, settings.overwrite, subject)
     containment.require_no_subject(out.folder, settings.study_folder)
     require_writable(out.folder.parent, "--out")
+    return out
 
 
 def require_writable(folder: Path, option: str) -> None:

@@ -110,8 +110,7 @@ def export_subject(
         workbench = _workbench(settings, record)
     with record.stage("networks"):
         named = _networks(settings, networks, others, record)
-        published = naming.FOLDERS[choice](settings.out / name, subject.id)
-        destination.require(settings, published, name, list(named))
+        published = destination.require(settings, subject.id, choice, list(named))
     alone = not networks  # a batch tidies up once for all its subjects
     with outputs.publishing(settings.out, name, overwrite=settings.overwrite, subject=subject.id, tidy=alone) as staged:
         made = _computed(settings, subject, named, others, workbench, record)
@@ -148,12 +147,9 @@ def plan(settings: ExportSettings) -> list[str]:
     admission.require_machine(settings)
     subject, others = selection.exported(settings), selection.people(settings)
     choice = naming.naming_of(subject.layout, settings.naming)
-    name = naming.folder_name(subject.id, choice)
-    _require_admitted(settings, subject, name, others)
+    _require_admitted(settings, subject, naming.folder_name(subject.id, choice), others)
     names = naming.unique([one.name for one in load_networks(settings)], settings.models)
-    destination.require(
-        settings, naming.FOLDERS[choice](settings.out / name, subject.id), name, names
-    )  # last: it hides no other mistake
+    published = destination.require(settings, subject.id, choice, names)  # last: it hides no other mistake
     meshes = _meshes(settings, subject)
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
@@ -164,7 +160,7 @@ def plan(settings: ExportSettings) -> list[str]:
         *(f"compared with: {known.t1w}" for known in others),
         *(f"note: {remark}" for remark in subject.remarks),
         *(f"will make: {one}" for one in (*subject.derived, release.planned(subject, settings.keep_face))),
-        f"would write: {settings.out / name}",
+        f"would write: {published.folder}",
     ]
     return lines + [f"missing: {one.path} (forbids {one.forbids})" for one in subject.missing]
 

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "wbtools"
 LEVELS = (
     {"errors", "search_path", "text", "grid", "regridding", "deformation", "brain", "registration", "anatomy"},
     {"settings", "outputs", "ownership", "staging", "marking", "renaming", "containment", "provenance", "images"},
-    {"surfaces", "workbench", "model", "mmp", "naming", "destination"},
-    {"subject", "mapping", "ranking", "atlas", "attribution"},
+    {"surfaces", "workbench", "model", "mmp", "naming"},
+    {"subject", "destination", "mapping", "ranking", "atlas", "attribution"},
     {"cortex", "decision", "defacing"},
     {"explanation", "projection", "checks", "selection"},
     {"person", "admission"},
