@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+
 import nibabel
 import numpy as np
 import pytest
@@ -214,3 +217,28 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         demo.write_demo_subject(tmp_path, grid=demo.HCP_GRID.with_spacing(20))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_not_even_the_folder(tmp_path, monkeypatch):
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo, "_write_volumes", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        demo.write_demo_subject(tmp_path / "new" / "study", average=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_one_left_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "_write_hemisphere", lambda *_: None)
+    pid = os.fork()
+    if pid == 0:
+        monkeypatch.setattr(demo, "_write_volumes", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        demo.write_demo_subject(tmp_path, average=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr(demo, "_write_volumes", lambda *_: None)
+    demo.write_demo_subject(tmp_path, average=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["100307"]
+    assert [path.name for path in (tmp_path / "100307").iterdir() if path.is_file()] == [demo.NOTICE]

@@ -1,0 +1,81 @@
+"""A place that cannot take the outputs is refused before any work, and by dry runs."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from wbtools import destination
+from wbtools.errors import InputError
+from wbtools.naming import FOLDERS
+from wbtools.settings import ExportSettings
+
+
+def settings(out, **options):
+    return ExportSettings(**{"subject": "x", "study_folder": out.parent / "study", "out": out, **options})
+
+
+@pytest.mark.parametrize("choice", FOLDERS)
+@pytest.mark.parametrize(("subject", "network"), [("p" * 225, "unet"), ("100307", "u" * 240), ("é" * 115, "unet")])
+def test_names_that_no_file_can_have_are_refused(tmp_path, choice, subject, network):
+    if choice == "bids" and subject[0] == "é":
+        subject = "é" + "p" * 225  # BIDS leaves the accents out
+    with pytest.raises(InputError, match="too long") as caught:
+        destination.require(settings(tmp_path / "out"), subject, choice, [network])
+    assert "--id" in caught.value.mend and not (tmp_path / "out").exists()
+
+
+def test_a_path_that_no_file_can_have_is_refused(tmp_path):
+    deep = tmp_path.joinpath(*["d" * 200] * 20)
+    with pytest.raises(InputError, match="too long"):
+        destination.require(settings(deep), "100307", "hcp", ["unet"])
+
+
+def test_names_that_fit_are_those_that_can_be_written(tmp_path):
+    for length in range(190, 230):
+        subject = "p" * length
+        try:
+            out = destination.require(settings(tmp_path), subject, "hcp", ["unet"])
+        except InputError:
+            break
+        out.folder.mkdir()
+        for path in destination._longest(out, "unet"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f".{path.name}.part").write_text("")
+    assert 190 < length < 229
+
+
+def test_every_file_of_an_export_is_shorter_than_the_longest_that_is_asked_for(exported):
+    folder = exported[1]
+    out = FOLDERS["hcp"](folder, folder.name)
+    longest = max(len(path.name) for path in destination._longest(out, "demo"))
+    names = [path.name for path in folder.rglob("*")]
+    assert len(names) > 20 and max(map(len, names)) <= longest + len("demo-unet"), max(names, key=len)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.setuid(65534)
+                for out in (Path(folder), Path(folder) / "new" / "out"):
+                    with pytest.raises(InputError, match="--out"):
+                        destination.require(settings(out), "100307", "hcp", ["unet"])
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_link_that_a_bids_sessions_folder_would_lie_in_is_refused(tmp_path):
+    (tmp_path / "elsewhere" / "sub-77").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub-100307").symlink_to(tmp_path / "elsewhere" / "sub-77")
+    with pytest.raises(InputError, match="which is a link"):
+        destination.require(settings(tmp_path / "out"), "sub-100307_ses-1", "bids", ["unet"])
+    assert not list((tmp_path / "elsewhere" / "sub-77").iterdir())
