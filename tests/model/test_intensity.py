@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def head():
     return average(scaled, scaled.grid.covering((64, 76, 64)))
 
 
+@cache
 def given(head, intensity):
     return model_input(head, replace(CARD, intensity=intensity))
 
