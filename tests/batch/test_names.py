@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 from ordeal import wbtools
-from stub_batch import run
+from stub_batch import care, run
 from test_batch_options import given
+from test_subject_lists import ODD
 
 from wbtools.batch import names
 from wbtools.batch.layout import Layout
@@ -177,3 +178,11 @@ def test_status_of_a_batch_of_other_programs_asks_no_study(tmp_path):
     assert run(tmp_path, "a", "b").returncode == 0
     assert not Layout(tmp_path).names.exists()
     assert json.loads(Layout(tmp_path).summary.read_text())["done"] == 2
+
+
+def test_ids_that_mean_something_to_lists_shells_and_templates_are_done_and_told(tmp_path):
+    done = run(tmp_path, *ODD)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {*ODD, ".wbtools"}
+    assert all((tmp_path / one / "provenance.json").is_file() for one in ODD)
+    assert f"{len(ODD)} subjects: {len(ODD)} done" in care("status", tmp_path).stdout

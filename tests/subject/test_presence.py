@@ -216,6 +216,17 @@ def test_a_folder_that_is_there_and_is_none_hides_no_files(study, put, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(("layout", "part"), [("hcp", "T1w"), ("freesurfer", "mri"), ("bids", "anat")])
+def test_a_part_of_a_subject_that_is_a_link_to_nowhere_is_named_also_beside_a_raw_scan(study, layout, part):
+    root, person = study(layout)
+    folder = find(root, person).folder
+    shutil.rmtree(folder / part)
+    (folder / part).symlink_to("gone")
+    (folder / f"{folder.name}_T1w.nii.gz").write_bytes(b"a raw scan")
+    with pytest.raises(InputError, match=f"/{part} is a link to nowhere"):
+        find(root, person)
+
+
 def test_another_data_set_is_not_taken_for_one_that_was_not_fetched(studies, tmp_path):
     shutil.copytree(studies / "bids", tmp_path / "derivatives/fmriprep", copy_function=os.link)
     shutil.copytree(studies / f"freesurfer/{ID}", tmp_path / "derivatives/freesurfer/sub-01", symlinks=True)

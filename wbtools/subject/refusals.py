@@ -14,6 +14,8 @@ from wbtools.subject import places
 from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
 from wbtools.subject.presence import hindrance
 
+_FOLDERS = ("surf", "mri", "anat", "T1w", "MNINonLinear")
+"""What a layout needs of a subject's folder."""
 _MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
 
 
@@ -161,6 +163,10 @@ def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
 
     if places.closed(folder):
         return _closed(folder)
+    for part in _FOLDERS:
+        # Asked of a file in it: a link to nowhere or a file in the part's place is told, an absent part is not.
+        if (hidden := hindrance(folder / part / "file")) is not None:
+            return hidden
     for layout in (freesurfer, hcp):
         if found := layout.unfinished(folder):
             return SubjectError(found[0], mend=found[1])
