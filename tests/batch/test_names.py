@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import subprocess
 
 import pytest
-from ordeal import wbtools
+from click.testing import CliRunner
 from stub_batch import care, run
 from test_batch_options import given
 from test_subject_lists import ODD
@@ -15,6 +14,7 @@ from wbtools.batch.layout import Layout
 from wbtools.batch.names import Name, require_distinct, settle
 from wbtools.batch.plan import Plan
 from wbtools.batch.published import identity, is_there, place
+from wbtools.cli import main
 from wbtools.cli.batch import _Batch
 from wbtools.cli.batch_options import as_json
 from wbtools.cli.batch_payload import ExportPayload
@@ -163,9 +163,9 @@ def test_both_spellings_of_a_name_may_be_two_people(tmp_path):
 def test_a_run_refuses_them_before_any_work(tmp_path):
     for folder in ("P1_1", "P11"):
         put(tmp_path / "study" / folder, *RECON_ALL)
-    words = ("--study-folder", tmp_path / "study", "--naming", "bids", "--out", tmp_path / "out")
-    done = subprocess.run(wbtools("run", "P1_1", "P11", *words), capture_output=True, text=True)
-    assert done.returncode == 3 and "P1_1 and P11 would both be published as sub-P11" in done.stderr
+    words = ["--study-folder", str(tmp_path / "study"), "--naming", "bids", "--out", str(tmp_path / "out")]
+    refused = CliRunner().invoke(main, ["batch", "run", "P1_1", "P11", *words])
+    assert refused.exit_code == 3 and "P1_1 and P11 would both be published as sub-P11" in refused.output
     assert not (tmp_path / "out").exists()
 
 

@@ -16,13 +16,17 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def exports(small_study, run_export, tmp_path_factory):
-    """A folder with the exports of two sessions and of a person without sessions, on every mesh, by two networks."""
+    """A folder with two sessions, one of them on every mesh by two networks, and with a person without sessions."""
     base = tmp_path_factory.mktemp("bids")
-    networks = [part for name in ("small", "other") for part in ("--model", str(write_network(base, name)))]
-    for face, (session, person) in enumerate((("a", ()), ("b", ()), ("", ("--id", "sub-02")))):
+    small, other = (("--model", str(write_network(base, name))) for name in ("small", "other"))
+    exports = {
+        "a": ("--mesh", "all", *small, *other),
+        "b": ("--mesh", "native", *small),
+        "": ("--mesh", "native", *small, "--id", "sub-02"),
+    }
+    for face, (session, options) in enumerate(exports.items()):
         study = write_bids_head(small_study("LAS"), base / f"study{session}", session, face)
-        options = ("--method", "lrp", "--mesh", "all", "--threads", "2", "--no-render", *networks)
-        run_export(study, base / "out", *options, *person)
+        run_export(study, base / "out", "--method", "lrp", "--threads", "2", "--no-render", *options)
     return base / "out"
 
 

@@ -16,7 +16,7 @@ from wbtools.subject import find
 
 pytestmark = pytest.mark.slow
 
-ORDERS = ("LAS", "RAS", "LIA", "PSR", "ASL")
+ORDERS = ("LAS", "RAS", "LIA", "PSR")
 TURN = np.array([[0.99, 0.11, -0.07, 4.3], [-0.1, 0.98, 0.17, -11.7], [0.09, -0.16, 0.98, 6.1], [0, 0, 0, 1]])
 """Where the head lies: askew, so that it has to be registered for the network, and its reference to it."""
 
