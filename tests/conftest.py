@@ -22,14 +22,15 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     """
 
     @cache
-    def build(orientation: str = "LAS", *, average: bool = False) -> Path:
+    def build(orientation: str, average: bool) -> Path:
         from wbtools.subject.demo import HCP_GRID, write_demo_subject
 
         grid = HCP_GRID.with_spacing(4.0).reoriented(orientation)
         folder = tmp_path_factory.mktemp(orientation)
         return write_demo_subject(folder, grid=grid, native_frequency=30, average=average).parent
 
-    return build
+    # One call of the cached function has one spelling, so that no study is made twice.
+    return lambda orientation="LAS", *, average=False: build(orientation, average)
 
 
 @pytest.fixture(scope="session")

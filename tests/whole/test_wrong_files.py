@@ -57,8 +57,8 @@ def test_an_allowed_failure_is_told_in_every_output(bert, tmp_path):
     for path in [*bert.glob("surf/?h.white"), *bert.glob("surf/?h.pial.T1")]:
         points, triangles, footer = read_geometry(path, read_metadata=True)
         write_geometry(path, points + np.array([0.0, 6, 0]), triangles, "made", footer)
-    options = ["--out", str(tmp_path / "out"), "--no-render", "--null", "0", "--method", "lrp", "--allow", "contrast"]
-    result = CliRunner().invoke(main, ["export-subject", str(bert), *options])
+    options = ["--out", str(tmp_path / "out"), "--no-render", "--null", "0", "--method", "lrp", "--mesh", "native"]
+    result = CliRunner().invoke(main, ["export-subject", str(bert), *options, "--allow", "contrast"])
     assert result.exit_code == 0, result.output
     assert "Note: The self-check 'contrast' failed and was allowed: the T1w is" in result.output
     record = json.loads((tmp_path / "out/bert/provenance.json").read_text())
