@@ -175,14 +175,15 @@ def test_a_folder_with_signs_of_slurm_and_of_the_shell_in_its_name_gets_its_logs
 
 
 @pytest.mark.slow
-def test_a_real_array_exports_small_subjects(slurm, tmp_path):
-    from wbtools.subject.demo import HCP_GRID, write_demo_subject
-
+def test_a_real_array_exports_small_subjects(slurm, small_study, tmp_path):
     study = tmp_path / "a study"  # the script must survive a space
     for subject in ("100307", "100408", "100509"):
-        write_demo_subject(study, subject, grid=HCP_GRID.with_spacing(4.0), native_frequency=30)
+        shutil.copytree(small_study() / "100307", study / subject)
+        for path in (study / subject).rglob("100307*"):
+            path.rename(path.with_name(path.name.replace("100307", subject)))
     out = study / "derivatives"
     words = ["100307", "100408", "100509", "missing", "--out", out, "--study-folder", study, "--no-render"]
+    words += ["--method", "lrp", "--null", 1, "--mesh", "native"]
     asked = ["--engine", "slurm", "--mem", "3G", "--time", "20:00", "--pack", 2, "--cpus", 2, "--wait"]
     code, said, complaint = finish(slurm, run(slurm, *words, *asked), 560)
     assert code == 1, said + complaint
