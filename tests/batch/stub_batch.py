@@ -11,6 +11,9 @@ from ordeal import stub, wbtools
 
 from wbtools.cli import main
 
+WIDE = {"COLUMNS": "2000"}
+"""A terminal on which no sentence is broken, so that tests can look for one."""
+
 
 def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
     """`wbtools batch run` on this machine, ended."""
@@ -19,6 +22,7 @@ def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float =
         capture_output=True,
         text=True,
         timeout=120,
+        env={**os.environ, **WIDE},
     )
 
 
@@ -36,7 +40,7 @@ def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float
 
 def care(command: str, *words: object):
     """`wbtools batch status` and its like, in this process: starting one takes longer than what they do."""
-    result = CliRunner().invoke(main, ["batch", command, *map(str, words)])
+    result = CliRunner(env=WIDE).invoke(main, ["batch", command, *map(str, words)])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
@@ -44,4 +48,6 @@ def care(command: str, *words: object):
 
 def worker(*words: object):
     """`wbtools batch worker`, which holds back signals and forks, in a process of its own."""
-    return subprocess.run(wbtools("worker", *words), capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        wbtools("worker", *words), capture_output=True, text=True, timeout=120, env={**os.environ, **WIDE}
+    )
