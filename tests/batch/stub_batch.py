@@ -11,9 +11,6 @@ from ordeal import stub, wbtools
 
 from wbtools.cli import main
 
-WIDE = {"COLUMNS": "2000"}
-"""A terminal on which no sentence is broken, so that tests can look for one."""
-
 
 def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
     """`wbtools batch run` on this machine, ended."""
@@ -22,7 +19,6 @@ def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float =
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, **WIDE},
     )
 
 
@@ -40,7 +36,7 @@ def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float
 
 def care(command: str, *words: object):
     """`wbtools batch status` and its like, in this process: starting one takes longer than what they do."""
-    result = CliRunner(env=WIDE).invoke(main, ["batch", command, *map(str, words)])
+    result = CliRunner().invoke(main, ["batch", command, *map(str, words)])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
@@ -48,6 +44,4 @@ def care(command: str, *words: object):
 
 def worker(*words: object):
     """`wbtools batch worker`, which holds back signals and forks, in a process of its own."""
-    return subprocess.run(
-        wbtools("worker", *words), capture_output=True, text=True, timeout=120, env={**os.environ, **WIDE}
-    )
+    return subprocess.run(wbtools("worker", *words), capture_output=True, text=True, timeout=120)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.cells import cell_len
@@ -150,10 +151,11 @@ LONG = "Note: " + " ".join(f"word-{i}/of/a/path" for i in range(40)) + " " + "x"
 
 
 def test_sentences_break_at_words_on_a_terminal_and_stay_whole_in_a_pipe(monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)
-    assert console.Terminal().wrapped(LONG) == LONG
     monkeypatch.setenv("COLUMNS", "60")
-    shown = console.Terminal().wrapped(LONG).splitlines()
+    assert console.Terminal().wrapped(LONG) == LONG
+    terminal = console.Terminal()
+    monkeypatch.setattr(terminal, "_file", SimpleNamespace(isatty=lambda: True, encoding="utf-8"))
+    shown = terminal.wrapped(LONG).splitlines()
     assert " ".join(line.strip() for line in shown) == LONG
     assert all(cell_len(line) <= 60 for line in shown[:-1]) and all(line.startswith("  ") for line in shown[1:])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ class Terminal(Console):
         indent : int
             Blanks before all lines but the first.
         """
-        if not (self.is_terminal or os.environ.get("COLUMNS")):
+        if not self.file.isatty():  # programs that start others often leave COLUMNS behind, for their pipes as well
             return text
         first = text[: len(text) - len(text.lstrip())]
         return textwrap.fill(
