@@ -188,7 +188,7 @@ def test_a_dry_run_refuses_a_file_that_may_not_be_read(study, tmp_path):
     line = [*drop, sys.executable, "-m", "wbtools.cli", "export-subject", "100307", "--study-folder", study]
     done = subprocess.run([*line, "--out", tmp_path / "out", "--dry-run"], capture_output=True, text=True)
     assert done.returncode == 3, done.stdout
-    assert "wmparc.nii.gz may not be read: Permission denied" in " ".join(done.stderr.split())
+    assert "wmparc.nii.gz: it may not be read: Permission denied" in " ".join(done.stderr.split())
     assert not (tmp_path / "out").exists()
 
 
