@@ -96,7 +96,7 @@ def test_an_early_versions_batch_in_the_study_is_not_cleaned_of_inputs(study, tm
     aside = folder / ".wbtools" / "aside"
     aside.mkdir(parents=True)
     (folder / ID).rename(aside / f"{ID}.0123456789ab")
-    plan = {"settings_sha256": "0", "command": ["true"]}
+    plan = {"settings_sha256": "0", "command": ["true"], "max_attempts": 3}
     (folder / ".wbtools" / "batch.json").write_text(json.dumps(plan))
     (folder / ".wbtools" / "subjects.txt").write_text(f"{ID}\n")
     before = tree(aside)
