@@ -97,6 +97,18 @@ ODD = {
 }
 
 
+def test_an_image_or_answer_without_a_size_is_damage(tmp_path, program):
+    for which in ("input", "output"):
+
+        def change(graph, which=which):
+            name = graph[f"{which}s"][-1]["as_tensor"]["name"]
+            del graph["tensor_values"][name]
+
+        path = written(tmp_path / f"{which}.pt2", program, change)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            load(path)
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_what_divides_by_nothing_or_grows_without_end_is_refused(tmp_path, program, name):
     operator, argument, value = ODD[name]

@@ -140,6 +140,8 @@ def _program(path: Path, member: _Members) -> Program:
         )
     output = outputs[0]["user_output"]["arg"]["as_tensor"]["name"]
     sizes = {name: tuple(map(_length, value["sizes"])) for name, value in graph["tensor_values"].items()}
+    if not {image, output} <= sizes.keys():
+        raise KeyError("a graph whose image or answer has no size")
     trained = {spec["parameter"]["arg"]["name"] for spec in signature["input_specs"] if "parameter" in spec}
     count = sum(tensors[name].numel() for name in trained)
     return Program(graph["nodes"], image, output, tensors, sizes, count, str(content.get("torch_version", "unknown")))
