@@ -2,6 +2,7 @@
 
 project = "wbtools"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+myst_heading_anchors = 3  # links to a heading, as GitHub makes them
 autosummary_generate = True
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
