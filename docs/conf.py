@@ -1,12 +1,29 @@
-"""Sphinx: these pages, and the reference made from the docstrings."""
+"""Sphinx configuration: the pages in Markdown, and the API reference made from the docstrings."""
+
+from wbtools import __version__
 
 project = "wbtools"
+copyright = "the wbtools authors"
+version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 myst_heading_anchors = 3  # links to a heading, as GitHub makes them
 autosummary_generate = True
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {"description": "Network relevance on one person's brain, in Connectome Workbench"}
 suppress_warnings = ["autodoc", "autodoc.import_object"]  # type aliases have no signature
+
+html_title = "wbtools"
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
+    "navigation_depth": 3,
+    "show_nav_level": 1,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+}
+html_sidebars = {"index": [], "changes": []}
+html_show_sourcelink = False

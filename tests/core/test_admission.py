@@ -169,7 +169,7 @@ def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study,
 
 
 def test_every_picture_is_in_the_page_on_outputs():
-    page = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "outputs.md").read_text()
     source = inspect.getsource(session.scenes)
     names = set(re.findall(r'f"\{name\}\.([a-z-]+)"', source))
     assert "region-heatmap-calibrated" in names and len(names) == 7

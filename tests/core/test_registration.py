@@ -141,7 +141,7 @@ def tilted(factor):
 
 @pytest.mark.parametrize("factor", [0.75, 1.0])
 def test_a_brain_is_found_in_a_tilted_head_and_in_a_childs(factor):
-    # Real heads are harder than this one; docs/layouts-t1w.md says how those end.
+    # Real heads are harder than this one; docs/reference/layouts/t1w.md says how those end.
     person = moved(head(template()), tilted(factor), WORLD)
     assert mean_error(affine_between(person, template()), tilted(factor)) < 1
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WORTH = 1 << 25
-"""Multiplications from which sending the matrix to a GPU pays: measured, see docs/ribbon.md."""
+"""Multiplications from which sending the matrix to a GPU pays: measured, see docs/evidence/ribbon.md."""
 
 
 def product(matrix: sparse.csr_matrix, values: NDArray[np.float64]) -> NDArray[np.float64]:
