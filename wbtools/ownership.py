@@ -6,7 +6,6 @@ same subject. Everything else belongs to somebody else, whatever it is called.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wbtools.provenance import sha256_of
 from wbtools.text import line
 
 PROVENANCE = "provenance.json"
@@ -98,7 +98,7 @@ def _differs(path: Path, sha256: object) -> bool:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
                 return True
-            return facts.st_size > 0 and hashlib.file_digest(stream, "sha256").hexdigest() != sha256
+            return facts.st_size > 0 and sha256_of(stream) != sha256
     except OSError:
         return True
 

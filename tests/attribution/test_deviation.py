@@ -111,7 +111,7 @@ def test_what_cancels_inside_the_network_is_shown_less_than_what_counts():
     torch.manual_seed(0)
     reading = nn.Conv3d(1, 2, SHAPE)
     reading.weight.data.zero_()
-    reading.weight.data[:, 0][:, *USED] = 1
+    reading.weight.data[:, 0][(slice(None), *USED)] = 1
     reading.weight.data[0, 0][DECOY], reading.weight.data[1, 0][DECOY] = 1, -1
     reading.bias.data.fill_(100)
     last = nn.Linear(2, 1)

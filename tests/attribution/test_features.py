@@ -104,7 +104,7 @@ def test_features_lie_at_the_centre_of_what_they_see(name):
     getattr(network, network.answers[0])(watched)
     handle.remove()
     middle = tuple(n // 2 for n in last.after[2:])
-    (gradient,) = torch.autograd.grad(noted["output"][0, :, *middle].sum(), watched)
+    (gradient,) = torch.autograd.grad(noted["output"][(0, slice(None), *middle)].sum(), watched)
     gradient = gradient[0, 0].abs()
     for axis in range(3):
         seen = gradient.sum([other for other in range(3) if other != axis])

@@ -1,5 +1,6 @@
-"""What the steps of an exported network would put out, before anything is computed: a few numbers in a file can ask for
-more memory than any machine has.
+"""What the steps of an exported network would put out, before anything is computed.
+
+A few numbers in a file can ask for more memory than any machine has.
 """
 
 from __future__ import annotations

@@ -96,8 +96,9 @@ def run(step: Step, x: Signal, block: Block) -> Result:
         whole = r.new_zeros(len(r), *shape)
         for (inputs, pull), part in zip(pulls, torch.split(r, sizes, 2), strict=True):
             whole[:, :, inputs] += cast(Tensor, pull(part)[0])
-        inside = (slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True))
-        return (whole[:, :, *inside],)
+        inside = [slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)]
+        here = (slice(None), slice(None), *inside)
+        return (whole[here],)
 
     return _joined(outputs), pull_all
 
