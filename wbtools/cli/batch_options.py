@@ -112,28 +112,17 @@ def engine_options(command: Command) -> Command:
 
 def subject_options(command: Command) -> Command:
     """The options of `export-subject`; its `--engine` is called `--mapping-engine` here."""
-    for option in reversed(_exported()):
-        command = _attach(command, option)
-    return command
+    return export_options(command, engine="--mapping-engine")
 
 
-def _attach(command: Command, option: click.Option) -> Command:
-    known: list[click.Parameter] = getattr(command, "__click_params__", [])
-    command.__click_params__ = [*known, option]  # type: ignore[attr-defined]
-    return command
+def _exported() -> list[click.Parameter]:
+    """The parameters that `subject_options` gives a command, in the order of the help."""
 
-
-def _exported() -> list[click.Option]:
-    """The parameters that `export_options` gives a command, in the order of the help."""
-
+    @click.command("export-subject")
+    @subject_options
     def holder() -> None: ...
 
-    export_options(holder)
-    found: list[click.Option] = list(reversed(getattr(holder, "__click_params__")))  # noqa: B009
-    for option in found:
-        if option.opts == ["--engine"]:
-            option.opts, option.name = ["--mapping-engine"], "mapping_engine"
-    return found
+    return holder.params
 
 
 def as_json(values: Mapping[str, Any]) -> dict[str, object]:
@@ -167,7 +156,7 @@ def from_json(kept: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def _typed(context: click.Context, option: click.Option, kept: object) -> Any:
+def _typed(context: click.Context, option: click.Parameter, kept: object) -> Any:
     """One value as the command line would have given it."""
     try:
         return option.type_cast_value(context, kept)

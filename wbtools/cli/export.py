@@ -27,7 +27,7 @@ def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration])
     return click.Choice([choice.value for choice in choices])
 
 
-_OPTIONS: tuple[Callable[[Command], Command], ...] = (
+_WHAT: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--study-folder",
         metavar="DIR",
@@ -93,13 +93,8 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions."
     ),
-    click.option(
-        "--engine",
-        type=_names(Engine),
-        default=Engine.NATIVE.value,
-        show_default=True,
-        help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
-    ),
+)
+_HOW: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--allow",
         metavar="CHECK",
@@ -123,9 +118,23 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
 )
 
 
-def export_options(command: Command) -> Command:
-    """All options that decide what an export computes, in the order of the help."""
-    for option in reversed(_OPTIONS):
+def export_options(command: Command, *, engine: str = "--engine") -> Command:
+    """All options that decide what an export computes, in the order of the help.
+
+    Parameters
+    ----------
+    command : callable
+    engine : str
+        What the option is called that chooses between the engines.
+    """
+    choice: Callable[[Command], Command] = click.option(
+        engine,
+        type=_names(Engine),
+        default=Engine.NATIVE.value,
+        show_default=True,
+        help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
+    )
+    for option in reversed((*_WHAT, choice, *_HOW)):
         command = option(command)
     return command
 

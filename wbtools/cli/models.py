@@ -11,22 +11,20 @@ from wbtools.cli.failures import plainly
 from wbtools.text import line
 
 
-class _FileOrCommand(click.Group):
-    """A group whose first word may also be a file; then `show` is meant."""
+class _Networks(click.Group):
+    """A group in which the name of a network is the command that says what the network is."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self.commands:
-            args = ["show", *args, *(["--debug"] if ctx.params["debug"] else [])]
-        return super().resolve_command(ctx, args)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """`convert`, and for every other word the command that describes the network of this name."""
+        return super().get_command(ctx, cmd_name) or _described(Path(cmd_name), ctx.params["debug"])
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Both forms, which click cannot know."""
         formatter.write_usage(ctx.command_path, "[OPTIONS] [FILE]")
         formatter.write_usage(ctx.command_path, "convert [OPTIONS] FILE [TARGET]")
 
 
-@click.group("models", cls=_FileOrCommand, invoke_without_command=True)
+@click.group("models", cls=_Networks, invoke_without_command=True)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 @plainly
@@ -47,15 +45,26 @@ def command(context: click.Context, debug: bool) -> None:
     _describe(model.built_in())
 
 
-@command.command("show", hidden=True)
-@click.argument("checkpoint", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@plainly
-def show(checkpoint: Path, debug: bool) -> None:
-    """Say what a network is: its layout, its card and what is only assumed."""
-    from wbtools import model
+def _described(name: Path, debugged: bool) -> click.Command:
+    """The command that says what the network of a name is.
 
-    _describe(model.load(checkpoint))
+    Parameters
+    ----------
+    name : Path
+        A file, or a Python function that builds a network.
+    debugged : bool
+        Whether `--debug` was given before the name.
+    """
+
+    @click.command(str(name), help="Say what this network is: its layout, its card and what is only assumed.")
+    @click.option("--debug", is_flag=True, default=debugged, help="Show the traceback of an error.")
+    @plainly
+    def describe(debug: bool) -> None:
+        from wbtools import model
+
+        _describe(model.load(name))
+
+    return describe
 
 
 @command.command("convert")
