@@ -19,8 +19,8 @@ from nibabel.freesurfer import read_annot
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from wbtools import mmp
 from wbtools.anatomy import Hemisphere
+from wbtools.atlas import mmp
 from wbtools.surfaces import files, standard
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.mesh import Mesh

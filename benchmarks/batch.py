@@ -29,10 +29,10 @@ from ordeal import Ordeal, stub, wbtools
 from slurm_loopback import Slurm, missing
 
 from wbtools.batch.child import hold_back
-from wbtools.batch.layout import Layout
-from wbtools.batch.plan import Plan, add_subjects
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.worker import Result, Worker, count
-from wbtools.outputs import publishing
+from wbtools.output.publishing import publishing
 from wbtools.provenance import settings_sha256
 
 PARTS = ("ordeal", "overhead", "exports")

@@ -37,13 +37,14 @@ from torch import Tensor
 
 from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import Target, aim, method
-from wbtools.attribution.gradients import Score
+from wbtools.attribution.evaluation.randomisation import randomised
+from wbtools.attribution.methods.gradients import Score
 from wbtools.attribution.question import Question
-from wbtools.attribution.randomised import randomised
 from wbtools.attribution.reference import matched
-from wbtools.grid import Grid, Unit, Volume
-from wbtools.model import Card, Model, densenet, resnet, unet
-from wbtools.ranking import Ranking, abs_means, calibrated, rank
+from wbtools.model import Card, Model
+from wbtools.model.families import densenet, resnet, unet
+from wbtools.regions import Ranking, abs_means, calibrated, rank
+from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.training.planted import NUISANCE, Head, Plant, PlantedTwins, learn, mni_head
 from wbtools.training.synthetic_twins import SyntheticTwins
 

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from planted import PLANTS, Case, trained
 
-from wbtools.grid import Unit, Volume
+from wbtools.export.pipeline import export_subject
 from wbtools.images import nifti
 from wbtools.model import card as cards
 from wbtools.model.card import Card
-from wbtools.pipeline import export_subject
-from wbtools.regridding import resample_density
 from wbtools.settings import ExportSettings
+from wbtools.space.grid import Unit, Volume
+from wbtools.space.resampling import resample_density
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
-from wbtools.subject.hcp import SEGMENTATIONS, T1W
+from wbtools.subject.layouts.hcp import SEGMENTATIONS, T1W
 from wbtools.training.planted import Head, PlantedTwins, head_grid, mni_head
 
 NOTICE = "planted region: group-average anatomy with a made-up field of intensity, no person"

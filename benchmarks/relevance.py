@@ -27,7 +27,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from wbtools.attribution import lrp
 from wbtools.attribution.engine import (
     PLAIN,
     Z_PLUS,
@@ -39,7 +38,8 @@ from wbtools.attribution.engine import (
     embedding_seed,
     mean_absolute,
 )
-from wbtools.model import densenet, resnet, unet
+from wbtools.attribution.methods import lrp
+from wbtools.model.families import densenet, resnet, unet
 from wbtools.model.junctions import Add, Gate
 
 PUBLISHED: dict[str, Callable[[], nn.Module]] = {

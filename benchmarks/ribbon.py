@@ -22,19 +22,19 @@ from pathlib import Path
 
 import numpy as np
 
-from wbtools import mmp
 from wbtools.anatomy import Hemisphere
-from wbtools.grid import Grid, Unit
+from wbtools.atlas import mmp
 from wbtools.images import gifti, nifti
-from wbtools.regridding import resample_density
+from wbtools.space.grid import Grid, Unit
+from wbtools.space.resampling import resample_density
 from wbtools.subject.demo import write_demo_subject
 from wbtools.surfaces import mesh as meshes
-from wbtools.surfaces.cache import WeightCache
-from wbtools.surfaces.columns import Columns
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.resampling import barycentric
-from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.ribbon.cache import WeightCache
+from wbtools.surfaces.ribbon.columns import Columns
+from wbtools.surfaces.ribbon.weights import RibbonWeights
 from wbtools.workbench import command
 from wbtools.workbench.runner import Workbench
 

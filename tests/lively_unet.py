@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
 
 SMALL = Layout((16, 16))
 

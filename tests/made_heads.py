@@ -11,11 +11,11 @@ import torch
 from made_layouts import write_bids, write_freesurfer
 from scipy.ndimage import distance_transform_edt
 
-from wbtools.grid import Volume
 from wbtools.images import nifti
 from wbtools.model import Card
 from wbtools.model import card as cards
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
+from wbtools.space.grid import Volume
 from wbtools.subject import find
 
 BRAIN = "T1w/T1w_acpc_dc_restore_brain.nii.gz"

@@ -10,8 +10,8 @@ import numpy as np
 from nibabel.freesurfer import MGHImage, write_geometry, write_morph_data
 
 from wbtools.anatomy import Hemisphere
-from wbtools.grid import Unit, reorient
 from wbtools.images import gifti, nifti
+from wbtools.space.grid import Unit, reorient
 from wbtools.subject import Subject
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.mesh import Mesh

@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from wbtools.errors import InputError
-from wbtools.grid import Volume
+from wbtools.space.grid import Volume
 
 Colour = tuple[float, float, float, float]
 

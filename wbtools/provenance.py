@@ -14,11 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import wbtools
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 logger = logging.getLogger(__name__)
 
@@ -161,3 +164,39 @@ def sha256_of(stream: BinaryIO) -> str:
     while block := stream.read(1 << 20):
         digest.update(block)
     return digest.hexdigest()
+
+
+def code_sha256(*packages: str) -> str:
+    """SHA-256 of the source code of packages, all modules below them included.
+
+    What is kept on disk between runs carries it in its key, so that a result of other code is never served.
+
+    Parameters
+    ----------
+    *packages : str
+        Dotted names, as `wbtools.model`.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> code_sha256("wbtools.space") == code_sha256("wbtools.images")
+    False
+    """
+    digest = hashlib.sha256()
+    for package in packages:
+        for name, source in sorted(_sources(resources.files(package), package)):
+            digest.update(f"{name} {len(source)} ".encode() + source)
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    """Dotted name and source of every module in a folder and below it."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry, f"{name}.{entry.name}")
+        elif entry.name.endswith(".py"):
+            yield f"{name}.{entry.name.removesuffix('.py')}", entry.read_bytes()

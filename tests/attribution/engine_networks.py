@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from wbtools.model import ad3dcnn, densenet, mrinet, resnet, unet
+from wbtools.model.families import ad3dcnn, densenet, mrinet, resnet, unet
 from wbtools.model.family import Network
 
 SHAPE = (33, 37, 34)

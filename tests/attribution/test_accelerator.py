@@ -6,9 +6,10 @@ import torch
 from asking import asked, noise
 from engine_networks import FAMILIES, SHAPE, enlivened
 
-from wbtools.attribution import METHODS, accelerator, method
-from wbtools.attribution.accelerator import accelerated
-from wbtools.attribution.deviation import explain
+from wbtools.attribution import METHODS, method
+from wbtools.attribution.methods.deviation import explain
+from wbtools.attribution.runtime import device
+from wbtools.attribution.runtime.device import accelerated
 
 ON_CARDS = [name for name in METHODS if method(name).on_cards]
 
@@ -62,26 +63,26 @@ def test_networks_of_other_people_stay_where_they_are(question):
 
 def test_without_a_card_there_is_none(question, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    accelerator.usable.cache_clear()
-    assert accelerator.usable() is None
+    device.usable.cache_clear()
+    assert device.usable() is None
     assert method("deviation").explain(question).device == "processor"
-    accelerator.usable.cache_clear()
+    device.usable.cache_clear()
 
 
 def test_a_card_that_cannot_convolve_is_not_used(monkeypatch, caplog):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # its first tensor then fails: there is no driver
-    accelerator.usable.cache_clear()
+    device.usable.cache_clear()
     if torch.cuda.device_count():
         pytest.skip("there is a graphics card")
-    assert accelerator.usable() is None
+    assert device.usable() is None
     assert "is not used" in caplog.text
-    accelerator.usable.cache_clear()
+    device.usable.cache_clear()
 
 
 @pytest.mark.parametrize("name", ON_CARDS)
 def test_a_card_finds_what_the_processor_finds(name, monkeypatch):
-    accelerator.usable.cache_clear()
-    if accelerator.usable() is None:
+    device.usable.cache_clear()
+    if device.usable() is None:
         pytest.skip("there is no graphics card")
     for build in FAMILIES.values():
         network = enlivened(build)
@@ -90,7 +91,7 @@ def test_a_card_finds_what_the_processor_finds(name, monkeypatch):
         assert found.device != "processor"
         assert all(parameter.device.type == "cpu" for parameter in network.parameters())
         with monkeypatch.context() as patch:
-            patch.setattr(accelerator, "usable", lambda: None)
+            patch.setattr(device, "usable", lambda: None)
             expected = method(name).explain(question)
         assert expected.device == "processor"
         apart = np.linalg.norm(found.relevance - expected.relevance) / np.linalg.norm(expected.relevance)

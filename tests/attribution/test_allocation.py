@@ -8,7 +8,7 @@ import pytest
 # In a process of its own: what other tests left in the heap would serve these tensors.
 PROGRAM = """
 import resource, torch
-from wbtools.attribution.allocation import reused
+from wbtools.attribution.runtime.memory import reused
 
 def fill():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -7,10 +7,10 @@ from asking import asked, noise
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, pointwise
 from torch import nn
 
-from wbtools.attribution import attention_maps
 from wbtools.attribution.features import Placement, calls, placements, reading, spread
+from wbtools.attribution.methods import attention_maps
 from wbtools.errors import InputError
-from wbtools.model import unet
+from wbtools.model.families import unet
 from wbtools.model.junctions import Gate, SpatialAttention
 
 explain = attention_maps.METHOD.explain

@@ -7,12 +7,13 @@ import pytest
 import torch
 from lively_unet import lively
 
-from wbtools.attribution import METHODS, ask, attribute, default, lrp, method
+from wbtools.attribution import METHODS, ask, attribute, default, method
+from wbtools.attribution.methods import lrp
 from wbtools.errors import CheckError, InputError
-from wbtools.grid import Grid, Unit
 from wbtools.model import ModelInput, built_in
 from wbtools.model.checkpoint import Model
-from wbtools.model.unet import FAMILY, Layout
+from wbtools.model.families.unet import FAMILY, Layout
+from wbtools.space.grid import Grid, Unit
 
 LAYOUTS = [
     Layout((16, 16, 32)),

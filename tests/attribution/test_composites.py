@@ -18,8 +18,9 @@ from zennit.layer import Sum
 from zennit.rules import Epsilon, Gamma, Norm, Pass, WSquare, ZBox, ZPlus
 from zennit.types import Convolution
 
-from wbtools.attribution import METHODS, composites, method
-from wbtools.attribution.propagation import layers, merged, propagate
+from wbtools.attribution import METHODS, method
+from wbtools.attribution.methods import composites
+from wbtools.attribution.methods.propagation import layers, merged, propagate
 from wbtools.errors import InputError
 from wbtools.model.junctions import Add, Gate
 

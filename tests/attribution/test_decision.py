@@ -9,16 +9,17 @@ from engine_networks import FAMILIES, enlivened
 from scipy.special import expit, softmax
 
 from wbtools.attribution import Target, aim
-from wbtools.decision import decide
+from wbtools.attribution.decision import decide
 from wbtools.errors import CheckError, InputError
-from wbtools.explanation import _shown_twice
-from wbtools.grid import Grid
-from wbtools.model import Card, ModelInput, ad3dcnn
-from wbtools.model.ad3dcnn import AD3DCNN
+from wbtools.export.explanation import _shown_twice
+from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
+from wbtools.model.families import ad3dcnn
+from wbtools.model.families.ad3dcnn import AD3DCNN
+from wbtools.model.families.mrinet import Layout, MriNet
 from wbtools.model.family import Classifier
-from wbtools.model.foreign import Foreign
-from wbtools.model.mrinet import Layout, MriNet
+from wbtools.model.imported.foreign import Foreign
+from wbtools.space.grid import Grid
 
 SHAPE = (26, 30, 24)
 NAMES = ("100307", "twin", "stranger")

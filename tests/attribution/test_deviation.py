@@ -8,13 +8,14 @@ import torch
 from engine_networks import FAMILIES, Hand, enlivened
 from torch import nn
 
-from wbtools.attribution import attribute, deviation
+from wbtools.attribution import attribute
 from wbtools.attribution.engine import EPSILON, MATCHED, Rules, Walk, embedding_seed, gamma
+from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import ReferenceBrain, reference_brain, template_on
-from wbtools.grid import Grid
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
-from wbtools.model.unet import FAMILY
+from wbtools.model.families.unet import FAMILY
+from wbtools.space.grid import Grid
 
 GRID = Grid((26, 31, 26), np.array([[-7.0, 0, 0, 90], [0, 7, 0, -126], [0, 0, 7, -72], [0, 0, 0, 1]]))
 """The field of view of HCP images in voxels of 7 mm."""

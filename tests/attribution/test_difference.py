@@ -6,9 +6,9 @@ import torch
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
 from torch import nn
 
-from wbtools.attribution.engine import Difference, dimension_seeds, mean_absolute, stage
+from wbtools.attribution.engine import Difference, dimension_seeds, mean_absolute, pooled_convolution
 from wbtools.attribution.engine.layers import Signal
-from wbtools.attribution.engine.secants import product
+from wbtools.attribution.engine.rescale import product
 from wbtools.errors import InputError
 from wbtools.model.junctions import ChannelAttention, Gate, SpatialAttention
 
@@ -71,7 +71,7 @@ def test_the_convolution_that_sees_the_image_shares_by_the_magnitudes_of_contrib
 
 @pytest.mark.parametrize("magnitudes", [True, False])
 def test_a_convolution_with_its_pool_in_slabs_is_the_two_one_after_the_other(magnitudes, monkeypatch):
-    monkeypatch.setattr(stage, "SLAB", 2000)
+    monkeypatch.setattr(pooled_convolution, "SLAB", 2000)
     torch.manual_seed(0)
     first, norm, last = nn.Conv3d(1, 4, 5, padding=2), nn.BatchNorm3d(4), nn.Linear(4 * 216, 3)
     together = Hand(first, norm, nn.ReLU(), nn.MaxPool3d(3, 2, 1), nn.Flatten(), last)

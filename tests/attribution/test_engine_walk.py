@@ -8,7 +8,6 @@ from engine_networks import FAMILIES, OTHERS, SHAPE, balls, enlivened
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from wbtools.attribution import lrp
 from wbtools.attribution.engine import (
     EPSILON,
     MATCHED,
@@ -20,8 +19,9 @@ from wbtools.attribution.engine import (
     gamma,
     mean_absolute,
 )
+from wbtools.attribution.methods import lrp
 from wbtools.errors import InputError
-from wbtools.model import resnet, unet
+from wbtools.model.families import resnet, unet
 from wbtools.model.junctions import Add, Gate
 
 SMALL = (19, 21, 20)  # double precision and gradients take long, and show the same in few voxels

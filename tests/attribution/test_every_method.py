@@ -10,10 +10,11 @@ from asking import asked
 from engine_networks import FAMILIES, OTHERS, balls, enlivened
 from torch import fx, nn
 
-from wbtools.attribution import METHODS, integrated_gradients, method, perturbation
+from wbtools.attribution import METHODS, method
+from wbtools.attribution.methods import integrated_gradients, perturbation
 from wbtools.errors import InputError
-from wbtools.model.exported import load
-from wbtools.model.foreign import Foreign
+from wbtools.model.imported.exported import load
+from wbtools.model.imported.foreign import Foreign
 
 SHAPE = (17, 19, 18)
 ONE_AT_A_TIME = {

@@ -7,16 +7,11 @@ from asking import along, asked, noise
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
 from torch import nn
 
-from wbtools.attribution import (
-    class_activation,
-    gradient_products,
-    guided_backprop,
-    integrated_gradients,
-)
+from wbtools.attribution.methods import class_activation, gradient_products, guided_backprop, integrated_gradients
 from wbtools.errors import InputError
-from wbtools.grid import Grid
 from wbtools.model import ModelInput
 from wbtools.model.card import Card
+from wbtools.space.grid import Grid
 
 CUBE = (4, 4, 4)
 INPUT, DIFFERENCE = gradient_products.INPUT, gradient_products.DIFFERENCE

@@ -5,9 +5,9 @@ import torch
 from lively_unet import lively
 from torch import nn
 
-from wbtools.attribution import lrp
+from wbtools.attribution.methods import lrp
+from wbtools.model.families.unet import Layout
 from wbtools.model.junctions import Add, Gate
-from wbtools.model.unet import Layout
 
 
 class Hand(nn.Module):

@@ -9,12 +9,14 @@ from asking import asked, noise
 from engine_networks import Hand, balls, enlivened, linear
 from torch import nn
 
-from wbtools.attribution import attribute, occlusion
+from wbtools.attribution import attribute
+from wbtools.attribution.methods import occlusion
 from wbtools.attribution.reference import template_on
 from wbtools.errors import InputError
-from wbtools.grid import Grid
-from wbtools.model import ModelInput, mrinet
+from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
+from wbtools.model.families import mrinet
+from wbtools.space.grid import Grid
 
 explain = occlusion.METHOD.explain
 SHAPE = (24, 24, 24)

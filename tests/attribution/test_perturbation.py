@@ -9,8 +9,8 @@ from scipy.ndimage import correlate1d, shift
 from torch import nn
 from torch.nn.functional import interpolate
 
-from wbtools.attribution import perturbation
-from wbtools.attribution.perturbation import PUBLISHED, Settings, laid_over, search, shifted, smoothed
+from wbtools.attribution.methods import perturbation
+from wbtools.attribution.methods.perturbation import PUBLISHED, Settings, laid_over, search, shifted, smoothed
 from wbtools.errors import InputError
 from wbtools.model.family import Classifier
 

@@ -8,7 +8,7 @@ from engine_networks import enlivened
 from torch import nn
 
 from wbtools.attribution import method
-from wbtools.model.slices import SliceNetwork
+from wbtools.model.families.slices import SliceNetwork
 
 SHAPE = (12, 14, 7)
 
@@ -54,7 +54,7 @@ def question():
 def test_map_made_of_slabs_is_the_map_of_the_whole(name, question, monkeypatch):
     found = {}
     for slab in (2, 100):
-        monkeypatch.setattr("wbtools.model.slices.SLAB", slab)
+        monkeypatch.setattr("wbtools.model.families.slices.SLAB", slab)
         found[slab] = method(name).explain(question)
     brain = found[100].relevance * (question.image[0, 0] != 0).any(0).any(0).numpy()
     np.testing.assert_allclose(found[2].relevance, brain, atol=1e-5 * np.abs(brain).max())
@@ -65,9 +65,9 @@ def test_map_made_of_slabs_is_the_map_of_the_whole(name, question, monkeypatch):
 
 
 def test_occlusion_of_slabs_sums_to_the_fall_of_the_score_of_whole_regions(question, monkeypatch):
-    monkeypatch.setattr("wbtools.model.slices.SLAB", 2)
+    monkeypatch.setattr("wbtools.model.families.slices.SLAB", 2)
     relevance = method("occlusion").explain(question).relevance
-    monkeypatch.setattr("wbtools.model.slices.SLAB", 100)
+    monkeypatch.setattr("wbtools.model.families.slices.SLAB", 100)
     expected = method("occlusion").explain(question).relevance
     for key in (0, 1, 2):
         here = (question.regions == key).numpy()
@@ -75,7 +75,7 @@ def test_occlusion_of_slabs_sums_to_the_fall_of_the_score_of_whole_regions(quest
 
 
 def test_slabs_without_brain_or_without_a_part_in_the_question_are_not_looked_at(question, monkeypatch):
-    monkeypatch.setattr("wbtools.model.slices.SLAB", 1)
+    monkeypatch.setattr("wbtools.model.families.slices.SLAB", 1)
     seen = []
     question.network.conv.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
     directions = torch.zeros(1, 14)

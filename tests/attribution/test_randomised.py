@@ -9,8 +9,8 @@ from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from wbtools.attribution.randomised import cascade, randomised
-from wbtools.model import families
+from wbtools.attribution.evaluation.randomisation import cascade, randomised
+from wbtools.model import known_families
 from wbtools.model.checkpoint import Model
 
 KINDS = {
@@ -30,7 +30,7 @@ def images(name):
 
 
 def model_of(network, family):
-    card = next((one.card for one in families() if one.name == family), families()[0].card)
+    card = next((one.card for one in known_families() if one.name == family), known_families()[0].card)
     return Model(network, card, {}, "")
 
 
@@ -120,7 +120,7 @@ def test_network_of_no_family_has_its_layers_reset_and_its_own_parameters_shuffl
 
     network = Hand(nn.Conv3d(1, 50, 3), Own(), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(50, 4))
     network.forward = network.raw
-    card = families()[0].card
+    card = known_families()[0].card
     model = Model(network, replace(card, family="another"), {}, "")
     other = randomised(model, balls(), seed=11)
     scale = dict(other.named_parameters())["layers.1.scale"]

@@ -8,11 +8,11 @@ from scipy.ndimage import affine_transform
 
 from wbtools.attribution.reference import TEMPLATE, matched, reference_brain, share_inside, template_on
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Volume
 from wbtools.images import nifti
 from wbtools.model import ModelInput
+from wbtools.model.families.unet import FAMILY
 from wbtools.model.input import FIELD_OF_VIEW
-from wbtools.model.unet import FAMILY
+from wbtools.space.grid import Grid, Volume
 
 GRID = Grid((36, 44, 36), np.array([[-5.0, 0, 0, 90], [0, 5, 0, -126], [0, 0, 5, -72], [0, 0, 0, 1]]))
 """The field of view of HCP images in voxels of 5 mm."""
@@ -85,7 +85,7 @@ def test_card_names_another_brain_than_the_template(person, tmp_path):
 
 
 def test_what_cannot_be_registered_lies_by_world_coordinates_and_says_so(monkeypatch, person):
-    from wbtools import registration
+    from wbtools.space import registration
 
     monkeypatch.setattr(registration, "_LEAST_CORRELATION", 1.0)  # no two images agree as much
     found = reference_brain(FAMILY.card, person)

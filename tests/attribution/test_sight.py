@@ -7,16 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from wbtools.attribution import Target, answer, ask, integrated_gradients, method, perturbation, reference
+from wbtools.attribution import Target, answer, ask, method, reference
+from wbtools.attribution.evaluation.sanity_checks import assess
+from wbtools.attribution.evaluation.sensitivity import LEAST_LOGIT, LEAST_PART, sight
+from wbtools.attribution.methods import integrated_gradients, perturbation
 from wbtools.attribution.reference import template_on
-from wbtools.attribution.sight import LEAST_LOGIT, LEAST_PART, sight
-from wbtools.attribution.trust import assess
 from wbtools.errors import InputError
-from wbtools.grid import Grid
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
+from wbtools.model.families.resnet import FAMILY
 from wbtools.model.family import Network
-from wbtools.model.resnet import FAMILY
+from wbtools.space.grid import Grid
 
 GRID = Grid((20, 24, 20), np.array([[-9.0, 0, 0, 85], [0, 9, 0, -122], [0, 0, 9, -68], [0, 0, 0, 1]]))
 METHODS = (

@@ -9,11 +9,12 @@ from torch.nn.functional import cosine_similarity, normalize
 from wbtools.attribution import KINDS, Target, aim, attribute, default
 from wbtools.attribution.reference import ReferenceBrain
 from wbtools.errors import InputError
-from wbtools.grid import Grid
-from wbtools.model import Card, ModelInput, ad3dcnn
-from wbtools.model.ad3dcnn import AD3DCNN
+from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
-from wbtools.model.mrinet import Layout, MriNet
+from wbtools.model.families import ad3dcnn
+from wbtools.model.families.ad3dcnn import AD3DCNN
+from wbtools.model.families.mrinet import Layout, MriNet
+from wbtools.space.grid import Grid
 
 SHAPE = (26, 30, 24)
 
@@ -90,7 +91,7 @@ def test_with_a_reference_directions_read_off_how_the_target_itself_changes(embe
 def test_maps_of_every_target_conserve(embedder, people, method, monkeypatch):
     from dataclasses import replace
 
-    from wbtools.attribution import deviation
+    from wbtools.attribution.methods import deviation
 
     monkeypatch.setattr(
         deviation,

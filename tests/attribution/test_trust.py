@@ -10,16 +10,18 @@ from engine_networks import FAMILIES, Hand, enlivened
 from scipy import stats
 from torch import nn
 
-from wbtools.attribution import Target, ask, attribute, deviation, method, nulls
-from wbtools.attribution.curves import Curves, against_random, curves
-from wbtools.attribution.nulls import FIRST_SEED, NullCache, count_by_default, null_maps, put_to
-from wbtools.attribution.randomised import randomised
+from wbtools.attribution import Target, ask, attribute, method
+from wbtools.attribution.evaluation import null_maps as nulls
+from wbtools.attribution.evaluation.faithfulness import Curves, against_random, curves
+from wbtools.attribution.evaluation.null_maps import FIRST_SEED, NullCache, count_by_default, null_maps, put_to
+from wbtools.attribution.evaluation.randomisation import randomised
+from wbtools.attribution.evaluation.sanity_checks import Likeness, Trust, assess
+from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import template_on
-from wbtools.attribution.trust import Likeness, Trust, assess
-from wbtools.grid import Grid
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
-from wbtools.model.resnet import FAMILY
+from wbtools.model.families.resnet import FAMILY
+from wbtools.space.grid import Grid
 
 GRID = Grid((20, 24, 20), np.array([[-9.0, 0, 0, 85], [0, 9, 0, -122], [0, 0, 9, -68], [0, 0, 0, 1]]))
 TARGET = Target("embedding")

@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from wbtools.outputs import publishing
+from wbtools.output.publishing import publishing
 
 FILES = {"maps/relevance.bin": 65536, "table.tsv": 4096, "scene.txt": 512}
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from wbtools.batch.attempts import History, State, endings
-from wbtools.batch.layout import Layout
-from wbtools.batch.overview import overview
-from wbtools.batch.plan import Plan
+from wbtools.batch.state.attempts import History, State, endings
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.overview import overview
+from wbtools.batch.state.plan import Plan
 
 
 def start(run, **facts):

@@ -6,11 +6,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from wbtools.batch.layout import Layout
-from wbtools.batch.plan import Plan
-from wbtools.batch.slurm.request import Request
-from wbtools.cli.batch import _Batch, _say_what_would_be_done, run
-from wbtools.cli.batch_options import as_json, from_json, subject_options
+from wbtools.batch.engines.slurm.request import Request
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import Plan
+from wbtools.cli.batch.options import as_json, from_json, subject_options
+from wbtools.cli.batch.run import _Batch, _say_what_would_be_done, run
 from wbtools.cli.export import command as export_subject
 from wbtools.errors import InputError
 

@@ -12,12 +12,13 @@ import stub_batch
 from click.testing import CliRunner
 from ordeal import is_whole, stub, wbtools
 
-from wbtools.batch.layout import Layout
-from wbtools.batch.plan import DamagedPlan, Plan, list_subjects
-from wbtools.batch.published import Published, look
-from wbtools.batch.slurm import rounds
-from wbtools.cli import batch_worker, main
-from wbtools.cli.batch_options import from_json
+from wbtools.batch.engines.slurm import rounds
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import DamagedPlan, Plan, list_subjects
+from wbtools.batch.state.published import Published, look
+from wbtools.cli import main
+from wbtools.cli.batch import worker
+from wbtools.cli.batch.options import from_json
 from wbtools.errors import InputError, WbtoolsError
 
 CARE = ("status", "verify", "retry", "cancel", "clean")
@@ -236,7 +237,7 @@ def test_odd_values_of_a_batch_systems_variables_disturb_no_worker(out):
     assert is_whole(out, "new")
     for shard in ("auto", "x", "-1", "9" * 5000):
         with pytest.raises(InputError, match="--shard"):
-            batch_worker._shard(["a"], 1, shard)
+            worker._shard(["a"], 1, shard)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from test_batch_options import given
 
-from wbtools.cli.batch_options import as_json
-from wbtools.cli.batch_payload import ExportPayload
+from wbtools.cli.batch.options import as_json
+from wbtools.cli.batch.payload import ExportPayload
 from wbtools.errors import InputError, SubjectError
 
 

@@ -9,7 +9,7 @@ import pytest
 from ordeal import events, is_whole, stub
 
 import wbtools.cli
-from wbtools.batch.launch import program, worker_environment
+from wbtools.batch.engines.launch import program, worker_environment
 from wbtools.search_path import absolute_only, find_program, without_working_directory
 
 CONSOLE = [str(Path(sys.executable).with_name("wbtools"))]

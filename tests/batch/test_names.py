@@ -9,15 +9,15 @@ from stub_batch import care, run
 from test_batch_options import given
 from test_subject_lists import ODD
 
-from wbtools.batch import names
-from wbtools.batch.layout import Layout
-from wbtools.batch.names import Name, require_distinct, settle
-from wbtools.batch.plan import Plan
-from wbtools.batch.published import identity, is_there, place
+from wbtools.batch.state import names
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.names import Name, require_distinct, settle
+from wbtools.batch.state.plan import Plan
+from wbtools.batch.state.published import identity, is_there, place
 from wbtools.cli import main
-from wbtools.cli.batch import _Batch
-from wbtools.cli.batch_options import as_json
-from wbtools.cli.batch_payload import ExportPayload
+from wbtools.cli.batch.options import as_json
+from wbtools.cli.batch.payload import ExportPayload
+from wbtools.cli.batch.run import _Batch
 from wbtools.errors import InputError
 
 RECON_ALL = ("surf/lh.white", "mri/T1.mgz")

@@ -12,9 +12,9 @@ import pytest
 import stub_batch
 from ordeal import events, is_whole, running, stub, visible, wbtools
 
-from wbtools import staging
-from wbtools.batch.layout import Layout
-from wbtools.ownership import MARKER
+from wbtools.batch.state.folder import Layout
+from wbtools.output import staging
+from wbtools.output.ownership import MARKER
 
 
 def tree(*folders):

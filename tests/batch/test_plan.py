@@ -4,8 +4,8 @@ import multiprocessing
 
 import pytest
 
-from wbtools.batch.layout import Layout, create_once
-from wbtools.batch.plan import Plan, add_subjects, list_subjects
+from wbtools.batch.state.folder import Layout, create_once
+from wbtools.batch.state.plan import Plan, add_subjects, list_subjects
 from wbtools.errors import InputError
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from wbtools.batch.published import Published, look, place
-from wbtools.outputs import publishing
+from wbtools.batch.state.published import Published, look, place
+from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance, settings_sha256
 
 SETTINGS = {"subject": "100307", "method": "lrp", "threads": 2}

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from ordeal import stub, wbtools
 
-from wbtools.batch.layout import Layout
-from wbtools.batch.plan import Plan
-from wbtools.batch.slurm import queue, rounds, script
-from wbtools.batch.slurm.queue import Submitted
-from wbtools.batch.slurm.request import Request
+from wbtools.batch.engines.slurm import queue, rounds, script
+from wbtools.batch.engines.slurm.queue import Submitted
+from wbtools.batch.engines.slurm.request import Request
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import Plan
 from wbtools.errors import CommandError, InputError
 
 ASKED = 'echo "$(basename "$0") ${SLURM_CLUSTERS-} $*" >> "$ASKED"\n'

@@ -14,16 +14,16 @@ import pytest
 from ordeal import events
 
 from wbtools.batch import scratch
-from wbtools.batch.allotment import Deadline, seconds, slurm_time, threads, variables
 from wbtools.batch.child import Child, hold_back, start
-from wbtools.batch.layout import Layout
-from wbtools.batch.names import Name
-from wbtools.batch.plan import Plan
+from wbtools.batch.resources import Deadline, seconds, slurm_time, threads, variables
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.names import Name
+from wbtools.batch.state.plan import Plan
 from wbtools.batch.worker import Result, Worker, last_error
-from wbtools.cli.batch_payload import ExportPayload
+from wbtools.cli.batch.payload import ExportPayload
 from wbtools.errors import InputError
-from wbtools.marking import Marker
-from wbtools.outputs import publishing
+from wbtools.output.markers import Marker
+from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance, settings_sha256
 
 

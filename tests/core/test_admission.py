@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from wbtools import release, session
-from wbtools.admission import require_machine, require_others
 from wbtools.cli import main
-from wbtools.cli.batch_options import as_json
-from wbtools.cli.batch_payload import ExportPayload
+from wbtools.cli.batch.options import as_json
+from wbtools.cli.batch.payload import ExportPayload
 from wbtools.cli.console import Held
 from wbtools.errors import InputError
-from wbtools.pipeline import _networks, _shown_others, deciding, load_networks
-from wbtools.projection import NativeProjection
+from wbtools.export import release, scenes
+from wbtools.export.admission import require_machine, require_others
+from wbtools.export.pipeline import _networks, _shown_others, deciding, load_networks
+from wbtools.native.projection import NativeProjection
 from wbtools.provenance import Provenance
-from wbtools.selection import people
 from wbtools.settings import ExportSettings
 from wbtools.subject import find
+from wbtools.subject.selection import people
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_folder_for_caches_that_can_be_made_is_welcome(tmp_path):
 
 
 def test_a_batch_refuses_an_unknown_check_and_target_before_it_begins(tmp_path):
-    from wbtools.cli.batch import run
+    from wbtools.cli.batch.run import run
 
     for words in (["--allow", "contrst"], ["--target", "clas"]):
         given = run.make_context("run", ["100307", "--out", str(tmp_path), *words]).params
@@ -170,7 +170,7 @@ def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study,
 
 def test_every_picture_is_in_the_page_on_outputs():
     page = (Path(__file__).parents[2] / "docs" / "reference" / "outputs.md").read_text()
-    source = inspect.getsource(session.scenes)
+    source = inspect.getsource(scenes.scenes)
     names = set(re.findall(r'f"\{name\}\.([a-z-]+)"', source))
     assert "region-heatmap-calibrated" in names and len(names) == 7
     assert all(f"{name}.png" in page for name in names - {"overview"}) and "overview.png" in page

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from wbtools.anatomy import Hemisphere, Kind, Region
-from wbtools.atlas import join
+from wbtools.atlas.native import join
 from wbtools.errors import AtlasError
-from wbtools.grid import Grid, Unit, Volume
+from wbtools.space.grid import Grid, Unit, Volume
 
 GRID = Grid((4, 4, 4), np.diag([-1.0, 1.0, 1.0, 1.0]))
 AREA = Region(300, "L_H_ROI", Hemisphere.LEFT, Kind.CORTEX, (1, 0, 0, 1))

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from wbtools import checks, mmp, person
 from wbtools.anatomy import Atlas, Hemisphere
-from wbtools.checks import CHECKS
+from wbtools.atlas import mmp
 from wbtools.errors import CheckError, InputError
-from wbtools.grid import Grid, Volume
-from wbtools.projection import NativeProjection
+from wbtools.native import checks, person
+from wbtools.native.checks import CHECKS
+from wbtools.native.projection import NativeProjection
+from wbtools.space.grid import Grid, Volume
 from wbtools.subject import find
 
 LEFT, RIGHT = Hemisphere

@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
-from wbtools.containment import (
+from wbtools.errors import InputError
+from wbtools.output.containment import (
     default_out,
     require_apart,
     require_no_subject,
     require_outside_subjects,
     require_place,
 )
-from wbtools.errors import InputError
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_closing, distance_transform_edt
 
-from wbtools.brain import Scan
-from wbtools.defacing import DILATION, closed, dilated, shown
-from wbtools.grid import Grid, Unit, Volume
+from wbtools.native.defacing import DILATION, closed, dilated, shown
+from wbtools.space.foreground import Scan
+from wbtools.space.grid import Grid, Unit, Volume
 
 GRID = Grid((60, 70, 60), np.array([[-3.0, 0, 0, 90], [0, 3, 0, -110], [0, 0, 3, -80], [0, 0, 0, 1]]))
 AWAY = np.linalg.norm(GRID.to_world(np.moveaxis(np.indices(GRID.shape), 0, -1)) - (0, -5, 10), axis=-1)

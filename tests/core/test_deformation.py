@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wbtools.deformation import Deformation, pulled
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
+from wbtools.space.deformation import Deformation, pulled
+from wbtools.space.grid import Grid, Unit, Volume
 
 
 def box(size, spacing):

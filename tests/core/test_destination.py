@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wbtools import destination
 from wbtools.errors import InputError
-from wbtools.naming import FOLDERS
+from wbtools.output import destination
+from wbtools.output.names import FOLDERS
 from wbtools.settings import ExportSettings
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume, reorient
-from wbtools.regridding import average, resample_density, resample_labels
+from wbtools.space.grid import Grid, Unit, Volume, reorient
+from wbtools.space.resampling import average, resample_density, resample_labels
 
 ORIENTATIONS = ["RAS", "LAS", "LPS", "PSR", "AIL"]
 

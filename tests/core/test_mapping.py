@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from wbtools.grid import Grid, Unit, Volume
-from wbtools.mapping import cifti_grid, on_cifti_grid, paint, paint_vertices, smooth_within
+from wbtools.regions.heatmap import cifti_grid, on_cifti_grid, paint, paint_vertices, smooth_within
+from wbtools.space.grid import Grid, Unit, Volume
 
 GRID = Grid((24, 20, 22), np.diag([0.7, 0.7, 0.7, 1.0]))
 

@@ -10,7 +10,7 @@ import pytest
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.naming import (
+from wbtools.output.names import (
     FOLDERS,
     NAMINGS,
     BidsFolder,

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from wbtools import renaming, staging
-from wbtools.containment import require_place
+from wbtools import atomic
 from wbtools.errors import InputError, from_os_error
-from wbtools.outputs import publishing
-from wbtools.ownership import MARKER
+from wbtools.output import staging
+from wbtools.output.containment import require_place
+from wbtools.output.ownership import MARKER
+from wbtools.output.publishing import publishing
 
 
 def names(folder):
@@ -76,7 +77,7 @@ def test_a_failed_replacement_keeps_the_old_export(tmp_path):
 def way(request, monkeypatch):
     """Both ways to replace a folder."""
     if request.param == "two renames":
-        monkeypatch.setattr(renaming, "_rename", lambda *_: False)  # what NFS and many others answer
+        monkeypatch.setattr(atomic, "_rename", lambda *_: False)  # what NFS and many others answer
     return request.param
 
 
@@ -241,7 +242,7 @@ STEPS = [
     (os, "unlink"),
     (os, "rename"),
     (os, "rmdir"),
-    (renaming, "exchange"),
+    (atomic, "exchange"),
     (staging.Marker, "write"),
     (staging.Marker, "rewrite"),
     (staging, "announce"),
@@ -283,7 +284,7 @@ def test_a_kill_at_any_step_of_a_replacement_loses_no_copy(tmp_path, way, step, 
 def test_an_exchange_leaves_no_moment_without_the_export(tmp_path, monkeypatch):
     publish(tmp_path, "old")
     seen = []
-    true = renaming.exchange
+    true = atomic.exchange
 
     def looked(one, other):
         seen.append(text(tmp_path))
@@ -291,7 +292,7 @@ def test_an_exchange_leaves_no_moment_without_the_export(tmp_path, monkeypatch):
         seen.append(text(tmp_path))
         return True
 
-    monkeypatch.setattr(renaming, "exchange", looked)
+    monkeypatch.setattr(atomic, "exchange", looked)
     monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("nothing else is renamed"))
     publish(tmp_path, "new", overwrite=True)
     assert seen == ["old", "new"]
@@ -312,10 +313,10 @@ def test_the_next_export_of_the_subject_tidies_up_after_a_kill(tmp_path, again):
 
 def test_the_next_export_restores_what_a_kill_left_under_a_hidden_name_only(tmp_path, monkeypatch):
     publish(tmp_path, "old")
-    monkeypatch.setattr(renaming, "_rename", lambda *_: False)
+    monkeypatch.setattr(atomic, "_rename", lambda *_: False)
 
     def work():
-        monkeypatch.setattr("wbtools.outputs._claim", lambda *_: die())
+        monkeypatch.setattr("wbtools.output.publishing._claim", lambda *_: die())
         publish(tmp_path, "new", overwrite=True)
 
     assert killed(work)
@@ -498,15 +499,15 @@ def test_a_place_that_may_not_be_written_is_the_options_fault_before_any_work(tm
 
 @pytest.mark.parametrize("links", [True, False])
 def test_new_files_replace_nothing_where_nothing_special_is_known(tmp_path, monkeypatch, links):
-    monkeypatch.setattr(renaming, "_rename", lambda *_: False)
+    monkeypatch.setattr(atomic, "_rename", lambda *_: False)
     if not links:
         refused = OSError(errno.EPERM, "Operation not permitted")
         monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(refused))
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    renaming.write_new(tmp_path / "file", b"first")
+    atomic.write_new(tmp_path / "file", b"first")
     for name in ("file", "link"):
         with pytest.raises(FileExistsError):
-            renaming.write_new(tmp_path / name, b"second")
+            atomic.write_new(tmp_path / name, b"second")
     assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file", "link"]
 
 

@@ -9,8 +9,8 @@ from scipy import ndimage, stats
 
 from wbtools.anatomy import Atlas, Hemisphere, Kind, Region
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
-from wbtools.ranking import abs_means, calibrated, calibration, rank
+from wbtools.regions import abs_means, calibrated, calibration, rank
+from wbtools.space.grid import Grid, Unit, Volume
 
 GRID = Grid((12, 11, 10), np.diag([2.0, 2.0, 1.5, 1.0]))
 REGIONS = (

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, binary_dilation, gaussian_filter
 
-from wbtools.brain import background, is_stripped
 from wbtools.errors import CheckError
-from wbtools.grid import Grid, Volume
-from wbtools.registration import affine_between
-from wbtools.regridding import average
+from wbtools.space.foreground import background, is_stripped
+from wbtools.space.grid import Grid, Volume
+from wbtools.space.registration import affine_between
+from wbtools.space.resampling import average
 
 WORLD = Grid(
     (84, 100, 84),

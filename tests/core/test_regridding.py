@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
-from wbtools.regridding import region_shares, resample_density
+from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.space.resampling import region_shares, resample_density
 
 FINE = Grid((26, 30, 25), np.array([[-0.7, 0, 0, 5], [0, 0.7, 0, 1], [0, 0, 0.7, 2], [0, 0, 0, 1]]))
 LABELS = Volume(np.random.default_rng(0).integers(0, 5, FINE.shape).astype(np.int32), FINE, Unit.LABEL)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from wbtools.errors import InputError, SubjectError
-from wbtools.selection import compared, exported, people
 from wbtools.settings import ExportSettings
+from wbtools.subject.selection import compared, exported, people
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_whoever_is_not_there_is_told_with_the_option(study, other, error, words
 
 
 def test_nothing_is_read_before_that(study, tmp_path):
-    from wbtools import pipeline
+    from wbtools.export import pipeline
 
     begun = []
     with pytest.raises(SubjectError, match="--other 100408"):

@@ -11,8 +11,8 @@ import numpy as np
 
 from fuzz.targets import Seed, Target
 from wbtools.anatomy import Hemisphere
-from wbtools.grid import Unit
 from wbtools.images import cifti, nifti
+from wbtools.space.grid import Unit
 
 AFFINE = np.array([[-2.0, 0, 0, 9], [0, 2, 0.1, -12], [0, -0.1, 2, -7], [0, 0, 0, 1]])
 

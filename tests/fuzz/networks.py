@@ -60,7 +60,7 @@ def exchanged(graph: dict[str, Any], random: Random) -> None:
     """Let a step call another operator of the list, with arguments of the right forms and odd values."""
     import torch
 
-    from wbtools.model import operators
+    from wbtools.model.imported import operators
 
     name = random.choice(sorted(operators.ALLOWED)) + random.choice(("", "", "", "_"))
     packet = getattr(torch.ops.aten, name, None)
@@ -176,7 +176,7 @@ def state() -> dict[str, torch.Tensor]:
     """A small U-Net's."""
     from lively_unet import lively as small
 
-    from wbtools.model.unet import Layout
+    from wbtools.model.families.unet import Layout
 
     return dict(small(Layout((16, 16), embedding=8, hidden=9)).state_dict())
 

@@ -12,15 +12,16 @@ import numpy as np
 
 from fuzz import images, surfaces
 from fuzz.targets import Seed, Target
-from wbtools.attribution.nulls import NullCache
-from wbtools.batch import published, subjects
-from wbtools.batch.attempts import History
-from wbtools.batch.layout import Layout
-from wbtools.batch.plan import Plan
-from wbtools.grid import Grid
+from wbtools.attribution.evaluation.null_maps import NullCache
+from wbtools.batch import subjects
+from wbtools.batch.state import published
+from wbtools.batch.state.attempts import History
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import Plan
 from wbtools.provenance import Provenance
-from wbtools.surfaces import cache
-from wbtools.surfaces.columns import Columns
+from wbtools.space.grid import Grid
+from wbtools.surfaces.ribbon import cache
+from wbtools.surfaces.ribbon.columns import Columns
 from wbtools.workbench import datafile
 
 GRID = Grid((40, 40, 40), np.array([[3.0, 0, 0, -60], [0, 3, 0, -60], [0, 0, 3, -60], [0, 0, 0, 1]]))

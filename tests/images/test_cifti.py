@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from judge import PALETTE, information, workbench
 
-from wbtools import mmp
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Kind, Region, Structure
+from wbtools.atlas import mmp
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import cifti, gifti, nifti
+from wbtools.space.grid import Grid, Unit, Volume
 
 GRID = Grid((9, 11, 9), np.array([[-20.0, 0, 0, 90], [0, 20, 0, -126], [0, 0, 20, -72], [0, 0, 0, 1]]))
 RANDOM = np.random.default_rng(0)

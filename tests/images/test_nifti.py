@@ -13,8 +13,8 @@ from judge import PALETTE, REGIONS, information, workbench
 from scipy.spatial.transform import Rotation
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import nifti
+from wbtools.space.grid import Grid, Unit, Volume
 
 SLOPE, FORMS, LAST_ROW = 112, 252, 312  # bytes of scl_slope, qform_code + sform_code, srow_z in a NIfTI-1 header
 

@@ -9,11 +9,12 @@ import torch
 from lively_unet import lively
 
 from wbtools.errors import CheckpointError
-from wbtools.model import Card, ad3dcnn, load, mrinet
+from wbtools.model import Card, load
 from wbtools.model import card as cards
-from wbtools.model.ad3dcnn import AD3DCNN
-from wbtools.model.mrinet import MriNet
-from wbtools.model.unet import Layout
+from wbtools.model.families import ad3dcnn, mrinet
+from wbtools.model.families.ad3dcnn import AD3DCNN
+from wbtools.model.families.mrinet import MriNet
+from wbtools.model.families.unet import Layout
 
 CARD = Card(name="mine", title="My network", family="unet", threshold=0.2, shape=(10, 12, 10), performance={"auc": 0.9})
 FULL = replace(CARD, answer="classes", classes=("männlich", "weiblich"), reference="brain.nii.gz")

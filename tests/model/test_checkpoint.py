@@ -11,7 +11,7 @@ from lively_unet import lively
 
 from wbtools.errors import CheckpointError
 from wbtools.model import built_in, load
-from wbtools.model.unet import Layout
+from wbtools.model.families.unet import Layout
 
 
 @pytest.fixture

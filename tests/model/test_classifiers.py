@@ -8,10 +8,11 @@ from published import enlivened
 
 from wbtools.attribution import Target, attribute
 from wbtools.errors import CheckpointError, InputError
-from wbtools.grid import Grid
-from wbtools.model import ModelInput, ad3dcnn, load, mrinet
-from wbtools.model.ad3dcnn import AD3DCNN
-from wbtools.model.mrinet import MriNet, MriNetTwin
+from wbtools.model import ModelInput, load
+from wbtools.model.families import ad3dcnn, mrinet
+from wbtools.model.families.ad3dcnn import AD3DCNN
+from wbtools.model.families.mrinet import MriNet, MriNetTwin
+from wbtools.space.grid import Grid
 
 FORMS = [
     (MriNet, mrinet.Layout(width=4)),

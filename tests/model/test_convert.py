@@ -12,13 +12,15 @@ from published import enlivened
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from wbtools import renaming
+from wbtools import atomic
 from wbtools.cli import main
 from wbtools.errors import CheckpointError, InputError, from_os_error
-from wbtools.model import FAMILIES, Card, load, resnet, safetensors
+from wbtools.model import FAMILIES, Card, load
 from wbtools.model import card as cards
 from wbtools.model.convert import convert
-from wbtools.model.resnet import ResNet
+from wbtools.model.families import resnet
+from wbtools.model.families.resnet import ResNet
+from wbtools.model.files import safetensors
 
 LAYOUT = resnet.Layout(planes=(4, 6, 8, 10), stem=4, hidden=14, embedding=7)
 CARD = Card(name="mine", title="Größe 7 T", family="resnet", shape=(30, 40, 30), performance={"auc": 0.9})
@@ -136,14 +138,14 @@ def test_nothing_is_replaced_and_unknown_endings_are_refused(tmp_path, state):
 def test_a_conversion_that_cannot_be_finished_leaves_nothing(tmp_path, state, monkeypatch):
     source = tmp_path / "net.safetensors"
     source.write_bytes(safetensors.dumps(state, CARD, None))
-    true = renaming.write_new
+    true = atomic.write_new
 
     def fail(path, content):
         if path.suffix == ".json":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         true(path, content)
 
-    monkeypatch.setattr(renaming, "write_new", fail)
+    monkeypatch.setattr(atomic, "write_new", fail)
     with pytest.raises(OSError) as caught:
         convert(source, tmp_path / "new.pt")
     assert from_os_error(caught.value).exit_code == 75

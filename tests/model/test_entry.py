@@ -13,7 +13,7 @@ from torch import nn
 from wbtools.cli import main
 from wbtools.errors import CheckpointError
 from wbtools.model import load
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
 
 CARD = {"name": "lab", "title": "Lab's network", "shape": list(SHAPE)}
 
@@ -109,7 +109,7 @@ def test_a_network_that_torch_cannot_follow_is_taken_as_it_is(lab):
 
 def test_one_of_wbtools_own_networks_stays_what_it_is(lab):
     name = lab("""
-        from wbtools.model.unet import Layout, UNet
+        from wbtools.model.families.unet import Layout, UNet
 
         def build():
             return UNet(Layout((8, 8), embedding=4))

@@ -13,11 +13,12 @@ from foreign_networks import SHAPE, Attentive, Residual, lively
 from torch import fx, nn
 
 from wbtools.errors import CheckpointError
-from wbtools.model import Card, load, mrinet
+from wbtools.model import Card, load
 from wbtools.model import card as cards
+from wbtools.model.families import mrinet
+from wbtools.model.families.mrinet import MriNet
+from wbtools.model.families.unet import Layout, UNet
 from wbtools.model.junctions import Add, Gate
-from wbtools.model.mrinet import MriNet
-from wbtools.model.unet import Layout, UNet
 
 NETWORKS = {
     "residual": Residual,

@@ -8,9 +8,10 @@ from zennit.canonizers import NamedMergeBatchNorm
 from zennit.core import Composite
 
 from wbtools.attribution import attribute
-from wbtools.grid import Grid
-from wbtools.model import Card, ModelInput, ad3dcnn, densenet, load, mrinet, resnet
+from wbtools.model import Card, ModelInput, load
 from wbtools.model import card as cards
+from wbtools.model.families import ad3dcnn, densenet, mrinet, resnet
+from wbtools.space.grid import Grid
 
 HEAD = {"hidden": 32, "embedding": 16}
 DEEP = {"planes": (8, 12, 16, 24), "stem": 8, "bottleneck": True}

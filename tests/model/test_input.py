@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from wbtools.brain import Scan
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume, reorient
 from wbtools.images.template import mni152
 from wbtools.model import Card, model_input
 from wbtools.model.input import FIELD_OF_VIEW, brain_only
-from wbtools.regridding import resample_density, resample_labels
+from wbtools.space.foreground import Scan
+from wbtools.space.grid import Grid, Unit, Volume, reorient
+from wbtools.space.resampling import resample_density, resample_labels
 
 CARD = Card(name="x", title="x", family="unet", shape=(6, 7, 5))
 

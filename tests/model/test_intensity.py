@@ -9,21 +9,21 @@ import pytest
 import torch
 from torch import nn
 
-from wbtools.attribution.integrated_gradients import blurred, empty
+from wbtools.attribution.methods.integrated_gradients import blurred, empty
 from wbtools.attribution.reference import ReferenceBrain, reference_brain
-from wbtools.brain import Scan
 from wbtools.errors import CheckpointError, InputError
-from wbtools.explanation import seen_by
-from wbtools.grid import Grid, Volume
+from wbtools.export.explanation import seen_by
 from wbtools.images.template import mni152
-from wbtools.model import Card, ModelInput, built_in, families, model_input
+from wbtools.model import Card, ModelInput, built_in, known_families, model_input
 from wbtools.model import card as cards
 from wbtools.model.checkpoint import Model
+from wbtools.model.families.mrinet import FAMILY, Layout, MriNet, MriNetTwin
 from wbtools.model.family import Classifier
-from wbtools.model.foreign import Foreign
+from wbtools.model.imported.foreign import Foreign
 from wbtools.model.intensity import Intensity
-from wbtools.model.mrinet import FAMILY, Layout, MriNet, MriNetTwin
-from wbtools.regridding import average
+from wbtools.space.foreground import Scan
+from wbtools.space.grid import Grid, Volume
+from wbtools.space.resampling import average
 
 CARD = Card(name="x", title="x", family="unet", shape=(30, 36, 30))
 
@@ -123,7 +123,7 @@ def test_a_brain_without_contrast_is_refused(head):
 
 def test_families_are_given_what_they_were_trained_on():
     """As their publications say."""
-    assert {family.name: family.card.intensity for family in families()} == {
+    assert {family.name: family.card.intensity for family in known_families()} == {
         **dict.fromkeys(("unet", "resnet", "densenet", "ad3dcnn", "contrastive"), "minmax"),
         "mrinet": "raw",
         "hemispheres": "uint8",

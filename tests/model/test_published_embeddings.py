@@ -8,9 +8,10 @@ from published import enlivened
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import densenet, families, load, resnet
-from wbtools.model.densenet import DenseNet
-from wbtools.model.resnet import ResNet
+from wbtools.model import known_families, load
+from wbtools.model.families import densenet, resnet
+from wbtools.model.families.densenet import DenseNet
+from wbtools.model.families.resnet import ResNet
 
 NARROW = {"planes": (4, 6, 8, 10), "stem": 4, "hidden": 14, "embedding": 7}
 THIN = {"growth": 4, "inner": 6, "stem": 6, "hidden": 14, "embedding": 7}
@@ -42,7 +43,7 @@ def test_every_depth_is_read_from_names_and_shapes(module, build, layouts):
     for depth, layout in layouts.items():
         with torch.device("meta"):
             shapes = {key: tuple(value.shape) for key, value in build(layout).state_dict().items()}
-        assert [family.name for family in families() if family.recognises(shapes)] == [module.FAMILY.name]
+        assert [family.name for family in known_families() if family.recognises(shapes)] == [module.FAMILY.name]
         assert module.Layout.of(shapes) == layout
         assert layout.depth == depth
 

@@ -9,11 +9,12 @@ import torchvision
 from torch import nn
 
 from wbtools.errors import CheckpointError
-from wbtools.grid import Grid, Volume, reorient
 from wbtools.model import card as cards
-from wbtools.model import contrastive, families, hemispheres, load
-from wbtools.model.contrastive import Contrastive
-from wbtools.model.hemispheres import Hemispheres
+from wbtools.model import known_families, load
+from wbtools.model.families import contrastive, hemispheres
+from wbtools.model.families.contrastive import Contrastive
+from wbtools.model.families.hemispheres import Hemispheres
+from wbtools.space.grid import Grid, Volume, reorient
 
 SIDE, SLICES = 64, 3
 IMAGE = (52, SIDE, SLICES)
@@ -108,7 +109,7 @@ def test_values_of_slices_are_those_of_torchvisions_network(brain, backbone):
     judge = published(backbone)
     state = judge.state_dict()
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    assert [family.name for family in families() if family.recognises(shapes)] == ["hemispheres"]
+    assert [family.name for family in known_families() if family.recognises(shapes)] == ["hemispheres"]
     with torch.device("meta"):
         network = hemispheres.FAMILY.build(shapes)
     assert list(network.state_dict()) == list(state)

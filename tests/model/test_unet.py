@@ -5,7 +5,7 @@ import torch
 from lively_unet import lively
 from torch.nn import functional
 
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
 
 LAYOUTS = [
     Layout((16, 32, 64, 64)),

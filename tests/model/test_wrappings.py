@@ -19,8 +19,9 @@ from lively_unet import lively
 from safetensors.torch import load_file, save_file
 
 from wbtools.errors import CheckpointError
-from wbtools.model import load, torchfile
-from wbtools.model.unet import Layout
+from wbtools.model import load
+from wbtools.model.families.unet import Layout
+from wbtools.model.files import torchfile
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from made_layouts import write_bids, write_freesurfer
 
-from wbtools import cortex
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
-from wbtools.grid import Unit
 from wbtools.images import nifti
+from wbtools.native import cortex
+from wbtools.space.grid import Unit
 from wbtools.subject import find
 
 LEFT, RIGHT = Hemisphere

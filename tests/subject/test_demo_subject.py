@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from wbtools import mmp
 from wbtools.anatomy import SUBCORTEX, Hemisphere
+from wbtools.atlas import mmp
 from wbtools.errors import InputError
-from wbtools.grid import Unit
 from wbtools.images import gifti, nifti
 from wbtools.images.template import mni152
-from wbtools.regridding import resample_density
+from wbtools.space.grid import Unit
+from wbtools.space.resampling import resample_density
 from wbtools.subject import check_meshes, demo, find
 from wbtools.surfaces import mesh as meshes
 

@@ -11,12 +11,13 @@ from nibabel.freesurfer import MGHImage, read_geometry, write_geometry
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from wbtools import cortex, mmp
 from wbtools.anatomy import Hemisphere
+from wbtools.atlas import mmp
 from wbtools.errors import InputError, SubjectError
-from wbtools.grid import Unit
 from wbtools.images import nifti
-from wbtools.projection import NativeProjection
+from wbtools.native import cortex
+from wbtools.native.projection import NativeProjection
+from wbtools.space.grid import Unit
 from wbtools.subject import find
 from wbtools.surfaces import freesurfer, standard
 from wbtools.surfaces import mesh as meshes

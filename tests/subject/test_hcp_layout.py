@@ -7,7 +7,7 @@ import pytest
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import check_meshes, find
-from wbtools.subject.hcp import NOTICE
+from wbtools.subject.layouts.hcp import NOTICE
 from wbtools.subject.subject import notice_in
 
 ID = "100307"

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wbtools import cortex, mmp
 from wbtools.anatomy import Hemisphere
-from wbtools.cortical_maps import on_cortex
+from wbtools.atlas import mmp
 from wbtools.errors import InputError
-from wbtools.explanation import HEATMAP, MAPS, RELEVANCE
+from wbtools.export.cortical_maps import on_cortex
+from wbtools.export.explanation import HEATMAP, MAPS, RELEVANCE
 from wbtools.images import nifti
-from wbtools.projection import NativeProjection
+from wbtools.native import cortex
+from wbtools.native.projection import NativeProjection
 from wbtools.subject import find
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.icosphere import icosphere

@@ -4,14 +4,14 @@ import nibabel
 import numpy as np
 import pytest
 
-from wbtools import cortex
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import CheckError, InputError
-from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import nifti
 from wbtools.images.template import mni152
-from wbtools.regridding import resample_density
-from wbtools.subject import t1w
+from wbtools.native import cortex
+from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.space.resampling import resample_density
+from wbtools.subject.layouts import t1w
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
 

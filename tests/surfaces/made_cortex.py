@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from wbtools.anatomy import Hemisphere
-from wbtools.grid import Grid
+from wbtools.space.grid import Grid
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
 

@@ -15,13 +15,13 @@ from made_cortex import TURN, folded_cortex, noise, sphere_grid
 import wbtools
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import AtlasError, InputError
-from wbtools.grid import Grid, Volume, reorient
-from wbtools.surfaces.columns import Columns
+from wbtools.space.grid import Grid, Volume, reorient
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
-from wbtools.surfaces.product import by_torch, product
-from wbtools.surfaces.ribbon import RibbonWeights
-from wbtools.surfaces.voxel_labels import VoxelLabels, join_hemispheres
+from wbtools.surfaces.ribbon.columns import Columns
+from wbtools.surfaces.ribbon.product import by_torch, product
+from wbtools.surfaces.ribbon.voxel_labels import VoxelLabels, join_hemispheres
+from wbtools.surfaces.ribbon.weights import RibbonWeights
 
 
 def moved(mesh: Mesh, matrix: np.ndarray, shift: np.ndarray) -> Mesh:
@@ -180,7 +180,7 @@ def test_repeated_vertices_and_borders_do_no_harm() -> None:
 def test_columns_that_do_not_fit_into_one_buffer_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     cortex, grid = folded_cortex(), sphere_grid()
     whole = RibbonWeights.between(*cortex, grid).matrix
-    monkeypatch.setattr("wbtools.surfaces.rasterising._CHUNK", 1000)
+    monkeypatch.setattr("wbtools.surfaces.ribbon.rasterising._CHUNK", 1000)
     pieces = RibbonWeights.between(*cortex, grid).matrix
     for part in ("data", "indices", "indptr"):
         np.testing.assert_array_equal(getattr(pieces, part), getattr(whole, part))
@@ -337,11 +337,11 @@ def test_a_device_of_torch_gives_the_same_sums() -> None:
 
 def test_a_package_that_cannot_be_written_compiles_in_every_process(tmp_path: Path) -> None:
     shutil.copytree(Path(wbtools.__file__).parent, tmp_path / "wbtools", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "wbtools/surfaces/__pycache__").touch()  # a file where the folder would be: for root, too
+    (tmp_path / "wbtools/surfaces/ribbon/__pycache__").touch()  # a file where the folder would be: for root, too
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     environment |= {"HOME": os.devnull, "XDG_CACHE_HOME": f"{os.devnull}/none", "PYTHONPATH": str(tmp_path)}
     code = (
-        "import wbtools, numpy as np; from wbtools.surfaces.rasterising import _turn;"
+        "import wbtools, numpy as np; from wbtools.surfaces.ribbon.rasterising import _turn;"
         "print(wbtools.__file__, _turn.stats.cache_path, _turn(np.eye(4, 3), 0, 1, 2, 3))"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
@@ -353,11 +353,11 @@ def test_two_native_hemispheres_need_at_most_one_and_a_half_gigabytes() -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
-from wbtools.grid import Grid
-from wbtools.surfaces.columns import Columns
+from wbtools.space.grid import Grid
+from wbtools.surfaces.ribbon.columns import Columns
 from wbtools.surfaces.icosphere import icosphere
-from wbtools.surfaces.product import by_torch, product
-from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.ribbon.product import by_torch, product
+from wbtools.surfaces.ribbon.weights import RibbonWeights
 affine = np.diag([0.7, 0.7, 0.7, 1]); affine[:3, 3] = -90
 data = np.zeros((260, 311, 260), np.float32)
 white, pial = icosphere(119, 86), icosphere(119, 89)

@@ -10,11 +10,11 @@ from made_cortex import TURN, folded_cortex, noise, sphere_grid
 from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable, GiftiMetaData
 
 from wbtools.anatomy import Hemisphere
-from wbtools.grid import Grid
-from wbtools.surfaces.columns import Columns
+from wbtools.space.grid import Grid
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import write
-from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.ribbon.columns import Columns
+from wbtools.surfaces.ribbon.weights import RibbonWeights
 from wbtools.surfaces.sampling import Sampling, outside, sample
 
 pytestmark = pytest.mark.workbench

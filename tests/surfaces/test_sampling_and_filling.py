@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Volume, reorient
+from wbtools.space.grid import Grid, Volume, reorient
 from wbtools.surfaces.filling import fill_nearest
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh

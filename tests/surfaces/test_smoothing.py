@@ -75,9 +75,10 @@ def test_scores_are_smoothed_as_workbench_smooths_them(small_study, tmp_path):
     # Workbench weighs by estimated geodesic distance, we let heat spread: .004 apart in the mean (scores of 0 to 1).
     import subprocess
 
-    from wbtools import cortex, mmp
+    from wbtools.atlas import mmp
     from wbtools.images import gifti
-    from wbtools.mapping import paint_vertices
+    from wbtools.native import cortex
+    from wbtools.regions.heatmap import paint_vertices
     from wbtools.subject import find
     from wbtools.surfaces import mesh as meshes
 

@@ -9,13 +9,13 @@ import pytest
 from made_cortex import folded_cortex, noise, sphere_grid
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid
-from wbtools.surfaces import cache as cache_module
-from wbtools.surfaces.cache import WeightCache
-from wbtools.surfaces.columns import Columns
+from wbtools.space.grid import Grid
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
-from wbtools.surfaces.ribbon import RibbonWeights
+from wbtools.surfaces.ribbon import cache as cache_module
+from wbtools.surfaces.ribbon.cache import WeightCache
+from wbtools.surfaces.ribbon.columns import Columns
+from wbtools.surfaces.ribbon.weights import RibbonWeights
 
 WHITE, PIAL = folded_cortex()
 GRID = sphere_grid(2.0)
@@ -39,7 +39,7 @@ def test_what_was_computed_once_is_read_afterwards(
     folder = tmp_path / "work" / "ribbon"
     first = WeightCache(folder).between(WHITE, PIAL, GRID, columns)
     assert len(files(folder)) == 1
-    monkeypatch.setattr("wbtools.surfaces.rasterising.voxel_shares", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("wbtools.surfaces.ribbon.rasterising.voxel_shares", lambda *_: pytest.fail("computed again"))
     again = WeightCache(folder).between(WHITE, PIAL, GRID, columns)
     assert_same(first, again)
     assert again.grid is GRID
@@ -65,7 +65,7 @@ def test_whatever_decides_the_weights_has_a_file_of_its_own(tmp_path: Path, monk
     for number, variant in enumerate(variants, 1):
         assert_same_matrix(cache.between(*variant), RibbonWeights.between(*variant))
         assert len(files(tmp_path)) == number
-    monkeypatch.setattr(cache_module, "_CODE", cache_module._CODE[1:])  # as after any change of the code
+    monkeypatch.setattr(cache_module, "code_sha256", lambda *_: "other")  # as after any change of the code
     cache.between(WHITE, PIAL, GRID)
     assert len(files(tmp_path)) == len(variants) + 1
 
@@ -177,7 +177,7 @@ def test_many_processes_may_want_the_same_weights_at_once(tmp_path: Path) -> Non
 import hashlib, sys
 from pathlib import Path
 from made_cortex import folded_cortex, sphere_grid
-from wbtools.surfaces.cache import WeightCache
+from wbtools.surfaces.ribbon.cache import WeightCache
 found = set()
 for _ in range(15):
     shares = WeightCache(Path(sys.argv[1])).between(*folded_cortex(), sphere_grid(2.0)).shares

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wbtools.model import built_in, load
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
 from wbtools.training import demo, triplet
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 

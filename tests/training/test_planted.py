@@ -9,11 +9,11 @@ from sklearn.metrics import roc_auc_score
 from torch.nn.functional import normalize
 
 from wbtools.attribution import Aim, Question, method
-from wbtools.attribution.randomised import settle
+from wbtools.attribution.evaluation.randomisation import settle
 from wbtools.attribution.reference import matched
 from wbtools.attribution.target import through_length
 from wbtools.errors import InputError
-from wbtools.model import resnet
+from wbtools.model.families import resnet
 from wbtools.training import planted, triplet
 from wbtools.training.planted import Head, Plant, PlantedTwins
 from wbtools.training.synthetic_twins import Conditions

@@ -79,7 +79,7 @@ def test_an_unknown_class_is_refused_before_an_image_is_read_and_the_classes_are
 
     from wbtools.model import Card
     from wbtools.model import card as cards
-    from wbtools.model.mrinet import Layout, MriNet
+    from wbtools.model.families.mrinet import Layout, MriNet
 
     torch.save(MriNet(Layout(width=4)).state_dict(), tmp_path / "sex.pt")
     cards.write(tmp_path / "sex.json", Card("sex", "Sex", "mrinet", shape=(58, 70, 58), classes=("female", "male")))
@@ -139,7 +139,7 @@ def test_a_checkpoint_with_wrong_keys_is_refused_by_name(study, tmp_path):
 def test_a_target_that_the_network_does_not_have_is_refused_before_anything_is_computed(study, tmp_path):
     import torch
 
-    from wbtools.model import mrinet
+    from wbtools.model.families import mrinet
 
     torch.save(mrinet.MriNet(mrinet.Layout()).state_dict(), tmp_path / "mrinet.pt")
     result = export(study, "--model", str(tmp_path / "mrinet.pt"), "--target", "embedding")

@@ -9,10 +9,10 @@ import time
 import numpy as np
 import pytest
 
-from wbtools import cortex
 from wbtools.anatomy import Hemisphere
 from wbtools.images import nifti
-from wbtools.projection import NativeProjection, WorkbenchProjection
+from wbtools.native import cortex
+from wbtools.native.projection import NativeProjection, WorkbenchProjection
 from wbtools.subject import find
 
 

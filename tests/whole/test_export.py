@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from wbtools import mmp
 from wbtools.anatomy import SUBCORTEX, Hemisphere
+from wbtools.atlas import mmp
 from wbtools.cli import main
-from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import gifti, nifti
+from wbtools.space.grid import Grid, Unit, Volume
 
 HAS_WORKBENCH = shutil.which("wb_command") is not None
 
@@ -272,8 +272,8 @@ def test_ras_and_las_scans_give_the_same_table(exported, small_study, tmp_path, 
 
 @pytest.mark.parametrize("orientation", ["LAS", "RAS"])
 def test_left_is_left_through_every_stage(small_study, orientation):
-    from wbtools import cortex
-    from wbtools.projection import NativeProjection
+    from wbtools.native import cortex
+    from wbtools.native.projection import NativeProjection
     from wbtools.subject import find
 
     subject = find(small_study(orientation), "100307")

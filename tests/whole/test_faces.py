@@ -11,8 +11,8 @@ import pytest
 from made_heads import BRAIN, brain_of, write_bids_head, write_freesurfer_head, write_hcp, write_network, write_t1w_head
 from scipy.ndimage import distance_transform_edt
 
-from wbtools.grid import reorient
 from wbtools.images import nifti
+from wbtools.space.grid import reorient
 
 pytestmark = pytest.mark.slow
 HAS_WORKBENCH = shutil.which("wb_command") is not None

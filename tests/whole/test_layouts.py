@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from made_layouts import write_bids, write_freesurfer
 
-from wbtools import mmp
+from wbtools.atlas import mmp
 from wbtools.cli import main
-from wbtools.grid import Unit, reorient
 from wbtools.images import nifti
+from wbtools.space.grid import Unit, reorient
 from wbtools.subject import find
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from wbtools.grid import Grid
+from wbtools.space.grid import Grid
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
 
 pytestmark = pytest.mark.slow

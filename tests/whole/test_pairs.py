@@ -10,7 +10,7 @@ import torch
 
 from wbtools.model import Card
 from wbtools.model import card as cards
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
 
 
 @pytest.mark.slow

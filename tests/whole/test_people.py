@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from made_heads import write_bids_head, write_network
 
-from wbtools import model, people
-from wbtools.person import read_scan
-from wbtools.selection import Known
+from wbtools import model
+from wbtools.export import people
+from wbtools.native.person import read_scan
 from wbtools.subject import find
+from wbtools.subject.selection import Known
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import pytest
 from made_heads import with_face, write_network
 from made_layouts import write_bids
 
-from wbtools.grid import Grid, Unit, reorient
 from wbtools.images import nifti
+from wbtools.space.grid import Grid, Unit, reorient
 from wbtools.subject import find
 
 pytestmark = pytest.mark.slow

@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from wbtools import person
-from wbtools.projection import NativeProjection
+from wbtools.native import person
+from wbtools.native.projection import NativeProjection
 from wbtools.subject import find
-from wbtools.subject.t1w import NOTICE
+from wbtools.subject.layouts.t1w import NOTICE
 
 pytestmark = pytest.mark.slow
 

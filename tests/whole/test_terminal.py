@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from wbtools.anatomy import SUBCORTEX, Kind, Region
 from wbtools.cli import console, failures, summary
 from wbtools.errors import InputError
-from wbtools.ranking.table import AgainstNull, NullSummary, Ranking, RegionRelevance
+from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking, RegionRelevance
 
 PROGRAM = [sys.executable, "-c", "from wbtools.cli import main; main()"]
 WICKED = "[/b] it's \x1b[31m\n2 Zoë 北京 :warning: =cmd()\t"

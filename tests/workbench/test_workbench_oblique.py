@@ -12,10 +12,11 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 from workbench_session import Session
 
-from wbtools.workbench import datafile, palette, render, scene_file
+from wbtools.workbench import datafile, palette, render
 from wbtools.workbench.runner import Workbench
-from wbtools.workbench.scene import Layer, Scene
-from wbtools.workbench.views import Legend, volume_scene
+from wbtools.workbench.scene import file as scene_file
+from wbtools.workbench.scene.scene import Layer, Scene
+from wbtools.workbench.scene.views import Legend, volume_scene
 
 SPOT = np.array([28.0, 12, 30])
 """In the front, on the right, above the middle; mm."""

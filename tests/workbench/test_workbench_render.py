@@ -13,11 +13,12 @@ from PIL import Image
 from workbench_session import Session
 
 from wbtools.errors import CheckError
-from wbtools.workbench import command, render, scene_file
+from wbtools.workbench import command, render
 from wbtools.workbench.palette import Palette
 from wbtools.workbench.runner import Workbench
-from wbtools.workbench.scene import Scene, View, sheet
-from wbtools.workbench.views import Legend, montage_scene, volume_scene
+from wbtools.workbench.scene import file
+from wbtools.workbench.scene.scene import Scene, View, sheet
+from wbtools.workbench.scene.views import Legend, montage_scene, volume_scene
 
 pytestmark = pytest.mark.workbench
 
@@ -94,7 +95,7 @@ def test_a_blank_picture_is_no_picture(session: Session, wb: Workbench, tmp_path
 @pytest.mark.parametrize("lost", ["relevance.nii.gz", "L.pial.surf.gii"])
 def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_path: Path, lost: str) -> None:
     path = session.folder / "s.scene"
-    scene_file.write(path, [sheet([session.overview()])])
+    file.write(path, [sheet([session.overview()])])
     (session.folder / lost).unlink()
     with pytest.raises(CheckError, match="after an error"):
         render.capture(wb, path, 1, tmp_path / "p.png", (400, 300), threads=2)
@@ -103,7 +104,7 @@ def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_pa
 
 def test_a_folder_can_be_moved_and_zipped(session: Session, wb: Workbench, tmp_path: Path) -> None:
     path = session.folder / "s.scene"
-    scene_file.write(path, [session.volume(), sheet([session.overview()])])
+    file.write(path, [session.volume(), sheet([session.overview()])])
     first, second, third = (tmp_path / f"{name}.png" for name in "abc")
     render.capture(wb, path, 2, first, (800, 470), threads=2)
     assert render.measure(pixels(first))[0] > 0.1
@@ -154,7 +155,7 @@ def test_what_cannot_be_shown_together_is_drawn_on_sheets_of_its_own(session: Se
 
 def test_workbench_lists_the_scenes_without_a_complaint(session: Session, wb: Workbench) -> None:
     path = session.folder / "s.scene"
-    scene_file.write(path, [session.volume('Ö & <"x">'), session.montage()])
+    file.write(path, [session.volume('Ö & <"x">'), session.montage()])
     told = wb.run(command.file_information(path))
     assert "Slices" in told.stdout
     assert "Montage" in told.stdout

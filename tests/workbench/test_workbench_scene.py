@@ -13,9 +13,10 @@ from workbench_session import Session, icosphere, write_metric
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
 from wbtools.surfaces.mesh import write
-from wbtools.workbench import palette, scene_file, views
+from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
-from wbtools.workbench.scene import (
+from wbtools.workbench.scene import file, views
+from wbtools.workbench.scene.scene import (
     Colour,
     LabelStyle,
     Layer,
@@ -32,7 +33,7 @@ from wbtools.workbench.scene import (
 
 def written(session: Session, *scenes: Scene) -> ET.Element:
     path = session.folder / "s.scene"
-    scene_file.write(path, scenes)
+    file.write(path, scenes)
     return ET.parse(path).getroot()
 
 
@@ -93,7 +94,7 @@ def test_every_path_is_relative_and_every_layer_is_loaded(session: Session) -> N
 def test_the_same_scenes_give_the_same_bytes(session: Session) -> None:
     files = [session.folder / "one.scene", session.folder / "two.scene"]
     for path in files:
-        scene_file.write(path, [session.overview(), session.volume()])
+        file.write(path, [session.overview(), session.volume()])
     assert files[0].read_bytes() == files[1].read_bytes()
     assert not list(session.folder.glob(".*"))
 

@@ -11,8 +11,8 @@ import numpy as np
 from wbtools.anatomy import Hemisphere
 from wbtools.surfaces.mesh import Mesh, write
 from wbtools.workbench import palette
-from wbtools.workbench.scene import Layer, Scene
-from wbtools.workbench.views import Legend, montage_scene, overview_scene, volume_scene
+from wbtools.workbench.scene.scene import Layer, Scene
+from wbtools.workbench.scene.views import Legend, montage_scene, overview_scene, volume_scene
 
 
 def icosphere(hemisphere: Hemisphere, times: int = 3) -> Mesh:

@@ -1,6 +1,6 @@
 """Relevance: how much each voxel of the input contributes to what a network says about it.
 
-A method is a constant of type `Method` in a module of this package; adding it to the registry here makes it a choice of
+A method is a constant of type `Method` in a module of `methods`; adding it to the registry here makes it a choice of
 the command line. torch, zennit and captum are imported by those modules, not by this one.
 """
 
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.attribution.method import Attribution, Explanation, Method
-from wbtools.attribution.pieces import piece_by_piece
 from wbtools.attribution.question import Aim, Question
+from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import KINDS, Target, aim, default, spelt
 from wbtools.errors import CheckError, InputError
-from wbtools.grid import Unit, Volume
 from wbtools.model import Model, ModelInput
+from wbtools.space.grid import Unit, Volume
 
 __all__ = [
     "KINDS",
@@ -45,7 +45,7 @@ __all__ = [
 _PLACES = {
     "lrp": "lrp.METHOD",
     "deviation": "deviation.METHOD",
-    "deviation-moved": "moved.METHOD",
+    "deviation-moved": "shifted_deviation.METHOD",
     "lrp-epsilon": "composites.EPSILON",
     "lrp-gamma": "composites.GAMMA",
     "lrp-alpha-beta": "composites.ALPHA_BETA",
@@ -64,7 +64,7 @@ _PLACES = {
     "meaningful-perturbation": "perturbation.METHOD",
     "attention": "attention_maps.METHOD",
 }
-"""The module of this package that holds a method, and the name of the constant there."""
+"""The module of `methods` that holds a method, and the name of the constant there."""
 
 METHODS = tuple(_PLACES)
 """Names of the methods; the choices of `--method`."""
@@ -81,10 +81,10 @@ def method(name: str) -> Method:
     if name not in METHODS:
         raise InputError(f"'{name}' is no attribution method", mend=f"choose one of {', '.join(METHODS)}")
     module, constant = _PLACES[name].split(".")
-    found: Method = getattr(import_module(f"{__name__}.{module}"), constant)
+    found: Method = getattr(import_module(f"{__name__}.methods.{module}"), constant)
     explain = piece_by_piece(found.explain)
     if found.on_cards:
-        from wbtools.attribution.accelerator import accelerated
+        from wbtools.attribution.runtime.device import accelerated
 
         explain = accelerated(explain)
     return replace(found, explain=explain)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Unit, Volume
+from wbtools.space.grid import Unit, Volume
 
 if TYPE_CHECKING:
     from wbtools.attribution.question import Question

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.brain import foreground
 from wbtools.errors import CheckError, InputError
-from wbtools.grid import Grid, Volume
 from wbtools.images import nifti
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.images.template import mni152
 from wbtools.model import Card, ModelInput
 from wbtools.model.input import FIELD_OF_VIEW
-from wbtools.registration import Alignment, affine_between
-from wbtools.regridding import average, resample_density
+from wbtools.space.foreground import foreground
+from wbtools.space.grid import Grid, Volume
+from wbtools.space.registration import Alignment, affine_between
+from wbtools.space.resampling import average, resample_density
 
 _LEAST_INSIDE = 0.7
 """Share of the brain that has to lie in the reference's. Aligned brains reach .97; moved by 4 cm they fall below."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from wbtools.batch.names import Name
+from wbtools.batch.state.names import Name
 
 
 class Payload(Protocol):

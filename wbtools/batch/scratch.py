@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from wbtools.errors import InputError
-from wbtools.marking import Marker
-from wbtools.staging import discard
+from wbtools.output.markers import Marker
+from wbtools.output.staging import discard
 
 _USUAL = ("/tmp", "/var/tmp")
 _NAME = re.compile(r"wbtools-(?P<host>.+)-(?P<pid>\d+)-[^-]+")

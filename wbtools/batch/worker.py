@@ -21,16 +21,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from wbtools import renaming, staging
-from wbtools.batch import attempts, marks, names, published, scratch
-from wbtools.batch.allotment import Deadline, variables
-from wbtools.batch.attempts import Ending, History
+from wbtools import atomic
+from wbtools.batch import scratch
 from wbtools.batch.child import WATCHED, Child, Exit, start
-from wbtools.batch.layout import Layout
 from wbtools.batch.payload import Payload
-from wbtools.batch.plan import Plan
-from wbtools.batch.published import Finding, Published, place
+from wbtools.batch.resources import Deadline, variables
+from wbtools.batch.state import attempts, marks, names, published
+from wbtools.batch.state.attempts import Ending, History
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import Plan
+from wbtools.batch.state.published import Finding, Published, place
 from wbtools.errors import InputError, TransientError
+from wbtools.output import staging
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +239,7 @@ class Worker:
             folder.rename(aside)
             mended = self._look(subject, aside).what is Published.CURRENT
             if mended or published.why_foreign(self.layout.out, subject, aside):
-                renaming.without_replacing(aside, folder)
+                atomic.without_replacing(aside, folder)
             else:
                 marks.remove(self.layout, subject)
         except OSError as error:  # another worker was quicker; who publishes is decided at the end

@@ -112,7 +112,7 @@ _COMMANDS = {
 
 
 def _atlas() -> object:
-    from wbtools import mmp
+    from wbtools.atlas import mmp
 
     return mmp.regions()
 

@@ -13,7 +13,7 @@ from wbtools.attribution import KINDS, METHODS, spelt
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.cli.summary import summarise
-from wbtools.containment import default_out
+from wbtools.output.containment import default_out
 from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
 from wbtools.text import line
 
@@ -190,7 +190,7 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     """
     held = Held()
     set_up_logging(verbose, held)
-    from wbtools import pipeline
+    from wbtools.export import pipeline
     from wbtools.subject import placed
 
     folder, subject = placed(options.pop("study_folder"), subject)

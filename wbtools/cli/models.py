@@ -38,7 +38,7 @@ def command(context: click.Context, debug: bool) -> None:
     if context.invoked_subcommand:
         return
     out.print("Families", style="bold")
-    for family in model.families():
+    for family in model.known_families():
         out.print(f"  {family.name}: {family.title}")
     out.print("  any other: a .pt2 file of torch.export, or package.module:build, a Python function")
     out.print("\nBuilt-in network", style="bold")

@@ -12,8 +12,8 @@ from wbtools.cli.console import out
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:
-    from wbtools.pipeline import Export
-    from wbtools.ranking import Ranking, RegionRelevance
+    from wbtools.export.pipeline import Export
+    from wbtools.regions import Ranking, RegionRelevance
 
 _TOP = 10
 _LEAST_NAME = 12  # columns that a name keeps, however narrow the terminal

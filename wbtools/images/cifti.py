@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Region, Structure
 from wbtools.errors import InputError
-from wbtools.grid import Unit, Volume
 from wbtools.images import cifti_document
+from wbtools.space.grid import Unit, Volume
 
 if TYPE_CHECKING:
     from nibabel.cifti2.cifti2_axes import Axis, BrainModelAxis

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit
 from wbtools.images import voxels
 from wbtools.images.content import Content
 from wbtools.images.nifti_header import placed
 from wbtools.images.voxels import Storage, require_one_volume
+from wbtools.space.grid import Grid, Unit
 
 if TYPE_CHECKING:
     from nibabel.freesurfer.mghformat import MGHHeader

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Region
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit, Volume
 from wbtools.images import mgz, nifti_header, voxels
 from wbtools.images.content import Content
+from wbtools.space.grid import Grid, Unit, Volume
 
 logger = logging.getLogger(__name__)
 

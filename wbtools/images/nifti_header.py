@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Grid
 from wbtools.images import limits
 from wbtools.images.content import Content
 from wbtools.images.voxels import Storage, require_one_volume
+from wbtools.space.grid import Grid
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header

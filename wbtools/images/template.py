@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from wbtools.grid import Grid, Volume
+from wbtools.space.grid import Grid, Volume
 
 NAME = "MNI152 template (nilearn)"
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Unit
 from wbtools.images import limits
 from wbtools.images.content import Content
+from wbtools.space.grid import Unit
 
 _SLAB = 2**22  # bytes of the file
 _SLICES = 16  # slices that are put into the result together: 64 bytes of it, a line of the processor's cache

@@ -1,6 +1,6 @@
 """Networks: families, checkpoints, cards, and the image a network is given.
 
-A family is one module of this package with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for
+A family is one module of `families` with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for
 `load` to recognise its checkpoints. Networks of no family come from files of torch.export, or from a Python function.
 torch is imported by the functions, not by this module.
 """
@@ -18,23 +18,23 @@ from wbtools.model.input import ModelInput, model_input
 if TYPE_CHECKING:
     from wbtools.model.family import Family
 
-__all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "families", "load", "model_input"]
+__all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "known_families", "load", "model_input"]
 
 FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn", "hemispheres", "contrastive")
-"""Modules of this package that hold a family."""
+"""Modules of `families` that hold a family."""
 
 _BUILT_IN = "demo_unet.pt"
 
 
-def families() -> tuple[Family, ...]:
+def known_families() -> tuple[Family, ...]:
     """The families whose checkpoints can be read.
 
     Examples
     --------
-    >>> [family.name for family in families()]
+    >>> [family.name for family in known_families()]
     ['unet', 'resnet', 'densenet', 'mrinet', 'ad3dcnn', 'hemispheres', 'contrastive']
     """
-    return tuple(import_module(f"{__name__}.{name}").FAMILY for name in FAMILIES)
+    return tuple(import_module(f"{__name__}.families.{name}").FAMILY for name in FAMILIES)
 
 
 def load(source: str | Path) -> Model:
@@ -55,11 +55,12 @@ def load(source: str | Path) -> Model:
     CheckpointError
         If there is no such network, it holds code, or it does not fit its card.
     """
-    from wbtools.model import checkpoint, entry, exported, pt2
+    from wbtools.model import checkpoint
+    from wbtools.model.imported import exported, pt2, python_builder
 
     path = Path(source)
-    if entry.is_entry(str(source)) and not path.exists():
-        return entry.load(str(source))
+    if python_builder.is_entry(str(source)) and not path.exists():
+        return python_builder.load(str(source))
     return exported.load(path) if path.suffix == pt2.SUFFIX else checkpoint.load(path)
 
 

@@ -15,10 +15,10 @@ from typing import Any, cast
 import numpy as np
 
 from wbtools.errors import CheckpointError, InputError
-from wbtools.grid import Grid
 from wbtools.images.diagnosis import require_file
-from wbtools.model import source
+from wbtools.model.files import source
 from wbtools.model.intensity import Intensity
+from wbtools.space.grid import Grid
 
 CONVENTION = "edge-aligned, area-averaged over the T1w field of view"
 ANSWERS = {"embedding": "raw", "classes": "logits"}

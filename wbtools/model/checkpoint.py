@@ -12,10 +12,11 @@ import numpy as np
 
 from wbtools import provenance
 from wbtools.errors import CheckpointError
-from wbtools.model import archive, fitting, safetensors, source, statedict, stored, torchfile
 from wbtools.model import card as cards
+from wbtools.model import fitting
 from wbtools.model.card import Card
-from wbtools.model.statedict import Candidate
+from wbtools.model.files import archive, safetensors, source, statedict, stored, torchfile
+from wbtools.model.files.statedict import Candidate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -194,13 +195,13 @@ def _chosen(
 
     Several are told apart by the order of `statedict.ORDER`; where that says nothing, none is chosen.
     """
-    from wbtools.model import families
+    from wbtools.model import known_families
 
     known: list[tuple[Candidate, Family]] = []
     for candidate in found:
         for named in statedict.under_names(candidate):
             shapes = {key: size for key, value in named.state.items() if (size := shape(value)) is not None}
-            family = next((family for family in families() if family.recognises(shapes)), None)
+            family = next((family for family in known_families() if family.recognises(shapes)), None)
             if family is not None:
                 known.append((named, family))
                 break
@@ -208,7 +209,7 @@ def _chosen(
         raise CheckpointError(
             f"{path} is of no known family; its keys begin with {_list(found[0].state)}",
             mend="give it as a .pt2 file of torch.export, or name a Python function that builds it, "
-            f"package.module:build; families that wbtools knows: {', '.join(f.title for f in families())}",
+            f"package.module:build; families that wbtools knows: {', '.join(f.title for f in known_families())}",
         )
     first = known[0]
     rivals = [candidate for candidate, _ in known if candidate.rank == first[0].rank]

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from wbtools import renaming
+from wbtools import atomic
 from wbtools.errors import InputError, writing
 from wbtools.model import card as cards
-from wbtools.model import pt2, safetensors
 from wbtools.model.checkpoint import Model, load
+from wbtools.model.files import safetensors
+from wbtools.model.imported import pt2
 
 PICKLES = (".pt", ".pth")
 """Endings of files of torch.save that are written."""
@@ -68,7 +69,7 @@ def _write(contents: Mapping[Path, bytes]) -> None:
         for path, content in contents.items():
             with writing(path.parent, begun=False):
                 try:
-                    renaming.write_new(path, content)
+                    atomic.write_new(path, content)
                 except FileExistsError:
                     raise _taken(path) from None
             undo.callback(path.unlink, missing_ok=True)

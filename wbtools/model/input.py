@@ -14,14 +14,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.brain import MaskOf, Scan, background, is_stripped
 from wbtools.errors import CheckError, InputError
-from wbtools.grid import Grid, Unit, Volume, reorient
 from wbtools.images.template import mni152
 from wbtools.model.card import Card
 from wbtools.model.intensity import UNSCALED, Intensity, Scale
-from wbtools.registration import affine_between
-from wbtools.regridding import average, resample_density
+from wbtools.space.foreground import MaskOf, Scan, background, is_stripped
+from wbtools.space.grid import Grid, Unit, Volume, reorient
+from wbtools.space.registration import affine_between
+from wbtools.space.resampling import average, resample_density
 
 FIELD_OF_VIEW = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
 """Where the networks' training images lie: the T1w grid of the Human Connectome Project's young adults (ACPC)."""
@@ -217,7 +217,7 @@ def field_over(t1w: Volume) -> tuple[Grid, tuple[str, ...]]:
 def brain_only(scan: Scan, card: Card) -> tuple[Volume, tuple[str, ...]]:
     """A person's T1w image with or without skull, as the network was trained.
 
-    An image has no skull if all but at most 2.6 litres have one value (`wbtools.brain.is_stripped`).
+    An image has no skull if all but at most 2.6 litres have one value (`wbtools.space.foreground.is_stripped`).
 
     Parameters
     ----------

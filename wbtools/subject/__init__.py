@@ -62,10 +62,10 @@ AUTO = "auto"
 """The word for asking every layout."""
 
 LAYOUTS: dict[str, str] = {
-    "hcp": "wbtools.subject.hcp",
-    "freesurfer": "wbtools.subject.freesurfer",
-    "bids": "wbtools.subject.bids",
-    "t1w": "wbtools.subject.t1w",
+    "hcp": "wbtools.subject.layouts.hcp",
+    "freesurfer": "wbtools.subject.layouts.freesurfer",
+    "bids": "wbtools.subject.layouts.bids",
+    "t1w": "wbtools.subject.layouts.t1w",
 }
 """The module of each layout, imported when it is asked for."""
 
@@ -206,7 +206,7 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     elif found.keys() == {"t1w"} and layout == AUTO:
         refusals.require_nothing_better(study_folder, subject_id)
     if found.keys() == {"bids", "freesurfer"} and places.is_derived(found["freesurfer"], study_folder):
-        from wbtools.subject import bids, freesurfer
+        from wbtools.subject.layouts import bids, freesurfer
 
         better = freesurfer.complete(found["freesurfer"]) and not bids.complete(found["bids"])
         found.pop("bids" if better else "freesurfer")
@@ -307,7 +307,7 @@ def prepared(subject: Subject) -> Iterator[Subject]:
     if subject.layout != "t1w":
         yield subject
         return
-    from wbtools.subject import t1w
+    from wbtools.subject.layouts import t1w
 
     with TemporaryDirectory(prefix="wbtools-") as folder:
         yield t1w.prepare(subject, Path(folder))

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
-from wbtools.deformation import Deformation, pulled
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
-from wbtools.outputs import publishing
-from wbtools.regridding import resample_density, resample_labels
-from wbtools.subject.hcp import NOTICE, SEGMENTATIONS, T1W, Names
+from wbtools.output.publishing import publishing
+from wbtools.space.deformation import Deformation, pulled
+from wbtools.space.grid import Grid, Unit
+from wbtools.space.resampling import resample_density, resample_labels
+from wbtools.subject.layouts.hcp import NOTICE, SEGMENTATIONS, T1W, Names
 from wbtools.subject.subject import MeshName, Registration, SurfaceKind, require_plain_name
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.icosphere import icosphere

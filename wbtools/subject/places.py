@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from wbtools.errors import SubjectError
-from wbtools.ownership import PROVENANCE
+from wbtools.output.ownership import PROVENANCE
 from wbtools.subject.identity import identity, is_step, person_of, session_of
 
 Match = Callable[[Path], bool]

@@ -42,7 +42,7 @@ def known(study_folder: Path, layouts: Mapping[str, Known]) -> list[str]:
 
 def unknown(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -> InputError:
     """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
-    from wbtools.subject.t1w import candidates, unfetched
+    from wbtools.subject.layouts.t1w import candidates, unfetched
 
     if places.closed(study_folder):
         return _closed(study_folder)
@@ -159,7 +159,7 @@ def _almost(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -
 
 def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
     """What one folder lacks that is almost a layout's, or that it may not be looked into; also of scans alone."""
-    from wbtools.subject import freesurfer, hcp
+    from wbtools.subject.layouts import freesurfer, hcp
 
     if places.closed(folder):
         return _closed(folder)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.grid import Array, Grid
+from wbtools.space.grid import Array, Grid
 from wbtools.surfaces.mesh import Mesh
 
 

@@ -18,7 +18,7 @@ import torch
 import wbtools
 from wbtools.model import card as cards
 from wbtools.model.card import Card
-from wbtools.model.unet import Layout, UNet
+from wbtools.model.families.unet import Layout, UNet
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 from wbtools.training.triplet import Recipe, Scores, distances, fit, scores
 

@@ -20,11 +20,11 @@ from torch.nn import functional
 
 from wbtools.attribution.reference import template_on
 from wbtools.errors import InputError
-from wbtools.grid import Grid, Unit
 from wbtools.images import nifti
 from wbtools.images.installed import installed_file
-from wbtools.model.head import Embedder
-from wbtools.regridding import resample_labels
+from wbtools.model.families.embedding_head import Embedder
+from wbtools.space.grid import Grid, Unit
+from wbtools.space.resampling import resample_labels
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, sample, splines
 from wbtools.training.triplet import Recipe, Scores, distances, fit, scores
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wbtools.deformation import spline_weights
-from wbtools.grid import Grid, Volume
 from wbtools.model.card import Card
 from wbtools.model.input import model_input
-from wbtools.regridding import resample_density
+from wbtools.space.deformation import spline_weights
+from wbtools.space.grid import Grid, Volume
+from wbtools.space.resampling import resample_density
 
 HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
 """The T1w grid of HCP subjects (S1200)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wbtools.model.head import Embedder
+from wbtools.model.families.embedding_head import Embedder
 from wbtools.training.synthetic_twins import SyntheticTwins
 
 _log = logging.getLogger(__name__)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import CheckError, CommandError, InputError
-from wbtools.workbench import command, scene_file
+from wbtools.workbench import command
 from wbtools.workbench.runner import Workbench
-from wbtools.workbench.scene import Rectangle, Scene, boxes, loaded, sheet
+from wbtools.workbench.scene import file as scene_file
+from wbtools.workbench.scene.scene import Rectangle, Scene, boxes, loaded, sheet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -164,7 +165,7 @@ def colour_bars(scene: Scene) -> list[Rectangle]:
 
     Examples
     --------
-    >>> from wbtools.workbench.scene import ColourBar, Layer, View
+    >>> from wbtools.workbench.scene.scene import ColourBar, Layer, View
     >>> layer = Layer(Path("x.nii"), colour_bar=ColourBar(Rectangle(0, 50, 0, 10), letters=3))
     >>> colour_bars(Scene("s", (View("v", (layer,), rectangle=Rectangle(0, 100, 50, 100)),)))
     [Rectangle(left=0.0, right=50.0, bottom=50.0, top=55.0)]

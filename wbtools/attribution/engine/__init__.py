@@ -17,9 +17,10 @@ sent back, many at once, at about the cost of one or two transposed convolutions
 
 from wbtools.attribution.engine.difference import Difference
 from wbtools.attribution.engine.ledger import Ledger
-from wbtools.attribution.engine.passage import Passage
+from wbtools.attribution.engine.propagator import Passage
+from wbtools.attribution.engine.relevance import Walk
 from wbtools.attribution.engine.rules import EPSILON, MATCHED, PLAIN, Z_PLUS, Rules, gamma
-from wbtools.attribution.engine.targets import (
+from wbtools.attribution.engine.seeds import (
     dimension_seeds,
     embedding_seed,
     low_rank,
@@ -27,7 +28,6 @@ from wbtools.attribution.engine.targets import (
     mean_absolute,
     seeds,
 )
-from wbtools.attribution.engine.walk import Walk
 
 __all__ = [
     "EPSILON",

@@ -7,10 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from wbtools.attribution.engine import secants, stage
+from wbtools.attribution.engine import pooled_convolution, rescale
 from wbtools.attribution.engine.graph import Step, steps
 from wbtools.attribution.engine.layers import convolution
-from wbtools.attribution.engine.passage import Passage
+from wbtools.attribution.engine.propagator import Passage
 from wbtools.attribution.engine.rules import Pull
 from wbtools.attribution.engine.signal import Result, Signal
 from wbtools.errors import InputError
@@ -59,11 +59,11 @@ def _run(magnitudes: bool, step: Step, inputs: list[Signal]) -> Result:
     """One step; those that see the image go back to the relevance of its voxels."""
     shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
     if step.pool is not None:
-        output, pull = stage.run(step, inputs[0], partial(secants.pooled_linear, at_image=shared))
+        output, pull = pooled_convolution.run(step, inputs[0], partial(rescale.pooled_linear, at_image=shared))
     elif shared:
-        output, pull = secants.linear(*convolution(step), inputs[0], at_image=True)
+        output, pull = rescale.linear(*convolution(step), inputs[0], at_image=True)
     else:
-        output, pull = secants.apply(step, inputs)
+        output, pull = rescale.apply(step, inputs)
     if 0 not in step.inputs or shared or pull is None:
         return output, pull
     return output, _to_relevance(step, inputs, pull)
@@ -82,6 +82,6 @@ def _to_relevance(step: Step, inputs: list[Signal], pull: Pull) -> Pull:
 def can_follow(network: Network, output: str = "raw") -> bool:
     """Whether every step of a network is of a kind that secants are known for."""
     try:
-        return all(step.module is None or secants.knows(step.module) for step in steps(network, output))
+        return all(step.module is None or rescale.knows(step.module) for step in steps(network, output))
     except InputError:
         return False

@@ -73,7 +73,7 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
 
     Examples
     --------
-    >>> from wbtools.model.unet import Layout, UNet
+    >>> from wbtools.model.families.unet import Layout, UNet
     >>> [step.name for step in steps(UNet(Layout((8, 8), attention=())))][:3]
     ['image', 'conv1', 'encoders.0.pooling']
     """

@@ -1,0 +1,108 @@
+"""The atlas in one person's native T1w space: cortical areas from the ribbon, subcortex from the segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wbtools.anatomy import Atlas, Region
+from wbtools.errors import AtlasError
+from wbtools.space.grid import Unit, Volume
+from wbtools.space.resampling import resample_labels
+
+
+@dataclass(frozen=True, eq=False)
+class NativeAtlas:
+    """An atlas on the T1w grid, and how its parts met.
+
+    Parameters
+    ----------
+    cortex : Atlas
+        Cortical areas alone.
+    whole : Atlas
+        Cortical areas and subcortical structures; cortex wins where both claim a voxel.
+    hemisphere_conflicts : int
+        Voxels that both hemispheres claimed; the larger share of ribbon won.
+    overlap : dict of str to int
+        Per subcortical structure, the voxels that went to the cortex.
+    """
+
+    cortex: Atlas
+    whole: Atlas
+    hemisphere_conflicts: int
+    overlap: dict[str, int]
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps."""
+        return {
+            "name": self.whole.name,
+            "cortical_voxels": int(np.count_nonzero(self.cortex.volume.data)),
+            "labelled_voxels": int(np.count_nonzero(self.whole.volume.data)),
+            "hemisphere_conflicts": self.hemisphere_conflicts,
+            "subcortical_voxels_given_to_cortex": self.overlap,
+            "hippocampus": "area H of HCP-MMP 1.0 is cortical here; HIPPOCAMPUS_* comes from the segmentation",
+        }
+
+
+def join(
+    name: str,
+    cortex: Volume,
+    areas: Sequence[Region],
+    hemisphere_conflicts: int,
+    segmentation: Volume | None,
+    structures: Sequence[tuple[int, Region]],
+) -> NativeAtlas:
+    """Join cortical labels with the subcortical structures of a segmentation.
+
+    Parameters
+    ----------
+    name : str
+    cortex : Volume
+        int32 keys of `areas` on the T1w grid.
+    areas : sequence of Region
+    hemisphere_conflicts : int
+        Carried into the result.
+    segmentation : Volume or None
+        FreeSurfer labels; on another grid they are resampled by nearest voxel. None leaves the subcortex out.
+    structures : sequence of (int, Region)
+        FreeSurfer label and the region it becomes.
+
+    Returns
+    -------
+    NativeAtlas
+
+    Raises
+    ------
+    AtlasError
+        If no voxel of the T1w is labelled as cortex, or the segmentation holds none of the structures.
+    """
+    if not cortex.data.any():
+        raise AtlasError(
+            "no voxel of the T1w lies in the cortical ribbon",
+            mend="check that surfaces and T1w are of one person and one space (T1w/, not MNINonLinear/)",
+        )
+    cortical = Atlas(name, tuple(areas), cortex)
+    if segmentation is None:
+        return NativeAtlas(cortical, cortical, hemisphere_conflicts, {})
+    if not segmentation.grid.same_as(cortex.grid):
+        segmentation = resample_labels(segmentation, cortex.grid)
+    table = np.zeros(int(segmentation.data.max(initial=0)) + 1, np.int32)
+    for label, region in structures:
+        if label < len(table):
+            table[label] = region.key
+    subcortex = table[np.maximum(segmentation.data, 0)]
+    if not subcortex.any():
+        raise AtlasError(
+            "the segmentation holds no subcortical structure", mend="give the subject's own wmparc or aparc+aseg"
+        )
+    claimed = np.bincount(subcortex[cortex.data > 0], minlength=1)
+    overlap = {
+        region.name: int(claimed[region.key])
+        for _, region in structures
+        if region.key < len(claimed) and claimed[region.key]
+    }
+    joined = Volume(np.where(cortex.data > 0, cortex.data, subcortex), cortex.grid, Unit.LABEL)
+    whole = Atlas(f"{name}+subcortex", (*areas, *(region for _, region in structures)), joined)
+    return NativeAtlas(cortical, whole, hemisphere_conflicts, overlap)

@@ -1,0 +1,237 @@
+"""The null of a map: the same map of networks that have learned nothing, for the same image.
+
+Such maps depend on the architecture and the image, and not on what a network has learned: kept on disk, they serve
+every checkpoint of a family. A file's name is a hash of everything that decides its content, this code included, so
+that nothing can be stale, and several processes may use one folder at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tokenize import TokenError
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.attribution.target import aim
+from wbtools.errors import InputError
+from wbtools.model import FAMILIES
+from wbtools.provenance import code_sha256
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wbtools.attribution.method import Method
+    from wbtools.attribution.question import Question
+    from wbtools.attribution.target import Target
+    from wbtools.model import Model, ModelInput
+    from wbtools.model.family import Network
+
+logger = logging.getLogger(__name__)
+
+Map = NDArray[np.float32]
+
+FIRST_SEED = 7_206_001
+"""Of the randomised networks, one after the other; no number that someone begins a training with."""
+
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
+"""What numpy raises for a file that is no array: its header is a Python literal."""
+
+_HEADER = 4096
+"""Most bytes before the values of a map."""
+
+CHEAP = {"deviation": 8}
+"""Methods whose maps take few passes through the network, and with how many networks theirs are compared."""
+
+
+def count_by_default(method: str) -> int:
+    """How many randomised networks a map is compared with unless told.
+
+    One is enough for the sanity check; ranks against the null need four, and eight are better.
+
+    Examples
+    --------
+    >>> count_by_default("deviation"), count_by_default("meaningful-perturbation")
+    (8, 1)
+    """
+    return CHEAP.get(method, 1)
+
+
+def null_maps(
+    model: Model,
+    question: Question,
+    method: Method,
+    target: Target,
+    others: Sequence[ModelInput] = (),
+    count: int = 8,
+    cache: NullCache | None = None,
+) -> NDArray[np.float32]:
+    """Explain the same image by randomised networks, one after the other.
+
+    Parameters
+    ----------
+    model : Model
+    question : Question
+        As it was put to the network.
+    method : Method
+    target : Target
+        It is aimed at anew in every network.
+    others : sequence of ModelInput
+        As they were given to the target.
+    count : int
+        How many networks; their seeds follow `FIRST_SEED`.
+    cache : NullCache, optional
+
+    Returns
+    -------
+    ndarray, (count, X, Y, Z), float32
+        Signed relevance per voxel. Of a network whose map is not finite, zeros.
+    """
+    shape = tuple(question.image.shape[2:])
+    key = _key(model, question, method, target, others) if cache else ""
+    maps = np.zeros((count, *shape), np.float32)
+    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + count)):
+        name = f"null-{key}-{seed}.npy"
+        found = cache.read(name, shape) if cache else None
+        if found is None:
+            found = _explained(model, question, method, target, others, seed)
+            if cache:
+                cache.write(name, found)
+        maps[number] = found
+    return maps
+
+
+def put_to(
+    model: Model,
+    network: Network,
+    question: Question,
+    target: Target,
+    others: Sequence[ModelInput] = (),
+    answers: Tensor | None = None,
+) -> Question:
+    """The same question, put to another network, whose answers to image and reference may be known (see `aim`)."""
+    import torch
+
+    people = [torch.from_numpy(one.data) for one in others]
+    rest = torch.cat(people[1:]) if people[1:] else None
+    goal = aim(
+        replace(model, network=network),
+        target,
+        question.image,
+        people[0] if people else None,
+        rest,
+        question.reference,
+        answers,
+    )
+    return replace(question, network=network, aim=goal)
+
+
+def images_of(question: Question) -> Tensor:
+    """The image, and the reference if there is one, (N, 1, X, Y, Z)."""
+    import torch
+
+    return question.image if question.reference is None else torch.cat((question.image, question.reference))
+
+
+def _explained(
+    model: Model,
+    question: Question,
+    method: Method,
+    target: Target,
+    others: Sequence[ModelInput],
+    seed: int,
+) -> Map:
+    """The map of one randomised network."""
+    from wbtools.attribution.evaluation.randomisation import randomised_with_answers
+
+    network, answers = randomised_with_answers(model, images_of(question), seed, target.answer)
+    try:
+        found = method.explain(put_to(model, network, question, target, others, answers)).relevance
+    except InputError as error:  # a network that has learned nothing may have nothing to explain
+        logger.warning("randomised network %d cannot be explained: %s", seed, error)
+        return np.zeros(question.image.shape[2:], np.float32)
+    if not np.isfinite(found).all():
+        logger.warning("the relevance of randomised network %d is not finite", seed)
+        return np.zeros(found.shape, np.float32)
+    return np.asarray(found, np.float32)
+
+
+@dataclass(frozen=True)
+class NullCache:
+    """A folder of maps of randomised networks.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when needed. wbtools never empties it; it may be removed at any time.
+    """
+
+    folder: Path
+
+    def read(self, name: str, shape: tuple[int, ...]) -> Map | None:
+        """The map in a file, None if it is missing or anything but a map of this shape."""
+        path = self.folder / name
+        try:
+            facts = path.stat()
+            if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - 4 * math.prod(shape) <= _HEADER:
+                raise ValueError("its size is that of something else")
+            found = np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except _DAMAGE as error:
+            logger.warning("%s in the cache is not usable (%s); it is computed again", name, line(error))
+            return None
+        if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
+            logger.warning("%s in the cache holds something else; it is computed again", name)
+            return None
+        return np.asarray(found)
+
+    def write(self, name: str, data: Map) -> None:
+        """Put a map into place, whole or not at all; a folder that cannot be written is reported to the log."""
+        beside: Path | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".null-", delete=False) as file:
+                beside = Path(file.name)
+                np.save(file, data)
+            os.replace(beside, self.folder / name)  # noqa: PTH105
+        except OSError as error:
+            logger.warning("the map of a randomised network could not be cached: %s", error)
+        finally:
+            if beside:
+                beside.unlink(missing_ok=True)
+
+
+def _key(
+    model: Model,
+    question: Question,
+    method: Method,
+    target: Target,
+    others: Sequence[ModelInput],
+) -> str:
+    """Hash of all that decides a randomised network's map, but for its seed."""
+    import torch
+
+    shapes = {name: tuple(value.shape) for name, value in model.network.state_dict().items()}
+    weights = "" if model.family in FAMILIES else model.sha256  # those of other networks are made from their own
+    answers = (model.network.answers, model.card.classes)
+    asked = (method.name, method.rules, str(target), len(others), question.empty, question.bounds)
+    key = hashlib.sha256(repr((model.family, shapes, weights, answers, asked, torch.__version__)).encode())
+    tensors = (question.image, question.reference, question.regions)
+    for array in (
+        *(t.numpy() for t in tensors if t is not None),
+        *(one.data for one in others),
+    ):
+        key.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
+    key.update(code_sha256("wbtools.attribution", "wbtools.model").encode())
+    return key.hexdigest()

@@ -1,0 +1,210 @@
+"""How far a map can be trusted: what it shares with maps that know nothing of what the network has learned.
+
+Two maps are compared by the magnitude of their relevance over the voxels of the brain (of either brain, where there is
+a reference). A map that is much like the map of a network with randomised weights shows brains and architectures, not
+learning; one that is much like the image, or like the image's difference from the reference, shows what could be seen
+without any network. And a network that answers the same to the reference has nothing that a map could divide
+(`wbtools.attribution.evaluation.sensitivity`).
+
+References: Adebayo et al. 2018 (randomised weights), Kindermans et al. 2019 (maps that are the image).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.attribution.evaluation.sensitivity import Sight, sight
+
+if TYPE_CHECKING:
+    from wbtools.attribution.evaluation.faithfulness import Curves
+    from wbtools.attribution.method import Attribution
+    from wbtools.attribution.question import Question
+
+TOO_ALIKE = 0.8
+"""A map that is correlated more than this with maps that know nothing fails."""
+
+CONSERVED = 0.1
+"""A map of a method that divides the score fails if more than this part of it is missing or superfluous."""
+
+OUTSIDE = 0.5
+"""A map fails if more than this part of it lies where there is no brain."""
+
+Map = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Correlation of the magnitudes of two maps over the brain's voxels; 0 where one of them is constant.
+
+    Parameters
+    ----------
+    pearson, spearman : float
+    """
+
+    pearson: float
+    spearman: float
+
+    @property
+    def highest(self) -> float:
+        """The larger of the two."""
+        return max(self.pearson, self.spearman)
+
+    @classmethod
+    def of(cls, first: Map, second: Map) -> Likeness:
+        """Compare two maps (V,).
+
+        Examples
+        --------
+        >>> Likeness.of(np.array([1.0, -2, 3]), np.array([2.0, 4, 6])) == Likeness(1.0, 1.0)
+        True
+        """
+        from scipy.stats import rankdata
+
+        pair = np.abs(np.stack((first, second)), dtype=np.float64)
+        ranks = np.stack([rankdata(one) for one in pair])
+        return cls(_correlation(pair), _correlation(ranks))
+
+    @classmethod
+    def mean(cls, found: Sequence[Likeness]) -> Likeness:
+        """The mean of several."""
+        return cls(
+            float(np.mean([one.pearson for one in found])),
+            float(np.mean([one.spearman for one in found])),
+        )
+
+
+def _correlation(pair: NDArray[np.float64]) -> float:
+    centred = pair - pair.mean(axis=1, keepdims=True)
+    size = np.sqrt((centred**2).sum(axis=1)).prod()
+    return round(float(centred[0] @ centred[1] / size), 6) if size > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What is known of a map beside the map.
+
+    Parameters
+    ----------
+    networks : int
+        Randomised networks that it was compared with.
+    randomised : Likeness or None
+        With their maps, on average; None without any.
+    image : Likeness
+        With the image itself.
+    difference : Likeness or None
+        With the image's difference from the reference, for methods that have one.
+    outside : float
+        Share of the map where there is no brain: neither the person's nor the reference's.
+    conservation : float or None
+        As in `Attribution`.
+    curves : Curves or None
+        What costs more, where it was asked for.
+    sight : Sight or None
+        How far the answer moves with what is shown; None where it was not asked.
+    """
+
+    networks: int
+    randomised: Likeness | None
+    image: Likeness
+    difference: Likeness | None
+    outside: float
+    conservation: float | None
+    curves: Curves | None = None
+    sight: Sight | None = None
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """In words, what speaks against the map; empty if it passed."""
+        compared = (
+            (self.randomised, "that of networks with randomised weights"),
+            (self.image, "the image itself"),
+            (
+                self.difference,
+                "the bare difference of the image from the reference brain",
+            ),
+        )
+        found = [
+            f"the map is much like {other} (correlation {likeness.highest:.2f})"
+            for likeness, other in compared
+            if likeness and likeness.highest > TOO_ALIKE
+        ]
+        if self.conservation is not None and abs(self.conservation - 1) > CONSERVED:
+            found.append(f"{self.conservation:.0%} of what was divided arrived in the image")
+        if self.outside > OUTSIDE:
+            found.append(f"{self.outside:.0%} of the relevance lies outside the brain")
+        blind = (self.sight.failure,) if self.sight and self.sight.blind else ()
+        return (*blind, *found, *(self.curves.failures if self.curves else ()))
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for people."""
+        if self.failures:
+            return f"Not to be trusted: {'; '.join(self.failures)}."
+        if self.randomised is None:
+            return "Not compared with networks with randomised weights."
+        return (
+            f"Passed: correlation {self.randomised.highest:.2f} with maps of networks with randomised weights, "
+            f"{self.image.highest:.2f} with the image."
+        )
+
+    @property
+    def mark(self) -> str:
+        """What every output of a failing map says; empty if it passed."""
+        return f"Map failed its check: {self.failures[0]}." if self.failures else ""
+
+    def as_record(self) -> dict[str, object]:
+        """All figures as JSON values for the provenance."""
+        return {
+            "verdict": self.verdict,
+            "passed": not self.failures,
+            "failures": list(self.failures),
+            "randomised_networks": self.networks,
+            "correlation_with_randomised": asdict(self.randomised) if self.randomised else None,
+            "correlation_with_image": asdict(self.image),
+            "correlation_with_difference_from_reference": asdict(self.difference) if self.difference else None,
+            "share_outside_brain": self.outside,
+            "conservation": self.conservation,
+            "curves": self.curves.as_record() if self.curves else None,
+            "answer": self.sight.as_record() if self.sight else None,
+        }
+
+
+def assess(
+    attribution: Attribution,
+    question: Question,
+    nulls: Map,
+    curves: Curves | None = None,
+) -> Trust:
+    """Compare a map with maps that know nothing.
+
+    Parameters
+    ----------
+    attribution : Attribution
+    question : Question
+        What the map answers.
+    nulls : ndarray, (K, X, Y, Z)
+        Maps of randomised networks, as `null_maps` gives them; K may be 0.
+    curves : Curves, optional
+        As `curves` gives them.
+    """
+    relevance = attribution.relevance.data
+    image = question.image[0, 0].numpy()
+    reference = None if question.reference is None else question.reference[0, 0].numpy()
+    brain = question.brain.numpy()
+    size = float(np.abs(relevance).sum(dtype=np.float64))
+    shown = relevance[brain]
+    return Trust(
+        networks=len(nulls),
+        randomised=Likeness.mean([Likeness.of(shown, null[brain]) for null in nulls]) if len(nulls) else None,
+        image=Likeness.of(shown, image[brain]),
+        difference=None if reference is None else Likeness.of(shown, (image - reference)[brain]),
+        outside=max(0.0, round(1 - float(np.abs(shown).sum(dtype=np.float64)) / size, 6)) if size else 0.0,
+        conservation=attribution.conservation,
+        curves=curves,
+        sight=sight(question),
+    )

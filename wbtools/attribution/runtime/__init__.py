@@ -1,0 +1,1 @@
+"""Where methods are computed: on which device, and in which memory."""

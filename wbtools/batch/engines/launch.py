@@ -1,0 +1,45 @@
+"""The command line and the environment of a worker, the same for every engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wbtools.batch.resources import variables
+from wbtools.search_path import without_working_directory
+
+_BY_PATH = [str(Path(__file__).absolute().parents[2] / "cli" / "__main__.py")]
+_START = ["-P", "-m", "wbtools.cli"] if sys.version_info >= (3, 11) else _BY_PATH
+"""With `-m` alone, Python looks for modules in the working directory first; `-P` forbids it that, since 3.11."""
+
+
+def worker_command(out: Path, options: Sequence[str], *, attached: bool) -> list[str]:
+    """The words that start a worker with this Python.
+
+    Parameters
+    ----------
+    out : Path
+    options : sequence of str
+        Options of `wbtools batch worker`.
+    attached : bool
+        The worker ends when this process does.
+    """
+    binding = ["--attached", str(os.getpid())] if attached else []
+    return [*program(), "worker", str(out), *options, *binding]
+
+
+def program() -> list[str]:
+    """The words for `wbtools batch` with this Python, which needs nothing on PATH."""
+    return [sys.executable, *_START, "batch"]
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process, without what would have others look into the working directory."""
+    return without_working_directory(os.environ)
+
+
+def worker_environment() -> dict[str, str]:
+    """The same, with libraries told to start no threads in a worker."""
+    return {**environment(), **variables(1)}

@@ -1,0 +1,85 @@
+"""The engine for one machine: one worker process, begun again if it dies."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+from wbtools.batch.engines.launch import worker_command, worker_environment
+from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.worker import last_error
+from wbtools.errors import InputError, TransientError
+
+logger = logging.getLogger(__name__)
+
+_DEATHS = 20
+_TICK = 0.2
+
+
+def run(
+    layout: Layout, todo: Callable[[], Sequence[str]], *, jobs: int, threads: int, gpus: Sequence[str]
+) -> Generator[None, None, None]:
+    """Work through what is to be done; control comes back every half second, for the display.
+
+    Parameters
+    ----------
+    layout : Layout
+    todo : callable
+        Gives the subjects that still are to be done.
+    jobs, threads : int
+        Subjects at once, and threads of each.
+    gpus : sequence of str
+        Handed out to subjects.
+
+    Raises
+    ------
+    InputError
+        If the worker could not do its work at all.
+    TransientError
+        If it was killed again and again.
+    """
+    for _ in range(_DEATHS):
+        subjects = todo()
+        if not subjects:
+            return
+        code, log = yield from _one_worker(layout, subjects, jobs, threads, gpus)
+        if code >= 0:
+            if code not in (0, 1, TransientError.exit_code):
+                raise InputError(last_error(log), mend=f"see {log}")
+            return
+        logger.warning("the worker was killed (signal %d); beginning another one", -code)
+    raise TransientError("the worker was killed again and again", mend="look at the machine, then run again")
+
+
+def _one_worker(
+    layout: Layout, subjects: Sequence[str], jobs: int, threads: int, gpus: Sequence[str]
+) -> Generator[None, None, tuple[int, Path]]:
+    """One worker process until it ends; gives its exit code and its log."""
+    name = f"local-{uuid.uuid4().hex[:8]}"
+    write_whole(layout.round(name), "".join(f"{one}\n" for one in subjects))
+    options = ["--list", str(layout.round(name)), "--jobs", str(jobs), "--threads", str(threads)]
+    options += ["--gpus", ",".join(gpus)] if gpus else []
+    log = layout.logs / f"worker.{name}.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            worker_command(layout.out, options, attached=True),
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,  # Ctrl-C is for this process, which passes it on
+        )
+    try:
+        while process.poll() is None:
+            yield
+            time.sleep(_TICK)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        layout.round(name).unlink(missing_ok=True)
+    return process.returncode, log

@@ -1,0 +1,1 @@
+"""The files in which a batch keeps what was planned, tried and published."""

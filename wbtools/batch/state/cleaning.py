@@ -1,0 +1,145 @@
+"""Removing what crashes leave: unfinished folders, damaged exports that were set aside, a batch's own files."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.published import flat, folders_of
+from wbtools.output import staging
+from wbtools.output.markers import Marker
+from wbtools.output.ownership import foreign, not_as_made
+
+_ASIDE = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}")
+_BESIDE = r"\..+\.[0-9a-f]{32}"
+_FILES = re.compile(
+    r"batch\.json|subjects\.txt|failed\.tsv|summary\.json|names\.tsv|submissions(~\d+)?\.jsonl|stop|round-.+\.txt"
+    rf"|{_BESIDE}"
+)
+"""Names of a batch's own files."""
+_FOLDERS = {
+    re.compile(r"attempts(~\d+)?"): re.compile(rf".+\.jsonl|{_BESIDE}"),
+    re.compile(r"logs"): re.compile(r".+\.\d+\.[0-9a-f]{12}\.log|worker\.local-[0-9a-f]{8}\.log"),
+    re.compile(r"slurm"): re.compile(rf".*[0-9a-f]{{8}}-.+\.sh|\d+(_\d+)?(\.next)?\.log|{_BESIDE}"),
+    re.compile(r"marks"): re.compile(rf".+\.json|{_BESIDE}"),
+}
+"""Names of its own folders, and of the files in them; what is named otherwise is somebody else's."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was done.
+
+    Parameters
+    ----------
+    removed : int
+        Folders.
+    restored : tuple of str
+        Subjects whose only copy was under a hidden name, and is in its place now.
+    ignored : tuple of Path
+        What lies where such things lie, and is not wbtools'.
+    """
+
+    removed: int
+    restored: tuple[str, ...]
+    ignored: tuple[Path, ...]
+
+
+def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool = False) -> Cleaned:
+    """Remove what is wbtools' own and nobody needs; published subjects and what is not wbtools' stay, links as well.
+
+    Parameters
+    ----------
+    layout : Layout
+    subjects : iterable of str
+        Of the batch.
+    age : float
+        Seconds for which nobody must have touched what a process of another machine may still need. An unfinished
+        folder is as old as its last new file, so this should be more than a subject may take.
+    forget : bool
+        Also the batch's own files.
+    """
+    known = {name: ids for subject in subjects for name, ids in folders_of(layout.out, subject).items()}
+    tidied = staging.tidy(layout.out, known, age)
+    aside = {flat(layout.out / name, layout.out): (layout.out / name, ids) for name, ids in known.items()}
+    removed, ignored = _clean_aside(layout, aside, age)
+    if forget:
+        gone, left = _forget(layout)
+        removed, ignored = removed + gone, [*ignored, *left]
+    ignored += [layout.out / name for name in tidied.ignored]
+    return Cleaned(removed + len(tidied.removed), tidied.restored, tuple(ignored))
+
+
+def _clean_aside(layout: Layout, known: dict[str, tuple[Path, tuple[str, ...]]], age: float) -> tuple[int, list[Path]]:
+    """Remove exports that were set aside; gives how many, and what is there beside them."""
+    if layout.home.is_symlink() or layout.aside.is_symlink():
+        return 0, [layout.home if layout.home.is_symlink() else layout.aside]
+    removed, ignored = 0, []
+    for path in sorted(layout.aside.iterdir()) if layout.aside.is_dir() else []:
+        found = _ASIDE.fullmatch(path.name)
+        final, ids = known.get(found["name"] if found else "", (layout.out, ()))
+        remover = _remover(path, final, ids)
+        if remover is None:
+            ignored.append(path)
+        elif time.time() - staging.touched(path) >= age:
+            removed += remover(path)
+    return removed, ignored
+
+
+def _remover(path: Path, final: Path, ids: tuple[str, ...]) -> Callable[[Path], bool] | None:
+    """How to remove an export that was set aside, or what an interrupted removal left of one; None if it is neither.
+
+    What somebody else put into it goes into the subject's export, and waits for that.
+    """
+    marker = Marker.read(path)
+    if marker is not None:
+        return staging.discard if marker.gone else None
+    if not ids or not path.is_dir() or foreign(path, *ids):
+        return None
+    if not not_as_made(path):
+        return staging.discard
+    there = os.path.lexists(final) and not foreign(final, *ids)
+    return partial(staging.retire, newer=final) if there else None
+
+
+def _forget(layout: Layout) -> tuple[int, list[Path]]:
+    """Remove the batch's own files, and their folder if that is all there is; gives what is there beside them."""
+    if layout.home.is_symlink():
+        return 0, []
+    for path in layout.home.iterdir():
+        inside = next((files for names, files in _FOLDERS.items() if names.fullmatch(path.name)), None)
+        if path.is_dir() and inside is not None and not path.is_symlink():
+            _remove_files(path, inside)
+            with suppress(OSError):
+                path.rmdir()
+    _remove_files(layout.home, _FILES)
+    with suppress(OSError):
+        layout.aside.rmdir()
+    left = [path for path in sorted(layout.home.iterdir()) if path != layout.mark]
+    if not left:
+        with suppress(OSError):
+            layout.mark.unlink(missing_ok=True)
+            layout.home.rmdir()
+    return int(not os.path.lexists(layout.home)), [one for path in left for one in _told(path, layout.aside)]
+
+
+def _remove_files(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove the plain files of these names; NFS keeps those that are open as .nfsXXXX: next time."""
+    for path in folder.iterdir():
+        if names.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
+
+
+def _told(path: Path, aside: Path) -> list[Path]:
+    """What is to be said of something that stays: what lies in it; exports that were set aside are told elsewhere."""
+    if path == aside:
+        return []
+    return sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else [path]

@@ -1,0 +1,183 @@
+"""How a batch stands, from the published folders and the attempts; cheap enough to be asked every few seconds."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbtools.batch.state import marks
+from wbtools.batch.state.attempts import Ending, History, State, endings
+from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.state.plan import Plan
+from wbtools.batch.state.published import Finding, ids_of, is_there, look, place
+from wbtools.errors import TransientError
+from wbtools.text import cell
+
+_READERS = 16
+"""Threads that look at folders: on a network file system, asking takes long and costs nothing."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """States of all subjects, and what the unfinished ones have behind them.
+
+    Parameters
+    ----------
+    states : mapping of str to State
+        In the order of the list.
+    histories : mapping of str to History
+        Of those that were tried and are not done.
+    """
+
+    states: Mapping[str, State]
+    histories: Mapping[str, History]
+
+    @property
+    def damaged(self) -> list[str]:
+        """The subjects whose attempts are not all on record any more."""
+        return [subject for subject, history in self.histories.items() if history.damaged]
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many subjects are in each state."""
+        return Counter(self.states.values())
+
+    def having(self, *states: State) -> list[str]:
+        """The subjects in given states."""
+        return [subject for subject, state in self.states.items() if state in states]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 finished and some failed, 75 incomplete: run again."""
+        counts = self.counts
+        if counts[State.TODO] or counts[State.RUNNING]:
+            return TransientError.exit_code
+        return int(counts[State.DONE] < len(self.states))
+
+    def failures(self) -> list[tuple[str, State, str, str]]:
+        """Subject, state, reason and log of every subject that is given up."""
+        chosen = self.having(State.FAILED, State.EXCLUDED)
+        return [(one, self.states[one], self.histories[one].reason, self.histories[one].log) for one in chosen]
+
+    def troubles(self) -> list[tuple[str, str, str]]:
+        """Subject, reason and log of every subject that will be tried again after a fault."""
+        again = [one for one in self.having(State.TODO) if one in self.histories and self.histories[one].used]
+        return [(one, self.histories[one].reason, self.histories[one].log) for one in again]
+
+
+def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
+    """How subjects stand. Whether a record is there decides; `verify` looks into the folders."""
+    visible = _names(layout.out)
+    folders = layout.attempt_folders()
+    tried = _tried(folders)
+    done = {one for one in subjects if _outermost(layout.out, one) in visible and is_there(layout.out, one)}
+    done -= {one for one in done & marks.names(layout) if marks.why(layout, one)}
+    histories = {one: History.read(layout, one, folders) for one in subjects if one in tried and one not in done}
+    states = {one: State.DONE if one in done else _state(histories.get(one), plan) for one in subjects}
+    return Overview(states, histories)
+
+
+def _outermost(out: Path, subject: str) -> str:
+    """Name of the folder in the folder of exports that a subject's results are, or lie in."""
+    return place(out, subject).relative_to(out).parts[0]
+
+
+def _state(history: History | None, plan: Plan) -> State:
+    return history.state(plan.max_attempts, plan.timeout + plan.grace) if history else State.TODO
+
+
+def _names(folder: Path) -> set[str]:
+    """The names in a folder, in one question; empty if there is no folder."""
+    try:
+        return {one.name for one in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def _tried(folders: Iterable[Path]) -> set[str]:
+    """Everybody of whom an attempt is on record; what cannot be read does not count."""
+    found: set[str] = set()
+    for folder in folders:
+        with suppress(OSError):
+            found |= {name.removesuffix(".jsonl") for name in _names(folder)}
+    return found
+
+
+def inspect(
+    layout: Layout, plan: Plan, subjects: Sequence[str], inputs: Mapping[str, Path | None], *, deep: bool
+) -> dict[str, Finding]:
+    """Compare every published folder with its record, several at a time."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = pool.map(
+            lambda one: look(
+                place(layout.out, one), plan.settings_sha256, inputs.get(one), deep=deep, ids=ids_of(layout.out, one)
+            ),
+            subjects,
+        )
+        return dict(zip(subjects, found, strict=True))
+
+
+def write_reports(layout: Layout, seen: Overview) -> None:
+    """Write the table of failures and the counts for other programs."""
+    rows = ["\t".join((one, state.value, cell(reason), log)) for one, state, reason, log in seen.failures()]
+    write_whole(layout.failed, "\n".join(["subject\tstate\treason\tlog", *rows]) + "\n")
+    counts = {state.value: seen.counts[state] for state in State}
+    facts = {"written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "subjects": len(seen.states), **counts}
+    write_whole(layout.summary, json.dumps(facts, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a subject costs, from those that were published.
+
+    Parameters
+    ----------
+    subjects : int
+        How many were measured.
+    median, high : float
+        Seconds; half and 95 % of the subjects took no longer.
+    memory : int
+        The most that any attempt took, bytes.
+    """
+
+    subjects: int
+    median: float
+    high: float
+    memory: int
+
+    @classmethod
+    def of(cls, endings: Iterable[Mapping[str, object]]) -> Cost | None:
+        """The cost that endings tell; None if nothing was published.
+
+        Examples
+        --------
+        >>> Cost.of({"ending": "published", "seconds": s, "memory": 1} for s in (1.0, 2.0, 9.0))
+        Cost(subjects=3, median=2.0, high=9.0, memory=1)
+        """
+        rows = [
+            (float(str(one["seconds"])), int(str(one.get("memory", 0))))
+            for one in endings
+            if one.get("ending") == Ending.PUBLISHED.value
+        ]
+        if not rows:
+            return None
+        seconds = sorted(row[0] for row in rows)
+        high = seconds[min(len(seconds) - 1, math.ceil(0.95 * len(seconds)) - 1)]
+        return cls(len(rows), seconds[len(seconds) // 2], high, max(row[1] for row in rows))
+
+
+_SAMPLE = 200
+
+
+def cost(layout: Layout) -> Cost | None:
+    """What a subject costs, from the last attempts on record (a sample where there are many)."""
+    folders = layout.attempt_folders()
+    names = sorted(_tried(folders))[:_SAMPLE]
+    return Cost.of(endings(History.read(layout, name, folders) for name in names))

@@ -1,0 +1,171 @@
+"""What a batch does to every subject, and the refusal to mix two batches in one folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from wbtools.batch.state.folder import Layout, create_once, write_whole
+from wbtools.batch.state.records import read_text, whole
+from wbtools.batch.subjects import is_id
+from wbtools.errors import InputError
+from wbtools.text import line, shell
+
+logger = logging.getLogger(__name__)
+
+
+class DamagedPlan(InputError):
+    """The plan of a batch is there and cannot be used; what was published does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch, as far as it does not depend on the subject.
+
+    Parameters
+    ----------
+    settings_sha256 : str
+        As in every published record; decides whether a published subject is this batch's.
+    options : mapping
+        The options of `wbtools export-subject` as JSON values.
+    command : tuple of str
+        Runs instead of `wbtools export-subject` if not empty; `{subject}`, `{out}` and `{settings}` are filled in.
+    max_attempts : int
+        How often a subject is tried.
+    timeout, grace : float
+        Seconds after which an attempt is asked to end, and seconds until it must have.
+    threads : int or None
+        Threads per subject; None shares what the worker may use.
+    scratch : str or None
+        Folder for temporary data; None takes `$SLURM_TMPDIR`, `$TMPDIR` or `/tmp` of the machine that computes.
+    engine : mapping
+        What the engine needs to go on without its user, as JSON values.
+    line : str
+        The command line that is to be repeated.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+
+    settings_sha256: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    max_attempts: int = 3
+    timeout: float = 3600.0
+    grace: float = 10.0
+    threads: int | None = None
+    scratch: str | None = None
+    engine: Mapping[str, object] = field(default_factory=dict)
+    line: str = ""
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise InputError(f"--max-attempts {self.max_attempts} tries nothing", mend="give 1 or more")
+        if self.timeout <= 0:
+            raise InputError(f"--timeout {self.timeout:g} s is no time", mend="give for example 1h")
+
+    @classmethod
+    def read(cls, layout: Layout) -> Plan:
+        """The plan of a batch.
+
+        Raises
+        ------
+        DamagedPlan
+            If it is there and is no plan.
+        InputError
+            If there is none.
+        """
+        mend = "run the batch's own line again to write it anew"
+        try:
+            text = read_text(layout.plan)
+        except OSError as error:
+            raise DamagedPlan(f"{layout.plan} cannot be read: {error.strerror}", mend=mend) from None
+        if text is None:
+            raise InputError(f"{layout.plan} is missing", mend=mend)
+        try:
+            found = json.loads(text)
+            plan = cls(**{**found, "command": tuple(found["command"])})
+            plan._require_plain()
+        except (ValueError, TypeError, KeyError, RecursionError, InputError) as error:
+            raise DamagedPlan(f"{layout.plan} is damaged ({line(error)})", mend=mend) from None
+        return plan
+
+    @classmethod
+    def read_for_show(cls, layout: Layout) -> tuple[Plan, str]:
+        """The plan of a batch, and what is wrong with it: of a damaged one, the usual limits and no settings."""
+        try:
+            return cls.read(layout), ""
+        except DamagedPlan as error:
+            return cls(""), f"{error}: {error.mend}"
+
+    def _require_plain(self) -> None:
+        """Raise ValueError for values of kinds that no plan is written with."""
+        texts = [self.settings_sha256, self.line, *self.command, *([] if self.scratch is None else [self.scratch])]
+        kinds = {
+            "texts": all(isinstance(text, str) for text in texts),
+            "mappings": isinstance(self.options, dict) and isinstance(self.engine, dict),
+            "numbers": all(isinstance(n, (int, float)) and math.isfinite(n) for n in (self.timeout, self.grace)),
+            "counts": all(whole(count, 1, 1 << 31) for count in (self.max_attempts, self.threads or 1)),
+        }
+        wrong = [kind for kind, sound in kinds.items() if not sound]
+        if wrong:
+            raise ValueError(f"its {wrong[0]} are none")
+
+    def write(self, layout: Layout) -> None:
+        """Make this the folder's batch.
+
+        Raises
+        ------
+        InputError
+            If the folder belongs to a batch with other settings.
+        """
+        layout.make()
+        text = json.dumps(asdict(self), indent=1)
+        if create_once(layout.plan, text):
+            return
+        self.require_same(layout)
+        write_whole(layout.plan, text)
+
+    def require_same(self, layout: Layout) -> None:
+        """Raise InputError if the folder belongs to a batch with other settings.
+
+        A damaged plan forbids nothing: every published subject carries the hash of its own settings.
+        """
+        try:
+            same = not layout.plan.exists() or Plan.read(layout).settings_sha256 == self.settings_sha256
+        except DamagedPlan as error:
+            logger.warning("%s; it is written anew", error)
+            return
+        if not same:
+            raise InputError(
+                f"{layout.out} holds a batch with other settings or another network; results are never mixed",
+                mend="choose another --out, or give the earlier batch up: "
+                + shell("wbtools", "batch", "clean", "--all", layout.out),
+            )
+
+
+def add_subjects(layout: Layout, subjects: Iterable[str]) -> None:
+    """Put subjects on the batch's list, after those who are on it already."""
+    known = list_subjects(layout)
+    merged = list(dict.fromkeys([*known, *subjects]))
+    if merged != known:
+        write_whole(layout.subjects, "".join(f"{one}\n" for one in merged))
+
+
+def list_subjects(layout: Layout) -> list[str]:
+    """Everybody on the batch's list; lines that name nobody, as a damaged list has, do not count."""
+    try:
+        text = read_text(layout.subjects) or ""
+    except OSError as error:
+        logger.warning("%s cannot be read: %s", layout.subjects, error.strerror)
+        return []
+    lines = [line for line in text.split("\n") if line.strip()]
+    found = [line for line in lines if is_id(line)]
+    if len(found) < len(lines):
+        logger.warning("%s is damaged: %d lines name nobody", layout.subjects, len(lines) - len(found))
+    return list(dict.fromkeys(found))

@@ -1,0 +1,329 @@
+"""`wbtools batch status`, `verify`, `retry`, `cancel`, `clean` and `script`: looking after a batch."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from wbtools.batch.engines.launch import worker_command
+from wbtools.batch.engines.slurm import rounds, script
+from wbtools.batch.engines.slurm.request import Request
+from wbtools.batch.state import attempts, cleaning, marks, names
+from wbtools.batch.state.attempts import State
+from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.state.names import Name
+from wbtools.batch.state.overview import Overview, cost, inspect, overview, write_reports
+from wbtools.batch.state.plan import Plan, list_subjects
+from wbtools.batch.state.published import Finding, Published, is_there, why_foreign
+from wbtools.cli.batch.display import clock
+from wbtools.cli.batch.worker import payload_of
+from wbtools.cli.console import out as terminal
+from wbtools.cli.failures import plainly
+from wbtools.errors import InputError, TransientError, WbtoolsError
+from wbtools.search_path import find_program
+from wbtools.text import counted, line
+
+_SHOWN = 20
+_WATCH_EVERY = 60.0
+
+_OUT = click.argument("out", type=click.Path(path_type=Path))
+
+
+def _read(out: Path) -> tuple[Layout, Plan, Overview]:
+    """A batch and how it stands; of files that are damaged, the rest counts, and that is said."""
+    layout = Layout.of(out)
+    plan, damage = Plan.read_for_show(layout)
+    if damage:
+        click.echo(damage, err=True)
+    subjects = list_subjects(layout)
+    if not damage:
+        settle_names(layout, plan, subjects, only_unknown=True)
+    seen = overview(layout, plan, subjects)
+    if seen.damaged:
+        click.echo(
+            f"The attempts of {counted(len(seen.damaged), 'subject')} are damaged and count in part "
+            f"({seen.damaged[0]}, for example: {layout.attempts(seen.damaged[0])})",
+            err=True,
+        )
+    return layout, plan, seen
+
+
+def _report(layout: Layout, seen: Overview) -> None:
+    """Write the reports for people and programs; who may only read a batch can look at it all the same."""
+    try:
+        write_reports(layout, seen)
+    except OSError as error:
+        click.echo(f"{layout.failed} and {layout.summary.name} are not written: {error.strerror}", err=True)
+
+
+def settle_names(
+    layout: Layout, plan: Plan, subjects: Sequence[str], *, only_unknown: bool = False, write: bool = True
+) -> dict[str, Name]:
+    """Have the study say what subjects are called, whom nothing is published of yet; see `names.settle`.
+
+    Parameters
+    ----------
+    layout, plan
+    subjects : sequence of str
+    only_unknown : bool
+        Take the names that are known of everybody.
+    write : bool
+        Keep them on disk.
+    """
+    ask = payload_of(plan, layout.out, 1).name
+    if plan.command:  # its subjects are called what the list says
+        return {subject: name for subject in subjects if (name := ask(subject))}
+    return names.settle(
+        layout, ask, subjects, settled=lambda one: only_unknown or is_there(layout.out, one), write=write
+    )
+
+
+def conclude(layout: Layout, seen: Overview) -> int:
+    """Print and write how a batch stands; gives the exit code."""
+    _report(layout, seen)
+    counts = seen.counts
+    words = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state] or state is State.DONE)
+    terminal.print(f"{counted(len(seen.states), 'subject')}: {words}", markup=False)
+    failures = seen.failures()
+    for subject, state, reason, log in failures[:_SHOWN]:
+        terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({layout.home / log})"))
+    if len(failures) > _SHOWN:
+        terminal.print(f"  and {len(failures) - _SHOWN} more, see {layout.failed}", markup=False)
+    if failures:
+        terminal.print(f"Mend what they say, then: {terminal.command('wbtools', 'batch', 'retry', layout.out)}")
+    troubles = seen.troubles()
+    if troubles:
+        subject, reason, log = troubles[-1]
+        terminal.print(
+            line(f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({layout.home / log})")
+        )
+    if seen.having(State.TODO) and layout.stop.exists():
+        terminal.print("Cancelled: nothing more is begun until the batch's own line is run again")
+    return seen.exit_code
+
+
+def _say_marked(layout: Layout, seen: Overview) -> None:
+    """Why published subjects are to be made again."""
+    marked = {one: why for one in seen.having(State.TODO) if (why := marks.why(layout, one))}
+    for subject, why in list(marked.items())[:_SHOWN]:
+        terminal.print(f"  {subject}: to be made again: {line(why)}")
+    if len(marked) > _SHOWN:
+        terminal.print(f"  and {len(marked) - _SHOWN} more to be made again")
+
+
+def _say_next(plan: Plan, seen: Overview) -> None:
+    """What to type where something is left to do and nobody does it."""
+    if seen.having(State.TODO) and not seen.having(State.RUNNING) and plan.line:
+        terminal.print("To go on, run the batch's own line again:")
+        terminal.print("  " + line(plan.line))
+
+
+@click.command("status")
+@_OUT
+@click.option("--watch", is_flag=True, help="Look again every minute until nothing is left to do.")
+@click.option("--json", "as_json", is_flag=True, help="For other programs.")
+@plainly
+def status(out: Path, watch: bool, as_json: bool) -> None:
+    """Say how a batch stands: done, running, failed, why, and what Slurm says.
+
+    Exit code 0: all are done; 1: all were tried and some failed; 75: not finished.
+    """
+    while True:
+        layout, plan, seen = _read(out)
+        if as_json:
+            code = seen.exit_code
+            _report(layout, seen)
+            click.echo(json.dumps({"states": {one: state.value for one, state in seen.states.items()}, "code": code}))
+        else:
+            code = conclude(layout, seen)
+            _say_marked(layout, seen)
+            _say_cost(layout)
+            if not _say_queue(layout):
+                _say_next(plan, seen)
+        if not watch or code != TransientError.exit_code:
+            sys.exit(code)
+        time.sleep(_WATCH_EVERY)
+
+
+def _say_cost(layout: Layout) -> None:
+    """What subjects took, and what that means for --mem."""
+    known = cost(layout)
+    if known:
+        terminal.print(
+            f"A subject takes {clock(known.median)} min (95 %: {clock(known.high)}) and up to "
+            f"{known.memory / 2**30:.1f} GiB, from {counted(known.subjects, 'subject')}",
+            markup=False,
+        )
+
+
+def _say_queue(layout: Layout) -> bool:
+    """What Slurm says of a batch that was submitted to it; whether jobs of it are there, as far as is known."""
+    if not layout.submission_files() or find_program("squeue") is None:
+        return False
+    try:
+        jobs = rounds.jobs(layout)
+    except WbtoolsError as error:
+        terminal.print(str(error), markup=False)
+        return True
+    states = Counter(one.state.lower() for one in jobs)
+    terminal.print(f"Slurm: {', '.join(f'{n} {state}' for state, n in states.items()) or 'no job is left'}")
+    for reason, number in Counter(one.reason for one in jobs if one.stuck).items():
+        terminal.print(
+            f"  {number} wait for somebody: {reason}. Held jobs: scontrol release JOB; drained or down nodes are the "
+            "administrator's",
+            markup=False,
+        )
+    return bool(jobs)
+
+
+@click.command("verify")
+@_OUT
+@click.option("--quick", is_flag=True, help="Compare sizes, not hashes.")
+@plainly
+def verify(out: Path, quick: bool) -> None:
+    """Compare every published file with the hash in its subject's record, and the settings with the batch's.
+
+    What is damaged or made from other inputs is marked, and the batch's own line makes it again. Exit code 0:
+    everything published is whole; 1: something is not.
+    """
+    layout, plan, seen = _read(out)
+    done = seen.having(State.DONE)
+    payload = payload_of(plan, layout.out, 1)
+    inputs = {one: payload.inputs(one) for one in done} if plan.settings_sha256 else {}
+    found = inspect(layout, plan, done, inputs, deep=not quick)
+    wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
+    terminal.print(
+        f"{len(done) - len(wrong)} of {counted(len(seen.states), 'subject')} published and whole", markup=False
+    )
+    before = {one: why for one in sorted(marks.names(layout)) if one in seen.states and (why := marks.why(layout, one))}
+    for one, why in before.items():
+        terminal.print(f"  {one}: found before: {line(why)}", markup=False)
+    marked = [one for one, finding in wrong.items() if _say_and_mark(layout, one, finding)]
+    if marked or before:
+        terminal.print("The batch's own line makes again what is marked:", markup=False)
+        terminal.print("  " + line(plan.line))
+    sys.exit(int(bool(wrong or before)))
+
+
+def _say_and_mark(layout: Layout, subject: str, finding: Finding) -> bool:
+    """Say what is wrong with a published folder, and have it made again if it is wbtools' own; whether it will be."""
+    terminal.print(f"  {subject}: {finding.what.value}: {line(finding.why)}", markup=False)
+    if finding.what not in {Published.DAMAGED, Published.OUTDATED}:
+        return False
+    foreign = why_foreign(layout.out, subject)
+    if foreign:
+        terminal.print(f"    left alone, not wbtools' to replace: {foreign}", markup=False)
+        return False
+    try:
+        marks.put(layout, subject, finding.why)
+        attempts.record(layout, subject, "retry")
+    except OSError as error:
+        terminal.print(f"    could not be marked: {error.strerror}", markup=False)
+        return False
+    terminal.print("    marked: it is made again", markup=False)
+    return True
+
+
+@click.command("retry")
+@_OUT
+@click.argument("chosen", metavar="[SUBJECT]...", nargs=-1)
+@plainly
+def retry(out: Path, chosen: tuple[str, ...]) -> None:
+    """Give subjects that failed new attempts: those named, or all. Then run the batch's own line again."""
+    layout, plan, seen = _read(out)
+    given_up = seen.having(State.FAILED, State.EXCLUDED)
+    unknown = [one for one in chosen if one not in seen.states]
+    if unknown:
+        raise InputError(f"{unknown[0]} is not on this batch's list", mend=f"see {layout.subjects}")
+    again = [one for one in given_up if not chosen or one in chosen]
+    for one in again:
+        attempts.record(layout, one, "retry")
+    if again:
+        terminal.print(f"New attempts: {counted(len(again), 'subject')}. Now run the batch's own line again:")
+        terminal.print("  " + line(plan.line))
+        return
+    terminal.print("Nothing to retry: of these, no subject failed" if chosen else "Nothing to retry: no subject failed")
+    _say_next(plan, seen)
+
+
+@click.command("cancel")
+@_OUT
+@plainly
+def cancel(out: Path) -> None:
+    """Stop a batch: workers begin nothing more and interrupt what they run. Running its line again goes on."""
+    layout = Layout.of(out)
+    before = layout.stop.exists()
+    if not before:
+        layout.stop.touch()  # before all else: what is asked below takes its time
+    count = rounds.cancel(layout) if layout.submission_files() else 0
+    layout, plan, seen = _read(out)
+    running = len(seen.having(State.RUNNING))
+    if not count and not running and not seen.having(State.TODO):
+        if not before:
+            layout.stop.unlink(missing_ok=True)
+        terminal.print("Nothing to cancel: nothing runs, and no subject is left to do")
+        return
+    jobs = f", with {counted(count, 'Slurm job')}" if count else ""
+    stopping = f"{counted(running, 'running subject')} will stop within seconds" if running else "nothing was running"
+    terminal.print(f"Cancelled{jobs}; {stopping}")
+    if plan.line:
+        terminal.print("To go on later, run the batch's own line again:")
+        terminal.print("  " + line(plan.line))
+
+
+@click.command("clean")
+@_OUT
+@click.option("--now", is_flag=True, help="Also what is recent: only while nothing runs.")
+@click.option("--all", "forget", is_flag=True, help="Also the batch's own files; published subjects stay.")
+@plainly
+def clean(out: Path, now: bool, forget: bool) -> None:
+    """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
+    layout, plan, seen = _read(out)
+    done = cleaning.clean(layout, seen.states, 0 if now or forget else 2 * plan.timeout, forget=forget)
+    terminal.print(f"Removed {counted(done.removed, 'folder')}")
+    for name in done.restored:
+        terminal.print(f"Put back: {layout.out / name}, which an interrupted replacement had hidden", markup=False)
+    for path in done.ignored[:_SHOWN]:
+        terminal.print(f"Left alone, not wbtools' to remove: {path}", markup=False)
+    if len(done.ignored) > _SHOWN:
+        terminal.print(f"  and {len(done.ignored) - _SHOWN} more", markup=False)
+
+
+@click.command("script")
+@_OUT
+@click.option(
+    "--scheduler", "system", type=click.Choice(["slurm", *script.TEMPLATES]), default="slurm", show_default=True
+)
+@click.option("--pack", type=click.IntRange(1), help="Subjects per task. [default: 45 minutes' worth]")
+@plainly
+def show_script(out: Path, system: str, pack: int | None) -> None:
+    """Print the script of an array job for what is left to do, to be submitted by hand.
+
+    Templates for SGE, PBS and LSF were never tried: expect to adapt them.
+    """
+    layout, plan, seen = _read(out)
+    left = seen.having(State.TODO, State.RUNNING)
+    if not left:
+        raise InputError("nothing is left to do", mend="")
+    name = uuid.uuid4().hex[:8]
+    write_whole(layout.round(name), "".join(f"{one}\n" for one in left))
+    if system == "slurm":
+        for text in rounds.scripts(layout, plan, left, name):
+            terminal.print(text, markup=False)
+        return
+    each = pack or Request.from_record(plan.engine).pack_of(len(left), cost(layout))
+    command = worker_command(layout.out, ["--list", str(layout.round(name)), "--pack", str(each)], attached=False)
+    tasks = -(-len(left) // each)
+    text = script.template(system, f"wb-{name}", tasks, command, logs=layout.slurm, threads=plan.threads or 1)
+    terminal.print(text, markup=False)
+
+
+COMMANDS: tuple[click.Command, ...] = (status, verify, retry, cancel, clean, show_script)
+"""What `wbtools batch` offers beside `run`."""

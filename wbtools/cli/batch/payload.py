@@ -1,0 +1,178 @@
+"""The export of one subject as a worker's payload."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wbtools.batch.state.names import Name
+from wbtools.cli.batch.options import from_json
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.export import settings_from
+from wbtools.cli.failures import plainly
+from wbtools.errors import InputError, WriteFailure
+from wbtools.output.names import folder_name, naming_of
+from wbtools.settings import ExportSettings
+
+if TYPE_CHECKING:
+    from wbtools.model import Model
+    from wbtools.subject import Whereabouts
+
+logger = logging.getLogger(__name__)
+
+_IMPORTED = (
+    "wbtools.export.pipeline",
+    "torch",
+    "nibabel",
+    "numba",
+    "nilearn.datasets",
+    "nilearn.image",
+    "scipy.ndimage",
+    "scipy.sparse.csgraph",
+    "scipy.stats",
+    "SimpleITK",
+)
+"""What every export imports sooner or later; once in the worker, it is there in every child."""
+
+
+@dataclass(frozen=True)
+class ExportPayload:
+    """`wbtools export-subject` with the options of a batch.
+
+    Parameters
+    ----------
+    options : mapping
+        As `batch_options.as_json` gives them.
+    out : Path
+    threads : int
+    """
+
+    options: Mapping[str, object]
+    out: Path
+    threads: int
+
+    def settings(self, subject: str) -> ExportSettings:
+        """What is done to one subject."""
+        return settings_from(subject, out=self.out, overwrite=False, **{**self._given, "threads": self.threads})
+
+    @functools.cached_property
+    def _given(self) -> dict[str, Any]:
+        return from_json(self.options)
+
+    @functools.cached_property
+    def _networks(self) -> list[Model]:
+        from wbtools.export.pipeline import load_networks
+
+        return load_networks(self.settings("any"))
+
+    def identity(self) -> str:
+        """The settings' hash; loads the networks.
+
+        Raises
+        ------
+        WbtoolsError
+            Whatever is wrong with a network or an option.
+        """
+        from wbtools.export.admission import require_words
+        from wbtools.export.pipeline import deciding
+        from wbtools.provenance import settings_sha256
+
+        settings = self.settings("any")
+        require_words(settings)
+        return settings_sha256(settings.as_record(), deciding(settings, self._networks))
+
+    def warm(self) -> str:
+        """Load libraries, package data and networks; gives and raises what `identity` does."""
+        found = self.identity()
+        for name in _IMPORTED:
+            importlib.import_module(name)
+        _load_package_data()
+        _load_compiled()
+        return found
+
+    def name(self, subject: str) -> Name | None:
+        """What the export will call the subject, and its folder; asked of the study folder."""
+        found = self._located(subject)
+        if found is None:
+            return None
+        naming = naming_of(found.layout, self.settings(subject).naming)
+        return Name(found.id, folder_name(found.id, naming))
+
+    def inputs(self, subject: str) -> Path | None:
+        """The subject's folder."""
+        found = self._located(subject)
+        return found.folder if found is not None else None
+
+    def described(self, subject: str) -> str:
+        """As what, and in which layout, the subject's files were found.
+
+        Raises
+        ------
+        InputError
+            Why they were not, or which of them are missing.
+        """
+        from wbtools.subject.selection import exported
+
+        found = exported(self.settings(subject))
+        return f"found as {found.id} ({found.layout} layout, registration {found.registration})"
+
+    def _located(self, subject: str) -> Whereabouts | None:
+        """The subject in the study folder; of one that is not there, or is ambiguous, its own export will tell."""
+        from wbtools.subject import located
+
+        settings = self.settings(subject)
+        try:
+            return located(settings.study_folder, subject, settings.layout)
+        except InputError:
+            return None
+
+    def work(self, subject: str) -> int:
+        """Export; failures end in a sentence and their exit code, as on the command line."""
+        set_up_logging(0)
+        self._export(subject)
+        return 0
+
+    def _export(self, subject: str) -> None:
+        @plainly
+        def export() -> None:
+            from wbtools.export import pipeline
+
+            try:
+                export = pipeline.export_subject(self.settings(subject), networks=self._networks)
+            except WriteFailure as error:  # the batch could write there when it began: the machine is at fault
+                raise WriteFailure(error, begun=True) from None
+            for name, sentences in export.decisions.items():
+                for sentence in sentences:
+                    logger.info("%s: %s", name, sentence)
+
+        export()
+
+
+def _load_package_data() -> None:
+    """Areas and template, which stay in memory once they were asked for."""
+    from wbtools.anatomy import Hemisphere
+    from wbtools.atlas import mmp
+    from wbtools.images.template import mni152
+
+    mmp.regions()
+    mmp.subcortex_regions()
+    for side in Hemisphere:
+        mmp.labels_32k(side)
+        mmp.cortex_32k(side)
+    mni152()
+
+
+def _load_compiled() -> None:
+    """What numba compiles or keeps on disk, by way of a ribbon between two small spheres."""
+    import numpy as np
+
+    from wbtools.space.grid import Grid
+    from wbtools.surfaces.icosphere import icosphere
+    from wbtools.surfaces.ribbon.weights import RibbonWeights
+
+    RibbonWeights.between(icosphere(2, 6.0), icosphere(2, 9.0), Grid((4, 4, 4), np.diag([6.0, 6, 6, 1])))

@@ -1,0 +1,317 @@
+"""`wbtools batch`: many subjects on one machine, a Slurm cluster or a Dask scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wbtools.batch import subjects
+from wbtools.batch.engines import dask, local
+from wbtools.batch.engines.launch import environment, program
+from wbtools.batch.engines.slurm import rounds, script
+from wbtools.batch.engines.slurm.request import Request
+from wbtools.batch.resources import threads
+from wbtools.batch.state import names
+from wbtools.batch.state.attempts import State
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.overview import Overview, inspect, overview
+from wbtools.batch.state.plan import Plan, add_subjects
+from wbtools.batch.state.published import Published, is_there, place
+from wbtools.cli.batch import maintenance, worker
+from wbtools.cli.batch.display import display
+from wbtools.cli.batch.options import BatchRun, as_json, engine_options, subject_options
+from wbtools.cli.console import out as terminal
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.failures import plainly
+from wbtools.errors import InputError, TransientError, writing
+from wbtools.output.containment import require_not_around, require_place
+from wbtools.output.destination import require_writable
+from wbtools.text import counted, line
+
+_POLL = 2.0
+_AT_ONCE = 16
+"""Threads that look for subjects: on a network file system, asking takes long and costs nothing."""
+_SHOWN = 20
+"""Subjects of each kind that a dry run names."""
+
+_Steps = Generator[None, None, None]
+"""An engine at work; what it started is ended or let go when this is closed."""
+
+
+@click.group("batch")
+def command() -> None:
+    """Export many subjects: here, on a Slurm cluster, or through a Dask scheduler.
+
+    The same line again goes on where it stopped. A subject that is visible in OUT is whole.
+    """
+
+
+for _one in (*maintenance.COMMANDS, *worker.COMMANDS):
+    command.add_command(_one)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch as the command line describes it."""
+
+    layout: Layout
+    plan: Plan
+    subjects: list[str]
+
+    def settle_names(self, *, write: bool = True) -> None:
+        """Ask what everybody is called.
+
+        Raises
+        ------
+        InputError
+            If two of the list are one person, or would be published in one folder.
+        """
+        found = maintenance.settle_names(self.layout, self.plan, self.subjects, write=write)
+        names.require_distinct(found, names.earlier_names(self.layout.out))
+
+    def require_apart(self, study: Path) -> None:
+        """Refuse a folder of exports in which somebody's results would be, or hold, what is read.
+
+        Raises
+        ------
+        InputError
+            Naming the first.
+        """
+        payload = worker.payload_of(self.plan, self.layout.out, 1)
+        for subject in self.subjects:
+            target = place(self.layout.out, subject)
+            if target.exists() and not is_there(self.layout.out, subject):
+                require_not_around(target, [study, payload.inputs(subject) or study], study)
+
+    def look(self) -> Overview:
+        """How this line's subjects stand."""
+        return overview(self.layout, self.plan, self.subjects)
+
+    def described(self, chosen: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """As what subjects were found, and why others cannot be exported, in words."""
+        payload = worker.payload_of(self.plan, self.layout.out, 1)
+        found, refused = {}, {}
+
+        def describe(subject: str) -> None:
+            try:
+                found[subject] = f"{payload.described(subject)}, into {place(self.layout.out, subject)}"
+            except InputError as error:
+                refused[subject] = line(f"{error}. Mend: {error.mend}" if error.mend else error)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(describe, chosen))
+        ordered = [{one: words[one] for one in chosen if one in words} for words in (found, refused)]
+        return ordered[0], ordered[1]
+
+    def todo(self) -> list[str]:
+        """The subjects to do: those without a record, and those whose folder is not what the record says.
+
+        Raises
+        ------
+        InputError
+            If some were published with other settings.
+        """
+        seen = self.look()
+        done = seen.having(State.DONE)
+        payload = worker.payload_of(self.plan, self.layout.out, 1)
+        found = inspect(self.layout, self.plan, done, {one: payload.inputs(one) for one in done}, deep=False)
+        foreign = [one for one in done if found[one].what in {Published.FOREIGN, Published.ANOTHERS}]
+        if foreign:
+            raise InputError(
+                f"{place(self.layout.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
+                "results are never mixed",
+                mend="choose another --out, or move them away",
+            )
+        again = {one for one in done if found[one].what is not Published.CURRENT}
+        wanted = again.union(seen.having(State.TODO, State.RUNNING))
+        return [one for one in self.subjects if one in wanted]
+
+
+@command.command("run", cls=BatchRun)
+@click.argument("words", metavar="LIST", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="OUT", type=click.Path(path_type=Path), help="Folder of all exports.")
+@engine_options
+@subject_options
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@plainly
+def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options: Any) -> None:
+    """Export the subjects of LIST: a text or TSV file, - for standard input, or ids.
+
+    The same line again goes on where it stopped: what is published is skipped. Exit code 0: all are done; 1: all were
+    tried and some failed; 75: not finished, run it again.
+    """
+    set_up_logging(verbose)
+    chosen = _chosen(words, options)
+    _require_place(Layout(out.resolve()), options["study_folder"], chosen, options["work"])
+    batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
+    if options["engine"] == "slurm":
+        script.log_pattern(batch.layout.slurm, "")  # a folder that no script can name is refused before all else
+    batch.settle_names(write=False)
+    batch.require_apart(options["study_folder"])
+    if options["dry_run"]:
+        batch.plan.require_same(batch.layout)
+        require_writable(batch.layout.home, "--out")
+        sys.exit(_say_what_would_be_done(batch, options))
+    with writing(out, begun=False):
+        batch.plan.write(batch.layout)
+        batch.settle_names()
+        add_subjects(batch.layout, chosen)
+        batch.layout.stop.unlink(missing_ok=True)
+    if batch.todo():
+        try:
+            with closing(_ENGINES[options["engine"]](batch, options)) as steps, display(batch.look) as tick:
+                for _ in steps:
+                    tick()
+        except KeyboardInterrupt:
+            terminal.print("Interrupted: what is published stays; the same line goes on from here")
+            maintenance.conclude(batch.layout, batch.look())
+            sys.exit(TransientError.exit_code)
+    sys.exit(maintenance.conclude(batch.layout, batch.look()))
+
+
+def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
+    """The subjects of the list, without those left out."""
+    known = _known(options["study_folder"])
+    chosen = subjects.read(words, sys.stdin, known)
+    if options["only"]:
+        wanted = set(subjects.read_file(options["only"], known))
+        chosen = [one for one in chosen if one in wanted]
+    if options["exclude"]:
+        unwanted = set(subjects.read_file(options["exclude"], known))
+        chosen = [one for one in chosen if one not in unwanted]
+    if not chosen:
+        raise InputError("--only and --exclude leave no subject", mend="check the lists")
+    return chosen
+
+
+def _require_place(layout: Layout, study: Path, chosen: Sequence[str], work: Path | None) -> None:
+    """Refuse a folder in which exports or the batch's own files would lie in somebody's inputs, or are not its own."""
+    require_place(layout.out, study, chosen, work)
+    layout.require_own()
+    if layout.home.is_symlink():
+        require_place(layout.home, study, chosen)
+
+
+def _known(study: Path) -> subjects.Known:
+    """Whether the study has a folder of a subject."""
+
+    def known(word: str) -> bool:
+        try:
+            return subjects.is_id(word) and any((study / name).is_dir() for name in (word, f"sub-{word}"))
+        except OSError:
+            return False
+
+    return known
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
+    kept = as_json(options)
+    argv = tuple(shlex.split(options["command_line"] or ""))
+    request = Request(**{one.name: options[one.name] for one in fields(Request)})
+    return Plan(
+        settings_sha256=sha256(shlex.join(argv).encode()).hexdigest() if argv else _identity(kept),
+        options=kept,
+        command=argv,
+        max_attempts=options["max_attempts"],
+        timeout=options["timeout"],
+        grace=options["grace"],
+        threads=options["threads"],
+        scratch=str(options["scratch"].resolve()) if options["scratch"] else None,
+        engine=asdict(request),
+        line=shlex.join(["wbtools", *sys.argv[1:]]),
+    )
+
+
+def _identity(kept: dict[str, object]) -> str:
+    """The settings' hash, from a process that loads the network and is gone again: torch is large."""
+    asked = subprocess.run(
+        [*program(), "identify"], input=json.dumps(kept), stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    if asked.returncode:
+        sys.exit(asked.returncode)  # it said why
+    return asked.stdout.split()[-1]
+
+
+# ------------------------------------------------------------------------------------------------------------- engines
+
+
+def _run_here(batch: _Batch, options: dict[str, Any]) -> _Steps:
+    processors = len(os.sched_getaffinity(0))
+    jobs = options["jobs"] or max(1, processors // (options["threads"] or 2))
+    gpus = [card for card in (options["gpus"] or "").split(",") if card]
+    each = threads(options["threads"], jobs, {})
+    return local.run(batch.layout, batch.todo, jobs=jobs, threads=each, gpus=gpus)
+
+
+def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> _Steps:
+    return dask.run(
+        batch.layout,
+        batch.todo,
+        scheduler=options["scheduler"],
+        file=options["scheduler_file"],
+        threads=options["threads"],
+    )
+
+
+def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
+    """Submit, unless jobs of this batch are queued already; with `--wait`, wait until none is left."""
+    queued = rounds.jobs(batch.layout)
+    if queued:
+        terminal.print(f"Queued or running already: {counted(len(queued), 'job')} of this batch; nothing is submitted")
+    else:
+        made = rounds.submit(batch.layout, batch.plan, batch.todo())
+        terminal.print(
+            f"Submitted {counted(made.subjects, 'subject')} as {counted(made.tasks, 'task')} of up to {made.pack}: "
+            f"job {', '.join(made.arrays)}"
+        )
+        if made.trouble:
+            terminal.print(f"The job that would submit what these leave was not taken: {made.trouble}", markup=False)
+            terminal.print("When they are over, run the same line again")
+        if made.left:
+            terminal.print("Slurm takes no more jobs now; the rest is submitted when these are over")
+    while options["wait"] and rounds.jobs(batch.layout):
+        yield
+        time.sleep(_POLL)
+
+
+_ENGINES: dict[str, Callable[[_Batch, dict[str, Any]], _Steps]] = {
+    "local": _run_here,
+    "slurm": _run_on_slurm,
+    "dask": _run_on_dask,
+}
+
+
+def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> int:
+    """The answer to --dry-run; 1 if some of those to do are not there, or lack files."""
+    todo = batch.todo()
+    given_up = len(batch.look().having(State.FAILED, State.EXCLUDED))
+    done = len(batch.subjects) - len(todo) - given_up
+    words = f", {given_up} given up (wbtools batch status says why)" if given_up else ""
+    terminal.print(f"{counted(len(batch.subjects), 'subject')}: {done} done already, {len(todo)} to do{words}")
+    found, refused = batch.described(todo)
+    for who, shown in (("to do", found), ("not found, or not whole", refused)):
+        if shown:
+            terminal.print(f"{who}: {len(shown)}")
+        for subject, words in list(shown.items())[:_SHOWN]:
+            terminal.print(f"  {subject}: {words}")
+        if len(shown) > _SHOWN:
+            terminal.print(f"  and {len(shown) - _SHOWN} more")
+    if options["engine"] == "slurm" and todo:
+        for text in rounds.scripts(batch.layout, batch.plan, todo, "dry-run"):
+            terminal.print(text, markup=False)
+    return int(bool(refused))

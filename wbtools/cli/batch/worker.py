@@ -1,0 +1,125 @@
+"""`wbtools batch worker` and its like: what engines start; not for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from wbtools.batch import subjects
+from wbtools.batch.child import die_with, hold_back
+from wbtools.batch.engines.slurm import rounds, script, task
+from wbtools.batch.payload import Command, Payload
+from wbtools.batch.resources import threads, variables, whole_number
+from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.plan import Plan
+from wbtools.batch.worker import Result, Worker, count
+from wbtools.cli.batch.payload import ExportPayload
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.failures import plainly
+from wbtools.errors import InputError, TransientError
+from wbtools.text import counted
+
+logger = logging.getLogger("wbtools.batch")
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("worker", hidden=True)
+@click.argument("out", type=_PATH)
+@click.option("--list", "listed", required=True, help="File of subjects, or -.")
+@click.option("--pack", type=click.IntRange(1), help="Subjects per shard.")
+@click.option("--shard", help="Number of the pack to take, or auto.")
+@click.option("--jobs", type=click.IntRange(1), default=1)
+@click.option("--threads", "asked", type=click.IntRange(1))
+@click.option("--gpus", default="")
+@click.option("--expect", type=float, default=0.0, help="Seconds that a subject usually takes.")
+@click.option("--attached", type=int, help="End when the process of this number does.")
+@plainly
+def worker(
+    out: Path,
+    listed: str,
+    pack: int | None,
+    shard: str | None,
+    jobs: int,
+    asked: int | None,
+    gpus: str,
+    expect: float,
+    attached: int | None,
+) -> None:
+    """Work through subjects of a batch."""
+    hold_back()
+    if attached is not None:
+        die_with(attached)
+    set_up_logging(0)
+    layout = Layout.of(out)
+    plan = Plan.read(layout)
+    each = threads(asked or plan.threads, jobs, os.environ)
+    # Before any library is loaded that reads them. The worker itself must have no threads: a child forked from a
+    # process that has used OpenMP hangs in its first parallel loop. Children set their own number.
+    os.environ.update(variables(1))
+    chosen = _shard(subjects.read_plain(listed, sys.stdin), pack, shard)
+    logger.info("%s, %d at once, %s each", counted(len(chosen), "subject"), jobs, counted(each, "thread"))
+    one = Worker(
+        layout,
+        plan,
+        payload_of(plan, layout.out, each),
+        jobs,
+        each,
+        [card for card in gpus.split(",") if card],
+        task.deadline(os.environ),
+        longest=expect,
+    )
+    results = count(one.run(chosen))
+    logger.info("%s", ", ".join(f"{number} {result.value}" for result, number in results.items()) or "nothing to do")
+    if results[Result.LEFT]:
+        if shard is not None and not layout.stop.exists():
+            task.come_back(os.environ)
+        sys.exit(TransientError.exit_code)
+    sys.exit(int(results[Result.FAILED] > 0))
+
+
+def payload_of(plan: Plan, out: Path, each: int) -> Payload:
+    """What the plan does to a subject."""
+    if plan.command:
+        return Command(plan.command, out, plan.settings_sha256)
+    return ExportPayload(plan.options, out, each)
+
+
+def _shard(chosen: list[str], pack: int | None, shard: str | None) -> list[str]:
+    """The part of a list that an array task takes."""
+    if pack is None or shard is None:
+        return chosen
+    number = script.shard_number(os.environ) if shard == "auto" else whole_number(shard)
+    if number is None or number < 0:
+        raise InputError(f"--shard {shard} names no array task that wbtools knows", mend="give --shard NUMBER")
+    return chosen[number * pack : (number + 1) * pack]
+
+
+@click.command("identify", hidden=True)
+@plainly
+def identify() -> None:
+    """Check the options of a batch (JSON on standard input), and print its settings' hash.
+
+    A process of its own, so that the one that waits for the batch does not hold torch in memory.
+    """
+    click.echo(ExportPayload(json.load(sys.stdin), Path(), 1).identity())
+
+
+@click.command("next-round", hidden=True)
+@click.argument("out", type=_PATH)
+@click.option("--number", type=int, required=True)
+@plainly
+def next_round(out: Path, number: int) -> None:
+    """Submit what the last round left."""
+    set_up_logging(0)
+    submitted = rounds.following(Layout.of(out), number)
+    logger.info("submitted: %s", submitted) if submitted else logger.info("nothing is left to submit")
+
+
+COMMANDS: tuple[click.Command, ...] = (worker, identify, next_round)
+"""Hidden commands."""

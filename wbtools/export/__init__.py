@@ -1,0 +1,1 @@
+"""One subject's export, from a folder of images to a finished Workbench session."""

@@ -1,0 +1,232 @@
+"""What one network looked at in one brain: its relevance on the T1w grid, the ranking, and the maps drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Atlas
+from wbtools.attribution import Attribution, Method, Target, answer, ask, default, default_method, method, threaded
+from wbtools.attribution.decision import Decision, decide
+from wbtools.attribution.evaluation.faithfulness import curves
+from wbtools.attribution.evaluation.null_maps import NullCache, count_by_default, null_maps
+from wbtools.attribution.evaluation.sanity_checks import Trust, assess
+from wbtools.attribution.runtime.memory import reused
+from wbtools.errors import CheckError
+from wbtools.model import Model, ModelInput, familiarity, model_input
+from wbtools.model.input import brain_only
+from wbtools.regions import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
+from wbtools.regions.heatmap import bounding_box, paint, smooth_within
+from wbtools.space.foreground import Scan
+from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.space.resampling import resample_density, resample_labels
+from wbtools.text import line
+
+_TOTAL_TOLERANCE = 0.01
+_LEAST_TOTAL = 0.05  # of all magnitudes; a smaller total is what signed relevance leaves over, and no measure of a loss
+
+RELEVANCE = "relevance"
+HEATMAP = "heatmap"
+HEATMAP_SMOOTH = "heatmap_smooth"
+MAPS = (RELEVANCE, HEATMAP, HEATMAP_SMOOTH)
+"""Names of the maps of one explanation, in the order of every file that holds all three."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One network, explained in one person's native T1w space.
+
+    Parameters
+    ----------
+    name : str
+        Of the network in file names; unique in an export.
+    model : Model
+    attribution : Attribution
+        On the network's own grid.
+    trust : Trust
+        What else is known of the map.
+    ranking : Ranking
+    volumes : mapping of str to Volume
+        The maps of `MAPS` on the T1w grid: relevance as density (1/mm3), both heatmaps as scores.
+    kept : float
+        Relevance on the T1w grid divided by that on the network's grid.
+    remarks : tuple of str
+        What had to be decided to show the brain to the network.
+    decision : Decision
+        What the network says of this person, and of those compared with.
+    """
+
+    name: str
+    model: Model
+    attribution: Attribution
+    trust: Trust
+    ranking: Ranking
+    volumes: Mapping[str, Volume]
+    kept: float
+    remarks: tuple[str, ...] = ()
+    decision: Decision = field(default_factory=Decision)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The decision in words, and which part of it the map explains."""
+        decided = (f"Decision: {one}" for one in self.decision.sentences())
+        return (*decided, f"Explained: {self.attribution.target}")
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What has to be said of the map, without the verdict on it."""
+        note = str((self.attribution.reference or {}).get("note", ""))
+        return tuple(one for one in (*self.remarks, self.attribution.caution, note) if one)
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps."""
+        card = self.model.card
+        return {
+            "title": card.title,
+            "family": card.family,
+            "sha256": self.model.sha256,
+            "network": dict(self.model.description),
+            "card": "assumed from the family" if card.assumed else "given",
+            "notice": card.notice,
+            "input": list(self.remarks),
+            "decision": {**self.decision.as_record(), "explained": self.attribution.target},
+            "attribution": self.attribution.as_record(),
+            "trust": self.trust.as_record(),
+            "against_randomised_networks": self.ranking.null.as_record() if self.ranking.null else None,
+            "relevance_on_model_grid": self.attribution.relevance.total(),
+            "relevance_on_t1w_grid": self.ranking.total,
+            "relevance_kept": self.kept,
+            "share_inside_atlas": 1 - self.ranking.outside.share,
+        }
+
+
+@dataclass(frozen=True)
+class Request:
+    """How networks are to be explained.
+
+    Parameters
+    ----------
+    method : str or None
+        A name of `wbtools.attribution`; None takes the one that suits each network.
+    target : str or None
+        As on the command line; None explains what each network is for.
+    nulls : int or None
+        How many randomised networks each map is compared with; None takes what the method's cost allows.
+    thorough : bool
+        Whether the costly checks are run, too.
+    threads : int
+    work : Path or None
+        Keeps the maps of randomised networks.
+    people : tuple of str
+        Names of the exported person and of those compared with, in this order.
+    """
+
+    method: str | None = None
+    target: str | None = None
+    nulls: int | None = None
+    thorough: bool = False
+    threads: int = 1
+    work: Path | None = None
+    people: tuple[str, ...] = ()
+
+    def target_of(self, model: Model) -> Target:
+        """What is explained of a network."""
+        return Target.parse(self.target) if self.target else default(model)
+
+    def method_of(self, model: Model) -> Method:
+        """How it is explained."""
+        return method(self.method or default_method(model, self.target_of(model)))
+
+
+def explain(
+    model: Model,
+    name: str,
+    image: ModelInput,
+    atlas: Atlas,
+    request: Request,
+    people: Sequence[ModelInput] = (),
+) -> Explanation:
+    """Explain a network's decision on a person's image, and carry the explanation to the T1w's own grid.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        For file names.
+    image : ModelInput
+        What the network is shown of the person (see `seen_by`).
+    atlas : Atlas
+        On the T1w grid.
+    request : Request
+    people : sequence of ModelInput
+        What it is shown of the people that the target compares with.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    CheckError
+        If the way back to the T1w grid changed the total relevance by more than 1 %.
+    """
+    keys = resample_labels(atlas.volume, image.grid).data
+    how, target = request.method_of(model), request.target_of(model)
+    with threaded(request.threads), reused():
+        decision = decide(model, image, people, request.people, target)
+        question = ask(model, image, how, target, people, keys)
+        attribution = answer(model, image, how, question)
+        count = count_by_default(how.name) if request.nulls is None else request.nulls
+        cache = NullCache(request.work) if request.work else None
+        nulls = null_maps(model, question, how, target, people, count, cache)
+        found = curves(model, question, how, target, attribution, people, keys) if request.thorough else None
+    relevance = resample_density(attribution.relevance, atlas.volume.grid)
+    kept = _require_kept(attribution.relevance, relevance)
+    ranking = _ranked(relevance, atlas, nulls, image.grid)
+    heatmap = paint(ranking.scores(), atlas.volume)
+    smooth = smooth_within(heatmap, atlas.volume.data > 0)
+    volumes = dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
+    trust = assess(attribution, question, nulls, found)
+    remarks = (*image.remarks, *_shown_twice(image, people, request.people))
+    return Explanation(name, model, attribution, trust, ranking, volumes, kept, remarks, decision)
+
+
+def _shown_twice(image: ModelInput, people: Sequence[ModelInput], names: Sequence[str]) -> list[str]:
+    """Sentences about people of whom the network is shown the very image of the exported person."""
+    same = [name for name, one in zip(names[1:], people, strict=False) if np.array_equal(image.data, one.data)]
+    return [f"The other person ({line(name)}) has the very image of {line(names[0])}: no comparison." for name in same]
+
+
+def seen_by(model: Model, scan: Scan) -> ModelInput:
+    """A person's scan as a network is to see it, with or without skull, and with what had to be decided for it."""
+    shown, remarks = brain_only(scan, model.card)
+    image = model_input(shown, model.card)
+    unusual = familiarity.remark(model, image)
+    return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
+
+
+def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: Grid) -> Ranking:
+    """The ranking, against randomised networks where there are enough of them."""
+    ranking = rank(relevance, atlas)
+    if len(nulls) < FEWEST_NETWORKS:
+        return ranking
+    maps = (Volume(one / grid.voxel_volume, grid, Unit.DENSITY) for one in nulls)
+    near = replace(atlas, volume=atlas.volume.within(bounding_box(atlas.volume.data != 0)))
+    means = [abs_means(resample_density(one, near.volume.grid), near) for one in maps]
+    return calibrated(ranking, np.array(means))
+
+
+def _require_kept(before: Volume, after: Volume) -> float:
+    """The part of the total that arrived; CheckError if it is not all of it."""
+    total = before.total()
+    scale = float(abs(before.data).sum(dtype="float64")) * before.grid.voxel_volume
+    kept = after.total() / total if total else 1.0
+    if abs(after.total() - total) > _TOTAL_TOLERANCE * max(abs(total), _LEAST_TOTAL * scale):
+        raise CheckError(
+            f"relevance on the T1w grid sums to {kept:.1%} of that on the network's grid; 99 % is required"
+        )
+    return kept

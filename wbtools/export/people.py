@@ -1,0 +1,77 @@
+"""What is kept of the people that a target compares with: each is read once, whatever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbtools.anatomy import Atlas
+from wbtools.export.explanation import seen_by
+from wbtools.images import nifti
+from wbtools.model import Model, ModelInput
+from wbtools.native.defacing import with_mask
+from wbtools.native.person import read_scan
+from wbtools.space.foreground import Scan, is_stripped
+from wbtools.space.grid import canonical
+from wbtools.subject import Subject, prepared
+from wbtools.subject.selection import Known
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What is kept of a person that others are compared with.
+
+    Parameters
+    ----------
+    images : mapping of str to ModelInput
+        What each network is shown, by the network's name.
+    atlas : Atlas or None
+        The person's regions, where they are needed and known.
+    remarks : tuple of str
+        What had to be decided to read and show the image.
+    """
+
+    images: Mapping[str, ModelInput]
+    atlas: Atlas | None
+    remarks: tuple[str, ...] = ()
+
+
+Regions = Callable[[Subject, Scan], Atlas]
+
+
+def show(known: Known, networks: Mapping[str, Model], regions: Regions | None = None) -> Compared:
+    """What networks are shown of a person; the T1w image itself is not kept.
+
+    Parameters
+    ----------
+    known : Known
+    networks : mapping of str to Model
+        By name.
+    regions : callable, optional
+        Carries the atlas to a subject whose scan was read; without, or of a plain image, there is none.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or the image shows a skull that a network must not see and nothing removes.
+    """
+    if known.subject is None:
+        scan = _plain(known.t1w, any(network.card.skull_stripped for network in networks.values()))
+        return _compared(scan, networks, None)
+    with prepared(known.subject) as ready:
+        scan = read_scan(ready)
+        return _compared(scan, networks, regions(ready, scan) if regions else None)
+
+
+def _compared(scan: Scan, networks: Mapping[str, Model], atlas: Atlas | None) -> Compared:
+    images = {name: seen_by(network, scan) for name, network in networks.items()}
+    remarks = dict.fromkeys([*scan.remarks, *(remark for image in images.values() for remark in image.remarks)])
+    return Compared(images, atlas, tuple(remarks))
+
+
+def _plain(path: Path, bare: bool) -> Scan:
+    """A plain image; one of a whole head gets the template's brain mask where a network is shown bare brains."""
+    t1w, remarks = nifti.read_with_remarks(path)
+    scan = Scan(canonical(t1w), stored=t1w.grid, remarks=remarks)
+    return with_mask(scan) if bare and not is_stripped(scan.t1w) else scan

@@ -1,0 +1,128 @@
+"""Two people and one network: which regions of the one, with which of the other, make the embeddings alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Atlas, Region
+from wbtools.errors import InputError
+from wbtools.model import Model, ModelInput
+from wbtools.space.grid import Volume
+from wbtools.space.resampling import region_shares, resample_density
+from wbtools.text import cell, tsv
+
+PAIRED = ("pair", "distance")
+"""Targets that compare exactly two people."""
+
+OUTSIDE = "outside_atlas"
+
+
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """Contributions of pairs of regions to the cosine of two people's embeddings.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+    table : ndarray, (R + 2, R + 2), float32
+        Rows are the person's regions, columns the other's; last but one what lies outside the atlas, last what the
+        reference brains have already.
+    cosine : float
+    """
+
+    regions: tuple[Region, ...]
+    table: NDArray[np.float32]
+    cosine: float
+
+    @property
+    def between_regions(self) -> NDArray[np.float32]:
+        """Without the last two rows and columns, (R, R)."""
+        return self.table[:-2, :-2]
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps."""
+        total = float(self.table.sum(dtype=np.float64))
+        return {
+            "cosine": self.cosine,
+            "sum_of_the_table": total,
+            "conservation": total / self.cosine if self.cosine else 1.0,
+            "between_regions_of_the_atlas": float(self.between_regions.sum(dtype=np.float64)),
+        }
+
+    def to_tsv(self) -> str:
+        """The table as tab-separated text, named rows and columns."""
+        from wbtools.attribution.bilrp import REFERENCE
+
+        names = [*(cell(region.name) for region in self.regions), OUTSIDE, REFERENCE]
+        rows = ((name, *(f"{value:.6g}" for value in row)) for name, row in zip(names, self.table, strict=True))
+        return tsv([("region", *names), *rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Party:
+    """What is needed of each of two people: what the network is shown of them, and their regions.
+
+    Parameters
+    ----------
+    image : ModelInput
+    atlas : Atlas
+    """
+
+    image: ModelInput
+    atlas: Atlas
+
+
+def pair(model: Model, person: Party, other: Party, threads: int) -> Pairing:
+    """Divide the cosine of two people's embeddings among pairs of their regions, by deviation LRP.
+
+    Raises
+    ------
+    InputError
+        If the network has no embedding, or layers that nothing is known of, or a brain lies elsewhere than the
+        reference.
+    """
+    from wbtools.attribution import threaded
+    from wbtools.attribution.bilrp import interaction
+
+    with threaded(threads):
+        # One after the other: what a network keeps of a person for the way back is most of the memory.
+        (ours, own), (theirs, their) = (_table(model, one) for one in (person, other))
+    cosine = float(own @ their / np.linalg.norm(own) / np.linalg.norm(their))
+    return Pairing(person.atlas.regions, interaction((ours, theirs)), cosine)
+
+
+def _table(model: Model, party: Party) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Relevance of every dimension of the embedding in each region, (K, R + 2), and the embedding, (K,)."""
+    from wbtools.attribution.bilrp import region_table
+    from wbtools.attribution.methods.deviation import walk_of
+
+    walk = walk_of(model, party.image)
+    return region_table(walk, _pool(party)), walk.output[0].numpy().astype(np.float64)
+
+
+def _pool(party: Party) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    """Sums maps on the network's grid over the regions and the rest."""
+    grid, atlas = party.image.grid, party.atlas
+    keys = [region.key for region in atlas.regions]
+
+    def one_by_one(maps: NDArray[np.float32]) -> NDArray[Any]:
+        return np.stack([_totals(Volume(m.reshape(grid.shape), grid), atlas.volume, keys) for m in maps.T], axis=1)
+
+    try:
+        shares = region_shares(atlas.volume, keys, grid)
+    except InputError:  # grids at an angle
+        return one_by_one
+    return lambda maps: np.asarray(shares @ maps)
+
+
+def _totals(relevance: Volume, labels: Volume, keys: Sequence[int]) -> NDArray[np.float64]:
+    """Of values per voxel, by way of a density on the labels' grid."""
+    share = labels.grid.voxel_volume / relevance.grid.voxel_volume
+    found = resample_density(relevance, labels.grid).data.ravel()
+    inside = np.bincount(labels.data.ravel(), found, max(*keys, int(labels.data.max())) + 1)[list(keys)] * share
+    return np.append(inside, float(relevance.data.sum(dtype=np.float64)) - inside.sum())

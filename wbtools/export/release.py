@@ -1,0 +1,54 @@
+"""What of an export's results is written and drawn: the brain and a rim around it, unless faces are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wbtools.export.explanation import RELEVANCE
+from wbtools.export.files import Results
+from wbtools.native import defacing
+from wbtools.provenance import Provenance
+from wbtools.subject import Subject
+
+KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, the face too"
+"""What every output says where nothing was cut away."""
+
+
+def planned(subject: Subject, keep_face: bool) -> str:
+    """What will be written of a head, before any image is read, as a dry run says it."""
+    masks = {"its brain mask": subject.brain_mask, "the outline of its segmentation": subject.segmentation}
+    mask = next((name for name, path in masks.items() if path), "the template's brain, laid over it")
+    if keep_face:
+        return f"the T1w whole, with the face (--keep-face); networks trained on brains are shown it inside {mask}"
+    return (
+        f"the T1w without face and skull, where it shows them: {mask}, and {defacing.DILATION:g} mm around it; "
+        "networks trained on brains are shown no skull"
+    )
+
+
+def brain_only(made: Results, record: Provenance) -> Results:
+    """The results with nothing in any volume outside the dilated brain mask; what was cut away goes on record.
+
+    Tables and surface maps stay those of the whole image.
+    """
+    with record.stage("brain mask"):
+        me = made.person
+        shown = defacing.shown(me.scan, me.atlas.whole.volume, me.segmentation)
+        for remark in shown.remarks(me.t1w):
+            record.notice(remark)
+        relevance = {one.name: one.volumes[RELEVANCE] for one in made.explanations}
+        outside = {name: round(shown.share_outside(volume), 4) for name, volume in relevance.items()}
+        record.facts["face"] = {"kept": False, **shown.as_record(), "share_of_relevance_cut_from_volume": outside}
+        explanations = tuple(
+            replace(one, volumes={**one.volumes, RELEVANCE: shown.cut(relevance[one.name])})
+            for one in made.explanations
+        )
+        scan = replace(me.scan, t1w=shown.cut(me.t1w), mask=None)
+    return replace(made, person=replace(me, scan=scan), explanations=explanations)
+
+
+def whole_head(made: Results, record: Provenance) -> Results:
+    """The results as they are, and a notice that every output repeats."""
+    record.notice(KEPT)
+    record.facts["face"] = {"kept": True}
+    return replace(made, notice=f"{made.notice.rstrip('.')}. {KEPT}." if made.notice else KEPT)

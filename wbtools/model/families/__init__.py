@@ -1,0 +1,1 @@
+"""The published families of networks, a file for each, and the blocks they share."""

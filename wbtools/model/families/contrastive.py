@@ -1,0 +1,156 @@
+"""The contrastive Siamese network (system S4): a torchvision DenseNet-121 that gives each slice an embedding.
+
+Two images are alike if their embeddings lie close together. The checkpoint may hold the network under any name, with
+one input channel or three (the slice is then given three times), and with any number of linear layers behind it, ReLU
+between them.
+
+Source: "Siamese network for medical image classification" (architecture only; the code is our own). How the published
+slices were cut is not stated: they are shown as radiologists see them, front up and the person's right on the left.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from wbtools.errors import CheckpointError
+from wbtools.model.card import Card
+from wbtools.model.families.slices import SHAPE, SliceNetwork
+from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.imported.retrace import norms_after_convolutions, separated
+
+_INSIDE = "denseblock4.denselayer16.conv2.weight"
+"""A tensor of DenseNet-121 that no smaller DenseNet has."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What distinguishes one network of the family from another.
+
+    Parameters
+    ----------
+    features : str
+        The name of the convolutional part in the checkpoint, such as `features` or `model.features`.
+    channels : int
+        Of the first convolution: 1, or 3 as for photographs.
+    head : tuple of str
+        Names of the linear layers behind it, in their order.
+    units : tuple of int
+        Inputs of the first of them, and outputs of each.
+
+    Examples
+    --------
+    >>> Layout(head=("classifier",), units=(1024, 128)).embedding
+    128
+    """
+
+    features: str = "features"
+    channels: int = 3
+    head: tuple[str, ...] = ()
+    units: tuple[int, ...] = (1024,)
+
+    def __post_init__(self) -> None:
+        if len(self.units) != len(self.head) + 1 or min(self.channels, *self.units) < 1:
+            raise CheckpointError(f"{self} is no contrastive network", mend="check its last layers")
+
+    @property
+    def embedding(self) -> int:
+        """Values of one slice's embedding."""
+        return self.units[-1]
+
+    @classmethod
+    def of(cls, shapes: Shapes) -> Layout:
+        """Read the layout from the names and shapes of a checkpoint's tensors."""
+        features = _found(shapes) or ""
+        channels = axes(shapes, f"{features}.conv0.weight", 4)[1]
+        linear = [key for key, shape in shapes.items() if key.endswith(".weight") and len(shape) == 2]
+        units = [axes(shapes, key, 2) for key in linear]
+        inputs = units[0][1:] if units else (axes(shapes, f"{features}.norm5.weight", 1)[0],)
+        names = tuple(key.removesuffix(".weight") for key in linear)
+        return cls(features, channels, names, (*inputs, *(unit[0] for unit in units)))
+
+
+def _found(shapes: Shapes) -> str | None:
+    """The name of a DenseNet-121's convolutional part."""
+    matches = (re.fullmatch(rf"(.+)\.{re.escape(_INSIDE)}", key) for key, shape in shapes.items() if len(shape) == 4)
+    return next((match[1] for match in matches if match), None)
+
+
+class Contrastive(SliceNetwork):
+    """A network from one image (N, 1, X, Y, Z) to the embeddings of its axial slices, one after the other (N, S x E).
+
+    Parameters
+    ----------
+    layout : Layout
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        import torchvision
+
+        self.layout = layout
+        features = torchvision.models.densenet121(weights=None).features
+        features.conv0 = nn.Conv2d(layout.channels, 64, 7, stride=2, padding=3, bias=False)
+        self._place(layout.features, separated(features))
+        self.features_relu, self.avgpool, self.flatten = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        for name, inputs, outputs in zip(layout.head, layout.units, layout.units[1:], strict=False):
+            self._place(name, nn.Linear(inputs, outputs))
+        self.head_relus = nn.ModuleList(nn.ReLU() for _ in layout.head[1:])
+
+    def _place(self, name: str, module: nn.Module) -> None:
+        """Put a module under a dotted name, with containers on the way."""
+        place: nn.Module = self
+        *parents, last = name.split(".")
+        for parent in parents:
+            if parent not in dict(place.named_children()):
+                place.add_module(parent, nn.Module())
+            place = place.get_submodule(parent)
+        place.add_module(last, module)
+
+    def slices(self, x: Tensor) -> Tensor:
+        """All slices of x (N, 1, X, Y, Z), (N x S, C, rows, columns): front up, the person's right on the left."""
+        return self.axial(x).flip(3).transpose(2, 3).expand(-1, self.layout.channels, -1, -1)
+
+    def raw(self, x: Tensor) -> Tensor:
+        """The embeddings (N, S x E) of all slices, not brought to length 1."""
+        maps = self.get_submodule(self.layout.features)(self.slices(x))
+        embedding = self.flatten(self.avgpool(self.features_relu(maps)))
+        for i, name in enumerate(self.layout.head):
+            embedding = self.get_submodule(name)(self.head_relus[i - 1](embedding) if i else embedding)
+        return cast(Tensor, embedding).view(x.shape[0], -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The embeddings of all slices as one vector (N, S x E) of length 1."""
+        return nn.functional.normalize(self.raw(x), dim=1)
+
+    def batch_norms(self) -> list[tuple[str, str]]:
+        """Names of (convolution, batch norm) that follow each other directly."""
+        name = self.layout.features
+        pairs = norms_after_convolutions(cast(torch.fx.GraphModule, self.get_submodule(name)))
+        return [(f"{name}.{conv}", f"{name}.{norm}") for conv, norm in pairs]
+
+
+def _describe(network: Network) -> dict[str, object]:
+    layout = cast(Contrastive, network).layout
+    return {"backbone": "densenet121", **plain(layout), "embedding": layout.embedding}
+
+
+FAMILY = Family(
+    name="contrastive",
+    title="contrastive Siamese network (S4): axial slices to an embedding each",
+    recognises=lambda shapes: _found(shapes) is not None,
+    build=lambda shapes: Contrastive(Layout.of(shapes)),
+    describe=_describe,
+    card=Card(
+        name="contrastive",
+        title="contrastive Siamese network (S4)",
+        family="contrastive",
+        shape=SHAPE,
+        notice="Contrastive network: how its slices were cut, and how their intensities were normalised, is in no "
+        "checkpoint; wbtools gives it the T1w image's axial slices, scaled to [0, 1]",
+    ),
+)

@@ -1,0 +1,179 @@
+"""The Siamese networks of the hemisphere-symmetry study (system S2): is half of a slice the mirror image of the other?
+
+Each axial slice is cut at the middle of the field of view. Both halves, turned so that they look alike, go through one
+torchvision network; the features of both, one after the other, through the layers of `fc`.
+
+As published, a half lies in a black square with the midline 195/290 from its top. There the slices are rows of a file's
+first axis: that this axis runs to the person's left is our reading of "left side only" beside the simulated lesions.
+
+Source: https://github.com/agucciardi (architecture and preparation only; the code is our own).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from wbtools.errors import CheckpointError
+from wbtools.model.card import Card
+from wbtools.model.families.slices import SHAPE, SliceNetwork
+from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.imported.retrace import norms_after_convolutions, separated
+
+BACKBONES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "resnext101_64x4d": ("6.22.conv2.weight", (1024, 16, 3, 3)),
+    "resnet18": ("4.1.conv2.weight", (64, 64, 3, 3)),
+    "mobilenet_v3_large": ("0.16.0.weight", (960, 160, 1, 1)),
+    "efficientnet_v2_l": ("0.8.0.weight", (1280, 640, 1, 1)),
+    "vgg19": ("0.34.weight", (512, 512, 3, 3)),
+}
+"""torchvision's networks that are known, and a tensor that no other of them has."""
+
+_MIDLINE = 195 / 290
+"""Where the midline lies in the published squares, from top to bottom."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What distinguishes one network of the family from another.
+
+    Parameters
+    ----------
+    backbone : str
+        One of BACKBONES.
+    attribute : str
+        The name under which the checkpoint holds it, such as `resnet`, `vggnet` or `mobnet`.
+    units : tuple of int
+        Inputs and outputs of the layers of `fc`: twice the backbone's features first, 1 last.
+
+    Examples
+    --------
+    >>> Layout().units
+    (1024, 256, 1)
+    """
+
+    backbone: str = "resnet18"
+    attribute: str = "resnet"
+    units: tuple[int, ...] = (1024, 256, 1)
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES or len(self.units) < 2 or self.units[-1] != 1 or not self.attribute:
+            raise CheckpointError(f"{self} is no hemisphere network", mend="check its backbone and its last layers")
+
+    @classmethod
+    def of(cls, shapes: Shapes) -> Layout:
+        """Read the layout from the names and shapes of a checkpoint's tensors."""
+        attribute, backbone = _backbone(shapes) or ("", "")
+        units = [axes(shapes, "fc.0.weight", 2)[1]]
+        while (key := f"fc.{2 * len(units) - 2}.weight") in shapes:
+            units.append(axes(shapes, key, 2)[0])
+        return cls(backbone, attribute, tuple(units))
+
+
+def _backbone(shapes: Shapes) -> tuple[str, str] | None:
+    """The name before a known backbone's keys, and the backbone."""
+    for name, (key, shape) in BACKBONES.items():
+        for attribute in {found.partition(".")[0] for found in shapes}:
+            if shapes.get(f"{attribute}.{key}") == shape:
+                return attribute, name
+    return None
+
+
+def _features(backbone: str) -> nn.Module:
+    """A torchvision network with one input channel and without its last layers."""
+    import torchvision
+
+    network = getattr(torchvision.models, backbone)(weights=None)
+    features = nn.Sequential(*list(network.children())[:-1])
+    for name, module in features.named_modules():
+        if isinstance(module, nn.Conv2d):
+            geometry: Any = {key: getattr(module, key) for key in ("kernel_size", "stride", "padding")}
+            first = nn.Conv2d(1, module.out_channels, bias=module.bias is not None, **geometry)
+            features.set_submodule(name, first)
+            break
+    return separated(features)
+
+
+class Hemispheres(SliceNetwork):
+    """A network from one image (N, 1, X, Y, Z) to one value per axial slice (N, S): above 0, its halves differ.
+
+    Parameters
+    ----------
+    layout : Layout
+    """
+
+    answers = ("raw", "logits")
+    yes_or_no = True
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self.layout = layout
+        self.add_module(layout.attribute, _features(layout.backbone))
+        last: list[nn.Module] = []
+        for inputs, outputs in zip(layout.units, layout.units[1:], strict=False):
+            last += [nn.Linear(inputs, outputs), nn.ReLU()]
+        self.fc = nn.Sequential(*last[:-1])
+        self.flatten = nn.Flatten()
+
+    def halves(self, x: Tensor) -> Tensor:
+        """The left halves of all slices of x (N, 1, X, Y, Z), then the right ones, as (2 x N x S, 1, side, side)."""
+        slices = self.axial(x)
+        rows, columns = slices.shape[2:]
+        width, side = rows // 2, max(rows, columns)
+        right, left = slices[:, :, :width], slices[:, :, rows - width :].flip(2)
+        above = max(0, round(_MIDLINE * side) - width)
+        beside = (side - columns) // 2
+        frame = (beside, side - columns - beside, above, side - width - above)
+        return nn.functional.pad(torch.cat((left, right)), frame)
+
+    def raw(self, x: Tensor) -> Tensor:
+        """One value (N, S) per slice, before the sigmoid."""
+        features = self.flatten(self.get_submodule(self.layout.attribute)(self.halves(x)))
+        left, right = features.chunk(2)
+        answer = cast(Tensor, self.fc(torch.cat((left, right), 1)))
+        return answer.view(x.shape[0], -1)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """As `raw`."""
+        return self.raw(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The probability (N, S) of each slice that its halves differ."""
+        return torch.sigmoid(self.raw(x))
+
+    def batch_norms(self) -> list[tuple[str, str]]:
+        """Names of (convolution, batch norm) that follow each other directly."""
+        name = self.layout.attribute
+        pairs = norms_after_convolutions(cast(torch.fx.GraphModule, self.get_submodule(name)))
+        return [(f"{name}.{conv}", f"{name}.{norm}") for conv, norm in pairs]
+
+
+def _recognises(shapes: Shapes) -> bool:
+    return "fc.0.weight" in shapes and _backbone(shapes) is not None
+
+
+def _describe(network: Network) -> dict[str, object]:
+    return plain(cast(Hemispheres, network).layout)
+
+
+FAMILY = Family(
+    name="hemispheres",
+    title="Siamese network for hemisphere symmetry (S2): axial slices to one value each",
+    recognises=_recognises,
+    build=lambda shapes: Hemispheres(Layout.of(shapes)),
+    describe=_describe,
+    card=Card(
+        name="hemispheres",
+        title="Siamese network for hemisphere symmetry (S2)",
+        family="hemispheres",
+        shape=SHAPE,
+        intensity="uint8",
+        training_data="slices of neonatal brains with simulated lesions (the checkpoint does not say which)",
+        notice="Hemisphere network: trained on slices of newborns that were turned to an annotated midline, in grey "
+        "values from 0 to 255; wbtools scales the T1w image to those, and cuts at the middle of the field of view; "
+        "which half of the published slices is the left one is inferred",
+    ),
+)

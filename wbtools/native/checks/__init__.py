@@ -1,0 +1,103 @@
+"""Self-checks of one person's data, before anything is published: do image, surfaces and atlas belong together?
+
+Each check has a name, numbers, and a sentence. A failed one ends the export with exit code 5, unless its name is given
+with `--allow`; that is put on record. The bounds are wide: they hold for adults of any age and scanner and for the
+group average, and are left by files of another person or another space.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from wbtools.atlas.native import NativeAtlas
+from wbtools.errors import CheckError, InputError
+from wbtools.native.checks.finding import CheckResult, Evidence, Finding, Labels
+from wbtools.native.checks.placement import fields, sides
+from wbtools.native.checks.regions import areas, volumes
+from wbtools.native.checks.surfaces import contrast, nesting
+from wbtools.native.cortex import Cortex
+from wbtools.space.grid import Volume
+
+__all__ = ["CHECKS", "CheckResult", "marked", "require_known", "run"]
+
+CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
+    "fields": fields,
+    "sides": sides,
+    "nesting": nesting,
+    "contrast": contrast,
+    "areas": areas,
+    "volumes": volumes,
+}
+"""The checks by name, in the order in which they are made; the names are the choices of `--allow`."""
+
+
+def require_known(names: Collection[str]) -> None:
+    """Raise InputError if a name of `--allow` is that of no check."""
+    if unknown := sorted(set(names) - set(CHECKS)):
+        near = difflib.get_close_matches(unknown[0], CHECKS, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"--allow {unknown[0]}: there is no such check", mend=f"{guess}choose from {', '.join(CHECKS)}"
+        )
+
+
+def run(
+    t1w: Volume,
+    cortices: Sequence[Cortex],
+    areas: Mapping[str, Labels],
+    atlas: NativeAtlas,
+    allowed: frozenset[str] = frozenset(),
+    *,
+    own_surfaces: bool = True,
+) -> list[CheckResult]:
+    """Check one person's image, surfaces and atlas.
+
+    Parameters
+    ----------
+    t1w : Volume
+    cortices : sequence of Cortex
+        Every mesh of the export.
+    areas : mapping of str to (mapping of Hemisphere to ndarray, (V,))
+        Keys of the cortical areas, by mesh and side.
+    atlas : NativeAtlas
+    allowed : frozenset of str
+        Names of checks that may fail.
+    own_surfaces : bool
+        False for a template's surfaces, whose folds are not this person's.
+
+    Returns
+    -------
+    list of CheckResult
+        In the order of CHECKS.
+
+    Raises
+    ------
+    InputError
+        If `allowed` names no check.
+    CheckError
+        If a check fails that is not allowed; all that failed are told.
+    """
+    require_known(allowed)
+    evidence = Evidence(t1w, tuple(cortices), areas, atlas, own_surfaces)
+    results = [CheckResult.of(name, check(evidence), name in allowed) for name, check in CHECKS.items()]
+    failed = [one for one in results if one.refused]
+    if failed:
+        listed = "".join(f"\n  {one.name}: {one.sentence}" for one in failed)
+        raise CheckError(
+            f"T1w, surfaces and atlas do not belong together: {len(failed)} of {len(results)} checks failed{listed}",
+            mend="give files of one person in one space; or, knowing why, export with "
+            + " ".join(f"--allow {one.name}" for one in failed),
+        )
+    return results
+
+
+def marked(notice: str, results: Sequence[CheckResult]) -> str:
+    """What every picture and file says, with the checks that failed and were allowed to.
+
+    Examples
+    --------
+    >>> marked("Template surfaces", [CheckResult("contrast", False, "the T1w is ...", {}, allowed=True)])
+    "Template surfaces. Self-check 'contrast' failed, allowed by the user"
+    """
+    return ". ".join(part for part in (notice.rstrip("."), *(one.mark for one in results)) if part)

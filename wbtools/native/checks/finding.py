@@ -1,0 +1,101 @@
+"""What a check is given, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.atlas.native import NativeAtlas
+from wbtools.native.cortex import Cortex
+from wbtools.space.grid import Volume
+
+Labels = Mapping[Hemisphere, NDArray[np.int32]]
+"""Keys of areas on one mesh, (V,) per side."""
+
+Number = float | int | str | list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One person's image, surfaces and atlas; as in `wbtools.native.checks.run`."""
+
+    t1w: Volume
+    cortices: Sequence[Cortex]
+    areas: Mapping[str, Labels]
+    atlas: NativeAtlas
+    own_surfaces: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Parameters
+    ----------
+    passed : bool
+    sentence : str
+        With the numbers that decided, and their bounds.
+    numbers : mapping of str to number, or list of names
+    """
+
+    passed: bool
+    sentence: str
+    numbers: Mapping[str, Number]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check's finding, and what the user said about it.
+
+    Parameters
+    ----------
+    name : str
+    passed : bool
+    sentence : str
+    numbers : mapping
+        As in `Finding`.
+    allowed : bool
+        Whether the user lets this check fail.
+
+    Examples
+    --------
+    >>> found = Finding(False, "3 of 360 areas are missing (0 may be)", {"missing": 3})
+    >>> CheckResult.of("areas", found, allowed=True).as_record()["outcome"]
+    'failed, allowed by the user'
+    """
+
+    name: str
+    passed: bool
+    sentence: str
+    numbers: Mapping[str, Number]
+    allowed: bool = False
+
+    @classmethod
+    def of(cls, name: str, finding: Finding, allowed: bool) -> CheckResult:
+        """The result of a finding."""
+        return cls(name, finding.passed, finding.sentence, finding.numbers, allowed)
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing may be published."""
+        return not (self.passed or self.allowed)
+
+    @property
+    def notice(self) -> str:
+        """What every reader of the result must know; empty if the check passed."""
+        return "" if self.passed else f"The self-check '{self.name}' failed and was allowed: {self.sentence}."
+
+    @property
+    def mark(self) -> str:
+        """The notice in the few words that a picture has room for."""
+        return "" if self.passed else f"Self-check '{self.name}' failed, allowed by the user"
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps."""
+        failed = "failed, allowed by the user" if self.allowed else "failed"
+        outcome = "passed" if self.passed else failed
+        return {"check": self.name, "outcome": outcome, "finding": self.sentence, **self.numbers}

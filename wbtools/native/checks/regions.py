@@ -1,0 +1,94 @@
+"""Whether the atlas has all its areas, and regions the size of regions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere, Kind
+from wbtools.atlas import mmp
+from wbtools.native.checks.finding import Evidence, Finding
+from wbtools.native.cortex import Cortex
+
+_FEW_VOXELS = 10  # an area of fewer may leave no voxel that is at least half inside cortex
+_HEMISPHERE = {True: (100.0, 450.0), False: (60.0, 450.0)}
+"""Cortex of one side, ml: of a person, and of a template's surfaces. An average's are smooth: 143 in the template's
+size, 112 in a small adult's head."""
+_ASYMMETRY = 1.35
+_STRUCTURES = {
+    "ACCUMBENS": (0.1, 1.8),
+    "AMYGDALA": (0.5, 3.5),
+    "BRAIN_STEM": (10.0, 40.0),
+    "CAUDATE": (1.2, 9.0),
+    "CEREBELLUM": (20.0, 95.0),
+    "DIENCEPHALON_VENTRAL": (1.2, 8.0),
+    "HIPPOCAMPUS": (1.5, 8.0),
+    "PALLIDUM": (0.5, 4.0),
+    "PUTAMEN": (1.8, 10.0),
+    "THALAMUS": (3.0, 14.0),
+}
+"""Volume of a structure on one side, ml: from the atrophy of old age to the largest of young adults."""
+
+
+def areas(evidence: Evidence) -> Finding:
+    """All areas are on every mesh, and in the volume all but those too small for its voxels."""
+    lacking = {
+        f"{area.name} ({mesh})"
+        for mesh, labels in evidence.areas.items()
+        for area in mmp.regions()
+        if area.hemisphere and not (labels[area.hemisphere] == area.key).any()
+    }
+    atlas = evidence.atlas.cortex.volume
+    voxels = np.bincount(atlas.data[atlas.data > 0], minlength=len(mmp.regions()) + 1)
+    absent = [area for area in mmp.regions() if not voxels[area.key]]
+    sizes = _ribbon(evidence) if absent else {}
+    small = [area.name for area in absent if sizes[area.key] < _FEW_VOXELS * atlas.grid.voxel_volume]
+    lost = sorted(lacking | {area.name for area in absent} - set(small))
+    few = f": {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}" if lost else ""
+    return Finding(
+        passed=not lost,
+        sentence=f"areas missing: {len(lost)} of {len(mmp.regions())}{few}; too small for voxels of "
+        f"{atlas.grid.voxel_volume:.3g} mm3: {len(small)} more",
+        numbers={"missing": lost, "too_small_for_the_voxels": sorted(small)},
+    )
+
+
+def volumes(evidence: Evidence) -> Finding:
+    """Both hemispheres' cortex and every structure have a plausible volume."""
+    cortex = evidence.cortices[0]
+    left, right = (float(_vertex_volumes(cortex, side).sum()) / 1e3 for side in Hemisphere)
+    found = {"CORTEX_LEFT": left, "CORTEX_RIGHT": right}
+    ranges = dict.fromkeys(found, _HEMISPHERE[evidence.own_surfaces])
+    whole = evidence.atlas.whole
+    voxels = np.bincount(whole.volume.data.ravel())
+    for region in whole.regions:
+        if region.kind is Kind.SUBCORTEX:
+            count = int(voxels[region.key]) if region.key < len(voxels) else 0
+            found[region.name] = count * whole.volume.grid.voxel_volume / 1e3
+            ranges[region.name] = _STRUCTURES[region.name.removesuffix("_LEFT").removesuffix("_RIGHT")]
+    odd = [name for name, volume in found.items() if not ranges[name][0] <= volume <= ranges[name][1]]
+    asymmetry = max(left, right) / max(min(left, right), 1e-6)
+    listed = "; ".join(f"{n} has {found[n]:.2f} ml ({ranges[n][0]:g} to {ranges[n][1]:g} expected)" for n in odd[:5])
+    return Finding(
+        passed=not odd and asymmetry <= _ASYMMETRY,
+        sentence=f"{listed or 'all volumes are plausible'}; one side's cortex has {asymmetry:.2f} times the volume of "
+        f"the other ({_ASYMMETRY} at most)",
+        numbers={f"{name}_ml": round(volume, 3) for name, volume in found.items()},
+    )
+
+
+def _ribbon(evidence: Evidence) -> dict[int, float]:
+    """Volume of each area between white and pial, mm3, by key."""
+    cortex = evidence.cortices[0]
+    total = sum(
+        np.bincount(evidence.areas[cortex.mesh][side], _vertex_volumes(cortex, side), minlength=len(mmp.regions()) + 1)
+        for side in Hemisphere
+    )
+    return dict(enumerate(np.asarray(total).tolist()))
+
+
+def _vertex_volumes(cortex: Cortex, side: Hemisphere) -> NDArray[np.float64]:
+    """Cortex that belongs to each vertex, mm3, (V,): thickness times the mean of its areas on white and pial."""
+    white, pial = (cortex.surfaces[side, kind] for kind in ("white", "pial"))
+    thickness = np.linalg.norm(pial.vertices.astype(np.float64) - white.vertices, axis=1)
+    return np.asarray(thickness * (white.vertex_areas() + pial.vertex_areas()) / 2 * cortex.mask[side], np.float64)

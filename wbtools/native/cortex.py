@@ -1,0 +1,281 @@
+"""One person's cortex on one mesh: its surfaces, its medial wall, and the atlas's areas on it.
+
+Whatever the subject's files lack and the others determine is made here: midthickness or pial from the other and white,
+standard meshes from the native one, the medial wall from the standard one. The layout that found the subject says what
+will be made (`Subject.derived`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.atlas import mmp
+from wbtools.errors import AtlasError, SubjectError
+from wbtools.subject import MeshName, Subject, SurfaceKind, check_meshes
+from wbtools.surfaces import files, standard
+from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.resampling import SphereWeights, barycentric
+from wbtools.workbench import command
+
+if TYPE_CHECKING:
+    from wbtools.workbench.runner import Workbench
+
+STANDARD: MeshName = "32k_fs_LR"
+NATIVE: MeshName = "native"
+
+Values = NDArray[np.float32]
+Surfaces = dict[tuple[Hemisphere, SurfaceKind], Mesh]
+
+_INFLATION = 0.75  # of Workbench's iterations on a mesh of 32k; the HCP pipelines' choice, finer meshes take more
+_APART = 20.0  # mm between the middles of both hemispheres, left to right; they are 60 to 70 mm apart
+
+
+@dataclass(frozen=True, eq=False)
+class Cortex:
+    """Both hemispheres on one mesh, in native T1w space.
+
+    Parameters
+    ----------
+    mesh : str
+        `32k_fs_LR`, `native`, `59k_fs_LR` or `164k_fs_LR`.
+    surfaces : mapping of (Hemisphere, SurfaceKind) to Mesh
+        By side and HCP name (white, midthickness, pial, inflated, very_inflated).
+    mask : mapping of Hemisphere to ndarray, (V,), bool
+        False on the medial wall.
+    spheres : mapping of Hemisphere to Mesh
+        All meshes of a subject are in register over them.
+    sulc : mapping of Hemisphere to ndarray, (V,), float32
+        Sulcal depth, where the subject has it.
+    remarks : tuple of str
+        What had to be decided to read the surfaces, a sentence for each file.
+    """
+
+    mesh: MeshName
+    surfaces: Mapping[tuple[Hemisphere, SurfaceKind], Mesh]
+    mask: Mapping[Hemisphere, NDArray[np.bool_]]
+    spheres: Mapping[Hemisphere, Mesh]
+    sulc: Mapping[Hemisphere, Values]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[SurfaceKind, ...]:
+        """Names of the surfaces that both hemispheres have."""
+        left = [kind for side, kind in self.surfaces if side is Hemisphere.LEFT]
+        return tuple(kind for kind in left if (Hemisphere.RIGHT, kind) in self.surfaces)
+
+
+def read(subject: Subject, mesh: MeshName) -> Cortex:
+    """One mesh, read from its files or made from the native one.
+
+    Parameters
+    ----------
+    subject : Subject
+    mesh : str
+        One of `subject.meshes`.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged or of the other side.
+    SubjectError
+        If files have another number of vertices than their neighbours, lie on the other side, or the sphere is of
+        another mesh.
+    """
+    if mesh in subject.resampled:
+        return _resampled(subject, mesh, read(subject, NATIVE))
+    read_files = {
+        (side, kind): files.read_with_remarks(path, side, kind, placed=subject.in_scanner_space)
+        for (side, kind, name), path in subject.surfaces.items()
+        if name == mesh
+    }
+    surfaces: Surfaces = {key: surface for key, (surface, _) in read_files.items()}
+    remarks = tuple(remark for _, said in read_files.values() for remark in said)
+    spheres = _spheres(subject, mesh)
+    sulc = {side: files.read_values(path, side) for (side, name), path in subject.sulci.items() if name == mesh}
+    sizes = {
+        side: len(next(one.vertices for (where, _), one in surfaces.items() if where is side)) for side in Hemisphere
+    }
+    mask = {side: _mask(subject, mesh, side, sizes[side], spheres[side]) for side in Hemisphere}
+    counts = {subject.surfaces[side, kind, mesh]: len(one.vertices) for (side, kind), one in surfaces.items()}
+    for table, values in ((subject.rois, mask), (subject.sulci, sulc)):
+        counts |= {table[side, mesh]: len(one) for side, one in values.items() if (side, mesh) in table}
+    counts |= {path: len(spheres[side].vertices) for (side, name), path in subject.spheres.items() if name == mesh}
+    check_meshes(subject, counts)
+    _complete(surfaces)
+    _require_sides(subject, mesh, surfaces)
+    _require_own_spheres(subject, mesh, surfaces, spheres)
+    depth = sulc if len(sulc) == len(Hemisphere) else {}
+    return _shown(subject, Cortex(mesh, surfaces, mask, spheres, depth, remarks))
+
+
+def read_standard(subject: Subject) -> Cortex:
+    """What carrying areas to another mesh needs of the 32k mesh: spheres, and a midthickness surface for its areas.
+
+    The midthickness is the subject's own where it exists, else the S1200 group average's: only ratios of vertex areas
+    are taken from it.
+    """
+    middle: SurfaceKind = "midthickness"
+    paths = {side: subject.surfaces.get((side, middle, STANDARD)) or standard.average_32k(side) for side in Hemisphere}
+    return Cortex(
+        mesh=STANDARD,
+        surfaces={(side, middle): meshes.read(path, side, placed=True) for side, path in paths.items()},
+        mask={side: mmp.cortex_32k(side) for side in Hemisphere},
+        spheres=_spheres(subject, STANDARD),
+        sulc={},
+    )
+
+
+def inflated(cortex: Cortex, workbench: Workbench, threads: int = 1) -> Cortex:
+    """The cortex with inflated surfaces from Workbench where it has none; as the HCP pipelines inflate.
+
+    Parameters
+    ----------
+    cortex : Cortex
+    workbench : Workbench
+    threads : int
+
+    Raises
+    ------
+    CommandError
+        If Workbench fails.
+    """
+    if "inflated" in cortex.kinds:
+        return cortex
+    made: Surfaces = {}
+    for side in Hemisphere:
+        middle = cortex.surfaces[side, "midthickness"]
+        with TemporaryDirectory(prefix="wbtools-") as name:
+            path, little, much = (Path(name) / f"{word}.surf.gii" for word in ("middle", "inflated", "very_inflated"))
+            meshes.write(path, middle, "midthickness")
+            scale = _INFLATION * len(middle.vertices) / mmp.VERTICES
+            workbench.run(command.surface_generate_inflated(path, little, much, scale), threads=threads)
+            made[side, "inflated"] = meshes.read(little, side)
+            made[side, "very_inflated"] = meshes.read(much, side)
+    return replace(cortex, surfaces={**cortex.surfaces, **made})
+
+
+def standard_areas(cortex: Cortex) -> dict[Hemisphere, NDArray[np.int32]]:
+    """HCP-MMP 1.0 keys on the 32k mesh, (V,) per side.
+
+    Raises
+    ------
+    AtlasError
+        If the mesh does not have 32,492 vertices per side.
+    """
+    for side in Hemisphere:
+        count = len(cortex.mask[side])
+        if count != mmp.VERTICES:
+            raise AtlasError(
+                f"the 32k mesh of the {side.name.lower()} hemisphere has {count} vertices, not {mmp.VERTICES}",
+                mend="use the 32k_fs_LR surfaces of the HCP pipelines",
+            )
+    return {side: mmp.labels_32k(side) for side in Hemisphere}
+
+
+# -------------------------------------------------------------------------------------------- what is made, not read
+
+
+def _resampled(subject: Subject, mesh: MeshName, native: Cortex) -> Cortex:
+    """A standard mesh with the native mesh's geometry, over the registered spheres."""
+    spheres = _spheres(subject, mesh)
+    weights = {side: barycentric(native.spheres[side], spheres[side]) for side in Hemisphere}
+    surfaces: Surfaces = {
+        (side, kind): weights[side].surface(surface, spheres[side]) for (side, kind), surface in native.surfaces.items()
+    }
+    sizes = {side: len(spheres[side].vertices) for side in Hemisphere}
+    mask = {side: _mask(subject, mesh, side, sizes[side], spheres[side]) for side in Hemisphere}
+    depth = {side: weights[side].metric(values) for side, values in native.sulc.items()}
+    return Cortex(mesh, surfaces, mask, spheres, depth, native.remarks)
+
+
+def _shown(subject: Subject, cortex: Cortex) -> Cortex:
+    """What only pictures need and a standard mesh lacks, from the native mesh: inflated surfaces and sulcal depth."""
+    inflated = [(side, "inflated") for side in Hemisphere if (side, "inflated") not in cortex.surfaces]
+    native = subject.surfaces.keys() >= {(side, "inflated", NATIVE) for side in Hemisphere}
+    if cortex.mesh == NATIVE or NATIVE not in subject.meshes or not ((inflated and native) or not cortex.sulc):
+        return cortex
+    made = _resampled(subject, cortex.mesh, read(subject, NATIVE))
+    shown = {key: surface for key, surface in made.surfaces.items() if key in inflated}
+    return replace(cortex, surfaces={**cortex.surfaces, **shown}, sulc=cortex.sulc or made.sulc)
+
+
+def _complete(surfaces: Surfaces) -> None:
+    """Add the one of midthickness and pial that a side lacks, as if midthickness were the mean of white and pial."""
+    for side in Hemisphere:
+        white, middle, pial = (surfaces.get((side, kind)) for kind in ("white", "midthickness", "pial"))
+        if white and pial and not middle:
+            surfaces[side, "midthickness"] = _moved(white, (white.vertices + pial.vertices) / 2)
+        elif white and middle and not pial:
+            surfaces[side, "pial"] = _moved(white, 2 * middle.vertices - white.vertices)
+
+
+def _moved(mesh: Mesh, vertices: NDArray[np.floating]) -> Mesh:
+    return Mesh(vertices.astype(np.float32), mesh.triangles, mesh.hemisphere)
+
+
+def _mask(subject: Subject, mesh: MeshName, side: Hemisphere, count: int, sphere: Mesh) -> NDArray[np.bool_]:
+    """Cortex without the medial wall: the subject's own, else the standard one."""
+    path = subject.rois.get((side, mesh))
+    if path is not None:
+        return files.read_mask(path, side, count)
+    if mesh == STANDARD:
+        return mmp.cortex_32k(side)
+    ball = meshes.read(_standard_sphere(subject, mesh, side), side)
+    weights: SphereWeights = barycentric(ball, sphere)
+    return weights.labels(mmp.cortex_32k(side).astype(np.int32)) > 0
+
+
+def _spheres(subject: Subject, mesh: MeshName) -> dict[Hemisphere, Mesh]:
+    """The registered spheres; the 32k ones are everybody's, so an installed copy stands in for missing files."""
+    paths = {side: subject.spheres.get((side, mesh)) or _standard_sphere(subject, mesh, side) for side in Hemisphere}
+    return {side: files.read_sphere(path, side) for side, path in paths.items()}
+
+
+def _standard_sphere(subject: Subject, mesh: MeshName, side: Hemisphere) -> Path:
+    """The 32k sphere in register with this mesh: only native meshes are ever registered to fsaverage."""
+    own = subject.spheres.get((side, STANDARD))
+    if own is not None:
+        return own
+    return standard.sphere_32k(side, subject.sphere_space if mesh in (NATIVE, STANDARD) else "fs_LR")
+
+
+# ------------------------------------------------------------------------------------------------------ wrong files
+
+
+def _require_sides(subject: Subject, mesh: MeshName, surfaces: Surfaces) -> None:
+    """Raise SubjectError unless the left hemisphere lies to the left of the right one."""
+    left, right = (float(surfaces[side, "white"].vertices[:, 0].mean()) for side in Hemisphere)
+    if right - left < _APART:
+        names = [
+            subject.surfaces.get((side, "white", mesh), subject.surfaces.get((side, "pial", mesh), subject.folder))
+            for side in Hemisphere
+        ]
+        raise SubjectError(
+            f"subject {subject.id}: the middle of {names[0].name} is at x = {left:.0f} mm, that of {names[1].name} at "
+            f"x = {right:.0f} mm, so the left hemisphere does not lie to the left of the right one",
+            mend="look for files of one side under the other side's name, and give each its own name back",
+        )
+
+
+def _require_own_spheres(
+    subject: Subject, mesh: MeshName, surfaces: Surfaces, spheres: Mapping[Hemisphere, Mesh]
+) -> None:
+    """Raise SubjectError if a FreeSurfer sphere has other triangles than its surface: all of one side have the same."""
+    for side in Hemisphere:
+        path = subject.spheres.get((side, mesh))
+        if path is None or files.is_gifti(path):
+            continue
+        if not np.array_equal(spheres[side].triangles, surfaces[side, "white"].triangles):
+            raise SubjectError(
+                f"{path} is the sphere of another mesh than {side.letter.lower()}h.white",
+                mend="take surf/ from one run of recon-all, and each side's files for that side",
+            )

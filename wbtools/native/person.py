@@ -1,0 +1,137 @@
+"""One person's anatomy in native T1w space: image, cortex on every mesh, and the atlas in voxels and on vertices.
+
+All volumes are in one order (`space.grid.canonical`), whatever that of the files is, so that no result depends on it;
+`Scan.as_stored` gives one back in the order of the T1w's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wbtools.anatomy import Structure
+from wbtools.atlas import mmp
+from wbtools.atlas import native as atlas
+from wbtools.atlas.native import NativeAtlas
+from wbtools.images import nifti
+from wbtools.native import cortex
+from wbtools.native.cortex import NATIVE, STANDARD, Cortex
+from wbtools.native.defacing import with_mask
+from wbtools.native.projection import Areas, Projection
+from wbtools.space.foreground import Scan, is_stripped
+from wbtools.space.grid import Unit, Volume, canonical
+from wbtools.subject import MeshName, Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """What is known of one person before any network is asked.
+
+    Parameters
+    ----------
+    scan : Scan
+        T1w image and brain mask.
+    segmentation : Volume or None
+        FreeSurfer labels.
+    cortices : dict of MeshName to Cortex
+    areas : dict of MeshName to Areas
+        HCP-MMP 1.0 on each mesh.
+    atlas : NativeAtlas
+        Areas and subcortical structures on the T1w grid.
+    main : MeshName
+        The mesh that the atlas's voxels come from.
+    remarks : tuple of str
+        What had to be decided to read the T1w image and the surfaces, for example where sform and qform disagree.
+    """
+
+    scan: Scan
+    segmentation: Volume | None
+    cortices: dict[MeshName, Cortex]
+    areas: dict[MeshName, Areas]
+    atlas: NativeAtlas
+    main: MeshName
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def t1w(self) -> Volume:
+        """The T1w image."""
+        return self.scan.t1w
+
+
+def read_scan(subject: Subject) -> Scan:
+    """A person's T1w image and brain mask; where a head has none, one is made (`wbtools.native.defacing.with_mask`).
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    t1w, remarks = nifti.read_with_remarks(subject.t1w)
+    mask = canonical(_mask(subject.brain_mask)) if subject.brain_mask else None
+    scan = Scan(canonical(t1w), mask, "template" if subject.layout == "t1w" else "subject", t1w.grid, remarks)
+    return scan if mask or is_stripped(scan.t1w) else with_mask(scan, _segmentation(subject))
+
+
+def _segmentation(subject: Subject) -> Volume | None:
+    return canonical(nifti.read_volume(subject.segmentation, Unit.LABEL)) if subject.segmentation else None
+
+
+def read(
+    subject: Subject,
+    meshes: Iterable[MeshName],
+    projection: Projection,
+    inflate: Callable[[Cortex], Cortex] = lambda one: one,
+    stage: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+    scan: Scan | None = None,
+) -> Person:
+    """Read a person's files and carry the atlas to them.
+
+    Parameters
+    ----------
+    subject : Subject
+    meshes : iterable of MeshName
+        At least one.
+    projection : Projection
+    inflate : callable
+        Gives a cortex the inflated surfaces it may lack.
+    stage : callable
+        Entered with the name of each stage.
+    scan : Scan, optional
+        What `read_scan` gave for this subject, to read it once.
+
+    Raises
+    ------
+    InputError, AtlasError
+        If a file cannot be read, or surfaces and T1w do not meet.
+    """
+    with stage("T1w and surfaces"):
+        scan = scan or read_scan(subject)
+        segmentation = _segmentation(subject)
+        cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
+        found = [*scan.remarks, *(remark for one in cortices.values() for remark in one.remarks)]
+        remarks = tuple(dict.fromkeys(found))
+    with stage("areas on every mesh"):
+        areas = _areas(subject, cortices, projection)
+    with stage("atlas in T1w space"):
+        main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
+        labels, conflicts = projection.volume(cortices[main], areas[main], scan.t1w.grid)
+        structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
+        native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
+    return Person(scan, segmentation, cortices, areas, native, main, remarks)
+
+
+def _mask(path: Path) -> Volume:
+    """Whether a voxel is inside the brain: of a mask, or of an image of the brain alone."""
+    volume = nifti.read_volume(path)
+    return Volume((volume.data > 0).astype(np.uint8), volume.grid, Unit.LABEL)
+
+
+def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Projection) -> dict[MeshName, Areas]:
+    """HCP-MMP 1.0 on every exported mesh."""
+    standard = cortices.get(STANDARD) or cortex.read_standard(subject)
+    keys = cortex.standard_areas(standard)
+    return {mesh: keys if mesh == STANDARD else projection.areas(standard, keys, one) for mesh, one in cortices.items()}

@@ -1,0 +1,256 @@
+"""Outputs stay out of inputs: an output folder that is, holds or lies in one is refused before any work.
+
+Links are followed on both sides, and folders are compared by device and number, so that a bind mount or another
+spelling of a name is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import NoReturn
+
+from wbtools.errors import InputError
+from wbtools.output.ownership import PROVENANCE, read_plain
+
+DESCRIPTION = "dataset_description.json"
+
+_DEFAULT = Path("derivatives", "wbtools")
+_SIGNS = (
+    ("T1w/Native",),
+    ("T1w/fsaverage_LR32k",),
+    ("T1w/T1w_acpc_dc_restore_brain.nii.gz",),
+    ("T1w/T1w_acpc_dc_restore.nii.gz",),
+    ("T1w/T1w_acpc_dc.nii.gz",),
+    ("MNINonLinear",),
+    ("surf", "mri"),
+)
+"""What tells a subject's folder (HCP, FreeSurfer) wherever it is: all files of one of these."""
+_SIGNS_IN_A_STUDY = (*_SIGNS, ("T1w",), ("anat",), ("surf",), ("mri",))
+"""The same of a folder in a study folder, where less suffices."""
+_NEVER_WRITTEN = (
+    ("T1w/T1w_acpc_dc_restore.nii.gz",),
+    ("T1w/T1w_acpc_dc.nii.gz",),
+    ("MNINonLinear",),
+    ("surf", "mri"),
+)
+"""Those that no export has: a folder with a record and one of these holds somebody's inputs as well."""
+_LOOKED_AT = 200
+
+_Id = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A path, which need not exist, and what identifies it and the folders that it lies in."""
+
+    path: Path
+
+    @cached_property
+    def real(self) -> Path:
+        """With all links followed."""
+        try:
+            return self.path.resolve()
+        except (OSError, RuntimeError):  # links in a circle
+            return Path(os.path.abspath(self.path))  # noqa: PTH100
+
+    @property
+    def own(self) -> _Id | None:
+        """What identifies it; None if it does not exist."""
+        return _id(self.real)
+
+    @cached_property
+    def above(self) -> frozenset[_Id]:
+        """What identifies the folders that it lies in."""
+        return frozenset(found for folder in self.real.parents if (found := _id(folder)))
+
+    def lies_in(self, folder: _Place) -> bool:
+        """Whether it is somewhere below a folder."""
+        return folder.own in self.above
+
+    def is_same(self, other: _Place) -> bool:
+        """Whether both are one."""
+        return self.real == other.real or (self.own is not None and self.own == other.own)
+
+
+def default_out(study: Path) -> Path:
+    """Where exports go if nothing is said: beside the subjects of the study folder, never in the folder of one.
+
+    Examples
+    --------
+    >>> default_out(Path("study")).as_posix()
+    'study/derivatives/wbtools'
+    """
+    outermost = next(iter(reversed(list(_subjects_above(_Place(study), None)))), None)
+    return (outermost.parent if outermost else study) / _DEFAULT
+
+
+def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: Path | None = None) -> None:
+    """Require that a folder may receive exports: nobody's inputs are in it, and it is in nobody's.
+
+    Parameters
+    ----------
+    out : Path
+        Need not exist.
+    study : Path
+        The study folder.
+    subjects : collection of str
+        Names of folders in it that are subjects', whatever they look like.
+    work : Path, optional
+        Where caches go; may be anywhere but in a study folder itself, or a subject's folder.
+
+    Raises
+    ------
+    InputError
+        If it is the study folder or another one, lies in a subject's folder, or is somebody else's BIDS dataset.
+    """
+    place, origin = _Place(out), _Place(study)
+    if place.is_same(origin):
+        _refuse(f"--out {out} is the study folder, which is never written to", study)
+    require_outside_subjects(out, study, subjects, "--out")
+    if work is not None:
+        _require_place_of_caches(work, study, subjects)
+    inside = _subject_in(place.real)
+    if inside:
+        _refuse(f"--out {out} is a study folder: it holds {inside.name}, which wbtools did not make", study)
+    owner = _owner_of_dataset(place.real / DESCRIPTION)
+    if owner:
+        _refuse(f"--out {out} is the BIDS dataset of {owner}", study)
+
+
+def _require_place_of_caches(work: Path, study: Path, subjects: Collection[str]) -> None:
+    """Require that caches lie neither among subjects nor in the folder of one."""
+    place = _Place(work)
+    require_outside_subjects(work, study, subjects, "--work")
+    inside = None if place.is_same(_Place(study)) else _subject_in(place.real)
+    if inside or place.is_same(_Place(study)):
+        what = f"a study folder: it holds {inside.name}" if inside else "the study folder, which is never written to"
+        raise InputError(f"--work {work} is {what}", mend="choose another --work, for example a folder beside --out")
+
+
+def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str], option: str) -> None:
+    """Require that a folder to write to does not lie in a subject's folder.
+
+    Raises
+    ------
+    InputError
+        Naming the subject's folder.
+    """
+    place, origin = _Place(folder), _Place(study)
+    for above in _subjects_above(place, origin):
+        _refuse(f"{option} {folder} lies in {above}, a subject's folder, which is never written to", study)
+    for path in (place.real, *place.real.parents):
+        if path.name in subjects and _Place(path.parent).is_same(origin):
+            _refuse(f"{option} {folder} lies in {path}, a subject's folder, which is never written to", study)
+
+
+def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
+    """Require that the folder to be published is no input, holds none, and lies in none.
+
+    Parameters
+    ----------
+    target : Path
+        Need not exist.
+    inputs : iterable of Path
+        Files and folders.
+    study : Path
+        For the hint.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    place, parent, read = _Place(target), _Place(target.parent), tuple(inputs)
+    require_not_around(target, read, study)
+    for path in read:
+        found = _Place(path)
+        if place.lies_in(found) or parent.lies_in(found) or parent.is_same(found):
+            _refuse(f"the output folder {target} lies in an input ({path})", study)
+
+
+def require_no_subject(target: Path, study: Path) -> None:
+    """Require that the folder to be published, if it is there, is not a subject's with an export copied into it."""
+    if _is_subject(target) and not _is_made(target):
+        _refuse(f"the output folder {target} holds a subject's files, which wbtools did not make", study)
+
+
+def require_not_around(target: Path, inputs: Iterable[Path], study: Path) -> None:
+    """Require that the folder to be published is no input and holds none; parameters and errors as `require_apart`."""
+    place = _Place(target)
+    for path in inputs:
+        found = _Place(path)
+        if place.is_same(found):
+            _refuse(f"the output folder {target} is an input ({path})", study)
+        if found.lies_in(place):
+            _refuse(f"the output folder {target} holds an input ({path})", study)
+
+
+def _refuse(what: str, study: Path) -> NoReturn:
+    raise InputError(what, mend=f"choose another --out, for example {default_out(study)}")
+
+
+def _id(path: Path) -> _Id | None:
+    """What identifies an existing file or folder, whatever its name."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _subjects_above(place: _Place, study: _Place | None) -> Iterator[Path]:
+    """The folders of subjects that a place is, or lies in; innermost first."""
+    for path in (place.real, *place.real.parents):
+        within = study is not None and _Place(path).lies_in(study)
+        if _is_subject(path, _SIGNS_IN_A_STUDY if within else _SIGNS):
+            yield path
+
+
+def _is_subject(folder: Path, signs: tuple[tuple[str, ...], ...] = _SIGNS, *, bids: bool = True) -> bool:
+    """Whether a folder looks like one subject's in any layout, or (`bids` False) in any but BIDS."""
+    try:
+        if bids and folder.name.startswith("sub-") and ((folder / "anat").is_dir() or any(folder.glob("ses-*"))):
+            return True
+        return any(all((folder / name).exists() for name in names) for names in signs)
+    except OSError:
+        return False
+
+
+def _subject_in(out: Path) -> Path | None:
+    """A subject's folder directly in a folder, which no export left there; looks at the first few only."""
+    try:
+        with os.scandir(out) as entries:
+            folders = (Path(one.path) for one in islice(entries, _LOOKED_AT) if one.name[0] != "." and one.is_dir())
+            return next((one for one in folders if _is_subject(one) and not _is_made(one)), None)
+    except OSError:
+        return None
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a subject's folder is an export and no more, or holds nothing but exports of BIDS sessions."""
+    if os.path.lexists(folder / PROVENANCE):
+        return not _is_subject(folder, _NEVER_WRITTEN, bids=False)
+    sessions = list(folder.glob("ses-*"))
+    alone = not (folder / "anat").exists() and bool(sessions)
+    return alone and all(os.path.lexists(one / PROVENANCE) for one in sessions)
+
+
+def _owner_of_dataset(description: Path) -> str:
+    """Whose BIDS dataset it is by its description; empty without one, and of one that may hold exports."""
+    if not os.path.lexists(description):
+        return ""
+    try:
+        found = json.loads(read_plain(description).decode("utf-8-sig"))
+        makers = [str(one["Name"]) for one in found.get("GeneratedBy", [])]
+        kind = str(found.get("DatasetType", "raw"))
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        return f"somebody else ({DESCRIPTION} cannot be read)"
+    if kind != "derivative":
+        return f"somebody else (DatasetType: {kind})"
+    return "" if not makers or "wbtools" in makers else ", ".join(makers)

@@ -1,0 +1,97 @@
+"""Whether a folder of outputs can be where it is to be: asked before any work, by dry runs as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+from wbtools.output import containment, publishing
+from wbtools.output import names as naming
+from wbtools.output.names import Naming
+from wbtools.output.publishing import OutputFolder
+from wbtools.settings import ExportSettings
+from wbtools.text import line
+
+
+def require(settings: ExportSettings, subject: str, choice: Naming, networks: Sequence[str]) -> OutputFolder:
+    """Require that a subject's folder of outputs can be made, and that nothing has its name which may not be replaced.
+
+    Parameters
+    ----------
+    settings : ExportSettings
+    subject : str
+        Its id.
+    choice : Naming
+    networks : sequence of str
+        Names of the networks in files.
+
+    Returns
+    -------
+    OutputFolder
+        In its final place.
+
+    Raises
+    ------
+    InputError
+        Naming what is in the way.
+    """
+    name = naming.folder_name(subject, choice)
+    out = naming.FOLDERS[choice](settings.out / name, subject)
+    _require_short_names(out, networks)
+    publishing.require_absent(settings.out, name, settings.overwrite, subject)
+    containment.require_no_subject(out.folder, settings.study_folder)
+    require_writable(out.folder.parent, "--out")
+    return out
+
+
+def require_writable(folder: Path, option: str) -> None:
+    """Raise InputError for a folder that is none, or that cannot be written or made."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise InputError(f"{option} {folder}: {there} is no folder", mend=f"choose another folder with {option}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        what = "may not be written" if there == folder.absolute() else f"cannot be made in {there}"
+        raise InputError(f"{option} {folder} {what}", mend=f"choose a folder that you may write to with {option}")
+
+
+_ADDED = len(".") + len(".wbtools-12345678.old")
+"""Characters that a hidden name adds to a folder's."""
+_PART = len(".") + len(".part")
+"""Characters that the name of a file has more while it is written."""
+
+
+def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
+    """Raise InputError if the file system of the outputs cannot have all their names."""
+    around = next(folder for folder in out.folder.absolute().parents if os.path.lexists(folder))
+    try:
+        most, longest_path = os.pathconf(around, "PC_NAME_MAX"), os.pathconf(around, "PC_PATH_MAX")
+    except OSError:
+        most, longest_path = 255, 4096
+    files = [path for network in networks for path in _longest(out, network)]
+    names = [f"{out.folder.name}{'x' * _ADDED}", *(f"{path.name}{'x' * _PART}" for path in files)]
+    name = max(names, key=lambda one: len(os.fsencode(one)))
+    path = max(files, key=lambda one: len(os.fsencode(one.absolute())))
+    if len(os.fsencode(name)) > most or len(os.fsencode(path.absolute())) + _ADDED >= longest_path:
+        raise InputError(
+            f"{line(out.folder.name, 60)} gives names of files that are too long: {len(os.fsencode(name))} bytes, "
+            f"and {len(os.fsencode(path.absolute()))} with their folders; {most} and {longest_path} are possible here",
+            mend="give a shorter --id, a shorter name to the network, or another --out",
+        )
+
+
+def _longest(out: OutputFolder, network: str) -> Iterator[Path]:
+    """The files of a network with the longest names, in any naming."""
+    atlas = "HCP-MMP1"
+    yield out.heatmap_smooth(network)
+    yield out.relevance(network)
+    yield out.dscalar(network)
+    yield out.pscalar(network, atlas)
+    yield out.pconn(network, atlas)
+    yield out.figure(f"{network}-relevance-midthickness")
+    for mesh in ("32k_fs_LR", "164k_fs_LR", "native"):
+        yield out.metric(network, Hemisphere.LEFT, mesh)
+        yield out.label(atlas, Hemisphere.LEFT, mesh)
+        yield out.surface(Hemisphere.LEFT, "very_inflated", mesh)

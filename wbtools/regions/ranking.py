@@ -1,0 +1,338 @@
+"""The ranked table of regions: relevance and atlas in, table out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Atlas, Region
+from wbtools.errors import InputError
+from wbtools.space.grid import Unit, Volume
+from wbtools.text import cell, tsv
+
+_MISSING = "n/a"  # the BIDS word for an empty cell
+
+
+@dataclass(frozen=True)
+class AgainstNull:
+    """One region in a network's map, compared with the same region in maps of randomised networks.
+
+    Parameters
+    ----------
+    mean : float
+        What randomised networks give the region: the geometric mean of their mean |relevance|, each map scaled to the
+        median region of the network's own, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
+    sd : float
+        Standard deviation of a randomised network's level, moderated, in doublings.
+    excess : float
+        What the region carries beyond what 19 of 20 randomised networks would give it, 1/mm3; negative if it does not.
+    z : float
+        How far the region stands out, in standard deviations.
+    p : float
+        Probability of a z as high as that in any region, if the network were a randomised one.
+    score : float
+        `excess` relative to the highest region's, cut at 0, in [0, 1].
+    rank : int
+        1 for the highest excess.
+    """
+
+    mean: float
+    sd: float
+    excess: float
+    z: float
+    p: float
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class NullSummary:
+    """The comparison as a whole.
+
+    Parameters
+    ----------
+    networks : int
+    spread : float
+        How wide the bulk of the regions is spread around the randomised networks, in standard deviations of the latter:
+        about 1 for a network that has learned nothing.
+    widest : float
+        The widest such spread of a randomised network around the others. If it is above 1, z is divided by it.
+    alike : float
+        Spearman's correlation of the regions' mean |relevance| with that of a randomised network; mean over these.
+    freedom : float
+        Degrees of freedom of the moderated t; infinite where all regions have one variance.
+    """
+
+    networks: int
+    spread: float
+    widest: float
+    alike: float
+    freedom: float
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps, as JSON values."""
+        freedom = round(self.freedom, 1) if np.isfinite(self.freedom) else "infinite"
+        return {
+            "networks": self.networks,
+            "spread": self.spread,
+            "spearman": self.alike,
+            "freedom": freedom,
+        }
+
+
+@dataclass(frozen=True)
+class RegionRelevance:
+    """One row of a ranking.
+
+    Parameters
+    ----------
+    region : Region or None
+        None is everything outside the atlas.
+    voxels : int
+    volume : float
+        mm3.
+    total : float
+        Signed relevance in the region.
+    mean : float
+        `total / volume`, 1/mm3; NaN for a region without voxels.
+    abs_mean : float
+        Mean of the magnitude of the density, 1/mm3.
+    share : float
+        `total` divided by the relevance of the whole field of view.
+    score : float
+        `mean` relative to the highest region's, cut at 0: the value that the heatmap paints, in [0, 1].
+    rank : int or None
+        1 for the highest mean; None outside the atlas and for regions without voxels.
+    null : AgainstNull or None
+        None outside the atlas, for regions without voxels, and where there was no comparison.
+    """
+
+    region: Region | None
+    voxels: int
+    volume: float
+    total: float
+    mean: float
+    abs_mean: float
+    share: float
+    score: float
+    rank: int | None
+    null: AgainstNull | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All regions of an atlas, highest mean relevance first, and what lies outside it.
+
+    Parameters
+    ----------
+    rows : tuple of RegionRelevance
+    outside : RegionRelevance
+        The field of view that no region covers.
+    total : float
+        Relevance of the whole field of view.
+    null : NullSummary or None
+        None if the map was not compared with those of randomised networks.
+    """
+
+    rows: tuple[RegionRelevance, ...]
+    outside: RegionRelevance
+    total: float
+    null: NullSummary | None = None
+
+    def scores(self) -> dict[int, float]:
+        """Score by region key; regions without voxels are left out."""
+        return {row.region.key: row.score for row in self.rows if row.region and row.rank is not None}
+
+    def significant(self, level: float = 0.05) -> tuple[RegionRelevance, ...]:
+        """The regions that carry more than in randomised networks, corrected for their number; in calibrated order."""
+        found = [(row.null.rank, row) for row in self.rows if row.null and row.null.p < level]
+        return tuple(row for _, row in sorted(found, key=lambda pair: pair[0]))
+
+    def to_tsv(self, model: str, method: str) -> str:
+        """The table as tab-separated text, one row per region and a last one for the part outside.
+
+        Parameters
+        ----------
+        model, method : str
+            Repeated in every row, so that a row cut out of the table still says where it comes from.
+        """
+        rows = (_cells(row, model, method) for row in (*self.rows, self.outside))
+        return tsv([_COLUMNS, *rows])
+
+
+_COLUMNS = (
+    "rank",
+    "region",
+    "hemisphere",
+    "kind",
+    "key",
+    "voxels",
+    "volume_mm3",
+    "sum",
+    "mean",
+    "abs_mean",
+    "share",
+    "score",
+    "model",
+    "method",
+    "null_mean",
+    "null_sd",
+    "excess",
+    "z",
+    "p_corrected",
+    "calibrated_rank",
+)
+
+
+def rank(relevance: Volume, atlas: Atlas) -> Ranking:
+    """Sum relevance over each region of an atlas and order the regions by their mean.
+
+    Parameters
+    ----------
+    relevance : Volume
+        Signed density, 1/mm3.
+    atlas : Atlas
+        On the same grid.
+
+    Returns
+    -------
+    Ranking
+
+    Raises
+    ------
+    InputError
+        If the grids differ or the volume is not a density.
+
+    Examples
+    --------
+    >>> from wbtools.anatomy import Kind
+    >>> from wbtools.space.grid import Grid
+    >>> grid = Grid((3, 1, 1), np.eye(4))
+    >>> region = Region(7, "THALAMUS_LEFT", None, Kind.SUBCORTEX, (1, 0, 0, 1))
+    >>> labels = Volume(np.array([7, 7, 0], np.int32).reshape(3, 1, 1), grid, Unit.LABEL)
+    >>> density = Volume(np.array([1, 2, 1], np.float32).reshape(3, 1, 1), grid, Unit.DENSITY)
+    >>> result = rank(density, Atlas("one", (region,), labels))
+    >>> result.rows[0].mean, result.rows[0].share, result.outside.share
+    (1.5, 0.75, 0.25)
+    """
+    _require_fitting(relevance, atlas)
+    sums = _region_sums(relevance, atlas)
+    total = float(sums.total.sum())
+    means = np.full(len(sums.total), np.nan)
+    np.divide(sums.total, sums.volume, out=means, where=sums.volume > 0)
+    regions = [None, *atlas.regions]
+    order = sorted(
+        range(1, len(regions)),
+        key=lambda i: (np.isnan(means[i]), -np.nan_to_num(means[i]), i),
+    )
+    best = float(np.nanmax(np.clip(means[1:], 0, None), initial=0.0)) if len(regions) > 1 else 0.0
+
+    def row(index: int, place: int | None) -> RegionRelevance:
+        volume = float(sums.volume[index])
+        return RegionRelevance(
+            region=regions[index],
+            voxels=int(sums.voxels[index]),
+            volume=volume,
+            total=float(sums.total[index]),
+            mean=float(means[index]),
+            abs_mean=float(sums.magnitude[index] / volume) if volume else float("nan"),
+            share=float(sums.total[index] / total) if total else float("nan"),
+            score=float(np.clip(means[index] / best, 0, 1)) if index and volume and best else 0.0,
+            rank=place if volume else None,
+        )
+
+    return Ranking(tuple(row(i, place) for place, i in enumerate(order, 1)), row(0, None), total)
+
+
+def abs_means(relevance: Volume, atlas: Atlas) -> NDArray[np.float64]:
+    """Mean |relevance| (R,) of each region, in the order of their keys, 1/mm3; NaN for regions without voxels.
+
+    Parameters
+    ----------
+    relevance : Volume
+        Signed density, 1/mm3.
+    atlas : Atlas
+        On the same grid.
+
+    Raises
+    ------
+    InputError
+        If the grids differ or the volume is not a density.
+    """
+    _require_fitting(relevance, atlas)
+    inside, regions = _inside(atlas)
+    count = len(atlas.regions) + 1
+    magnitude = np.bincount(regions, np.abs(relevance.data.ravel()[inside]), count)
+    voxels = np.bincount(regions, minlength=count)
+    means = np.full(count, np.nan)
+    np.divide(magnitude, voxels, out=means, where=voxels > 0)
+    return means[1:][np.argsort([region.key for region in atlas.regions])]
+
+
+def _require_fitting(relevance: Volume, atlas: Atlas) -> None:
+    if relevance.unit is not Unit.DENSITY:
+        raise InputError(f"a ranking needs relevance per mm3, not {relevance.unit.value}")
+    if not relevance.grid.same_as(atlas.volume.grid):
+        raise InputError("relevance and atlas lie on different grids")
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Per label, index 0 being the background: voxels, mm3, signed relevance, its magnitude."""
+
+    voxels: NDArray[np.int64]
+    volume: NDArray[np.floating]
+    total: NDArray[np.floating]
+    magnitude: NDArray[np.floating]
+
+
+def _region_sums(relevance: Volume, atlas: Atlas) -> _Sums:
+    """Voxel counts and sums per region, in the order of the atlas's regions."""
+    inside, regions = _inside(atlas)
+    density, outside = relevance.data.ravel(), atlas.volume.data.ravel() == 0
+    found, rest = density[inside], density[outside]
+    count = len(atlas.regions) + 1
+    voxel = relevance.grid.voxel_volume
+    voxels = np.bincount(regions, minlength=count)
+    total, magnitude = np.bincount(regions, found, count), np.bincount(regions, np.abs(found), count)
+    voxels[0], total[0], magnitude[0] = rest.size, rest.sum(dtype=np.float64), np.abs(rest).sum(dtype=np.float64)
+    return _Sums(voxels, voxels * voxel, total * voxel, magnitude * voxel)
+
+
+def _inside(atlas: Atlas) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The atlas's voxels, flattened, and each one's region: 1 is the first of the atlas's. Few voxels are inside."""
+    place = np.zeros(max((region.key for region in atlas.regions), default=0) + 1, np.intp)
+    for index, region in enumerate(atlas.regions, 1):
+        place[region.key] = index
+    labels = atlas.volume.data.ravel()
+    inside = np.flatnonzero(labels)
+    return inside, place[labels[inside]]
+
+
+def _compared(null: AgainstNull | None) -> tuple[str, ...]:
+    """The last cells of a row."""
+    if null is None:
+        return (_MISSING,) * 6
+    numbers = (f"{null.mean:.6g}", f"{null.sd:.4f}", f"{null.excess:.6g}", f"{null.z:.3f}", f"{null.p:.3g}")
+    return (*numbers, str(null.rank))
+
+
+def _cells(row: RegionRelevance, model: str, method: str) -> tuple[str, ...]:
+    """One row."""
+    region = row.region
+    return (
+        str(row.rank) if row.rank else _MISSING,
+        cell(region.name) if region else "outside_atlas",
+        region.hemisphere.letter if region and region.hemisphere else _MISSING,
+        region.kind.value if region else "outside",
+        str(region.key) if region else "0",
+        str(row.voxels),
+        f"{row.volume:.3f}",
+        *(_MISSING if np.isnan(value) else f"{value:.6g}" for value in (row.total, row.mean, row.abs_mean, row.share)),
+        f"{row.score:.6f}" if region and row.rank else _MISSING,
+        cell(model),
+        cell(method),
+        *_compared(row.null),
+    )

@@ -1,0 +1,329 @@
+"""Affine registration: where one person's image lies in the space of another image.
+
+Both images are first averaged onto voxels of about 2 mm whose axes are the world's, so orientation, obliqueness and
+uneven voxels are gone before SimpleITK sees anything, and its physical space is simply our world (mm, RAS+): nothing is
+ever turned into ITK's LPS, nor back. The correlation of both images is then maximised from coarse to fine, starting
+with the centres of mass on each other and several turns of the head about its left-right axis. A brain without skull is
+found in a head by comparing only where that brain is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.errors import CheckError
+from wbtools.space.foreground import foreground, is_stripped
+from wbtools.space.grid import Grid, Volume, canonical
+from wbtools.space.resampling import average
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+Affine = NDArray[np.float64]
+
+_SPACINGS = (2.0, 4.0)  # mm; finer voxels than the first change the result by less than 0.1 mm
+_AIR = 0.15  # of the brightest: what is darker may be air
+_CROWN = 1000.0  # mm2; the highest slice that shows as much is the top of the head
+_HEAD = 140.0  # mm below the top of a head that hold its brain
+_BRAIN = 68.0  # mm from the top of a head down to the middle of its brain
+_MARGIN = 8.0  # mm of background around what an image shows
+_PITCHES = (0.0, -25.0, 25.0)  # degrees; a nodding head is what scans differ most in
+_LEAST_CORRELATION = 0.4
+_SMALL = 0.8  # of the size, where the end is looked for as well: children's heads
+_SCALES = (0.6, 1.7)  # a singular value outside is no head's
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Where a moving image lies in the space of a fixed one.
+
+    Parameters
+    ----------
+    matrix : ndarray, (4, 4), float64
+        From the moving image's world to the fixed image's, both mm RAS+.
+    before, after : float
+        Correlation of both images, centres of mass on each other, and in the end; over the brain of the image that
+        shows nothing but a brain, else over the whole fixed image.
+    overlap : float
+        Dice coefficient of what both show, in the end; of a brain and a head, the brain's share that lies in the head.
+
+    Examples
+    --------
+    >>> shift = np.eye(4)
+    >>> shift[:3, 3] = 10, 0, 0
+    >>> brain = Volume(np.ones((2, 2, 2), np.float32), Grid((2, 2, 2), np.eye(4)))
+    >>> Alignment(shift, 0.1, 0.9, 1.0).moved(brain).grid.affine[0].tolist()
+    [1.0, 0.0, 0.0, 10.0]
+    """
+
+    matrix: Affine
+    before: float
+    after: float
+    overlap: float
+
+    def moved(self, volume: Volume) -> Volume:
+        """The same voxels of an image in the moving space, where they lie in the fixed space."""
+        return Volume(
+            volume.data,
+            Grid(volume.grid.shape, self.matrix @ volume.grid.affine),
+            volume.unit,
+        )
+
+    def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points of the moving space, mm (..., 3), where they lie in the fixed space."""
+        carried: NDArray[np.float64] = np.asarray(points, np.float64) @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+        return carried
+
+    def as_record(self) -> dict[str, object]:
+        """What provenance keeps."""
+        return {
+            "matrix": np.round(self.matrix, 6).tolist(),
+            "correlation_before": round(self.before, 4),
+            "correlation_after": round(self.after, 4),
+            "overlap": round(self.overlap, 4),
+        }
+
+
+def affine_between(fixed: Volume, moving: Volume) -> Alignment:
+    """Register an image onto another one by a general affine map (12 parameters).
+
+    Runs on one thread with fixed samples, so it repeats to the last digit.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+        Intensities of one contrast, on any grids; each with or without a skull.
+
+    Returns
+    -------
+    Alignment
+
+    Raises
+    ------
+    CheckError
+        If an image is empty, or the images cannot be brought to agree.
+
+    Notes
+    -----
+    The optimiser and metric are SimpleITK's (regular-step gradient descent, correlation).
+    """
+    spacing = float(np.clip(max(v.grid.voxel_volume for v in (fixed, moving)) ** (1 / 3), *_SPACINGS))
+    fixed, moving = canonical(fixed), canonical(moving)
+    images = [_prepared(volume, spacing) for volume in (fixed, moving)]
+    stripped = [is_stripped(volume) for volume in (fixed, moving)]
+    # Samples are drawn where a brain without skull is, whichever of the two images that is.
+    turned = stripped[1]
+    target, source = images[::-1] if turned else images
+    mask = target.data > 0 if any(stripped) else None
+    centres = [_centre(image, bare) for image, bare in zip(images, stripped, strict=True)]
+    first, second = centres[::-1] if turned else centres
+    starts = [_start(first, second, pitch) for pitch in _PITCHES]
+    found = _search(target, source, mask, starts)
+    alignment = Alignment(
+        matrix=found if turned else np.asarray(np.linalg.inv(found), np.float64),
+        before=_correlation(target, source, mask, starts[0]),
+        after=_correlation(target, source, mask, found),
+        overlap=_overlap(target, source, found, alike=stripped[0] == stripped[1]),
+    )
+    return _required(alignment)
+
+
+# ------------------------------------------------------------------------------------------------ images, made alike
+
+
+def _prepared(volume: Volume, spacing: float) -> Volume:
+    """An image in [0, 1], its background 0, on voxels along the world's axes, with a margin around what it shows."""
+    shown = foreground(volume)
+    values = volume.data[shown]
+    low, high = np.quantile(values, (0.005, 0.995)) if values.size else (0.0, 0.0)
+    if not high > low:
+        raise CheckError("an image without contrast cannot be registered", mend="give a T1w image with a brain in it")
+    signal = np.where(shown, np.clip((volume.data - low) / (high - low), 0, 1), 0).astype(np.float32)
+    grid = volume.grid
+    coarse = np.maximum(1, np.round(np.array(grid.shape) * np.minimum(1, grid.voxel_sizes / spacing))).astype(int)
+    own = average(Volume(signal, grid), grid.covering((int(coarse[0]), int(coarse[1]), int(coarse[2]))))
+    return _sampled(own, _world_grid(own, spacing))
+
+
+def _world_grid(volume: Volume, spacing: float) -> Grid:
+    """A grid along the world's axes around the voxels that are not 0."""
+    shown = np.argwhere(volume.data > 0)
+    low, high = shown.min(0) - 0.5, shown.max(0) + 0.5
+    corners = volume.grid.to_world(np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, 8).T)
+    first, last = corners.min(0) - _MARGIN, corners.max(0) + _MARGIN
+    count = np.ceil((last - first) / spacing).astype(int)
+    affine = np.diag([spacing] * 3 + [1.0])
+    affine[:3, 3] = first + spacing / 2
+    return Grid((int(count[0]), int(count[1]), int(count[2])), affine)
+
+
+def _sampled(volume: Volume, grid: Grid, matrix: Affine | None = None) -> Volume:
+    """An image read linearly at a grid's voxel centres, moved by `matrix` before; 0 outside."""
+    from scipy.ndimage import affine_transform
+
+    to_index = np.linalg.inv(volume.grid.affine) @ (np.eye(4) if matrix is None else matrix) @ grid.affine
+    data = affine_transform(volume.data, to_index[:3, :3], to_index[:3, 3], grid.shape, order=1, mode="constant")
+    return Volume(data, grid, volume.unit)
+
+
+def _centre(image: Volume, bare: bool) -> NDArray[np.float64]:
+    """About where the middle of the brain is, mm; a head's neck and face count for nothing."""
+    from scipy.ndimage import center_of_mass
+
+    if bare:
+        return image.grid.to_world(np.array(center_of_mass(image.data)))
+    spacing = image.grid.voxel_sizes[2]
+    area = np.count_nonzero(image.data > _AIR, axis=(0, 1)) * spacing**2
+    top = int(np.flatnonzero(area > _CROWN).max(initial=0))
+    first = max(0, top - int(_HEAD / spacing))
+    centre = np.array(center_of_mass(image.data[:, :, first:]))
+    return image.grid.to_world(np.array([centre[0], centre[1], top - _BRAIN / spacing]))
+
+
+def _start(target: NDArray[np.float64], source: NDArray[np.float64], degrees: float) -> Affine:
+    """From target to source: a turn about the left-right axis that brings one centre onto the other."""
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    matrix = np.eye(4)
+    matrix[1:3, 1:3] = [[cosine, -sine], [sine, cosine]]
+    matrix[:3, 3] = source - matrix[:3, :3] @ target
+    return matrix
+
+
+# ------------------------------------------------------------------------------------------------------ optimisation
+
+
+def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, starts: list[Affine]) -> Affine:
+    """The best of several starts at a coarse level, brought to the end; from target to source, mm.
+
+    A start is only turned and moved at first: stretched as well, a brain fits a whole head before it is found in it.
+    """
+    coarse = [_optimised(target, source, mask, start, shrink=(4,), share=0.5, rigid=True) for start in starts]
+
+    def agreement(matrix: Affine) -> float:
+        return _correlation(target, source, mask, matrix)
+
+    best = max(coarse, key=agreement)
+    smaller = _scaled(best, target.grid.to_world((np.array(target.grid.shape) - 1) / 2), _SMALL)
+    return max(
+        (_optimised(target, source, mask, one, shrink=(2, 1), share=0.1) for one in (best, smaller)), key=agreement
+    )
+
+
+def _scaled(matrix: Affine, middle: NDArray[np.float64], factor: float) -> Affine:
+    """A map to a copy of the source that is smaller or larger, about where it has the target's middle."""
+    scaled = matrix.copy()
+    scaled[:3, :3] *= factor
+    scaled[:3, 3] += (matrix[:3, :3] - scaled[:3, :3]) @ middle
+    return scaled
+
+
+def _optimised(
+    target: Volume,
+    source: Volume,
+    mask: NDArray[np.bool_] | None,
+    start: Affine,
+    shrink: tuple[int, ...],
+    share: float,
+    rigid: bool = False,
+) -> Affine:
+    """The map from target to source that correlates best, found from a start by gradient descent."""
+    import SimpleITK
+
+    spacing = float(target.grid.voxel_sizes[0])
+    transform = _transform(start, target.grid, rigid)
+    method = SimpleITK.ImageRegistrationMethod()
+    method.SetMetricAsCorrelation()
+    method.SetMetricSamplingStrategy(method.REGULAR)
+    method.SetMetricSamplingPercentage(share, seed=1)
+    if mask is not None:
+        method.SetMetricFixedMask(_image(Volume(mask.astype(np.uint8), target.grid)))
+    method.SetInterpolator(SimpleITK.sitkLinear)
+    method.SetNumberOfThreads(1)
+    method.SetShrinkFactorsPerLevel(shrink)
+    method.SetSmoothingSigmasPerLevel([spacing * factor / 2 for factor in shrink])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-4, 200, relaxationFactor=0.6)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetInitialTransform(transform, inPlace=True)
+    try:
+        with _one_thread():
+            method.Execute(_image(target), _image(source))
+    except RuntimeError:  # the images left each other: the start stays, and its correlation tells
+        return start
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
+    matrix[:3, 3] = transform.TransformPoint((0.0, 0.0, 0.0))
+    return matrix
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let SimpleITK sum in one order whatever the machine; the method's own setting does not reach its metric."""
+    import SimpleITK
+
+    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def _transform(start: Affine, grid: Grid, rigid: bool) -> SimpleITK.AffineTransform | SimpleITK.Euler3DTransform:
+    """The map for SimpleITK, about the middle of a grid, where turns and scales are least entangled with shifts."""
+    import SimpleITK
+
+    middle = grid.to_world((np.array(grid.shape) - 1) / 2)
+    transform = SimpleITK.Euler3DTransform() if rigid else SimpleITK.AffineTransform(3)
+    transform.SetCenter(middle.tolist())
+    transform.SetMatrix(start[:3, :3].ravel().tolist())
+    transform.SetTranslation((start[:3, :3] @ middle + start[:3, 3] - middle).tolist())
+    return transform
+
+
+def _image(volume: Volume) -> SimpleITK.Image:
+    """The volume for SimpleITK, whose physical space is then our world."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume.data.T))
+    image.SetSpacing(volume.grid.voxel_sizes.tolist())
+    image.SetOrigin(volume.grid.affine[:3, 3].tolist())
+    return image
+
+
+# --------------------------------------------------------------------------------------------------------- agreement
+
+
+def _correlation(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, matrix: Affine) -> float:
+    """Correlation of both images over the mask, or over the whole target."""
+    moved = _sampled(source, target.grid, matrix).data
+    inside = slice(None) if mask is None else mask
+    ours, theirs = (data[inside].astype(np.float64) for data in (target.data, moved))
+    scale = ours.std() * theirs.std()
+    return float(((ours - ours.mean()) * (theirs - theirs.mean())).mean() / scale) if scale > 0 else 0.0
+
+
+def _overlap(target: Volume, source: Volume, matrix: Affine, alike: bool) -> float:
+    """Dice coefficient of what two like images show; else the share of the target that is in the source."""
+    ours, theirs = target.data > 0, _sampled(source, target.grid, matrix).data > 0
+    shared = int((ours & theirs).sum())
+    return 2 * shared / max(1, int(ours.sum() + theirs.sum())) if alike else shared / max(1, int(ours.sum()))
+
+
+def _required(alignment: Alignment) -> Alignment:
+    """The alignment, if the images agree and no head is of such a size."""
+    scales = np.linalg.svd(alignment.matrix[:3, :3], compute_uv=False)
+    likely = _SCALES[0] <= scales.min() and scales.max() <= _SCALES[1]
+    if not likely or alignment.after < _LEAST_CORRELATION:
+        raise CheckError(
+            f"two images could not be registered: their correlation is {alignment.after:.2f} "
+            f"({_LEAST_CORRELATION:.2f} is required), their scales differ by {scales.min():.2f} to {scales.max():.2f}",
+            mend="look at both images: is each a T1w scan of a whole head, with its orientation right?",
+        )
+    return alignment

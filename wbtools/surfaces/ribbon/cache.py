@@ -1,0 +1,126 @@
+"""Ribbon weights kept on disk, for people who are exported more than once.
+
+A file's name is a hash of everything that decides its content: both surfaces, the grid, the kind of columns, the
+division, and the very code that computes them. So a file is either the right one or has another name; nothing can be
+stale, and several processes may use one folder at a time: each writes beside the file and then puts it into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import os
+import stat
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+from scipy import sparse
+
+from wbtools.provenance import code_sha256
+from wbtools.space.grid import Grid
+from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.ribbon.columns import Columns
+from wbtools.surfaces.ribbon.weights import RibbonWeights, require_one_mesh
+
+logger = logging.getLogger(__name__)
+
+_PARTS = ("data", "indices", "indptr", "voxels")
+_DAMAGE = (
+    *(OSError, EOFError, KeyError, AttributeError, ValueError, OverflowError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, TokenError),  # the header of an array is a Python literal
+)
+
+
+@dataclass(frozen=True)
+class WeightCache:
+    """A folder of ribbon weights.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when needed. wbtools never empties it; it may be removed at any time.
+    """
+
+    folder: Path
+
+    def between(
+        self, white: Mesh, pial: Mesh, grid: Grid, columns: Columns = Columns.THICK, division: int = 3
+    ) -> RibbonWeights:
+        """As `RibbonWeights.between`, read from the folder where it has them, else computed and put there.
+
+        A file that is damaged or something else is written anew. A folder that cannot be read or written is reported
+        to the log and otherwise does no harm.
+
+        Raises
+        ------
+        InputError
+            As `RibbonWeights.between`.
+        """
+        require_one_mesh(white, pial)
+        path = self.folder / f"ribbon-{_key(white, pial, grid, columns, division)}.npz"
+        weights = _read(path, len(white.vertices), grid, columns)
+        if weights is None:
+            weights = RibbonWeights.between(white, pial, grid, columns, division)
+            _write(path, weights)
+        return weights
+
+
+def _key(white: Mesh, pial: Mesh, grid: Grid, columns: Columns, division: int) -> str:
+    """Hash of all that decides the weights."""
+    key = hashlib.sha256(repr((columns.value, division, grid.shape, len(white.vertices))).encode())
+    for array in (white.vertices, white.triangles, pial.vertices, grid.affine):
+        key.update(array.tobytes())
+    key.update(code_sha256("wbtools.surfaces").encode())
+    return key.hexdigest()
+
+
+def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeights | None:
+    """The weights in a file, None if it is missing or anything but sound weights of this size."""
+    try:
+        _require_unpacked(path)
+        with np.load(path, allow_pickle=False) as file:
+            data, indices, indptr, voxels = (file[name] for name in _PARTS)
+        if data.dtype != np.float32 or voxels.ndim != 1 or any(part.dtype.kind != "i" for part in (indices, voxels)):
+            raise ValueError("arrays of another kind")
+        if voxels.size and not (voxels[0] >= 0 and voxels[-1] < math.prod(grid.shape) and (np.diff(voxels) > 0).all()):
+            raise ValueError("voxels that the grid does not have")
+        shares = sparse.csr_matrix((data, indices, indptr), shape=(vertices, len(voxels)))
+        shares.check_format(full_check=True)
+        return RibbonWeights(shares, voxels, grid, columns)
+    except FileNotFoundError:
+        return None
+    except _DAMAGE as error:
+        logger.warning("%s in the cache holds no usable weights (%s); they are computed again", path.name, error)
+        return None
+
+
+def _require_unpacked(path: Path) -> None:
+    """Raise ValueError for what holds more than it is long, or has no end: a packed file, a pipe, a device."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no plain file")
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its parts are packed")
+
+
+def _write(path: Path, weights: RibbonWeights) -> None:
+    """Put weights into place, whole or not at all."""
+    shares = weights.shares
+    beside: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-", delete=False) as file:
+            beside = Path(file.name)
+            np.savez(file, data=shares.data, indices=shares.indices, indptr=shares.indptr, voxels=weights.voxels)
+        os.replace(beside, path)  # noqa: PTH105
+    except OSError as error:
+        logger.warning("ribbon weights could not be cached: %s", error)
+    finally:
+        if beside:
+            beside.unlink(missing_ok=True)

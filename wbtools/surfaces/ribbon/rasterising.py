@@ -1,0 +1,230 @@
+"""How much of each voxel a column between two surfaces fills, by counting sub-voxel centres.
+
+The walls of a column are bent quadrilaterals: each can be cut into triangles along either diagonal. A centre between
+the two cuts of any wall is half inside. Of the others, those are inside that a line from outside reaches after an odd
+number of faces: where a column folds over itself twice, it is outside again. (wb_command does exactly so: found by
+comparing a million centres one by one.)
+
+Lines run along the last axis. A line steps in through faces that it meets from outside and out through the others, so
+that walls between the cells of one column cancel and can be left out, and the order of vertices and triangles does not
+matter. A second count of the same steps says in how many walls, between their cuts, a centre lies.
+
+Points come in sub-voxel units: sub-voxel centres have whole numbers. Lines pass edges by half-open rules that both
+triangles of an edge share, so that every line that enters a column leaves it.
+
+numba compiles these functions at their first call ever (about 3 s) and keeps the result on disk. Import this module
+only where it is needed: importing numba alone takes a while.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from scipy import sparse
+
+from wbtools.surfaces.ribbon.columns import Cells
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_DOUBT = 64  # a step into the room between a wall's two cuts; steps into a column are 1, and fewer than half of this
+_CHUNK = 1 << 22  # voxel shares handed over at once: bounds the memory, not the result
+
+
+def _compiled(function: Function) -> Function:
+    """Compile with numba, without Python's lock, so that two hemispheres run in two threads."""
+    try:
+        fast: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written: compile in every process
+        fast = numba.njit(nogil=True, error_model="numpy")(function)
+    return fast
+
+
+@_compiled
+def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
+    """The y at which the edge between p and q crosses x, the very same number in both directions."""
+    if px > qx:
+        px, py, qx, qy = qx, qy, px, py
+    return py + (qy - py) / (qx - px) * (x - px)
+
+
+@_compiled
+def _pass(points: Any, i: int, j: int, k: int, step: int, lines: Any, x0: int, y0: int, z0: int) -> None:
+    """Let each line of the block that crosses the triangle of points i, j, k pass a step into or out of it.
+
+    The step is taken at the first centre behind the triangle, inwards where the line meets its outer side.
+    """
+    ax, bx, cx = points[i, 0], points[j, 0], points[k, 0]
+    first = max(int(np.ceil(min(ax, bx, cx))), x0)
+    last = min(int(np.floor(max(ax, bx, cx))), x0 + lines.shape[0] - 1)
+    if first > last:  # many triangles of a fine mesh fall between two lines
+        return
+    ay, by, cy = points[i, 1], points[j, 1], points[k, 1]
+    if int(np.ceil(min(ay, by, cy))) > int(np.floor(max(ay, by, cy))):
+        return
+    az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
+    det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    slope_x = slope_y = 0.0
+    if det != 0.0:
+        slope_x = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / det
+        slope_y = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / det
+    bottom, top = min(az, bz, cz), max(az, bz, cz)
+    for x in range(first, last + 1):
+        rising = falling = np.inf
+        for px, py, qx, qy in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
+            if px < x <= qx:
+                rising = _cut(px, py, qx, qy, x)
+            elif qx < x <= px:
+                falling = _cut(px, py, qx, qy, x)
+        if rising == falling:
+            continue
+        inwards = step if falling < rising else -step
+        low, high = min(rising, falling), max(rising, falling)
+        for y in range(max(int(np.ceil(low)), y0), min(int(np.ceil(high)), y0 + lines.shape[1])):
+            # Slivers seen edge-on have no usable slope: their crossing still lies between their corners.
+            z = min(max(az + slope_x * (x - ax) + slope_y * (y - ay), bottom), top)
+            behind = max(int(np.ceil(z)) - z0, 0)
+            if behind < lines.shape[2]:
+                lines[x - x0, y - y0, behind] += inwards
+
+
+@_compiled
+def _turn(points: Any, p: int, q: int, r: int, s: int) -> int:
+    """Whether point s lies in front of (1) or behind (-1) the triangle p, q, r."""
+    ax, ay, az = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1], points[q, 2] - points[p, 2]
+    bx, by, bz = points[r, 0] - points[p, 0], points[r, 1] - points[p, 1], points[r, 2] - points[p, 2]
+    cx, cy, cz = points[s, 0] - points[p, 0], points[s, 1] - points[p, 1], points[s, 2] - points[p, 2]
+    return 1 if cx * (ay * bz - az * by) + cy * (az * bx - ax * bz) + cz * (ax * by - ay * bx) > 0 else -1
+
+
+@_compiled
+def _outline(
+    vertex: int, cells: Any, points: Any, polygons: Any, is_open: Any, lines: Any, x0: int, y0: int, z0: int
+) -> None:
+    """Pass through all faces of a vertex's column: its caps, its walls by their first cut, and the room to the other.
+
+    This room is a tetrahedron; turned the right way round, it counts as 1 inside whichever way the wall is bent.
+    """
+    sides = polygons.shape[1]
+    pial = len(points) // 2
+    for cell in cells:
+        for n in range(1, sides - 1):
+            p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
+            _pass(points, r, q, p, 1, lines, x0, y0, z0)
+            _pass(points, pial + p, pial + q, pial + r, 1, lines, x0, y0, z0)
+        for n in range(sides):
+            p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
+            if vertex in (p, q) and not is_open[cell, n]:
+                continue
+            doubt = _DOUBT * _turn(points, p, pial + q, q, pial + p)
+            _pass(points, p, q, pial + q, 1 + doubt, lines, x0, y0, z0)
+            _pass(points, p, pial + q, pial + p, 1 + doubt, lines, x0, y0, z0)
+            _pass(points, p, q, pial + p, -doubt, lines, x0, y0, z0)
+            _pass(points, q, pial + q, pial + p, -doubt, lines, x0, y0, z0)
+
+
+@_compiled
+def _count(lines: Any, division: int, counts: Any) -> None:
+    """Add up, per voxel, by how many halves its centres are inside; clears the lines for the next column."""
+    for x in range(lines.shape[0]):
+        for y in range(lines.shape[1]):
+            inside = 0
+            for z in range(lines.shape[2]):
+                inside += lines[x, y, z]
+                lines[x, y, z] = 0
+                if inside != 0:
+                    halves = 1 if (inside + _DOUBT // 2) // _DOUBT != 0 else 2 * (inside % 2)
+                    counts[x // division, y // division, z // division] += halves
+
+
+@_compiled
+def _rasterise(
+    points: Any, polygons: Any, is_open: Any, starts: Any, members: Any, low: Any, size: Any, division: int,
+    shape: Any, first: int, block: Any, counts: Any, indptr: Any, voxels: Any, shares: Any,
+) -> int:  # fmt: skip
+    """Voxel shares of the columns from `first` on until the buffer is full; returns the first vertex not done."""
+    filled = 0
+    for vertex in range(first, len(size)):
+        nx, ny, nz = size[vertex]
+        if filled + nx * ny * nz > len(voxels):
+            return vertex
+        x0, y0, z0 = low[vertex] * division
+        lines = block[: nx * division, : ny * division, : nz * division]
+        _outline(vertex, members[starts[vertex] : starts[vertex + 1]], points, polygons, is_open, lines, x0, y0, z0)
+        _count(lines, division, counts)
+        for x in range(nx):
+            for y in range(ny):
+                for z in range(nz):
+                    if counts[x, y, z] > 0:
+                        row = (low[vertex, 0] + x) * shape[1] + low[vertex, 1] + y
+                        voxels[filled] = row * shape[2] + low[vertex, 2] + z
+                        shares[filled] = counts[x, y, z] / (2.0 * division**3)
+                        counts[x, y, z] = 0
+                        filled += 1
+        indptr[vertex + 1] = filled
+    return len(size)
+
+
+def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sparse.csr_matrix:
+    """The share of each voxel that each vertex's column fills.
+
+    Parameters
+    ----------
+    cells : Cells
+        Points in voxel indices.
+    shape : tuple of int
+        The grid's; columns are clipped to it.
+    division : int
+        Sub-voxels along each axis of a voxel.
+
+    Returns
+    -------
+    csr_matrix, (V, voxels), float32
+        In [0, 1], indices sorted; voxels ravelled in C order.
+    """
+    points = (np.concatenate([cells.white, cells.pial]) + 0.5) * division - 0.5
+    low, size = _boxes(points, cells.polygons, cells.starts, cells.members, np.array(shape), division)
+    largest = size.max(axis=0, initial=0)
+    block, counts = np.zeros(largest * division, np.int16), np.zeros(largest, np.int32)
+    total = math.prod(shape)
+    buffer = max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
+    voxels, shares = np.empty(buffer, np.int32 if total < 2**31 else np.int64), np.empty(buffer, np.float32)
+    indptr = np.zeros(len(size) + 1, np.int64)
+    pieces = [(voxels[:0], shares[:0])]
+    first = before = 0
+    while first < len(size):
+        stop = _rasterise(
+            points, cells.polygons, cells.is_open, cells.starts, cells.members, low, size, division,
+            np.array(shape), first, block, counts, indptr, voxels, shares,
+        )  # fmt: skip
+        filled = int(indptr[stop])
+        pieces.append((voxels[:filled].copy(), shares[:filled].copy()))
+        indptr[first + 1 : stop + 1] += before
+        first, before = stop, before + filled
+    indices, data = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(size), total))
+
+
+@_compiled
+def _boxes(points: Any, polygons: Any, starts: Any, members: Any, shape: Any, division: int) -> Any:
+    """First voxel (V, 3) and number of voxels (V, 3) around each column in the grid; 0 voxels where none."""
+    vertices, pial = len(starts) - 1, len(points) // 2
+    low, size = np.zeros((vertices, 3), np.int64), np.zeros((vertices, 3), np.int64)
+    for vertex in range(vertices):
+        lowest, highest = np.full(3, np.inf), np.full(3, -np.inf)
+        for cell in members[starts[vertex] : starts[vertex + 1]]:
+            for p in polygons[cell]:
+                for axis in range(3):
+                    lowest[axis] = min(lowest[axis], points[p, axis], points[pial + p, axis])
+                    highest[axis] = max(highest[axis], points[p, axis], points[pial + p, axis])
+        if starts[vertex] < starts[vertex + 1]:
+            for axis in range(3):
+                low[vertex, axis] = max(int(np.ceil(lowest[axis])) // division, 0)
+                stop = min(int(np.floor(highest[axis])) // division + 1, shape[axis])
+                size[vertex, axis] = max(stop - low[vertex, axis], 0)
+            if size[vertex].min() == 0:
+                size[vertex] = 0
+    return low, size

@@ -1,0 +1,309 @@
+"""Between voxels and cortex: the ribbon from the white to the pial surface.
+
+The geometry is the same for every map, so it is computed once, as a sparse matrix of vertices by voxels. Definitions
+are those of Workbench's `-volume-to-surface-mapping`, `-label-to-volume-mapping` and `-metric-to-volume-mapping` with
+`-ribbon-constrained`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from wbtools.errors import AtlasError, InputError
+from wbtools.space.grid import Array, Grid
+from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.popularity import most_popular
+from wbtools.surfaces.ribbon.columns import Columns, divide
+from wbtools.surfaces.ribbon.product import product
+from wbtools.surfaces.ribbon.voxel_labels import VoxelLabels
+
+Number = TypeVar("Number", bound=np.generic)
+
+_HALF = 0.5 - 1e-4  # a voxel exactly half inside counts; sums of float32 shares may miss it by rounding
+
+
+@dataclass(frozen=True, eq=False)
+class RibbonWeights:
+    """The share of every voxel that lies in every vertex's column of cortex.
+
+    Parameters
+    ----------
+    shares : csr_matrix, (V, U), float32
+        In (0, 1]; its columns are the voxels that any column of cortex reaches.
+    voxels : ndarray, (U,), int
+        These voxels, ascending, ravelled in C order of the grid's shape.
+    grid : Grid
+    columns : Columns
+        With THICK columns a voxel is shared by three vertices at a time, so its weights sum up to three times the part
+        of it that is cortex; with THIN ones, to that part.
+
+    Examples
+    --------
+    >>> from wbtools.surfaces.icosphere import icosphere
+    >>> grid = Grid((12, 12, 12), [[2, 0, 0, -11], [0, 2, 0, -11], [0, 0, 2, -11], [0, 0, 0, 1]])
+    >>> ribbon = RibbonWeights.between(icosphere(4, 6.0), icosphere(4, 9.0), grid)
+    >>> metric = ribbon.to_surface([np.full(grid.shape, 7.0)])
+    >>> metric.shape, float(metric.min()), float(metric.max())
+    ((1, 162), 7.0, 7.0)
+    """
+
+    shares: sparse.csr_matrix
+    voxels: NDArray[np.integer]
+    grid: Grid
+    columns: Columns
+
+    @classmethod
+    def between(
+        cls, white: Mesh, pial: Mesh, grid: Grid, columns: Columns = Columns.THICK, division: int = 3
+    ) -> RibbonWeights:
+        """Compute the weights.
+
+        Parameters
+        ----------
+        white, pial : Mesh
+            The two surfaces of one hemisphere, of one mesh, in the grid's world space (mm). They may list their
+            triangles in another order.
+        grid : Grid
+            Parts of the surfaces outside it count for nothing.
+        columns : Columns
+        division : int
+            A voxel's share is the share of its division^3 sub-voxel centres.
+
+        Raises
+        ------
+        InputError
+            If the surfaces do not have the same vertices and triangles, or the division is below 1.
+        """
+        from wbtools.surfaces.ribbon.rasterising import voxel_shares
+
+        if division < 1:
+            raise InputError(f"voxels cannot be divided {division} times", mend="divide them at least once; 3 is usual")
+        require_one_mesh(white, pial)
+        cells = divide(columns, grid.to_index(white.vertices), grid.to_index(pial.vertices), white.triangles)
+        return cls(*_reached(voxel_shares(cells, grid.shape, division)), grid, columns)
+
+    def within(self, roi: Array) -> RibbonWeights:
+        """The same weights without the voxels of a region of interest that are not positive.
+
+        Parameters
+        ----------
+        roi : ndarray, (X, Y, Z)
+
+        Raises
+        ------
+        InputError
+            If it does not have the grid's shape.
+        """
+        self._require(roi)
+        kept = np.flatnonzero(roi.reshape(-1)[self.voxels] > 0)
+        return RibbonWeights(self.shares[:, kept], self.voxels[kept], self.grid, self.columns)
+
+    @cached_property
+    def matrix(self) -> sparse.csr_matrix:
+        """The shares of all voxels of the grid, (V, voxels), float32."""
+        parts = self.shares.data, self.voxels[self.shares.indices], self.shares.indptr
+        return sparse.csr_matrix(parts, shape=(self.shares.shape[0], math.prod(self.grid.shape)))
+
+    @cached_property
+    def without_data(self) -> NDArray[np.bool_]:
+        """Vertices whose column holds no sub-voxel centre, (V,): outside the grid, or without thickness."""
+        return np.asarray(np.diff(self.shares.indptr) == 0)
+
+    def to_surface(self, maps: Sequence[Array] | Array, missing: float = 0.0) -> NDArray[np.float32]:
+        """Mean of each map over each vertex's column.
+
+        Parameters
+        ----------
+        maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
+            On the grid; any number of maps costs little more than one.
+        missing : float
+            What the vertices `without_data` get: 0 as in Workbench, or NaN; `filling.fill_nearest` fills them.
+
+        Returns
+        -------
+        ndarray, (M, V), float32
+
+        Raises
+        ------
+        InputError
+            If a map does not have the grid's shape.
+        """
+        return _means(product(self.shares, self._stacked(maps)), missing)
+
+    def region_means(
+        self, maps: Sequence[Array] | Array, keys: NDArray[np.integer]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Mean of each map over all columns of each label, every voxel weighted by its share in them.
+
+        Use THIN columns: THICK ones reach into the neighbouring region.
+
+        Parameters
+        ----------
+        maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
+        keys : ndarray, (V,), int32
+
+        Returns
+        -------
+        labels : ndarray, (R,), int32
+            The labels that occur, ascending.
+        means : ndarray, (M, R), float32
+            NaN for a label whose vertices hold no voxel.
+
+        Raises
+        ------
+        InputError
+            If a map does not have the grid's shape.
+        AtlasError
+            If there is not one key per vertex.
+        """
+        self._require_each(keys, "labels")
+        labels, owner = np.unique(np.asarray(keys, np.int32), return_inverse=True)
+        belongs = sparse.csr_matrix((np.ones(len(keys)), (owner, np.arange(len(keys)))), (len(labels), len(keys)))
+        return labels, _means(belongs @ product(self.shares, self._stacked(maps)), np.nan)
+
+    def to_volume(self, metrics: NDArray[np.floating], greedy: bool = False) -> NDArray[np.float32]:
+        """Put values of vertices into voxels: the weights in reverse.
+
+        Parameters
+        ----------
+        metrics : ndarray, (M, V)
+        greedy : bool
+            Give every voxel the mean of its columns, however little of it is cortex; otherwise that mean is multiplied
+            by the share of the voxel that is cortex, so that values fade towards its edge.
+
+        Returns
+        -------
+        ndarray, (M, X, Y, Z), float32
+            0 where no column reaches.
+
+        Raises
+        ------
+        AtlasError
+            If there is not one value per vertex.
+        """
+        values = np.atleast_2d(metrics)
+        self._require_each(values.T, "values")
+        sums = self.shares.T @ values.T.astype(np.float64)
+        total = np.asarray(self.shares.sum(axis=0), np.float64).ravel()
+        divisor = total if greedy else np.maximum(total, self._shared)
+        return np.stack(
+            [self._volume(self.voxels, column) for column in (sums / divisor[:, None]).T.astype(np.float32)]
+        )
+
+    def coverage(self) -> NDArray[np.float32]:
+        """The partial volume of cortex: the share of each voxel that is cortex, (X, Y, Z), float32, in [0, 1].
+
+        Exact with THIN columns; with THICK ones it can miss a little where folds touch. Where a ribbon crosses itself,
+        what it covers twice counts once.
+        """
+        return self._volume(self.voxels, np.minimum(self._cortex(), np.float32(1)))
+
+    def labels_to_volume(self, keys: NDArray[np.integer], greedy: bool = False) -> VoxelLabels:
+        """Put labels of vertices into the voxels that are at least half cortex.
+
+        In each voxel the labels' weights are summed and the largest sum wins; unlabelled vertices (key 0) compete like
+        the others, and where they win the voxel stays unlabelled. Of equal sums the smallest key wins.
+
+        Parameters
+        ----------
+        keys : ndarray, (V,), int32
+        greedy : bool
+            Label every voxel that any cortex reaches.
+
+        Raises
+        ------
+        AtlasError
+            If there is not one key per vertex.
+        """
+        self._require_each(keys, "labels")
+        winner, weight = most_popular(self.shares.T.tocsr(), np.asarray(keys, np.int32))
+        labelled = winner != 0
+        if not greedy:
+            labelled &= self._cortex() >= _HALF
+        put = self.voxels[labelled]
+        return VoxelLabels(self._volume(put, winner[labelled]), self._volume(put, weight[labelled]))
+
+    @property
+    def _shared(self) -> int:
+        """How many columns each place of the cortex belongs to."""
+        return 3 if self.columns is Columns.THICK else 1
+
+    def _cortex(self) -> NDArray[np.float32]:
+        """The share of each reached voxel that is cortex."""
+        return np.asarray(self.shares.sum(axis=0), np.float32).ravel() / np.float32(self._shared)
+
+    def _stacked(self, maps: Sequence[Array] | Array) -> NDArray[np.float64]:
+        """The maps' values in the reached voxels, (U, M + 1), with a last map of ones."""
+        values = np.ones((len(self.voxels), len(maps) + 1))
+        for number, volume in enumerate(maps):
+            self._require(volume)
+            values[:, number] = volume.reshape(-1)[self.voxels]
+        return values
+
+    def _volume(self, voxels: NDArray[np.integer], values: NDArray[Number]) -> NDArray[Number]:
+        """A volume that holds these values and is 0 elsewhere."""
+        volume = np.zeros(self.grid.shape, values.dtype)
+        volume.reshape(-1)[voxels] = values
+        return volume
+
+    def _require(self, volume: Array) -> None:
+        if volume.shape != self.grid.shape:
+            raise InputError(
+                f"a map of shape {volume.shape} does not fit a grid of shape {self.grid.shape}",
+                mend="resample it to the grid of the T1w first",
+            )
+
+    def _require_each(self, values: Array, name: str) -> None:
+        if len(values) != self.shares.shape[0]:
+            raise AtlasError(
+                f"{len(values)} {name} do not fit a surface of {self.shares.shape[0]} vertices",
+                mend=f"give {name} and surfaces of the same mesh",
+            )
+
+
+def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
+    """The matrix without its empty columns, and the numbers of the others."""
+    touched = np.zeros(matrix.shape[1], bool)
+    touched[matrix.indices] = True
+    number = np.cumsum(touched, dtype=np.int32) - 1
+    voxels = np.flatnonzero(touched)
+    parts = matrix.data, number[matrix.indices], matrix.indptr
+    return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels
+
+
+def _means(sums: NDArray[np.float64], missing: float) -> NDArray[np.float32]:
+    """Weighted sums (N, M), then the sum of weights as their last column, to means (M, N)."""
+    weight = sums[:, -1:]
+    means = np.divide(sums[:, :-1], weight, out=np.full_like(sums[:, :-1], missing), where=weight > 0)
+    return np.ascontiguousarray(means.T, dtype=np.float32)
+
+
+def require_one_mesh(white: Mesh, pial: Mesh) -> None:
+    """Raise InputError unless both surfaces have the same vertices and triangles, on one side."""
+    counts = len(white.vertices), len(pial.vertices)
+    if counts[0] != counts[1]:
+        raise InputError(
+            f"the white surface has {counts[0]} vertices but the pial surface {counts[1]}",
+            mend="give both surfaces of the same hemisphere and the same mesh",
+        )
+    if white.hemisphere is not pial.hemisphere or not _same_triangles(white, pial):
+        raise InputError(
+            "the white and the pial surface do not share their triangles",
+            mend="give both surfaces of the same hemisphere and the same mesh",
+        )
+
+
+def _same_triangles(one: Mesh, other: Mesh) -> bool:
+    """Whether two meshes have the same triangles, whatever corner and triangle they list first."""
+    if np.array_equal(one.triangles, other.triangles):
+        return True
+    first, second = (np.sort(mesh.triangles, axis=1) for mesh in (one, other))
+    return np.array_equal(first[np.lexsort(first.T)], second[np.lexsort(second.T)])

@@ -1,0 +1,1 @@
+"""Workbench scenes: what they show, and the scene files that show it."""
