@@ -44,7 +44,7 @@ class Hemisphere(Enum):
             side = hemisphere.name.lower()
             if key in {hemisphere.value.lower(), f"{side[0]}h", side, f"cortex{side}", f"hemi-{side[0]}"}:
                 return hemisphere
-        raise InputError(f"'{name}' names no hemisphere", mend="write L or R")
+        raise InputError(f"'{name}' names no hemisphere", hint="write L or R")
 
 
 class Structure(Enum):

@@ -26,26 +26,26 @@ from pathlib import Path
 
 
 class WbtoolsError(Exception):
-    """A failure with one clear sentence and, in `mend`, what the user can do about it.
+    """A failure with one clear sentence and, in `hint`, what the user can do about it.
 
     Parameters
     ----------
     message : str
         What is wrong, naming the file or option.
-    mend : str
+    hint : str
         What to do next; empty when nothing can be done.
 
     Examples
     --------
-    >>> str(InputError("T1w.nii.gz has 4 dimensions", mend="give one 3-D volume"))
+    >>> str(InputError("T1w.nii.gz has 4 dimensions", hint="give one 3-D volume"))
     'T1w.nii.gz has 4 dimensions'
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.mend = mend
+        self.hint = hint
 
 
 class InputError(WbtoolsError):
@@ -71,7 +71,7 @@ class CommandError(WbtoolsError):
 
     Parameters
     ----------
-    message, mend : str
+    message, hint : str
         As in `WbtoolsError`.
     argv : tuple of str
         The command line, program first.
@@ -86,13 +86,13 @@ class CommandError(WbtoolsError):
     def __init__(
         self,
         message: str,
-        mend: str = "",
+        hint: str = "",
         *,
         argv: tuple[str, ...] = (),
         status: int | None = None,
         stderr: str = "",
     ) -> None:
-        super().__init__(message, mend)
+        super().__init__(message, hint)
         self.argv = argv
         self.status = status
         self.stderr = stderr
@@ -202,19 +202,19 @@ def from_os_error(error: OSError) -> WbtoolsError:
     where = f": {error.filename}" if error.filename else ""
     if error.errno in _TRANSIENT:
         return TransientError(
-            f"The system could not finish: {reason}", mend="free disk space or memory, then run again"
+            f"The system could not finish: {reason}", hint="free disk space or memory, then run again"
         )
     if isinstance(error, WriteFailure) and error.errno not in _SHAPES and error.begun:
         return TransientError(
-            f"The result could not be written: {reason}{where}", mend="look at the disk or its server, then run again"
+            f"The result could not be written: {reason}{where}", hint="look at the disk or its server, then run again"
         )
     if isinstance(error, WriteFailure) or error.errno == errno.EROFS:
-        return InputError(f"{reason}{where}", mend="choose a folder you may write to with --out")
+        return InputError(f"{reason}{where}", hint="choose a folder you may write to with --out")
     if (error.errno in _REFUSALS and not error.filename) or _is_temporary(error):
-        return TransientError(f"The system refused: {reason}{where}", mend="look at the machine, then run again")
+        return TransientError(f"The system refused: {reason}{where}", hint="look at the machine, then run again")
     if error.errno in _REFUSALS:
-        return InputError(f"{reason}{where}", mend="ask its owner for the right to read it (ls -l shows who that is)")
-    return InputError(f"{reason}{where}", mend="check the path and its permissions")
+        return InputError(f"{reason}{where}", hint="ask its owner for the right to read it (ls -l shows who that is)")
+    return InputError(f"{reason}{where}", hint="check the path and its permissions")
 
 
 def _is_temporary(error: OSError) -> bool:

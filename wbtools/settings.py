@@ -121,11 +121,11 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         if self.threads < 1:
-            raise InputError(f"--threads {self.threads} is not a number of threads", mend="give 1 or more")
+            raise InputError(f"--threads {self.threads} is not a number of threads", hint="give 1 or more")
         if self.nulls is not None and self.nulls < 0:
-            raise InputError(f"--null {self.nulls} is not a number of networks", mend="give 0 or more")
+            raise InputError(f"--null {self.nulls} is not a number of networks", hint="give 0 or more")
         if self.atlas not in ATLASES:
-            raise InputError(f"the atlas '{self.atlas}' is unknown", mend=f"choose one of: {', '.join(ATLASES)}")
+            raise InputError(f"the atlas '{self.atlas}' is unknown", hint=f"choose one of: {', '.join(ATLASES)}")
 
     def as_record(self) -> dict[str, object]:
         """The settings that decide the result, as JSON values without any folder of this machine."""

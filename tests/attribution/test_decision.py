@@ -184,7 +184,7 @@ def test_a_class_that_the_network_has_not_is_refused_before_an_image_is_read(whi
     model = _model(MriNet(Layout(width=4, positions=1)), classes=("female", "male"))
     with pytest.raises(InputError, match="has no class") as caught:
         Target("class", which).require_existing(model)
-    assert "female, male" in caught.value.mend
+    assert "female, male" in caught.value.hint
 
 
 def test_without_names_the_number_of_classes_is_asked_of_the_network():
@@ -192,7 +192,7 @@ def test_without_names_the_number_of_classes_is_asked_of_the_network():
     Target("class", "2").require_existing(model)
     with pytest.raises(InputError) as caught:
         Target("class", "3").require_existing(model)
-    assert "0, 1, 2" in caught.value.mend
+    assert "0, 1, 2" in caught.value.hint
 
 
 def test_a_dimension_that_is_not_there_is_refused_before_an_image_is_read(embedder):

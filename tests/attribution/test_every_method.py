@@ -103,7 +103,7 @@ def test_map_of_several_directions_is_the_mean_of_the_absolute_maps(name):
 def test_several_directions_are_refused_where_each_would_cost_as_much_again(name):
     with pytest.raises(InputError, match="explains one number, and this target has 4") as caught:
         method(name).explain(_question(_network(), directions=torch.eye(128)[:4]))
-    assert "deviation" in caught.value.mend
+    assert "deviation" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", METHODS)

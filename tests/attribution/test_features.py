@@ -70,7 +70,7 @@ def test_network_without_visible_convolutions_is_refused_by_name_of_the_method()
     made = calls(asked(network, noise(1, 1, 2, 2, 2)))
     with pytest.raises(InputError, match="--method grad-cam needs a network whose convolutions") as caught:
         reading(made, "grad-cam")
-    assert "integrated-gradients" in caught.value.mend
+    assert "integrated-gradients" in caught.value.hint
 
 
 class Averaged(nn.AvgPool3d):

@@ -133,7 +133,7 @@ def test_classes_go_by_name_number_or_the_networks_own_choice(people):
         assert found.conservation == pytest.approx(1, abs=0.01)
     with pytest.raises(InputError, match="no class 'neither'") as caught:
         aim(model, Target("class", "neither"), image)
-    assert "female, male, unknown" in caught.value.mend
+    assert "female, male, unknown" in caught.value.hint
 
 
 def test_bits_and_their_distance_are_read_off_the_code(hasher, people):
@@ -161,7 +161,7 @@ def test_bits_and_their_distance_are_read_off_the_code(hasher, people):
 def test_targets_that_cannot_be_meant_are_refused(text, message):
     with pytest.raises(InputError, match=message) as caught:
         Target.parse(text)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_targets_that_the_network_or_the_people_named_do_not_allow_are_refused(embedder, hasher, people):

@@ -90,7 +90,7 @@ def test_times_reach_slurm_in_a_form_that_it_knows(asked, given_to_slurm):
 def test_what_is_no_time_is_refused_before_slurm_sees_it(asked):
     with pytest.raises(InputError, match=f"--time '{asked}' is no time") as caught:
         Request(time=asked)
-    assert "2:00:00" in caught.value.mend
+    assert "2:00:00" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_the_folder_of_a_single_export_is_told_from_an_empty_one(tmp_path, where
     record.write_text("{}")
     with pytest.raises(InputError, match="exported by export-subject, one by one") as caught:
         Layout.of(tmp_path / "out")
-    assert str(record) in caught.value.mend and "start one" not in caught.value.mend
+    assert str(record) in caught.value.hint and "start one" not in caught.value.hint

@@ -141,7 +141,7 @@ def test_other_settings_in_the_same_folder_are_refused_and_change_nothing(tmp_pa
     assert stub_batch.run(tmp_path, "a").returncode == 0
     other = stub_batch.run(tmp_path, "b", seconds=0.1)
     assert other.returncode == 3
-    assert "never mixed" in other.stderr and "Mend:" in other.stderr
+    assert "never mixed" in other.stderr and "Hint:" in other.stderr
     assert stub_batch.run(tmp_path, "b", seconds=0.1, options=("--dry-run",)).returncode == 3
     assert visible(tmp_path) == ["a"]
 

@@ -123,7 +123,7 @@ def test_a_name_is_asked_for_anew_until_something_is_published_under_it(tmp_path
 def test_people_whose_results_would_meet_are_refused_and_both_are_named(one, other, words):
     with pytest.raises(InputError, match=words) as caught:
         require_distinct({"A": one, "B": other}, {})
-    assert "A" in str(caught.value) and "B" in str(caught.value) and caught.value.mend
+    assert "A" in str(caught.value) and "B" in str(caught.value) and caught.value.hint
 
 
 def test_somebody_of_an_earlier_list_is_met_as_well_but_may_be_listed_otherwise_again():

@@ -16,7 +16,7 @@ def test_the_same_settings_may_come_again_with_other_limits_and_others_may_not(t
     assert Plan.read(layout) == Plan("a" * 64, max_attempts=5, command=("x", "{subject}"))
     with pytest.raises(InputError, match="other settings") as caught:
         Plan("b" * 64).write(layout)
-    assert "--out" in caught.value.mend
+    assert "--out" in caught.value.hint
     assert Plan.read(layout).settings_sha256 == "a" * 64
 
 

@@ -117,7 +117,7 @@ def test_an_array_that_nobody_can_find_is_told_in_sbatchs_words_and_refused_by_n
     with pytest.raises(CommandError, match="thank you") as caught:
         rounds.submit(layout, plan, ["a"])
     assert "refused" not in str(caught.value) and "\x1b" not in str(caught.value)
-    assert "squeue --name=wb-" in caught.value.mend
+    assert "squeue --name=wb-" in caught.value.hint
     site(squeue='echo "99_0|${*##*--name=}|PENDING|None"')
     assert len(rounds.jobs(layout)) == 1, "the next run finds it and submits nothing"
 

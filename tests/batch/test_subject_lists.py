@@ -59,7 +59,7 @@ def test_what_cannot_name_a_folder_is_refused_with_the_lists_name(text, complain
     with pytest.raises(InputError, match=complaint) as caught:
         parse(text, "people.tsv")
     assert "people.tsv" in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_list_that_is_not_there_is_named():
@@ -131,7 +131,7 @@ def test_an_id_with_a_blank_needs_the_study_or_quotation_marks():
     assert parse('"a b"\n', "people.txt") == ["a b"]
     with pytest.raises(InputError, match="'a b' is no subject id") as caught:
         parse("x\na b\n", "people.txt")
-    assert "quotation marks" in caught.value.mend
+    assert "quotation marks" in caught.value.hint
 
 
 def test_a_first_line_that_is_a_heading_word_is_a_person_if_the_study_has_that_one(caplog):
@@ -172,7 +172,7 @@ def test_an_id_with_a_comma_needs_the_study_or_quotation_marks():
     assert parse(text, "people.txt", known("P1,b")) == ["P1,a", "P1,b"]
     with pytest.raises(InputError, match="no column of subjects") as caught:
         parse(text, "people.txt")
-    assert "quotation marks" in caught.value.mend
+    assert "quotation marks" in caught.value.hint
 
 
 def test_a_quotation_mark_without_an_end_swallows_nobody():
@@ -217,7 +217,7 @@ def test_what_is_no_text_is_called_by_its_name(data, reason, tmp_path):
     (tmp_path / "people.tsv").write_bytes(data)
     with pytest.raises(InputError, match=reason) as caught:
         read_file(tmp_path / "people.tsv")
-    assert "people.tsv" in str(caught.value) and caught.value.mend
+    assert "people.tsv" in str(caught.value) and caught.value.hint
 
 
 def test_folders_devices_and_endless_files_are_refused_at_once(tmp_path, monkeypatch):

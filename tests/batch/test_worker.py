@@ -196,7 +196,7 @@ def test_temporary_data_goes_to_the_first_place_that_takes_it(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="temporary data") as caught:
         scratch.require(tmp_path / "file" / "below")
-    assert "--scratch" in caught.value.mend
+    assert "--scratch" in caught.value.hint
 
 
 def test_scratch_folders_of_workers_that_are_gone_are_removed_and_others_stay(tmp_path):

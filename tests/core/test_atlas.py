@@ -45,7 +45,7 @@ def test_a_segmentation_on_another_grid_is_brought_over():
 def test_surfaces_that_miss_the_image_are_named_as_the_fault():
     with pytest.raises(AtlasError, match="ribbon") as caught:
         join("x", labels(), [AREA], 0, None, [])
-    assert "MNINonLinear" in caught.value.mend
+    assert "MNINonLinear" in caught.value.hint
 
 
 def test_a_segmentation_without_any_structure_is_refused():

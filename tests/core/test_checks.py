@@ -216,7 +216,7 @@ def test_a_failure_ends_with_its_numbers_unless_it_is_allowed(built_in):
     wrong = moved(built_in, shifted(8, 0, 0))
     with pytest.raises(CheckError, match="1 of 6 checks failed\n  contrast: the T1w is") as caught:
         checked(built_in, allowed=("volumes",), cortices=wrong)
-    assert caught.value.exit_code == 5 and "--allow contrast" in caught.value.mend
+    assert caught.value.exit_code == 5 and "--allow contrast" in caught.value.hint
     result = checked(built_in, allowed=("contrast",), cortices=wrong)["contrast"]
     assert result.as_record()["outcome"] == "failed, allowed by the user"
     assert result.notice.startswith("The self-check 'contrast' failed and was allowed: the T1w is")

@@ -47,7 +47,7 @@ def test_the_study_folder_and_subjects_folders_are_no_place_for_exports(study, t
         out = tmp_path / "link"
     with pytest.raises(InputError, match="never written to") as caught:
         require_place(out, study)
-    assert str(default_out(study)) in caught.value.mend
+    assert str(default_out(study)) in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_caches_lie_in_no_study_folder(study, tmp_path):
     for work in (study, tmp_path / "link", other, study / "100307"):
         with pytest.raises(InputError, match=f"--work {work}") as caught:
             require_place(tmp_path / "out", study, work=work)
-        assert "--work" in caught.value.mend or work == study / "100307"
+        assert "--work" in caught.value.hint or work == study / "100307"
     require_place(tmp_path / "out", study, work=tmp_path / "work")
     require_place(tmp_path / "out", study, work=study / "derivatives" / "work")
 

@@ -23,7 +23,7 @@ def test_names_that_no_file_can_have_are_refused(tmp_path, choice, subject, netw
         subject = "é" + "p" * 225  # BIDS leaves the accents out
     with pytest.raises(InputError, match="too long") as caught:
         destination.require(settings(tmp_path / "out"), subject, choice, [network])
-    assert "--id" in caught.value.mend and not (tmp_path / "out").exists()
+    assert "--id" in caught.value.hint and not (tmp_path / "out").exists()
 
 
 def test_a_path_that_no_file_can_have_is_refused(tmp_path):

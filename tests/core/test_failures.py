@@ -78,7 +78,7 @@ SHORT = [
 def test_memory_that_was_refused_is_the_machines_fault_whoever_says_so(error):
     result = CliRunner().invoke(command(fails(error)), [])
     assert result.exit_code == 75
-    assert result.output.startswith("Error: there is not enough memory\nMend: ")
+    assert result.output.startswith("Error: there is not enough memory\nHint: ")
 
 
 def test_a_missing_module_is_not_taken_for_missing_memory():
@@ -103,4 +103,4 @@ def test_a_working_directory_that_was_removed_is_said_before_a_library_ends_the_
     )
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith("Error: the working directory is not there any more")
-    assert "Mend: go to a folder that is there" in done.stderr
+    assert "Hint: go to a folder that is there" in done.stderr

@@ -118,5 +118,5 @@ def test_an_id_of_which_bids_leaves_nothing_is_refused(subject):
     for made in (lambda: bids_id(subject), lambda: folder_name(subject, "bids")):
         with pytest.raises(InputError, match="no name in BIDS") as caught:
             made()
-        assert "--id" in caught.value.mend and "--naming hcp" in caught.value.mend
+        assert "--id" in caught.value.hint and "--naming hcp" in caught.value.hint
     assert folder_name(subject, "hcp") == subject

@@ -87,7 +87,7 @@ def test_an_existing_export_is_only_replaced_when_asked(tmp_path, way):
     assert names(tmp_path) == ["100307"] and text(tmp_path) == "new"
     with pytest.raises(InputError, match="exists already") as caught:
         publish(tmp_path, "third")
-    assert "--overwrite" in caught.value.mend and text(tmp_path) == "new"
+    assert "--overwrite" in caught.value.hint and text(tmp_path) == "new"
 
 
 def test_two_exports_of_one_subject_at_once_publish_only_one(tmp_path, way):
@@ -148,7 +148,7 @@ def test_what_is_not_an_export_of_this_subject_is_refused_named_and_untouched(tm
     before = tree(tmp_path)
     with pytest.raises(InputError, match="is not wbtools' to replace") as caught:
         publish(tmp_path, "new", overwrite=overwrite)
-    assert str(tmp_path / "100307") in str(caught.value) and "--overwrite" not in caught.value.mend
+    assert str(tmp_path / "100307") in str(caught.value) and "--overwrite" not in caught.value.hint
     assert tree(tmp_path) == before
 
 
@@ -487,14 +487,14 @@ def test_reading_an_input_is_not_taken_for_writing(tmp_path):
     with pytest.raises(PermissionError) as caught, publishing(tmp_path / "out", "100307", overwrite=False):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "study" / "T1w.nii.gz"))
     told = from_os_error(caught.value)
-    assert told.exit_code == 3 and "--out" not in told.mend and "read" in told.mend
+    assert told.exit_code == 3 and "--out" not in told.hint and "read" in told.hint
 
 
 def test_a_place_that_may_not_be_written_is_the_options_fault_before_any_work(tmp_path):
     with pytest.raises(OSError) as caught, publishing(Path("/proc/wbtools"), "100307", overwrite=False):
         pytest.fail("work began")
     told = from_os_error(caught.value)
-    assert told.exit_code == 3 and "--out" in told.mend
+    assert told.exit_code == 3 and "--out" in told.hint
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -191,7 +191,7 @@ def _outcome(target: Target, path: Path, content: bytes) -> tuple[str, str]:
     try:
         _read(target, path, content)
     except WbtoolsError as error:
-        if not str(error).strip() or not error.mend:
+        if not str(error).strip() or not error.hint:
             return "traceback", f"a refusal without a sentence or a hint: {error!r}"
         return "refused", ""
     except BaseException:

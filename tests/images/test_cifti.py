@@ -182,7 +182,7 @@ def test_files_that_are_no_dense_cifti_are_refused(tmp_path):
     }.items():
         with pytest.raises(InputError, match=sentence) as caught:
             cifti.read_cortex(tmp_path / name)
-        assert caught.value.mend
+        assert caught.value.hint
 
 
 @pytest.mark.workbench

@@ -81,7 +81,7 @@ def test_a_file_of_another_kind_is_named_with_what_helps(tmp_path, case):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"T1w\.nii\.gz is ") as caught:
         nifti.read_volume(path)
-    assert said in str(caught.value) and hint in caught.value.mend and caught.value.exit_code == 3
+    assert said in str(caught.value) and hint in caught.value.hint and caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize(("name", "content"), [("plain.nii.gz", IMAGE), ("packed.nii", gzip.compress(IMAGE))])
@@ -116,7 +116,7 @@ def test_a_link_to_nowhere_is_told_from_a_missing_file(tmp_path):
     for path in (tmp_path / "linked", tmp_path / "linked" / "T1w.nii.gz"):
         with pytest.raises(InputError, match="linked is a link to nowhere: its file was not fetched") as caught:
             nifti.read_volume(path)
-        assert "datalad get" in caught.value.mend
+        assert "datalad get" in caught.value.hint
     with pytest.raises(InputError, match=r"none\.nii does not exist"):
         nifti.read_volume(tmp_path / "none.nii")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
@@ -129,7 +129,7 @@ def test_a_folder_a_pipe_and_an_impossible_path_are_no_files(tmp_path):
     (tmp_path / "bert" / "T1.mgz").write_bytes(b"")
     with pytest.raises(InputError, match="bert is a folder, not a file") as caught:
         nifti.read_volume(tmp_path / "bert")
-    assert "T1.mgz" in caught.value.mend
+    assert "T1.mgz" in caught.value.hint
     os.mkfifo(tmp_path / "pipe")
     for path, said in ((tmp_path / "pipe", "no ordinary file"), (tmp_path / ("n" * 300), "cannot be opened")):
         with pytest.raises(InputError, match=said):
@@ -161,7 +161,7 @@ for name, read in readers.items():
     try:
         read(folder / name)
     except WbtoolsError as error:
-        print(name, error.exit_code, error, "|", error.mend)
+        print(name, error.exit_code, error, "|", error.hint)
 (folder / "locked").chmod(0o700)
 """
 
@@ -186,7 +186,7 @@ def test_formats_of_surfaces_are_told_apart(tmp_path):
     (tmp_path / "lh.white").rename(tmp_path / "white.surf.gii")
     with pytest.raises(InputError, match="is a FreeSurfer surface, so no GIFTI file") as caught:
         files.read_surface(tmp_path / "white.surf.gii", Hemisphere.LEFT, "white")
-    assert "mris_convert" in caught.value.mend
+    assert "mris_convert" in caught.value.hint
     nibabel.save(GiftiImage(darrays=[GiftiDataArray(points, "NIFTI_INTENT_POINTSET")]), tmp_path / "p.gii")
     (tmp_path / "p.gii").rename(tmp_path / "lh.pial")
     with pytest.raises(InputError, match="is a GIFTI file, so no FreeSurfer surface"):
@@ -202,7 +202,7 @@ def test_a_hint_can_be_pasted_whatever_the_name(tmp_path):
     (tmp_path / "a b;c.nii.gz").write_bytes(bz2.compress(IMAGE))
     with pytest.raises(InputError) as caught:
         nifti.read_volume(tmp_path / "a b;c.nii.gz")
-    assert "bunzip2 'a b;c.nii.gz'" in caught.value.mend
+    assert "bunzip2 'a b;c.nii.gz'" in caught.value.hint
 
 
 def test_no_kind_takes_a_whole_file_of_ours():

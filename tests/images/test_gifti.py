@@ -56,7 +56,7 @@ def test_a_cut_file_is_refused(tmp_path, kept):
     (tmp_path / "cut.func.gii").write_bytes((tmp_path / "m.func.gii").read_bytes()[:kept])
     with pytest.raises(InputError, match="GIFTI") as caught:
         gifti.read_metrics(tmp_path / "cut.func.gii")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path):

@@ -83,4 +83,4 @@ def test_missing_packages_and_files_are_named():
         installed_file("no_such_package", "data")
     with pytest.raises(InputError, match=r"numpy lacks its file data/mmp\.npz") as caught:
         installed_file("numpy", "data", "mmp.npz")
-    assert "pip install" in caught.value.mend
+    assert "pip install" in caught.value.hint

@@ -124,7 +124,7 @@ def test_a_cut_gz_is_noticed_wherever_it_was_cut(tmp_path, kept):
     (tmp_path / "cut.nii.gz").write_bytes(content[:kept])
     with pytest.raises(InputError, match=r"cut\.nii\.gz is not a complete NIfTI file") as caught:
         nifti.read_volume(tmp_path / "cut.nii.gz")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence_with_a_mend(tmp_p
     path = made if isinstance(made, Path) else path
     with pytest.raises(InputError, match=sentence) as caught:
         nifti.read_volume(path)
-    assert str(path) in str(caught.value) and caught.value.mend and caught.value.exit_code == 3
+    assert str(path) in str(caught.value) and caught.value.hint and caught.value.exit_code == 3
 
 
 HEADERS = {
@@ -221,7 +221,7 @@ def test_a_header_that_contradicts_itself_is_refused_with_what_is_wrong(tmp_path
     (tmp_path / "v.nii").write_bytes(raw)
     with pytest.raises(InputError, match=sentence) as caught:
         nifti.read_volume(tmp_path / "v.nii")
-    assert caught.value.mend and str(caught.value).isprintable()
+    assert caught.value.hint and str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("slope", [0.0, np.nan, np.inf])
@@ -266,7 +266,7 @@ def test_a_header_of_freesurfer_that_contradicts_itself_is_refused(tmp_path, cas
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=sentence) as caught:
             nifti.read_volume(tmp_path / name)
-        assert caught.value.mend and caught.value.exit_code == 3
+        assert caught.value.hint and caught.value.exit_code == 3
 
 
 def test_tags_after_the_voxels_of_freesurfer_are_passed_over(tmp_path):

@@ -91,7 +91,7 @@ def test_wrong_field_is_named(tmp_path, change, word):
     assert "x.json" in str(caught.value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 DEEP = '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}"
@@ -120,7 +120,7 @@ def test_a_number_too_long_for_python_is_refused_in_words_of_our_own(tmp_path, f
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(CheckpointError, match="a number in it has 5,000 digits") as caught:
         cards.read(tmp_path / "x.json")
-    assert "sys." not in str(caught.value) + caught.value.mend
+    assert "sys." not in str(caught.value) + caught.value.hint
 
 
 @pytest.mark.parametrize("threshold", [-5.0, -0.001, 2.5, 40])
@@ -155,7 +155,7 @@ def test_what_has_the_cards_name_and_is_no_file_is_refused_and_nothing_is_assume
     with pytest.raises(CheckpointError, match=words) as caught:
         load(tmp_path / "x.pt")
     assert "the card " in str(caught.value) and "x.json" in str(caught.value)
-    assert "defaults are assumed" in caught.value.mend
+    assert "defaults are assumed" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", NO_FILES)
@@ -166,7 +166,7 @@ def test_a_reference_brain_that_is_no_file_is_refused_for_what_it_is(tmp_path, k
     with pytest.raises(CheckpointError, match=words) as caught:
         load(path)
     assert "does not exist" not in str(caught.value)
-    assert "leave it out of the card" in caught.value.mend
+    assert "leave it out of the card" in caught.value.hint
 
 
 def linked(folder, store, name="brain.nii"):
@@ -215,7 +215,7 @@ def test_the_reference_brain_lies_beside_the_checkpoint(tmp_path):
     path = saved(tmp_path, lively(Layout((16, 16))).state_dict(), family="unet", reference="brain.nii")
     with pytest.raises(CheckpointError, match=r"brain\.nii does not exist") as caught:
         load(path)
-    assert caught.value.mend
+    assert caught.value.hint
     (tmp_path / "brain.nii").write_bytes(b"a brain")
     assert load(path).reference == tmp_path / "brain.nii"
 

@@ -30,7 +30,7 @@ def _refused(path, *words):
     with pytest.raises(CheckpointError) as caught:
         load(path)
     assert caught.value.exit_code == 3
-    assert caught.value.mend
+    assert caught.value.hint
     for word in (path.name, *words):
         assert word in str(caught.value)
 

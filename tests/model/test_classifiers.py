@@ -107,14 +107,14 @@ def test_a_network_of_classes_has_no_embedding_and_says_so(tmp_path):
     with pytest.raises(InputError, match="answers with classes") as caught:
         attribute(load(tmp_path / "sex.pt"), image, target=Target("embedding"))
     assert caught.value.exit_code == 3
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_network_for_images_of_another_size_names_the_card(tmp_path):
     torch.save(MriNet(mrinet.Layout(width=2, positions=64)).state_dict(), tmp_path / "sex.pt")
     with pytest.raises(CheckpointError, match="58 x 70 x 58") as caught:
         load(tmp_path / "sex.pt")
-    assert "sex.json" in caught.value.mend
+    assert "sex.json" in caught.value.hint
 
 
 SMALL = ad3dcnn.Layout(widths=(2, 3, 4, 4, 6), bits=8)
@@ -152,4 +152,4 @@ def test_a_missing_head_ends_in_one_sentence(tmp_path, gone):
     with pytest.raises(CheckpointError) as caught:
         load(tmp_path / "net.pt")
     assert gone in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint

@@ -95,7 +95,7 @@ def test_a_truncated_file_is_refused(tmp_path, state, part):
     path.write_bytes(data[: int(part * len(data))])
     with pytest.raises(CheckpointError, match=r"net\.safetensors") as caught:
         load(path)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("header", [b"[]", b"{", b'{"a": 3}', b'{"__metadata__": 3}', b"\xff\xff"])
@@ -204,7 +204,7 @@ def test_the_command_converts_and_describes(tmp_path, state):
     assert "ResNet" in result.output
     result = CliRunner().invoke(main, ["models", "convert", str(tmp_path / "net.pt")])
     assert result.exit_code == 3
-    assert "Mend: " in result.output
+    assert "Hint: " in result.output
 
 
 def test_the_list_names_every_family():

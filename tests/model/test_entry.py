@@ -204,7 +204,7 @@ def test_every_mistake_ends_in_one_sentence(lab, function, words):
     with pytest.raises(CheckpointError, match=words) as caught:
         load(f"{lab(MODULE)}:{function}")
     assert "\n" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
     assert caught.value.exit_code == 3
 
 

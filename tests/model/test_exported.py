@@ -155,7 +155,7 @@ def test_a_card_that_does_not_fit_is_refused(tmp_path, change, word):
     with pytest.raises(CheckpointError, match=word) as caught:
         load(path)
     assert "net" in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 class Tall(nn.Module):
@@ -182,7 +182,7 @@ def test_what_does_not_take_one_image_is_refused(tmp_path, network, images, word
     torch.export.save(program, tmp_path / "net.pt2")
     with pytest.raises(CheckpointError, match=words) as caught:
         load(tmp_path / "net.pt2")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_network_exported_while_training_is_refused(tmp_path):
@@ -283,7 +283,7 @@ def test_code_in_an_exported_file_is_not_run(tmp_path, attack):
     if attack in ("samples", "weights", "operator", "file"):
         with pytest.raises(CheckpointError, match=r"trap\.pt2 was refused") as caught:
             load(path)
-        assert caught.value.mend
+        assert caught.value.hint
     else:
         load(path).network(torch.rand(1, 1, *SHAPE))  # what would run is never looked at
     assert not marker.exists()
@@ -337,7 +337,7 @@ def test_a_truncated_file_is_refused(tmp_path, part):
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     with pytest.raises(CheckpointError, match=r"net\.pt2") as caught:
         load(path)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -171,4 +171,4 @@ def test_a_network_that_answers_for_each_voxel_is_refused(tmp_path, classes, ans
         CheckpointError, match=f"1 x {classes} x 12 x 10 x 8 values: a map, as segmentations do"
     ) as caught:
         load(tmp_path / "x.pt2")
-    assert "one row" in caught.value.mend
+    assert "one row" in caught.value.hint

@@ -230,4 +230,4 @@ def test_an_image_that_does_not_fit_the_network_is_refused_with_a_mend():
     ):
         with pytest.raises(InputError, match=sentence) as caught:
             brain_only(Scan(image, given), card)
-        assert caught.value.mend
+        assert caught.value.hint

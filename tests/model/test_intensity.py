@@ -111,7 +111,7 @@ def test_an_unknown_convention_is_refused_with_the_known_ones(text):
     """In one sentence."""
     with pytest.raises(CheckpointError) as caught:
         replace(CARD, intensity=text)
-    assert "percentile:LO,HI" in caught.value.mend
+    assert "percentile:LO,HI" in caught.value.hint
 
 
 def test_a_brain_without_contrast_is_refused(head):

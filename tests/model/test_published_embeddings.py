@@ -185,7 +185,7 @@ def test_a_missing_tensor_ends_in_one_sentence(tmp_path, build, layout, gone):
     with pytest.raises(CheckpointError) as caught:
         load(written(tmp_path, state))
     assert "net.pt" in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_card_whose_images_are_too_small_is_refused(tmp_path):

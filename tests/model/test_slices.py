@@ -262,7 +262,7 @@ def test_a_missing_tensor_ends_in_one_sentence(tmp_path, key, words):
     with pytest.raises(CheckpointError, match=words) as caught:
         load(saved(tmp_path, state))
     assert "net.pt" in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_name_that_no_module_can_have_ends_in_one_sentence(tmp_path):

@@ -135,8 +135,8 @@ def _refused(path, *words):
     with pytest.raises(CheckpointError) as caught:
         load(path)
     assert caught.value.exit_code == 3
-    assert caught.value.mend
-    said = f"{caught.value} {caught.value.mend}"
+    assert caught.value.hint
+    said = f"{caught.value} {caught.value.hint}"
     assert "\n" not in said
     for word in (path.name, *words):
         assert word in said
@@ -166,8 +166,8 @@ def test_tensors_without_plain_values_are_named(tmp_path, state, change, word, l
 def test_another_family_may_come_as_a_program_or_a_function(tmp_path):
     torch.save({"features.conv0.weight": torch.zeros(8, 1, 3, 3, 3)}, tmp_path / "x.pt")
     error = _refused(tmp_path / "x.pt", "no known family", "features.conv0.weight")
-    assert ".pt2" in error.mend
-    assert "package.module:build" in error.mend
+    assert ".pt2" in error.hint
+    assert "package.module:build" in error.hint
 
 
 @pytest.mark.filterwarnings("ignore")

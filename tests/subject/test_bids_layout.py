@@ -66,7 +66,7 @@ def test_one_session_is_found_and_several_must_be_named(truth, tmp_path):
     shutil.copytree(tmp_path / "sub-02/ses-a", tmp_path / "sub-02/ses-b")
     with pytest.raises(SubjectError, match="has 2 sessions") as caught:
         find(tmp_path, "02")
-    assert "sub-02_ses-a, sub-02_ses-b" in caught.value.mend
+    assert "sub-02_ses-a, sub-02_ses-b" in caught.value.hint
     assert find(tmp_path, "sub-02_ses-a").folder == tmp_path / "sub-02/ses-a"
     assert find(tmp_path, "02_ses-a").id == "sub-02_ses-a"
 
@@ -111,7 +111,7 @@ def test_derivatives_without_any_surface_are_told_as_such_with_two_ways_on(root)
         path.unlink()
     with pytest.raises(SubjectError, match="lacks") as caught:
         find(root, "01")
-    assert "--fs-no-reconall" in caught.value.mend and "sub-01_desc-preproc_T1w.nii.gz" in caught.value.mend
+    assert "--fs-no-reconall" in caught.value.hint and "sub-01_desc-preproc_T1w.nii.gz" in caught.value.hint
 
 
 def test_what_can_be_done_without_is_recorded(root):
@@ -130,7 +130,7 @@ def test_what_can_be_done_without_is_recorded(root):
 def test_what_the_layout_cannot_give_is_refused(made, option):
     with pytest.raises(InputError) as caught:
         find(made, "01", **option)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 # -------------------------------------------------------------------------------------------------- which sphere
@@ -263,7 +263,7 @@ def test_a_surface_that_names_no_hemisphere_is_refused_with_the_command_that_men
     nibabel.save(image, path)
     with pytest.raises(InputError, match=r"hemi-L_white\.surf\.gii does not say which hemisphere") as caught:
         cortex.read(find(root, "01"), "native")
-    assert "wb_command -set-structure" in caught.value.mend and "CORTEX_LEFT" in caught.value.mend
+    assert "wb_command -set-structure" in caught.value.hint and "CORTEX_LEFT" in caught.value.hint
 
 
 def test_a_left_surface_under_a_right_name_is_refused(root):

@@ -200,7 +200,7 @@ def test_an_existing_folder_is_left_alone(tmp_path):
     (tmp_path / "100307").mkdir()
     with pytest.raises(InputError, match="exists") as caught:
         demo.write_demo_subject(tmp_path)
-    assert caught.value.mend and not list((tmp_path / "100307").iterdir())
+    assert caught.value.hint and not list((tmp_path / "100307").iterdir())
 
 
 def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path):

@@ -133,7 +133,7 @@ def test_files_that_were_not_fetched_are_missing_with_the_way_to_have_them(folde
     with pytest.raises(SubjectError, match="lacks 2 files") as caught:
         find(folder.parent, ID)
     assert "link to nowhere" in str(caught.value) and "pointer of git-annex" in str(caught.value)
-    assert "datalad get" in caught.value.mend
+    assert "datalad get" in caught.value.hint
 
 
 def test_an_aseg_alone_serves_and_a_whole_head_is_said(folder):
@@ -163,14 +163,14 @@ def test_everything_missing_is_listed_with_what_it_forbids(folder):
     assert "mri/brain.mgz  (forbids everything" in sentence
     assert "surf/lh.white  (forbids every mesh)" in sentence
     assert "surf/rh.sphere.reg" in sentence and "it is empty" in sentence
-    assert "recon-all" in caught.value.mend
+    assert "recon-all" in caught.value.hint
 
 
 @pytest.mark.parametrize(("option", "words"), [({"mesh": "59k"}, "59k"), ({"registration": "MSMAll"}, "sphere.reg")])
 def test_what_freesurfer_cannot_give_is_refused(made, option, words):
     with pytest.raises(InputError, match=words) as caught:
         find(made.parent, ID, **option)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 # ---------------------------------------------------------------------------------------- where surfaces really lie
@@ -308,7 +308,7 @@ def test_the_32k_sphere_on_fsaverage_is_a_sphere_without_folds_and_another_than_
 def damaged(folder: Path, match: str, error=InputError, mesh="native"):
     with pytest.raises(error, match=match) as caught:
         cortex.read(find(folder.parent, ID), mesh)
-    assert caught.value.mend and caught.value.exit_code == 3
+    assert caught.value.hint and caught.value.exit_code == 3
     return str(caught.value)
 
 
@@ -367,7 +367,7 @@ def test_a_surface_without_geometry_and_without_volumes_is_refused(folder):
     with pytest.raises(SubjectError, match="does not say where it lies") as caught:
         shutil.rmtree(folder / "mri")
         freesurfer.read(folder / "surf/lh.white", LEFT)
-    assert "orig.mgz" in caught.value.mend
+    assert "orig.mgz" in caught.value.hint
 
 
 @pytest.mark.parametrize("keep", [0, 100, 2000])
@@ -376,7 +376,7 @@ def test_a_volume_that_is_cut_short_is_refused(folder, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match=r"brain\.mgz is (not a complete FreeSurfer volume|empty)") as caught:
         nifti.read_volume(path)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_volume_without_orientation_and_one_of_several_frames_are_refused(tmp_path):

@@ -139,7 +139,7 @@ def test_everything_missing_is_listed_at_once_with_what_it_forbids(tmp_path):
     with pytest.raises(SubjectError) as caught:
         find(folder, ID, "both")
     sentence = str(caught.value)
-    assert "lacks 5 files" in sentence and caught.value.mend and caught.value.exit_code == 3
+    assert "lacks 5 files" in sentence and caught.value.hint and caught.value.exit_code == 3
     for line in (
         "T1w/T1w_acpc_dc_restore_brain.nii.gz  (forbids everything; T1w_acpc_dc_restore.nii.gz would do)",
         f"T1w/fsaverage_LR32k/{ID}.L.white_MSMAll.32k_fs_LR.surf.gii  (forbids the 32k mesh)",
@@ -201,7 +201,7 @@ def test_an_unknown_subject_is_answered_with_the_nearest_ids(tmp_path):
     (tmp_path / "logs").mkdir()
     with pytest.raises(SubjectError, match=f"{tmp_path} has no subject 100370") as caught:
         find(tmp_path, "100370")
-    assert "did you mean 100307?" in caught.value.mend and "2 subjects" in caught.value.mend
+    assert "did you mean 100307?" in caught.value.hint and "2 subjects" in caught.value.hint
 
 
 def test_a_folder_without_subjects_and_a_missing_folder_say_so(tmp_path):
@@ -215,7 +215,7 @@ def test_a_folder_without_subjects_and_a_missing_folder_say_so(tmp_path):
 def test_unknown_options_are_answered_with_the_choices(tmp_path, option):
     with pytest.raises(InputError) as caught:
         find(study(tmp_path), ID, **option)
-    assert "choose one of" in caught.value.mend
+    assert "choose one of" in caught.value.hint
 
 
 def test_the_notice_is_carried(tmp_path):
@@ -346,7 +346,7 @@ def test_a_pipeline_without_msm_is_recorded_as_freesurfers_registration(tmp_path
 def test_a_registration_that_never_ran_is_refused_with_its_cause(tmp_path, registration):
     with pytest.raises(SubjectError, match=r"sphere\.MSM") as caught:
         find(without_msm(tmp_path), ID, registration=registration)
-    assert "leave out --surf-reg" in caught.value.mend and "reg_LR is there" in str(caught.value)
+    assert "leave out --surf-reg" in caught.value.hint and "reg_LR is there" in str(caught.value)
 
 
 def test_freesurfers_sphere_never_stands_in_where_msm_ran(tmp_path):
@@ -389,7 +389,7 @@ def test_what_is_made_of_native_surfaces_is_not_called_forbidden(tmp_path):
 def test_the_hint_follows_from_what_is_missing(tmp_path, without, options, hint):
     with pytest.raises(SubjectError) as caught:
         find(study(tmp_path, without), ID, **options)
-    assert hint in caught.value.mend
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("scan", ["T1w/T1w_brain.nii.gz", "T1w/T1w.nii.gz"])
@@ -418,7 +418,7 @@ def test_images_that_were_not_fetched_are_refused_with_the_way_to_have_them(tmp_
         path.symlink_to("../.git/annex/objects/gone")
     with pytest.raises(SubjectError, match="link to nowhere") as caught:
         find(folder, ID)
-    assert "datalad get" in caught.value.mend
+    assert "datalad get" in caught.value.hint
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

@@ -111,4 +111,4 @@ def test_a_file_that_is_no_sphere_is_refused(study):
     )
     with pytest.raises(InputError, match=r"L\.sphere\.MSMAll\.native\.surf\.gii is no sphere") as caught:
         cortex.read(find(study, ID), "native")
-    assert caught.value.mend
+    assert caught.value.hint

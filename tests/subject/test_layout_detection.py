@@ -31,7 +31,7 @@ def test_a_folder_that_looks_like_two_layouts_is_asked_about(tmp_path):
     make(tmp_path, HCP, *FREESURFER)
     with pytest.raises(SubjectError, match=r"looks like several layouts: hcp .* and freesurfer") as caught:
         recognised(tmp_path, "X")
-    assert "--layout" in caught.value.mend
+    assert "--layout" in caught.value.hint
     assert recognised(tmp_path, "X", "freesurfer") == "freesurfer"
 
 
@@ -59,7 +59,7 @@ def test_several_raw_scans_are_named_and_none_is_taken(tmp_path):
         ).write_text("an image")
     with pytest.raises(SubjectError, match="has 2 T1w images") as caught:
         recognised(tmp_path, "X")
-    assert "sub-X_run-2_T1w.nii.gz" in str(caught.value) and "sub-X_run-1_T1w.nii.gz" in caught.value.mend
+    assert "sub-X_run-2_T1w.nii.gz" in str(caught.value) and "sub-X_run-1_T1w.nii.gz" in caught.value.hint
 
 
 def test_nothing_found_says_everything_that_was_looked_for(tmp_path):
@@ -80,13 +80,13 @@ def test_near_ids_of_every_layout_are_offered(tmp_path):
     make(tmp_path, "bert/surf/lh.white", "bert/mri/T1.mgz", "sub-bart/anat/sub-bart_hemi-L_white.surf.gii")
     with pytest.raises(SubjectError, match="has no subject bort") as caught:
         find(tmp_path, "bort")
-    assert "bert" in caught.value.mend and "sub-bart" in caught.value.mend and "2 subjects" in caught.value.mend
+    assert "bert" in caught.value.hint and "sub-bart" in caught.value.hint and "2 subjects" in caught.value.hint
 
 
 def test_an_unknown_layout_is_answered_with_the_choices(tmp_path):
     with pytest.raises(InputError) as caught:
         recognised(tmp_path, "X", "spm")
-    assert all(name in caught.value.mend for name in ("auto", *LAYOUTS))
+    assert all(name in caught.value.hint for name in ("auto", *LAYOUTS))
 
 
 def test_a_path_stands_for_study_folder_and_id(tmp_path):
@@ -111,7 +111,7 @@ def test_a_folder_of_several_subjects_lists_them(tmp_path):
     make(tmp_path, *FREESURFER, *[name.replace("X/", "Y/") for name in FREESURFER])
     with pytest.raises(SubjectError, match=r"holds 2 subjects \(X, Y\)") as caught:
         placed(Path("study"), str(tmp_path))
-    assert "name one: X --study-folder" in caught.value.mend
+    assert "name one: X --study-folder" in caught.value.hint
 
 
 @pytest.mark.parametrize(("name", "content", "word"), [("scan.dcm", "x", "dcm2niix"), ("scan.nii.gz", "", "empty")])
@@ -119,4 +119,4 @@ def test_a_file_that_is_no_image_is_told_as_such(tmp_path, name, content, word):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError) as caught:
         placed(Path("study"), str(tmp_path / name))
-    assert word in f"{caught.value} {caught.value.mend}"
+    assert word in f"{caught.value} {caught.value.hint}"

@@ -113,7 +113,7 @@ def test_several_derivatives_are_listed_and_none_is_taken(tmp_path):
     folders = [put(tmp_path / "derivatives" / name, *WHOLE) / "sub-X" for name in ("fmriprep-20", "fmriprep-23")]
     with pytest.raises(SubjectError, match="found in 2 places") as caught:
         located(tmp_path, "X")
-    assert all(str(folder) in str(caught.value) for folder in folders) and "path" in caught.value.mend
+    assert all(str(folder) in str(caught.value) for folder in folders) and "path" in caught.value.hint
     for folder in folders:
         assert located(*placed(Path(), str(folder))).folder == folder
 
@@ -148,7 +148,7 @@ def test_the_raw_scan_does_not_stand_in_for_surfaces_that_were_begun(tmp_path, h
     put(tmp_path, RAW, half)
     with pytest.raises(SubjectError, match=words) as caught:
         located(tmp_path, "sub-X")
-    assert "--layout t1w" in caught.value.mend
+    assert "--layout t1w" in caught.value.hint
     assert located(tmp_path, "sub-X", "t1w").layout == "t1w"
 
 
@@ -171,7 +171,7 @@ def test_what_is_almost_a_layout_is_named_with_what_is_missing(tmp_path, files, 
     for study, name in ((tmp_path, "P"), placed(Path(), str(tmp_path / "P"))):
         with pytest.raises(SubjectError) as caught:
             find_anyhow(study, name)
-        assert words in str(caught.value) and hint in caught.value.mend
+        assert words in str(caught.value) and hint in caught.value.hint
 
 
 def find_anyhow(study, name):
@@ -187,7 +187,7 @@ def test_a_mistyped_path_says_that_it_does_not_exist_and_what_is_near(tmp_path):
     put(tmp_path / "subjects/bert", *FREESURFER)
     with pytest.raises(InputError, match="bort does not exist") as caught:
         placed(Path(), str(tmp_path / "subjects/bort"))
-    assert "subjects/bert" in caught.value.mend
+    assert "subjects/bert" in caught.value.hint
     for path in ("../nowhere/at/all", "/nowhere", "nowhere/"):
         with pytest.raises(InputError, match="does not exist"):
             placed(tmp_path, path)
@@ -216,7 +216,7 @@ def test_a_file_that_was_not_fetched_is_told_as_such(tmp_path, asked, content, w
             placed(Path(), str(path))
         else:
             located(tmp_path, "sub-03")
-    assert f"sub-03_T1w.nii.gz {words}" in str(caught.value) and "datalad get" in caught.value.mend
+    assert f"sub-03_T1w.nii.gz {words}" in str(caught.value) and "datalad get" in caught.value.hint
     assert "no subject" not in str(caught.value)
 
 
@@ -248,7 +248,7 @@ def said(study, name):
         "import sys; from pathlib import Path; from wbtools.subject import located\n"
         "from wbtools.errors import WbtoolsError\n"
         "try: print(located(Path(sys.argv[1]), sys.argv[2]).id)\n"
-        "except WbtoolsError as error: print(type(error).__name__, error, '|', error.mend)"
+        "except WbtoolsError as error: print(type(error).__name__, error, '|', error.hint)"
     )
     as_others = ["setpriv", _DROP] if os.geteuid() == 0 else []
     words = [*as_others, sys.executable, "-c", code, str(study), name]
@@ -267,14 +267,14 @@ def test_who_mistypes_a_session_is_told_that_persons_sessions(tmp_path, there, a
     put(tmp_path, *there, "derivatives/fmriprep/sub-Y/ses-c/anat/x")
     with pytest.raises(SubjectError, match=lacks) as caught:
         located(tmp_path, asked)
-    assert f"did you mean {' or '.join(meant)}?" in caught.value.mend
+    assert f"did you mean {' or '.join(meant)}?" in caught.value.hint
 
 
 def test_the_path_of_a_session_that_is_not_there_is_answered_with_those_that_are(tmp_path):
     put(tmp_path, "sub-X/ses-a/anat/sub-X_ses-a_T1w.nii.gz")
     with pytest.raises(InputError, match="sub-X/ses-b does not exist") as caught:
         placed(tmp_path, "sub-X/ses-b")
-    assert "did you mean sub-X/ses-a?" in caught.value.mend
+    assert "did you mean sub-X/ses-a?" in caught.value.hint
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")

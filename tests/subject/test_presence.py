@@ -139,7 +139,7 @@ def test_nothing_takes_the_place_of_a_file_that_was_not_fetched(study, layout, n
     path.symlink_to("../../.git/annex/objects/gone")
     with pytest.raises(SubjectError, match="link to nowhere: its file was not fetched") as caught:
         find(root, person)
-    assert name in str(caught.value) and "datalad get" in caught.value.mend
+    assert name in str(caught.value) and "datalad get" in caught.value.hint
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
@@ -153,7 +153,7 @@ def test_whatever_lies_in_the_scans_place_is_refused_for_what_it_is(study, layou
     with pytest.raises(SubjectError) as caught:
         find(root, person)
     assert f"{name}: it is" in str(caught.value) and said in str(caught.value)
-    assert ("datalad" in caught.value.mend) == ("fetched" in str(caught.value))
+    assert ("datalad" in caught.value.hint) == ("fetched" in str(caught.value))
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
@@ -195,7 +195,7 @@ def test_a_mesh_that_is_whole_is_offered_and_taken(study):
         path.symlink_to("gone")
     with pytest.raises(SubjectError, match="not fetched") as caught:
         find(root, person)
-    assert caught.value.mend.endswith("--mesh 32k")
+    assert caught.value.hint.endswith("--mesh 32k")
     assert find(root, person, "32k").meshes == ("32k_fs_LR",)
 
 
@@ -244,7 +244,7 @@ def test_another_scan_is_not_taken_for_one_that_was_not_fetched(studies, tmp_pat
     (anat / "sub-01_run-1_T1w.nii.gz").symlink_to("gone")
     with pytest.raises(SubjectError, match=r"run-1_T1w.*link to nowhere") as caught:
         find(tmp_path, "01")
-    assert "run-2" in caught.value.mend
+    assert "run-2" in caught.value.hint
     image = placed(tmp_path, str(anat / "sub-01_run-2_T1w.nii.gz"))
     assert find(*image).id == "sub-01_run-2"
 
@@ -259,7 +259,7 @@ def test_what_a_path_leads_to_is_named_for_what_it_is(tmp_path, what):
     with pytest.raises(InputError, match=said) as caught:
         placed(tmp_path, str(path))
     assert "Permission" not in str(caught.value)
-    assert ("datalad" in caught.value.mend) == ("fetched" in str(caught.value))
+    assert ("datalad" in caught.value.hint) == ("fetched" in str(caught.value))
     with pytest.raises(InputError, match=said):
         located(tmp_path, "head")
 
@@ -302,7 +302,7 @@ def test_what_may_not_be_read_is_not_taken_for_missing(studies, tmp_path, layout
         "import sys; from pathlib import Path; from wbtools.subject import find\n"
         "from wbtools.errors import WbtoolsError\n"
         "try: print('found', find(Path(sys.argv[1]), sys.argv[2]).t1w)\n"
-        "except WbtoolsError as error: print(error, '|', error.mend)"
+        "except WbtoolsError as error: print(error, '|', error.hint)"
     )
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
     try:

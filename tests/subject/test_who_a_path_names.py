@@ -81,7 +81,7 @@ def test_a_path_names_the_person_and_not_what_was_done(path, person):
 def test_a_path_that_names_nobody_is_refused_with_the_option_that_does(path):
     with pytest.raises(SubjectError, match="names no person") as caught:
         identity(Path(path))
-    assert "--id" in caught.value.mend
+    assert "--id" in caught.value.hint
 
 
 def test_a_link_names_the_person_who_typed_it(tmp_path):
@@ -133,7 +133,7 @@ def test_sessions_are_found_and_told_apart_in_every_layout(tmp_path, files, sess
     put(tmp_path / "sub-01" / session.format(2), *files)
     with pytest.raises(SubjectError, match="has 2 sessions") as caught:
         located(tmp_path, "sub-01")
-    assert "sub-01_ses-1, sub-01_ses-2" in caught.value.mend
+    assert "sub-01_ses-1, sub-01_ses-2" in caught.value.hint
     for number in "12":
         found = located(tmp_path, f"sub-01_ses-{number}")
         assert found.folder == tmp_path / "sub-01" / session.format(number)
@@ -148,7 +148,7 @@ def test_runs_are_told_apart_by_id_and_by_any_path_that_leads_to_one(tmp_path):
     assert located(tmp_path, "sub-A_run-1").folder == tmp_path / "sub-A/T1w_HCP_run-1/freesurfer"
     with pytest.raises(SubjectError) as caught:
         located(tmp_path, "sub-A")
-    assert "sub-A_run-1, sub-A_run-2" in caught.value.mend
+    assert "sub-A_run-1, sub-A_run-2" in caught.value.hint
 
 
 def test_flat_folders_of_sessions_are_found_by_their_person(tmp_path):

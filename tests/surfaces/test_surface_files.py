@@ -128,7 +128,7 @@ def test_a_place_that_is_no_number_is_refused(tmp_path):
         path = surface(tmp_path / "s.surf.gii", SIDE | C_RAS | {"VolGeomC_A": value})
         with pytest.raises(InputError, match=r"s\.surf\.gii: .*place in") as caught:
             meshes.read(path, LEFT)
-        assert "mris_convert --to-scanner" in caught.value.mend
+        assert "mris_convert --to-scanner" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["/etc/hostname", "../secret", "data.bin"])
@@ -140,7 +140,7 @@ def test_numbers_in_another_file_are_never_read(tmp_path, name):
     path.write_text(text)
     with pytest.raises(InputError, match="keeps its numbers in another file") as caught:
         meshes.read(path, LEFT)
-    assert "wb_command -gifti-convert" in caught.value.mend
+    assert "wb_command -gifti-convert" in caught.value.hint
     path.write_text(text.replace("Base64Binary", "ExternalFileBinary", 1).replace(name, ""))
     with pytest.raises(InputError, match="keeps its numbers in another file"):
         meshes.read(path, LEFT)
@@ -197,7 +197,7 @@ def test_a_damaged_footer_is_refused_not_guessed(tmp_path, line):
     path.write_bytes(b"\n".join(line.encode() if one.startswith(start) else one for one in lines))
     with pytest.raises(InputError, match=r"lh\.white: ") as caught:
         freesurfer.read(path, LEFT)
-    assert caught.value.mend and caught.value.exit_code == 3
+    assert caught.value.hint and caught.value.exit_code == 3
 
 
 def test_values_of_the_last_century_are_hundredths(tmp_path):

@@ -1,4 +1,4 @@
-"""Every bad input ends in one sentence, a mend and its exit code, without a traceback and without half-made output."""
+"""Every bad input ends in one sentence, a hint and its exit code, without a traceback and without half-made output."""
 
 import gzip
 import json
@@ -36,7 +36,7 @@ def assert_refused(result, code, *words, out=None):
     assert "Traceback" not in result.output
     error = [line for line in result.output.splitlines() if line.startswith("Error: ")]
     assert len(error) == 1
-    assert "Mend: " in result.output
+    assert "Hint: " in result.output
     for word in words:
         assert word in result.output
     if out:

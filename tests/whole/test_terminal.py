@@ -71,7 +71,7 @@ def test_a_terminal_that_lacks_letters_shows_their_codes(tmp_path, environment):
     done = run("demo-subject", str(folder), **environment)
     assert done.returncode == 3 and b"Traceback" not in done.stderr
     assert b"[/b]" in done.stderr and b"\x1b[31m" not in done.stderr
-    assert [line[:5] for line in done.stderr.splitlines()] == [b"Error", b"Mend:"]
+    assert [line[:5] for line in done.stderr.splitlines()] == [b"Error", b"Hint:"]
 
 
 def test_a_path_is_printed_as_it_is_and_its_command_can_be_pasted(tmp_path):
@@ -171,12 +171,12 @@ def test_what_an_error_lists_stands_in_lines_of_its_own_and_forges_none(capsys, 
         "Error: 2 of 6 checks failed",
         "  areas: 6 are missing",
         "  sides: swapped Error: forged",
-        "Mend: a b",
+        "Hint: a b",
     ]
 
 
-def _fail(message, mend):
-    raise InputError(message, mend=mend)
+def _fail(message, hint):
+    raise InputError(message, hint=hint)
 
 
 def test_a_share_that_is_no_part_of_a_whole_is_explained():

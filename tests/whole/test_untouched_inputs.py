@@ -75,7 +75,7 @@ def test_an_output_folder_that_is_in_or_around_an_input_is_refused_before_any_wo
     words = [*COMMANDS[command], "--study-folder", str(study), "--out", str(out)]
     refused = CliRunner().invoke(main, words)
     assert refused.exit_code == 3, refused.output
-    assert "Mend: choose another --out" in refused.output and "add --overwrite" not in refused.output
+    assert "Hint: choose another --out" in refused.output and "add --overwrite" not in refused.output
     assert (tree(study.parent), tree(tmp_path)) == before
 
 

@@ -39,7 +39,7 @@ def refusal(subject, out, code):
     arguments = ["export-subject", str(subject), "--out", str(out), "--no-render", "--method", "lrp", "--null", "0"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output and "Mend: " in result.output
+    assert "Traceback" not in result.output and "Hint: " in result.output
     assert len([line for line in result.output.splitlines() if line.startswith("Error: ")]) == 1
     assert not out.exists() or not list(out.iterdir())
     return result.output

@@ -78,7 +78,7 @@ def test_a_metric_without_a_structure_is_refused_with_the_remedy(tmp_path: Path)
     nibabel.save(image, tmp_path / "x.func.gii")
     with pytest.raises(InputError, match="which cortex") as caught:
         datafile.read(tmp_path / "x.func.gii")
-    assert "-set-structure" in caught.value.mend
+    assert "-set-structure" in caught.value.hint
 
 
 def test_a_spec_lists_relative_paths_with_structures(session: Session) -> None:

@@ -24,7 +24,7 @@ def test_a_missing_program_ends_in_how_to_install_it(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandMissing, match="not installed") as caught:
         Workbench.find()
-    assert "apt install connectome-workbench" in caught.value.mend
+    assert "apt install connectome-workbench" in caught.value.hint
     assert caught.value.exit_code == 4
 
 

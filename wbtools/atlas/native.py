@@ -81,7 +81,7 @@ def join(
     if not cortex.data.any():
         raise AtlasError(
             "no voxel of the T1w lies in the cortical ribbon",
-            mend="check that surfaces and T1w are of one person and one space (T1w/, not MNINonLinear/)",
+            hint="check that surfaces and T1w are of one person and one space (T1w/, not MNINonLinear/)",
         )
     cortical = Atlas(name, tuple(areas), cortex)
     if segmentation is None:
@@ -95,7 +95,7 @@ def join(
     subcortex = table[np.maximum(segmentation.data, 0)]
     if not subcortex.any():
         raise AtlasError(
-            "the segmentation holds no subcortical structure", mend="give the subject's own wmparc or aparc+aseg"
+            "the segmentation holds no subcortical structure", hint="give the subject's own wmparc or aparc+aseg"
         )
     claimed = np.bincount(subcortex[cortex.data > 0], minlength=1)
     overlap = {

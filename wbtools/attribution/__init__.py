@@ -79,7 +79,7 @@ def method(name: str) -> Method:
         If there is none.
     """
     if name not in METHODS:
-        raise InputError(f"'{name}' is no attribution method", mend=f"choose one of {', '.join(METHODS)}")
+        raise InputError(f"'{name}' is no attribution method", hint=f"choose one of {', '.join(METHODS)}")
     module, constant = _PLACES[name].split(".")
     found: Method = getattr(import_module(f"{__name__}.methods.{module}"), constant)
     explain = piece_by_piece(found.explain)
@@ -188,7 +188,7 @@ def _judged(
     """A method's result with all that can be said of it at once."""
     relevance, put_in = result.relevance, result.put_in
     if not np.isfinite(relevance).all():
-        raise CheckError(f"the relevance of {model.name} is not finite", mend="try another checkpoint or method")
+        raise CheckError(f"the relevance of {model.name} is not finite", hint="try another checkpoint or method")
     size = float(np.abs(relevance).sum(dtype=np.float64))
     outside = float(np.abs(relevance[~image.brain]).sum(dtype=np.float64))
     return Attribution(

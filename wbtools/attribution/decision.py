@@ -210,7 +210,7 @@ def decide(
         images = [torch.from_numpy(one.data) for one in (image, *people)]
         answers = {kind: [getattr(model.network, kind)(one) for one in images] for kind in model.network.answers}
     if not all(bool(torch.isfinite(one).all()) for kind in answers.values() for one in kind):
-        raise CheckError(f"{model.name} answers with values that are not finite", mend="try another checkpoint")
+        raise CheckError(f"{model.name} answers with values that are not finite", hint="try another checkpoint")
     classes, codes = _meant(model, target, answers)
     found = tuple(_classes(model, name, one) for name, one in zip(names, classes, strict=False))
     embedded = tuple(_code(model, name, one) for name, one in zip(names, codes, strict=False))

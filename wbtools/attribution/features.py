@@ -119,7 +119,7 @@ def reading(made: Sequence[Call], name: str) -> Call:
             return call
     raise InputError(
         f"--method {name} needs a network whose convolutions are layers that can be seen",
-        mend="use --method integrated-gradients or gradient-x-difference, which need nothing but gradients",
+        hint="use --method integrated-gradients or gradient-x-difference, which need nothing but gradients",
     )
 
 

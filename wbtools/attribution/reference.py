@@ -81,7 +81,7 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     """
     if file is None and not card.skull_stripped:
         raise InputError(
-            f"the reference brain has no skull, and {card.name} was trained on heads with one", mend="use --method lrp"
+            f"the reference brain has no skull, and {card.name} was trained on heads with one", hint="use --method lrp"
         )
     brain = nifti.read_volume(file) if file else mni152()
     source = file.name if file else TEMPLATE
@@ -102,7 +102,7 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     if (inside := share_inside(person.data, laid)) < _LEAST_INSIDE:
         raise InputError(
             f"the brain does not lie where the reference brain ({source}) does: only {inside:.0%} of it is inside",
-            mend="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
+            hint="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
         )
     shown = matched(laid, person.data) * image.scanned
     return ReferenceBrain(

@@ -63,20 +63,20 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InputError(f"'{self.kind}' cannot be explained", mend=f"choose --target from {', '.join(KINDS)}")
+            raise InputError(f"'{self.kind}' cannot be explained", hint=f"choose --target from {', '.join(KINDS)}")
         if self.kind in _NUMBERED and self.which and not (self.which.isascii() and self.which.isdigit()):
-            raise InputError(f"--target {self} does not name a number", mend=f"write {self.kind}:0, {self.kind}:1, ...")
+            raise InputError(f"--target {self} does not name a number", hint=f"write {self.kind}:0, {self.kind}:1, ...")
         if self.which and self.kind not in (*_NUMBERED, "class"):
-            raise InputError(f"--target {self.kind} takes no '{self.which}'", mend=f"write --target {self.kind}")
+            raise InputError(f"--target {self.kind} takes no '{self.which}'", hint=f"write --target {self.kind}")
         if self.kind == "bit" and not self.which:
-            raise InputError("--target bit needs the number of a bit", mend="write bit:0, bit:1, ...")
+            raise InputError("--target bit needs the number of a bit", hint="write bit:0, bit:1, ...")
 
     @classmethod
     def parse(cls, text: str) -> Target:
         """Read `KIND` or `KIND:WHICH`."""
         kind, colon, which = text.partition(":")
         if colon and not which:
-            raise InputError(f"--target {text} ends in a colon", mend=f"write {kind}, or {kind}:WHICH")
+            raise InputError(f"--target {text} ends in a colon", hint=f"write {kind}, or {kind}:WHICH")
         return cls(kind, which)
 
     def __str__(self) -> str:
@@ -98,14 +98,14 @@ class Target:
             has = " and ".join({"raw": "an embedding", "logits": "classes"}[a] for a in model.network.answers)
             raise InputError(
                 f"--target {self} cannot be explained: {model.name} answers with {has}",
-                mend=f"choose --target from {', '.join(possible(model))}, or another network",
+                hint=f"choose --target from {', '.join(possible(model))}, or another network",
             )
         if self.kind == "bit" and not model.network.hashes:
-            raise InputError(f"{model.name} makes no hash codes", mend="use --target dimension:K")
+            raise InputError(f"{model.name} makes no hash codes", hint="use --target dimension:K")
         if self.compares and not other:
-            raise InputError(f"--target {self.kind} compares two people", mend="name the second with --other")
+            raise InputError(f"--target {self.kind} compares two people", hint="name the second with --other")
         if self.kind == "contrast" and not others:
-            raise InputError("--target contrast compares with several people", mend="name them with --others")
+            raise InputError("--target contrast compares with several people", hint="name them with --others")
 
     def require_existing(self, model: Model) -> None:
         """Raise InputError if the network has no such class, dimension or bit, before any image is read."""
@@ -274,7 +274,7 @@ def class_index(model: Model, which: str, names: Sequence[str]) -> int:
     if not 0 <= index < len(names):
         more = f", ... ({len(names)} in all)" if len(names) > _LISTED else ""
         raise InputError(
-            f"{model.name} has no class '{which}'", mend=f"choose one of {', '.join(names[:_LISTED])}{more}"
+            f"{model.name} has no class '{which}'", hint=f"choose one of {', '.join(names[:_LISTED])}{more}"
         )
     return index
 
@@ -319,7 +319,7 @@ def _place(model: Model, target: Target, count: int) -> int:
     index = _number(target.which)
     if not 0 <= index < count:
         raise InputError(
-            f"{model.name} has no {target.kind} {target.which}", mend=f"choose a number from 0 to {count - 1}"
+            f"{model.name} has no {target.kind} {target.which}", hint=f"choose a number from 0 to {count - 1}"
         )
     return index
 

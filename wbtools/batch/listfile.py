@@ -59,9 +59,9 @@ def of_file(path: Path) -> ListText:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise InputError(f"the list {path} is a folder", mend=_MEND)
+            raise InputError(f"the list {path} is a folder", hint=_MEND)
         if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-            raise InputError(f"the list {path} is a device, no file", mend=_MEND)
+            raise InputError(f"the list {path} is a device, no file", hint=_MEND)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             data = _read_pipe(handle, path) if stat.S_ISFIFO(mode) else _read(handle)
@@ -69,7 +69,7 @@ def of_file(path: Path) -> ListText:
             os.close(handle)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(f"the list {path} cannot be read: {reason}", mend=_MEND) from None
+        raise InputError(f"the list {path} cannot be read: {reason}", hint=_MEND) from None
     return decoded(data, f"the list {path}")
 
 
@@ -95,19 +95,19 @@ def decoded(data: bytes, source: str) -> ListText:
     (ListText(text='sub-01', certain=True), False)
     """
     if len(data) > _MOST:
-        raise InputError(f"{source} has more than {_MOST >> 20} MiB", mend="give a list with nothing but the ids")
+        raise InputError(f"{source} has more than {_MOST >> 20} MiB", hint="give a list with nothing but the ids")
     packed = next((what for mark, what in _PACKED.items() if data.startswith(mark)), None)
     if packed:
-        raise InputError(f"{source} is {packed}, no text", mend="save it as text (CSV or TSV), and give that file")
+        raise InputError(f"{source} is {packed}, no text", hint="save it as text (CSV or TSV), and give that file")
     named = next((encoding for mark, encoding in _BOMS.items() if data.startswith(mark)), None)
     if named is None and b"\0" in data:
-        raise InputError(f"{source} is no text", mend=_MEND)
+        raise InputError(f"{source} is no text", hint=_MEND)
     try:
         return ListText(data.decode(named or "utf-8"))
     except UnicodeDecodeError:
         if named:
             raise InputError(
-                f"{source} is damaged: it is no {named.upper()} as its first bytes say", mend=_MEND
+                f"{source} is damaged: it is no {named.upper()} as its first bytes say", hint=_MEND
             ) from None
     return ListText(data.decode("latin-1"), certain=False)
 
@@ -136,6 +136,6 @@ def _read_pipe(handle: int, path: Path) -> bytes:
         except BlockingIOError:  # somebody has it open, and wrote nothing so far
             waiting.poll()
     if not first and time.monotonic() > until:
-        raise InputError(f"the list {path} is a pipe that nobody writes to", mend=_MEND)
+        raise InputError(f"the list {path} is a pipe that nobody writes to", hint=_MEND)
     os.set_blocking(handle, True)
     return first + _read(handle)

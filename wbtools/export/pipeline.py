@@ -197,7 +197,7 @@ def _workbench(settings: ExportSettings, record: Provenance) -> Workbench | None
     except CommandMissing as error:
         if settings.engine is Engine.WB_COMMAND or settings.wb_command:
             raise
-        record.notice(f"No pictures were rendered: {error}. To have them, {error.mend}.")
+        record.notice(f"No pictures were rendered: {error}. To have them, {error.hint}.")
         return None
     return workbench
 

@@ -267,7 +267,7 @@ def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
 
     header, models, data = cifti_document.read(path)
     if not isinstance(models, BrainModelAxis) or not hasattr(header, "name"):
-        raise InputError(f"{path} has no named maps of the cortex", mend="give a .dscalar.nii or .dlabel.nii file")
+        raise InputError(f"{path} has no named maps of the cortex", hint="give a .dscalar.nii or .dlabel.nii file")
     maps: dict[str, dict[Hemisphere, NDArray[np.float32]]] = {str(name): {} for name in header.name}
     for structure, rows, part in models.iter_structures():
         if structure not in models.nvertices or structure not in {side.cortex.cifti for side in Hemisphere}:
@@ -275,7 +275,7 @@ def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
         count = models.nvertices[structure] or 0
         if part.vertex.min(initial=0) < 0 or part.vertex.max(initial=-1) >= count:
             raise InputError(
-                f"{path} names vertices that a mesh of {count:,} does not have", mend="make the file again"
+                f"{path} names vertices that a mesh of {count:,} does not have", hint="make the file again"
             )
         for name, values in zip(header.name, data, strict=True):
             whole = np.zeros(count, np.float32)
@@ -301,7 +301,7 @@ def _parcel(region: Region, labels: Sides) -> dict[str, NDArray[np.intp]]:
     """The vertices of one region by CIFTI's structure name."""
     found = np.flatnonzero(labels[region.hemisphere] == region.key) if region.hemisphere else np.empty(0, np.intp)
     if region.hemisphere is None or not found.size:
-        raise InputError(f"the region {region.name} has no vertex", mend="give labels that fit the atlas")
+        raise InputError(f"the region {region.name} has no vertex", hint="give labels that fit the atlas")
     return {region.hemisphere.cortex.cifti: found}
 
 

@@ -30,7 +30,7 @@ class Content:
     path : Path
     wanted : str
         What the file should be, for messages: "NIfTI file".
-    mend : str
+    hint : str
         What to do about a damaged one.
 
     Raises
@@ -49,8 +49,8 @@ class Content:
     (True, b'seven', b' bytes')
     """
 
-    def __init__(self, path: Path, wanted: str, mend: str = COPY_AGAIN) -> None:
-        self.path, self.wanted, self.mend = path, wanted, mend
+    def __init__(self, path: Path, wanted: str, hint: str = COPY_AGAIN) -> None:
+        self.path, self.wanted, self.hint = path, wanted, hint
         self.size = diagnosis.require_file(path).st_size
         self.position = 0
         self.recognised = False
@@ -136,19 +136,19 @@ class Content:
 
     def too_short(self, need: int) -> InputError:
         """The refusal of a file that ends here."""
-        return diagnosis.truncated(self.path, self.wanted, self.position, need, self.mend)
+        return diagnosis.truncated(self.path, self.wanted, self.position, need, self.hint)
 
     def too_long(self, most: int) -> InputError:
         """The refusal of a file that goes on and on."""
         return InputError(
             f"{self.path} goes on after the {most:,} bytes that a {self.wanted} of its kind may have",
-            mend="write the file again with the program that made it, or download it again",
+            hint="write the file again with the program that made it, or download it again",
         )
 
     def damaged(self, reason: str = "") -> InputError:
         """The refusal of a file whose content is not what it should be; what it is, if that can be told."""
         head = b"" if self.recognised else self._head or (b"" if self.packed else None)
-        return diagnosis.refusal(self.path, self.wanted, reason, self.mend, head)
+        return diagnosis.refusal(self.path, self.wanted, reason, self.hint, head)
 
     def _take(self, count: int) -> bytes:
         """Some of the next `count` bytes; none at the end."""
@@ -182,7 +182,7 @@ class Content:
         except zlib.error as error:
             differs = "incorrect data check" in str(error) or "length check" in str(error)
             what = "its checksum differs" if differs else "its packed stream is damaged"
-            raise InputError(f"{self.path} is not a complete {self.wanted}: {what}", mend=self.mend) from None
+            raise InputError(f"{self.path} is not a complete {self.wanted}: {what}", hint=self.hint) from None
         if not (piece or self._waiting or self._unpacker.eof):
             unpacked = self.position + len(self._pending)
             raise self.damaged(f"its packed stream is cut after {self.size:,} bytes, {unpacked:,} unpacked")

@@ -220,11 +220,11 @@ def require_file(path: Path) -> os.stat_result:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if stat.S_ISDIR(found.st_mode):
-        raise InputError(f"{path} is a folder, not a file", mend=f"give a file inside it{_inside(path)}")
+        raise InputError(f"{path} is a folder, not a file", hint=f"give a file inside it{_inside(path)}")
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path} is no ordinary file", mend="copy the data into a file first")
+        raise InputError(f"{path} is no ordinary file", hint="copy the data into a file first")
     if not found.st_size:
-        raise InputError(f"{path} is empty (0 bytes)", mend=COPY_AGAIN)
+        raise InputError(f"{path} is empty (0 bytes)", hint=COPY_AGAIN)
     return found
 
 
@@ -246,17 +246,17 @@ def unreadable(path: Path, error: OSError | ValueError) -> WbtoolsError:
     if number in {errno.ENOENT, errno.ENOTDIR}:
         return _missing(path)
     if number == errno.ELOOP:
-        # The outermost link that leads nowhere is the one to mend.
+        # The outermost link that leads nowhere is the one to repair.
         link = next((part for part in reversed([path, *path.parents]) if _is_lost(part)), path)
-        return InputError(f"{link} is a link that leads back to itself", mend="copy the file again, or mend the link")
+        return InputError(f"{link} is a link that leads back to itself", hint="copy the file again, or repair the link")
     if number in _DENIED:
-        return InputError(f"{path} may not be read: {os.strerror(number or errno.EACCES)}", mend=_permission(path))
+        return InputError(f"{path} may not be read: {os.strerror(number or errno.EACCES)}", hint=_permission(path))
     if number is None or number in {errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR}:
-        return InputError(f"{path} cannot be opened: {error}", mend="check the path")
+        return InputError(f"{path} cannot be opened: {error}", hint="check the path")
     return from_os_error(error)  # type: ignore[arg-type]  # a ValueError has no number
 
 
-def refusal(path: Path, wanted: str, reason: str = "", mend: str = COPY_AGAIN, head: bytes | None = None) -> InputError:
+def refusal(path: Path, wanted: str, reason: str = "", hint: str = COPY_AGAIN, head: bytes | None = None) -> InputError:
     """The refusal of a file that cannot be read as what it should be.
 
     Parameters
@@ -266,7 +266,7 @@ def refusal(path: Path, wanted: str, reason: str = "", mend: str = COPY_AGAIN, h
         What it should be, without article: "NIfTI file".
     reason : str
         What is wrong with it, if it is of the wanted kind after all.
-    mend : str
+    hint : str
         What to do in that case.
     head : bytes, optional
         The first bytes, unpacked; else they are read.
@@ -283,16 +283,16 @@ def refusal(path: Path, wanted: str, reason: str = "", mend: str = COPY_AGAIN, h
         except (OSError, ValueError):
             head = b""
     if path.suffix == ".img" and path.with_suffix(".hdr").is_file():
-        return InputError(f"{path} is half of a pair (.hdr and .img), so no {wanted}", mend=_JOIN)
+        return InputError(f"{path} is half of a pair (.hdr and .img), so no {wanted}", hint=_JOIN)
     kind = kind_of(head)
     if kind is not None and wanted not in kind.name:
-        return InputError(f"{path} is {kind.name}, so no {wanted}", mend=kind.hint.format(name=shell(path.name)))
+        return InputError(f"{path} is {kind.name}, so no {wanted}", hint=kind.hint.format(name=shell(path.name)))
     if head and not any(head):
         reason = f"its first {len(head)} bytes are all zero: it was never written, or not all of it"
-    return InputError(f"{path} is not a complete {wanted}{f': {reason}' if reason else ''}", mend=mend)
+    return InputError(f"{path} is not a complete {wanted}{f': {reason}' if reason else ''}", hint=hint)
 
 
-def truncated(path: Path, wanted: str, have: int, need: int, mend: str = COPY_AGAIN) -> InputError:
+def truncated(path: Path, wanted: str, have: int, need: int, hint: str = COPY_AGAIN) -> InputError:
     """The refusal of a file that ends too early.
 
     Examples
@@ -300,7 +300,7 @@ def truncated(path: Path, wanted: str, have: int, need: int, mend: str = COPY_AG
     >>> str(truncated(Path("T1w.nii"), "NIfTI file", 1000, 2000))
     'T1w.nii is not a complete NIfTI file: it ends after 1,000 of 2,000 bytes'
     """
-    return InputError(f"{path} is not a complete {wanted}: it ends after {have:,} of {need:,} bytes", mend=mend)
+    return InputError(f"{path} is not a complete {wanted}: it ends after {have:,} of {need:,} bytes", hint=hint)
 
 
 def _missing(path: Path) -> InputError:
@@ -309,11 +309,11 @@ def _missing(path: Path) -> InputError:
     if link is None:
         file = next((part for part in path.parents if part.is_file()), None)
         if file is not None:
-            return InputError(f"{file} is a file, not a folder", mend="check the path, or copy the folder again")
-        return InputError(f"{path} does not exist", mend="check the path")
+            return InputError(f"{file} is a file, not a folder", hint="check the path, or copy the folder again")
+        return InputError(f"{path} does not exist", hint="check the path")
     return InputError(
         f"{link} is a link to nowhere: its file was not fetched, or was moved",
-        mend=_FETCH.format(name=shell(path.name)),
+        hint=_FETCH.format(name=shell(path.name)),
     )
 
 

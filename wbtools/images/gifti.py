@@ -110,7 +110,7 @@ def read_metrics(path: Path, hemisphere: Hemisphere | None = None) -> dict[str, 
     columns = [(array, _column(array.data)) for array in document.arrays]
     maps = [(array, values) for array, values in columns if values is not None]
     if not maps or len({len(values) for _, values in maps}) != 1:
-        raise InputError(f"{path} holds no values per vertex", mend="give a .func.gii or .shape.gii file")
+        raise InputError(f"{path} holds no values per vertex", hint="give a .func.gii or .shape.gii file")
     found: dict[str, NDArray[np.float32]] = {}
     for count, (array, values) in enumerate(maps, 1):
         name = array.meta.get("Name") or f"#{count}"
@@ -142,10 +142,10 @@ def read_labels(path: Path, hemisphere: Hemisphere | None = None) -> tuple[NDArr
     gifti_document.require_hemisphere(path, document, hemisphere)
     keys = _column(document.arrays[0].data) if document.arrays else None
     if keys is None:
-        raise InputError(f"{path} holds no labels", mend="give a .label.gii file")
+        raise InputError(f"{path} holds no labels", hint="give a .label.gii file")
     limit = np.iinfo(np.int32)
     if not ((keys >= limit.min) & (keys <= limit.max) & (np.floor(keys) == keys)).all():
-        raise InputError(f"{path} has labels that are no whole numbers", mend="give a .label.gii file")
+        raise InputError(f"{path} has labels that are no whole numbers", hint="give a .label.gii file")
     return np.asarray(keys, np.int32), document.labels
 
 

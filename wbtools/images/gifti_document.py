@@ -119,7 +119,7 @@ def require_hemisphere(path: Path, document: Document, hemisphere: Hemisphere | 
     declared = document.structure
     if hemisphere and declared.startswith("Cortex") and declared != hemisphere.cortex.gifti:
         raise InputError(
-            f"{path} says it is {shown(declared)}, not {hemisphere.cortex.gifti}", mend="swap the file names back"
+            f"{path} says it is {shown(declared)}, not {hemisphere.cortex.gifti}", hint="swap the file names back"
         )
 
 
@@ -227,7 +227,7 @@ class _Builder:
         if wanted and (encoding == _EXTERNAL or attributes.get("ExternalFileName", "").strip()):
             raise InputError(
                 f"{self.path} keeps its numbers in another file (ExternalFileName), which is not read",
-                mend="put them inside: wb_command -gifti-convert GZIP_BASE64_BINARY IN OUT",
+                hint="put them inside: wb_command -gifti-convert GZIP_BASE64_BINARY IN OUT",
             )
         if kind not in _TYPES or encoding not in _ENCODINGS:
             raise XmlFault(f"it has an array of type '{shown(kind)}' in encoding '{shown(encoding)}'")

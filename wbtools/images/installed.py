@@ -31,10 +31,10 @@ def installed_file(package: str, *parts: str) -> Path:
     '__init__.py'
     """
     spec = find_spec(package)
-    mend = f"install it again: pip install --force-reinstall {package.replace('_', '-')}"
+    hint = f"install it again: pip install --force-reinstall {package.replace('_', '-')}"
     if spec is None or spec.origin is None:
-        raise InputError(f"the Python package {package} is not installed", mend=mend)
+        raise InputError(f"the Python package {package} is not installed", hint=hint)
     path = Path(spec.origin).parent.joinpath(*parts)
     if not path.is_file():
-        raise InputError(f"the Python package {package} lacks its file {'/'.join(parts)}", mend=mend)
+        raise InputError(f"the Python package {package} lacks its file {'/'.join(parts)}", hint=hint)
     return path

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".mgz", ".mgh")
 WANTED = "FreeSurfer volume"
-MEND = "copy the file again, or run recon-all again"
+HINT = "copy the file again, or run recon-all again"
 
 _HEADER = 284  # bytes before the voxels
 _FIELDS = 90  # of which so many say something
@@ -90,7 +90,7 @@ def tkr_to_scanner(path: Path) -> NDArray[np.float64]:
     ndarray, (4, 4)
         Of a conformed volume only a shift: by the scanner coordinates of the volume's centre (`c_ras`).
     """
-    with Content(path, WANTED, MEND) as content:
+    with Content(path, WANTED, HINT) as content:
         header, _ = _read_header(content)
     from_tkr = header.get_vox2ras_tkr().astype(np.float64)
     if not np.isfinite(from_tkr).all() or abs(np.linalg.det(from_tkr)) < 1e-9:
@@ -111,7 +111,7 @@ def _read_header(content: Content) -> tuple[MGHHeader, Grid]:
     if block[_FLAG : _FLAG + 2] != b"\0\1":
         raise InputError(
             f"{content.path} does not say where its voxels lie, so left and right are unknown",
-            mend="convert the scan again with mri_convert from a file that keeps the orientation",
+            hint="convert the scan again with mri_convert from a file that keeps the orientation",
         )
     header = MGHHeader(block, check=False)
     dims = tuple(int(n) for n in header["dims"])

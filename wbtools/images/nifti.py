@@ -211,7 +211,7 @@ def _label_table(regions: Sequence[Region]) -> ElementTree.Element:
 
 def _opened(path: Path) -> Content:
     """The file's content, to be read as what its name says it is."""
-    return Content(path, mgz.WANTED, mgz.MEND) if mgz.is_mgz(path) else Content(path, nifti_header.WANTED)
+    return Content(path, mgz.WANTED, mgz.HINT) if mgz.is_mgz(path) else Content(path, nifti_header.WANTED)
 
 
 def _is_mgz(content: Content) -> bool:

@@ -77,7 +77,7 @@ def read(content: Content) -> Header:
     """
     header, order, earliest = fields(content)
     if int(header["intent_code"]) in CIFTI_INTENTS:
-        raise InputError(f"{content.path} is a CIFTI file, so no volume", mend="give one 3-D volume")
+        raise InputError(f"{content.path} is a CIFTI file, so no volume", hint="give one 3-D volume")
     shape = require_one_volume(content, _shape(header, content))
     grid = _grid(header, shape, content)
     storage = Storage(shape, number_type(header, order, content), *scaling(header, content))
@@ -133,12 +133,12 @@ def number_type(header: Nifti1Header, order: str, content: Content) -> np.dtype[
     code = int(header["datatype"])
     if code in _NO_NUMBERS:
         raise InputError(
-            f"{content.path} holds colours or complex numbers", mend="give an image of one real number per voxel"
+            f"{content.path} holds colours or complex numbers", hint="give an image of one real number per voxel"
         )
     if code not in _NUMBERS:
         raise InputError(
             f"{content.path} holds numbers of a type (NIfTI's code {code}) that is not read",
-            mend="convert it to float32, for example with: fslmaths IN -add 0 OUT -odt float",
+            hint="convert it to float32, for example with: fslmaths IN -add 0 OUT -odt float",
         )
     return np.dtype(_NUMBERS[code]).newbyteorder(order)  # type: ignore[arg-type]
 
@@ -174,7 +174,7 @@ def _grid(header: Nifti1Header, shape: tuple[int, int, int], content: Content) -
         raise InputError(
             f"{content.path} does not say where its voxels lie: sform and qform are unset, so left and right are "
             "unknown",
-            mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
+            hint="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
         )
     try:
         with np.errstate(all="ignore"):  # whatever the numbers are, `placed` judges them
@@ -182,7 +182,7 @@ def _grid(header: Nifti1Header, shape: tuple[int, int, int], content: Content) -
     except (HeaderDataError, ValueError):
         raise InputError(
             f"{content.path} does not say where its voxels lie: its qform holds no rotation and no sform is set",
-            mend="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
+            hint="convert the scan again with a tool that keeps the orientation, such as dcm2niix",
         ) from None
     return placed(shape, affine, content)
 
@@ -198,13 +198,13 @@ def placed(shape: tuple[int, int, int], affine: NDArray[np.float64], content: Co
     if np.isfinite(affine).all() and np.abs(affine).max() > _FAR:
         raise InputError(
             f"{content.path} has an affine of numbers up to {np.abs(affine).max():.3g} mm, further than any scanner",
-            mend="repair the image's header, or convert the scan again",
+            hint="repair the image's header, or convert the scan again",
         )
     try:
         with np.errstate(all="ignore"):  # numbers of 1e-40 divide by zero inside a determinant
             return Grid(shape, affine)
     except InputError as error:
-        raise InputError(f"{content.path}: {error}", mend=error.mend) from None
+        raise InputError(f"{content.path}: {error}", hint=error.hint) from None
 
 
 def _qform(header: Nifti1Header) -> NDArray[np.float64]:

@@ -56,13 +56,13 @@ def require_one_volume(content: Content, shape: tuple[int, ...]) -> tuple[int, i
         If an axis has no voxel, there are several volumes, or more voxels than `limits.VOXELS`.
     """
     if len(shape) < 3 or any(n != 1 for n in shape[3:]) or min(shape) < 1:
-        raise InputError(f"{content.path} has shape {shape}, not that of one volume", mend="give one 3-D volume")
+        raise InputError(f"{content.path} has shape {shape}, not that of one volume", hint="give one 3-D volume")
     count = int(np.prod(shape, dtype=object))
     if count > limits.VOXELS:
         raise InputError(
             f"{content.path} has {shape[0]} x {shape[1]} x {shape[2]} = {count:,} voxels; "
             f"{limits.VOXELS:,} are the most that are read",
-            mend="resample it to voxels of 0.5 mm or more, or cut away what is not head",
+            hint="resample it to voxels of 0.5 mm or more, or cut away what is not head",
         )
     return shape[0], shape[1], shape[2]
 
@@ -112,7 +112,7 @@ def read(content: Content, storage: Storage, unit: Unit) -> NDArray[Any]:
     if odd:
         raise InputError(
             f"{content.path} has {odd} voxels that are no whole number, so it is no label volume",
-            mend="resample labels with nearest neighbour, or give the segmentation itself",
+            hint="resample labels with nearest neighbour, or give the segmentation itself",
         )
     return found
 
@@ -140,7 +140,7 @@ def require_finite(data: NDArray[np.float32], content: Content) -> None:
     if bad:
         raise InputError(
             f"{content.path} has {bad} voxel{'s' * (bad > 1)} without a finite value (NaN or infinite)",
-            mend="set them to 0, for example with: fslmaths IN -nan OUT",
+            hint="set them to 0, for example with: fslmaths IN -nan OUT",
         )
 
 

@@ -129,24 +129,24 @@ class Card:
         try:
             Grid((1, 1, 1), np.eye(4)).reoriented(self.orientation)
         except InputError as error:
-            raise CheckpointError(f"the card's orientation is wrong: {error}", mend=error.mend) from None
+            raise CheckpointError(f"the card's orientation is wrong: {error}", hint=error.hint) from None
         if self.resampling != CONVENTION:
-            raise CheckpointError(f"the card asks for '{self.resampling}'", mend=f"wbtools knows '{CONVENTION}'")
+            raise CheckpointError(f"the card asks for '{self.resampling}'", hint=f"wbtools knows '{CONVENTION}'")
         object.__setattr__(self, "intensity", str(Intensity.parse(self.intensity)))
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
             raise CheckpointError(
                 f"the card's name '{self.name}' does not fit into file names",
-                mend="use letters, digits, - and _",
+                hint="use letters, digits, - and _",
             )
         object.__setattr__(self, "classes", _names(self.classes))
         if self.answer and self.answer not in ANSWERS:
             raise CheckpointError(
-                f"the card's answer '{self.answer}' is unknown", mend=f"write {' or '.join(ANSWERS)}, or leave it out"
+                f"the card's answer '{self.answer}' is unknown", hint=f"write {' or '.join(ANSWERS)}, or leave it out"
             )
         if self.reference and not (_IMAGE.fullmatch(self.reference) and self.reference.isprintable()):
             raise CheckpointError(
                 f"the card's reference '{self.reference}' is not the name of a NIfTI file",
-                mend="put the file beside the checkpoint, and write its name without any folder",
+                hint="put the file beside the checkpoint, and write its name without any folder",
             )
 
 
@@ -166,9 +166,9 @@ def _require_distance(threshold: float | None) -> None:
     if threshold is None or is_distance(threshold):
         return
     if not _is_number(threshold):
-        raise CheckpointError("the card's threshold is no number", mend="write a number, or null")
+        raise CheckpointError("the card's threshold is no number", hint="write a number, or null")
     raise CheckpointError(
-        f"the card's threshold {threshold:.4g} is no cosine distance", mend="write a number from 0 to 2, or null"
+        f"the card's threshold {threshold:.4g} is no cosine distance", hint="write a number from 0 to 2, or null"
     )
 
 
@@ -180,7 +180,7 @@ def _voxels(shape: object) -> tuple[int, int, int]:
     if max(found) > _LONGEST or math.prod(found) > _VOXELS:
         raise CheckpointError(
             f"the card's shape {_short(shape)} is no image's",
-            mend=f"write the numbers of voxels, {_VOXELS:,} at most in all",
+            hint=f"write the numbers of voxels, {_VOXELS:,} at most in all",
         )
     return cast(tuple[int, int, int], found)
 
@@ -196,10 +196,10 @@ def _require_line(name: str, text: object, most: int) -> None:
     if not isinstance(text, str) or not text.isprintable():
         raise CheckpointError(
             f"the card's {name} is not one line of printable text: {_short(text)}",
-            mend=f"write the {name} in one line, without tabs and control characters",
+            hint=f"write the {name} in one line, without tabs and control characters",
         )
     if len(text) > most:
-        raise CheckpointError(f"the card's {name} has {len(text):,} characters", mend=f"write {most} at most")
+        raise CheckpointError(f"the card's {name} has {len(text):,} characters", hint=f"write {most} at most")
 
 
 def _is_number(value: object) -> bool:
@@ -213,11 +213,11 @@ def _is_number(value: object) -> bool:
 def _require_entries(name: str, entries: Mapping[str, object]) -> None:
     """Raise CheckpointError unless a table of the card has short lines as names, and short lines or numbers in it."""
     if len(entries) > _ENTRIES:
-        raise CheckpointError(f"the card's {name} has {len(entries):,} entries", mend=f"write {_ENTRIES} at most")
+        raise CheckpointError(f"the card's {name} has {len(entries):,} entries", hint=f"write {_ENTRIES} at most")
     for key, value in entries.items():
         _require_line(f"{name} entry", key, _NAME)
         if name == "performance" and not _is_number(value):
-            raise CheckpointError(f"the card's {name} has no number as {key}", mend="write a number")
+            raise CheckpointError(f"the card's {name} has no number as {key}", hint="write a number")
         if not _is_number(value):
             _require_line(f"{name} entry {key}", value, _TEXT)
 
@@ -228,7 +228,7 @@ def _names(classes: object) -> tuple[str, ...]:
     if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in names):
         raise CheckpointError(f"the card's classes {_short(classes)} are not a list of names")
     if any(len(name) > _NAME for name in cast(tuple[str, ...], names)):
-        raise CheckpointError(f"the card's classes have names of more than {_NAME} characters", mend="shorten them")
+        raise CheckpointError(f"the card's classes have names of more than {_NAME} characters", hint="shorten them")
     if len(set(names)) < len(names):
         raise CheckpointError(f"the card names a class twice: {_short(names)}")
     return cast(tuple[str, ...], names)
@@ -272,9 +272,9 @@ def given(checkpoint: Path) -> Card | None:
     try:
         require_file(path)
     except InputError as error:
-        mend = error.mend if path.is_symlink() else "put the card itself there"
+        hint = error.hint if path.is_symlink() else "put the card itself there"
         raise CheckpointError(
-            f"the card {error}", mend=f"{mend}; or remove that name, and its family's defaults are assumed"
+            f"the card {error}", hint=f"{hint}; or remove that name, and its family's defaults are assumed"
         ) from None
     return read(path)
 
@@ -302,31 +302,31 @@ def parse(text: str | bytes, path: Path) -> Card:
         If the text is not JSON, or a field is unknown, missing or of the wrong type.
     """
     if len(text) > _FILE:
-        raise CheckpointError(f"{path} has more than {_FILE:,} bytes, which no card has", mend="repair or remove it")
+        raise CheckpointError(f"{path} has more than {_FILE:,} bytes, which no card has", hint="repair or remove it")
     try:
         content = json.loads(text, parse_int=_whole)
     except RecursionError:
-        raise CheckpointError(f"{path} is nested too deeply for a card", mend="repair or remove it") from None
+        raise CheckpointError(f"{path} is nested too deeply for a card", hint="repair or remove it") from None
     except ValueError as error:
         raise CheckpointError(
-            f"{path} is not valid JSON: {_said(error)}", mend="repair the card or remove it"
+            f"{path} is not valid JSON: {_said(error)}", hint="repair the card or remove it"
         ) from None
     known = {f.name for f in fields(Card)} - {"assumed"}
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} is not a card", mend="write one JSON object, or remove the file")
+        raise CheckpointError(f"{path} is not a card", hint="write one JSON object, or remove the file")
     if unknown := sorted(set(content) - known):
         raise CheckpointError(
-            f"{path} has unknown fields: {_short(', '.join(unknown))}", mend=f"use {', '.join(sorted(known))}"
+            f"{path} has unknown fields: {_short(', '.join(unknown))}", hint=f"use {', '.join(sorted(known))}"
         )
     if missing := sorted({"name", "title", "family"} - set(content)):
-        raise CheckpointError(f"{path} lacks {', '.join(missing)}", mend="complete the card or remove it")
+        raise CheckpointError(f"{path} lacks {', '.join(missing)}", hint="complete the card or remove it")
     for name, value in content.items():
         if not isinstance(value, _TYPES.get(name, str)) or (name == "threshold" and isinstance(value, bool)):
-            raise CheckpointError(f"{path} has a {type(value).__name__} as {name}", mend="correct the card's field")
+            raise CheckpointError(f"{path} has a {type(value).__name__} as {name}", hint="correct the card's field")
     try:
         return Card(**content)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}", mend=error.mend or "correct the card") from None
+        raise CheckpointError(f"{path}: {error}", hint=error.hint or "correct the card") from None
 
 
 def _whole(digits: str) -> int:

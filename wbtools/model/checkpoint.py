@@ -138,7 +138,7 @@ def _from_torch(path: Path, file: BinaryIO) -> tuple[_Found, float | None, None]
         candidates = statedict.candidates(content.value, stored.is_tensor)
         if not candidates:
             raise CheckpointError(
-                f"{path} holds no state dict", mend="save {'model_state_dict': network.state_dict(), 'threshold': ...}"
+                f"{path} holds no state dict", hint="save {'model_state_dict': network.state_dict(), 'threshold': ...}"
             )
         stored.require_plain(path, candidates[0].state)
         candidate, family = _chosen(path, candidates, stored.shape)
@@ -163,7 +163,7 @@ def _content(path: Path, file: BinaryIO) -> stored.Content:
 
 def _damaged(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"{path} is not a checkpoint, or is damaged", mend="copy the file again; wbtools reads files of torch.save"
+        f"{path} is not a checkpoint, or is damaged", hint="copy the file again; wbtools reads files of torch.save"
     )
 
 
@@ -182,10 +182,10 @@ def _require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
         low, high = torch.aminmax(value)  # takes no memory, unlike `isfinite`
         if not (torch.isfinite(low) and torch.isfinite(high)):
             raise CheckpointError(
-                f"{path} has values in {_shown(key)} that are not finite numbers", mend="use another checkpoint"
+                f"{path} has values in {_shown(key)} that are not finite numbers", hint="use another checkpoint"
             )
         if key.endswith("running_var") and low < 0:
-            raise CheckpointError(f"{path} has a negative variance in {_shown(key)}", mend="use another checkpoint")
+            raise CheckpointError(f"{path} has a negative variance in {_shown(key)}", hint="use another checkpoint")
 
 
 def _chosen(
@@ -208,7 +208,7 @@ def _chosen(
     if not known:
         raise CheckpointError(
             f"{path} is of no known family; its keys begin with {_list(found[0].state)}",
-            mend="give it as a .pt2 file of torch.export, or name a Python function that builds it, "
+            hint="give it as a .pt2 file of torch.export, or name a Python function that builds it, "
             f"package.module:build; families that wbtools knows: {', '.join(f.title for f in known_families())}",
         )
     first = known[0]
@@ -216,7 +216,7 @@ def _chosen(
     if len(rivals) > 1:
         raise CheckpointError(
             f"{path} holds several networks: {_list(one.place for one in rivals)}",
-            mend="save the one that is meant: torch.save(torch.load(FILE)[KEY], NEW)",
+            hint="save the one that is meant: torch.save(torch.load(FILE)[KEY], NEW)",
         )
     return first
 
@@ -237,7 +237,7 @@ def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card)
         with torch.device("meta"):  # shapes only: no memory, no random numbers
             network = family.build(_shapes(tensors))
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}", mend=error.mend) from None
+        raise CheckpointError(f"{path}: {error}", hint=error.hint) from None
     except KeyError as error:  # of torch, where a tensor's name is one that modules use themselves
         raise CheckpointError(f"{path} has tensors under names that no network can have: {error}") from None
     expected = _shapes(network.state_dict())
@@ -260,7 +260,7 @@ def _require_equal(path: Path, family: Family, found: Mapping[str, Any], expecte
     said = "; ".join(f"{what} {_list(keys)}" for what, keys in problems.items() if keys)
     if said:
         raise CheckpointError(
-            f"{path} does not fit {family.title}: it {said}", mend="export the state dict of the unchanged network"
+            f"{path} does not fit {family.title}: it {said}", hint="export the state dict of the unchanged network"
         )
 
 
@@ -283,7 +283,7 @@ def _threshold(path: Path, value: Any, number: Callable[[Any], float]) -> float 
     except archive.DAMAGED:
         found = np.nan
     if not np.isfinite(found):
-        raise CheckpointError(f"{path} has a threshold that is no number", mend="store a float or None")
+        raise CheckpointError(f"{path} has a threshold that is no number", hint="store a float or None")
     return found
 
 
@@ -301,7 +301,7 @@ def _card(path: Path, family: Family, threshold: float | None, inside: Card | No
     if given is not None and given.family != family.name:
         raise CheckpointError(
             f"{path if given is inside else beside} says {given.family}, the checkpoint is {family.name}",
-            mend="put the right card beside it",
+            hint="put the right card beside it",
         )
     card = given or replace(family.card, assumed=True)
     return card if threshold is None else replace(card, threshold=threshold)

@@ -51,7 +51,7 @@ def convert(source: Path, target: Path | None = None) -> tuple[Path, ...]:
     known = (safetensors.SUFFIX, *PICKLES)
     if target.suffix not in known:
         raise InputError(
-            f"{target} has no ending that says its format", mend=f"end the name in one of {', '.join(known)}"
+            f"{target} has no ending that says its format", hint=f"end the name in one of {', '.join(known)}"
         )
     contents = _contents(_loaded(source), target)
     if cards.beside(source) == cards.beside(target) and cards.beside(source).is_file():
@@ -77,7 +77,7 @@ def _write(contents: Mapping[Path, bytes]) -> None:
 
 
 def _taken(path: Path) -> InputError:
-    return InputError(f"{path} exists already", mend="remove it, or give another name")
+    return InputError(f"{path} exists already", hint="remove it, or give another name")
 
 
 def _loaded(source: Path) -> Model:
@@ -85,7 +85,7 @@ def _loaded(source: Path) -> Model:
     if source.suffix == pt2.SUFFIX:
         raise InputError(
             f"{source} is an exported program, and only checkpoints can be converted",
-            mend="use it as it is, with --model",
+            hint="use it as it is, with --model",
         )
     return load(source)
 

@@ -58,7 +58,7 @@ class Network(nn.Module):
         if meant not in self.answers:
             raise CheckpointError(
                 f"the card's answer is '{card.answer}', which {type(self).__name__} does not give",
-                mend="leave the answer out of the card",
+                hint="leave the answer out of the card",
             )
         self.answers = (meant, *(answer for answer in self.answers if answer != meant))
 
@@ -95,7 +95,7 @@ class Classifier(Network):
         """Raise InputError: there is no embedding."""
         raise InputError(
             f"{type(self).__name__} answers with classes; it has no embedding that could be explained",
-            mend="give a network with an embedding; `wbtools models` lists the families",
+            hint="give a network with an embedding; `wbtools models` lists the families",
         )
 
 
@@ -116,7 +116,7 @@ def axes(shapes: Shapes, key: str, count: int) -> tuple[int, ...]:
     if len(shape) != count or 0 in shape:
         raise CheckpointError(
             f"{key} is {list(shape) if key in shapes else 'missing'}, not a tensor of {count} axes",
-            mend="export the state dict of the unchanged network",
+            hint="export the state dict of the unchanged network",
         )
     return shape
 

@@ -51,7 +51,7 @@ def fit(path: Path, network: Network, card: Card) -> None:
     try:
         network.adapt(card)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}", mend=error.mend) from None
+        raise CheckpointError(f"{path}: {error}", hint=error.hint) from None
     image = torch.empty(1, 1, *card.shape, device="meta")
     try:
         answer = getattr(network, network.answers[0])(image)
@@ -59,12 +59,12 @@ def fit(path: Path, network: Network, card: Card) -> None:
     except FAILURES:
         raise CheckpointError(
             f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
-            mend=f"write the shape of its images into {cards.beside(path)}",
+            hint=f"write the shape of its images into {cards.beside(path)}",
         ) from None
     if not isinstance(answer, torch.Tensor) or answer.ndim != 2 or len(answer) != 1:
         raise CheckpointError(
             f"{path} does not answer with one row of values for one image",
-            mend="let the network return a tensor (1, E)",
+            hint="let the network return a tensor (1, E)",
         )
     if card.classes:
         _require_named(path, network, card, image)
@@ -77,7 +77,7 @@ def _require_named(path: Path, network: Network, card: Card, image: Tensor) -> N
     if count != names:
         raise CheckpointError(
             f"{path} answers with {count or 'no'} classes, its card names {names}",
-            mend="name every class in the order of the network's answer, or leave them out",
+            hint="name every class in the order of the network's answer, or leave them out",
         )
 
 
@@ -98,12 +98,12 @@ def reference(path: Path, card: Card) -> Path | None:
     except InputError as error:
         raise CheckpointError(
             f"the reference brain that the card of {path.name} names cannot be used: {error}",
-            mend=f"{error.mend}; or leave it out of the card",
+            hint=f"{error.hint}; or leave it out of the card",
         ) from None
     if not _lies_with(image, path):
         raise CheckpointError(
             f"the reference brain {image}, which the card of {path.name} names, is a link to a file outside its folder",
-            mend="put the file itself beside the checkpoint, or leave it out of the card",
+            hint="put the file itself beside the checkpoint, or leave it out of the card",
         )
     return image
 

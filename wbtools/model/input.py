@@ -142,14 +142,14 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     ((1, 1, 2, 2, 2), 0.0, 1.0, 'LAS')
     """
     if not np.isfinite(t1w.data).all():
-        raise InputError("the T1w image has voxels that are not finite numbers", mend="set them to 0")
+        raise InputError("the T1w image has voxels that are not finite numbers", hint="set them to 0")
     field, remarks = field_over(t1w)
     grid = field.reoriented(card.orientation).covering(card.shape)
     lowered, remark = _background_lowest(t1w)
     coarse = _averaged(lowered, grid)
     low, high = float(coarse.min()), float(coarse.max())
     if high - low <= 1e-6 * max(abs(high), abs(low)):  # the rounding of the means
-        raise InputError("all voxels of the T1w image are equal", mend="give a T1w image with a brain in it")
+        raise InputError("all voxels of the T1w image are equal", hint="give a T1w image with a brain in it")
     shown = ((coarse.astype(np.float64) - low) / (high - low)).astype(np.float32)
     wanted = Intensity.parse(card.intensity)
     own = wanted.scale(coarse, shown != 0)
@@ -243,18 +243,18 @@ def brain_only(scan: Scan, card: Card) -> tuple[Volume, tuple[str, ...]]:
     if stripped:
         raise InputError(
             f"{card.name} was trained on heads with their skull, and this T1w image has none",
-            mend="give the T1w image as it was before skull-stripping",
+            hint="give the T1w image as it was before skull-stripping",
         )
     if scan.inside is None:
         raise InputError(
             f"{card.name} was trained on brains without skull; this T1w image has one, and there is no brain mask",
-            mend="give a skull-stripped T1w image, for example from mri_synthstrip or bet, or a brain mask beside it",
+            hint="give a skull-stripped T1w image, for example from mri_synthstrip or bet, or a brain mask beside it",
         )
     volume = np.count_nonzero(scan.inside) * scan.t1w.grid.voxel_volume
     if not _MASK[0] <= volume <= _MASK[1]:
         raise InputError(
             f"the brain mask holds {volume / 1e6:.2f} litres of the T1w image, which is no brain",
-            mend="give the mask that belongs to this T1w image",
+            hint="give the mask that belongs to this T1w image",
         )
     return scan.brain, (_MASKED_WITH[scan.mask_of],)
 

@@ -61,7 +61,7 @@ class Intensity:
         if not 0 <= self.low < self.high <= 100:
             raise CheckpointError(
                 f"the card's intensity names the percentiles {self.low:g} and {self.high:g}",
-                mend="write percentile:LO,HI with 0 <= LO < HI <= 100",
+                hint="write percentile:LO,HI with 0 <= LO < HI <= 100",
             )
 
     @classmethod
@@ -116,7 +116,7 @@ class Intensity:
 
 def _unknown(text: str) -> CheckpointError:
     return CheckpointError(
-        f"the card asks for the intensity '{text}'", mend="write raw, minmax, uint8, zscore or percentile:LO,HI"
+        f"the card asks for the intensity '{text}'", hint="write raw, minmax, uint8, zscore or percentile:LO,HI"
     )
 
 

@@ -176,7 +176,7 @@ def standard_areas(cortex: Cortex) -> dict[Hemisphere, NDArray[np.int32]]:
         if count != mmp.VERTICES:
             raise AtlasError(
                 f"the 32k mesh of the {side.name.lower()} hemisphere has {count} vertices, not {mmp.VERTICES}",
-                mend="use the 32k_fs_LR surfaces of the HCP pipelines",
+                hint="use the 32k_fs_LR surfaces of the HCP pipelines",
             )
     return {side: mmp.labels_32k(side) for side in Hemisphere}
 
@@ -262,7 +262,7 @@ def _require_sides(subject: Subject, mesh: MeshName, surfaces: Surfaces) -> None
         raise SubjectError(
             f"subject {subject.id}: the middle of {names[0].name} is at x = {left:.0f} mm, that of {names[1].name} at "
             f"x = {right:.0f} mm, so the left hemisphere does not lie to the left of the right one",
-            mend="look for files of one side under the other side's name, and give each its own name back",
+            hint="look for files of one side under the other side's name, and give each its own name back",
         )
 
 
@@ -277,5 +277,5 @@ def _require_own_spheres(
         if not np.array_equal(spheres[side].triangles, surfaces[side, "white"].triangles):
             raise SubjectError(
                 f"{path} is the sphere of another mesh than {side.letter.lower()}h.white",
-                mend="take surf/ from one run of recon-all, and each side's files for that side",
+                hint="take surf/ from one run of recon-all, and each side's files for that side",
             )

@@ -130,7 +130,7 @@ def _require_place_of_caches(work: Path, study: Path, subjects: Collection[str])
     inside = None if place.is_same(_Place(study)) else _subject_in(place.real)
     if inside or place.is_same(_Place(study)):
         what = f"a study folder: it holds {inside.name}" if inside else "the study folder, which is never written to"
-        raise InputError(f"--work {work} is {what}", mend="choose another --work, for example a folder beside --out")
+        raise InputError(f"--work {work} is {what}", hint="choose another --work, for example a folder beside --out")
 
 
 def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str], option: str) -> None:
@@ -192,7 +192,7 @@ def require_not_around(target: Path, inputs: Iterable[Path], study: Path) -> Non
 
 
 def _refuse(what: str, study: Path) -> NoReturn:
-    raise InputError(what, mend=f"choose another --out, for example {default_out(study)}")
+    raise InputError(what, hint=f"choose another --out, for example {default_out(study)}")
 
 
 def _id(path: Path) -> _Id | None:

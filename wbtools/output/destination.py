@@ -51,10 +51,10 @@ def require_writable(folder: Path, option: str) -> None:
     """Raise InputError for a folder that is none, or that cannot be written or made."""
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     if not there.is_dir():
-        raise InputError(f"{option} {folder}: {there} is no folder", mend=f"choose another folder with {option}")
+        raise InputError(f"{option} {folder}: {there} is no folder", hint=f"choose another folder with {option}")
     if not os.access(there, os.W_OK | os.X_OK):
         what = "may not be written" if there == folder.absolute() else f"cannot be made in {there}"
-        raise InputError(f"{option} {folder} {what}", mend=f"choose a folder that you may write to with {option}")
+        raise InputError(f"{option} {folder} {what}", hint=f"choose a folder that you may write to with {option}")
 
 
 _ADDED = len(".") + len(".wbtools-12345678.old")
@@ -78,7 +78,7 @@ def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
         raise InputError(
             f"{line(out.folder.name, 60)} gives names of files that are too long: {len(os.fsencode(name))} bytes, "
             f"and {len(os.fsencode(path.absolute()))} with their folders; {most} and {longest_path} are possible here",
-            mend="give a shorter --id, a shorter name to the network, or another --out",
+            hint="give a shorter --id, a shorter name to the network, or another --out",
         )
 
 

@@ -253,7 +253,7 @@ def bids_id(subject: str) -> str:
     if not _plain(label) or (mark and not _plain(session)):
         raise InputError(
             f"{one_line(subject, 60)!r} has no name in BIDS, which allows the letters A to Z and digits only",
-            mend="give another name with --id, or take --naming hcp",
+            hint="give another name with --id, or take --naming hcp",
         )
     return f"sub-{_plain(label)}" + (f"_ses-{_plain(session)}" if session else "")
 

@@ -155,27 +155,27 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
     within = final.parent
     if within != out and (within.is_symlink() or os.path.lexists(within / PROVENANCE)):
         what = "a link" if within.is_symlink() else "an export of its own"
-        raise InputError(f"{final} would lie in {within}, which is {what}", mend="choose another --out")
+        raise InputError(f"{final} would lie in {within}, which is {what}", hint="choose another --out")
     if not os.path.lexists(final):
         return
     why = foreign(final, subject or name)
     if why:
         raise InputError(
             f"{final} exists already and is not wbtools' to replace: {why}",
-            mend="choose another --out, or move it away yourself",
+            hint="choose another --out, or move it away yourself",
         )
     changed = overwrite and ownership.changed(final)
     if changed:
         raise InputError(
             f"{final} exists already and is not wbtools' to replace: {line(str(changed[0]))} in it is not as wbtools "
             "wrote it",
-            mend="move that file away, or choose another --out",
+            hint="move that file away, or choose another --out",
         )
     if not overwrite:
         count = sum(1 for path in final.rglob("*") if path.is_file())
         raise InputError(
             f"{final} exists already ({counted(count, 'file')})",
-            mend="add --overwrite to replace it, or choose another --out",
+            hint="add --overwrite to replace it, or choose another --out",
         )
 
 
@@ -369,7 +369,7 @@ def _replace_in_two(folder: Path, final: Path, subject: str) -> None:
     try:
         final.rename(aside)
         if foreign(aside, subject):
-            raise InputError(f"{final} is no longer the export of {subject}", mend="look at what it is now")
+            raise InputError(f"{final} is no longer the export of {subject}", hint="look at what it is now")
         _claim(folder, final, subject)
     finally:
         if not os.path.lexists(final):

@@ -130,7 +130,7 @@ class Deformation:
             moving = moving[change > _SETTLED]
             if not moving.size:
                 return added
-        raise InputError("the deformation has no inverse", mend="make it smaller or smoother")
+        raise InputError("the deformation has no inverse", hint="make it smaller or smoother")
 
 
 def pulled(volume: Volume, inverse: Deformation) -> Volume:

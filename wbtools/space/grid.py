@@ -73,7 +73,7 @@ class Grid:
         if len(shape) != 3 or min(shape) < 1:
             raise InputError(f"a grid needs three axes of at least one voxel, not {shape}")
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
-            raise InputError("the image's affine is not an invertible 4 x 4 matrix", mend="repair the image's header")
+            raise InputError("the image's affine is not an invertible 4 x 4 matrix", hint="repair the image's header")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", shape)
@@ -221,7 +221,7 @@ def _axis_moves(grid: Grid, orientation: str) -> tuple[list[int], list[bool]]:
         if hits:
             wanted.append(hits[0])
     if sorted(axis for axis, _ in wanted) != [0, 1, 2] or len(orientation) != 3:
-        raise InputError(f"'{orientation}' is not an orientation", mend="give three letters such as RAS or LAS")
+        raise InputError(f"'{orientation}' is not an orientation", hint="give three letters such as RAS or LAS")
     have = grid._nearest_axes()
     order = [next(old for old, (world, _) in enumerate(have) if world == axis) for axis, _ in wanted]
     flipped = [(have[old][1] > 0) != bool(side) for old, (_, side) in zip(order, wanted, strict=True)]

@@ -143,7 +143,7 @@ def _prepared(volume: Volume, spacing: float) -> Volume:
     values = volume.data[shown]
     low, high = np.quantile(values, (0.005, 0.995)) if values.size else (0.0, 0.0)
     if not high > low:
-        raise CheckError("an image without contrast cannot be registered", mend="give a T1w image with a brain in it")
+        raise CheckError("an image without contrast cannot be registered", hint="give a T1w image with a brain in it")
     signal = np.where(shown, np.clip((volume.data - low) / (high - low), 0, 1), 0).astype(np.float32)
     grid = volume.grid
     coarse = np.maximum(1, np.round(np.array(grid.shape) * np.minimum(1, grid.voxel_sizes / spacing))).astype(int)
@@ -324,6 +324,6 @@ def _required(alignment: Alignment) -> Alignment:
         raise CheckError(
             f"two images could not be registered: their correlation is {alignment.after:.2f} "
             f"({_LEAST_CORRELATION:.2f} is required), their scales differ by {scales.min():.2f} to {scales.max():.2f}",
-            mend="look at both images: is each a T1w scan of a whole head, with its orientation right?",
+            hint="look at both images: is each a T1w scan of a whole head, with its orientation right?",
         )
     return alignment

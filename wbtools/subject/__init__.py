@@ -193,10 +193,10 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     """
     if layout not in {AUTO, *LAYOUTS}:
         choices = ", ".join([AUTO, *LAYOUTS])
-        raise InputError(f"'{layout}' is no folder layout", mend=f"choose one of: {choices}")
+        raise InputError(f"'{layout}' is no folder layout", hint=f"choose one of: {choices}")
     require_plain_name(subject_id)
     if not places.is_dir(study_folder):
-        raise InputError(f"the study folder {study_folder} does not exist", mend="check --study-folder")
+        raise InputError(f"the study folder {study_folder} does not exist", hint="check --study-folder")
     names = list(LAYOUTS) if layout == AUTO else [layout]
     found = {name: place for name in names if (place := _module(name).located(study_folder, subject_id))}
     if not found:
@@ -216,7 +216,7 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
         listed = " and ".join(f"{name} ({place})" for name, place in found.items())
         raise SubjectError(
             f"subject {subject_id} in {study_folder} looks like several layouts: {listed}",
-            mend="say which one with --layout, or give the folder to take by its path",
+            hint="say which one with --layout, or give the folder to take by its path",
         )
     return next(iter(found))
 
@@ -284,7 +284,7 @@ def _image(path: Path) -> tuple[Path, str]:
     if not path.name.endswith(IMAGES):
         raise InputError(
             f"{path} is neither a folder nor a NIfTI or MGZ image",
-            mend="give the subject's folder, or its T1w image; DICOM files become one with dcm2niix",
+            hint="give the subject's folder, or its T1w image; DICOM files become one with dcm2niix",
         )
     return path.parent, path.name
 
@@ -296,7 +296,7 @@ def _only_one(folder: Path) -> tuple[Path, str]:
         listed = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
         raise SubjectError(
             f"{folder} is no subject's folder, but holds {len(inside)} subjects ({listed})",
-            mend=f"name one: {inside[0]} --study-folder {folder}; for all of them see: wbtools batch run --help",
+            hint=f"name one: {inside[0]} --study-folder {folder}; for all of them see: wbtools batch run --help",
         )
     return (folder, inside[0]) if inside else (folder.parent, folder.name)
 

@@ -105,7 +105,7 @@ def write_demo_subject(
 def _require_free(final: Path) -> None:
     """Raise InputError if something has the subject's name, be it a link to nothing."""
     if os.path.lexists(final):
-        raise InputError(f"{final} exists", mend="choose another folder or another --id, or remove it first")
+        raise InputError(f"{final} exists", hint="choose another folder or another --id, or remove it first")
 
 
 def individual() -> Deformation:

@@ -83,7 +83,7 @@ def identity(path: Path) -> str:
         collected[:0] = qualifiers
     raise SubjectError(
         f"{path} names no person: the folders' names are those of programs, steps or sessions",
-        mend="give the person's name with --id NAME",
+        hint="give the person's name with --id NAME",
     )
 
 

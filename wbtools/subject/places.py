@@ -138,12 +138,12 @@ def only(candidates: list[Path], study_folder: Path, subject_id: str) -> Path | 
     if len(set(ids)) == len(ids):
         raise SubjectError(
             f"subject {subject_id} in {study_folder} has {len(ids)} sessions or runs",
-            mend=f"name one of them: {', '.join(ids)}",
+            hint=f"name one of them: {', '.join(ids)}",
         )
     listed = "".join(f"\n  {folder}" for folder in candidates)
     raise SubjectError(
         f"subject {subject_id} of {study_folder} was found in {len(candidates)} places:{listed}",
-        mend=f"give the folder to take by its path, for example: {candidates[0]}",
+        hint=f"give the folder to take by its path, for example: {candidates[0]}",
     )
 
 

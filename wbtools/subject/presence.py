@@ -63,7 +63,7 @@ def hindrance(path: Path) -> InputError | None:
     pointer = _pointer(path) if found.st_size <= _LONGEST_POINTER else ""
     if not pointer:
         return None
-    return InputError(f"{path} is a pointer of {pointer}: {UNFETCHED}", mend=fetching(path))
+    return InputError(f"{path} is a pointer of {pointer}: {UNFETCHED}", hint=fetching(path))
 
 
 def usable(path: Path) -> bool:
@@ -92,17 +92,17 @@ def missing(folder: Path, name: str, forbids: str) -> Missing:
     return Missing(name, f"{forbids}; {reason}" if reason else forbids)
 
 
-def incomplete(folder: Path, lacking: Iterable[Missing], mend: str) -> SubjectError:
+def incomplete(folder: Path, lacking: Iterable[Missing], hint: str) -> SubjectError:
     """The refusal of a subject, with all that is missing, one file a line; why, where the file's place tells."""
     listed = list({one.path: one for one in lacking}.values())
     reasons = {one.path: absence(folder / one.path) for one in listed}
     first = next(iter(hindered(folder / one.path for one in listed).values()), None)
     lines = "".join(f"\n  {one.path}  (forbids {_with(one.forbids, reasons[one.path])})" for one in listed)
     if any(UNFETCHED in reason for reason in reasons.values()):
-        mend = fetching(folder)
+        hint = fetching(folder)
     elif first is not None:
-        mend = f"{first.mend}; or {mend}"
-    return SubjectError(f"subject {folder.name} in {folder.parent} lacks {_files(listed)}:{lines}", mend=mend)
+        hint = f"{first.hint}; or {hint}"
+    return SubjectError(f"subject {folder.name} in {folder.parent} lacks {_files(listed)}:{lines}", hint=hint)
 
 
 def hindered(files: Iterable[Path]) -> dict[Path, InputError]:
@@ -124,11 +124,11 @@ def refusal(folder: Path, hindered: Mapping[Path, InputError], otherwise: str = 
     """
     lines = "".join(f"\n  {_relative(path, folder)}: {absence(path)}" for path in hindered)
     unfetched = any(UNFETCHED in str(reason) for reason in hindered.values())
-    mend = fetching(folder) if unfetched else next(iter(hindered.values())).mend
+    hint = fetching(folder) if unfetched else next(iter(hindered.values())).hint
     return SubjectError(
         f"subject {folder.name} in {folder.parent} has {_files(hindered)} that cannot be used, and nothing takes the "
         f"place of what is there:{lines}",
-        mend=f"{mend}; {otherwise}" if otherwise else mend,
+        hint=f"{hint}; {otherwise}" if otherwise else hint,
     )
 
 

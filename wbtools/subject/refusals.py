@@ -51,7 +51,7 @@ def unknown(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -
         listed = ", ".join(path.name for path in scans)
         return SubjectError(
             f"subject {subject_id} in {study_folder} has {len(scans)} T1w images and nothing made of them: {listed}",
-            mend=f"name the one to take: {scans[0]}",
+            hint=f"name the one to take: {scans[0]}",
         )
     almost = next(_almost(study_folder, subject_id), None)
     if almost is not None:
@@ -70,24 +70,24 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]
     if places.is_dir(study_folder / subject_id):
         return SubjectError(
             f"{study_folder / subject_id} looks like no subject's folder (looked for: {looked_for})",
-            mend="give a subject's own folder or image, or the folder above the subjects' folders with --study-folder",
+            hint="give a subject's own folder or image, or the folder above the subjects' folders with --study-folder",
         )
     if sessions := _sessions(study_folder, subject_id):
         person = person_of(subject_id)
         return SubjectError(
             f"subject {person} in {study_folder} has no {subject_id.removeprefix(person).lstrip('_')}",
-            mend=f"did you mean {' or '.join(sessions[:_NAMED])}? ({len(sessions)} there)",
+            hint=f"did you mean {' or '.join(sessions[:_NAMED])}? ({len(sessions)} there)",
         )
     there = known(study_folder, layouts)
     if not there:
         return SubjectError(
             f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for}){said}",
-            mend="give the folder above the subjects' folders with --study-folder",
+            hint="give the folder above the subjects' folders with --study-folder",
         )
     near = get_close_matches(subject_id, there, n=3, cutoff=0.5) or there[:3]
     return SubjectError(
         f"{study_folder} has no subject {subject_id} (looked for: {looked_for}){said}",
-        mend=f"did you mean {' or '.join(near)}? ({len(there)} subject{'s' * (len(there) > 1)} there)",
+        hint=f"did you mean {' or '.join(near)}? ({len(there)} subject{'s' * (len(there) > 1)} there)",
     )
 
 
@@ -110,8 +110,8 @@ def require_nothing_better(study_folder: Path, subject_id: str) -> None:
     """
     almost = next(_almost(study_folder, subject_id, beside_scan=True), None)
     if almost is not None:
-        mend = f"{almost.mend}; or take the scan alone, with template surfaces: --layout t1w"
-        raise type(almost)(str(almost), mend=mend)
+        hint = f"{almost.hint}; or take the scan alone, with template surfaces: --layout t1w"
+        raise type(almost)(str(almost), hint=hint)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -135,8 +135,8 @@ def existing(path: Path, study_folder: Path) -> Path:
         above = next((one.parent for one in places_ if places.is_dir(one.parent)), places_[0].parent)
         names = [one.name for one in (*places.children(above), *places.files(above))]
         near = get_close_matches(path.name, names, n=3, cutoff=0.5)
-        mend = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
-        raise InputError(f"{path} does not exist", mend=mend)
+        hint = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
+        raise InputError(f"{path} does not exist", hint=hint)
     if not places.is_dir(found) and (reason := hindrance(found)) is not None:
         raise reason
     if places.closed(found):
@@ -145,7 +145,7 @@ def existing(path: Path, study_folder: Path) -> Path:
 
 
 def _closed(path: Path) -> InputError:
-    return InputError(f"{path} may not be read: Permission denied", mend=f"{_MAY_READ} {shlex.quote(str(path))}")
+    return InputError(f"{path} may not be read: Permission denied", hint=f"{_MAY_READ} {shlex.quote(str(path))}")
 
 
 def _almost(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -> Iterator[InputError]:
@@ -169,9 +169,9 @@ def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
             return hidden
     for layout in (freesurfer, hcp):
         if found := layout.unfinished(folder):
-            return SubjectError(found[0], mend=found[1])
+            return SubjectError(found[0], hint=found[1])
     if scans and any(path.suffix.lower() in {".dcm", ".ima"} for path in places.files(folder)):
-        return SubjectError(f"{folder} holds DICOM files", mend="make one NIfTI image of them with dcm2niix")
+        return SubjectError(f"{folder} holds DICOM files", hint="make one NIfTI image of them with dcm2niix")
     return None
 
 

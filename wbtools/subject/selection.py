@@ -85,7 +85,7 @@ def _known(settings: ExportSettings, person: str) -> Known:
         known = Known(subject.t1w if subject else path, subject)
         nifti.read_grid(known.t1w)
     except InputError as error:
-        raise type(error)(f"{option} {person}: {error}", mend=error.mend) from None
+        raise type(error)(f"{option} {person}: {error}", hint=error.hint) from None
     return known
 
 

@@ -160,7 +160,7 @@ def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
                 which = f"{hemisphere.letter} {mesh} mesh"
                 raise SubjectError(
                     f"subject {subject.id}: files of the {which} do not belong together{listed}",
-                    mend="take all files from one run of the pipeline that made them",
+                    hint="take all files from one run of the pipeline that made them",
                 )
 
 
@@ -193,10 +193,10 @@ def require_plain_name(subject_id: str, option: str = "") -> None:
         return
     if option:
         raise InputError(
-            f"{option} {subject_id!r} is no plain name", mend="give letters, digits, - and _, as in sub-01"
+            f"{option} {subject_id!r} is no plain name", hint="give letters, digits, - and _, as in sub-01"
         )
     raise InputError(
-        f"{subject_id!r} is no subject id", mend="give the plain name of the subject's folder, for example 100307"
+        f"{subject_id!r} is no subject id", hint="give the plain name of the subject's folder, for example 100307"
     )
 
 
@@ -214,7 +214,7 @@ def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
     ('32k_fs_LR', 'native')
     """
     if mesh is not None and mesh not in MESHES:
-        raise InputError(f"'{mesh}' is no mesh", mend=f"choose one of: {', '.join(MESHES)}")
+        raise InputError(f"'{mesh}' is no mesh", hint=f"choose one of: {', '.join(MESHES)}")
     return MESHES[mesh or "both"]
 
 
@@ -235,7 +235,7 @@ def notice_in(folder: Path) -> str:
         with path.open("rb") as stream:
             return line(_decoded(stream.read(_LONGEST_NOTICE)))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", mend="check its permissions") from None
+        raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
 
 
 def _decoded(data: bytes) -> str:

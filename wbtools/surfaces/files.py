@@ -81,7 +81,7 @@ def read_sphere(path: Path, hemisphere: Hemisphere) -> Mesh:
     if not radius.size or radius.max() - radius.min() > ROUNDNESS * radius.max():
         raise InputError(
             f"{path} is no sphere around the origin",
-            mend="give the registration sphere itself (sphere.reg, sphere.MSMAll or a registered sphere)",
+            hint="give the registration sphere itself (sphere.reg, sphere.MSMAll or a registered sphere)",
         )
     return sphere
 

@@ -44,7 +44,7 @@ def fill_nearest(values: NDArray[np.floating], missing: NDArray[np.bool_], surfa
     if values.shape[-1] != count or missing.shape != (count,):
         raise InputError(
             f"{values.shape[-1]} values and {len(missing)} flags do not fit a surface of {count} vertices",
-            mend="give values and surface of the same mesh",
+            hint="give values and surface of the same mesh",
         )
     filled = values.copy()
     if missing.any() and not missing.all():

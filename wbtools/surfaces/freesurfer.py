@@ -76,7 +76,7 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
     except SubjectError:
         raise
     except InputError as error:
-        raise InputError(f"{path}: {error}", mend=error.mend) from None
+        raise InputError(f"{path}: {error}", hint=error.hint) from None
 
 
 def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
@@ -91,7 +91,7 @@ def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
     try:
         return Mesh(points, triangles, hemisphere)
     except InputError as error:
-        raise InputError(f"{path}: {error}", mend=error.mend) from None
+        raise InputError(f"{path}: {error}", hint=error.hint) from None
 
 
 def read_values(path: Path) -> NDArray[np.float32]:
@@ -148,7 +148,7 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
     if not vertices.size or vertices.min() < 0 or vertices.max() >= count:
         raise SubjectError(
             f"{path} names vertex {int(vertices.max(initial=-1))}, and the mesh has {count}",
-            mend="take surf/ and label/ from one run of recon-all",
+            hint="take surf/ and label/ from one run of recon-all",
         )
     mask = np.zeros(count, bool)
     mask[vertices] = True
@@ -219,7 +219,7 @@ def _vector(footer: _Footer, name: str) -> NDArray[np.float64]:
     except ValueError:
         numbers = np.empty(0)
     if numbers.shape != (3,):
-        raise InputError(f"its footer does not say where it lies ({name} is damaged)", mend=_AGAIN)
+        raise InputError(f"its footer does not say where it lies ({name} is damaged)", hint=_AGAIN)
     return numbers
 
 
@@ -230,6 +230,6 @@ def _volume_of(path: Path) -> Path:
     if found is None:
         raise SubjectError(
             f"{path} does not say where it lies in the head, and {folder} has none of {', '.join(VOLUMES)}",
-            mend="add mri/orig.mgz of the same run of recon-all",
+            hint="add mri/orig.mgz of the same run of recon-all",
         )
     return found

@@ -57,9 +57,9 @@ class Mesh:
         if vertices.ndim != 2 or vertices.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
             raise InputError("a surface needs vertices (V, 3) and triangles (T, 3)")
         if not (np.abs(vertices) < _FAR).all():
-            raise InputError("the surface has coordinates that are not numbers", mend="recreate the surface file")
+            raise InputError("the surface has coordinates that are not numbers", hint="recreate the surface file")
         if triangles.size and (triangles.min() < 0 or triangles.max() >= len(vertices)):
-            raise InputError("the surface has triangles that name missing vertices", mend="recreate the surface file")
+            raise InputError("the surface has triangles that name missing vertices", hint="recreate the surface file")
         object.__setattr__(self, "vertices", vertices)
         object.__setattr__(self, "triangles", triangles)
 
@@ -131,28 +131,28 @@ def read_with_remarks(
     if side_required and not document.structure:
         raise InputError(
             f"{path} does not say which hemisphere it is (no AnatomicalStructurePrimary)",
-            mend=f"say it: {shell('wb_command', '-set-structure', path.name, hemisphere.cortex.value)}",
+            hint=f"say it: {shell('wb_command', '-set-structure', path.name, hemisphere.cortex.value)}",
         )
     if len(points.data) > limits.VERTICES or len(triangles.data) > limits.TRIANGLES:
         raise InputError(
             f"{path} has {len(points.data):,} vertices and {len(triangles.data):,} triangles; {limits.VERTICES:,} and "
             f"{limits.TRIANGLES:,} are the most that are read",
-            mend="give a surface of one hemisphere, at most as fine as its voxels",
+            hint="give a surface of one hemisphere, at most as fine as its voxels",
         )
     try:
         moved, remarks = (points.data, ()) if placed else in_scanner(path, points, document.meta)
         return Mesh(moved, triangles.data, hemisphere), remarks
     except InputError as error:
-        raise InputError(f"{path}: {error}", mend=error.mend) from None
+        raise InputError(f"{path}: {error}", hint=error.hint) from None
 
 
 def _single(path: Path, document: Document, intent: str) -> Array:
     """The one array of an intent."""
     found = [array for array in document.arrays if array.intent == intent]
     if not found:
-        raise InputError(f"{path} holds no surface", mend="give a .surf.gii file with points and triangles")
+        raise InputError(f"{path} holds no surface", hint="give a .surf.gii file with points and triangles")
     if len(found) > 1:
-        raise InputError(f"{path} holds {len(found)} surfaces in one file", mend="give a .surf.gii file of one surface")
+        raise InputError(f"{path} holds {len(found)} surfaces in one file", hint="give a .surf.gii file of one surface")
     return found[0]
 
 

@@ -67,7 +67,7 @@ class SphereWeights:
         if count != self.matrix.shape[1]:
             raise AtlasError(
                 f"{count} values do not fit a sphere of {self.matrix.shape[1]} vertices",
-                mend="give data and sphere of the same mesh",
+                hint="give data and sphere of the same mesh",
             )
 
 
@@ -85,7 +85,7 @@ def barycentric(current: Mesh, new: Mesh) -> SphereWeights:
         If either is not a sphere around the origin, or they belong to different hemispheres.
     """
     if current.hemisphere is not new.hemisphere:
-        raise InputError("the two spheres belong to different hemispheres", mend="give two spheres of one side")
+        raise InputError("the two spheres belong to different hemispheres", hint="give two spheres of one side")
     triangle, shares = _locate(_directions(current), current.triangles, _directions(new))
     count = len(new.vertices)
     rows = np.repeat(np.arange(count), 3)
@@ -121,7 +121,7 @@ def adaptive_barycentric_area(current: Mesh, new: Mesh, current_area: Mesh, new_
         if len(sphere.vertices) != len(surface.vertices):
             raise InputError(
                 f"a sphere of {len(sphere.vertices)} vertices came with a surface of {len(surface.vertices)}",
-                mend="give the sphere and the midthickness surface of the same mesh",
+                hint="give the sphere and the midthickness surface of the same mesh",
             )
     forward = barycentric(current, new).matrix
     reverse = barycentric(new, current).matrix.T.tocsr()
@@ -149,7 +149,7 @@ def _directions(sphere: Mesh) -> NDArray[np.float64]:
     if not len(radius) or not len(sphere.triangles) or radius.max() - radius.min() > _ROUNDNESS * radius.max():
         raise InputError(
             "a surface given as a sphere is not a sphere around the origin",
-            mend="give the registration sphere (sphere.reg or sphere.MSMAll), centred on 0",
+            hint="give the registration sphere (sphere.reg or sphere.MSMAll), centred on 0",
         )
     return np.asarray(points / radius[:, None])
 

@@ -53,7 +53,7 @@ def moved(points: NDArray[Any], axes: NDArray[np.float64], centre: NDArray[np.fl
     if not sane or not np.allclose(axes.T @ axes, np.eye(3), atol=0.01) or np.abs(centre).max() > _FAR:
         raise InputError(
             "the volume that the surface was made on has no place in space: axes and centre are not those of a scan",
-            mend="convert the surface again: mris_convert --to-scanner",
+            hint="convert the surface again: mris_convert --to-scanner",
         )
     result: NDArray[np.float64] = points @ (axes @ np.linalg.inv(_TKR_AXES)).T + centre
     return result
@@ -105,6 +105,6 @@ def _number(said: Mapping[str, str], name: str, default: float) -> float:
     if not np.isfinite(value):
         raise InputError(
             f"its metadata have {name} = '{shown(text)}', which is no number, so its place in the head is unknown",
-            mend="convert the surface again: mris_convert --to-scanner",
+            hint="convert the surface again: mris_convert --to-scanner",
         )
     return value

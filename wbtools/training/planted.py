@@ -151,7 +151,7 @@ class PlantedTwins(SyntheticTwins):
         if not region.any() or not decoy.any() or set(plant.region) & set(plant.decoy):
             raise InputError(
                 "region and decoy need voxels of their own",
-                mend="choose other labels or a finer grid",
+                hint="choose other labels or a finer grid",
             )
         self._region, self._decoy = region.float(), decoy.float()
         self._counts = tuple(max(4, round(n / plant.spacing) + 3) for n in head.labels.shape)

@@ -36,7 +36,7 @@ class Command:
 
     def __post_init__(self) -> None:
         for path in set(self.inputs) & set(self.outputs):
-            raise InputError(f"{path} would be overwritten by what is made from it", mend="choose another output")
+            raise InputError(f"{path} would be overwritten by what is made from it", hint="choose another output")
 
     @property
     def name(self) -> str:

@@ -102,7 +102,7 @@ def data_type(path: Path) -> DataType:
     for ending, kind in _ENDINGS.items():
         if path.name.endswith(ending):
             return kind
-    raise InputError(f"{path} has an ending that Workbench does not know", mend=f"use one of {', '.join(_ENDINGS)}")
+    raise InputError(f"{path} has an ending that Workbench does not know", hint=f"use one of {', '.join(_ENDINGS)}")
 
 
 def read(path: Path) -> DataFile:
@@ -115,7 +115,7 @@ def read(path: Path) -> DataFile:
     """
     kind = data_type(path)
     if not path.is_file():
-        raise InputError(f"{path} does not exist", mend="check the path")
+        raise InputError(f"{path} does not exist", hint="check the path")
     try:
         if kind in GIFTI:
             return _gifti(path, kind)
@@ -123,7 +123,7 @@ def read(path: Path) -> DataFile:
             return _cifti(path, kind)
         return _nifti(path) if kind is DataType.VOLUME else DataFile(path, kind)
     except (ET.ParseError, struct.error, EOFError, zlib.error, gzip.BadGzipFile, ValueError, LookupError) as error:
-        raise InputError(f"{path} is damaged: its header cannot be read ({error})", mend="make it again") from None
+        raise InputError(f"{path} is damaged: its header cannot be read ({error})", hint="make it again") from None
 
 
 def _gifti(path: Path, kind: DataType) -> DataFile:
@@ -145,7 +145,7 @@ def _gifti(path: Path, kind: DataType) -> DataFile:
     if not declared.startswith("Cortex"):
         raise InputError(
             f"{path} does not say which cortex it belongs to",
-            mend="set it with wb_command -set-structure FILE CORTEX_LEFT or CORTEX_RIGHT",
+            hint="set it with wb_command -set-structure FILE CORTEX_LEFT or CORTEX_RIGHT",
         )
     structure = Hemisphere.parse(declared).cortex
     return DataFile(path, kind, structure, {structure: vertices}, 1 if kind is DataType.SURFACE else maps)

@@ -76,7 +76,7 @@ class Palette:
         if not np.isfinite(scale).all() or not 0 <= self.low < self.high or scale[2] < 0:
             raise InputError(
                 f"a palette cannot run from {self.low} to {self.high} with threshold {self.threshold}",
-                mend="give finite numbers, the lower one first",
+                hint="give finite numbers, the lower one first",
             )
 
     def xml(self) -> str:

@@ -130,7 +130,7 @@ def capture(
     try:
         completed = workbench.run(draw(file, number, png, size), threads)
     except CommandError as error:
-        error.mend = error.mend or "run with --no-render and open the scene in wb_view"
+        error.hint = error.hint or "run with --no-render and open the scene in wb_view"
         raise
     messages = [line for line in (completed.stderr + completed.stdout).splitlines() if _MESSAGE.search(line)]
     if messages:
@@ -151,11 +151,11 @@ def _checked(picture: Image, png: Path, coloured: bool, besides: Sequence[Rectan
     """Measure a picture. Colours inside `besides` prove nothing: a colour bar is drawn without its map as well."""
     shares = measure(_without(np.array(picture), besides))
     if shares[0] < _LEAST_DRAWN:
-        raise CheckError(f"{png.name} is blank: {shares[0]:.2%} of it is drawn", mend="open the scene in wb_view")
+        raise CheckError(f"{png.name} is blank: {shares[0]:.2%} of it is drawn", hint="open the scene in wb_view")
     if coloured and shares[1] < _LEAST_COLOURED:
         raise CheckError(
             f"{png.name} lacks its overlay: {shares[1]:.3%} of it is coloured",
-            mend="open the scene in wb_view, and look whether the map's threshold hides everything",
+            hint="open the scene in wb_view, and look whether the map's threshold hides everything",
         )
     return Picture(png, picture.size, *shares)
 

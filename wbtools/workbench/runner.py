@@ -75,7 +75,7 @@ class Workbench:
         found = find_program(name)
         if found is None:
             where = "is not a program" if path else "is not installed (not on PATH)"
-            raise CommandMissing(f"{name} {where}", mend=_INSTALL)
+            raise CommandMissing(f"{name} {where}", hint=_INSTALL)
         return cls(Path(found))
 
     def version(self) -> str:
@@ -83,7 +83,7 @@ class Workbench:
         if not self._version:
             found = re.search(r"^Version: *(\S+)", self._ask("-version"), re.MULTILINE)
             if found is None:
-                raise CommandMissing(f"{self.program} is not Connectome Workbench", mend=_INSTALL)
+                raise CommandMissing(f"{self.program} is not Connectome Workbench", hint=_INSTALL)
             self._version = found[1]
         return self._version
 
@@ -119,9 +119,9 @@ class Workbench:
         place = cwd or Path()
         for path in command.inputs:
             if not (place / path).exists():
-                raise InputError(f"{path} does not exist, {command.name} needs it", mend="check the path")
+                raise InputError(f"{path} does not exist, {command.name} needs it", hint="check the path")
         if command.name not in self.commands():
-            raise CommandMissing(f"Workbench {self.version()} has no {command.name}", mend="install a newer version")
+            raise CommandMissing(f"Workbench {self.version()} has no {command.name}", hint="install a newer version")
         outputs = [place / path for path in command.outputs]
         try:
             _remove(outputs)
@@ -150,7 +150,7 @@ class Workbench:
     def _ask(self, option: str) -> str:
         status, stdout, stderr = _execute((str(self.program), option), 1, None)
         if status != 0:
-            raise CommandMissing(f"{self.program} does not answer to {option}: {_ending(status)}", mend=_INSTALL)
+            raise CommandMissing(f"{self.program} does not answer to {option}: {_ending(status)}", hint=_INSTALL)
         return stdout + stderr
 
 
@@ -169,7 +169,7 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None) -> tuple[int
             cwd=cwd,
         )
     except (FileNotFoundError, PermissionError) as error:
-        raise CommandMissing(f"{argv[0]} cannot be started: {error.strerror}", mend=_INSTALL) from None
+        raise CommandMissing(f"{argv[0]} cannot be started: {error.strerror}", hint=_INSTALL) from None
     except OSError as error:
         raise from_os_error(error) from None
     try:

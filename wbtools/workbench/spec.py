@@ -59,5 +59,5 @@ def require_one_mesh(files: Sequence[DataFile]) -> None:
                 raise InputError(
                     f"{file.path.name} has {count} vertices in {structure.value}, "
                     f"but {other.path.name} has {other.vertices[structure]}",
-                    mend="put each mesh into its own spec and its own scenes",
+                    hint="put each mesh into its own spec and its own scenes",
                 )

@@ -25,7 +25,7 @@ def plain(text: str) -> str:
     '"Müller" & <Söhne>'
     """
     if _FORBIDDEN.search(text):
-        raise InputError(f"{text!r} holds a control character", mend="use plain text in names and titles")
+        raise InputError(f"{text!r} holds a control character", hint="use plain text in names and titles")
     return text
 
 
@@ -57,7 +57,7 @@ def relative(path: Path, folder: Path) -> str:
     if name.startswith("../"):
         raise InputError(
             f"{path} lies outside {folder}, so a session there could not be moved",
-            mend="copy the file into the output folder first",
+            hint="copy the file into the output folder first",
         )
     return plain(name)
 

@@ -142,5 +142,5 @@ def _of(parts: dict[fx.Node, nn.Module], kind: type[nn.Module]) -> Any:
 
 def _unknown(network: Network, why: str) -> InputError:
     return InputError(
-        f"{type(network).__name__} cannot be followed step by step: {why}", mend="choose another --method, such as lrp"
+        f"{type(network).__name__} cannot be followed step by step: {why}", hint="choose another --method, such as lrp"
     )

@@ -55,7 +55,7 @@ class Passage:
         self, network: Network, start: Signal, run: Callable[[Step, list[Signal]], Result], output: str
     ) -> None:
         if network.training:
-            raise InputError("relevance needs a network in evaluation mode", mend="call network.eval() first")
+            raise InputError("relevance needs a network in evaluation mode", hint="call network.eval() first")
         self._steps = steps(network, output)
         self.last = len(self._steps) - 1
         flat = [i for i, step in enumerate(self._steps) if isinstance(step.module, nn.Flatten)]

@@ -64,7 +64,7 @@ def apply(step: Step, inputs: list[Signal]) -> Result:
             return run(module, *inputs)
     raise InputError(
         f"there is no relevance rule for the layer {step.name} ({type(module).__name__})",
-        mend="choose another --method, such as integrated-gradients",
+        hint="choose another --method, such as integrated-gradients",
     )
 
 

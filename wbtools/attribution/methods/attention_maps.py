@@ -40,7 +40,7 @@ def explain(question: Question) -> Explanation:
         for handle in handles:
             handle.remove()
     if not maps:
-        raise InputError("the network has no spatial attention that could be shown", mend="choose another --method")
+        raise InputError("the network has no spatial attention that could be shown", hint="choose another --method")
     laid = (spread(one, places.get(tuple(one.shape[1:])), shape) for one in maps)
     mean = torch.stack([one.clamp(min=1e-12).log() for one in laid]).mean(0).exp()
     return Explanation(put_back(mean, given[0], image)[0, 0].numpy())

@@ -40,7 +40,7 @@ class Score(nn.Module):
         if torch.is_grad_enabled() and not score.requires_grad:
             raise InputError(
                 "the network's answer has no gradient with respect to the image",
-                mend="use --method occlusion, which needs none, or export the network without torch.no_grad",
+                hint="use --method occlusion, which needs none, or export the network without torch.no_grad",
             )
         return score
 
@@ -99,5 +99,5 @@ def require_one_direction(question: Question, name: str) -> None:
     if (count := len(question.aim.directions)) > 1:
         raise InputError(
             f"--method {name} explains one number, and this target has {count}",
-            mend="use --method deviation, lrp or gradient-x-difference, or explain one of them, as with dimension:0",
+            hint="use --method deviation, lrp or gradient-x-difference, or explain one of them, as with dimension:0",
         )

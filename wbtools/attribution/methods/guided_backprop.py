@@ -25,7 +25,7 @@ def explain(question: Question) -> Explanation:
     if not any(isinstance(module, nn.ReLU) for module in question.network.modules()):
         raise InputError(
             "--method guided-backprop needs a network whose ReLUs are layers that can be seen",
-            mend="use --method integrated-gradients or gradient-x-difference, which need nothing but gradients",
+            hint="use --method integrated-gradients or gradient-x-difference, which need nothing but gradients",
         )
 
     def find(score: Score, image: Tensor) -> Tensor:

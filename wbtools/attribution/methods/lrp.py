@@ -208,7 +208,7 @@ def explain(question: Question) -> Explanation:
     if question.bounds[0] < 0:
         raise InputError(
             "--method lrp divides what is positive, and this network is given negative intensities",
-            mend="choose another --method, such as deviation or lrp-box",
+            hint="choose another --method, such as deviation or lrp-box",
         )
     aim = question.aim
     try:
@@ -238,7 +238,7 @@ def _require_known(network: Network) -> None:
         if isinstance(module, nn.modules.conv._ConvNd) and not (isinstance(module, nn.Conv3d) and module.groups == 1):
             raise InputError(
                 f"there is no relevance rule for the convolution {name} ({type(module).__name__})",
-                mend="choose another --method, such as integrated-gradients",
+                hint="choose another --method, such as integrated-gradients",
             )
 
 

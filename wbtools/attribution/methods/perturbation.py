@@ -71,7 +71,7 @@ def explain(question: Question, settings: Settings = PUBLISHED) -> Explanation:
         raise InputError(
             f"{METHOD.name} blurs over {_WIDTH} voxels, and this network looks at pieces of "
             f"{' x '.join(map(str, image.shape[2:]))}",
-            mend="choose another --method, such as occlusion or grad-cam",
+            hint="choose another --method, such as occlusion or grad-cam",
         )
     with differentiable(question.network):
         left = _part_left(question, smoothed(image))
@@ -105,7 +105,7 @@ def _probability(question: Question, index: int) -> Callable[[Tensor], Tensor]:
     if now <= _LEFT:
         raise InputError(
             f"the network gives this class a probability of {now:.1%}: there is nothing to take away",
-            mend="explain the class that the network decides for, --target class",
+            hint="explain the class that the network decides for, --target class",
         )
     return part
 
@@ -122,7 +122,7 @@ def _remainder(question: Question, blurred: Tensor) -> Callable[[Tensor], Tensor
     with torch.no_grad():
         whole, least = float(score(question.image)), float(score(blurred))
     if abs(whole - least) <= 1e-6 * max(abs(whole), abs(least)):
-        raise InputError("blurring the image does not change the network's answer", mend="use another --method")
+        raise InputError("blurring the image does not change the network's answer", hint="use another --method")
 
     def part(x: Tensor) -> Tensor:
         value: Tensor = score(x)

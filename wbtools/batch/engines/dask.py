@@ -58,7 +58,7 @@ def run(
         try:
             client.wait_for_workers(1, timeout=_PATIENCE)
         except TimeoutError:
-            raise TransientError("the Dask scheduler has no worker", mend="start workers, then run again") from None
+            raise TransientError("the Dask scheduler has no worker", hint="start workers, then run again") from None
         slots = sum(client.nthreads().values())
         arguments = [(str(layout.out), pack, threads) for pack in _packs(todo(), slots)]
         waiting = [client.submit(work, *one, pure=False, retries=_RETRIES) for one in arguments]
@@ -68,7 +68,7 @@ def run(
             for future in [one for one in waiting if one.done()]:
                 waiting.remove(future)
                 if future.status == "error":
-                    raise InputError(f"a Dask worker could not begin: {future.exception()}", mend="mend what it says")
+                    raise InputError(f"a Dask worker could not begin: {future.exception()}", hint="fix what it says")
 
 
 def work(out: str, subjects: list[str], threads: int | None) -> str:
@@ -103,17 +103,17 @@ def _client(scheduler: str | None, file: Path | None) -> Client:
     try:
         from distributed import Client
     except ImportError:
-        raise InputError("Dask is not installed", mend="install it: pip install 'wbtools[dask]'") from None
+        raise InputError("Dask is not installed", hint="install it: pip install 'wbtools[dask]'") from None
     if (scheduler is None) == (file is None):
-        raise InputError("--engine dask needs a scheduler", mend="give --scheduler ADDRESS or --scheduler-file FILE")
+        raise InputError("--engine dask needs a scheduler", hint="give --scheduler ADDRESS or --scheduler-file FILE")
     if file is not None and not file.is_file():
-        raise InputError(f"{file} does not exist", mend="give what dask scheduler --scheduler-file wrote")
+        raise InputError(f"{file} does not exist", hint="give what dask scheduler --scheduler-file wrote")
     try:
         client: Client = Client(scheduler) if scheduler else Client(scheduler_file=str(file))  # type: ignore[no-untyped-call]
         return client
     except (OSError, ValueError) as error:
         raise InputError(
-            f"no Dask scheduler answers at {scheduler or file}: {error}", mend="check that it runs"
+            f"no Dask scheduler answers at {scheduler or file}: {error}", hint="check that it runs"
         ) from None
 
 

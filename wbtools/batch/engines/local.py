@@ -49,10 +49,10 @@ def run(
         code, log = yield from _one_worker(layout, subjects, jobs, threads, gpus)
         if code >= 0:
             if code not in (0, 1, TransientError.exit_code):
-                raise InputError(last_error(log), mend=f"see {log}")
+                raise InputError(last_error(log), hint=f"see {log}")
             return
         logger.warning("the worker was killed (signal %d); beginning another one", -code)
-    raise TransientError("the worker was killed again and again", mend="look at the machine, then run again")
+    raise TransientError("the worker was killed again and again", hint="look at the machine, then run again")
 
 
 def _one_worker(

@@ -60,16 +60,16 @@ class Layout:
         except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
             reason = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
             raise InputError(
-                f"{out} cannot be looked into: {reason}", mend="check the path and its permissions"
+                f"{out} cannot be looked into: {reason}", hint="check the path and its permissions"
             ) from None
         single = None if lost else found.single_export()
         if single is not None:
             raise InputError(
                 f"{out} holds no batch: what is there was exported by export-subject, one by one",
-                mend=f"the SHA-256 of every file is in {single}; to look after many, export them with: "
+                hint=f"the SHA-256 of every file is in {single}; to look after many, export them with: "
                 "wbtools batch run LIST --out OUT",
             )
-        raise InputError(f"{out} holds no batch{lost}", mend="start one: wbtools batch run LIST --out OUT")
+        raise InputError(f"{out} holds no batch{lost}", hint="start one: wbtools batch run LIST --out OUT")
 
     def single_export(self) -> Path | None:
         """The record of an export that lies here, or is this folder itself; None without any."""
@@ -185,7 +185,7 @@ class Layout:
         if not os.access(self.home, os.W_OK | os.X_OK):
             raise InputError(
                 f"you may not write into {self.home}, which another user made",
-                mend=f"have its owner allow it: chmod -R g+w {shlex.quote(str(self.home))}",
+                hint=f"have its owner allow it: chmod -R g+w {shlex.quote(str(self.home))}",
             )
 
     def require_own(self) -> None:
@@ -198,7 +198,7 @@ class Layout:
         """
         for path in (self.out, self.home):
             if os.path.lexists(path) and not path.is_dir():
-                raise InputError(f"{path} is no folder", mend="choose another --out")
+                raise InputError(f"{path} is no folder", hint="choose another --out")
         try:
             there = [path for path in sorted(self.home.iterdir()) if not _BESIDE.fullmatch(path.name)]
         except FileNotFoundError:
@@ -206,14 +206,14 @@ class Layout:
         if there and not self._is_marked():
             raise InputError(
                 f"{self.home} was not made by wbtools: it holds {there[0].name}",
-                mend="move it away, or choose another --out",
+                hint="move it away, or choose another --out",
             )
         folders = (self.home / "attempts", self.logs, self.slurm, self.aside, self.home / "marks")
         for path in there:
             if path.is_symlink():
-                raise InputError(f"{path} is a link, which wbtools did not make", mend="remove the link")
+                raise InputError(f"{path} is a link, which wbtools did not make", hint="remove the link")
             if path in folders and not path.is_dir():
-                raise InputError(f"{path} is no folder", mend="move it away")
+                raise InputError(f"{path} is no folder", hint="move it away")
 
     def _is_marked(self) -> bool:
         """Whether wbtools made the folder: by its mark, or (an early version) by a plan."""

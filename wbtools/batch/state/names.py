@@ -127,16 +127,16 @@ def earlier_names(out: Path) -> Mapping[str, Name]:
 def _collision(first: str, one: Name, second: str, other: Name) -> InputError:
     """The refusal of two subjects of one list."""
     if one.id == other.id:
-        return InputError(f"{first} and {second} are one person, {one.id}", mend="list everybody once")
+        return InputError(f"{first} and {second} are one person, {one.id}", hint="list everybody once")
     if one.folder == other.folder:
         return InputError(
             f"{first} and {second} would both be published as {one.folder}",
-            mend="BIDS names keep only letters and digits: give --naming hcp, or export them into two folders",
+            hint="BIDS names keep only letters and digits: give --naming hcp, or export them into two folders",
         )
     return InputError(
         f"{first} and {second} would be published as {one.folder} and {other.folder}, which are one folder where a "
         "file system ignores capitals",
-        mend="export them into two folders, or rename one of them",
+        hint="export them into two folders, or rename one of them",
     )
 
 

@@ -65,9 +65,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
-            raise InputError(f"--max-attempts {self.max_attempts} tries nothing", mend="give 1 or more")
+            raise InputError(f"--max-attempts {self.max_attempts} tries nothing", hint="give 1 or more")
         if self.timeout <= 0:
-            raise InputError(f"--timeout {self.timeout:g} s is no time", mend="give for example 1h")
+            raise InputError(f"--timeout {self.timeout:g} s is no time", hint="give for example 1h")
 
     @classmethod
     def read(cls, layout: Layout) -> Plan:
@@ -80,19 +80,19 @@ class Plan:
         InputError
             If there is none.
         """
-        mend = "run the batch's own line again to write it anew"
+        hint = "run the batch's own line again to write it anew"
         try:
             text = read_text(layout.plan)
         except OSError as error:
-            raise DamagedPlan(f"{layout.plan} cannot be read: {error.strerror}", mend=mend) from None
+            raise DamagedPlan(f"{layout.plan} cannot be read: {error.strerror}", hint=hint) from None
         if text is None:
-            raise InputError(f"{layout.plan} is missing", mend=mend)
+            raise InputError(f"{layout.plan} is missing", hint=hint)
         try:
             found = json.loads(text)
             plan = cls(**{**found, "command": tuple(found["command"])})
             plan._require_plain()
         except (ValueError, TypeError, KeyError, RecursionError, InputError) as error:
-            raise DamagedPlan(f"{layout.plan} is damaged ({line(error)})", mend=mend) from None
+            raise DamagedPlan(f"{layout.plan} is damaged ({line(error)})", hint=hint) from None
         return plan
 
     @classmethod
@@ -101,7 +101,7 @@ class Plan:
         try:
             return cls.read(layout), ""
         except DamagedPlan as error:
-            return cls(""), f"{error}: {error.mend}"
+            return cls(""), f"{error}: {error.hint}"
 
     def _require_plain(self) -> None:
         """Raise ValueError for values of kinds that no plan is written with."""
@@ -144,7 +144,7 @@ class Plan:
         if not same:
             raise InputError(
                 f"{layout.out} holds a batch with other settings or another network; results are never mixed",
-                mend="choose another --out, or give the earlier batch up: "
+                hint="choose another --out, or give the earlier batch up: "
                 + shell("wbtools", "batch", "clean", "--all", layout.out),
             )
 

@@ -97,7 +97,7 @@ def conclude(layout: Layout, seen: Overview) -> int:
     if len(failures) > _SHOWN:
         terminal.print(f"  and {len(failures) - _SHOWN} more, see {layout.failed}", markup=False)
     if failures:
-        terminal.print(f"Mend what they say, then: {terminal.command('wbtools', 'batch', 'retry', layout.out)}")
+        terminal.print(f"Fix what they say, then: {terminal.command('wbtools', 'batch', 'retry', layout.out)}")
     troubles = seen.troubles()
     if troubles:
         subject, reason, log = troubles[-1]
@@ -241,7 +241,7 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
     given_up = seen.having(State.FAILED, State.EXCLUDED)
     unknown = [one for one in chosen if one not in seen.states]
     if unknown:
-        raise InputError(f"{unknown[0]} is not on this batch's list", mend=f"see {layout.subjects}")
+        raise InputError(f"{unknown[0]} is not on this batch's list", hint=f"see {layout.subjects}")
     again = [one for one in given_up if not chosen or one in chosen]
     for one in again:
         attempts.record(layout, one, "retry")
@@ -311,7 +311,7 @@ def show_script(out: Path, system: str, pack: int | None) -> None:
     layout, plan, seen = _read(out)
     left = seen.having(State.TODO, State.RUNNING)
     if not left:
-        raise InputError("nothing is left to do", mend="")
+        raise InputError("nothing is left to do", hint="")
     name = uuid.uuid4().hex[:8]
     write_whole(layout.round(name), "".join(f"{one}\n" for one in left))
     if system == "slurm":

@@ -163,5 +163,5 @@ def _typed(context: click.Context, option: click.Parameter, kept: object) -> Any
     except (click.UsageError, TypeError, ValueError, AttributeError):
         raise InputError(
             f"the batch's record of its options is damaged: {line(repr(kept), 80)} is no {option.opts[0]}",
-            mend="run the batch's own line again to write it anew",
+            hint="run the batch's own line again to write it anew",
         ) from None

@@ -109,7 +109,7 @@ class _Batch:
             try:
                 found[subject] = f"{payload.described(subject)}, into {place(self.layout.out, subject)}"
             except InputError as error:
-                refused[subject] = line(f"{error}. Mend: {error.mend}" if error.mend else error)
+                refused[subject] = line(f"{error}. Hint: {error.hint}" if error.hint else error)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(describe, chosen))
@@ -133,7 +133,7 @@ class _Batch:
             raise InputError(
                 f"{place(self.layout.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
                 "results are never mixed",
-                mend="choose another --out, or move them away",
+                hint="choose another --out, or move them away",
             )
         again = {one for one in done if found[one].what is not Published.CURRENT}
         wanted = again.union(seen.having(State.TODO, State.RUNNING))
@@ -194,7 +194,7 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
         unwanted = set(subjects.read_file(options["exclude"], known))
         chosen = [one for one in chosen if one not in unwanted]
     if not chosen:
-        raise InputError("--only and --exclude leave no subject", mend="check the lists")
+        raise InputError("--only and --exclude leave no subject", hint="check the lists")
     return chosen
 
 

@@ -96,7 +96,7 @@ def _shard(chosen: list[str], pack: int | None, shard: str | None) -> list[str]:
         return chosen
     number = script.shard_number(os.environ) if shard == "auto" else whole_number(shard)
     if number is None or number < 0:
-        raise InputError(f"--shard {shard} names no array task that wbtools knows", mend="give --shard NUMBER")
+        raise InputError(f"--shard {shard} names no array task that wbtools knows", hint="give --shard NUMBER")
     return chosen[number * pack : (number + 1) * pack]
 
 

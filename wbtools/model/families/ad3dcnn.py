@@ -50,7 +50,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not self.widths or min(*self.widths, self.positions, self.bits, self.classes) < 1:
-            raise CheckpointError(f"{self} is no AD_3DCNN", mend="check its stages and heads")
+            raise CheckpointError(f"{self} is no AD_3DCNN", hint="check its stages and heads")
 
     @property
     def features(self) -> int:

@@ -55,7 +55,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if len(self.units) != len(self.head) + 1 or min(self.channels, *self.units) < 1:
-            raise CheckpointError(f"{self} is no contrastive network", mend="check its last layers")
+            raise CheckpointError(f"{self} is no contrastive network", hint="check its last layers")
 
     @property
     def embedding(self) -> int:

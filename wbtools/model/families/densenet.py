@@ -71,7 +71,7 @@ class Layout:
     def __post_init__(self) -> None:
         counts = (*self.layers, self.growth, self.inner, self.stem, self.hidden, self.embedding)
         if not self.layers or min(counts) < 1:
-            raise CheckpointError(f"{self} is no DenseNet", mend="check its blocks")
+            raise CheckpointError(f"{self} is no DenseNet", hint="check its blocks")
 
     @property
     def depth(self) -> int | None:

@@ -61,7 +61,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES or len(self.units) < 2 or self.units[-1] != 1 or not self.attribute:
-            raise CheckpointError(f"{self} is no hemisphere network", mend="check its backbone and its last layers")
+            raise CheckpointError(f"{self} is no hemisphere network", hint="check its backbone and its last layers")
 
     @classmethod
     def of(cls, shapes: Shapes) -> Layout:

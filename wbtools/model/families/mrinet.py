@@ -54,7 +54,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if min(self.width, self.positions, self.classes) < 1 or self.last not in (2, 3):
-            raise CheckpointError(f"{self} is no MriNet", mend="check its last layer")
+            raise CheckpointError(f"{self} is no MriNet", hint="check its last layer")
 
     @classmethod
     def of(cls, shapes: Shapes) -> Layout:

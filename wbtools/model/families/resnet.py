@@ -61,7 +61,7 @@ class Layout:
     def __post_init__(self) -> None:
         counts = (*self.blocks, *self.planes, self.stem, self.hidden, self.embedding)
         if len(self.blocks) != 4 or len(self.planes) != 4 or min(counts) < 1:
-            raise CheckpointError(f"{self} is no ResNet", mend="check the blocks and planes of its four layers")
+            raise CheckpointError(f"{self} is no ResNet", hint="check the blocks and planes of its four layers")
 
     @property
     def depth(self) -> int:

@@ -54,7 +54,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not self.widths or min(*self.widths, self.hidden, self.embedding) < 1 or self.block not in _BLOCKS:
-            raise CheckpointError(f"{self} is no U-Net encoder", mend="check the widths and the block type")
+            raise CheckpointError(f"{self} is no U-Net encoder", hint="check the widths and the block type")
         object.__setattr__(self, "attention", tuple(i for i in self.attention if i < len(self.widths)))
 
     @classmethod

@@ -76,7 +76,7 @@ class Archive:
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
             raise CheckpointError(
                 f"{path} is compressed, which torch never does",
-                mend="write it again with torch, or unpack and repack it",
+                hint="write it again with torch, or unpack and repack it",
             )
         sizes = {info.filename: info.file_size for info in infos}
         if (

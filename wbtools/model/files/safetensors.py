@@ -74,7 +74,7 @@ def read(
         return {name: change(name, _tensor(file, start, place)) for name, place in places.items()}, metadata
     except archive.DAMAGED as error:
         raise CheckpointError(
-            f"{path} is no safetensors file, or is damaged: {stored.shown(error)}", mend="copy it again"
+            f"{path} is no safetensors file, or is damaged: {stored.shown(error)}", hint="copy it again"
         ) from None
 
 

@@ -43,7 +43,7 @@ def opened(path: Path, wanted: str = "checkpoint", kinds: tuple[str, ...] = NETW
         require_file(path)
         file = path.open("rb")
     except InputError as error:
-        raise CheckpointError(str(error), mend=error.mend) from None
+        raise CheckpointError(str(error), hint=error.hint) from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     with file:
@@ -63,7 +63,7 @@ def _refusal(path: Path, wanted: str, kinds: tuple[str, ...], kind: Kind, head: 
     if found in IMAGES and kinds == NETWORKS:
         hint = "give the scan as SUBJECT, and the network's own file with --model: a checkpoint or a .pt2 file"
         how += ": an image or a surface"
-    return CheckpointError(f"{path} is not a {wanted}, but {found.name}{how}", mend=hint)
+    return CheckpointError(f"{path} is not a {wanted}, but {found.name}{how}", hint=hint)
 
 
 def _unpacked(head: bytes) -> bytes:

@@ -193,7 +193,7 @@ class Content:
             dtype = rest[2].text.removeprefix("torch.")
         if dtype not in _TYPES:
             kind = "complex numbers" if dtype.startswith("complex") else f"numbers of the type {shown(dtype)}"
-            raise CheckpointError(f"{self.path} has {kind} in {shown(key)}", mend="save real numbers, as float32")
+            raise CheckpointError(f"{self.path} has {kind} in {shown(key)}", hint="save real numbers, as float32")
         return Declared(kept, dtype, _whole(offset), _lengths(size), _lengths(stride))
 
     def _require_held(self, declared: Mapping[str, Declared]) -> None:
@@ -211,7 +211,7 @@ class Content:
         if total > 2 * self.length + _SLACK:
             raise CheckpointError(
                 f"{self.path} repeats its values: {total / 1e9:,.1f} GB of tensors in {self.length / 1e9:,.3f} GB",
-                mend="save tensors that were not expanded: tensor.contiguous()",
+                hint="save tensors that were not expanded: tensor.contiguous()",
             )
 
 
@@ -224,8 +224,8 @@ def require_plain(path: Path, state: Mapping[str, Any]) -> None:
     """Raise CheckpointError that names the first tensor without plain values: quantised, sparse, without any."""
     for key, value in state.items():
         if isinstance(value, Made) and value.name in _OTHERS:
-            what, mend = (text.format(key=shown(key)) for text in _OTHERS[value.name])
-            raise CheckpointError(f"{path} {what}", mend=mend)
+            what, hint = (text.format(key=shown(key)) for text in _OTHERS[value.name])
+            raise CheckpointError(f"{path} {what}", hint=hint)
 
 
 def shape(value: Any) -> tuple[int, ...] | None:

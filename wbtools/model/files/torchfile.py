@@ -59,7 +59,7 @@ def read(path: Path, file: BinaryIO) -> Content:
     except pickled.TooLong as error:
         raise CheckpointError(
             f"{path} was refused: it holds {error}, which no checkpoint has",
-            mend="save only the state dict: torch.save(network.state_dict(), file)",
+            hint="save only the state dict: torch.save(network.state_dict(), file)",
         ) from None
 
 
@@ -70,7 +70,7 @@ def _from_archive(path: Path, file: BinaryIO) -> Content:
         raise ValueError("no data.pkl")
     order = archive.read(f"{folder}byteorder", 16).decode() if f"{folder}byteorder" in archive.sizes else sys.byteorder
     if order != sys.byteorder:
-        raise CheckpointError(f"{path} was written on a machine with another byte order", mend="write it again here")
+        raise CheckpointError(f"{path} was written on a machine with another byte order", hint="write it again here")
     value, names = pickled.read(archive.open(f"{folder}data.pkl"))
     _require_harmless(path, names)
 
@@ -90,14 +90,14 @@ def _require_no_program(path: Path, names: Iterable[str]) -> None:
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise CheckpointError(
             f"{path} is a TorchScript program, which holds code",
-            mend="save its state dict: torch.save(torch.jit.load(FILE).state_dict(), NEW); "
+            hint="save its state dict: torch.save(torch.jit.load(FILE).state_dict(), NEW); "
             "or export the network with torch.export as a .pt2 file",
         )
     if any(name.endswith(("models/model.json", "serialized_exported_program.json")) for name in names):
-        raise CheckpointError(f"{path} is a program of torch.export", mend="give it a name that ends in .pt2")
+        raise CheckpointError(f"{path} is a program of torch.export", hint="give it a name that ends in .pt2")
     if any("/.data/extern_modules" in name for name in names):
         raise CheckpointError(
-            f"{path} is a torch.package, which holds code", mend="save only the state dict of its network"
+            f"{path} is a torch.package, which holds code", hint="save only the state dict of its network"
         )
 
 
@@ -109,7 +109,7 @@ def _from_row(path: Path, file: BinaryIO) -> Content:
     pickled.read(file)  # the form's version
     machine, _ = pickled.read(file)
     if isinstance(machine, dict) and machine.get("little_endian", True) != (sys.byteorder == "little"):
-        raise CheckpointError(f"{path} was written on a machine with another byte order", mend="write it again here")
+        raise CheckpointError(f"{path} was written on a machine with another byte order", hint="write it again here")
     value, names = pickled.read(file)
     _require_harmless(path, names)
     keys, _ = pickled.read(file)
@@ -162,7 +162,7 @@ def _require_harmless(path: Path, names: tuple[str, ...]) -> None:
         if not plain and not _is_type(package, last):
             raise CheckpointError(
                 f"{path} was refused: it holds the Python object '{shown(name)}', and loading that could run code",
-                mend="save only the state dict: torch.save(network.state_dict(), file)",
+                hint="save only the state dict: torch.save(network.state_dict(), file)",
             )
 
 

@@ -55,7 +55,7 @@ def load(path: Path) -> Model:
     beside = cards.beside(path)
     card = cards.given(path) or assumed(path.stem, FAMILY, _whole(_image_shape(path, program)))
     if card.family != FAMILY:
-        raise CheckpointError(f"{beside} says {card.family}", mend=f"write {FAMILY} as its family")
+        raise CheckpointError(f"{beside} says {card.family}", hint=f"write {FAMILY} as its family")
     network, description = build(path, program, card)
     description["exported by"] = f"torch {program.version}"
     return Model(network, card, description, digest, fitting.reference(path, card))
@@ -80,7 +80,7 @@ def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, 
     if any(length not in (None, wanted) for length, wanted in zip(shape, card.shape, strict=True)):
         raise CheckpointError(
             f"{path} takes images of {_times(shape)} voxels, its card says {_times(card.shape)}",
-            mend="correct the card's shape, or export the network for that shape",
+            hint="correct the card's shape, or export the network for that shape",
         )
     single = program.sizes[program.image][0] == 1
     bare = assemble(path, program.without_values())
@@ -110,7 +110,7 @@ def _image_shape(path: Path, program: Program) -> tuple[int | None, ...]:
     if len(sizes) != 5 or sizes[0] not in (1, None) or sizes[1] != 1:
         raise CheckpointError(
             f"{path} takes a tensor of {_times(sizes)} values, not one image (1, 1, X, Y, Z)",
-            mend="export the network for one three-dimensional image of one channel",
+            hint="export the network for one three-dimensional image of one channel",
         )
     return sizes[2:]
 
@@ -132,7 +132,7 @@ def assemble(path: Path, program: Program) -> fx.GraphModule:
     try:
         return _Assembly(path, program).network()
     except fitting.FAILURES as error:
-        raise CheckpointError(f"{path} is no network of torch.export, or is damaged ({error})", mend=_MEND) from None
+        raise CheckpointError(f"{path} is no network of torch.export, or is damaged ({error})", hint=_MEND) from None
 
 
 class _Assembly:
@@ -172,7 +172,7 @@ class _Assembly:
             made = self._call(function, tuple(self._node(nodes.value(one["arg"])) for one in step["inputs"]))
         else:
             raise CheckpointError(
-                f"{self.path} was refused: it uses '{step['target']}', which wbtools does not know", mend=_MEND
+                f"{self.path} was refused: it uses '{step['target']}', which wbtools does not know", hint=_MEND
             )
         for text, place in nodes.outputs(step):
             self.made[text] = made if place is None else self._call(operator.getitem, (made, place))
@@ -184,7 +184,7 @@ class _Assembly:
         values, keywords = nodes.bound(as_written, step)
         arguments = dict(zip((one.name for one in function._schema.arguments), values, strict=False))
         if arguments.get("train") or arguments.get("training"):
-            raise CheckpointError(f"{self.path} was exported while training", mend=pt2.MEND)
+            raise CheckpointError(f"{self.path} was exported while training", hint=pt2.HINT)
         everything = {**arguments, **keywords}
         call = Call(name, everything, self.program.tensors, self.program.sizes, self._makes_coefficients)
         if found := operators.layer(call):

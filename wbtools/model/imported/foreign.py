@@ -56,7 +56,7 @@ class Foreign(Network):
             said = line(str(error).partition("\n")[0], 200)
             raise CheckpointError(
                 f"the network could not take an image of {' x '.join(map(str, x.shape[2:]))} voxels ({said})",
-                mend="run it in Python on such an image; if it works there, export it again",
+                hint="run it in Python on such an image; if it works there, export it again",
             ) from error
 
     def logits(self, x: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def require_row(source: str, sizes: Sequence[int | None]) -> None:
         shape = " x ".join("any" if size is None else str(size) for size in sizes)
         raise CheckpointError(
             f"{source} answers with {shape} values: a map, as segmentations do, and neither classes nor an embedding",
-            mend="let the network end in one row of values, such as the mean over the voxels of each class",
+            hint="let the network end in one row of values, such as the mean over the voxels of each class",
         )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".pt2"
 
-MEND = "write it again: torch.export.save(torch.export.export(network.eval(), (image,)), file)"
+HINT = "write it again: torch.export.save(torch.export.export(network.eval(), (image,)), file)"
 _ANYHOW = "if you trust its author, name a Python function that builds the network: --model package.module:build"
 _OLD = "serialized_"  # before archives, up to torch 2.7, the zip's members had such names
 _RAW = ("weight_", "tensor_")  # members that hold bytes
@@ -93,7 +93,7 @@ def read(path: Path, file: BinaryIO) -> Program:
         members = Archive.of(path, file)
         return _program(path, _Members(members, {_short(name): name for name in members.sizes}))
     except archive.DAMAGED:
-        raise CheckpointError(f"{path} is no file of torch.export, or is damaged", mend=MEND) from None
+        raise CheckpointError(f"{path} is no file of torch.export, or is damaged", hint=HINT) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,18 +125,18 @@ def _program(path: Path, member: _Members) -> Program:
     if graph_file is None:
         raise _no_program(path, member)
     if "byteorder" in member and member("byteorder").decode() != sys.byteorder:
-        raise CheckpointError(f"{path} was written on a machine with another byte order", mend=MEND)
+        raise CheckpointError(f"{path} was written on a machine with another byte order", hint=HINT)
     _require_harmless(path, member)
     content = member.parsed(graph_file)
     graph, signature = content["graph_module"]["graph"], content["graph_module"]["signature"]
     if len(graph["nodes"]) > _NODES:
-        raise CheckpointError(f"{path} has {len(graph['nodes']):,} steps, which no network has", mend=MEND)
+        raise CheckpointError(f"{path} has {len(graph['nodes']):,} steps, which no network has", hint=HINT)
     held = {**_stored(path, "constants", member), **_stored(path, "weights", member)}
     image, tensors = _inputs(path, signature["input_specs"], held)
     outputs = [spec for spec in signature["output_specs"] if "user_output" in spec]
     if len(outputs) < len(signature["output_specs"]):
         raise CheckpointError(
-            f"{path} changes its image or weights in place, or was exported while training", mend=MEND
+            f"{path} changes its image or weights in place, or was exported while training", hint=HINT
         )
     output = outputs[0]["user_output"]["arg"]["as_tensor"]["name"]
     sizes = {name: tuple(map(_length, value["sizes"])) for name, value in graph["tensor_values"].items()}
@@ -150,11 +150,11 @@ def _program(path: Path, member: _Members) -> Program:
 def _no_program(path: Path, member: _Members) -> CheckpointError:
     if any(name.endswith("data.pkl") for name in member.names.values()):
         return CheckpointError(
-            f"{path} is a checkpoint or a TorchScript program, no file of torch.export", mend="give it a name in .pt"
+            f"{path} is a checkpoint or a TorchScript program, no file of torch.export", hint="give it a name in .pt"
         )
     compiled = any(name.startswith("data/aotinductor/") for name in member.names)
     return CheckpointError(
-        f"{path} holds no exported program" + (", only compiled code" if compiled else ""), mend=MEND
+        f"{path} holds no exported program" + (", only compiled code" if compiled else ""), hint=HINT
     )
 
 
@@ -174,7 +174,7 @@ def _pickled(path: Path, data: bytes) -> stored.Content:
 
 def _refused(path: Path, name: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} was refused: '{name}' in it is a pickled object, and loading that could run code", mend=_ANYHOW
+        f"{path} was refused: '{name}' in it is a pickled object, and loading that could run code", hint=_ANYHOW
     )
 
 
@@ -189,9 +189,9 @@ def _inputs(path: Path, specs: list[Any], held: Mapping[str, Tensor]) -> tuple[s
         elif kind in ("parameter", "buffer", "tensor_constant"):
             tensors[value["arg"]["name"]] = held[value[f"{kind}_name"]]
         elif kind != "constant_input":
-            raise CheckpointError(f"{path} takes an object of kind {kind}, which no image is", mend=_ANYHOW)
+            raise CheckpointError(f"{path} takes an object of kind {kind}, which no image is", hint=_ANYHOW)
     if len(images) != 1:
-        raise CheckpointError(f"{path} does not take one image, but {len(images)} tensors", mend=MEND)
+        raise CheckpointError(f"{path} does not take one image, but {len(images)} tensors", hint=HINT)
     return images[0], tensors
 
 
@@ -213,7 +213,7 @@ def _stored(path: Path, kind: str, member: _Members) -> Mapping[str, Tensor]:
             raise _refused(path, name)
     claimed = sum(_count(entry["tensor_meta"]) for entry in entries.values())
     if claimed > 2 * sum(member.archive.sizes.values()) + _SLACK:
-        raise CheckpointError(f"{path} repeats its values: {claimed / 1e9:,.1f} GB of weights", mend=MEND)
+        raise CheckpointError(f"{path} repeats its values: {claimed / 1e9:,.1f} GB of weights", hint=HINT)
     return {
         name: _tensor(member(f"data/{kind}/{entry['path_name']}"), entry["tensor_meta"])
         for name, entry in entries.items()
@@ -223,7 +223,7 @@ def _stored(path: Path, kind: str, member: _Members) -> Mapping[str, Tensor]:
 def _table(path: Path, content: stored.Content) -> Mapping[str, Tensor]:
     """A mapping of tensors."""
     if not isinstance(content.value, Mapping) or not all(map(stored.is_tensor, content.value.values())):
-        raise CheckpointError(f"{path} holds no table of weights", mend=MEND)
+        raise CheckpointError(f"{path} holds no table of weights", hint=HINT)
     return content.tensors({str(key): value for key, value in content.value.items()})
 
 

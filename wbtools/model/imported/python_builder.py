@@ -114,7 +114,7 @@ def _function(source: str) -> tuple[Callable[[], Any], Path]:
     except ModuleNotFoundError as error:
         raise CheckpointError(
             f"there is no Python module '{error.name}', which --model {source} needs",
-            mend="install it, or run wbtools in the folder that holds it",
+            hint="install it, or run wbtools in the folder that holds it",
         ) from None
     except _ANYTHING as error:
         raise _failed(source, "be imported", error) from error
@@ -123,7 +123,7 @@ def _function(source: str) -> tuple[Callable[[], Any], Path]:
         found = getattr(found, attribute, None)
     if not callable(found):
         raise CheckpointError(
-            f"the module {name} has no function '{attributes}'", mend="check the name after the colon"
+            f"the module {name} has no function '{attributes}'", hint="check the name after the colon"
         )
     return found, Path(getattr(module, "__file__", None) or name)
 
@@ -137,12 +137,12 @@ def _built(source: str, function: Callable[[], Any]) -> nn.Module:
             return network.to("cpu", torch.float32).eval().requires_grad_(False)
     except _ANYTHING as error:
         raise _failed(source, "build its network", error) from error
-    raise CheckpointError(f"{source} returned a {type(network).__name__}, no network", mend="return a torch.nn.Module")
+    raise CheckpointError(f"{source} returned a {type(network).__name__}, no network", hint="return a torch.nn.Module")
 
 
 def _failed(source: str, what: str, error: BaseException) -> CheckpointError:
     said = f"{type(error).__name__}: {error}".splitlines()[0]
-    return CheckpointError(f"{source} could not {what} ({said})", mend="call it in Python, and see --debug")
+    return CheckpointError(f"{source} could not {what} ({said})", hint="call it in Python, and see --debug")
 
 
 def _card(source: str, function: Callable[[], Any]) -> Card | None:
@@ -154,10 +154,10 @@ def _card(source: str, function: Callable[[], Any]) -> Card | None:
         card = cards.parse(json.dumps({"family": FAMILY, **given}), Path(source))
     except (TypeError, ValueError, RecursionError) as error:  # no mapping, or values that no JSON can hold
         raise CheckpointError(
-            f"the card of {source} is no dictionary of plain values: {error}", mend="write it as in a card's JSON file"
+            f"the card of {source} is no dictionary of plain values: {error}", hint="write it as in a card's JSON file"
         ) from None
     if card.family != FAMILY:
-        raise CheckpointError(f"the card of {source} says {card.family}", mend=f"leave its family out, or say {FAMILY}")
+        raise CheckpointError(f"the card of {source} says {card.family}", hint=f"leave its family out, or say {FAMILY}")
     return card
 
 
@@ -208,7 +208,7 @@ def _try(source: str, network: Network, card: Card) -> None:
         with torch.no_grad():
             answer = getattr(network, network.answers[0])(torch.zeros(1, 1, *card.shape))
     except CheckpointError as error:
-        raise CheckpointError(f"{source}: {error}", mend=error.mend) from None
+        raise CheckpointError(f"{source}: {error}", hint=error.hint) from None
     except _ANYTHING as error:
         raise _failed(source, f"take an image of {' x '.join(map(str, card.shape))} voxels", error) from error
     finally:
@@ -216,9 +216,9 @@ def _try(source: str, network: Network, card: Card) -> None:
     if whole:
         require_row(source, whole[0].shape)
     if not isinstance(answer, Tensor) or answer.ndim != 2:
-        raise CheckpointError(f"{source} does not answer with one row of values", mend="return a tensor (1, E)")
+        raise CheckpointError(f"{source} does not answer with one row of values", hint="return a tensor (1, E)")
     if card.classes and answer.shape[1] != len(card.classes):
         raise CheckpointError(
             f"{source} answers with {answer.shape[1]} values, its card names {len(card.classes)} classes",
-            mend="name every class in the order of the network's answer, or leave them out",
+            hint="name every class in the order of the network's answer, or leave them out",
         )

@@ -47,7 +47,7 @@ def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int
     except FAILURES:
         raise CheckpointError(
             f"{path} cannot take images of {' x '.join(map(str, shape))} voxels, as its card says",
-            mend="correct the card's shape, or export the network again",
+            hint="correct the card's shape, or export the network again",
         ) from None
 
 
@@ -77,7 +77,7 @@ class _Measured(fx.Interpreter):
             if isinstance(one, Tensor) and one.numel() > most:
                 raise CheckpointError(
                     f"{self.path} was refused: a step of it puts out {one.numel():,} values, more than {most:,}",
-                    mend=_MEND,
+                    hint=_MEND,
                 )
 
     def _require_few(self, target: str, arguments: tuple[Any, ...]) -> None:
@@ -90,4 +90,4 @@ class _Measured(fx.Interpreter):
         if isinstance(count, int) and count > 0:
             parts = count if name == "chunk" else math.ceil(parts / count)
         if parts > _PARTS:
-            raise CheckpointError(f"{self.path} was refused: a step of it makes {parts:,} tensors", mend=_MEND)
+            raise CheckpointError(f"{self.path} was refused: a step of it makes {parts:,} tensors", hint=_MEND)

@@ -38,7 +38,7 @@ def require_known(names: Collection[str]) -> None:
         near = difflib.get_close_matches(unknown[0], CHECKS, n=1)
         guess = f"did you mean {near[0]}? " if near else ""
         raise InputError(
-            f"--allow {unknown[0]}: there is no such check", mend=f"{guess}choose from {', '.join(CHECKS)}"
+            f"--allow {unknown[0]}: there is no such check", hint=f"{guess}choose from {', '.join(CHECKS)}"
         )
 
 
@@ -86,7 +86,7 @@ def run(
         listed = "".join(f"\n  {one.name}: {one.sentence}" for one in failed)
         raise CheckError(
             f"T1w, surfaces and atlas do not belong together: {len(failed)} of {len(results)} checks failed{listed}",
-            mend="give files of one person in one space; or, knowing why, export with "
+            hint="give files of one person in one space; or, knowing why, export with "
             + " ".join(f"--allow {one.name}" for one in failed),
         )
     return results

@@ -105,10 +105,10 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     """
     wanted = meshes_named(mesh)
     if not set(wanted) & {"32k_fs_LR", "native"}:
-        raise InputError(f"BIDS derivatives give no {mesh} mesh", mend="choose --mesh 32k, native or both")
+        raise InputError(f"BIDS derivatives give no {mesh} mesh", hint="choose --mesh 32k, native or both")
     if registration not in {None, "MSMSulc"}:
         raise InputError(
-            f"BIDS derivatives have no registration {registration}", mend="leave out --surf-reg, or give MSMSulc"
+            f"BIDS derivatives have no registration {registration}", hint="leave out --surf-reg, or give MSMSulc"
         )
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
@@ -217,7 +217,7 @@ class _Anat:
         if len(found) > 1:
             raise SubjectError(
                 f"{self.folder} has {len(found)} files that could be meant: {', '.join(one.name for one in found)}",
-                mend="give a folder that holds only one of them, for example of links",
+                hint="give a folder that holds only one of them, for example of links",
             )
         return found[0] if found else None
 

@@ -98,14 +98,14 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     wanted = meshes_named(mesh)
     if registration is not None:
         raise InputError(
-            f"a FreeSurfer folder has no registration {registration}, only sphere.reg", mend="leave out --surf-reg"
+            f"a FreeSurfer folder has no registration {registration}, only sphere.reg", hint="leave out --surf-reg"
         )
     if not set(wanted) & set(_MESHES):
-        raise InputError(f"FreeSurfer's surfaces give no {mesh} mesh", mend="choose --mesh 32k, native or both")
+        raise InputError(f"FreeSurfer's surfaces give no {mesh} mesh", hint="choose --mesh 32k, native or both")
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
     if (almost := unfinished(folder)) is not None:
-        raise SubjectError(almost[0], mend=almost[1])
+        raise SubjectError(almost[0], hint=almost[1])
     surfaces = _surfaces(folder)
     t1w = next((folder / "mri" / name for name in T1W if is_named(folder / "mri" / name)), None)
     lacking = list(_lacking(folder, surfaces))

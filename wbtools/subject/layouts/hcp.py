@@ -91,7 +91,7 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     wanted = meshes_named(mesh)
     if registration is not None and registration not in get_args(Registration):
         choices = ", ".join(get_args(Registration))
-        raise InputError(f"'{registration}' is no registration", mend=f"choose one of: {choices}")
+        raise InputError(f"'{registration}' is no registration", hint=f"choose one of: {choices}")
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
     candidates = _candidates(folder, registration)

@@ -104,11 +104,11 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
         If a mesh or a registration is asked for that one image cannot give.
     """
     if registration is not None:
-        raise InputError(f"one T1w image has no registration {registration}", mend="leave out --surf-reg")
+        raise InputError(f"one T1w image has no registration {registration}", hint="leave out --surf-reg")
     if _MESH not in meshes_named(mesh):
         raise InputError(
             f"one T1w image gives no {mesh} mesh: template surfaces have only 32k",
-            mend="choose --mesh 32k, or run FreeSurfer and give its folder",
+            hint="choose --mesh 32k, or run FreeSurfer and give its folder",
         )
     t1w = located(study_folder, subject_id)
     assert t1w is not None  # the caller has asked `located`

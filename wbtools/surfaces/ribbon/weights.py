@@ -85,7 +85,7 @@ class RibbonWeights:
         from wbtools.surfaces.ribbon.rasterising import voxel_shares
 
         if division < 1:
-            raise InputError(f"voxels cannot be divided {division} times", mend="divide them at least once; 3 is usual")
+            raise InputError(f"voxels cannot be divided {division} times", hint="divide them at least once; 3 is usual")
         require_one_mesh(white, pial)
         cells = divide(columns, grid.to_index(white.vertices), grid.to_index(pial.vertices), white.triangles)
         return cls(*_reached(voxel_shares(cells, grid.shape, division)), grid, columns)
@@ -258,14 +258,14 @@ class RibbonWeights:
         if volume.shape != self.grid.shape:
             raise InputError(
                 f"a map of shape {volume.shape} does not fit a grid of shape {self.grid.shape}",
-                mend="resample it to the grid of the T1w first",
+                hint="resample it to the grid of the T1w first",
             )
 
     def _require_each(self, values: Array, name: str) -> None:
         if len(values) != self.shares.shape[0]:
             raise AtlasError(
                 f"{len(values)} {name} do not fit a surface of {self.shares.shape[0]} vertices",
-                mend=f"give {name} and surfaces of the same mesh",
+                hint=f"give {name} and surfaces of the same mesh",
             )
 
 
@@ -292,12 +292,12 @@ def require_one_mesh(white: Mesh, pial: Mesh) -> None:
     if counts[0] != counts[1]:
         raise InputError(
             f"the white surface has {counts[0]} vertices but the pial surface {counts[1]}",
-            mend="give both surfaces of the same hemisphere and the same mesh",
+            hint="give both surfaces of the same hemisphere and the same mesh",
         )
     if white.hemisphere is not pial.hemisphere or not _same_triangles(white, pial):
         raise InputError(
             "the white and the pial surface do not share their triangles",
-            mend="give both surfaces of the same hemisphere and the same mesh",
+            hint="give both surfaces of the same hemisphere and the same mesh",
         )
 
 

@@ -30,7 +30,7 @@ def write(path: Path, scenes: Sequence[Scene]) -> None:
     """
     names = [scene.name for scene in scenes]
     if len(set(names)) < len(names):
-        raise InputError(f"two scenes share a name: {', '.join(names)}", mend="name each scene differently")
+        raise InputError(f"two scenes share a name: {', '.join(names)}", hint="name each scene differently")
     root = ET.Element("SceneFile", Version="3")
     directory = xml.child(root, "SceneInfoDirectory")
     xml.child(directory, "BasePathType", "AUTOMATIC")

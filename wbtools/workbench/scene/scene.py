@@ -62,7 +62,7 @@ class Rectangle:
 
     def __post_init__(self) -> None:
         if not (0 <= self.left < self.right <= 100 and 0 <= self.bottom < self.top <= 100):
-            raise InputError(f"{self} is not a part of a window", mend="give percentages, the smaller one first")
+            raise InputError(f"{self} is not a part of a window", hint="give percentages, the smaller one first")
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -155,7 +155,7 @@ class Layer:
 
     def __post_init__(self) -> None:
         if not 0 <= self.opacity <= 1:
-            raise InputError(f"the opacity of {self.path.name} is {self.opacity}", mend="give a number from 0 to 1")
+            raise InputError(f"the opacity of {self.path.name} is {self.opacity}", hint="give a number from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -274,9 +274,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         if not self.views:
-            raise InputError(f"scene '{self.name}' shows nothing", mend="give it at least one view")
+            raise InputError(f"scene '{self.name}' shows nothing", hint="give it at least one view")
         if len({view.rectangle is None for view in self.views}) > 1:
-            raise InputError(f"scene '{self.name}' places only some of its views", mend="give each one a rectangle")
+            raise InputError(f"scene '{self.name}' places only some of its views", hint="give each one a rectangle")
 
     @property
     def tiled(self) -> bool:
@@ -361,7 +361,7 @@ def _check_surfaces(scene: Scene, view: View, files: dict[Path, DataFile]) -> No
     surfaces = view.surfaces if isinstance(view, MontageView) else ()
     for path in (*surfaces, *(outline.path for outline in outlines)):
         if files[path].type is not DataType.SURFACE:
-            raise InputError(f"{path.name} is not a surface, in scene '{scene.name}'", mend="give a .surf.gii file")
+            raise InputError(f"{path.name} is not a surface, in scene '{scene.name}'", hint="give a .surf.gii file")
     sides = [files[path].structure for path in surfaces]
     if isinstance(view, MontageView) and (not sides or len(set(sides)) < len(sides)):
         raise InputError(f"scene '{scene.name}' needs one surface for each hemisphere it shows")

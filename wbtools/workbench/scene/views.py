@@ -196,7 +196,7 @@ def overview_scene(
         If the volume and the surfaces have different palettes.
     """
     if overlay.palette != overlays[0].palette:
-        raise InputError(f"scene '{name}' has one colour bar", mend="give its volume and surface maps one palette")
+        raise InputError(f"scene '{name}' has one colour bar", hint="give its volume and surface maps one palette")
     slices = _slices(anatomy, overlay, centre, room, outlines=(), size=(_WIDTH, _SLICES_ABOVE_SURFACES))
     montage = replace(_montage(surfaces, overlays, shading, areas), texts=_sides(4))
     parts = [(slices, _SLICES_ABOVE_SURFACES), (montage, _SURFACES)]

@@ -118,12 +118,12 @@ def submit(script: Path, words: Sequence[str] = (), cluster: str = "") -> Submit
         printed = line(done.stdout, _LONGEST_ANSWER) or "nothing"
         raise CommandError(
             f"sbatch took the job {name} and printed no job number; it printed: {printed}",
-            mend=f"look for it with squeue --name={name}; if it is not there, run the same line again",
+            hint=f"look for it with squeue --name={name}; if it is not there, run the same line again",
         )
     said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
     if re.search(r"contact slurm controller|timed out|Connection refused|temporarily", said, re.IGNORECASE):
-        raise TransientError(f"Slurm does not answer: {said}", mend="try again later")
-    raise InputError(f"Slurm refused the job: {said}", mend="change the options that Slurm names")
+        raise TransientError(f"Slurm does not answer: {said}", hint="try again later")
+    raise InputError(f"Slurm refused the job: {said}", hint="change the options that Slurm names")
 
 
 def clusters(words: Sequence[str]) -> str:
@@ -161,7 +161,7 @@ def jobs(names: Sequence[str], cluster: str = "") -> list[Job]:
             return _listed(done.stdout, cluster)
         if left:
             time.sleep(3)
-    raise TransientError(f"Slurm does not answer: {' '.join(done.stderr.split())}", mend="try again later")
+    raise TransientError(f"Slurm does not answer: {' '.join(done.stderr.split())}", hint="try again later")
 
 
 def _listed(printed: str, cluster: str) -> list[Job]:
@@ -244,7 +244,7 @@ def _ask(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Com
     if program is None:
         raise InputError(
             f"{words[0]} is not here: this machine belongs to no Slurm cluster",
-            mend="log in to the cluster's login node, or choose another --engine",
+            hint="log in to the cluster's login node, or choose another --engine",
         )
     try:
         return subprocess.run(
@@ -259,4 +259,4 @@ def _ask(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Com
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(words, 1, "", f"{words[0]} timed out")
     except OSError as error:
-        raise CommandError(f"{program} cannot be started: {error.strerror}", mend="look at the file") from None
+        raise CommandError(f"{program} cannot be started: {error.strerror}", hint="look at the file") from None

@@ -58,25 +58,25 @@ class Request:
     def __post_init__(self) -> None:
         for name, value in (("--cpus", self.cpus), ("--pack", self.pack), ("--rounds", self.rounds)):
             if value is not None and value < 1:
-                raise InputError(f"{name} {value} is too few", mend="give 1 or more")
+                raise InputError(f"{name} {value} is too few", hint="give 1 or more")
         if self.max_parallel is not None and self.max_parallel < 1:
-            raise InputError(f"--max-parallel {self.max_parallel} is too few", mend="give 1 or more")
+            raise InputError(f"--max-parallel {self.max_parallel} is too few", hint="give 1 or more")
         named = {"--partition": self.partition, "--time": self.time, "--mem": self.memory, "--gres": self.gres}
         for name, text in (*named.items(), *(("--sbatch-arg", word) for word in self.sbatch)):
             if text and not text.isprintable():
                 raise InputError(
                     f"{name} {text!a} has a line break or a control character",
-                    mend="a batch script holds one option per line: give plain text, and every option by itself",
+                    hint="a batch script holds one option per line: give plain text, and every option by itself",
                 )
         if self.time and not slurm_seconds(self.time):
             raise InputError(
                 f"--time {self.time!r} is no time for a task",
-                mend="write hours, minutes and seconds, for example 2:00:00; or 2h, 90m",
+                hint="write hours, minutes and seconds, for example 2:00:00; or 2h, 90m",
             )
         for word in self.sbatch:
             if not word.startswith("-"):
                 raise InputError(
-                    f"--sbatch-arg {word!r} is no option", mend="write for example --sbatch-arg=--account=me"
+                    f"--sbatch-arg {word!r} is no option", hint="write for example --sbatch-arg=--account=me"
                 )
 
     @classmethod
@@ -95,7 +95,7 @@ class Request:
                 return given
         except (TypeError, KeyError, AttributeError):
             pass
-        raise InputError("the batch's record of its engine is damaged", mend="run the batch's own line again")
+        raise InputError("the batch's record of its engine is damaged", hint="run the batch's own line again")
 
     def words(self, cost: Cost | None, pack: int) -> list[str]:
         """The options of `sbatch` that decide what a task gets.

@@ -111,7 +111,7 @@ def _nameable(folder: Path) -> str:
     if not text.isprintable() or "\\" in text:
         raise InputError(
             f"the path of --out has a character that no batch script can hold: {text!a}",
-            mend="choose a folder whose path has no line break, no control character and no backslash",
+            hint="choose a folder whose path has no line break, no control character and no backslash",
         )
     return text
 
