@@ -1,5 +1,8 @@
 """Sphinx configuration: the pages in Markdown, and the API reference made from the docstrings."""
 
+import re
+from typing import Any
+
 from wbtools import __version__
 
 project = "wbtools"
@@ -27,3 +30,15 @@ html_theme_options = {
 }
 html_sidebars = {"index": [], "changes": []}
 html_show_sourcelink = False
+
+_BETWEEN_BARS = re.compile(r"\|(?=[^\s|])([^|`]*[^\s|`])\|")
+
+
+def _keep_bars(app: object, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Keep |x| in docstrings an absolute value; reStructuredText would take it for a substitution."""
+    lines[:] = [line if line.lstrip().startswith(">>>") else _BETWEEN_BARS.sub(r"\\|\1\\|", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Connect to autodoc, before numpydoc does."""
+    app.connect("autodoc-process-docstring", _keep_bars, priority=100)
