@@ -1,19 +1,117 @@
-"""Files and renames that never replace anything, and the exchange of two names where kernel and disk have it."""
+"""Files that are written whole or not at all, renames that replace nothing, and the exchange of two names.
+
+A file is made beside its place, under a hidden name that nobody else has, and then renamed: readers see the old content
+or the new one, never a part, and links that lie in the way are not followed.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
-import secrets
+import stat
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
 from pathlib import Path
+from typing import BinaryIO
 
+Content = str | bytes | Callable[[BinaryIO], object]
+"""What a file is to hold, or a function that writes it into the open file."""
+
+BESIDE = r"\..+\.[0-9a-f]{32}"
+"""Pattern of the names that files have while they are written; only a crash leaves one."""
+
+_ADDED = len(".") + len(".") + 32
+_WHOLE = 60
+"""Bytes of a file's own name that its hidden name holds in any case; more only as far as it gets no longer itself."""
+_NO_FSYNC = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems answer that have no fsync."""
 _AT_FDCWD = -100
 _NO_REPLACE, _EXCHANGE = 1, 2
 _UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOTTY, errno.EXDEV}
+_NO_LINKS = _UNKNOWN | {errno.EACCES, errno.EMLINK}
 
 
-def exchange(one: Path, other: Path) -> bool:
+class Access(Enum):
+    """Who may read and write a new file."""
+
+    USUAL = "usual"
+    """As the umask has it."""
+    PRIVATE = "private"
+    """Its owner alone."""
+    GROUP = "group"
+    """As the umask has it, and the folder's group as it may in the folder; see `share`."""
+
+    @property
+    def mode(self) -> int:
+        """What is asked of the kernel, which takes the umask off it."""
+        return 0o600 if self is Access.PRIVATE else 0o666
+
+
+def write(path: Path, content: Content, *, access: Access = Access.USUAL, durable: bool = False) -> None:
+    """Write a file whole or not at all; one that is there is replaced at once.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder exists.
+    content : str, bytes or callable
+        Text is written as UTF-8; bytes of file names that are no text survive.
+    access : Access
+    durable : bool
+        Have the content on disk before the file gets its name: after a power cut it is whole, too.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing has changed then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "a.txt", "first")
+    ...     write(Path(folder) / "a.txt", lambda stream: stream.write(b"second"))
+    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
+    [('a.txt', 'second')]
+    """
+    with _beside(path, content, access, durable) as beside:
+        beside.replace(path)
+
+
+def write_new(path: Path, content: Content, *, access: Access = Access.USUAL, durable: bool = False) -> None:
+    """Write a file that is not there yet, whole or not at all; parameters as of `write`.
+
+    Raises
+    ------
+    FileExistsError
+        If something has the name, be it a link to nothing.
+    OSError
+        If it cannot be written; nothing has changed then.
+    """
+    with _beside(path, content, access, durable) as beside:
+        without_replacing(beside, path)
+
+
+def share(path: Path) -> None:
+    """Let the group of the folder around a new file or folder do there what it may do in the folder.
+
+    A project's folder says by its set-group-id bit and its mode that its group works together; a umask of 022 is the
+    machine's habit. Where that cannot be done, nothing is lost but the sharing.
+    """
+    with suppress(OSError):
+        around, own = path.parent.stat(), path.stat()
+        if not around.st_mode & stat.S_IWGRP:
+            return
+        if own.st_gid != around.st_gid:
+            os.chown(path, -1, around.st_gid)
+        group = stat.S_IRWXG | stat.S_ISGID if stat.S_ISDIR(own.st_mode) else stat.S_IRGRP | stat.S_IWGRP
+        path.chmod(stat.S_IMODE(own.st_mode) | (around.st_mode & group))
+
+
+def exchange(first: Path, second: Path) -> bool:
     """Exchange two names in one step; False if that is not possible here, and nothing was done.
 
     Raises
@@ -21,7 +119,7 @@ def exchange(one: Path, other: Path) -> bool:
     OSError
         If one of them is missing, or may not be renamed.
     """
-    return _rename(one, other, _EXCHANGE)
+    return _rename(first, second, _EXCHANGE)
 
 
 def without_replacing(source: Path, target: Path) -> None:
@@ -38,7 +136,7 @@ def without_replacing(source: Path, target: Path) -> None:
         try:
             target.hardlink_to(source)
         except OSError as error:
-            if error.errno not in _UNKNOWN:
+            if error.errno not in _NO_LINKS:
                 raise
         else:
             source.unlink()
@@ -48,21 +146,35 @@ def without_replacing(source: Path, target: Path) -> None:
     source.rename(target)
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, whole or not at all.
-
-    Raises
-    ------
-    FileExistsError
-        If something has the name, be it a link to nothing.
-    """
-    beside = path.with_name(f".{path.name[:200]}.wbtools-{secrets.token_hex(8)}")
+@contextmanager
+def _beside(path: Path, content: Content, access: Access, durable: bool) -> Iterator[Path]:
+    """A file with this content under a hidden name, for the block to rename; removed if it was not."""
+    own = os.fsencode(path.name)
+    own = own[: max(_WHOLE, len(own) - _ADDED)]
+    beside = path.with_name(f".{os.fsdecode(own)}.{uuid.uuid4().hex}")
     try:
-        with beside.open("xb") as stream:
-            stream.write(content)
-        without_replacing(beside, path)
+        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, access.mode)) as stream:
+            if isinstance(content, str | bytes):
+                stream.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+            else:
+                content(stream)
+            if durable:
+                _flush(stream)
+        if access is Access.GROUP:
+            share(beside)
+        yield beside
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _flush(stream: BinaryIO) -> None:
+    """Have what was written on disk, where the file system knows how to."""
+    stream.flush()
+    try:
+        os.fsync(stream.fileno())
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
 
 
 def _rename(source: Path, target: Path, flag: int) -> bool:

@@ -497,20 +497,6 @@ def test_a_place_that_may_not_be_written_is_the_options_fault_before_any_work(tm
     assert told.exit_code == 3 and "--out" in told.hint
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_new_files_replace_nothing_where_nothing_special_is_known(tmp_path, monkeypatch, links):
-    monkeypatch.setattr(atomic, "_rename", lambda *_: False)
-    if not links:
-        refused = OSError(errno.EPERM, "Operation not permitted")
-        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(refused))
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    atomic.write_new(tmp_path / "file", b"first")
-    for name in ("file", "link"):
-        with pytest.raises(FileExistsError):
-            atomic.write_new(tmp_path / name, b"second")
-    assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file", "link"]
-
-
 def test_a_session_is_published_in_its_subjects_folder_and_tidied_there(tmp_path):
     publish(tmp_path, "a", subject="sub-01_ses-a", name="sub-01/ses-a")
     left = staging.make(tmp_path / "sub-01", "ses-b")

@@ -59,8 +59,6 @@ def require_writable(folder: Path, option: str) -> None:
 
 _ADDED = len(".") + len(".wbtools-12345678.old")
 """Characters that a hidden name adds to a folder's."""
-_PART = len(".") + len(".part")
-"""Characters that the name of a file has more while it is written."""
 
 
 def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
@@ -71,9 +69,9 @@ def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
     except OSError:
         most, longest_path = 255, 4096
     files = [path for network in networks for path in _longest(out, network)]
-    names = [f"{out.folder.name}{'x' * _ADDED}", *(f"{path.name}{'x' * _PART}" for path in files)]
-    name = max(names, key=lambda one: len(os.fsencode(one)))
-    path = max(files, key=lambda one: len(os.fsencode(one.absolute())))
+    names = [f"{out.folder.name}{'x' * _ADDED}", *(path.name for path in files)]
+    name = max(names, key=lambda name: len(os.fsencode(name)))
+    path = max(files, key=lambda path: len(os.fsencode(path.absolute())))
     if len(os.fsencode(name)) > most or len(os.fsencode(path.absolute())) + _ADDED >= longest_path:
         raise InputError(
             f"{line(out.folder.name, 60)} gives names of files that are too long: {len(os.fsencode(name))} bytes, "

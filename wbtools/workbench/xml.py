@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from wbtools import atomic
 from wbtools.errors import InputError
 
 Element = ET.Element
@@ -141,11 +142,6 @@ def as_text(root: Element) -> str:
 
 
 def save(root: Element, path: Path) -> None:
-    """Write a whole file or none: beside its place first, then moved there."""
+    """Write a whole file or none."""
     ET.indent(root, " ")
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(ET.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    atomic.write(path, ET.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n")

@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools import atomic
+from wbtools.atomic import Access
 from wbtools.attribution.target import aim
 from wbtools.errors import InputError
 from wbtools.model import FAMILIES
@@ -198,18 +198,11 @@ class NullCache:
 
     def write(self, name: str, data: Map) -> None:
         """Put a map into place, whole or not at all; a folder that cannot be written is reported to the log."""
-        beside: Path | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".null-", delete=False) as file:
-                beside = Path(file.name)
-                np.save(file, data)
-            os.replace(beside, self.folder / name)  # noqa: PTH105
+            atomic.write(self.folder / name, lambda file: np.save(file, data), access=Access.PRIVATE)
         except OSError as error:
             logger.warning("the map of a randomised network could not be cached: %s", error)
-        finally:
-            if beside:
-                beside.unlink(missing_ok=True)
 
 
 def _key(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from wbtools.atomic import BESIDE
 from wbtools.batch.state.folder import Layout
 from wbtools.batch.state.published import flat, folders_of
 from wbtools.output import staging
@@ -18,17 +19,16 @@ from wbtools.output.markers import Marker
 from wbtools.output.ownership import foreign, not_as_made
 
 _ASIDE = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}")
-_BESIDE = r"\..+\.[0-9a-f]{32}"
 _FILES = re.compile(
     r"batch\.json|subjects\.txt|failed\.tsv|summary\.json|names\.tsv|submissions(~\d+)?\.jsonl|stop|round-.+\.txt"
-    rf"|{_BESIDE}"
+    rf"|{BESIDE}"
 )
 """Names of a batch's own files."""
 _FOLDERS = {
-    re.compile(r"attempts(~\d+)?"): re.compile(rf".+\.jsonl|{_BESIDE}"),
+    re.compile(r"attempts(~\d+)?"): re.compile(rf".+\.jsonl|{BESIDE}"),
     re.compile(r"logs"): re.compile(r".+\.\d+\.[0-9a-f]{12}\.log|worker\.local-[0-9a-f]{8}\.log"),
-    re.compile(r"slurm"): re.compile(rf".*[0-9a-f]{{8}}-.+\.sh|\d+(_\d+)?(\.next)?\.log|{_BESIDE}"),
-    re.compile(r"marks"): re.compile(rf".+\.json|{_BESIDE}"),
+    re.compile(r"slurm"): re.compile(rf".*[0-9a-f]{{8}}-.+\.sh|\d+(_\d+)?(\.next)?\.log|{BESIDE}"),
+    re.compile(r"marks"): re.compile(rf".+\.json|{BESIDE}"),
 }
 """Names of its own folders, and of the files in them; what is named otherwise is somebody else's."""
 

@@ -5,24 +5,21 @@ Nothing here decides whether a subject is done; the published folder with its re
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 import shlex
-import stat
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from wbtools import atomic
+from wbtools.atomic import Access
 from wbtools.errors import InputError
 from wbtools.output.ownership import PROVENANCE, read_plain
 
 NAME = ".wbtools"
 _MARK = "made by wbtools batch: its own files, all of which may be lost\n"
-_BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")
-"""Names of files that are being written."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,7 @@ class Layout:
         for folder in (self.home, self.home / "attempts", self.logs, self.slurm, self.aside):
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)
-                _share(folder)
+                atomic.share(folder)
             if folder == self.home and os.access(folder, os.W_OK | os.X_OK):
                 create_once(self.mark, _MARK)
         if not os.access(self.home, os.W_OK | os.X_OK):
@@ -200,7 +197,7 @@ class Layout:
             if os.path.lexists(path) and not path.is_dir():
                 raise InputError(f"{path} is no folder", hint="choose another --out")
         try:
-            there = [path for path in sorted(self.home.iterdir()) if not _BESIDE.fullmatch(path.name)]
+            there = [path for path in sorted(self.home.iterdir()) if not re.fullmatch(atomic.BESIDE, path.name)]
         except FileNotFoundError:
             return
         if there and not self._is_marked():
@@ -229,51 +226,22 @@ class Layout:
         return isinstance(found, dict) and {"settings_sha256", "max_attempts"} <= found.keys()
 
 
-_NO_FSYNC = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What file systems answer that have no fsync."""
 _OWN = "~"
 """Before a user's number, in the names of what belongs to one user; no subject id has it."""
 
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file's content at once: readers see the old or the new one, never a part."""
-    beside = _written_beside(path, text)
-    try:
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    atomic.write(path, text, access=Access.GROUP, durable=True)
 
 
 def create_once(path: Path, text: str) -> bool:
     """Write a file that is not there yet, at once; False if somebody else was quicker."""
-    beside = _written_beside(path, text)
     try:
-        path.hardlink_to(beside)  # fails if the name is taken, unlike a rename
+        atomic.write_new(path, text, access=Access.GROUP, durable=True)
     except FileExistsError:
         return False
-    except OSError:  # a file system without links
-        if path.exists():
-            return False
-        beside.replace(path)
-        return True
-    finally:
-        beside.unlink(missing_ok=True)
     return True
-
-
-def _written_beside(path: Path, text: str) -> Path:
-    """A file with this content, on disk, under a name that nobody else has."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with beside.open("x", encoding="utf-8", errors="surrogateescape") as stream:
-        stream.write(text)
-        stream.flush()
-        try:
-            os.fsync(stream.fileno())
-        except OSError as error:
-            if error.errno not in _NO_FSYNC:
-                raise
-    _share(beside)
-    return beside
 
 
 def append_line(path: Path, text: str, own: Path) -> None:
@@ -303,21 +271,5 @@ def _appending(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW)
     except FileNotFoundError:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        _share(path)
+        atomic.share(path)
         return handle
-
-
-def _share(path: Path) -> None:
-    """Let the group of the folder around a new file or folder do there what it may do in the folder.
-
-    A project's folder says by its set-group-id bit and its mode that its group works together; a umask of 022 is the
-    machine's habit. Where that cannot be done, nothing is lost but the sharing.
-    """
-    with suppress(OSError):
-        around, own = path.parent.stat(), path.stat()
-        if not around.st_mode & stat.S_IWGRP:
-            return
-        if own.st_gid != around.st_gid:
-            os.chown(path, -1, around.st_gid)
-        group = stat.S_IRWXG | stat.S_ISGID if stat.S_ISDIR(own.st_mode) else stat.S_IRGRP | stat.S_IWGRP
-        path.chmod(stat.S_IMODE(own.st_mode) | (around.st_mode & group))

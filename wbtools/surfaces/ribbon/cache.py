@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 import stat
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -22,6 +20,8 @@ from tokenize import TokenError
 import numpy as np
 from scipy import sparse
 
+from wbtools import atomic
+from wbtools.atomic import Access
 from wbtools.provenance import code_sha256
 from wbtools.space.grid import Grid
 from wbtools.surfaces.mesh import Mesh
@@ -112,15 +112,9 @@ def _require_unpacked(path: Path) -> None:
 def _write(path: Path, weights: RibbonWeights) -> None:
     """Put weights into place, whole or not at all."""
     shares = weights.shares
-    beside: Path | None = None
+    parts = dict(zip(_PARTS, (shares.data, shares.indices, shares.indptr, weights.voxels), strict=True))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-", delete=False) as file:
-            beside = Path(file.name)
-            np.savez(file, data=shares.data, indices=shares.indices, indptr=shares.indptr, voxels=weights.voxels)
-        os.replace(beside, path)  # noqa: PTH105
+        atomic.write(path, lambda file: np.savez(file, **parts), access=Access.PRIVATE)
     except OSError as error:
         logger.warning("ribbon weights could not be cached: %s", error)
-    finally:
-        if beside:
-            beside.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""Files appear whole or not at all, replace what they may and nothing else, and are readable by whom they are for."""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from wbtools import atomic
+from wbtools.atomic import Access
+
+WRITERS = (atomic.write, atomic.write_new)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_new_files_replace_nothing_where_nothing_special_is_known(tmp_path, monkeypatch, links):
+    monkeypatch.setattr(atomic, "_rename", lambda *_: False)  # what NFS and many others answer
+    if not links:
+        refused = OSError(errno.EPERM, "Operation not permitted")
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(refused))
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    atomic.write_new(tmp_path / "file", b"first")
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError):
+            atomic.write_new(tmp_path / name, b"second")
+    assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file", "link"]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("content", ["é\udcff", "é\udcff".encode(errors="surrogateescape"), None])
+def test_text_bytes_and_functions_write_the_same(tmp_path, write, content):
+    expected = b"\xc3\xa9\xff"
+    write(tmp_path / "file", content or (lambda stream: stream.write(expected)))
+    assert (tmp_path / "file").read_bytes() == expected and names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_while_a_file_is_written_readers_see_the_old_one_or_none(tmp_path, write):
+    path = tmp_path / "file"
+    if write is atomic.write:
+        path.write_bytes(b"old")
+    before = names(tmp_path)
+
+    def content(stream):
+        stream.write(b"new" * 10_000)
+        stream.flush()
+        hidden = [name for name in names(tmp_path) if name not in before]
+        assert len(hidden) == 1 and re.fullmatch(atomic.BESIDE, hidden[0])
+        assert not path.exists() or path.read_bytes() == b"old"
+
+    write(path, content)
+    assert path.read_bytes() == b"new" * 10_000 and names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), ValueError("no number"), KeyboardInterrupt()])
+def test_whatever_interrupts_the_writing_leaves_everything_as_it_was(tmp_path, write, error):
+    (tmp_path / "other").write_bytes(b"old")
+
+    def content(stream):
+        stream.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write(tmp_path / "file", content)
+    if write is atomic.write:
+        with pytest.raises(type(error)):
+            write(tmp_path / "other", content)
+    assert names(tmp_path) == ["other"] and (tmp_path / "other").read_bytes() == b"old"
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_is_not_touched(tmp_path):
+    (tmp_path / "kept").write_bytes(b"kept")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    atomic.write(tmp_path / "link", b"new")
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+    assert not (tmp_path / "link").is_symlink() and (tmp_path / "link").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_who_may_read_a_file_is_for_the_umask_its_owner_or_the_folders_group(tmp_path, write):
+    tmp_path.chmod(0o2775)
+    for access in Access:
+        write(tmp_path / access.value, b"", access=access)
+    assert {access: mode(tmp_path / access.value) for access in Access} == {
+        Access.USUAL: 0o644,
+        Access.PRIVATE: 0o600,
+        Access.GROUP: 0o664,
+    }
+    tmp_path.chmod(0o755)
+    write(tmp_path / "apart", b"", access=Access.GROUP)
+    assert mode(tmp_path / "apart") == 0o644
+    os.umask(0o077)
+    for access in (Access.USUAL, Access.PRIVATE):
+        write(tmp_path / f"closed-{access.value}", b"", access=access)
+        assert mode(tmp_path / f"closed-{access.value}") == 0o600
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_durable_file_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch, write):
+    true, found = os.fsync, []
+
+    def fsync(handle):
+        found.append((os.fstat(handle).st_size, (tmp_path / "file").exists()))
+        true(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "usual", b"content")
+    assert not found
+    write(tmp_path / "file", b"content", durable=True)
+    assert found == [(7, False)]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(("number", "fails"), [(errno.EINVAL, False), (errno.EIO, True), (errno.ENOSPC, True)])
+def test_a_disk_without_fsync_is_used_and_one_that_may_lose_data_is_not(tmp_path, monkeypatch, write, number, fails):
+    def fsync(handle):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if fails:
+        with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+            write(tmp_path / "file", b"content", durable=True)
+    else:
+        write(tmp_path / "file", b"content", durable=True)
+    assert names(tmp_path) == ([] if fails else ["file"])
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("name", ["n", "n" * 255, "é" * 127, "漢" * 85])
+def test_every_name_that_a_file_can_have_can_be_written(tmp_path, write, name):
+    longest = []
+    write(tmp_path / name, lambda _: longest.extend(len(os.fsencode(name)) for name in names(tmp_path)))
+    assert names(tmp_path) == [name] and longest[0] <= max(100, len(os.fsencode(name)))
