@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from planted import PLANTS, Case, trained
 
-from wbtools.export.pipeline import export_subject
+from wbtools.exporting.pipeline import export_subject
 from wbtools.images import nifti
 from wbtools.model import card as cards
 from wbtools.model.card import Card

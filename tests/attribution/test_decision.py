@@ -11,7 +11,7 @@ from scipy.special import expit, softmax
 from wbtools.attribution import Target, aim
 from wbtools.attribution.decision import decide
 from wbtools.errors import CheckError, InputError
-from wbtools.export.explanation import _shown_twice
+from wbtools.exporting.explanation import _shown_twice
 from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families import ad3dcnn

@@ -18,9 +18,9 @@ from wbtools.cli.batch.options import as_json
 from wbtools.cli.batch.payload import ExportPayload
 from wbtools.cli.console import Held
 from wbtools.errors import InputError
-from wbtools.export import release, scenes
-from wbtools.export.admission import require_machine, require_others
-from wbtools.export.pipeline import _networks, _shown_others, deciding, load_networks
+from wbtools.exporting import release, scenes
+from wbtools.exporting.admission import require_machine, require_others
+from wbtools.exporting.pipeline import _networks, _shown_others, deciding, load_networks
 from wbtools.native.projection import NativeProjection
 from wbtools.provenance import Provenance
 from wbtools.settings import ExportSettings

@@ -18,7 +18,7 @@ LEVELS = (
     {"surfaces", "atlas", "model", "regions"},
     {"subject", "attribution"},
     {"native"},
-    {"export"},
+    {"exporting"},
     {"batch", "training"},
     {"cli"},
 )

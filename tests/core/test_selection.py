@@ -60,7 +60,7 @@ def test_whoever_is_not_there_is_told_with_the_option(study, other, error, words
 
 
 def test_nothing_is_read_before_that(study, tmp_path):
-    from wbtools.export import pipeline
+    from wbtools.exporting import pipeline
 
     begun = []
     with pytest.raises(SubjectError, match="--other 100408"):

@@ -12,7 +12,7 @@ from torch import nn
 from wbtools.attribution.methods.integrated_gradients import blurred, empty
 from wbtools.attribution.reference import ReferenceBrain, reference_brain
 from wbtools.errors import CheckpointError, InputError
-from wbtools.export.explanation import seen_by
+from wbtools.exporting.explanation import seen_by
 from wbtools.images.template import mni152
 from wbtools.model import Card, ModelInput, built_in, known_families, model_input
 from wbtools.model import card as cards

@@ -11,8 +11,8 @@ import pytest
 from wbtools.anatomy import Hemisphere
 from wbtools.atlas import mmp
 from wbtools.errors import InputError
-from wbtools.export.cortical_maps import on_cortex
-from wbtools.export.explanation import HEATMAP, MAPS, RELEVANCE
+from wbtools.exporting.cortical_maps import on_cortex
+from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE
 from wbtools.images import nifti
 from wbtools.native import cortex
 from wbtools.native.projection import NativeProjection

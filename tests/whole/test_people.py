@@ -9,7 +9,7 @@ import pytest
 from made_heads import write_bids_head, write_network
 
 from wbtools import model
-from wbtools.export import people
+from wbtools.exporting import people
 from wbtools.native.person import read_scan
 from wbtools.subject import find
 from wbtools.subject.selection import Known

@@ -190,7 +190,7 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     """
     held = Held()
     set_up_logging(verbose, held)
-    from wbtools.export import pipeline
+    from wbtools.exporting import pipeline
     from wbtools.subject import placed
 
     folder, subject = placed(options.pop("study_folder"), subject)

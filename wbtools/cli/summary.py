@@ -12,7 +12,7 @@ from wbtools.cli.console import out
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:
-    from wbtools.export.pipeline import Export
+    from wbtools.exporting.pipeline import Export
     from wbtools.regions import Ranking, RegionRelevance
 
 _TOP = 10

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IMPORTED = (
-    "wbtools.export.pipeline",
+    "wbtools.exporting.pipeline",
     "torch",
     "nibabel",
     "numba",
@@ -66,7 +66,7 @@ class ExportPayload:
 
     @functools.cached_property
     def _networks(self) -> list[Model]:
-        from wbtools.export.pipeline import load_networks
+        from wbtools.exporting.pipeline import load_networks
 
         return load_networks(self.settings("any"))
 
@@ -78,8 +78,8 @@ class ExportPayload:
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
-        from wbtools.export.admission import require_words
-        from wbtools.export.pipeline import deciding
+        from wbtools.exporting.admission import require_words
+        from wbtools.exporting.pipeline import deciding
         from wbtools.provenance import settings_sha256
 
         settings = self.settings("any")
@@ -140,7 +140,7 @@ class ExportPayload:
     def _export(self, subject: str) -> None:
         @plainly
         def export() -> None:
-            from wbtools.export import pipeline
+            from wbtools.exporting import pipeline
 
             try:
                 export = pipeline.export_subject(self.settings(subject), networks=self._networks)

@@ -12,12 +12,12 @@ from wbtools.anatomy import Atlas
 from wbtools.atlas import mmp
 from wbtools.attribution import Target
 from wbtools.errors import CommandMissing, writing
-from wbtools.export import admission, cortical_maps, files, people, release
-from wbtools.export import scenes as session
-from wbtools.export.explanation import Explanation, Request, explain, seen_by
-from wbtools.export.files import Results
-from wbtools.export.people import Compared
-from wbtools.export.region_pairs import PAIRED, Pairing, Party, pair
+from wbtools.exporting import admission, cortical_maps, files, people, release
+from wbtools.exporting import scenes as session
+from wbtools.exporting.explanation import Explanation, Request, explain, seen_by
+from wbtools.exporting.files import Results
+from wbtools.exporting.people import Compared
+from wbtools.exporting.region_pairs import PAIRED, Pairing, Party, pair
 from wbtools.images.diagnosis import require_file
 from wbtools.model import Model
 from wbtools.model.input import scaling_of

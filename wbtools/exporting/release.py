@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wbtools.export.explanation import RELEVANCE
-from wbtools.export.files import Results
+from wbtools.exporting.explanation import RELEVANCE
+from wbtools.exporting.files import Results
 from wbtools.native import defacing
 from wbtools.provenance import Provenance
 from wbtools.subject import Subject

@@ -11,8 +11,8 @@ import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.atlas import mmp
-from wbtools.export.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
-from wbtools.export.files import CALIBRATED, PARCEL_MAPS, Results, palettes_of
+from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
+from wbtools.exporting.files import CALIBRATED, PARCEL_MAPS, Results, palettes_of
 from wbtools.native.cortex import NATIVE, STANDARD, Cortex
 from wbtools.output.publishing import OutputFolder
 from wbtools.space.grid import Volume

@@ -12,8 +12,8 @@ import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind, Region
 from wbtools.atlas import mmp
-from wbtools.export.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
-from wbtools.export.region_pairs import Pairing
+from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
+from wbtools.exporting.region_pairs import Pairing
 from wbtools.images import cifti, gifti, nifti
 from wbtools.native.cortex import STANDARD, Cortex, Values
 from wbtools.native.person import Person

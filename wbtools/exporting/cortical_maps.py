@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wbtools.anatomy import Hemisphere
-from wbtools.export.explanation import RELEVANCE, Explanation
+from wbtools.exporting.explanation import RELEVANCE, Explanation
 from wbtools.native.cortex import Cortex, Values
 from wbtools.native.person import Person
 from wbtools.native.projection import Maps, Projection

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.anatomy import Atlas
-from wbtools.export.explanation import seen_by
+from wbtools.exporting.explanation import seen_by
 from wbtools.images import nifti
 from wbtools.model import Model, ModelInput
 from wbtools.native.defacing import with_mask
