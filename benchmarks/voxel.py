@@ -13,7 +13,7 @@ import numpy as np
 from wbtools import model
 from wbtools.anatomy import Hemisphere
 from wbtools.attribution import answer, ask, default, method
-from wbtools.export.explanation import seen_by
+from wbtools.exporting.explanation import seen_by
 from wbtools.images import gifti, nifti
 from wbtools.native import cortex, person
 from wbtools.native.cortex import STANDARD
