@@ -174,7 +174,7 @@ def several(brains: str, target: str = "embedding", signed: bool = False) -> Way
 def early_grad_cam(exam: Exam, i: int) -> Map:
     """Grad-CAM on features that are still fine."""
     question = exam.question(i)
-    score = Score(question.network, "raw", question.aim.directions[0])
+    score = Score(question.network, "raw", question.objective.directions[0])
     layer = question.network.get_submodule(EARLY[exam.case.family])
     found = LayerGradCam(score, layer).attribute(question.image.requires_grad_(), relu_attributions=True)
     shape = tuple(exam.scans.shape[2:])

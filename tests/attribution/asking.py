@@ -2,7 +2,7 @@
 
 import torch
 
-from wbtools.attribution.question import Aim, Question
+from wbtools.attribution.question import Objective, Question
 
 
 def along(embedding):
@@ -18,7 +18,7 @@ def asked(network, image, directions=None, reference=None, regions=None):
     if directions is None:
         directions = torch.eye(given.shape[1])[given.argmax()][None] if answer == "logits" else along(given)
     score = float((directions[0] * given).sum())
-    return Question(network, image, Aim(answer, directions, "", score), reference, regions)
+    return Question(network, image, Objective(answer, directions, "", score), reference, regions)
 
 
 def noise(*shape, seed=0):

@@ -31,13 +31,13 @@ def test_the_question_is_the_same_on_another_device(question):
     seen = []
 
     def watched(moved):
-        seen.append((moved.aim.answer, torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+        seen.append((moved.objective.answer, torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
         return explain(moved)
 
     found, expected = accelerated(watched, processor)(question), explain(question)
     assert np.array_equal(found.relevance, expected.relevance)
-    assert (found.put_in, found.device, expected.device) == (expected.put_in, "cpu", "processor")
-    assert seen == [(question.aim.answer, False, False)], "in full precision"
+    assert (found.expected_sum, found.device, expected.device) == (expected.expected_sum, "cpu", "processor")
+    assert seen == [(question.objective.answer, False, False)], "in full precision"
     assert torch.backends.cudnn.allow_tf32 is before
 
 

@@ -73,10 +73,10 @@ def test_chain_of_layers_is_explained_as_zennits_stock_composites_do(name):
     with STOCK[name]().context(network):
         watched = image.clone().requires_grad_()
         answer = network.raw(watched)
-        (stock,) = torch.autograd.grad(answer, watched, question.aim.directions * answer.detach())
+        (stock,) = torch.autograd.grad(answer, watched, question.objective.directions * answer.detach())
     found = method(name).explain(question)
     np.testing.assert_allclose(found.relevance, stock[0, 0].numpy(), atol=1e-6 * float(stock.abs().max()))
-    assert found.put_in == pytest.approx(1, rel=1e-5)
+    assert found.expected_sum == pytest.approx(1, rel=1e-5)
     # without biases only what cancels or starts in the border is lost
     assert found.conservation == pytest.approx(1, abs=0.02)
 

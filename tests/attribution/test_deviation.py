@@ -38,9 +38,9 @@ def _model(network):
 def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, person):
     found = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
     assert found.conservation == pytest.approx(1, abs=1e-3)
-    assert found.relevance.total() == pytest.approx(found.put_in * found.conservation, rel=1e-3)
+    assert found.relevance.total() == pytest.approx(found.expected_sum * found.conservation, rel=1e-3)
     assert found.target == "what makes the embedding point elsewhere than the reference brain's: their cosine distance"
-    assert found.put_in == pytest.approx(found.score, rel=1e-3, abs=1e-6)
+    assert found.expected_sum == pytest.approx(found.score, rel=1e-3, abs=1e-6)
     assert "not what is ill" in found.caution
     nowhere = (person.data[0, 0] == 0) & (reference_brain(FAMILY.card, person).data[0, 0] == 0)
     assert nowhere.any()
@@ -54,7 +54,7 @@ def test_reference_brain_itself_has_an_empty_map(person, monkeypatch):
     monkeypatch.setattr(deviation, "METHOD", same)
     found = attribute(_model(enlivened(FAMILIES["ResNet 10"])), person, "deviation")
     assert not found.relevance.data.any()
-    assert (found.put_in, found.conservation, found.background) == (0, 1, 0)
+    assert (found.expected_sum, found.conservation, found.background) == (0, 1, 0)
 
 
 SHAPE = (12, 12, 12)

@@ -93,10 +93,10 @@ def test_map_of_several_directions_is_the_mean_of_the_absolute_maps(name):
     # The engine takes means of many maps by a low-rank form that is right to about 1 % of the highest.
     tolerance = 1e-4 if name in ANYTHING else 0.01
     np.testing.assert_allclose(found.relevance, expected, atol=tolerance * np.abs(expected).max())
-    if each[0].put_in is not None:
-        assert found.put_in == pytest.approx(np.mean([one.put_in for one in each]), rel=1e-3)
-        arrived = np.mean([one.put_in * one.conservation for one in each])
-        assert found.put_in * found.conservation == pytest.approx(arrived, rel=1e-2)
+    if each[0].expected_sum is not None:
+        assert found.expected_sum == pytest.approx(np.mean([one.expected_sum for one in each]), rel=1e-3)
+        actual_sum = np.mean([one.expected_sum * one.conservation for one in each])
+        assert found.expected_sum * found.conservation == pytest.approx(actual_sum, rel=1e-2)
 
 
 @pytest.mark.parametrize("name", sorted(ONE_AT_A_TIME))

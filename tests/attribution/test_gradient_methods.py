@@ -37,7 +37,7 @@ def test_linear_network_owes_each_voxel_its_weight_times_what_is_there():
     for method in (DIFFERENCE, TEMPLATE):
         found = method.explain(question)
         np.testing.assert_allclose(found.relevance, weights * change, rtol=1e-4, atol=1e-7)
-        assert found.put_in == pytest.approx(float((weights * change).sum()), rel=1e-5)
+        assert found.expected_sum == pytest.approx(float((weights * change).sum()), rel=1e-5)
         assert found.conservation == pytest.approx(1, rel=1e-4)
 
 
@@ -66,7 +66,7 @@ def test_gradients_are_those_of_finite_differences():
     network = enlivened(FAMILIES["U-Net, double blocks"]).double()
     image = balls((17, 19, 18))[:1].double()
     question = asked(network, image)
-    direction = question.aim.directions[0]
+    direction = question.objective.directions[0]
     relevance = INPUT.explain(question).relevance
     step = 1e-6
     for place in torch.nonzero(image[0, 0])[::97]:
@@ -90,7 +90,7 @@ def test_integrated_gradients_sum_to_the_change_of_the_score(name):
     with torch.no_grad():
         change = network.raw(image) - network.raw(image * 0.5)
         expected = float(change[0] @ along(network.raw(image))[0])
-    assert found.put_in == pytest.approx(expected, rel=1e-4)
+    assert found.expected_sum == pytest.approx(expected, rel=1e-4)
 
 
 def test_baselines_are_nothing_and_the_brain_without_detail():

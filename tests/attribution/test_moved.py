@@ -7,7 +7,7 @@ from asking import along
 from engine_networks import FAMILIES, balls, enlivened
 
 from wbtools.attribution.methods import deviation, shifted_deviation
-from wbtools.attribution.question import Aim, Question
+from wbtools.attribution.question import Objective, Question
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def question():
     network = enlivened(FAMILIES["ResNet 10"])
     image, reference = balls().split(1)
     directions = along(network.raw(image))
-    return Question(network, image, Aim("raw", directions, "", 1.0), reference)
+    return Question(network, image, Objective("raw", directions, "", 1.0), reference)
 
 
 def test_it_is_the_mean_magnitude_of_maps_that_each_conserve(question, monkeypatch):

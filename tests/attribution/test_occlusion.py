@@ -40,7 +40,10 @@ def _fall(question, key):
     here = question.regions == key
     mixed[0, 0][here] = question.reference[0, 0][here]
     with torch.no_grad():
-        return question.aim.directions @ (question.network.logits(question.image) - question.network.logits(mixed))[0]
+        return (
+            question.objective.directions
+            @ (question.network.logits(question.image) - question.network.logits(mixed))[0]
+        )
 
 
 def test_every_region_sums_to_the_fall_of_the_score_when_it_is_replaced(question):
@@ -55,7 +58,7 @@ def test_every_region_sums_to_the_fall_of_the_score_when_it_is_replaced(question
 
 
 def test_of_several_directions_the_mean_size_is_shown_in_as_many_runs_as_of_one(question):
-    several = replace(question, aim=replace(question.aim, directions=torch.eye(3) - 0.5))
+    several = replace(question, objective=replace(question.objective, directions=torch.eye(3) - 0.5))
     runs = []
     question.network.register_forward_pre_hook(lambda *_: runs.append(1))
     logits = question.network.logits

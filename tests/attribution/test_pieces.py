@@ -58,9 +58,9 @@ def test_map_made_of_slabs_is_the_map_of_the_whole(name, question, monkeypatch):
         found[slab] = method(name).explain(question)
     brain = found[100].relevance * (question.image[0, 0] != 0).any(0).any(0).numpy()
     np.testing.assert_allclose(found[2].relevance, brain, atol=1e-5 * np.abs(brain).max())
-    assert (found[2].put_in is None) == (found[100].put_in is None)
+    assert (found[2].expected_sum is None) == (found[100].expected_sum is None)
     if "difference" in name or "integrated" in name:
-        assert found[2].put_in == pytest.approx(found[100].put_in, rel=1e-4)
+        assert found[2].expected_sum == pytest.approx(found[100].expected_sum, rel=1e-4)
         assert found[2].conservation == pytest.approx(found[100].conservation, rel=1e-4)
 
 

@@ -103,9 +103,9 @@ def test_maps_of_every_target_conserve(embedder, people, method, monkeypatch):
         assert found.conservation == pytest.approx(1, abs=0.01), name
         total = found.relevance.total()
         if name == "dimension":
-            assert total > abs(found.put_in)  # the mean of absolute maps is no share of anything
+            assert total > abs(found.expected_sum)  # the mean of absolute maps is no share of anything
         else:
-            assert total == pytest.approx(found.put_in, abs=0.01 * abs(found.put_in)), name
+            assert total == pytest.approx(found.expected_sum, abs=0.01 * abs(found.expected_sum)), name
 
 
 def test_mean_over_dimensions_is_the_mean_of_the_single_maps(embedder, people):

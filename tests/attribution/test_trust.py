@@ -85,7 +85,7 @@ def test_question_is_aimed_anew_in_another_network(model, question, person):
     network = enlivened(FAMILIES["ResNet 10"], seed=5)
     other = put_to(model, network, question, Target("pair"), (person,))
     assert other.network is network
-    assert other.aim.score == pytest.approx(1, abs=1e-5)  # the cosine of a person to themselves
+    assert other.objective.score == pytest.approx(1, abs=1e-5)  # the cosine of a person to themselves
     assert other.reference is question.reference
 
 

@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn.functional import normalize
 
-from wbtools.attribution import Aim, Question, method
+from wbtools.attribution import Objective, Question, method
 from wbtools.attribution.evaluation.randomisation import settle
 from wbtools.attribution.reference import matched
 from wbtools.attribution.target import through_length
@@ -115,7 +115,7 @@ def figures(network, people, name):
             embedding, before = network.raw(scan), network.raw(reference)
             unit = normalize(embedding)
             direction = through_length(unit, embedding, before) if method(name).reference else unit / embedding.norm()
-        question = Question(network, scan, Aim("raw", direction, "embedding", 1.0), reference)
+        question = Question(network, scan, Objective("raw", direction, "embedding", 1.0), reference)
         size = np.abs(method(name).explain(question).relevance)
         brain = scan[0, 0].numpy() > 0
         region, decoy = (np.isin(where, keys) & brain for keys in (people.plant.region, people.plant.decoy))

@@ -15,8 +15,8 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.attribution.method import Attribution, Explanation, Method
-from wbtools.attribution.question import Aim, Question
+from wbtools.attribution.method import Attribution, Method, MethodOutput
+from wbtools.attribution.question import Objective, Question
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import KINDS, Target, aim, default, spelt
 from wbtools.errors import CheckError, InputError
@@ -26,9 +26,9 @@ from wbtools.space.grid import Unit, Volume
 __all__ = [
     "KINDS",
     "METHODS",
-    "Aim",
     "Attribution",
     "Method",
+    "Objective",
     "Question",
     "Target",
     "aim",
@@ -183,10 +183,10 @@ def default_method(model: Model, target: Target) -> str:
 
 
 def _judged(
-    model: Model, image: ModelInput, how: Method, question: Question, result: Explanation, seconds: float
+    model: Model, image: ModelInput, how: Method, question: Question, result: MethodOutput, seconds: float
 ) -> Attribution:
     """A method's result with all that can be said of it at once."""
-    relevance, put_in = result.relevance, result.put_in
+    relevance, expected_sum = result.relevance, result.expected_sum
     if not np.isfinite(relevance).all():
         raise CheckError(f"the relevance of {model.name} is not finite", hint="try another checkpoint or method")
     size = float(np.abs(relevance).sum(dtype=np.float64))
@@ -196,12 +196,12 @@ def _judged(
         method=how.name,
         rules=how.rules,
         caution=how.caution,
-        target=question.aim.description,
+        target=question.objective.description,
         reference=question.reference_record,
-        score=question.aim.score,
-        put_in=put_in,
+        score=question.objective.score,
+        expected_sum=expected_sum,
         conservation=result.conservation,
-        cancellation=size / abs(put_in) if put_in else None,
+        cancellation=size / abs(expected_sum) if expected_sum else None,
         background=outside / size if size else 0.0,
         seconds=seconds,
         device=result.device,

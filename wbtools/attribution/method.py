@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class MethodOutput:
     """What a method found for one image.
 
     Parameters
     ----------
     relevance : ndarray, (X, Y, Z), float
         Per voxel, signed; the mean of the absolute maps if there were several directions.
-    put_in : float, optional
+    expected_sum : float, optional
         What the map's sum should be; None for methods that promise nothing about it.
     arrived : float, optional
         What it is, where that is not the sum of `relevance`.
@@ -36,17 +36,17 @@ class Explanation:
     """
 
     relevance: NDArray[np.floating]
-    put_in: float | None = None
-    arrived: float | None = None
+    expected_sum: float | None = None
+    actual_sum: float | None = None
     device: str = "processor"
 
     @property
     def conservation(self) -> float | None:
-        """The part of what was put in that arrived; 1 if nothing was put in."""
-        if self.put_in is None:
+        """The map's sum over what it should be; 1 if that is 0."""
+        if self.expected_sum is None:
             return None
-        arrived = float(self.relevance.sum(dtype=np.float64)) if self.arrived is None else self.arrived
-        return arrived / self.put_in if self.put_in else 1.0
+        actual_sum = float(self.relevance.sum(dtype=np.float64)) if self.actual_sum is None else self.actual_sum
+        return actual_sum / self.expected_sum if self.expected_sum else 1.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Method:
     title: str
     rules: tuple[str, ...]
     caution: str
-    explain: Callable[[Question], Explanation]
+    explain: Callable[[Question], MethodOutput]
     reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
     by_region: bool = False
     on_cards: bool = False
@@ -101,13 +101,14 @@ class Attribution:
         What the image was compared with, and how that was laid in place.
     score : float
         The target's value: a cosine, a logit, a distance.
-    put_in : float or None
-        The part of the score that was divided among the voxels; None for methods that divide nothing.
+    expected_sum : float or None
+        What the map's sum should be: the part of the score that was divided among the voxels; None for methods that
+        divide nothing.
     conservation : float or None
-        The map's sum over what was put in; 1 if nothing was lost, or nothing put in.
+        The map's sum over what it should be; 1 if nothing was lost, or nothing divided.
     cancellation : float or None
-        Sum of |relevance| over what was put in; 1 if no positive and negative relevance cancel. The larger, the more
-        the map is a small difference of large terms.
+        Sum of |relevance| over what the map's sum should be; 1 if no positive and negative relevance cancel.
+        The larger, the more the map is a small difference of large terms.
     background : float
         Share of |relevance| where the input is 0.
     seconds : float
@@ -127,7 +128,7 @@ class Attribution:
     target: str
     reference: Mapping[str, object] | None
     score: float
-    put_in: float | None
+    expected_sum: float | None
     conservation: float | None
     cancellation: float | None
     background: float
@@ -140,4 +141,9 @@ class Attribution:
 
     def as_record(self) -> dict[str, object]:
         """Everything but the map, as JSON values for the provenance."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "relevance"}
+        names = {"expected_sum": "put_in"}  # files say what earlier releases did
+        return {
+            names.get(field.name, field.name): getattr(self, field.name)
+            for field in fields(self)
+            if field.name != "relevance"
+        }

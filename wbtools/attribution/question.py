@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Aim:
+class Objective:
     """What is explained of a network's answer for one image: fixed directions in the space of its answers.
 
     Parameters
@@ -48,7 +48,7 @@ class Question:
         In evaluation mode; it is not changed.
     image : Tensor, (1, 1, X, Y, Z)
         As the network is given it.
-    aim : Aim
+    objective : Objective
     reference : Tensor, (1, 1, X, Y, Z), optional
         For methods that explain the difference from another image.
     regions : Tensor, (X, Y, Z), int, optional
@@ -63,12 +63,29 @@ class Question:
 
     network: Network
     image: Tensor
-    aim: Aim
+    objective: Objective
     reference: Tensor | None = None
     regions: Tensor | None = None
     reference_record: Mapping[str, object] | None = None
     empty: float = 0.0
     bounds: tuple[float, float] = (0.0, 1.0)
+
+    def answer(self, image: Tensor) -> Tensor:
+        """What the network answers to images (N, 1, X, Y, Z) in the way that is explained, (N, E)."""
+        answer: Tensor = getattr(self.network, self.objective.answer)(image)
+        return answer
+
+    def require_reference(self) -> Tensor:
+        """The reference; ValueError if the question has none."""
+        if self.reference is None:
+            raise ValueError("this method explains the difference from a reference, and the question has none")
+        return self.reference
+
+    def require_regions(self) -> Tensor:
+        """The regions' keys; ValueError if the question has none."""
+        if self.regions is None:
+            raise ValueError("this method explains regions, and the question has none")
+        return self.regions
 
     @property
     def brain(self) -> Tensor:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wbtools.attribution.method import Explanation
+from wbtools.attribution.method import MethodOutput
 
 if TYPE_CHECKING:
     from wbtools.attribution.question import Question
     from wbtools.model.family import Index
 
-Explain = Callable[["Question"], Explanation]
+Explain = Callable[["Question"], MethodOutput]
 
 
 def piece_by_piece(explain: Explain) -> Explain:
@@ -27,27 +27,27 @@ def piece_by_piece(explain: Explain) -> Explain:
     part in what is asked.
     """
 
-    def whole(question: Question) -> Explanation:
+    def whole(question: Question) -> MethodOutput:
         shape = tuple(question.image.shape)
-        parts = list(question.network.parts(shape, question.aim.directions))
+        parts = list(question.network.parts(shape, question.objective.directions))
         if len(parts) == 1:
             return explain(question)
-        relevance, put_in, arrived = np.zeros(shape[2:], np.float32), [], 0.0
+        relevance, expected, actual_sum = np.zeros(shape[2:], np.float32), [], 0.0
         for index, piece in _pieces(question):
             found = explain(piece)
             relevance[index[2:]] = found.relevance
-            if found.put_in is not None:
-                put_in.append(found.put_in)
-                arrived += found.relevance.sum(dtype=np.float64) if found.arrived is None else found.arrived
-        return Explanation(relevance, sum(put_in), float(arrived)) if put_in else Explanation(relevance)
+            if found.expected_sum is not None:
+                expected.append(found.expected_sum)
+                actual_sum += found.relevance.sum(dtype=np.float64) if found.actual_sum is None else found.actual_sum
+        return MethodOutput(relevance, sum(expected), float(actual_sum)) if expected else MethodOutput(relevance)
 
     return whole
 
 
 def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:
     """The pieces that can have relevance, and where each lies."""
-    image, reference, regions, aim = question.image, question.reference, question.regions, question.aim
-    for index, directions in question.network.parts(tuple(image.shape), aim.directions):
+    image, reference, regions, objective = question.image, question.reference, question.regions, question.objective
+    for index, directions in question.network.parts(tuple(image.shape), objective.directions):
         other = None if reference is None else reference[index]
         shown = (image[index] != question.empty).any() or (other is not None and (other != question.empty).any())
         if directions.any() and shown:
@@ -59,6 +59,6 @@ def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:
                     image=image[index],
                     reference=other,
                     regions=keys,
-                    aim=replace(aim, directions=directions),
+                    objective=replace(objective, directions=directions),
                 ),
             )

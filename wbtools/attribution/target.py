@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from wbtools.attribution.question import Aim
+from wbtools.attribution.question import Objective
 from wbtools.errors import InputError
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def aim(
     others: Tensor | None = None,
     reference: Tensor | None = None,
     answers: Tensor | None = None,
-) -> Aim:
+) -> Objective:
     """Directions in the network's answer whose relevance is the target's.
 
     Embeddings v are compared by where they point, z = v / |v|. A direction is nevertheless one for v, and all that
@@ -192,7 +192,7 @@ def _aimed(
     others: Tensor | None,
     reference: Tensor | None,
     answers: Tensor | None,
-) -> Aim:
+) -> Objective:
     """`aim`, without gradients."""
     import torch
 
@@ -242,15 +242,17 @@ def _read(towards: Tensor, v: Tensor, before: Tensor | None) -> Tensor:
     return towards / v.norm() if before is None else through_length(towards, v, before)
 
 
-def _embedding(target: Target, v: Tensor, before: Tensor | None) -> Aim:
+def _embedding(target: Target, v: Tensor, before: Tensor | None) -> Objective:
     """The embedding along itself; with a reference, what turns it away from the reference's."""
     from torch.nn.functional import cosine_similarity, normalize
 
     direction = _read(normalize(v.flatten(), dim=0).view_as(v), v, before)
     if before is None:
-        return Aim(target.answer, direction, KINDS[target.kind], 1.0)
+        return Objective(target.answer, direction, KINDS[target.kind], 1.0)
     words = "what makes the embedding point elsewhere than the reference brain's: their cosine distance"
-    return Aim(target.answer, direction, words, 1 - float(cosine_similarity(v.flatten(), before.flatten(), dim=0)))
+    return Objective(
+        target.answer, direction, words, 1 - float(cosine_similarity(v.flatten(), before.flatten(), dim=0))
+    )
 
 
 def _answer(model: Model, target: Target, image: Tensor) -> Tensor:
@@ -284,7 +286,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else -1
 
 
-def _class(model: Model, target: Target, logits: Tensor) -> Aim:
+def _class(model: Model, target: Target, logits: Tensor) -> Objective:
     """The logit of one class."""
     import torch
 
@@ -294,24 +296,24 @@ def _class(model: Model, target: Target, logits: Tensor) -> Aim:
     direction[0, index] = 1
     other = f"; the network decides for class {names[decided]}"
     chosen = ", which the network decides for" if index == decided else other
-    return Aim(target.answer, direction, f"the logit of class {names[index]}{chosen}", float(logits[0, index]))
+    return Objective(target.answer, direction, f"the logit of class {names[index]}{chosen}", float(logits[0, index]))
 
 
-def _dimension(model: Model, target: Target, v: Tensor, before: Tensor | None) -> Aim:
+def _dimension(model: Model, target: Target, v: Tensor, before: Tensor | None) -> Objective:
     """One dimension of z, or all of them; a bit is read before it is cut, and before z is made."""
     import torch
 
     if not target.which:
         words = f"the mean of the absolute maps of all {v.shape[1]} dimensions of the embedding"
-        return Aim(target.answer, _read(torch.eye(v.shape[1]), v, before), words, 1.0)
+        return Objective(target.answer, _read(torch.eye(v.shape[1]), v, before), words, 1.0)
     index = _place(model, target, v.shape[1])
     unit = torch.zeros_like(v)
     unit[0, index] = 1
     if target.kind == "bit":
         words = f"bit {index} of the hash code, before it is cut: above 0 it is 1"
-        return Aim(target.answer, unit, words, float(v[0, index]))
+        return Objective(target.answer, unit, words, float(v[0, index]))
     words = f"dimension {index} of the embedding"
-    return Aim(target.answer, _read(unit, v, before), words, float(v[0, index] / v.norm()))
+    return Objective(target.answer, _read(unit, v, before), words, float(v[0, index] / v.norm()))
 
 
 def _place(model: Model, target: Target, count: int) -> int:
@@ -324,7 +326,7 @@ def _place(model: Model, target: Target, count: int) -> int:
     return index
 
 
-def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor], before: Tensor | None) -> Aim:
+def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor], before: Tensor | None) -> Objective:
     """The embedding against those of other people; the first of them is `--other`."""
     from torch.nn.functional import normalize
 
@@ -333,15 +335,15 @@ def _compared(model: Model, target: Target, v: Tensor, theirs: list[Tensor], bef
         differing = int((v.sign() != sign).sum())
         direction = -sign / (2 * v.abs().sum())
         words = f"the distance of two hash codes: {differing} of {v.shape[1]} bits differ"
-        return Aim(target.answer, direction, words, differing / v.shape[1])
+        return Objective(target.answer, direction, words, differing / v.shape[1])
     units = [normalize(one.flatten(), dim=0).view_as(v) for one in theirs]
     cosines = [float((unit * v).sum() / v.norm()) for unit in units]
     direction = _read(units[0], v, before)
     if target.kind == "distance":
-        return Aim(target.answer, -direction, "the cosine distance to another person", 1 - cosines[0])
+        return Objective(target.answer, -direction, "the cosine distance to another person", 1 - cosines[0])
     if target.kind == "pair":
-        return Aim(target.answer, direction, "the cosine to another person's embedding", cosines[0])
+        return Objective(target.answer, direction, "the cosine to another person's embedding", cosines[0])
     rest = len(units) - 1
     direction = _read(units[0] - sum(units[1:]) / rest, v, before)
     words = f"the cosine to another person less the mean cosine to {rest} more"
-    return Aim(target.answer, direction, words, cosines[0] - sum(cosines[1:]) / rest)
+    return Objective(target.answer, direction, words, cosines[0] - sum(cosines[1:]) / rest)

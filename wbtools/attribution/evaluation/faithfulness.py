@@ -144,10 +144,10 @@ def _score(question: Question) -> Callable[[Tensor], float]:
 
     def answers(image: Tensor) -> Tensor:
         with torch.no_grad():
-            answer: Tensor = getattr(question.network, question.aim.answer)(image)
-            return question.aim.directions @ answer[0]
+            answer = question.answer(image)
+            return question.objective.directions @ answer[0]
 
-    if len(question.aim.directions) == 1:
+    if len(question.objective.directions) == 1:
         return lambda image: float(answers(image)[0])
     start = answers(question.base)
     return lambda image: float((answers(image) - start).abs().mean())

@@ -133,7 +133,7 @@ def put_to(
         question.reference,
         answers,
     )
-    return replace(question, network=network, aim=goal)
+    return replace(question, network=network, objective=goal)
 
 
 def images_of(question: Question) -> Tensor:

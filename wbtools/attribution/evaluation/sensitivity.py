@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,7 @@ def sight(question: Question) -> Sight:
 
 
 def _answer(question: Question, image: Tensor) -> Tensor:
-    return cast("Tensor", getattr(question.network, question.aim.answer)(image)).double()
+    return question.answer(image).double()
 
 
 def _shuffled(question: Question) -> Tensor:
@@ -111,11 +111,11 @@ def _shuffled(question: Question) -> Tensor:
 
 def _moved(question: Question, own: Tensor, other: Tensor) -> tuple[float, float]:
     """How far the answer is from another, and how far it has to be."""
-    directions = question.aim.directions.double()
-    if question.aim.angular:
+    directions = question.objective.directions.double()
+    if question.objective.angular:
         return _angle(own, other), LEAST_PART
     change = float(((own - other) @ directions.T).abs().mean())
-    if question.aim.answer == "logits":
+    if question.objective.answer == "logits":
         size = max(float((answer @ directions.T).abs().mean()) for answer in (own, other))
         return change, LEAST_LOGIT if own.shape[1] > 1 else max(LEAST_VALUE, LEAST_LOGIT * size)
     size = float(own.norm()) / own.shape[1] ** 0.5

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from wbtools.attribution.features import calls, placements, put_back, reading, shown, spread
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.gradients import differentiable
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
 from wbtools.model.junctions import Gate
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """The geometric mean of all spatial attention maps, each laid over the image where its features look."""
     network = question.network
     made = calls(question)
@@ -35,7 +35,7 @@ def explain(question: Question) -> Explanation:
     handles = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, Gate)]
     try:
         with differentiable(network), shown(first.layer) as given:
-            getattr(network, question.aim.answer)(image)
+            question.answer(image)
     finally:
         for handle in handles:
             handle.remove()
@@ -43,7 +43,7 @@ def explain(question: Question) -> Explanation:
         raise InputError("the network has no spatial attention that could be shown", hint="choose another --method")
     laid = (spread(one, places.get(tuple(one.shape[1:])), shape) for one in maps)
     mean = torch.stack([one.clamp(min=1e-12).log() for one in laid]).mean(0).exp()
-    return Explanation(put_back(mean, given[0], image)[0, 0].numpy())
+    return MethodOutput(put_back(mean, given[0], image)[0, 0].numpy())
 
 
 def _is_spatial(coefficients: Tensor, axes: int) -> bool:

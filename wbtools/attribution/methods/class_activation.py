@@ -15,7 +15,7 @@ from captum.attr import LayerGradCam, LayerGradientXActivation
 from torch import Tensor, nn
 
 from wbtools.attribution.features import calls, last_features, placements, put_back, reading, shown, spread
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.gradients import Score, explain_each
 from wbtools.attribution.question import Question
 
@@ -30,7 +30,7 @@ def _hires_cam(score: Score, layer: nn.Module, image: Tensor) -> Tensor:
     return found.sum(1, keepdim=True)
 
 
-def _explain(question: Question, name: str, activation: Callable[[Score, nn.Module, Tensor], Tensor]) -> Explanation:
+def _explain(question: Question, name: str, activation: Callable[[Score, nn.Module, Tensor], Tensor]) -> MethodOutput:
     """Lay the map of the last features over the image."""
     made = calls(question)
     first, last = reading(made, name), last_features(made)

@@ -22,7 +22,7 @@ from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, Norm, Pass, WSquare, Z
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
 from wbtools.attribution.features import calls, reading
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.question import Question
 from wbtools.model.junctions import Add, Gate
@@ -116,7 +116,7 @@ def composite(
     return Composite(rule)
 
 
-def explain(question: Question, name: str, rules: Rules) -> Explanation:
+def explain(question: Question, name: str, rules: Rules) -> MethodOutput:
     """Propagate the relevance of a network's answer back to the voxels."""
     first = reading(calls(question), name).layer
     with merged(question.network).context(question.network):

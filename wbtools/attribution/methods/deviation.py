@@ -16,13 +16,13 @@ from __future__ import annotations
 import torch
 
 from wbtools.attribution.engine import Difference, mean_absolute
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
 from wbtools.model import Model, ModelInput
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """Propagate the difference of two answers back to the voxels.
 
     Parameters
@@ -30,15 +30,15 @@ def explain(question: Question) -> Explanation:
     question : Question
         With a reference.
     """
-    assert question.reference is not None  # the registry gives one to this method
-    walk = Difference(question.network, question.image, question.reference, question.aim.answer)
-    seeds = question.aim.directions * walk.change
+    walk = Difference(question.network, question.image, question.require_reference(), question.objective.answer)
+    seeds = question.objective.directions * walk.change
     whole = seeds.mean(0, keepdim=True)
-    put_in = float(whole.sum(dtype=torch.float64))
+    expected_sum = float(whole.sum(dtype=torch.float64))
     relevance = walk.relevance(whole)[0, 0]
     if len(seeds) == 1:
-        return Explanation(relevance.cpu().numpy(), put_in)
-    return Explanation(mean_absolute(walk, seeds)[0].cpu().numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+        return MethodOutput(relevance.cpu().numpy(), expected_sum)
+    magnitude = mean_absolute(walk, seeds)[0].cpu().numpy()
+    return MethodOutput(magnitude, expected_sum, float(relevance.sum(dtype=torch.float64)))
 
 
 def walk_of(model: Model, image: ModelInput) -> Difference:

@@ -10,21 +10,20 @@ from __future__ import annotations
 from captum.attr import InputXGradient, Saliency
 from torch import Tensor
 
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.gradients import Score, explain_each, score_of
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
 
 
-def explain_input(question: Question) -> Explanation:
+def explain_input(question: Question) -> MethodOutput:
     """Multiply the image by its gradient."""
     return explain_each(question, lambda score, image: InputXGradient(score).attribute(image), score_of(question))
 
 
-def explain_difference(question: Question) -> Explanation:
+def explain_difference(question: Question) -> MethodOutput:
     """Multiply the difference from the reference by the image's gradient."""
-    reference = question.reference
-    assert reference is not None  # the registry gives one to this method
+    reference = question.require_reference()
 
     def find(score: Score, image: Tensor) -> Tensor:
         gradient: Tensor = Saliency(score).attribute(image, abs=False)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from wbtools.attribution.method import Explanation
+from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
 
@@ -60,8 +60,8 @@ def differentiable(network: nn.Module) -> Iterator[None]:
 
 
 def explain_each(
-    question: Question, find: Callable[[Score, Tensor], Tensor], put_in: float | None = None
-) -> Explanation:
+    question: Question, find: Callable[[Score, Tensor], Tensor], expected_sum: float | None = None
+) -> MethodOutput:
     """Explain each direction by itself; of several, the mean of the absolute maps.
 
     Parameters
@@ -69,34 +69,33 @@ def explain_each(
     question : Question
     find : callable
         From a score and the image (1, 1, X, Y, Z), which records gradients, to a map of the same shape.
-    put_in : float, optional
-        As in `Explanation`, the mean over the directions.
+    expected_sum : float, optional
+        As in `MethodOutput`, the mean over the directions.
     """
-    network, aim = question.network, question.aim
-    count, arrived = len(aim.directions), 0.0
+    network, objective = question.network, question.objective
+    count, actual_sum = len(objective.directions), 0.0
     mean = torch.zeros_like(question.image)
     with differentiable(network):
-        for direction in aim.directions:
+        for direction in objective.directions:
             watched = question.image.clone().requires_grad_()
-            found = find(Score(network, aim.answer, direction), watched).detach()
+            found = find(Score(network, objective.answer, direction), watched).detach()
             if count == 1:
-                return Explanation(found[0, 0].cpu().numpy(), put_in)
-            arrived += float(found.sum(dtype=torch.float64)) / count
+                return MethodOutput(found[0, 0].cpu().numpy(), expected_sum)
+            actual_sum += float(found.sum(dtype=torch.float64)) / count
             mean += found.abs() / count
-    return Explanation(mean[0, 0].cpu().numpy(), put_in, arrived)
+    return MethodOutput(mean[0, 0].cpu().numpy(), expected_sum, actual_sum)
 
 
 def score_of(question: Question, less: Tensor | None = None) -> float:
     """Mean of the scores of all directions; less those of another image (1, 1, X, Y, Z)."""
-    answer = getattr(question.network, question.aim.answer)
     with torch.no_grad():
-        change = answer(question.image) - (0 if less is None else answer(less))
-        return float((change * question.aim.directions).sum(1, dtype=torch.float64).mean())
+        change = question.answer(question.image) - (0 if less is None else question.answer(less))
+        return float((change * question.objective.directions).sum(1, dtype=torch.float64).mean())
 
 
 def require_one_direction(question: Question, name: str) -> None:
     """Raise InputError if there are several directions, each of which would cost the method all over again."""
-    if (count := len(question.aim.directions)) > 1:
+    if (count := len(question.objective.directions)) > 1:
         raise InputError(
             f"--method {name} explains one number, and this target has {count}",
             hint="use --method deviation, lrp or gradient-x-difference, or explain one of them, as with dimension:0",

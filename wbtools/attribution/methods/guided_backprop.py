@@ -14,13 +14,13 @@ import warnings
 from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.gradients import Score, explain_each
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """Propagate the score's gradient back to the voxels, negative parts cut off at every ReLU."""
     if not any(isinstance(module, nn.ReLU) for module in question.network.modules()):
         raise InputError(

@@ -16,7 +16,7 @@ import numpy as np
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.gradients import Score, explain_each, require_one_direction, score_of
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import ReferenceBrain, reference_brain
@@ -47,11 +47,10 @@ def blurred(card: Card, image: ModelInput, file: Path | None = None) -> Referenc
     return ReferenceBrain(image.taken(smooth), image.grid, source=f"the brain itself, blurred by {_BLUR:g} mm")
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """Integrate the gradient from the reference to the image."""
     require_one_direction(question, "integrated-gradients")
-    reference = question.reference
-    assert reference is not None  # the registry gives one to these methods
+    reference = question.require_reference()
 
     def find(score: Score, image: Tensor) -> Tensor:
         # One image at a time: a batch of large images does not fit into memory.

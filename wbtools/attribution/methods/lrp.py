@@ -25,7 +25,7 @@ from zennit.core import BasicHook, Composite, Hook
 from zennit.rules import ClampMod, Gamma, NoMod, Pass
 
 from wbtools.attribution.engine import PLAIN, Walk, mean_absolute
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
@@ -194,7 +194,7 @@ def composite(network: Network, shares: Shares) -> Composite:
     return Composite(rule)
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """Propagate the relevance of a network's answer back to the voxels.
 
     By the engine of wbtools, which takes a third of zennit's passes; by zennit where a layer is unknown there.
@@ -210,25 +210,26 @@ def explain(question: Question) -> Explanation:
             "--method lrp divides what is positive, and this network is given negative intensities",
             hint="choose another --method, such as deviation or lrp-box",
         )
-    aim = question.aim
+    objective = question.objective
     try:
-        walk = Walk(question.network, question.image, PLAIN, output=aim.answer, empty=question.empty)
+        walk = Walk(question.network, question.image, PLAIN, output=objective.answer, empty=question.empty)
     except InputError:
         return by_zennit(question)
-    seeds = aim.directions * walk.change
+    seeds = objective.directions * walk.change
     whole = seeds.mean(0, keepdim=True)
-    put_in = float(whole.sum(dtype=torch.float64))
+    expected_sum = float(whole.sum(dtype=torch.float64))
     relevance = walk.relevance(whole)[0, 0]
     if len(seeds) == 1:
-        return Explanation(relevance.cpu().numpy(), put_in)
-    return Explanation(mean_absolute(walk, seeds)[0].cpu().numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+        return MethodOutput(relevance.cpu().numpy(), expected_sum)
+    magnitude = mean_absolute(walk, seeds)[0].cpu().numpy()
+    return MethodOutput(magnitude, expected_sum, float(relevance.sum(dtype=torch.float64)))
 
 
-def by_zennit(question: Question) -> Explanation:
+def by_zennit(question: Question) -> MethodOutput:
     """The same through zennit."""
     network = question.network
     with merged(network).context(network):
-        shares = owed_to_image(network, question.image, question.aim.answer, question.empty)
+        shares = owed_to_image(network, question.image, question.objective.answer, question.empty)
         return propagate(question, composite(network, shares))
 
 

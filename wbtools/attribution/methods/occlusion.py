@@ -13,28 +13,26 @@ import torch
 from captum.attr import FeatureAblation
 from torch import Tensor
 
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """Replace one region after the other, and divide the fall of the score among its voxels."""
-    image, reference, regions = question.image, question.reference, question.regions
-    assert reference is not None and regions is not None  # the registry gives both to this method
+    image, reference, regions = question.image, question.require_reference(), question.require_regions()
     keys, index = torch.unique(regions, return_inverse=True)
     changed = (image != reference)[0, 0]  # where nothing is replaced, as in empty space, nothing is owed
 
     def scores(present: Tensor) -> Tensor:
         mixed = torch.where(present[0, index].bool(), image, reference)
-        answer: Tensor = getattr(question.network, question.aim.answer)(mixed)
-        return answer @ question.aim.directions.T
+        return question.answer(mixed) @ question.objective.directions.T
 
     with torch.no_grad():
         falls: Tensor = FeatureAblation(scores).attribute(torch.ones(1, len(keys))).reshape(-1, len(keys))
     voxels = torch.bincount(index[changed], minlength=len(keys)).clamp(min=1)
     per_region = falls[0] if len(falls) == 1 else falls.abs().mean(0)
-    return Explanation(((per_region / voxels)[index] * changed).numpy())
+    return MethodOutput(((per_region / voxels)[index] * changed).numpy())
 
 
 METHOD = Method(

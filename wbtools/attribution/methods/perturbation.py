@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv3d, interpolate, pad
 
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods.gradients import Score, differentiable, require_one_direction
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
@@ -63,7 +63,7 @@ class Settings:
 PUBLISHED = Settings()
 
 
-def explain(question: Question, settings: Settings = PUBLISHED) -> Explanation:
+def explain(question: Question, settings: Settings = PUBLISHED) -> MethodOutput:
     """Search for the mask."""
     require_one_direction(question, METHOD.name)
     image = question.image
@@ -76,13 +76,13 @@ def explain(question: Question, settings: Settings = PUBLISHED) -> Explanation:
     with differentiable(question.network):
         left = _part_left(question, smoothed(image))
         mask, _ = search(image, left, settings, question.empty)
-        return Explanation((1 - laid_over(mask, image)).detach()[0, 0].numpy())
+        return MethodOutput((1 - laid_over(mask, image)).detach()[0, 0].numpy())
 
 
 def _part_left(question: Question, blurred: Tensor) -> Callable[[Tensor], Tensor]:
     """How much of the answer is left in an image: a class's probability, or the part of a score that blurring takes."""
-    aim, direction = question.aim, question.aim.directions[0]
-    if aim.answer == "logits" and int((direction != 0).sum()) == 1 and direction.max() == 1:
+    objective, direction = question.objective, question.objective.directions[0]
+    if objective.answer == "logits" and int((direction != 0).sum()) == 1 and direction.max() == 1:
         return _probability(question, int(direction.argmax()))
     return _remainder(question, blurred)
 
@@ -97,7 +97,7 @@ def _probability(question: Question, index: int) -> Callable[[Tensor], Tensor]:
     """
 
     def part(x: Tensor) -> Tensor:
-        logits: Tensor = getattr(question.network, question.aim.answer)(x)
+        logits = question.answer(x)
         return (logits.softmax(1) if logits.shape[1] > 1 else logits.sigmoid())[0, index]
 
     with torch.no_grad():
@@ -118,7 +118,7 @@ def _remainder(question: Question, blurred: Tensor) -> Callable[[Tensor], Tensor
     InputError
         If both have the same score.
     """
-    score = Score(question.network, question.aim.answer, question.aim.directions[0])
+    score = Score(question.network, question.objective.answer, question.objective.directions[0])
     with torch.no_grad():
         whole, least = float(score(question.image)), float(score(blurred))
     if abs(whole - least) <= 1e-6 * max(abs(whole), abs(least)):

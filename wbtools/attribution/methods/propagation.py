@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from zennit.canonizers import NamedMergeBatchNorm
 from zennit.core import Composite, Hook
 
-from wbtools.attribution.method import Explanation
+from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.methods.gradients import differentiable
 from wbtools.attribution.question import Question
 from wbtools.model.family import Network
@@ -39,22 +39,22 @@ def merged(network: Network) -> Composite:
     return Composite(canonizers=[NamedMergeBatchNorm([([conv], norm) for conv, norm in network.batch_norms()])])
 
 
-def propagate(question: Question, composite: Composite) -> Explanation:
+def propagate(question: Question, composite: Composite) -> MethodOutput:
     """Propagate the relevance of a network's answer back to the voxels, by the rules of a composite.
 
     Relevance starts at the answer itself, the embedding before normalisation, whose length counts as a constant.
     """
-    network, image, aim = question.network, question.image, question.aim
+    network, image, objective = question.network, question.image, question.objective
     with differentiable(network), composite.context(network):
         watched = image.clone().requires_grad_()
-        answer = getattr(network, aim.answer)(watched)
-        seeds = aim.directions * answer.detach()
+        answer = question.answer(watched)
+        seeds = objective.directions * answer.detach()
         whole = seeds.mean(0, keepdim=True)
         (relevance,) = torch.autograd.grad(answer, watched, whole, retain_graph=len(seeds) > 1)
-        put_in = float(whole.sum(dtype=torch.float64))
+        expected_sum = float(whole.sum(dtype=torch.float64))
         if len(seeds) == 1:
-            return Explanation(relevance[0, 0].cpu().numpy(), put_in)
+            return MethodOutput(relevance[0, 0].cpu().numpy(), expected_sum)
         mean = torch.zeros_like(relevance)
         for seed in seeds:
             mean += torch.autograd.grad(answer, watched, seed[None], retain_graph=True)[0].abs() / len(seeds)
-    return Explanation(mean[0, 0].cpu().numpy(), put_in, float(relevance.sum(dtype=torch.float64)))
+    return MethodOutput(mean[0, 0].cpu().numpy(), expected_sum, float(relevance.sum(dtype=torch.float64)))

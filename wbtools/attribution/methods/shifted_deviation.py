@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from wbtools.attribution.method import Explanation, Method
+from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.question import Question
 
@@ -43,7 +43,7 @@ def moved(reference: Tensor, seed: int) -> Tensor:
     return grid_sample(reference, places, align_corners=False)
 
 
-def explain(question: Question) -> Explanation:
+def explain(question: Question) -> MethodOutput:
     """Explain the difference from each of the moved references.
 
     Parameters
@@ -51,14 +51,13 @@ def explain(question: Question) -> Explanation:
     question : Question
         With a reference.
     """
-    assert question.reference is not None  # the registry gives one to this method
-    shown = question.reference - question.empty  # 0 beyond the image, as where there is no brain
+    shown = question.require_reference() - question.empty  # 0 beyond the image, as where there is no brain
     places = [moved(shown, seed) + question.empty for seed in range(PLACES)]
     found = [deviation.explain(replace(question, reference=place)) for place in places]
     magnitude = np.mean([abs(one.relevance) for one in found], axis=0)
-    put_in = sum(one.put_in or 0.0 for one in found) / PLACES
-    arrived = sum((one.put_in or 0.0) * (one.conservation or 0.0) for one in found) / PLACES
-    return Explanation(magnitude, put_in, arrived)
+    expected_sum = sum(one.expected_sum or 0.0 for one in found) / PLACES
+    actual_sum = sum((one.expected_sum or 0.0) * (one.conservation or 0.0) for one in found) / PLACES
+    return MethodOutput(magnitude, expected_sum, actual_sum)
 
 
 METHOD = Method(

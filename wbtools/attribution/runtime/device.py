@@ -11,12 +11,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from wbtools.attribution.method import Explanation
+from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.question import Question
 
 logger = logging.getLogger(__name__)
 
-Explain = Callable[[Question], Explanation]
+Explain = Callable[[Question], MethodOutput]
 
 
 def accelerated(explain: Explain, card: Callable[[], torch.device | None] | None = None) -> Explain:
@@ -29,7 +29,7 @@ def accelerated(explain: Explain, card: Callable[[], torch.device | None] | None
         Gives the card, or None; `usable` without.
     """
 
-    def explained(question: Question) -> Explanation:
+    def explained(question: Question) -> MethodOutput:
         device = (card or usable)()
         if device is None or not question.network.movable:
             return explain(question)
@@ -76,7 +76,7 @@ def _on(device: torch.device, question: Question) -> Iterator[Question]:
             question,
             network=question.network.to(device),
             image=question.image.to(device),
-            aim=replace(question.aim, directions=question.aim.directions.to(device)),
+            objective=replace(question.objective, directions=question.objective.directions.to(device)),
             reference=there(question.reference),
             regions=there(question.regions),
         )
