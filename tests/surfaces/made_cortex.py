@@ -1,12 +1,15 @@
 """Small pieces of cortex and grids around them, for tests of mapping."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from wbtools.anatomy import Hemisphere
 from wbtools.space.grid import Grid
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.ribbon.columns import Columns
+from wbtools.surfaces.ribbon.weights import RibbonWeights
 
 TURN = Rotation.from_euler("xyz", [0.2, 0.3, 0.1]).as_matrix()
 Cortex = tuple[Mesh, Mesh]
@@ -36,3 +39,14 @@ def folded_cortex(
 
 def noise(grid: Grid, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=grid.shape).astype(np.float32)
+
+
+def coverage(ribbon: RibbonWeights) -> NDArray[np.floating]:
+    """The share of each voxel that is cortex, by the sum of its columns, (X, Y, Z)."""
+    columns = 3 if ribbon.columns is Columns.THICK else 1  # that each place of the cortex belongs to
+    return np.asarray(ribbon.matrix.sum(axis=0)).reshape(ribbon.grid.shape) / columns
+
+
+def without_data(ribbon: RibbonWeights) -> NDArray[np.bool_]:
+    """Vertices whose column holds no sub-voxel centre, (V,)."""
+    return np.asarray(np.diff(ribbon.shares.indptr) == 0)

@@ -102,12 +102,13 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
     spheres = _spheres(subject, mesh)
     sulc = {side: files.read_values(path, side) for (side, name), path in subject.sulci.items() if name == mesh}
     sizes = {
-        side: len(next(one.vertices for (where, _), one in surfaces.items() if where is side)) for side in Hemisphere
+        side: len(next(surface.vertices for (where, _), surface in surfaces.items() if where is side))
+        for side in Hemisphere
     }
     mask = {side: _mask(subject, mesh, side, sizes[side], spheres[side]) for side in Hemisphere}
-    counts = {subject.surfaces[side, kind, mesh]: len(one.vertices) for (side, kind), one in surfaces.items()}
+    counts = {subject.surfaces[side, kind, mesh]: len(surface.vertices) for (side, kind), surface in surfaces.items()}
     for table, values in ((subject.rois, mask), (subject.sulci, sulc)):
-        counts |= {table[side, mesh]: len(one) for side, one in values.items() if (side, mesh) in table}
+        counts |= {table[side, mesh]: len(value) for side, value in values.items() if (side, mesh) in table}
     counts |= {path: len(spheres[side].vertices) for (side, name), path in subject.spheres.items() if name == mesh}
     check_meshes(subject, counts)
     _complete(surfaces)

@@ -84,7 +84,7 @@ def read(
     subject: Subject,
     meshes: Iterable[MeshName],
     projection: Projection,
-    inflate: Callable[[Cortex], Cortex] = lambda one: one,
+    inflate: Callable[[Cortex], Cortex] = lambda cortex: cortex,
     stage: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     scan: Scan | None = None,
 ) -> Person:
@@ -112,14 +112,14 @@ def read(
         scan = scan or read_scan(subject)
         segmentation = _segmentation(subject)
         cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
-        found = [*scan.remarks, *(remark for one in cortices.values() for remark in one.remarks)]
+        found = [*scan.remarks, *(remark for each in cortices.values() for remark in each.remarks)]
         remarks = tuple(dict.fromkeys(found))
     with stage("areas on every mesh"):
         areas = _areas(subject, cortices, projection)
     with stage("atlas in T1w space"):
         main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
         labels, conflicts = projection.volume(cortices[main], areas[main], scan.t1w.grid)
-        structures = [(Structure(one.name).freesurfer_key or 0, one) for one in mmp.subcortex_regions()]
+        structures = [(Structure(region.name).freesurfer_key or 0, region) for region in mmp.subcortex_regions()]
         native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
     return Person(scan, segmentation, cortices, areas, native, main, remarks)
 
@@ -134,4 +134,7 @@ def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Proje
     """HCP-MMP 1.0 on every exported mesh."""
     standard = cortices.get(STANDARD) or cortex.read_standard(subject)
     keys = cortex.standard_areas(standard)
-    return {mesh: keys if mesh == STANDARD else projection.areas(standard, keys, one) for mesh, one in cortices.items()}
+    return {
+        mesh: keys if mesh == STANDARD else projection.areas(standard, keys, chosen)
+        for mesh, chosen in cortices.items()
+    }

@@ -130,12 +130,12 @@ class WorkbenchProjection:
                 label, result = folder / "current.label.gii", folder / "new.label.gii"
                 gifti.write_labels(label, keys[side], mmp.regions(), side, mmp.NAME)
                 sphere, new_sphere = (
-                    self._write(folder / f"{word}.sphere.surf.gii", one.spheres[side], "sphere")
-                    for word, one in (("current", standard), ("new", target))
+                    self._write(folder / f"{word}.sphere.surf.gii", chosen.spheres[side], "sphere")
+                    for word, chosen in (("current", standard), ("new", target))
                 )
                 area, new_area = (
-                    self._write(folder / f"{word}.area.surf.gii", one.surfaces[side, "midthickness"])
-                    for word, one in (("current", standard), ("new", target))
+                    self._write(folder / f"{word}.area.surf.gii", chosen.surfaces[side, "midthickness"])
+                    for word, chosen in (("current", standard), ("new", target))
                 )
                 self._workbench.run(
                     command.label_resample(label, sphere, new_sphere, area, new_area, result), threads=self._threads

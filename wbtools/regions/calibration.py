@@ -72,7 +72,7 @@ def calibrated(ranking: Ranking, null: Array) -> Ranking:
     levels, scale = _levels(maps)
     compared = deviation(levels[0], levels[1:])
     others = (deviation(level, np.delete(levels[1:], i, 0)) for i, level in enumerate(levels[1:]))
-    widest = max(one.width for one in others)
+    widest = max(other.width for other in others)
     rows = list(ranking.rows)
     for place, found in zip(places[present], _regions(maps[0], scale, compared, max(1.0, widest)), strict=True):
         rows[place] = replace(rows[place], null=found)

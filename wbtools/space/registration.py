@@ -211,7 +211,7 @@ def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, star
     best = max(coarse, key=agreement)
     smaller = _scaled(best, target.grid.to_world((np.array(target.grid.shape) - 1) / 2), _SMALL)
     return max(
-        (_optimised(target, source, mask, one, shrink=(2, 1), share=0.1) for one in (best, smaller)), key=agreement
+        (_optimised(target, source, mask, start, shrink=(2, 1), share=0.1) for start in (best, smaller)), key=agreement
     )
 
 

@@ -155,10 +155,10 @@ def _working_directory() -> Path:
     return named if named.is_absolute() and _same(named, here) else here
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(path: Path, other: Path) -> bool:
     """Whether two paths lead to one thing that is there."""
     with suppress(OSError):
-        return one.samefile(other)
+        return path.samefile(other)
     return False
 
 
@@ -216,8 +216,8 @@ def _above(person: str, names: list[str]) -> list[str]:
 def _in_order(entities: list[str], name: str) -> list[str]:
     """Each entity once, the session first, without those whose kind the name has already."""
     kept: dict[str, str] = {}
-    for one in entities:
-        kind = one.partition("-")[0]
+    for entity in entities:
+        kind = entity.partition("-")[0]
         if f"_{kind}-" not in name:
-            kept.setdefault(kind, one)
-    return sorted(kept.values(), key=lambda one: not one.startswith("ses-"))
+            kept.setdefault(kind, entity)
+    return sorted(kept.values(), key=lambda entity: not entity.startswith("ses-"))

@@ -166,12 +166,12 @@ def data_sets(study_folder: Path, subject_id: str) -> Iterator[Path]:
     for top in tops:
         derivatives = top if top.name == "derivatives" else top / "derivatives"
         made = [derivatives] if is_dir(derivatives) else []
-        for one in _holders(derivatives):
-            made += [one, *_holders(one)]
+        for holder in _holders(derivatives):
+            made += [holder, *_holders(holder)]
         if top.name != "derivatives":
-            made += [one for one in _holders(top) if _is_programs(one.name)]
+            made += [holder for holder in _holders(top) if _is_programs(holder.name)]
         yield from (folder for folder in made if folder != study_folder)
-        yield from (one / _FREESURFER for one in (top, *made) if has_folder(one, str(_FREESURFER)))
+        yield from (holder / _FREESURFER for holder in (top, *made) if has_folder(holder, str(_FREESURFER)))
 
 
 def is_derived(folder: Path, study_folder: Path) -> bool:
@@ -195,10 +195,10 @@ def _in_data_set(root: Path, subject_id: str, match: Match) -> list[Path]:
     flat = [home for home in there if person_of(home.name) != home.name and home.name != subject_id]
     groups = [*([home] for home in there if home not in flat), flat]  # the id itself comes before its other spellings
     for group in groups:
-        places = list(dict.fromkeys(one for home in group for one in _matching(home, match)))
+        places = list(dict.fromkeys(place for home in group for place in _matching(home, match)))
         if subject_id != person_of(subject_id) and root / subject_id not in group:
             wanted = subject_id.removeprefix("sub-")
-            places = [one for one in places if identity(one).removeprefix("sub-") == wanted]
+            places = [place for place in places if identity(place).removeprefix("sub-") == wanted]
         if places:
             return places
     return []
@@ -210,7 +210,7 @@ def _matching(home: Path, match: Match) -> list[Path]:
         return []
     inside = children(home)
     sessions = [folder for folder in inside if session_of(folder.name) is not None]
-    own = [home] if match(home) else _of_steps((one for one in inside if one not in sessions), match, deeper=True)
+    own = [home] if match(home) else _of_steps((entry for entry in inside if entry not in sessions), match, deeper=True)
     for folder in sessions:
         own += [folder] if match(folder) else _of_steps(children(folder), match, deeper=True)
     return own
@@ -255,9 +255,9 @@ def _flat_sessions(root: Path, changed: int) -> dict[str, tuple[Path, ...]]:
 def _listed(folder: Path, changed: int) -> tuple[Path, ...]:
     """As `_holders`; remembered while the folder is unchanged, as a batch asks for every one of its people."""
     return tuple(
-        one
-        for one in children(folder)
-        if not one.name.startswith(("sub-", "ses-"))
-        and one.name not in _NO_DATA_SETS
-        and not any(is_dir(one / part) for part in _PARTS)
+        child
+        for child in children(folder)
+        if not child.name.startswith(("sub-", "ses-"))
+        and child.name not in _NO_DATA_SETS
+        and not any(is_dir(child / part) for part in _PARTS)
     )

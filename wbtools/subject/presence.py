@@ -94,10 +94,10 @@ def missing(folder: Path, name: str, forbids: str) -> Missing:
 
 def incomplete(folder: Path, lacking: Iterable[Missing], hint: str) -> SubjectError:
     """The refusal of a subject, with all that is missing, one file a line; why, where the file's place tells."""
-    listed = list({one.path: one for one in lacking}.values())
-    reasons = {one.path: absence(folder / one.path) for one in listed}
-    first = next(iter(hindered(folder / one.path for one in listed).values()), None)
-    lines = "".join(f"\n  {one.path}  (forbids {_with(one.forbids, reasons[one.path])})" for one in listed)
+    listed = list({file.path: file for file in lacking}.values())
+    reasons = {file.path: absence(folder / file.path) for file in listed}
+    first = next(iter(hindered(folder / file.path for file in listed).values()), None)
+    lines = "".join(f"\n  {file.path}  (forbids {_with(file.forbids, reasons[file.path])})" for file in listed)
     if any(UNFETCHED in reason for reason in reasons.values()):
         hint = fetching(folder)
     elif first is not None:

@@ -97,7 +97,7 @@ def _sessions(study_folder: Path, subject_id: str) -> list[str]:
     if person == subject_id:
         return []
     found = places.found(study_folder, person, lambda folder: any(places.is_dir(folder / part) for part in _PARTS))
-    return sorted({one for folder in found if person_of(one := identity(folder)) != one})
+    return sorted({person for folder in found if person_of(person := identity(folder)) != person})
 
 
 def require_nothing_better(study_folder: Path, subject_id: str) -> None:
@@ -128,12 +128,12 @@ def existing(path: Path, study_folder: Path) -> Path:
         If nothing is there, or only a link to nowhere.
     """
     places_ = [typed(path), typed(study_folder / path)]
-    found = next((one for one in places_ if os.path.lexists(one)), None)
+    found = next((place for place in places_ if os.path.lexists(place)), None)
     if found is None:
         if (reason := hindrance(places_[0])) is not None:  # in a folder that may not be looked into, or behind a link
             raise reason
-        above = next((one.parent for one in places_ if places.is_dir(one.parent)), places_[0].parent)
-        names = [one.name for one in (*places.children(above), *places.files(above))]
+        above = next((place.parent for place in places_ if places.is_dir(place.parent)), places_[0].parent)
+        names = [entry.name for entry in (*places.children(above), *places.files(above))]
         near = get_close_matches(path.name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
         raise InputError(f"{path} does not exist", hint=hint)
@@ -179,4 +179,4 @@ def _with_steps(folders: Iterable[Path]) -> Iterator[Path]:
     """Folders, and those of programs and steps in them."""
     for folder in folders:
         yield folder
-        yield from (one for one in places.children(folder) if is_step(image_stem(one.name)))
+        yield from (entry for entry in places.children(folder) if is_step(image_stem(entry.name)))

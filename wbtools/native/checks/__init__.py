@@ -81,13 +81,13 @@ def run(
     require_known(allowed)
     evidence = Evidence(t1w, tuple(cortices), areas, atlas, own_surfaces)
     results = [CheckResult.of(name, check(evidence), name in allowed) for name, check in CHECKS.items()]
-    failed = [one for one in results if one.refused]
+    failed = [result for result in results if result.refused]
     if failed:
-        listed = "".join(f"\n  {one.name}: {one.sentence}" for one in failed)
+        listed = "".join(f"\n  {result.name}: {result.sentence}" for result in failed)
         raise CheckError(
             f"T1w, surfaces and atlas do not belong together: {len(failed)} of {len(results)} checks failed{listed}",
             hint="give files of one person in one space; or, knowing why, export with "
-            + " ".join(f"--allow {one.name}" for one in failed),
+            + " ".join(f"--allow {result.name}" for result in failed),
         )
     return results
 
@@ -100,4 +100,4 @@ def marked(notice: str, results: Sequence[CheckResult]) -> str:
     >>> marked("Template surfaces", [CheckResult("contrast", False, "the T1w is ...", {}, allowed=True)])
     "Template surfaces. Self-check 'contrast' failed, allowed by the user"
     """
-    return ". ".join(part for part in (notice.rstrip("."), *(one.mark for one in results)) if part)
+    return ". ".join(part for part in (notice.rstrip("."), *(result.mark for result in results)) if part)

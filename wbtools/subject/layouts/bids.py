@@ -143,7 +143,7 @@ def _subject(
 ) -> Subject:
     """The subject, with everything that is there."""
     paths, registration, space = spheres
-    segmentation = next((one for d in _SEGMENTATIONS if (one := names.one("dseg", desc=d))), None)
+    segmentation = next((file for d in _SEGMENTATIONS if (file := names.one("dseg", desc=d))), None)
     mask, rois = names.one("mask", desc="brain"), names.sides("mask", desc="cortex")
     sulci = {side: path for side, path in names.sides("sulc").items() if usable(path)}
     unshown = [key for key, path in surfaces.items() if key[1] == "inflated" and not usable(path)]
@@ -155,7 +155,7 @@ def _subject(
         name = f"anat/{names.subject}_desc-brain_mask.nii.gz"
         absent.append(Missing(name, "removing the skull, which some networks need"))
     if len(sulci) < len(Hemisphere):
-        side = next(one for one in Hemisphere if one not in sulci)
+        side = next(hemisphere for hemisphere in Hemisphere if hemisphere not in sulci)
         name = f"anat/{names.subject}_hemi-{side.letter}_sulc.shape.gii"
         absent.append(missing(folder, name, "shading by sulcal depth"))
     return Subject(
@@ -216,7 +216,7 @@ class _Anat:
         ]
         if len(found) > 1:
             raise SubjectError(
-                f"{self.folder} has {len(found)} files that could be meant: {', '.join(one.name for one in found)}",
+                f"{self.folder} has {len(found)} files that could be meant: {', '.join(path.name for path in found)}",
                 hint="give a folder that holds only one of them, for example of links",
             )
         return found[0] if found else None
@@ -253,7 +253,7 @@ def _native(names: _Anat) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path
     found: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path] = {}
     for side in Hemisphere:
         for kind, suffixes in _NATIVE_KINDS.items():
-            path = next((one for suffix in suffixes if (one := names.one(suffix, side))), None)
+            path = next((file for suffix in suffixes if (file := names.one(suffix, side))), None)
             if path is not None:
                 found[side, kind, "native"] = path
     return found

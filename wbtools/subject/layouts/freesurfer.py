@@ -114,7 +114,7 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     if lacking:
         raise incomplete(folder, lacking, _MEND)
     assert t1w is not None
-    return _subject(folder, surfaces, t1w, tuple(one for one in _MESHES if one in wanted))
+    return _subject(folder, surfaces, t1w, tuple(mesh for mesh in _MESHES if mesh in wanted))
 
 
 def _subject(

@@ -95,16 +95,18 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
     candidates = _candidates(folder, registration)
-    if mesh is None and not any(_complete(folder, one, wanted) for one in candidates):
+    if mesh is None and not any(_complete(folder, names, wanted) for names in candidates):
         wanted = (*wanted, "59k_fs_LR")
     if mesh in {None, "all"}:  # the finer meshes are extras that most downloads do not have
-        wanted = tuple(one for one in wanted if one in _ALWAYS or _begun(folder, one))
+        wanted = tuple(name for name in wanted if name in _ALWAYS or _begun(folder, name))
     # max keeps the first of equals, so MSMAll wins unless MSMSulc completes more.
-    names = max(candidates, key=lambda one: (len(_complete(folder, one, wanted)), -len(_lacking(folder, one, wanted))))
+    names = max(
+        candidates, key=lambda each: (len(_complete(folder, each, wanted)), -len(_lacking(folder, each, wanted)))
+    )
     # Areas reach other meshes from the 32k one, whose surfaces serve there if they exist.
     have = _complete(folder, names, dict.fromkeys([*wanted, "32k_fs_LR"]))
     made = _made(folder, names, wanted, have)
-    lacking = _lacking(folder, names, [one for one in wanted if one not in made])
+    lacking = _lacking(folder, names, [name for name in wanted if name not in made])
     t1w = _first(folder, (*T1W, *(CIFTIFY_T1W if _is_ciftifys(folder) else ())))
     if t1w is None or not have or (mesh and lacking):
         scan = [] if t1w else [Missing(T1W[0], f"everything; {Path(T1W[1]).name} would do")]
@@ -124,7 +126,7 @@ def _subject(
     """The subject, with everything that is there."""
     segmentation = _first(folder, SEGMENTATIONS)
     shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
-    drawn = tuple(one for one in dict.fromkeys(shown) if one != "164k_fs_LR")
+    drawn = tuple(name for name in dict.fromkeys(shown) if name != "164k_fs_LR")
     absent = [*lacking, *_unshown(folder, names, drawn)]
     if t1w.name.partition(".nii")[0] not in {Path(name).name.partition(".nii")[0] for name in _STRIPPED}:
         absent.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
@@ -161,7 +163,7 @@ def _is_subject(folder: Path) -> bool:
     if not places.has_folder(folder, "T1w"):
         return False
     inside = places.children(folder / "T1w")
-    return not any(is_step(one.name) and places.has_folder(one, "surf", "mri") for one in inside)
+    return not any(is_step(entry.name) and places.has_folder(entry, "surf", "mri") for entry in inside)
 
 
 def _is_ciftifys(folder: Path) -> bool:
@@ -210,7 +212,7 @@ def _begun(folder: Path, mesh: MeshName) -> bool:
 def _mend(folder: Path, lacking: list[Missing], mesh: str | None, registration: str | None) -> str:
     """What helps, by what is missing."""
     surfaces = any(
-        path.name.endswith(".surf.gii") for one in places.children(folder / "T1w") for path in places.files(one)
+        path.name.endswith(".surf.gii") for inner in places.children(folder / "T1w") for path in places.files(inner)
     )
     if not surfaces and not places.has_folder(folder, "MNINonLinear"):
         return (
@@ -244,7 +246,7 @@ def _unshown(folder: Path, names: Names, drawn: Iterable[MeshName]) -> Iterator[
 def _absent_of(folder: Path, names: Names, kind: SurfaceKind, mesh: MeshName) -> list[str]:
     """The surfaces of one kind that are not there."""
     files = (Missing(names.surface(side, kind, mesh), "") for side in Hemisphere)
-    return [one.path for one in _absent(folder, files, _fit(kind))]
+    return [file.path for file in _absent(folder, files, _fit(kind))]
 
 
 def _start(folder: Path) -> str:
@@ -264,7 +266,7 @@ def _made(folder: Path, names: Names, wanted: Iterable[MeshName], have: tuple[Me
 
 def _remarks(names: Names, t1w: Path) -> Iterator[str]:
     """What is read in place of the usual files."""
-    if f"T1w/{t1w.name}" in {one for name in CIFTIFY_T1W for one in (name, name.removesuffix(".gz"))}:
+    if f"T1w/{t1w.name}" in {spelt for name in CIFTIFY_T1W for spelt in (name, name.removesuffix(".gz"))}:
         yield f"The T1w is {t1w.name}, as ciftify calls it."
     if names.registration == REG_LR:
         yield f"The registration is {FREESURFERS}: there is no sphere of MSM."
@@ -301,19 +303,19 @@ def _present(
 
 def _first(folder: Path, names: Iterable[str]) -> Path | None:
     """The first of several files that exists, packed or, where somebody unpacked it, not."""
-    spelt = (folder / one for name in names for one in (name, name.removesuffix(".gz")))
-    return next((path for path in spelt if is_named(path)), None)
+    paths = (folder / spelt for name in names for spelt in (name, name.removesuffix(".gz")))
+    return next((path for path in paths if is_named(path)), None)
 
 
 def _absent(folder: Path, files: Iterable[Missing], fit: Callable[[Path], bool] = is_named) -> list[Missing]:
     """Those of the files that do not exist, or are not fit otherwise."""
-    return [missing(folder, *one) for one in files if not fit(folder / one.path)]
+    return [missing(folder, *file) for file in files if not fit(folder / file.path)]
 
 
 def _lacking(folder: Path, names: Names, meshes: Iterable[MeshName]) -> list[Missing]:
     """Needed files of these meshes that do not exist, each named once."""
-    absent = [one for mesh in meshes for one in _absent(folder, names.needed(mesh))]
-    return list({one.path: one for one in absent}.values())
+    absent = [file for mesh in meshes for file in _absent(folder, names.needed(mesh))]
+    return list({file.path: file for file in absent}.values())
 
 
 def _complete(folder: Path, names: Names, meshes: Iterable[MeshName]) -> tuple[MeshName, ...]:
@@ -326,10 +328,10 @@ def _passed_over(
 ) -> tuple[Missing, ...]:
     """Why a better registration was not taken: its files that do not exist."""
     better = candidates[: candidates.index(taken)]
-    of_taken = {one.path for one in _lacking(folder, taken, meshes)}
+    of_taken = {file.path for file in _lacking(folder, taken, meshes)}
     return tuple(
-        Missing(one.path, f"registration {names.registration}; {taken.registration} is used")
+        Missing(file.path, f"registration {names.registration}; {taken.registration} is used")
         for names in better
-        for one in _lacking(folder, names, meshes)
-        if one.path not in of_taken
+        for file in _lacking(folder, names, meshes)
+        if file.path not in of_taken
     )

@@ -93,7 +93,7 @@ class Names:
         """What the mesh cannot do without."""
         label = f"the {mesh.partition('_')[0]} mesh"
         if mesh == "164k_fs_LR":
-            yield from (Missing(one.path, label) for one in self.needed("native"))
+            yield from (Missing(file.path, label) for file in self.needed("native"))
         for side in Hemisphere:
             if mesh != "164k_fs_LR":
                 for kind in NEEDED:

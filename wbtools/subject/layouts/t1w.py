@@ -60,8 +60,8 @@ def candidates(study_folder: Path, subject_id: str, fit: Callable[[Path], bool] 
     """
     roots = (study_folder, study_folder / "rawdata")
     for home in (home for root in roots for home in places.homes(root, subject_id)):
-        sessions = [one for one in places.children(home) if session_of(one.name) is not None]
-        scans = _scans(home, fit) or [scan for one in sessions for scan in _scans(one, fit)]
+        sessions = [session for session in places.children(home) if session_of(session.name) is not None]
+        scans = _scans(home, fit) or [scan for session in sessions for scan in _scans(session, fit)]
         if subject_id not in {person_of(subject_id), home.name}:
             scans = [scan for scan in scans if _is_of(scan, subject_id)]
         if scans:
@@ -82,7 +82,7 @@ def known(study_folder: Path) -> list[str]:
     """Names of the files and folders that hold one T1w image."""
     files = (identity(path) for path in places.files(study_folder) if _is_scan(path) and usable(path))
     folders = (home for root in (study_folder, study_folder / "rawdata") for home in places.children(root))
-    return sorted({*files, *(one.name for one in folders if not is_step(one.name) and len(_scans(one)) == 1)})
+    return sorted({*files, *(inner.name for inner in folders if not is_step(inner.name) and len(_scans(inner)) == 1)})
 
 
 def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
@@ -214,7 +214,9 @@ def _is_scan(path: Path) -> bool:
     if name == path.name:
         return False
     *entities, last = name.split("_")
-    return last in {"T1w", "T1"} and not any(one.partition("-")[0] in _DERIVED for one in entities if "-" in one)
+    return last in {"T1w", "T1"} and not any(
+        entity.partition("-")[0] in _DERIVED for entity in entities if "-" in entity
+    )
 
 
 def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignment, folder: Path) -> Path:

@@ -112,20 +112,13 @@ class RibbonWeights:
         parts = self.shares.data, self.voxels[self.shares.indices], self.shares.indptr
         return sparse.csr_matrix(parts, shape=(self.shares.shape[0], math.prod(self.grid.shape)))
 
-    @cached_property
-    def without_data(self) -> NDArray[np.bool_]:
-        """Vertices whose column holds no sub-voxel centre, (V,): outside the grid, or without thickness."""
-        return np.asarray(np.diff(self.shares.indptr) == 0)
-
-    def to_surface(self, maps: Sequence[Array] | Array, missing: float = 0.0) -> NDArray[np.float32]:
-        """Mean of each map over each vertex's column.
+    def to_surface(self, maps: Sequence[Array] | Array) -> NDArray[np.float32]:
+        """Mean of each map over each vertex's column; as in Workbench, 0 where a column holds no voxel's part.
 
         Parameters
         ----------
         maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
             On the grid; any number of maps costs little more than one.
-        missing : float
-            What the vertices `without_data` get: 0 as in Workbench, or NaN; `filling.fill_nearest` fills them.
 
         Returns
         -------
@@ -136,77 +129,9 @@ class RibbonWeights:
         InputError
             If a map does not have the grid's shape.
         """
-        return _means(product(self.shares, self._stacked(maps)), missing)
+        return _means(product(self.shares, self._stacked(maps)))
 
-    def region_means(
-        self, maps: Sequence[Array] | Array, keys: NDArray[np.integer]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Mean of each map over all columns of each label, every voxel weighted by its share in them.
-
-        Use THIN columns: THICK ones reach into the neighbouring region.
-
-        Parameters
-        ----------
-        maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
-        keys : ndarray, (V,), int32
-
-        Returns
-        -------
-        labels : ndarray, (R,), int32
-            The labels that occur, ascending.
-        means : ndarray, (M, R), float32
-            NaN for a label whose vertices hold no voxel.
-
-        Raises
-        ------
-        InputError
-            If a map does not have the grid's shape.
-        AtlasError
-            If there is not one key per vertex.
-        """
-        self._require_each(keys, "labels")
-        labels, owner = np.unique(np.asarray(keys, np.int32), return_inverse=True)
-        belongs = sparse.csr_matrix((np.ones(len(keys)), (owner, np.arange(len(keys)))), (len(labels), len(keys)))
-        return labels, _means(belongs @ product(self.shares, self._stacked(maps)), np.nan)
-
-    def to_volume(self, metrics: NDArray[np.floating], greedy: bool = False) -> NDArray[np.float32]:
-        """Put values of vertices into voxels: the weights in reverse.
-
-        Parameters
-        ----------
-        metrics : ndarray, (M, V)
-        greedy : bool
-            Give every voxel the mean of its columns, however little of it is cortex; otherwise that mean is multiplied
-            by the share of the voxel that is cortex, so that values fade towards its edge.
-
-        Returns
-        -------
-        ndarray, (M, X, Y, Z), float32
-            0 where no column reaches.
-
-        Raises
-        ------
-        AtlasError
-            If there is not one value per vertex.
-        """
-        values = np.atleast_2d(metrics)
-        self._require_each(values.T, "values")
-        sums = self.shares.T @ values.T.astype(np.float64)
-        total = np.asarray(self.shares.sum(axis=0), np.float64).ravel()
-        divisor = total if greedy else np.maximum(total, self._shared)
-        return np.stack(
-            [self._volume(self.voxels, column) for column in (sums / divisor[:, None]).T.astype(np.float32)]
-        )
-
-    def coverage(self) -> NDArray[np.float32]:
-        """The partial volume of cortex: the share of each voxel that is cortex, (X, Y, Z), float32, in [0, 1].
-
-        Exact with THIN columns; with THICK ones it can miss a little where folds touch. Where a ribbon crosses itself,
-        what it covers twice counts once.
-        """
-        return self._volume(self.voxels, np.minimum(self._cortex(), np.float32(1)))
-
-    def labels_to_volume(self, keys: NDArray[np.integer], greedy: bool = False) -> VoxelLabels:
+    def labels_to_volume(self, keys: NDArray[np.integer]) -> VoxelLabels:
         """Put labels of vertices into the voxels that are at least half cortex.
 
         In each voxel the labels' weights are summed and the largest sum wins; unlabelled vertices (key 0) compete like
@@ -215,19 +140,15 @@ class RibbonWeights:
         Parameters
         ----------
         keys : ndarray, (V,), int32
-        greedy : bool
-            Label every voxel that any cortex reaches.
 
         Raises
         ------
         AtlasError
             If there is not one key per vertex.
         """
-        self._require_each(keys, "labels")
+        self._require_one_key_per_vertex(keys)
         winner, weight = most_popular(self.shares.T.tocsr(), np.asarray(keys, np.int32))
-        labelled = winner != 0
-        if not greedy:
-            labelled &= self._cortex() >= _HALF
+        labelled = (winner != 0) & (self._cortex() >= _HALF)
         put = self.voxels[labelled]
         return VoxelLabels(self._volume(put, winner[labelled]), self._volume(put, weight[labelled]))
 
@@ -261,11 +182,11 @@ class RibbonWeights:
                 hint="resample it to the grid of the T1w first",
             )
 
-    def _require_each(self, values: Array, name: str) -> None:
-        if len(values) != self.shares.shape[0]:
+    def _require_one_key_per_vertex(self, keys: Array) -> None:
+        if len(keys) != self.shares.shape[0]:
             raise AtlasError(
-                f"{len(values)} {name} do not fit a surface of {self.shares.shape[0]} vertices",
-                hint=f"give {name} and surfaces of the same mesh",
+                f"{len(keys)} labels do not fit a surface of {self.shares.shape[0]} vertices",
+                hint="give labels and surfaces of the same mesh",
             )
 
 
@@ -279,10 +200,10 @@ def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.i
     return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels
 
 
-def _means(sums: NDArray[np.float64], missing: float) -> NDArray[np.float32]:
-    """Weighted sums (N, M), then the sum of weights as their last column, to means (M, N)."""
+def _means(sums: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Weighted sums (N, M), then the sum of weights as their last column, to means (M, N); 0 without weight."""
     weight = sums[:, -1:]
-    means = np.divide(sums[:, :-1], weight, out=np.full_like(sums[:, :-1], missing), where=weight > 0)
+    means = np.divide(sums[:, :-1], weight, out=np.zeros_like(sums[:, :-1]), where=weight > 0)
     return np.ascontiguousarray(means.T, dtype=np.float32)
 
 
@@ -301,9 +222,9 @@ def require_one_mesh(white: Mesh, pial: Mesh) -> None:
         )
 
 
-def _same_triangles(one: Mesh, other: Mesh) -> bool:
+def _same_triangles(first: Mesh, other: Mesh) -> bool:
     """Whether two meshes have the same triangles, whatever corner and triangle they list first."""
-    if np.array_equal(one.triangles, other.triangles):
+    if np.array_equal(first.triangles, other.triangles):
         return True
-    first, second = (np.sort(mesh.triangles, axis=1) for mesh in (one, other))
-    return np.array_equal(first[np.lexsort(first.T)], second[np.lexsort(second.T)])
+    rows, others = (np.sort(mesh.triangles, axis=1) for mesh in (first, other))
+    return np.array_equal(rows[np.lexsort(rows.T)], others[np.lexsort(others.T)])
