@@ -1,0 +1,75 @@
+"""The pages name what is there: files, modules and options."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from wbtools.cli import main
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "modules" not in page.parts and "_build" not in page.parts)
+
+
+def options_of(*words: str) -> set[str]:
+    command, context = main, click.Context(main)
+    for word in words:
+        command = command.get_command(context, word)
+    shown = [found for found in command.params if not getattr(found, "hidden", False)]
+    return {name for found in shown for name in found.opts if name.startswith("--")} - {"--help"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md"], ids=lambda page: page.stem)
+def test_links_of_a_page_lead_to_files_that_are_there(page):
+    linked = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    assert [name for name in linked if not (page.parent / name).is_file()] == []
+
+
+def test_every_page_but_the_first_is_linked_from_a_table_of_contents():
+    listed = {
+        (index.parent / f"{name}.md").resolve()
+        for index in PAGES
+        for block in re.findall(r"```\{toctree\}\n(.*?)```", index.read_text(), re.DOTALL)
+        for name in block.split("\n")
+        if name and not name.startswith(":")
+    }
+    assert {page.resolve() for page in PAGES} - listed == {(DOCS / "index.md").resolve()}
+
+
+def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
+    named = re.findall(r"`([a-z]+(?:\.[a-z_]+)+)`", (DOCS / "how-a-voxel-travels.md").read_text())
+    places = [REPOSITORY / "wbtools" / name.replace(".", "/") for name in named]
+    assert len(places) > 20
+    assert [place for place in places if not place.is_dir() and not place.with_suffix(".py").is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "commands"),
+    [
+        ("command-line", [("export-subject",)]),
+        ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]),
+    ],
+)
+def test_a_page_of_the_reference_names_every_option_of_its_commands(page, commands):
+    text = (DOCS / "reference" / f"{page}.md").read_text()
+    shared = options_of("export-subject") if page == "batch" else set()
+    known = set().union(*(options_of(*words) for words in commands))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
+    assert (known - shared) - named == set()
+
+
+def test_pages_for_users_name_no_option_that_does_not_exist():
+    names = [("export-subject",), ("doctor",), ("demo-subject",), ("models",), ("models", "convert")]
+    names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]
+    known = {"--help", "--version"}.union(*(options_of(*words) for words in names))
+    lines = [
+        line
+        for page in PAGES
+        if page.parts[-2] in ("tutorials", "how-to", "reference")
+        for line in page.read_text().replace("\\\n", " ").splitlines()
+        if re.match(r" {4}(?:\$ )?wbtools ", line)
+    ]
+    assert len(lines) > 30
+    assert {name for line in lines for name in re.findall(r"(?<![\w-])--[a-z][a-z-]*", line)} <= known
