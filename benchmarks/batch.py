@@ -25,8 +25,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "batch"))
 
-from ordeal import Ordeal, stub, wbtools
+from ordeal import Ordeal
+from ordeal import wbtools as with_stand_in
 from slurm_loopback import Slurm, missing
+from stand_in import manner
 
 from wbtools.batch.child import hold_back
 from wbtools.batch.state.folder import Layout
@@ -50,6 +52,10 @@ def main() -> None:
                 overhead(folder)
             else:
                 exports(folder, options.exports)
+
+
+def wbtools(*words: object) -> list[str]:
+    return [sys.executable, "-m", "wbtools.cli", "batch", *map(str, words)]
 
 
 def read_options() -> argparse.Namespace:
@@ -76,11 +82,11 @@ def ordeal(folder: Path, subjects: int, kills: int, seed: int) -> None:
     try:
         out = folder / "out"
         line = [folder / "list.txt", "--out", out, "--engine", "slurm", "--mem", "100M", "--time", "10:00", "--wait"]
-        line += ["--pack", 5, "--max-parallel", 8, "--max-attempts", 6, "--command", stub(0.3)]
+        line += ["--pack", 5, "--max-parallel", 8, "--max-attempts", 6, "--allow", manner(0.3)]
         seen = Ordeal(cluster, out, ids, seed, kills, line, say=lambda text: print(f"  {text}", flush=True)).run()
         print(seen)
         seen.require()
-        assert subprocess.run(wbtools("verify", out), stdout=subprocess.DEVNULL).returncode == 0
+        assert subprocess.run(with_stand_in("verify", out), stdout=subprocess.DEVNULL).returncode == 0
     finally:
         cluster.down()
 
@@ -121,7 +127,7 @@ def overhead(folder: Path) -> None:
     for number in (100, 1000, 10000):
         layout = Layout(folder / f"overhead-{number}")
         payload = Instant(layout.out)
-        plan = Plan(payload.warm(), command=("true",))
+        plan = Plan(payload.warm())
         plan.write(layout)
         ids = [f"{100000 + one}" for one in range(number)]
         add_subjects(layout, ids)

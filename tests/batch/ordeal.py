@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slurm_loopback import Slurm
+from stand_in import EXPORT, PROGRAM
 from stub_export import FILES, content
 
-STUB = Path(__file__).with_name("stub_export.py")
 KINDS = ("child", "worker", "stepd", "slurmd", "slurmctld", "scancel", "client")
 _SHARES = {
     "child": 0.4,
@@ -36,13 +35,8 @@ _SAMPLE = 60
 
 
 def wbtools(*words: object) -> list[str]:
-    return [sys.executable, "-m", "wbtools.cli", "batch", *map(str, words)]
-
-
-def stub(seconds: float, *options: str) -> str:
-    """The value of `--command` that runs the stand-in."""
-    marks = ["{subject}", "{out}", "{settings}", str(seconds)]
-    return shlex.join([sys.executable, str(STUB), *marks, *options])
+    """`wbtools batch`, whose subjects the stand-in does as `--allow` says."""
+    return [sys.executable, str(PROGRAM), "batch", *map(str, words)]
 
 
 def is_whole(out: Path, subject: str) -> bool:
@@ -75,14 +69,13 @@ def processes() -> Iterator[tuple[int, str]]:
 
 def running(out: Path, kind: str, slurm: Slurm | None = None) -> list[int]:
     """The processes of one kind that belong to this batch."""
-    marks = {"child": STUB.name, "worker": " batch worker", "client": "wbtools.cli batch run"}
+    marks = {"child": EXPORT.name, "worker": " batch worker", "client": f"{PROGRAM.name} batch run"}
     if kind == "stepd":
         ours = {pid for pid, words in processes() if words.startswith("slurmstepd: [")}
         # Another Slurm on this machine is none of our business.
         return [pid for pid in ours if slurm and str(slurm.home) in _environment(pid)]
     if kind in ("slurmd", "slurmctld"):
         return [slurm.pid(kind)] if slurm else []
-    # The client's own line names the stand-in too.
     return [
         pid
         for pid, words in processes()

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from click.testing import CliRunner
-from ordeal import stub, wbtools
+from ordeal import wbtools
+from stand_in import installed, manner
 
 from wbtools.cli import main
 
@@ -15,7 +16,7 @@ from wbtools.cli import main
 def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
     """`wbtools batch run` on this machine, ended."""
     return subprocess.run(
-        wbtools("run", *ids, "--out", out, "--command", stub(seconds, *how), "--threads", 1, *options),
+        wbtools("run", *ids, "--out", out, "--allow", manner(seconds, *how), "--threads", 1, *options),
         capture_output=True,
         text=True,
         timeout=120,
@@ -25,7 +26,7 @@ def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float =
 def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
     """The same, going on in a process group of its own."""
     return subprocess.Popen(
-        wbtools("run", *ids, "--out", out, "--command", stub(seconds, *how), "--threads", 1, *options),
+        wbtools("run", *ids, "--out", out, "--allow", manner(seconds, *how), "--threads", 1, *options),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -36,7 +37,8 @@ def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float
 
 def care(command: str, *words: object):
     """`wbtools batch status` and its like, in this process: starting one takes longer than what they do."""
-    result = CliRunner().invoke(main, ["batch", command, *map(str, words)])
+    with installed():
+        result = CliRunner().invoke(main, ["batch", command, *map(str, words)])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 import stub_batch
 from click.testing import CliRunner
-from ordeal import is_whole, stub, wbtools
+from ordeal import is_whole, wbtools
+from stand_in import installed, manner
 
 from wbtools.batch.engines.slurm import rounds
 from wbtools.batch.state.folder import Layout
@@ -55,7 +56,8 @@ def out(done, tmp_path):
 
 def care(command, out, *words):
     """What a command prints and its exit code, in this process; a traceback is an error here."""
-    result = CliRunner().invoke(main, ["batch", command, str(out), *words])
+    with installed():
+        result = CliRunner().invoke(main, ["batch", command, str(out), *words])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.output
@@ -110,7 +112,6 @@ def test_a_missing_plan_is_told_from_a_damaged_one(out):
         {"timeout": None},
         {"timeout": float("nan")},
         {"threads": 1.5},
-        {"command": [1]},
         {"options": []},
         {"engine": 3},
         {"line": 7},
@@ -231,8 +232,8 @@ def test_odd_values_of_a_batch_systems_variables_disturb_no_worker(out):
     odd |= {"SLURM_JOB_ID": "--all", "SLURM_ARRAY_JOB_ID": "", "TMPDIR": "", "COLUMNS": "x"}
     environment = {name: value for name, value in os.environ.items() if name != "HOME"} | odd
     words = wbtools("run", "good", "new", "--out", out, "--max-attempts", 1)
-    command = stub(0.0, "--misbehave", "bad", "bad", "left")
-    done = subprocess.run([*words, "--command", command], env=environment, capture_output=True, text=True, umask=0o077)
+    asked = manner(0.0, "--misbehave", "bad", "bad", "left")
+    done = subprocess.run([*words, "--allow", asked], env=environment, capture_output=True, text=True, umask=0o077)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert is_whole(out, "new")
     for shard in ("auto", "x", "-1", "9" * 5000):

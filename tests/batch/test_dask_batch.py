@@ -9,7 +9,8 @@ import time
 
 import pytest
 import stub_batch
-from ordeal import events, is_whole, stub, visible, wbtools
+from ordeal import events, is_whole, visible, wbtools
+from stand_in import PROGRAM, manner
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install wbtools[dask]")
 
@@ -24,7 +25,16 @@ def dask(tmp_path):
     options = ["--no-dashboard", "--host", "127.0.0.1"]
     started = [_daemon("dask_scheduler", "--port", address.rpartition(":")[2], *options)]
     for _ in range(3):
-        place = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path / "dask"), *options]
+        place = [
+            "--preload",
+            "stand_in",
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--local-directory",
+            str(tmp_path / "dask"),
+            *options,
+        ]
         started.append(_daemon("dask_worker", address, *place))
     yield address, started[1:]
     for one in started:
@@ -37,7 +47,7 @@ def _daemon(module, *options):
         [sys.executable, "-m", f"distributed.cli.{module}", *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parent)},
     )
 
 
@@ -68,7 +78,7 @@ def test_sixty_subjects_survive_a_killed_worker_and_a_killed_client(dask, tmp_pa
 
 
 def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address_and_must_exist(tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--command", stub(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--allow", manner(0))
     said = subprocess.run([*words, "--scheduler-file", str(tmp_path / "none.json")], capture_output=True, text=True)
     assert said.returncode == 3 and "none.json does not exist" in said.stderr
     said = subprocess.run(words, capture_output=True, text=True)
@@ -76,7 +86,7 @@ def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address_and_must_exis
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--command", stub(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--allow", manner(0))
     environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
     said = subprocess.run([*words, "--scheduler", "tcp://127.0.0.1:9"], capture_output=True, text=True, env=environment)
     assert said.returncode == 3 and "tcp://127.0.0.1:9" in said.stderr

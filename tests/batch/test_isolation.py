@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ordeal import events, is_whole, stub
+from ordeal import events, is_whole, wbtools
+from stand_in import PROGRAM, manner
 
-import wbtools.cli
+from wbtools import cli
 from wbtools.batch.engines.launch import program, worker_environment
 from wbtools.search_path import absolute_only, find_program, without_working_directory
 
@@ -56,8 +57,8 @@ def test_a_batch_and_an_export_are_blind_to_the_folder_they_are_called_in(data, 
 
 
 def test_slurms_programs_are_not_taken_from_the_folder_of_the_data(data, tmp_path):
-    words = ["batch", "run", "a", "--out", str(tmp_path / "out"), "--engine", "slurm", "--command", stub(0)]
-    done = run(data, *CONSOLE, *words, PATH=":.:/nowhere")
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--allow", manner(0))
+    done = run(data, *words, PATH=":.:/nowhere")
     assert done.returncode == 3 and "no Slurm cluster" in done.stderr
     assert sprung(data) == []
 
@@ -72,19 +73,18 @@ def test_started_as_a_module_it_leaves_the_folder_before_it_imports_anything(dat
 
 def test_an_empty_entry_of_pythonpath_reaches_no_child(data, tmp_path):
     out = tmp_path / "out"
-    words = ["batch", "run", "a", "--out", str(out), "--command", stub(0), "--threads", "1"]
+    words = ["batch", "run", "a", "--out", str(out), "--allow", manner(0), "--threads", "1"]
     lasting = tmp_path / "lasting"
     lasting.mkdir()
     # The first process belongs to the user, whose PYTHONPATH it is; -I spares it the traps.
-    start = [sys.executable, "-I", "-c", "from wbtools.cli import main; main()"]
-    done = run(data, *start, *words, PYTHONPATH=f"{lasting}::.:")
+    done = run(data, sys.executable, "-I", str(PROGRAM), *words, PYTHONPATH=f"{lasting}::.:")
     assert done.returncode == 0, done.stderr
     assert is_whole(out, "a") and len(events(out, "a")) == 2
     assert sprung(data) == []
 
 
 def test_a_worker_is_started_by_its_path_where_python_knows_no_safer_way(data):
-    by_path = [sys.executable, str(Path(wbtools.cli.__file__).with_name("__main__.py")), "batch"]
+    by_path = [sys.executable, str(Path(cli.__file__).with_name("__main__.py")), "batch"]
     for words in (program(), by_path):
         done = run(data, *words, "worker", "--help")
         assert done.returncode == 0 and "Work through subjects" in done.stdout, done.stderr

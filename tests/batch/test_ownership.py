@@ -10,7 +10,8 @@ import time
 
 import pytest
 import stub_batch
-from ordeal import events, is_whole, running, stub, visible, wbtools
+from ordeal import events, is_whole, running, visible, wbtools
+from stand_in import manner
 
 from wbtools.batch.state.folder import Layout
 from wbtools.output import staging
@@ -193,7 +194,7 @@ def test_a_folder_of_the_batchs_name_that_wbtools_did_not_make_is_refused_and_st
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(plan or "mine")
     before = tree(tmp_path)
-    for command, *words in (["run", "a", "--out", tmp_path, "--command", "true"], ["clean", tmp_path, "--all"]):
+    for command, *words in (["run", "a", "--out", tmp_path], ["clean", tmp_path, "--all"]):
         said = stub_batch.care(command, *words)
         assert said.returncode == 3, command
         if command == "run" or plan:
@@ -244,8 +245,8 @@ def test_a_link_among_the_batchs_own_files_is_refused_and_not_written_through(ba
         link.symlink_to(elsewhere / "scan")
     before = tree(elsewhere)
     for command, *words in (
-        ["run", "a", "--out", batch, "--command", "true"],
-        ["run", "a", "--out", batch, "--command", "true", "--dry-run"],
+        ["run", "a", "--out", batch],
+        ["run", "a", "--out", batch, "--dry-run"],
         ["cancel", batch],
         ["clean", batch, "--all"],
     ):
@@ -278,7 +279,7 @@ def test_a_killed_subject_leaves_nothing_once_it_is_done(tmp_path):
 
 
 def test_a_batch_that_was_started_with_nohup_goes_on_without_its_terminal(tmp_path):
-    words = wbtools("run", "a", "b", "--out", tmp_path, "--command", stub(1.5), "--threads", 1, "--jobs", 2)
+    words = wbtools("run", "a", "b", "--out", tmp_path, "--allow", manner(1.5), "--threads", 1, "--jobs", 2)
     batch = subprocess.Popen(["nohup", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     until(lambda: running(tmp_path, "child"))
     for kind in ("client", "worker"):
@@ -289,7 +290,7 @@ def test_a_batch_that_was_started_with_nohup_goes_on_without_its_terminal(tmp_pa
 
 
 def test_a_lost_terminal_ends_a_batch_that_nobody_sees_with_75(tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path, "--command", stub(3), "--threads", 1)
+    words = wbtools("run", "a", "--out", tmp_path, "--allow", manner(3), "--threads", 1)
     code = f"import subprocess, sys; sys.exit(subprocess.run({words!r}).returncode)"
     ours, theirs = os.openpty()
     batch = subprocess.Popen(

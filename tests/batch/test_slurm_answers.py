@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ordeal import stub, wbtools
+from ordeal import wbtools
+from stand_in import manner
 
 from wbtools.batch.engines.slurm import queue, rounds, script
 from wbtools.batch.engines.slurm.queue import Submitted
@@ -42,7 +43,7 @@ def batch(out, **engine):
     """A batch of one subject, as `run` writes it."""
     layout = Layout(out)
     request = {name: getattr(Request(), name) for name in Request.__dataclass_fields__}
-    plan = Plan("0" * 64, command=("true", "{subject}"), engine={**request, "sbatch": [], "time": "10:00", **engine})
+    plan = Plan("0" * 64, engine={**request, "sbatch": [], "time": "10:00", **engine})
     plan.write(layout)
     return layout, Plan.read(layout)
 
@@ -69,7 +70,7 @@ def test_the_last_line_that_looks_like_a_number_is_the_job(printed, job):
 def test_banners_around_the_number_disturb_no_batch(site, tmp_path):
     refuse = "for a; do case $a in --dependency=*) [[ $a =~ :[0-9]+$ ]] || exit 1;; esac; done"
     site(sbatch=f"echo welcome; {refuse}; echo 4711; echo goodbye")
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--command", stub(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--allow", manner(0))
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 75 and "job 4711" in done.stdout, done.stdout + done.stderr
     lines = (tmp_path / "out" / ".wbtools" / "submissions.jsonl").read_text().splitlines()
@@ -148,7 +149,7 @@ def test_no_option_can_write_a_line_of_the_script(option, word):
 
 def test_a_newline_in_an_option_ends_before_anything_is_written(tmp_path):
     for option in ("--partition", "--sbatch-arg", "--gres"):
-        words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--command", stub(0))
+        words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--allow", manner(0))
         done = subprocess.run([*words, option, "--x=1\nrm"], capture_output=True, text=True)
         assert done.returncode == 3 and option in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

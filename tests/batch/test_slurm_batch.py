@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import slurm_loopback
-from ordeal import Ordeal, events, is_whole, running, stub, visible, wbtools
+from ordeal import Ordeal, events, is_whole, running, visible, wbtools
+from stand_in import manner
 
 pytestmark = pytest.mark.skipif(
     bool(slurm_loopback.missing()),
@@ -30,7 +31,7 @@ def ids(count):
 
 def line(out, subjects, *options, seconds=0.2, how=()):
     asked = ["--engine", "slurm", "--mem", "100M", "--time", "10:00", "--wait"]
-    return [*subjects, "--out", out, *asked, "--command", stub(seconds, *how), *options]
+    return [*subjects, "--out", out, *asked, "--allow", manner(seconds, *how), *options]
 
 
 def run(slurm, *words):

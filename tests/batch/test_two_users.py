@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ordeal import events, is_whole, stub, visible, wbtools
+from ordeal import events, is_whole, visible, wbtools
+from stand_in import manner
 
 FIRST, SECOND, GROUP, OTHERS = 54321, 54322, 54300, 54301
 
@@ -61,7 +62,7 @@ READABLE = os.geteuid() == 0 and _readable()
 
 
 def line(out, *ids, how=()):
-    return [*ids, "--out", out, "--threads", 1, "--max-attempts", 1, "--command", stub(0.0, *how)]
+    return [*ids, "--out", out, "--threads", 1, "--max-attempts", 1, "--allow", manner(0.0, *how)]
 
 
 @pytest.mark.parametrize(("mode", "mask"), [(0o2775, 0o022), (0o775, 0o077)])

@@ -62,14 +62,19 @@ COMMANDS = {
     "export": ["export-subject", ID],
     "export --overwrite": ["export-subject", ID, "--overwrite"],
     "export --dry-run": ["export-subject", ID, "--dry-run"],
-    "batch run": ["batch", "run", ID, "--command", "true"],
-    "batch run --dry-run": ["batch", "run", ID, "--command", "true", "--dry-run"],
+    "batch run": ["batch", "run", ID],
+    "batch run --dry-run": ["batch", "run", ID, "--dry-run"],
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("place", OUTS)
-def test_an_output_folder_that_is_in_or_around_an_input_is_refused_before_any_work(study, tmp_path, place, command):
+def test_an_output_folder_that_is_in_or_around_an_input_is_refused_before_any_work(
+    study, tmp_path, place, command, monkeypatch
+):
+    monkeypatch.setattr(
+        "wbtools.cli.batch.run._identity", lambda options: "0" * 64
+    )  # the network is of no interest here
     out = OUTS[place](study, tmp_path)
     before = tree(study.parent), tree(tmp_path)
     words = [*COMMANDS[command], "--study-folder", str(study), "--out", str(out)]

@@ -11,8 +11,11 @@ from wbtools.batch.resources import variables
 from wbtools.search_path import without_working_directory
 
 _BY_PATH = [str(Path(__file__).absolute().parents[2] / "cli" / "__main__.py")]
-_START = ["-P", "-m", "wbtools.cli"] if sys.version_info >= (3, 11) else _BY_PATH
-"""With `-m` alone, Python looks for modules in the working directory first; `-P` forbids it that, since 3.11."""
+START = ["-P", "-m", "wbtools.cli"] if sys.version_info >= (3, 11) else _BY_PATH
+"""What Python is given to start this command line.
+
+With `-m` alone it looks for modules in the working directory first; `-P` forbids it that, since 3.11.
+"""
 
 
 def worker_command(out: Path, options: Sequence[str], *, attached: bool) -> list[str]:
@@ -32,7 +35,7 @@ def worker_command(out: Path, options: Sequence[str], *, attached: bool) -> list
 
 def program() -> list[str]:
     """The words for `wbtools batch` with this Python, which needs nothing on PATH."""
-    return [sys.executable, *_START, "batch"]
+    return [sys.executable, *START, "batch"]
 
 
 def environment() -> dict[str, str]:

@@ -16,6 +16,9 @@ from wbtools.text import line, shell
 
 logger = logging.getLogger(__name__)
 
+_DROPPED = {"command"}
+"""What plans of earlier versions hold and nobody reads any more."""
+
 
 class DamagedPlan(InputError):
     """The plan of a batch is there and cannot be used; what was published does not depend on it."""
@@ -31,8 +34,6 @@ class Plan:
         As in every published record; decides whether a published subject is this batch's.
     options : mapping
         The options of `wbtools export-subject` as JSON values.
-    command : tuple of str
-        Runs instead of `wbtools export-subject` if not empty; `{subject}`, `{out}` and `{settings}` are filled in.
     max_attempts : int
         How often a subject is tried.
     timeout, grace : float
@@ -54,7 +55,6 @@ class Plan:
 
     settings_sha256: str
     options: Mapping[str, object] = field(default_factory=dict)
-    command: tuple[str, ...] = ()
     max_attempts: int = 3
     timeout: float = 3600.0
     grace: float = 10.0
@@ -89,9 +89,9 @@ class Plan:
             raise InputError(f"{layout.plan} is missing", hint=hint)
         try:
             found = json.loads(text)
-            plan = cls(**{**found, "command": tuple(found["command"])})
+            plan = cls(**{name: value for name, value in found.items() if name not in _DROPPED})
             plan._require_plain()
-        except (ValueError, TypeError, KeyError, RecursionError, InputError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError, InputError) as error:
             raise DamagedPlan(f"{layout.plan} is damaged ({line(error)})", hint=hint) from None
         return plan
 
@@ -105,7 +105,7 @@ class Plan:
 
     def _require_plain(self) -> None:
         """Raise ValueError for values of kinds that no plan is written with."""
-        texts = [self.settings_sha256, self.line, *self.command, *([] if self.scratch is None else [self.scratch])]
+        texts = [self.settings_sha256, self.line, *([] if self.scratch is None else [self.scratch])]
         kinds = {
             "texts": all(isinstance(text, str) for text in texts),
             "mappings": isinstance(self.options, dict) and isinstance(self.engine, dict),

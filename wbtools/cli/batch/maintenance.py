@@ -78,8 +78,6 @@ def settle_names(
         Keep them on disk.
     """
     ask = payload_of(plan, layout.out, 1).name
-    if plan.command:  # its subjects are called what the list says
-        return {subject: name for subject in subjects if (name := ask(subject))}
     return names.settle(
         layout, ask, subjects, settled=lambda one: only_unknown or is_there(layout.out, one), write=write
     )

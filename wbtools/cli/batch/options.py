@@ -75,8 +75,6 @@ _OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--only", type=_FILE, help="A list of subjects; all others are left out."),
     click.option("--scratch", type=_FOLDER, help="Temporary data. [default: $SLURM_TMPDIR, $TMPDIR or /tmp]"),
     click.option("--dry-run", is_flag=True, help="Say what would be done, show the script, and do nothing."),
-    # Tests and benchmarks put a stand-in here that sleeps, crashes or cheats.
-    click.option("--command", "command_line", hidden=True, help="Run this instead of export-subject."),
 )
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -221,12 +220,10 @@ def _known(study: Path) -> subjects.Known:
 def _plan(options: dict[str, Any]) -> Plan:
     """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
     kept = as_json(options)
-    argv = tuple(shlex.split(options["command_line"] or ""))
     request = Request(**{one.name: options[one.name] for one in fields(Request)})
     return Plan(
-        settings_sha256=sha256(shlex.join(argv).encode()).hexdigest() if argv else _identity(kept),
+        settings_sha256=_identity(kept),
         options=kept,
-        command=argv,
         max_attempts=options["max_attempts"],
         timeout=options["timeout"],
         grace=options["grace"],

@@ -13,7 +13,7 @@ import click
 from wbtools.batch import subjects
 from wbtools.batch.child import die_with, hold_back
 from wbtools.batch.engines.slurm import rounds, script, task
-from wbtools.batch.payload import Command, Payload
+from wbtools.batch.payload import Payload
 from wbtools.batch.resources import threads, variables, whole_number
 from wbtools.batch.state.folder import Layout
 from wbtools.batch.state.plan import Plan
@@ -85,8 +85,6 @@ def worker(
 
 def payload_of(plan: Plan, out: Path, each: int) -> Payload:
     """What the plan does to a subject."""
-    if plan.command:
-        return Command(plan.command, out, plan.settings_sha256)
     return ExportPayload(plan.options, out, each)
 
 

@@ -1,0 +1,87 @@
+"""wbtools, but for one thing: what its batches do to a subject is a stand-in that sleeps, crashes or cheats.
+
+As a program it takes the words of wbtools: `stand_in.py batch run a b --out OUT --allow "0.3 --misbehave crash b"`.
+Plan, engines, workers and children are the real ones. What the stand-in is to do is the value of `--allow`, an option
+of exports that takes any word and that a batch keeps with the others.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+from unittest.mock import patch
+
+from wbtools.batch.engines import launch
+from wbtools.batch.state.names import Name
+from wbtools.cli import main
+from wbtools.cli.batch import run, worker
+
+PROGRAM = Path(__file__).absolute()
+EXPORT = PROGRAM.with_name("stub_export.py")
+
+
+def manner(seconds: float, *options: str) -> str:
+    """The value of `--allow` that says what the stand-in is to do."""
+    return shlex.join([str(seconds), *options])
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A program as payload, made from what the real one is made from."""
+
+    options: Mapping[str, object]
+    out: Path
+    threads: int
+
+    def identity(self) -> str:
+        return sha256("".join(self._asked()).encode()).hexdigest()
+
+    def warm(self) -> str:
+        return self.identity()
+
+    def name(self, subject: str) -> Name:
+        return Name(subject, subject)
+
+    def inputs(self, subject: str) -> None:
+        return None
+
+    def described(self, subject: str) -> str:
+        return f"to be done by {EXPORT.name}"
+
+    def work(self, subject: str) -> NoReturn:
+        (asked,) = self._asked()
+        words = [str(EXPORT), subject, str(self.out), self.identity(), *shlex.split(asked)]
+        os.execv(sys.executable, [sys.executable, *words])
+
+    def _asked(self) -> list[str]:
+        asked = self.options.get("allow", [])
+        assert isinstance(asked, list)
+        return asked
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Have this process, and every one that it starts, work with the stand-in."""
+    with (
+        patch.object(worker, "ExportPayload", StandIn),
+        patch.object(run, "_identity", lambda kept: StandIn(kept, Path(), 1).identity()),  # spares a process
+        patch.object(launch, "START", [str(PROGRAM)]),
+    ):
+        yield
+
+
+def dask_setup(worker: object) -> None:
+    """The same for a process of Dask, which loads this module with `--preload`."""
+    installed().__enter__()
+
+
+if __name__ == "__main__":
+    with installed():
+        main()
