@@ -13,9 +13,10 @@ from torch import nn
 from wbtools.attribution import Target, ask, attribute, method
 from wbtools.attribution.evaluation import null_maps as nulls
 from wbtools.attribution.evaluation.faithfulness import Curves, against_random, curves
+from wbtools.attribution.evaluation.likeness import Likeness
 from wbtools.attribution.evaluation.null_maps import FIRST_SEED, NullCache, count_by_default, null_maps, put_to
 from wbtools.attribution.evaluation.randomisation import randomised
-from wbtools.attribution.evaluation.sanity_checks import Likeness, Trust, assess
+from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import template_on
 from wbtools.model import ModelInput

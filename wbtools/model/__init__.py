@@ -1,40 +1,22 @@
 """Networks: families, checkpoints, cards, and the image a network is given.
 
-A family is one module of `families` with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for
-`load` to recognise its checkpoints. Networks of no family come from files of torch.export, or from a Python function.
+Networks of no family come from files of torch.export, or from a Python function.
 torch is imported by the functions, not by this module.
 """
 
 from __future__ import annotations
 
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wbtools.model.card import Card
 from wbtools.model.checkpoint import Model
+from wbtools.model.families import FAMILIES, known_families
 from wbtools.model.input import ModelInput, model_input
-
-if TYPE_CHECKING:
-    from wbtools.model.family import Family
 
 __all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "known_families", "load", "model_input"]
 
-FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn", "hemispheres", "contrastive")
-"""Modules of `families` that hold a family."""
-
 _BUILT_IN = "demo_unet.pt"
-
-
-def known_families() -> tuple[Family, ...]:
-    """The families whose checkpoints can be read.
-
-    Examples
-    --------
-    >>> [family.name for family in known_families()]
-    ['unet', 'resnet', 'densenet', 'mrinet', 'ad3dcnn', 'hemispheres', 'contrastive']
-    """
-    return tuple(import_module(f"{__name__}.families.{name}").FAMILY for name in FAMILIES)
 
 
 def load(source: str | Path) -> Model:

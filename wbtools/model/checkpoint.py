@@ -15,6 +15,7 @@ from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
 from wbtools.model import fitting
 from wbtools.model.card import Card
+from wbtools.model.families import known_families
 from wbtools.model.files import archive, safetensors, source, statedict, stored, torchfile
 from wbtools.model.files.statedict import Candidate
 
@@ -195,8 +196,6 @@ def _chosen(
 
     Several are told apart by the order of `statedict.ORDER`; where that says nothing, none is chosen.
     """
-    from wbtools.model import known_families
-
     known: list[tuple[Candidate, Family]] = []
     for candidate in found:
         for named in statedict.under_names(candidate):

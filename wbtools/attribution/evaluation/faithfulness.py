@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.attribution.evaluation.likeness import Likeness
 from wbtools.attribution.evaluation.null_maps import FIRST_SEED, images_of, put_to
-from wbtools.attribution.evaluation.sanity_checks import Likeness
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,1 +1,27 @@
-"""The published families of networks, a file for each, and the blocks they share."""
+"""The published families of networks, a file for each, and the blocks they share.
+
+A family is one module with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for its checkpoints
+to be recognised. torch is imported by the modules, not by this one.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wbtools.model.family import Family
+
+FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn", "hemispheres", "contrastive")
+"""Modules of this package that hold a family, in the order in which they are asked."""
+
+
+def known_families() -> tuple[Family, ...]:
+    """The families whose checkpoints can be read.
+
+    Examples
+    --------
+    >>> [family.name for family in known_families()]
+    ['unet', 'resnet', 'densenet', 'mrinet', 'ad3dcnn', 'hemispheres', 'contrastive']
+    """
+    return tuple(import_module(f"{__name__}.{name}").FAMILY for name in FAMILIES)
