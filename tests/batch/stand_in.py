@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -77,9 +77,12 @@ def installed() -> Iterator[None]:
         yield
 
 
+_LASTING = ExitStack()
+
+
 def dask_setup(worker: object) -> None:
     """The same for a process of Dask, which loads this module with `--preload`."""
-    installed().__enter__()
+    _LASTING.enter_context(installed())
 
 
 if __name__ == "__main__":

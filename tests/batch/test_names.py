@@ -1,6 +1,5 @@
 """A batch looks for results where exports put them, and lets nobody's result take another's place."""
 
-import json
 import shutil
 
 import pytest
@@ -172,12 +171,6 @@ def test_a_run_refuses_them_before_any_work(tmp_path):
 def test_a_batch_has_no_option_for_one_persons_name(tmp_path):
     done = run(tmp_path, "a", options=("--id", "b"))
     assert done.returncode == 2 and "--id" in done.stderr
-
-
-def test_status_of_a_batch_of_other_programs_asks_no_study(tmp_path):
-    assert run(tmp_path, "a", "b").returncode == 0
-    assert not Layout(tmp_path).names.exists()
-    assert json.loads(Layout(tmp_path).summary.read_text())["done"] == 2
 
 
 def test_ids_that_mean_something_to_lists_shells_and_templates_are_done_and_told(tmp_path):
