@@ -65,7 +65,7 @@ def write_freesurfer_head(study: Path, to: Path) -> Path:
 
 def write_bids_head(study: Path, to: Path, session: str = "", face: int = 0, mask: bool = True) -> Path:
     """fMRIPrep's anat folder, whose preprocessed T1w is a whole head."""
-    anat = write_bids(find(study, "100307"), to, "100307", session)
+    anat = write_bids(find(study, "100307"), to, "sub-100307" + (f"_ses-{session}" if session else ""))
     (t1w,) = (path for path in anat.glob("*_desc-preproc_T1w.nii.gz") if "space-" not in path.name)
     _replaced(t1w, with_face(nifti.read_volume(t1w), face))
     if not mask:

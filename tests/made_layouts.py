@@ -91,8 +91,7 @@ def _write_label(path: Path, vertices: np.ndarray) -> None:
 def write_bids(
     subject: Subject,
     root: Path,
-    label: str = "01",
-    session: str = "",
+    name: str = "sub-01",
     *,
     standard: bool = False,
     sphere: str = "space-fsLR_desc-reg",
@@ -100,20 +99,19 @@ def write_bids(
 ) -> Path:
     """Write a subject of the HCP layout as sMRIPrep does; the anat folder.
 
-    With `standard` the 32k surfaces are written, too.
+    The name may have a session (`sub-01_ses-a`). With `standard` the 32k surfaces are written, too.
     """
-    folder = root / f"sub-{label}" / (f"ses-{session}" if session else "") / "anat"
+    folder = root.joinpath(*name.split("_"), "anat")
     folder.mkdir(parents=True)
-    start = f"sub-{label}" + (f"_ses-{session}" if session else "")
     scan = nifti.read_volume(subject.t1w)
-    nifti.write_volume(folder / f"{start}_desc-preproc_T1w.nii.gz", scan)
+    nifti.write_volume(folder / f"{name}_desc-preproc_T1w.nii.gz", scan)
     mask = type(scan)((scan.data > 0).astype(np.int32), scan.grid, Unit.LABEL)
-    nifti.write_volume(folder / f"{start}_desc-brain_mask.nii.gz", mask)
+    nifti.write_volume(folder / f"{name}_desc-brain_mask.nii.gz", mask)
     labels = nifti.read_volume(subject.segmentation, Unit.LABEL)
-    nifti.write_volume(folder / f"{start}_desc-aparcaseg_dseg.nii.gz", labels)
-    nifti.write_volume(folder / f"{start}_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz", scan)
+    nifti.write_volume(folder / f"{name}_desc-aparcaseg_dseg.nii.gz", labels)
+    nifti.write_volume(folder / f"{name}_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz", scan)
     for side in Hemisphere:
-        hemi = f"{start}_hemi-{side.letter}"
+        hemi = f"{name}_hemi-{side.letter}"
         for kind in kinds:
             meshes.write(folder / f"{hemi}_{kind}.surf.gii", native(subject, side, kind), kind)
             if standard:

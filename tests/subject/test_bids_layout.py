@@ -60,7 +60,7 @@ def test_derivatives_are_found_from_the_raw_data_above_them(made, tmp_path, plac
 
 
 def test_one_session_is_found_and_several_must_be_named(truth, tmp_path):
-    write_bids(truth, tmp_path, "02", "a")
+    write_bids(truth, tmp_path, "sub-02_ses-a")
     subject = find(tmp_path, "02")
     assert (subject.id, subject.folder.name) == ("sub-02_ses-a", "ses-a")
     shutil.copytree(tmp_path / "sub-02/ses-a", tmp_path / "sub-02/ses-b")

@@ -32,7 +32,7 @@ def exports(small_study, tmp_path_factory):
     native_only = shutil.ignore_patterns("fsaverage_LR32k")
     shutil.copytree(small_study("LAS") / "100307", base / "hcp/person", ignore=native_only)
     write_freesurfer(whole, base / "freesurfer/person")
-    write_bids(whole, base / "bids", "person")
+    write_bids(whole, base / "bids", "sub-person")
     made = {}
     for layout in ("hcp", "freesurfer", "bids"):
         options = OPTIONS if layout == "freesurfer" and HAS_WORKBENCH else [*OPTIONS, "--no-render"]

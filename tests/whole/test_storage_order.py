@@ -35,7 +35,7 @@ def tables(small_study, run_export, tmp_path_factory):
     move[:3, :3] = rotation * np.sign(np.diag(rotation))
     found = {}
     for order in ORDERS:
-        anat = write_bids(find(small_study("LAS"), "100307"), base / order, "100307")
+        anat = write_bids(find(small_study("LAS"), "100307"), base / order, "sub-100307")
         for path in sorted(anat.glob("*.nii.gz")):
             unit = Unit.INTENSITY if path.name.endswith("T1w.nii.gz") else Unit.LABEL
             volume = nifti.read_volume(path, unit)

@@ -24,7 +24,7 @@ def made(small_study, tmp_path_factory):
     base = tmp_path_factory.mktemp("made")
     subject = find(small_study("LAS"), "100307")
     write_freesurfer(subject, base / "freesurfer" / "bert")
-    write_bids(subject, base / "bids", "bert")
+    write_bids(subject, base / "bids", "sub-bert")
     return base
 
 

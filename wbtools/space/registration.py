@@ -198,21 +198,34 @@ def _start(target: NDArray[np.float64], source: NDArray[np.float64], degrees: fl
 # ------------------------------------------------------------------------------------------------------ optimisation
 
 
+@dataclass(frozen=True)
+class _Level:
+    """How finely a map is looked for: the images' shrink factors, the share of voxels sampled, and whether rigid."""
+
+    shrink: tuple[int, ...]
+    share: float
+    rigid: bool = False
+
+
+_COARSE = _Level((4,), share=0.5, rigid=True)
+_FINE = _Level((2, 1), share=0.1)
+
+
 def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, starts: list[Affine]) -> Affine:
     """The best of several starts at a coarse level, brought to the end; from target to source, mm.
 
     A start is only turned and moved at first: stretched as well, a brain fits a whole head before it is found in it.
     """
-    coarse = [_optimised(target, source, mask, start, shrink=(4,), share=0.5, rigid=True) for start in starts]
+
+    def optimised(start: Affine, level: _Level) -> Affine:
+        return _optimised(target, source, mask, start, level)
 
     def agreement(matrix: Affine) -> float:
         return _correlation(target, source, mask, matrix)
 
-    best = max(coarse, key=agreement)
+    best = max((optimised(start, _COARSE) for start in starts), key=agreement)
     smaller = _scaled(best, target.grid.to_world((np.array(target.grid.shape) - 1) / 2), _SMALL)
-    return max(
-        (_optimised(target, source, mask, start, shrink=(2, 1), share=0.1) for start in (best, smaller)), key=agreement
-    )
+    return max((optimised(start, _FINE) for start in (best, smaller)), key=agreement)
 
 
 def _scaled(matrix: Affine, middle: NDArray[np.float64], factor: float) -> Affine:
@@ -223,30 +236,22 @@ def _scaled(matrix: Affine, middle: NDArray[np.float64], factor: float) -> Affin
     return scaled
 
 
-def _optimised(
-    target: Volume,
-    source: Volume,
-    mask: NDArray[np.bool_] | None,
-    start: Affine,
-    shrink: tuple[int, ...],
-    share: float,
-    rigid: bool = False,
-) -> Affine:
+def _optimised(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, start: Affine, level: _Level) -> Affine:
     """The map from target to source that correlates best, found from a start by gradient descent."""
     import SimpleITK
 
     spacing = float(target.grid.voxel_sizes[0])
-    transform = _transform(start, target.grid, rigid)
+    transform = _transform(start, target.grid, level.rigid)
     method = SimpleITK.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(share, seed=1)
+    method.SetMetricSamplingPercentage(level.share, seed=1)
     if mask is not None:
         method.SetMetricFixedMask(_image(Volume(mask.astype(np.uint8), target.grid)))
     method.SetInterpolator(SimpleITK.sitkLinear)
     method.SetNumberOfThreads(1)
-    method.SetShrinkFactorsPerLevel(shrink)
-    method.SetSmoothingSigmasPerLevel([spacing * factor / 2 for factor in shrink])
+    method.SetShrinkFactorsPerLevel(level.shrink)
+    method.SetSmoothingSigmasPerLevel([spacing * factor / 2 for factor in level.shrink])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-4, 200, relaxationFactor=0.6)
     method.SetOptimizerScalesFromPhysicalShift()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -151,35 +151,37 @@ def _write_hemisphere(
     cortex, sulc = _cortex(hemisphere), _sulc(hemisphere)
     native_cortex = weights.labels(cortex.astype(np.int32)).astype(bool)
     for names in (Names(subject_id, registration) for registration in get_args(Registration)):
-        _write_mesh(folder, names, "32k_fs_LR", standard, surfaces, cortex, sulc)
-        _write_mesh(folder, names, "native", native, onto_native, native_cortex, weights.metric(sulc))
+        _write_mesh(folder, names, "32k_fs_LR", _Meshed(standard, surfaces, cortex, sulc))
+        _write_mesh(folder, names, "native", _Meshed(native, onto_native, native_cortex, weights.metric(sulc)))
 
 
-def _write_mesh(
-    folder: Path,
-    names: Names,
-    mesh: MeshName,
-    sphere: Mesh,
-    surfaces: dict[SurfaceKind, Mesh],
-    cortex: NDArray[np.bool_],
-    sulc: NDArray[np.float32],
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Meshed:
+    """A hemisphere on one mesh: sphere, surfaces, which vertices are cortex (V,), and sulcal depth (V,), mm."""
+
+    sphere: Mesh
+    surfaces: dict[SurfaceKind, Mesh]
+    cortex: NDArray[np.bool_]
+    sulc: NDArray[np.float32]
+
+
+def _write_mesh(folder: Path, names: Names, mesh: MeshName, meshed: _Meshed) -> None:
     """One mesh under the names of one registration; what both registrations share is written by the first."""
-    side = sphere.hemisphere
+    side = meshed.sphere.hemisphere
 
     def new(name: str) -> Iterator[Path]:
         if not (folder / name).exists():
             yield folder / name
 
-    for kind, surface in surfaces.items():
+    for kind, surface in meshed.surfaces.items():
         for path in new(names.surface(side, kind, mesh)):
             meshes.write(path, surface, kind)
     for path in new(names.sphere(side, mesh)):
-        meshes.write(path, sphere, "sphere")
+        meshes.write(path, meshed.sphere, "sphere")
     for path in new(names.roi(side, mesh)):
-        gifti.write_metrics(path, {"cortex": cortex.astype(np.float32)}, side)
+        gifti.write_metrics(path, {"cortex": meshed.cortex.astype(np.float32)}, side)
     for path in new(names.sulc(side, mesh)):
-        gifti.write_metrics(path, {"sulc": sulc}, side)
+        gifti.write_metrics(path, {"sulc": meshed.sulc}, side)
 
 
 def _s1200(hemisphere: Hemisphere, what: str) -> Path:

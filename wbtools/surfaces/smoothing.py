@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def smooth_along(mesh: Mesh, values: NDArray[np.floating], mask: NDArray[np.bool
 
 def _elements(mesh: Mesh, mask: NDArray[np.bool_]) -> tuple[csr_matrix, NDArray[np.float64]]:
     """Stiffness matrix and vertex areas (mm2) of the mask's vertices, numbered as among themselves."""
-    from scipy.sparse import coo_matrix, diags
+    from scipy.sparse import coo_matrix, csr_matrix, diags
 
     count = int(mask.sum())
     place = np.cumsum(mask) - 1
@@ -86,4 +86,4 @@ def _elements(mesh: Mesh, mask: NDArray[np.bool_]) -> tuple[csr_matrix, NDArray[
     areas = np.bincount(triangles.ravel(), np.repeat(double / 6, 3), count)
     alone = areas <= 0  # in no triangle: nothing to exchange heat with
     stiffness = diags(np.asarray(edges.sum(axis=1)).ravel()) - edges
-    return cast("csr_matrix", stiffness.tocsr()), np.where(alone, 1.0, areas)
+    return csr_matrix(stiffness), np.where(alone, 1.0, areas)

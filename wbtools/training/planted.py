@@ -210,6 +210,10 @@ def contrast(first: Tensor, second: Tensor, recipe: Recipe, temperature: float =
     return functional.cross_entropy(alike, twin)
 
 
+_HELD_OUT = 60
+"""Pairs for validation, and as many for the test."""
+
+
 def learn(
     network: Embedder,
     head: Head,
@@ -217,7 +221,6 @@ def learn(
     seed: int = 0,
     enough: float = 0.93,
     rounds: int = 4,
-    held_out: int = 60,
 ) -> Scores:
     """Train a network in place, round by round, until it tells enough twins from others.
 
@@ -234,8 +237,6 @@ def learn(
         Training ends when the AUC of people drawn for validation reaches this.
     rounds : int
         No more rounds than this.
-    held_out : int
-        Pairs for validation, and as many for the test.
 
     Returns
     -------
@@ -247,8 +248,8 @@ def learn(
     people, validation, test = (PlantedTwins(head, plant, seed=1000 * seed + i) for i in range(3))
     for i in range(rounds):
         fit(network, people if i else easy, RECIPE, contrast)
-        reached = scores(distances(network, validation, held_out)).auc
+        reached = scores(distances(network, validation, _HELD_OUT)).auc
         _log.info("validation AUC %.3f", reached)
         if reached >= enough:
             break
-    return scores(distances(network, test, held_out))
+    return scores(distances(network, test, _HELD_OUT))

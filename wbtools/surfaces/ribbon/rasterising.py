@@ -20,15 +20,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from wbtools.surfaces.ribbon.columns import Cells
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Triple = tuple[int, int, int]
 
 _DOUBT = 64  # a step into the room between a wall's two cuts; steps into a column are 1, and fewer than half of this
 _CHUNK = 1 << 22  # voxel shares handed over at once: bounds the memory, not the result
@@ -43,6 +45,45 @@ def _compiled(function: Function) -> Function:
     return fast
 
 
+class _Columns(NamedTuple):
+    """Columns of cortex as `Cells` has them, with the white points first and then the pial ones, in sub-voxels."""
+
+    points: NDArray[np.floating]
+    polygons: NDArray[np.integer]
+    is_open: NDArray[np.bool_]
+    starts: NDArray[np.integer]
+    members: NDArray[np.integer]
+
+
+class _Boxes(NamedTuple):
+    """First voxel and number of voxels around each column in the grid, (V, 3) each."""
+
+    low: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+
+class _Buffers(NamedTuple):
+    """What columns are counted in, one after the other, and where the shares of many of them are put."""
+
+    block: NDArray[np.int16]
+    counts: NDArray[np.int32]
+    indptr: NDArray[np.int64]
+    voxels: NDArray[np.signedinteger]
+    shares: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, size: NDArray[np.int64], division: int, total: int) -> _Buffers:
+        """Buffers for columns whose boxes have these sizes, in a grid of `total` voxels."""
+        largest, count = size.max(axis=0, initial=0), max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
+        return cls(
+            np.zeros(largest * division, np.int16),
+            np.zeros(largest, np.int32),
+            np.zeros(len(size) + 1, np.int64),
+            np.empty(count, np.int32 if total < 2**31 else np.int64),
+            np.empty(count, np.float32),
+        )
+
+
 @_compiled
 def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
     """The y at which the edge between p and q crosses x, the very same number in both directions."""
@@ -52,11 +93,14 @@ def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
 
 
 @_compiled
-def _pass(points: Any, i: int, j: int, k: int, step: int, lines: Any, x0: int, y0: int, z0: int) -> None:
-    """Let each line of the block that crosses the triangle of points i, j, k pass a step into or out of it.
+def _pass(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) -> None:
+    """Let each line of the block that crosses a triangle of points pass a step into or out of it.
 
-    The step is taken at the first centre behind the triangle, inwards where the line meets its outer side.
+    The step is taken at the first centre behind the triangle, inwards where the line meets its outer side. The block's
+    first centre is at `corner`.
     """
+    i, j, k = triangle
+    x0, y0, z0 = corner
     ax, bx, cx = points[i, 0], points[j, 0], points[k, 0]
     first = max(int(np.ceil(min(ax, bx, cx))), x0)
     last = min(int(np.floor(max(ax, bx, cx))), x0 + lines.shape[0] - 1)
@@ -101,29 +145,28 @@ def _turn(points: Any, p: int, q: int, r: int, s: int) -> int:
 
 
 @_compiled
-def _outline(
-    vertex: int, cells: Any, points: Any, polygons: Any, is_open: Any, lines: Any, x0: int, y0: int, z0: int
-) -> None:
+def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None:
     """Pass through all faces of a vertex's column: its caps, its walls by their first cut, and the room to the other.
 
     This room is a tetrahedron; turned the right way round, it counts as 1 inside whichever way the wall is bent.
     """
+    points, polygons = columns.points, columns.polygons
     sides = polygons.shape[1]
     pial = len(points) // 2
-    for cell in cells:
+    for cell in columns.members[columns.starts[vertex] : columns.starts[vertex + 1]]:
         for n in range(1, sides - 1):
             p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
-            _pass(points, r, q, p, 1, lines, x0, y0, z0)
-            _pass(points, pial + p, pial + q, pial + r, 1, lines, x0, y0, z0)
+            _pass(points, (r, q, p), 1, lines, corner)
+            _pass(points, (pial + p, pial + q, pial + r), 1, lines, corner)
         for n in range(sides):
             p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
-            if vertex in (p, q) and not is_open[cell, n]:
+            if vertex in (p, q) and not columns.is_open[cell, n]:
                 continue
             doubt = _DOUBT * _turn(points, p, pial + q, q, pial + p)
-            _pass(points, p, q, pial + q, 1 + doubt, lines, x0, y0, z0)
-            _pass(points, p, pial + q, pial + p, 1 + doubt, lines, x0, y0, z0)
-            _pass(points, p, q, pial + p, -doubt, lines, x0, y0, z0)
-            _pass(points, q, pial + q, pial + p, -doubt, lines, x0, y0, z0)
+            _pass(points, (p, q, pial + q), 1 + doubt, lines, corner)
+            _pass(points, (p, pial + q, pial + p), 1 + doubt, lines, corner)
+            _pass(points, (p, q, pial + p), -doubt, lines, corner)
+            _pass(points, (q, pial + q, pial + p), -doubt, lines, corner)
 
 
 @_compiled
@@ -141,30 +184,28 @@ def _count(lines: Any, division: int, counts: Any) -> None:
 
 
 @_compiled
-def _rasterise(
-    points: Any, polygons: Any, is_open: Any, starts: Any, members: Any, low: Any, size: Any, division: int,
-    shape: Any, first: int, block: Any, counts: Any, indptr: Any, voxels: Any, shares: Any,
-) -> int:  # fmt: skip
+def _rasterise(columns: _Columns, boxes: _Boxes, shape: Any, division: int, first: int, buffers: _Buffers) -> int:
     """Voxel shares of the columns from `first` on until the buffer is full; returns the first vertex not done."""
+    low, size, counts = boxes.low, boxes.size, buffers.counts
     filled = 0
     for vertex in range(first, len(size)):
         nx, ny, nz = size[vertex]
-        if filled + nx * ny * nz > len(voxels):
+        if filled + nx * ny * nz > len(buffers.voxels):
             return vertex
         x0, y0, z0 = low[vertex] * division
-        lines = block[: nx * division, : ny * division, : nz * division]
-        _outline(vertex, members[starts[vertex] : starts[vertex + 1]], points, polygons, is_open, lines, x0, y0, z0)
+        lines = buffers.block[: nx * division, : ny * division, : nz * division]
+        _outline(vertex, columns, lines, (x0, y0, z0))
         _count(lines, division, counts)
         for x in range(nx):
             for y in range(ny):
                 for z in range(nz):
                     if counts[x, y, z] > 0:
                         row = (low[vertex, 0] + x) * shape[1] + low[vertex, 1] + y
-                        voxels[filled] = row * shape[2] + low[vertex, 2] + z
-                        shares[filled] = counts[x, y, z] / (2.0 * division**3)
+                        buffers.voxels[filled] = row * shape[2] + low[vertex, 2] + z
+                        buffers.shares[filled] = counts[x, y, z] / (2.0 * division**3)
                         counts[x, y, z] = 0
                         filled += 1
-        indptr[vertex + 1] = filled
+        buffers.indptr[vertex + 1] = filled
     return len(size)
 
 
@@ -186,36 +227,31 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
         In [0, 1], indices sorted; voxels ravelled in C order.
     """
     points = (np.concatenate([cells.white, cells.pial]) + 0.5) * division - 0.5
-    low, size = _boxes(points, cells.polygons, cells.starts, cells.members, np.array(shape), division)
-    largest = size.max(axis=0, initial=0)
-    block, counts = np.zeros(largest * division, np.int16), np.zeros(largest, np.int32)
-    total = math.prod(shape)
-    buffer = max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
-    voxels, shares = np.empty(buffer, np.int32 if total < 2**31 else np.int64), np.empty(buffer, np.float32)
-    indptr = np.zeros(len(size) + 1, np.int64)
+    columns = _Columns(points, cells.polygons, cells.is_open, cells.starts, cells.members)
+    boxes = _Boxes(*_boxes(columns, np.array(shape), division))
+    buffers = _Buffers.of(boxes.size, division, math.prod(shape))
+    voxels, shares, indptr = buffers.voxels, buffers.shares, buffers.indptr
     pieces = [(voxels[:0], shares[:0])]
     first = before = 0
-    while first < len(size):
-        stop = _rasterise(
-            points, cells.polygons, cells.is_open, cells.starts, cells.members, low, size, division,
-            np.array(shape), first, block, counts, indptr, voxels, shares,
-        )  # fmt: skip
+    while first < len(boxes.size):
+        stop = _rasterise(columns, boxes, np.array(shape), division, first, buffers)
         filled = int(indptr[stop])
         pieces.append((voxels[:filled].copy(), shares[:filled].copy()))
         indptr[first + 1 : stop + 1] += before
         first, before = stop, before + filled
     indices, data = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(size), total))
+    return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(boxes.size), math.prod(shape)))
 
 
 @_compiled
-def _boxes(points: Any, polygons: Any, starts: Any, members: Any, shape: Any, division: int) -> Any:
+def _boxes(columns: _Columns, shape: Any, division: int) -> Any:
     """First voxel (V, 3) and number of voxels (V, 3) around each column in the grid; 0 voxels where none."""
+    points, polygons, starts = columns.points, columns.polygons, columns.starts
     vertices, pial = len(starts) - 1, len(points) // 2
     low, size = np.zeros((vertices, 3), np.int64), np.zeros((vertices, 3), np.int64)
     for vertex in range(vertices):
         lowest, highest = np.full(3, np.inf), np.full(3, -np.inf)
-        for cell in members[starts[vertex] : starts[vertex + 1]]:
+        for cell in columns.members[starts[vertex] : starts[vertex + 1]]:
             for p in polygons[cell]:
                 for axis in range(3):
                     lowest[axis] = min(lowest[axis], points[p, axis], points[pial + p, axis])
