@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from test_architecture import LEVELS
 
 from wbtools.cli import main
 
@@ -73,3 +74,9 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
     ]
     assert len(lines) > 30
     assert {name for line in lines for name in re.findall(r"(?<![\w-])--[a-z][a-z-]*", line)} <= known
+
+
+def test_the_levels_of_the_page_on_architecture_are_those_that_are_tested():
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(LEVELS) + 1))
+    assert [set(re.findall(r"`([a-z_]+)/?`", names)) for _, names in rows] == list(LEVELS)
