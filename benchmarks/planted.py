@@ -36,7 +36,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from wbtools.anatomy import Atlas, Kind, Region
-from wbtools.attribution import Target, aim, method
+from wbtools.attribution import Answers, Images, Target, method
 from wbtools.attribution.evaluation.randomisation import randomised
 from wbtools.attribution.methods.gradients import Score
 from wbtools.attribution.question import Question
@@ -122,8 +122,10 @@ class Exam:
     ) -> Question:
         """Person i, against a reference if there is one."""
         model, image = model or self.model, self.scans[i : i + 1]
-        goal = aim(model, Target(target), image, self.twins[i : i + 1], self.others, before)
-        return Question(model.network, image, goal, before)
+        answers, asked = Answers(model), Target(target)
+        people = (self.twins[i : i + 1], *self.others.split(1))
+        objective = asked.objective(answers, Images(image, people, before))
+        return Question(answers, image, asked, objective, people, before)
 
     def question_of(self, i: int, name: str, target: str = "embedding", model: Model | None = None) -> Question:
         """As a method of wbtools is asked: against the template in place, nothing, or no reference at all."""

@@ -2,12 +2,19 @@
 
 import torch
 
-from wbtools.attribution.question import Objective, Question
+from wbtools.attribution import Answers, Objective, Question, Target
+from wbtools.model import Card
+from wbtools.model.checkpoint import Model
 
 
 def along(embedding):
     """The direction (1, E) of an embedding (1, E), whose product with it is 1."""
     return embedding / embedding.square().sum()
+
+
+def answers_of(network):
+    """The answers of a network of which nothing else is known."""
+    return Answers(Model(network, Card("hand", "made by hand", "none"), {}, ""))
 
 
 def asked(network, image, directions=None, reference=None, regions=None):
@@ -18,7 +25,9 @@ def asked(network, image, directions=None, reference=None, regions=None):
     if directions is None:
         directions = torch.eye(given.shape[1])[given.argmax()][None] if answer == "logits" else along(given)
     score = float((directions[0] * given).sum())
-    return Question(network, image, Objective(answer, directions, "", score), reference, regions)
+    objective = Objective(answer, directions, "", score)
+    target = Target("class" if answer == "logits" else "embedding")
+    return Question(answers_of(network), image, target, objective, reference=reference, regions=regions)
 
 
 def noise(*shape, seed=0):

@@ -7,8 +7,9 @@ import pytest
 import torch
 from lively_unet import lively
 
-from wbtools.attribution import METHODS, ask, attribute, default, method
+from wbtools.attribution import METHODS, attribute, default, method
 from wbtools.attribution.methods import lrp
+from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError, InputError
 from wbtools.model import ModelInput, built_in
 from wbtools.model.checkpoint import Model
@@ -70,17 +71,20 @@ def test_without_biases_stock_rules_and_ours_agree(image):
         v = network.raw(watched)
         (stock,) = torch.autograd.grad(v, watched, (v / v.norm()).detach() ** 2)
     model = _model(network)
-    ours = lrp.explain(ask(model, image, lrp.METHOD, default(model))).relevance
+    ours = lrp.explain(lrp.METHOD.ask(model, [image], default(model))).relevance
     np.testing.assert_allclose(ours, stock[0, 0].numpy(), atol=2e-4 * float(stock.abs().max()))
 
 
 def test_same_input_same_map_on_any_number_of_threads_asked_for(image):
     model = _model(lively(LAYOUTS[0]))
     before = torch.get_num_threads()
-    first, second = (attribute(model, image, "lrp", threads=2).relevance.data for _ in range(2))
+    with torch_threads(2):
+        first, second = (attribute(model, image, "lrp").relevance.data for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    one = attribute(model, image, "lrp", threads=1).relevance.data
-    np.testing.assert_allclose(one, first, atol=1e-3 * np.abs(first).max())
+    with torch_threads(1):
+        assert torch.get_num_threads() == 1
+        single = attribute(model, image, "lrp").relevance.data
+    np.testing.assert_allclose(single, first, atol=1e-3 * np.abs(first).max())
     assert torch.get_num_threads() == before
 
 

@@ -8,10 +8,10 @@ import torch
 from engine_networks import FAMILIES, enlivened
 from scipy.special import expit, softmax
 
-from wbtools.attribution import Target, aim
-from wbtools.attribution.decision import decide
+from wbtools.attribution import Answers, Images, Target
+from wbtools.attribution import decision as decisions
 from wbtools.errors import CheckError, InputError
-from wbtools.exporting.explanation import _shown_twice
+from wbtools.exporting.explanation import ShownPerson, _shown_twice
 from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families import ad3dcnn
@@ -40,6 +40,17 @@ def people():
 
 def _model(network, **card):
     return Model(network, Card("net", "Net", "none", shape=SHAPE, **card), {}, "")
+
+
+def images_of(people):
+    """The first is explained, the others are compared with."""
+    person, *others = (torch.from_numpy(shown.data) for shown in people)
+    return Images(person, tuple(others))
+
+
+def decide(model, people, target):
+    """What a network says of people, who have names of NAMES."""
+    return decisions.decide(Answers(model), images_of(people), NAMES[: len(people)], target)
 
 
 def _answer(model, kind, person):
@@ -79,7 +90,7 @@ class Fixed(Classifier):
 
 def test_a_classifier_says_its_class_with_probability_and_the_others(classifier, people):
     model = _model(classifier, classes=("female", "male"))
-    decision = decide(model, people[0], [], NAMES[:1], Target("class"))
+    decision = decide(model, people[:1], Target("class"))
     shares = softmax(_answer(model, "logits", people[0]))
     (one,) = decision.as_record()["classes"]
     assert one["index"] == shares.argmax() and one["class"] == ("female", "male")[shares.argmax()]
@@ -91,16 +102,16 @@ def test_a_classifier_says_its_class_with_probability_and_the_others(classifier,
 
 
 def test_the_explained_class_is_named_and_told_from_the_decision(people):
-    model, image = _model(Fixed(1.0, 3.0), classes=("no", "yes")), torch.from_numpy(people[0].data)
-    assert aim(model, Target("class"), image).description == "the logit of class yes, which the network decides for"
-    other = aim(model, Target("class", "no"), image).description
-    assert other == "the logit of class no; the network decides for class yes"
-    assert aim(model, Target("class", "1"), image).description.endswith("yes, which the network decides for")
+    answers, images = Answers(_model(Fixed(1.0, 3.0), classes=("no", "yes"))), images_of(people[:1])
+    words = [Target("class", which).objective(answers, images).description for which in ("", "no", "1")]
+    assert words[0] == "the logit of class yes, which the network decides for"
+    assert words[1] == "the logit of class no; the network decides for class yes"
+    assert words[2] == words[0]
 
 
 @pytest.mark.parametrize(("logit", "word"), [(2.0, "yes"), (-2.0, "no")])
 def test_a_single_logit_is_a_yes_or_no(people, logit, word):
-    decision = decide(_model(Fixed(logit)), people[0], [], NAMES[:1], Target("class"))
+    decision = decide(_model(Fixed(logit)), people[:1], Target("class"))
     assert decision.classes[0].probabilities == pytest.approx((expit(logit),))
     assert decision.sentences() == (f"class 0, probability {expit(logit):.3f} ({word})",)
 
@@ -109,7 +120,7 @@ def test_a_network_of_slices_says_which_are_above_zero(people):
     class Slices(Fixed):
         yes_or_no = True
 
-    decision = decide(_model(Slices(-1.0, 3.0, 0.5)), people[0], [], NAMES[:1], Target("class"))
+    decision = decide(_model(Slices(-1.0, 3.0, 0.5)), people[:1], Target("class"))
     assert decision.classes[0].probabilities == pytest.approx(tuple(expit([-1.0, 3.0, 0.5])))
     assert decision.sentences()[0].startswith("2 of 3 values are above 0 (yes); highest: class 1, probability 0.953")
 
@@ -119,7 +130,7 @@ def test_a_network_of_slices_says_which_are_above_zero(people):
 )
 def test_two_people_are_twins_below_the_threshold_and_without_one_it_is_said(embedder, people, threshold, verdicts):
     model = _model(embedder, threshold=threshold)
-    decision = decide(model, people[0], people[1:], NAMES, Target("contrast"))
+    decision = decide(model, people, Target("contrast"))
     mine, *theirs = (_answer(model, "raw", one) for one in people)
     for one, other, verdict in zip(decision.comparisons, theirs, verdicts, strict=True):
         cosine = mine @ other / np.linalg.norm(mine) / np.linalg.norm(other)
@@ -131,7 +142,7 @@ def test_two_people_are_twins_below_the_threshold_and_without_one_it_is_said(emb
 
 
 def test_an_embedding_alone_is_no_decision_and_says_so(embedder, people):
-    decision = decide(_model(embedder), people[0], [], NAMES[:1], Target("embedding"))
+    decision = decide(_model(embedder), people[:1], Target("embedding"))
     length = np.linalg.norm(_answer(_model(embedder), "raw", people[0]))
     assert decision.as_record()["embeddings"][0]["length"] == pytest.approx(length)
     assert decision.sentences() == ("none; this network compares two people: add --other PERSON",)
@@ -141,7 +152,7 @@ def test_an_embedding_alone_is_no_decision_and_says_so(embedder, people):
 def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
     network = enlivened(lambda: AD3DCNN(ad3dcnn.Layout(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
     model = _model(network, threshold=0.3)
-    decision = decide(model, people[0], people[1:], NAMES, Target("distance"))
+    decision = decide(model, people, Target("distance"))
     bits = ["".join("1" if v > 0 else "0" for v in _answer(model, "raw", one)) for one in people]
     assert [one.bits for one in decision.codes] == bits
     assert any(f"hash code {bits[0]}" in one for one in decision.sentences())
@@ -154,27 +165,27 @@ def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
 def test_a_foreign_network_answers_as_its_card_or_the_target_says(people):
     inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(SHAPE)), 3))
     bare = _model(Foreign(inner))
-    assert not decide(bare, people[0], [], NAMES[:1], Target("embedding")).classes
-    asked = decide(bare, people[0], [], NAMES[:1], Target("class"))
+    assert not decide(bare, people[:1], Target("embedding")).classes
+    asked = decide(bare, people[:1], Target("class"))
     assert asked.classes and not asked.codes
     named = _model(Foreign(inner), classes=("a", "b", "c"))
-    assert decide(named, people[0], [], NAMES[:1], Target("class")).classes[0].names == ("a", "b", "c")
+    assert decide(named, people[:1], Target("class")).classes[0].names == ("a", "b", "c")
 
 
 def test_an_answer_that_is_not_finite_is_refused(people):
     with pytest.raises(CheckError, match="not finite"):
-        decide(_model(Fixed(float("nan"), 1.0)), people[0], [], NAMES[:1], Target("class"))
+        decide(_model(Fixed(float("nan"), 1.0)), people[:1], Target("class"))
 
 
 def test_many_classes_are_cut_in_words_and_whole_in_the_record(people):
     model = _model(Fixed(*range(50)))
-    decision = decide(model, people[0], [], NAMES[:1], Target("class"))
+    decision = decide(model, people[:1], Target("class"))
     assert "46 more" in decision.sentences()[0] and len(decision.sentences()[0]) < 200
     assert len(decision.as_record()["classes"][0]["probabilities"]) == 50
 
 
 def test_no_word_is_a_diagnosis(people):
-    decision = decide(_model(Fixed(0.0, 9.0), classes=("CN", "AD")), people[0], [], NAMES[:1], Target("class"))
+    decision = decide(_model(Fixed(0.0, 9.0), classes=("CN", "AD")), people[:1], Target("class"))
     words = " ".join((*decision.sentences(), decision.caption())).lower()
     assert not any(word in words for word in ("diagnos", "patient", "suffers", "disease", " has ad"))
 
@@ -202,7 +213,8 @@ def test_a_dimension_that_is_not_there_is_refused_before_an_image_is_read(embedd
 
 
 def test_people_are_compared_whatever_is_explained_and_an_image_that_is_ones_own_is_told(embedder, people):
-    decision = decide(_model(embedder), people[0], [people[0], people[2]], NAMES, Target("embedding"))
+    decision = decide(_model(embedder), [people[0], people[0], people[2]], Target("embedding"))
     assert [one.other for one in decision.comparisons] == ["twin", "stranger"]
-    (said,) = _shown_twice(people[0], [people[0], people[2]], NAMES)
+    images = people[0], people[0], people[2]
+    (said,) = _shown_twice([ShownPerson(name, image) for name, image in zip(NAMES, images, strict=True)])
     assert said == "The other person (twin) has the very image of 100307: no comparison."

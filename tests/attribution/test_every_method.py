@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from asking import asked
+from asking import answers_of, asked
 from engine_networks import FAMILIES, OTHERS, balls, enlivened
 from torch import fx, nn
 
@@ -212,7 +212,7 @@ def test_exported_programs_are_explained_or_refused(name):
         with pytest.raises(InputError, match="layers"):
             method(name).explain(question)
     else:
-        expected = method(name).explain(replace(question, network=_foreign(_careless()))).relevance
+        expected = method(name).explain(replace(question, answers=answers_of(_foreign(_careless())))).relevance
         np.testing.assert_allclose(
             method(name).explain(question).relevance,
             expected,

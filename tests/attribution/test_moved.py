@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from asking import along
+from asking import along, answers_of
 from engine_networks import FAMILIES, balls, enlivened
 
+from wbtools.attribution import Objective, Question, Target
 from wbtools.attribution.methods import deviation, shifted_deviation
-from wbtools.attribution.question import Objective, Question
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,8 @@ def question():
     network = enlivened(FAMILIES["ResNet 10"])
     image, reference = balls().split(1)
     directions = along(network.raw(image))
-    return Question(network, image, Objective("raw", directions, "", 1.0), reference)
+    objective = Objective("raw", directions, "", 1.0)
+    return Question(answers_of(network), image, Target("embedding"), objective, reference=reference)
 
 
 def test_it_is_the_mean_magnitude_of_maps_that_each_conserve(question, monkeypatch):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from wbtools.attribution import Target, answer, ask, method, reference
+from wbtools.attribution import Target, method, reference
 from wbtools.attribution.evaluation.sanity_checks import assess
-from wbtools.attribution.evaluation.sensitivity import LEAST_LOGIT, LEAST_PART, sight
+from wbtools.attribution.evaluation.sensitivity import LEAST_LOGIT, LEAST_PART, sensitivity_of
 from wbtools.attribution.methods import integrated_gradients, perturbation
 from wbtools.attribution.reference import template_on
 from wbtools.errors import InputError
@@ -109,8 +109,8 @@ def trusted(part, people, name, target, outputs=6):
     network = Dimmed(part, outputs).eval().requires_grad_(False)
     model = Model(network, replace(FAMILY.card, family="another", shape=GRID.shape), {}, "")
     how = method(name)
-    question = ask(model, people[0], how, Target.parse(target), people[1:], REGIONS)
-    found = answer(model, people[0], how, question)
+    question = how.ask(model, people, Target.parse(target), REGIONS)
+    found = how.attribute(question, people[0])
     return assess(found, question, np.empty((0, *GRID.shape), np.float32))
 
 
@@ -123,7 +123,7 @@ def test_a_map_of_an_answer_that_hardly_differs_fails(people, name, part):
         assert name == "meaningful-perturbation"
         assert "nothing to take away" in str(error)
         return
-    assert trust.sight.change < 1e-4
+    assert trust.sensitivity.change < 1e-4
     assert "hardly differs" in trust.failures[0]
     assert trust.verdict.startswith("Not to be trusted")
     assert trust.mark
@@ -141,13 +141,13 @@ def test_every_target_of_a_blind_network_fails_and_of_a_seeing_one_does_not(peop
 @pytest.mark.parametrize("name", METHODS)
 def test_a_network_that_sees_is_not_called_blind(people, name):
     trust = trusted(5.0, people, name, "class")
-    assert not trust.sight.blind
+    assert not trust.sensitivity.blind
     assert not any("hardly differs" in failure for failure in trust.failures)
 
 
 def test_a_single_value_is_judged_by_its_size_for_it_may_have_any_unit(people):
-    assert trusted(2e-5, people, "deviation", "class:0", outputs=1).sight.blind
-    assert not trusted(5.0, people, "deviation", "class:0", outputs=1).sight.blind
+    assert trusted(2e-5, people, "deviation", "class:0", outputs=1).sensitivity.blind
+    assert not trusted(5.0, people, "deviation", "class:0", outputs=1).sensitivity.blind
 
 
 def test_what_is_measured_is_the_change_of_the_answer(people):
@@ -155,12 +155,12 @@ def test_what_is_measured_is_the_change_of_the_answer(people):
     network = Dimmed(5.0).eval().requires_grad_(False)
     model = Model(network, replace(FAMILY.card, family="another", shape=GRID.shape), {}, "")
     how = method("deviation")
-    question = ask(model, people[0], how, Target("class", "4"))
+    question = how.ask(model, people[:1], Target("class", "4"))
     change = float((network(question.image) - network(question.reference))[0, 4].abs())
-    assert sight(question).change == pytest.approx(change, rel=1e-4)
-    assert sight(question).least == LEAST_LOGIT
-    question = ask(model, people[0], how, Target("embedding"))
+    assert sensitivity_of(question).change == pytest.approx(change, rel=1e-4)
+    assert sensitivity_of(question).least == LEAST_LOGIT
+    question = how.ask(model, people[:1], Target("embedding"))
     first, second = (network(x)[0].double() for x in (question.image, question.reference))
     angle = float(torch.acos(first @ second / first.norm() / second.norm()))
-    assert sight(question).change == pytest.approx(angle, rel=1e-4)
-    assert sight(question).least == LEAST_PART
+    assert sensitivity_of(question).change == pytest.approx(angle, rel=1e-4)
+    assert sensitivity_of(question).least == LEAST_PART

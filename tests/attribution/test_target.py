@@ -6,7 +6,7 @@ import torch
 from engine_networks import FAMILIES, enlivened
 from torch.nn.functional import cosine_similarity, normalize
 
-from wbtools.attribution import KINDS, Target, aim, attribute, default
+from wbtools.attribution import KINDS, Answers, Images, Target, attribute, default
 from wbtools.attribution.reference import ReferenceBrain
 from wbtools.errors import InputError
 from wbtools.model import Card, ModelInput
@@ -47,6 +47,11 @@ def _tensors(people):
     return [torch.from_numpy(one.data) for one in people]
 
 
+def objective(model, target, image, people=(), reference=None):
+    """What a target asks of a network's answer."""
+    return target.objective(Answers(model), Images(image, tuple(people), reference))
+
+
 def test_scores_are_those_of_the_definitions(embedder, people):
     image, twin, *rest = _tensors(people)
     with torch.no_grad():
@@ -60,7 +65,7 @@ def test_scores_are_those_of_the_definitions(embedder, people):
         "contrast": cosines[0] - (cosines[1] + cosines[2]) / 2,
     }
     for name, score in expected.items():
-        found = aim(embedder, Target.parse(name), image, twin, torch.cat(rest))
+        found = objective(embedder, Target.parse(name), image, (twin, *rest))
         assert found.score == pytest.approx(score, abs=1e-6), name
         linear = float((found.directions * v).sum())
         assert linear == pytest.approx(score - (name == "distance"), abs=1e-6), name
@@ -81,9 +86,9 @@ def test_with_a_reference_directions_read_off_how_the_target_itself_changes(embe
         "contrast": to[0] - sum(to[1:]) / len(to[1:]),
     }
     for name, amount in expected.items():
-        found = aim(embedder, Target.parse(name), image, twin, torch.cat(rest), reference)
+        found = objective(embedder, Target.parse(name), image, (twin, *rest), reference)
         assert float((found.directions * change).sum()) == pytest.approx(amount, abs=1e-5), name
-    all_dimensions = aim(embedder, Target("dimension"), image, reference=reference).directions
+    all_dimensions = objective(embedder, Target("dimension"), image, reference=reference).directions
     torch.testing.assert_close(change @ all_dimensions.T, v - before, rtol=0, atol=1e-5)
 
 
@@ -124,7 +129,7 @@ def test_classes_go_by_name_number_or_the_networks_own_choice(people):
     best = int(logits.argmax())
     assert str(default(model)) == "class"
     for name, index in (("class:male", 1), ("class:2", 2), ("class", best)):
-        found = aim(model, Target.parse(name), image)
+        found = objective(model, Target.parse(name), image)
         assert found.score == pytest.approx(float(logits[index]))
         assert found.directions.argmax() == index
         assert model.card.classes[index] in found.description
@@ -132,19 +137,19 @@ def test_classes_go_by_name_number_or_the_networks_own_choice(people):
         found = attribute(model, people[0], method)
         assert found.conservation == pytest.approx(1, abs=0.01)
     with pytest.raises(InputError, match="no class 'neither'") as caught:
-        aim(model, Target("class", "neither"), image)
+        objective(model, Target("class", "neither"), image)
     assert "female, male, unknown" in caught.value.hint
 
 
 def test_bits_and_their_distance_are_read_off_the_code(hasher, people):
     image, other, *_ = _tensors(people)
     code, theirs = (hasher.network(one).sign() for one in (image, other))
-    found = aim(hasher, Target("distance"), image, other)
+    found = objective(hasher, Target("distance"), image, [other])
     assert found.score == pytest.approx(float((code != theirs).float().mean()))
-    bit = aim(hasher, Target("bit", "3"), image)
+    bit = objective(hasher, Target("bit", "3"), image)
     assert np.sign(bit.score) == float(code[0, 3])
     assert bit.score == pytest.approx(float(hasher.network.raw(image)[0, 3]), rel=1e-5)
-    assert aim(hasher, Target("class"), image).answer == "logits"
+    assert objective(hasher, Target("class"), image).answer == "logits"
 
 
 @pytest.mark.parametrize(
@@ -173,12 +178,12 @@ def test_targets_that_the_network_or_the_people_named_do_not_allow_are_refused(e
         (Target("dimension", "999"), "no dimension 999"),
     ):
         with pytest.raises(InputError, match=message):
-            aim(embedder, target, image)
+            objective(embedder, target, image)
     with pytest.raises(InputError, match="several people"):
-        aim(embedder, Target("contrast"), image, other)
+        objective(embedder, Target("contrast"), image, [other])
     with pytest.raises(InputError, match="no bit 8"):
-        aim(hasher, Target("bit", "8"), image)
+        objective(hasher, Target("bit", "8"), image)
 
 
 def test_every_kind_is_described():
-    assert all(len(words) > 20 for words in KINDS.values())
+    assert all(len(kind.title) > 20 for kind in KINDS.values())

@@ -10,13 +10,13 @@ from engine_networks import FAMILIES, Hand, enlivened
 from scipy import stats
 from torch import nn
 
-from wbtools.attribution import Target, ask, attribute, method
+from wbtools.attribution import Target, attribute, method
 from wbtools.attribution.evaluation import null_maps as nulls
-from wbtools.attribution.evaluation.faithfulness import Curves, against_random, curves
-from wbtools.attribution.evaluation.likeness import Likeness
-from wbtools.attribution.evaluation.null_maps import FIRST_SEED, NullCache, count_by_default, null_maps, put_to
+from wbtools.attribution.evaluation.faithfulness import Faithfulness, against_random, faithfulness_of
+from wbtools.attribution.evaluation.null_maps import FIRST_SEED, NullCache, null_maps
 from wbtools.attribution.evaluation.randomisation import randomised
 from wbtools.attribution.evaluation.sanity_checks import Trust, assess
+from wbtools.attribution.evaluation.similarity import Similarity
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import template_on
 from wbtools.model import ModelInput
@@ -61,7 +61,7 @@ def quick():
 
 @pytest.fixture(scope="module")
 def question(model, person):
-    return ask(model, person, deviation.METHOD, TARGET)
+    return deviation.METHOD.ask(model, [person], TARGET)
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,8 @@ def attribution(model, person):
 
 
 @pytest.fixture(scope="module")
-def maps(model, question):
-    return null_maps(model, question, deviation.METHOD, TARGET, count=2)
+def maps(question):
+    return null_maps(question, deviation.METHOD, count=2)
 
 
 def test_null_maps_are_the_maps_of_randomised_networks(model, person, question, maps):
@@ -82,28 +82,29 @@ def test_null_maps_are_the_maps_of_randomised_networks(model, person, question, 
     np.testing.assert_allclose(maps[1], there.relevance.data * GRID.voxel_volume, rtol=1e-5, atol=1e-9)
 
 
-def test_question_is_aimed_anew_in_another_network(model, question, person):
+def test_the_target_is_read_off_the_answers_of_another_network_anew(model, person):
     network = enlivened(FAMILIES["ResNet 10"], seed=5)
-    other = put_to(model, network, question, Target("pair"), (person,))
+    other = deviation.METHOD.ask(model, [person, person], Target("pair")).for_network(network)
     assert other.network is network
     assert other.objective.score == pytest.approx(1, abs=1e-5)  # the cosine of a person to themselves
-    assert other.reference is question.reference
+    assert other.objective.directions.shape == (1, other.known_answer(other.image).shape[1])
 
 
-def test_null_is_computed_once_for_all_checkpoints_of_a_family(model, question, maps, tmp_path, monkeypatch):
+def test_null_is_computed_once_for_all_checkpoints_of_a_family(model, person, question, maps, tmp_path, monkeypatch):
     cache = NullCache(tmp_path / "work")
-    first = null_maps(model, question, deviation.METHOD, TARGET, count=1, cache=cache)
+    first = null_maps(question, deviation.METHOD, count=1, cache=cache)
     np.testing.assert_array_equal(first, maps[:1])
     made = []
-    true = nulls._explained
-    monkeypatch.setattr(nulls, "_explained", lambda *arguments: made.append(arguments[-1]) or true(*arguments))
+    true = nulls._null_map
+    monkeypatch.setattr(nulls, "_null_map", lambda *arguments: made.append(arguments[-1]) or true(*arguments))
     another = replace(model, network=enlivened(FAMILIES["ResNet 10"], seed=9), sha256="other")
-    two = null_maps(another, question, deviation.METHOD, TARGET, count=2, cache=cache)
+    two = null_maps(deviation.METHOD.ask(another, [person], TARGET), deviation.METHOD, count=2, cache=cache)
     assert made == [FIRST_SEED + 1]  # the first one was there
     np.testing.assert_allclose(two, maps, rtol=1e-5, atol=1e-9)
     changed = replace(question, image=question.image * 0.5)
-    null_maps(model, changed, deviation.METHOD, TARGET, count=1, cache=cache)
-    null_maps(model, question, deviation.METHOD, Target("dimension", "3"), count=1, cache=cache)
+    null_maps(changed, deviation.METHOD, count=1, cache=cache)
+    dimension = deviation.METHOD.ask(model, [person], Target("dimension", "3"))
+    null_maps(dimension, deviation.METHOD, count=1, cache=cache)
     assert len(made) == 3
     assert len(list((tmp_path / "work").iterdir())) == 4
 
@@ -128,10 +129,10 @@ def test_damaged_cache_is_computed_again_and_one_that_cannot_be_written_does_no_
 
 def test_likeness_is_scipys_correlation_of_the_magnitudes():
     first, second = np.random.default_rng(1).normal(size=(2, 500))
-    found = Likeness.of(first, second)
+    found = Similarity.of(first, second)
     assert found.pearson == pytest.approx(stats.pearsonr(abs(first), abs(second)).statistic, abs=1e-6)
     assert found.spearman == pytest.approx(stats.spearmanr(abs(first), abs(second)).statistic, abs=1e-6)
-    assert Likeness.of(first, np.ones(500)) == Likeness(0.0, 0.0)
+    assert Similarity.of(first, np.ones(500)) == Similarity(0.0, 0.0)
 
 
 def test_map_of_a_randomised_network_fails_and_says_so(question, attribution, maps):
@@ -142,9 +143,9 @@ def test_map_of_a_randomised_network_fails_and_says_so(question, attribution, ma
     assert "1.00" in failed.verdict
     assert failed.as_record()["passed"] is False
     passed = assess(attribution, question, maps)
-    expected = Likeness.mean(
+    expected = Similarity.mean(
         [
-            Likeness.of(*(one[(question.image + question.reference)[0, 0].numpy() > 0] for one in pair))
+            Similarity.of(*(values[(question.image + question.reference)[0, 0].numpy() > 0] for values in pair))
             for pair in ((attribution.relevance.data, null) for null in maps)
         ]
     )
@@ -165,8 +166,8 @@ def test_relevance_outside_both_brains_and_relevance_that_got_lost_fail(question
     lost = replace(attribution, relevance=replace(attribution.relevance, data=data), conservation=0.5)
     trust = assess(lost, question, np.empty((0, *GRID.shape)))
     assert trust.outside == pytest.approx(2 / 3, abs=1e-5)
-    assert any("67% of the relevance lies outside" in one for one in trust.failures)
-    assert any("50% of what was divided" in one for one in trust.failures)
+    assert any("67% of the relevance lies outside" in failure for failure in trust.failures)
+    assert any("50% of what was divided" in failure for failure in trust.failures)
     sound = assess(attribution, question, np.empty((0, *GRID.shape)))
     assert sound.outside < 1e-5
     assert sound.mark == ""
@@ -176,12 +177,12 @@ def test_relevance_outside_both_brains_and_relevance_that_got_lost_fail(question
 def test_record_is_plain_json(question, attribution, maps):
     import json
 
-    trust = replace(assess(attribution, question, maps), curves=Curves((("fc2", 0.5),), 0.1, 0.2, None))
+    trust = replace(assess(attribution, question, maps), faithfulness=Faithfulness((("fc2", 0.5),), 0.1, 0.2, None))
     assert json.loads(json.dumps(trust.as_record(), allow_nan=False))["randomised_networks"] == 2
 
 
 def test_deletion_in_the_right_order_beats_random_order_and_in_the_wrong_one_loses(quick, person):
-    question = ask(quick, person, deviation.METHOD, TARGET)
+    question = deviation.METHOD.ask(quick, [person], TARGET)
     gradient = method("gradient-x-difference").explain(question).relevance
     edges = np.array([2, 2, 2])
     right, wrong = against_random(question, gradient, edges), against_random(question, -gradient, edges)
@@ -190,24 +191,24 @@ def test_deletion_in_the_right_order_beats_random_order_and_in_the_wrong_one_los
 
 
 def test_map_against_the_score_fails():
-    assert not Curves((), -0.1, 0.1, None).failures
-    backwards = Curves((), -0.1, -0.1, None)
+    assert not Faithfulness((), -0.1, 0.1, None).failures
+    backwards = Faithfulness((), -0.1, -0.1, None)
     assert "no sooner" in backwards.failures[0]
-    found = Trust(0, None, Likeness(0, 0), None, 0.0, None, backwards)
+    found = Trust(0, None, Similarity(0, 0), None, 0.0, None, backwards)
     assert "no sooner" in found.mark
 
 
 def test_full_trust_of_occlusion_itself_is_agreement_with_itself(quick, person):
     keys = (np.indices(GRID.shape) // 5).sum(0) + 1
     name = "occlusion"
-    asked = ask(quick, person, method(name), TARGET, regions=keys)
-    found = attribute(quick, person, name, TARGET, regions=keys)
-    result = curves(quick, asked, method(name), TARGET, found, regions=keys)
+    question = method(name).ask(quick, [person], TARGET, keys)
+    found = method(name).attribute(question, person)
+    result = faithfulness_of(found, question, method(name), keys)
     assert result.occlusion == pytest.approx(1)
     assert [name for name, _ in result.cascade] == ["layers.6", "layers.2", "layers.0"]
     assert max(result.deletion, result.insertion) > 0
 
 
 def test_methods_that_cost_much_are_compared_with_one_network_only():
-    assert count_by_default("deviation") == 8
-    assert count_by_default("meaningful-perturbation") == 1
+    assert method("deviation").null_networks == 8
+    assert method("meaningful-perturbation").null_networks == 1

@@ -8,11 +8,12 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn.functional import normalize
 
-from wbtools.attribution import Objective, Question, method
+from wbtools.attribution import Answers, Objective, Question, Target, method
 from wbtools.attribution.evaluation.randomisation import settle
+from wbtools.attribution.objective import through_length
 from wbtools.attribution.reference import matched
-from wbtools.attribution.target import through_length
 from wbtools.errors import InputError
+from wbtools.model.checkpoint import Model
 from wbtools.model.families import resnet
 from wbtools.training import planted, triplet
 from wbtools.training.planted import Head, Plant, PlantedTwins
@@ -108,6 +109,7 @@ def small_network():
 def figures(network, people, name):
     """Over people: share with the region ahead of the decoy, and mean voxel AUC of |R|."""
     head, ahead, aucs = people.head, [], []
+    answers = Answers(Model(network, resnet.FAMILY.card, {}, ""))
     scans, labels = people.scans_and_labels(people.people(10))
     for scan, where in zip(scans[:, None], labels.numpy(), strict=True):
         with torch.no_grad():
@@ -115,7 +117,8 @@ def figures(network, people, name):
             embedding, before = network.raw(scan), network.raw(reference)
             unit = normalize(embedding)
             direction = through_length(unit, embedding, before) if method(name).reference else unit / embedding.norm()
-        question = Question(network, scan, Objective("raw", direction, "embedding", 1.0), reference)
+        objective = Objective("raw", direction, "embedding", 1.0)
+        question = Question(answers, scan, Target("embedding"), objective, reference=reference)
         size = np.abs(method(name).explain(question).relevance)
         brain = scan[0, 0].numpy() > 0
         region, decoy = (np.isin(where, keys) & brain for keys in (people.plant.region, people.plant.decoy))

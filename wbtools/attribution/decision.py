@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from wbtools.attribution.target import Target, class_names
+from wbtools.attribution.answers import Answers, Images
+from wbtools.attribution.target import Target
+from wbtools.attribution.targets.classes import class_names
 from wbtools.errors import CheckError
 from wbtools.text import line
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wbtools.model import Model, ModelInput
+    from wbtools.model import Model
 
 _NAME = 60  # letters of a class or person in a sentence
 _UNDECIDED = "none; this network compares two people: add --other PERSON"
@@ -159,7 +161,8 @@ class Decision:
 
     def sentences(self) -> tuple[str, ...]:
         """The decision in words, what counts most first."""
-        said = [self._of_class(one) for one in self.classes] + [one.sentence() for one in self.comparisons]
+        said = [self._of_class(classes) for classes in self.classes]
+        said += [comparison.sentence() for comparison in self.comparisons]
         if self.codes and (self.codes[0].bits or not said):
             said.append(self.codes[0].sentence() if self.codes[0].bits else _UNDECIDED)
         return tuple(said)
@@ -167,33 +170,33 @@ class Decision:
     def caption(self) -> str:
         """The decision as one line for a picture."""
         first, *rest = self.sentences()
-        return f"Decision: {first}" + "".join(f"; {one}" for one in rest[:1]) + (", ..." if rest[1:] else "")
+        return f"Decision: {first}" + "".join(f"; {second}" for second in rest[:1]) + (", ..." if rest[1:] else "")
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps, as JSON values."""
         return {
             "in_words": list(self.sentences()),
-            "classes": [one.as_record() for one in self.classes],
-            "embeddings": [asdict(one) for one in self.codes],
-            "comparisons": [{**asdict(one), "verdict": one.verdict or "none"} for one in self.comparisons],
+            "classes": [classes.as_record() for classes in self.classes],
+            "embeddings": [asdict(code) for code in self.codes],
+            "comparisons": [
+                {**asdict(comparison), "verdict": comparison.verdict or "none"} for comparison in self.comparisons
+            ],
         }
 
-    def _of_class(self, one: Classes) -> str:
-        return one.sentence() if one is self.classes[0] else f"of {_named(one.person)}: {one.sentence()}"
+    def _of_class(self, classes: Classes) -> str:
+        said = classes.sentence()
+        return said if classes is self.classes[0] else f"of {_named(classes.person)}: {said}"
 
 
-def decide(
-    model: Model, image: ModelInput, people: Sequence[ModelInput], names: Sequence[str], target: Target
-) -> Decision:
+def decide(answers: Answers, images: Images, names: Sequence[str], target: Target) -> Decision:
     """Ask a network what it says of people.
 
     Parameters
     ----------
-    model : Model
-    image : ModelInput
-        The exported person.
-    people : sequence of ModelInput
-        Those who are compared with.
+    answers : Answers
+        Of the network.
+    images : Images
+        The exported person, and those who are compared with.
     names : sequence of str
         Of the exported person, then of the others.
     target : Target
@@ -206,15 +209,15 @@ def decide(
     """
     import torch
 
-    with torch.no_grad():
-        images = [torch.from_numpy(one.data) for one in (image, *people)]
-        answers = {kind: [getattr(model.network, kind)(one) for one in images] for kind in model.network.answers}
-    if not all(bool(torch.isfinite(one).all()) for kind in answers.values() for one in kind):
+    model, shown = answers.model, (images.person, *images.people)
+    by_kind = {kind: [answers.of(image, kind) for image in shown] for kind in model.network.answers}
+    if not all(bool(torch.isfinite(answer).all()) for found in by_kind.values() for answer in found):
         raise CheckError(f"{model.name} answers with values that are not finite", hint="try another checkpoint")
-    classes, codes = _meant(model, target, answers)
-    found = tuple(_classes(model, name, one) for name, one in zip(names, classes, strict=False))
-    embedded = tuple(_code(model, name, one) for name, one in zip(names, codes, strict=False))
-    compared = tuple(_compare(model, name, codes[0], one) for name, one in zip(names[1:], codes[1:], strict=True))
+    logits, embeddings = _meant(model, target, by_kind)
+    found = tuple(_classes(model, name, answer) for name, answer in zip(names, logits, strict=False))
+    embedded = tuple(_code(model, name, answer) for name, answer in zip(names, embeddings, strict=False))
+    theirs = zip(names[1:], embeddings[1:], strict=True)
+    compared = tuple(_compare(model, name, embeddings[0], answer) for name, answer in theirs)
     return Decision(found, embedded, compared)
 
 

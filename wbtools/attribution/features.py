@@ -63,7 +63,7 @@ class Placement:
         Placement(step=(2.0, 1.0), offset=(0.5, 0.0))
         """
         step = tuple(whole / count for whole, count in zip(shape, size, strict=True))
-        return cls(step, tuple((one - 1) / 2 for one in step))
+        return cls(step, tuple((length - 1) / 2 for length in step))
 
     def after(self, layer: nn.Module) -> Placement | None:
         """Of a convolution's or pool's output, if this is its input's; None if its padding is not a number."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.errors import InputError
+from wbtools.attribution.answers import Answers, Images
+from wbtools.attribution.question import Question
+from wbtools.errors import CheckError, InputError
 from wbtools.space.grid import Unit, Volume
 
 if TYPE_CHECKING:
-    from wbtools.attribution.question import Question
     from wbtools.attribution.reference import ReferenceBrain
-    from wbtools.model import Card, ModelInput
+    from wbtools.attribution.target import Target
+    from wbtools.model import Card, Model, ModelInput
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,40 +50,6 @@ class MethodOutput:
             return None
         actual_sum = float(self.relevance.sum(dtype=np.float64)) if self.actual_sum is None else self.actual_sum
         return actual_sum / self.expected_sum if self.expected_sum else 1.0
-
-
-@dataclass(frozen=True)
-class Method:
-    """An attribution method: one file of `wbtools.attribution`, found through the registry there.
-
-    Parameters
-    ----------
-    name : str
-        The registry's key.
-    title : str
-        One line for people.
-    rules : tuple of str
-        What is done at which kind of layer.
-    caution : str
-        What a reader of its maps has to know; repeated in outputs.
-    explain : callable
-    reference : callable, optional
-        For methods that explain the difference from another image: that image, from the network's card, the image, and
-        the file that the card names, if any.
-    by_region : bool
-        Whether it treats the regions of an atlas as wholes, and needs them.
-    on_cards : bool
-        Whether graphics cards can do it.
-    """
-
-    name: str
-    title: str
-    rules: tuple[str, ...]
-    caution: str
-    explain: Callable[[Question], MethodOutput]
-    reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
-    by_region: bool = False
-    on_cards: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,3 +116,125 @@ class Attribution:
             for field in fields(self)
             if field.name != "relevance"
         }
+
+
+@dataclass(frozen=True)
+class Method:
+    """An attribution method: a file of `wbtools.attribution.methods`, found through the registry.
+
+    Parameters
+    ----------
+    name : str
+        The registry's key.
+    title : str
+        One line for people.
+    rules : tuple of str
+        What is done at which kind of layer.
+    caution : str
+        What a reader of its maps has to know; repeated in outputs.
+    explain : callable
+    reference : callable, optional
+        For methods that explain the difference from another image: that image, from the network's card, the image, and
+        the file that the card names, if any.
+    by_region : bool
+        Whether it treats the regions of an atlas as wholes, and needs them.
+    on_cards : bool
+        Whether graphics cards can do it.
+    null_networks : int
+        With how many randomised networks a map is compared unless the user says; the registry knows.
+    """
+
+    name: str
+    title: str
+    rules: tuple[str, ...]
+    caution: str
+    explain: Callable[[Question], MethodOutput]
+    reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
+    by_region: bool = False
+    on_cards: bool = False
+    null_networks: int = 1
+
+    def ask(
+        self,
+        model: Model,
+        inputs: Sequence[ModelInput],
+        target: Target,
+        regions: NDArray[np.integer] | None = None,
+    ) -> Question:
+        """The question about an image that this method answers.
+
+        Parameters
+        ----------
+        model : Model
+        inputs : sequence of ModelInput
+            What the network is shown of the person, then of those that the target compares with.
+        target : Target
+        regions : ndarray, (X, Y, Z), int, optional
+            Keys of an atlas's regions on the image's grid, for methods that need them.
+
+        Raises
+        ------
+        InputError
+            If regions or people are lacking that are needed, or no reference can be laid in place.
+        """
+        import torch
+
+        if self.by_region and regions is None:
+            raise InputError(f"--method {self.name} needs the regions of an atlas")
+        image = inputs[0]
+        person, *people = (torch.from_numpy(shown.data) for shown in inputs)
+        brain = self.reference(model.card, image, model.reference) if self.reference else None
+        reference = torch.from_numpy(brain.data) if brain else None
+        answers = Answers(model)
+        return Question(
+            answers=answers,
+            image=person,
+            target=target,
+            objective=target.objective(answers, Images(person, tuple(people), reference)),
+            people=tuple(people),
+            reference=reference,
+            regions=torch.from_numpy(regions.astype(np.int64)) if self.by_region and regions is not None else None,
+            reference_record=brain.as_record() if brain else None,
+            empty=image.empty,
+            bounds=(float(image.data.min()), float(image.data.max())),
+        )
+
+    def attribute(self, question: Question, image: ModelInput) -> Attribution:
+        """Explain a network's answer, with all that can be said of the map at once.
+
+        Parameters
+        ----------
+        question : Question
+            As `ask` gives it.
+        image : ModelInput
+            Of the person.
+
+        Raises
+        ------
+        CheckError
+            If the relevance is not finite.
+        """
+        start = time.perf_counter()
+        output = self.explain(question)
+        seconds = time.perf_counter() - start
+        relevance, expected = output.relevance, output.expected_sum
+        if not np.isfinite(relevance).all():
+            name = question.model.name
+            raise CheckError(f"the relevance of {name} is not finite", hint="try another checkpoint or method")
+        size = float(np.abs(relevance).sum(dtype=np.float64))
+        outside = float(np.abs(relevance[~image.brain]).sum(dtype=np.float64))
+        return Attribution(
+            relevance=Volume((relevance / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY),
+            method=self.name,
+            rules=self.rules,
+            caution=self.caution,
+            target=question.objective.description,
+            reference=question.reference_record,
+            score=question.objective.score,
+            expected_sum=expected,
+            conservation=output.conservation,
+            cancellation=size / abs(expected) if expected else None,
+            background=outside / size if size else 0.0,
+            seconds=seconds,
+            device=output.device,
+        )

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from wbtools.attribution.answers import Answers, Images
+from wbtools.attribution.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wbtools.attribution.target import Target
+    from wbtools.model import Model
     from wbtools.model.family import Network
-
-
-@dataclass(frozen=True, eq=False)
-class Objective:
-    """What is explained of a network's answer for one image: fixed directions in the space of its answers.
-
-    Parameters
-    ----------
-    answer : str
-        The network's method that answers: `raw` (the embedding before it is brought to length 1) or `logits`.
-    directions : Tensor, (K, E)
-        The score of direction k is `directions[k] . answer`. They were made from the image's own answer where the
-        target asks for that, and count as constants. With K > 1 the map is the mean of the absolute maps.
-    description : str
-        The target in words.
-    score : float
-        The target's value as a reader expects it: a cosine, a logit, a distance.
-    angular : bool
-        Whether only where the answer points counts, and against whatever it is compared with.
-    """
-
-    answer: str
-    directions: Tensor
-    description: str
-    score: float
-    angular: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +23,16 @@ class Question:
 
     Parameters
     ----------
-    network : Network
-        In evaluation mode; it is not changed.
+    answers : Answers
+        Of the network, which is in evaluation mode and is not changed.
     image : Tensor, (1, 1, X, Y, Z)
         As the network is given it.
+    target : Target
+        What is explained, as the user said it.
     objective : Objective
+        The same as directions in the network's answer.
+    people : tuple of Tensor, (1, 1, X, Y, Z) each
+        The people that the target compares with, `--other` first.
     reference : Tensor, (1, 1, X, Y, Z), optional
         For methods that explain the difference from another image.
     regions : Tensor, (X, Y, Z), int, optional
@@ -61,19 +45,56 @@ class Question:
         The lowest and the highest value that it is given.
     """
 
-    network: Network
+    answers: Answers
     image: Tensor
+    target: Target
     objective: Objective
+    people: tuple[Tensor, ...] = ()
     reference: Tensor | None = None
     regions: Tensor | None = None
     reference_record: Mapping[str, object] | None = None
     empty: float = 0.0
     bounds: tuple[float, float] = (0.0, 1.0)
 
+    @property
+    def model(self) -> Model:
+        """The network, and what is known about it."""
+        return self.answers.model
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.answers.model.network
+
+    def for_network(self, network: Network, known: Tensor | None = None) -> Question:
+        """The same question, put to another network of the same kind: the target is read off its own answers.
+
+        Parameters
+        ----------
+        network : Network
+        known : Tensor, (1 or 2, E), optional
+            What the network answers to `shown`, if that is known already.
+
+        Raises
+        ------
+        InputError
+            If the target does not exist in this network.
+        """
+        answers = Answers(replace(self.model, network=network))
+        if known is not None:
+            for image, answer in zip(self._shown, known.unsqueeze(1), strict=True):
+                answers.keep(image, self.target.answer, answer)
+        objective = self.target.objective(answers, Images(self.image, self.people, self.reference))
+        return replace(self, answers=answers, objective=objective)
+
     def answer(self, image: Tensor) -> Tensor:
-        """What the network answers to images (N, 1, X, Y, Z) in the way that is explained, (N, E)."""
+        """What the network answers to images (N, 1, X, Y, Z) in the way that is explained, (N, E), with gradients."""
         answer: Tensor = getattr(self.network, self.objective.answer)(image)
         return answer
+
+    def known_answer(self, image: Tensor) -> Tensor:
+        """The same without gradients, (1, E): each image is shown to the network once, whoever asks."""
+        return self.answers.of(image, self.objective.answer)
 
     def require_reference(self) -> Tensor:
         """The reference; ValueError if the question has none."""
@@ -97,3 +118,14 @@ class Question:
     def base(self) -> Tensor:
         """The reference, else no brain at all, (1, 1, X, Y, Z)."""
         return self.image.new_full(self.image.shape, self.empty) if self.reference is None else self.reference
+
+    @property
+    def shown(self) -> Tensor:
+        """The image, and the reference if there is one, (N, 1, X, Y, Z)."""
+        import torch
+
+        return torch.cat(self._shown)
+
+    @property
+    def _shown(self) -> tuple[Tensor, ...]:
+        return (self.image,) if self.reference is None else (self.image, self.reference)

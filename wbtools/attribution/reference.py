@@ -158,7 +158,7 @@ def _agreement(brain: NDArray[np.floating], other: NDArray[np.floating]) -> floa
     """Correlation over the voxels above 0 of either image; 0 if one is flat there."""
     either = (brain > 0) | (other > 0)
     pair = brain[either].astype(np.float64), other[either].astype(np.float64)
-    first, second = (one - one.mean() if one.size else one for one in pair)
+    first, second = (values - values.mean() if values.size else values for values in pair)
     scale = np.sqrt((first @ first) * (second @ second))
     return float(first @ second / scale) if scale > 0 else 0.0
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from wbtools.attribution import KINDS, METHODS, spelt
+from wbtools.attribution import KINDS, METHODS
+from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import plainly
 from wbtools.cli.summary import summarise
@@ -62,7 +63,8 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--target",
         metavar="TARGET",
-        help=f"What to explain: {', '.join(spelt(kind) for kind in KINDS)}. [default: what the network is for]",
+        help=f"What to explain: {', '.join(kind.spelling for kind in KINDS.values())}. "
+        "[default: what the network is for]",
     ),
     click.option(
         "--other",
@@ -77,7 +79,7 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         "nulls",
         metavar="K",
         type=int,
-        help="Compare each map with those of K randomised networks. [default: 8 where that is cheap, else 1]",
+        help=f"Compare each map with those of K randomised networks. [default: {null_networks_by_default()}]",
     ),
     click.option(
         "--trust",

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas
-from wbtools.attribution import Attribution, Method, Target, answer, ask, default, default_method, method, threaded
+from wbtools.attribution import Attribution, Images, Method, Target, default, default_method, method
 from wbtools.attribution.decision import Decision, decide
-from wbtools.attribution.evaluation.faithfulness import curves
-from wbtools.attribution.evaluation.null_maps import NullCache, count_by_default, null_maps
+from wbtools.attribution.evaluation.faithfulness import faithfulness_of
+from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
 from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.runtime.memory import reused
+from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
 from wbtools.model import Model, ModelInput, familiarity, model_input
 from wbtools.model.input import brain_only
@@ -73,14 +74,14 @@ class Explanation:
     @property
     def said(self) -> tuple[str, ...]:
         """The decision in words, and which part of it the map explains."""
-        decided = (f"Decision: {one}" for one in self.decision.sentences())
+        decided = (f"Decision: {sentence}" for sentence in self.decision.sentences())
         return (*decided, f"Explained: {self.attribution.target}")
 
     @property
     def cautions(self) -> tuple[str, ...]:
         """What has to be said of the map, without the verdict on it."""
         note = str((self.attribution.reference or {}).get("note", ""))
-        return tuple(one for one in (*self.remarks, self.attribution.caution, note) if one)
+        return tuple(text for text in (*self.remarks, self.attribution.caution, note) if text)
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
@@ -104,8 +105,23 @@ class Explanation:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class ShownPerson:
+    """A person, and what a network is shown of them.
+
+    Parameters
+    ----------
+    name : str
+    image : ModelInput
+        As `seen_by` gives it.
+    """
+
+    name: str
+    image: ModelInput
+
+
 @dataclass(frozen=True)
-class Request:
+class ExplanationOptions:
     """How networks are to be explained.
 
     Parameters
@@ -114,24 +130,21 @@ class Request:
         A name of `wbtools.attribution`; None takes the one that suits each network.
     target : str or None
         As on the command line; None explains what each network is for.
-    nulls : int or None
+    null_networks : int or None
         How many randomised networks each map is compared with; None takes what the method's cost allows.
     thorough : bool
         Whether the costly checks are run, too.
     threads : int
     work : Path or None
         Keeps the maps of randomised networks.
-    people : tuple of str
-        Names of the exported person and of those compared with, in this order.
     """
 
     method: str | None = None
     target: str | None = None
-    nulls: int | None = None
+    null_networks: int | None = None
     thorough: bool = False
     threads: int = 1
     work: Path | None = None
-    people: tuple[str, ...] = ()
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -141,29 +154,28 @@ class Request:
         """How it is explained."""
         return method(self.method or default_method(model, self.target_of(model)))
 
+    def null_networks_of(self, how: Method) -> int:
+        """With how many randomised networks its maps are compared."""
+        return how.null_networks if self.null_networks is None else self.null_networks
 
-def explain(
-    model: Model,
-    name: str,
-    image: ModelInput,
-    atlas: Atlas,
-    request: Request,
-    people: Sequence[ModelInput] = (),
-) -> Explanation:
+    @property
+    def cache(self) -> NullCache | None:
+        """Where maps of randomised networks are kept."""
+        return NullCache(self.work) if self.work else None
+
+
+def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: ExplanationOptions) -> Explanation:
     """Explain a network's decision on a person's image, and carry the explanation to the T1w's own grid.
 
     Parameters
     ----------
     model : Model
-    name : str
-        For file names.
-    image : ModelInput
-        What the network is shown of the person (see `seen_by`).
+        Its name is that in file names.
+    people : sequence of ShownPerson
+        The person, then those that the target compares with.
     atlas : Atlas
-        On the T1w grid.
-    request : Request
-    people : sequence of ModelInput
-        What it is shown of the people that the target compares with.
+        Of the person, on the T1w grid.
+    options : ExplanationOptions
 
     Returns
     -------
@@ -174,31 +186,46 @@ def explain(
     CheckError
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
+    image = people[0].image
     keys = resample_labels(atlas.volume, image.grid).data
-    how, target = request.method_of(model), request.target_of(model)
-    with threaded(request.threads), reused():
-        decision = decide(model, image, people, request.people, target)
-        question = ask(model, image, how, target, people, keys)
-        attribution = answer(model, image, how, question)
-        count = count_by_default(how.name) if request.nulls is None else request.nulls
-        cache = NullCache(request.work) if request.work else None
-        nulls = null_maps(model, question, how, target, people, count, cache)
-        found = curves(model, question, how, target, attribution, people, keys) if request.thorough else None
+    how, target = options.method_of(model), options.target_of(model)
+    with torch_threads(options.threads), reused():
+        question = how.ask(model, [person.image for person in people], target, keys)
+        images = Images(question.image, question.people)
+        decision = decide(question.answers, images, [person.name for person in people], target)
+        attribution = how.attribute(question, image)
+        nulls = null_maps(question, how, options.null_networks_of(how), options.cache)
+        faithfulness = faithfulness_of(attribution, question, how, keys) if options.thorough else None
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
     ranking = _ranked(relevance, atlas, nulls, image.grid)
+    return Explanation(
+        name=model.name,
+        model=model,
+        attribution=attribution,
+        trust=assess(attribution, question, nulls, faithfulness),
+        ranking=ranking,
+        volumes=_maps(relevance, ranking, atlas),
+        kept=kept,
+        remarks=(*image.remarks, *_shown_twice(people)),
+        decision=decision,
+    )
+
+
+def _maps(relevance: Volume, ranking: Ranking, atlas: Atlas) -> dict[str, Volume]:
+    """The maps of `MAPS`."""
     heatmap = paint(ranking.scores(), atlas.volume)
     smooth = smooth_within(heatmap, atlas.volume.data > 0)
-    volumes = dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
-    trust = assess(attribution, question, nulls, found)
-    remarks = (*image.remarks, *_shown_twice(image, people, request.people))
-    return Explanation(name, model, attribution, trust, ranking, volumes, kept, remarks, decision)
+    return dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
 
 
-def _shown_twice(image: ModelInput, people: Sequence[ModelInput], names: Sequence[str]) -> list[str]:
-    """Sentences about people of whom the network is shown the very image of the exported person."""
-    same = [name for name, one in zip(names[1:], people, strict=False) if np.array_equal(image.data, one.data)]
-    return [f"The other person ({line(name)}) has the very image of {line(names[0])}: no comparison." for name in same]
+def _shown_twice(people: Sequence[ShownPerson]) -> list[str]:
+    """Sentences about people of whom the network is shown the very image of the first, the exported person."""
+    person, *others = people
+    same = [other.name for other in others if np.array_equal(person.image.data, other.image.data)]
+    return [
+        f"The other person ({line(name)}) has the very image of {line(person.name)}: no comparison." for name in same
+    ]
 
 
 def seen_by(model: Model, scan: Scan) -> ModelInput:
@@ -214,9 +241,9 @@ def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: G
     ranking = rank(relevance, atlas)
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
-    maps = (Volume(one / grid.voxel_volume, grid, Unit.DENSITY) for one in nulls)
+    maps = (Volume(null / grid.voxel_volume, grid, Unit.DENSITY) for null in nulls)
     near = replace(atlas, volume=atlas.volume.within(bounding_box(atlas.volume.data != 0)))
-    means = [abs_means(resample_density(one, near.volume.grid), near) for one in maps]
+    means = [abs_means(resample_density(density, near.volume.grid), near) for density in maps]
     return calibrated(ranking, np.array(means))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from wbtools.anatomy import Hemisphere, Kind, Region
 from wbtools.atlas import mmp
 from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
-from wbtools.exporting.region_pairs import Pairing
+from wbtools.exporting.region_pairs import RegionPairs
 from wbtools.images import cifti, gifti, nifti
 from wbtools.native.cortex import STANDARD, Cortex, Values
 from wbtools.native.person import Person
@@ -47,7 +47,7 @@ class Results:
     explanations : tuple of Explanation
     metrics : mapping of str to Maps
         Per mesh the maps of all explanations, `MAPS` of the first network, then of the second, ...
-    pairings : mapping of str to Pairing
+    pairings : mapping of str to RegionPairs
         By network, where two people were compared.
     notice : str
         What every reader must know about the data.
@@ -56,7 +56,7 @@ class Results:
     person: Person
     explanations: tuple[Explanation, ...]
     metrics: Mapping[MeshName, Maps]
-    pairings: Mapping[str, Pairing]
+    pairings: Mapping[str, RegionPairs]
     notice: str
 
     def maps_of(self, index: int, mesh: MeshName, side: Hemisphere) -> dict[str, Values]:

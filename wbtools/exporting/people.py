@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.anatomy import Atlas
-from wbtools.exporting.explanation import seen_by
+from wbtools.exporting.explanation import ShownPerson, seen_by
 from wbtools.images import nifti
 from wbtools.model import Model, ModelInput
 from wbtools.native.defacing import with_mask
@@ -19,11 +19,12 @@ from wbtools.subject.selection import Known
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
-    """What is kept of a person that others are compared with.
+class ComparedPerson:
+    """What is kept of a person that the exported one is compared with.
 
     Parameters
     ----------
+    name : str
     images : mapping of str to ModelInput
         What each network is shown, by the network's name.
     atlas : Atlas or None
@@ -32,15 +33,20 @@ class Compared:
         What had to be decided to read and show the image.
     """
 
+    name: str
     images: Mapping[str, ModelInput]
     atlas: Atlas | None
     remarks: tuple[str, ...] = ()
+
+    def shown_to(self, network: Model) -> ShownPerson:
+        """What one network is shown."""
+        return ShownPerson(self.name, self.images[network.name])
 
 
 Regions = Callable[[Subject, Scan], Atlas]
 
 
-def show(known: Known, networks: Mapping[str, Model], regions: Regions | None = None) -> Compared:
+def show(known: Known, networks: Mapping[str, Model], regions: Regions | None = None) -> ComparedPerson:
     """What networks are shown of a person; the T1w image itself is not kept.
 
     Parameters
@@ -57,17 +63,14 @@ def show(known: Known, networks: Mapping[str, Model], regions: Regions | None = 
         If a file cannot be read, or the image shows a skull that a network must not see and nothing removes.
     """
     if known.subject is None:
-        scan = _plain(known.t1w, any(network.card.skull_stripped for network in networks.values()))
-        return _compared(scan, networks, None)
-    with prepared(known.subject) as ready:
-        scan = read_scan(ready)
-        return _compared(scan, networks, regions(ready, scan) if regions else None)
-
-
-def _compared(scan: Scan, networks: Mapping[str, Model], atlas: Atlas | None) -> Compared:
+        scan, atlas = _plain(known.t1w, any(network.card.skull_stripped for network in networks.values())), None
+    else:
+        with prepared(known.subject) as ready:
+            scan = read_scan(ready)
+            atlas = regions(ready, scan) if regions else None
     images = {name: seen_by(network, scan) for name, network in networks.items()}
     remarks = dict.fromkeys([*scan.remarks, *(remark for image in images.values() for remark in image.remarks)])
-    return Compared(images, atlas, tuple(remarks))
+    return ComparedPerson(known.name, images, atlas, tuple(remarks))
 
 
 def _plain(path: Path, bare: bool) -> Scan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools import model
@@ -14,10 +14,10 @@ from wbtools.attribution import Target
 from wbtools.errors import CommandMissing, writing
 from wbtools.exporting import admission, cortical_maps, files, people, release
 from wbtools.exporting import scenes as session
-from wbtools.exporting.explanation import Explanation, Request, explain, seen_by
+from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, explain, seen_by
 from wbtools.exporting.files import Results
-from wbtools.exporting.people import Compared
-from wbtools.exporting.region_pairs import PAIRED, Pairing, Party, pair
+from wbtools.exporting.people import ComparedPerson
+from wbtools.exporting.region_pairs import ParcellatedImage, RegionPairs, pair
 from wbtools.images.diagnosis import require_file
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
@@ -252,13 +252,15 @@ def _computed(
             record.notice(one.notice)
     compared = _shown_others(settings, networks, others, projection, record)
     explanations: list[Explanation] = []
-    request = replace(_request(settings), people=(subject.id, *(known.name for known in others)))
-    pairings: dict[str, Pairing] = {}
+    options = _options(settings)
+    pairings: dict[str, RegionPairs] = {}
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
-            image, atlas = seen_by(network, me.scan), me.atlas.whole
-            shown = [one.images[name] for one in compared]
-            explanations.append(explain(network, name, image, atlas, request, shown))
+            shown = [
+                ShownPerson(subject.id, seen_by(network, me.scan)),
+                *(other.shown_to(network) for other in compared),
+            ]
+            explanations.append(explain(network, shown, me.atlas.whole, options))
             about = name if len(networks) > 1 else ""
             for caution in explanations[-1].cautions:
                 record.notice(caution, about=about)
@@ -266,8 +268,9 @@ def _computed(
             record.notice(trust.verdict, about=about, grave=bool(trust.failures))
         if compared and compared[0].atlas:
             with record.stage(f"pairs of regions in {name}"):
-                parties = Party(image, atlas), Party(shown[0], compared[0].atlas)
-                pairings[name] = pair(network, *parties, settings.threads)
+                atlases = me.atlas.whole, compared[0].atlas
+                mine, theirs = (ParcellatedImage(p.image, atlas) for p, atlas in zip(shown[:2], atlases, strict=True))
+                pairings[name] = pair(network, mine, theirs, settings.threads)
     record.facts["networks"] = {one.name: one.as_record() for one in explanations}
     if pairings:
         record.facts["pairs_of_regions"] = {name: one.as_record() for name, one in pairings.items()}
@@ -283,9 +286,9 @@ def _shown_others(
     others: Sequence[Known],
     projection: Projection,
     record: Provenance,
-) -> list[Compared]:
+) -> list[ComparedPerson]:
     """What the networks are shown of the people compared with; with regions where two people are compared."""
-    paired = bool(settings.other and settings.target and Target.parse(settings.target).kind in PAIRED)
+    paired = bool(settings.other and settings.target and Target.parse(settings.target).paired)
 
     def regions(subject: Subject, scan: Scan) -> Atlas:
         return person.read(subject, _meshes(settings, subject)[-1:], projection, scan=scan).atlas.whole
@@ -356,8 +359,8 @@ def load_networks(settings: ExportSettings) -> list[Model]:
     """
     networks = [model.load(path) for path in settings.models] or [model.built_in()]
     for network in networks:
-        target = _request(settings).target_of(network)
-        target.require_known(network, settings.other is not None, bool(settings.others))
+        target = _options(settings).target_of(network)
+        target.require_known(network, 0 if settings.other is None else 1 + len(settings.others))
         target.require_existing(network)
     return networks
 
@@ -379,10 +382,11 @@ def _deciding(networks: Sequence[Model], others: Sequence[Known]) -> list[str]:
     return [*(one for network in networks for one in network.hashes), *hashes]
 
 
-def _request(settings: ExportSettings) -> Request:
+def _options(settings: ExportSettings) -> ExplanationOptions:
     """How networks are to be explained."""
-    thorough = settings.trust == "full"
-    return Request(settings.method, settings.target, settings.nulls, thorough, settings.threads, settings.work)
+    return ExplanationOptions(
+        settings.method, settings.target, settings.nulls, settings.trust == "full", settings.threads, settings.work
+    )
 
 
 def _value(choice: object) -> str | None:

@@ -16,14 +16,11 @@ from wbtools.space.grid import Volume
 from wbtools.space.resampling import region_shares, resample_density
 from wbtools.text import cell, tsv
 
-PAIRED = ("pair", "distance")
-"""Targets that compare exactly two people."""
-
 OUTSIDE = "outside_atlas"
 
 
 @dataclass(frozen=True, eq=False)
-class Pairing:
+class RegionPairs:
     """Contributions of pairs of regions to the cosine of two people's embeddings.
 
     Parameters
@@ -64,7 +61,7 @@ class Pairing:
 
 
 @dataclass(frozen=True, eq=False)
-class Party:
+class ParcellatedImage:
     """What is needed of each of two people: what the network is shown of them, and their regions.
 
     Parameters
@@ -77,7 +74,7 @@ class Party:
     atlas: Atlas
 
 
-def pair(model: Model, person: Party, other: Party, threads: int) -> Pairing:
+def pair(model: Model, person: ParcellatedImage, other: ParcellatedImage, threads: int) -> RegionPairs:
     """Divide the cosine of two people's embeddings among pairs of their regions, by deviation LRP.
 
     Raises
@@ -86,28 +83,28 @@ def pair(model: Model, person: Party, other: Party, threads: int) -> Pairing:
         If the network has no embedding, or layers that nothing is known of, or a brain lies elsewhere than the
         reference.
     """
-    from wbtools.attribution import threaded
     from wbtools.attribution.bilrp import interaction
+    from wbtools.attribution.runtime.threads import torch_threads
 
-    with threaded(threads):
+    with torch_threads(threads):
         # One after the other: what a network keeps of a person for the way back is most of the memory.
-        (ours, own), (theirs, their) = (_table(model, one) for one in (person, other))
+        (ours, own), (theirs, their) = (_table(model, image) for image in (person, other))
     cosine = float(own @ their / np.linalg.norm(own) / np.linalg.norm(their))
-    return Pairing(person.atlas.regions, interaction((ours, theirs)), cosine)
+    return RegionPairs(person.atlas.regions, interaction((ours, theirs)), cosine)
 
 
-def _table(model: Model, party: Party) -> tuple[NDArray[Any], NDArray[np.float64]]:
+def _table(model: Model, parcellated: ParcellatedImage) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Relevance of every dimension of the embedding in each region, (K, R + 2), and the embedding, (K,)."""
     from wbtools.attribution.bilrp import region_table
     from wbtools.attribution.methods.deviation import walk_of
 
-    walk = walk_of(model, party.image)
-    return region_table(walk, _pool(party)), walk.output[0].numpy().astype(np.float64)
+    walk = walk_of(model, parcellated.image)
+    return region_table(walk, _pool(parcellated)), walk.output[0].numpy().astype(np.float64)
 
 
-def _pool(party: Party) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+def _pool(parcellated: ParcellatedImage) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
     """Sums maps on the network's grid over the regions and the rest."""
-    grid, atlas = party.image.grid, party.atlas
+    grid, atlas = parcellated.image.grid, parcellated.atlas
     keys = [region.key for region in atlas.regions]
 
     def one_by_one(maps: NDArray[np.float32]) -> NDArray[Any]:

@@ -12,23 +12,21 @@ References: Adebayo et al. 2018 (cascade), Samek et al. 2017 (deletion), Petsiuk
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.attribution.evaluation.likeness import Likeness
-from wbtools.attribution.evaluation.null_maps import FIRST_SEED, images_of, put_to
+from wbtools.attribution.evaluation.null_maps import FIRST_SEED
+from wbtools.attribution.evaluation.similarity import Similarity
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from wbtools.attribution.method import Attribution, Method
     from wbtools.attribution.question import Question
-    from wbtools.attribution.target import Target
-    from wbtools.model import Model, ModelInput
 
 _CUBE = 8.0
 """Edge of what is deleted or inserted at once, mm."""
@@ -40,7 +38,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Curves:
+class Faithfulness:
     """Figures of the three experiments.
 
     Parameters
@@ -77,42 +75,37 @@ class Curves:
         }
 
 
-def curves(
-    model: Model,
-    question: Question,
-    method: Method,
-    target: Target,
-    attribution: Attribution,
-    others: Sequence[ModelInput] = (),
-    regions: NDArray[np.integer] | None = None,
-) -> Curves:
+def faithfulness_of(
+    attribution: Attribution, question: Question, method: Method, regions: NDArray[np.integer] | None = None
+) -> Faithfulness:
     """Run all three experiments: 8 maps, 80 forward passes, and one for each region.
 
     Parameters
     ----------
-    model, question, method, target, others
-        As for `null_maps`.
     attribution : Attribution
         The map.
+    question : Question
+        What it answers.
+    method : Method
+        By which it was made.
     regions : ndarray, (X, Y, Z), int, optional
         Keys of an atlas's regions on the map's grid.
     """
     from wbtools.attribution.evaluation.randomisation import cascade
 
     relevance = attribution.relevance.data
-    images = images_of(question)
     brain = question.brain.numpy()
     found = []
-    for name, network in cascade(model, images, FIRST_SEED):
-        changed = method.explain(put_to(model, network, question, target, others)).relevance
-        found.append((name, Likeness.of(relevance[brain], changed[brain]).spearman))
+    for name, network in cascade(question.model, question.shown, FIRST_SEED):
+        changed = method.explain(question.for_network(network)).relevance
+        found.append((name, Similarity.of(relevance[brain], changed[brain]).spearman))
     edges = np.maximum(1, np.round(_CUBE / attribution.relevance.grid.voxel_sizes)).astype(int)
     deletion, insertion = against_random(question, relevance, edges)
-    return Curves(tuple(found), deletion, insertion, _occluded(question, relevance, regions))
+    return Faithfulness(tuple(found), deletion, insertion, _occluded(question, relevance, regions))
 
 
 def against_random(question: Question, relevance: Array, edges: NDArray[np.integer]) -> tuple[float, float]:
-    """Deletion and insertion, as in `Curves`.
+    """Deletion and insertion, as in `Faithfulness`.
 
     Parameters
     ----------
@@ -125,7 +118,7 @@ def against_random(question: Question, relevance: Array, edges: NDArray[np.integ
     cubes, order = _ordered(relevance, (question.image != base)[0, 0].numpy(), edges)
     random = np.random.default_rng(0)
     orders = [order, *(random.permutation(order) for _ in range(_RANDOM_ORDERS))]
-    curves = np.array([[_curve(score, a, b, cubes, one) for one in orders] for a, b in _ways(question.image, base)])
+    curves = np.array([[_curve(score, a, b, cubes, each) for each in orders] for a, b in _ways(question.image, base)])
     span = float(np.ptp(curves))
     if span == 0:
         return 0.0, 0.0
@@ -144,8 +137,7 @@ def _score(question: Question) -> Callable[[Tensor], float]:
 
     def answers(image: Tensor) -> Tensor:
         with torch.no_grad():
-            answer = question.answer(image)
-            return question.objective.directions @ answer[0]
+            return question.objective.directions @ question.answer(image)[0]
 
     if len(question.objective.directions) == 1:
         return lambda image: float(answers(image)[0])
@@ -187,6 +179,8 @@ def _occluded(question: Question, relevance: Array, regions: NDArray[np.integer]
         return None
     keys = torch.from_numpy(regions.astype(np.int64))
     fallen = METHOD.explain(replace(question, reference=question.base, regions=keys)).relevance
-    sums = [np.bincount(regions.ravel(), one.ravel())[np.unique(regions[regions > 0])] for one in (relevance, fallen)]
-    constant = any(len(one) < 3 or np.ptp(one) == 0 for one in sums)
+    sums = [
+        np.bincount(regions.ravel(), values.ravel())[np.unique(regions[regions > 0])] for values in (relevance, fallen)
+    ]
+    constant = any(len(values) < 3 or np.ptp(values) == 0 for values in sums)
     return 0.0 if constant else round(float(spearmanr(*sums).statistic), 6)

@@ -11,8 +11,7 @@ import hashlib
 import logging
 import math
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING
@@ -22,20 +21,14 @@ from numpy.typing import NDArray
 
 from wbtools import atomic
 from wbtools.atomic import Access
-from wbtools.attribution.target import aim
 from wbtools.errors import InputError
 from wbtools.model import FAMILIES
 from wbtools.provenance import code_sha256
 from wbtools.text import line
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from wbtools.attribution.method import Method
     from wbtools.attribution.question import Question
-    from wbtools.attribution.target import Target
-    from wbtools.model import Model, ModelInput
-    from wbtools.model.family import Network
 
 logger = logging.getLogger(__name__)
 
@@ -50,44 +43,15 @@ _DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError
 _HEADER = 4096
 """Most bytes before the values of a map."""
 
-CHEAP = {"deviation": 8}
-"""Methods whose maps take few passes through the network, and with how many networks theirs are compared."""
 
-
-def count_by_default(method: str) -> int:
-    """How many randomised networks a map is compared with unless told.
-
-    One is enough for the sanity check; ranks against the null need four, and eight are better.
-
-    Examples
-    --------
-    >>> count_by_default("deviation"), count_by_default("meaningful-perturbation")
-    (8, 1)
-    """
-    return CHEAP.get(method, 1)
-
-
-def null_maps(
-    model: Model,
-    question: Question,
-    method: Method,
-    target: Target,
-    others: Sequence[ModelInput] = (),
-    count: int = 8,
-    cache: NullCache | None = None,
-) -> NDArray[np.float32]:
+def null_maps(question: Question, method: Method, count: int, cache: NullCache | None = None) -> NDArray[np.float32]:
     """Explain the same image by randomised networks, one after the other.
 
     Parameters
     ----------
-    model : Model
     question : Question
-        As it was put to the network.
+        As it was put to the network; its target is read off the answers of every network anew.
     method : Method
-    target : Target
-        It is aimed at anew in every network.
-    others : sequence of ModelInput
-        As they were given to the target.
     count : int
         How many networks; their seeds follow `FIRST_SEED`.
     cache : NullCache, optional
@@ -98,65 +62,26 @@ def null_maps(
         Signed relevance per voxel. Of a network whose map is not finite, zeros.
     """
     shape = tuple(question.image.shape[2:])
-    key = _key(model, question, method, target, others) if cache else ""
+    key = _key(question, method) if cache else ""
     maps = np.zeros((count, *shape), np.float32)
     for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + count)):
         name = f"null-{key}-{seed}.npy"
         found = cache.read(name, shape) if cache else None
         if found is None:
-            found = _explained(model, question, method, target, others, seed)
+            found = _null_map(question, method, seed)
             if cache:
                 cache.write(name, found)
         maps[number] = found
     return maps
 
 
-def put_to(
-    model: Model,
-    network: Network,
-    question: Question,
-    target: Target,
-    others: Sequence[ModelInput] = (),
-    answers: Tensor | None = None,
-) -> Question:
-    """The same question, put to another network, whose answers to image and reference may be known (see `aim`)."""
-    import torch
-
-    people = [torch.from_numpy(one.data) for one in others]
-    rest = torch.cat(people[1:]) if people[1:] else None
-    goal = aim(
-        replace(model, network=network),
-        target,
-        question.image,
-        people[0] if people else None,
-        rest,
-        question.reference,
-        answers,
-    )
-    return replace(question, network=network, objective=goal)
-
-
-def images_of(question: Question) -> Tensor:
-    """The image, and the reference if there is one, (N, 1, X, Y, Z)."""
-    import torch
-
-    return question.image if question.reference is None else torch.cat((question.image, question.reference))
-
-
-def _explained(
-    model: Model,
-    question: Question,
-    method: Method,
-    target: Target,
-    others: Sequence[ModelInput],
-    seed: int,
-) -> Map:
+def _null_map(question: Question, method: Method, seed: int) -> Map:
     """The map of one randomised network."""
     from wbtools.attribution.evaluation.randomisation import randomised_with_answers
 
-    network, answers = randomised_with_answers(model, images_of(question), seed, target.answer)
+    network, answers = randomised_with_answers(question.model, question.shown, seed, question.target.answer)
     try:
-        found = method.explain(put_to(model, network, question, target, others, answers)).relevance
+        found = method.explain(question.for_network(network, answers)).relevance
     except InputError as error:  # a network that has learned nothing may have nothing to explain
         logger.warning("randomised network %d cannot be explained: %s", seed, error)
         return np.zeros(question.image.shape[2:], np.float32)
@@ -205,26 +130,18 @@ class NullCache:
             logger.warning("the map of a randomised network could not be cached: %s", error)
 
 
-def _key(
-    model: Model,
-    question: Question,
-    method: Method,
-    target: Target,
-    others: Sequence[ModelInput],
-) -> str:
+def _key(question: Question, method: Method) -> str:
     """Hash of all that decides a randomised network's map, but for its seed."""
     import torch
 
+    model, target = question.model, str(question.target)
     shapes = {name: tuple(value.shape) for name, value in model.network.state_dict().items()}
     weights = "" if model.family in FAMILIES else model.sha256  # those of other networks are made from their own
     answers = (model.network.answers, model.card.classes)
-    asked = (method.name, method.rules, str(target), len(others), question.empty, question.bounds)
+    asked = (method.name, method.rules, target, len(question.people), question.empty, question.bounds)
     key = hashlib.sha256(repr((model.family, shapes, weights, answers, asked, torch.__version__)).encode())
-    tensors = (question.image, question.reference, question.regions)
-    for array in (
-        *(t.numpy() for t in tensors if t is not None),
-        *(one.data for one in others),
-    ):
+    tensors = (question.image, question.reference, question.regions, *question.people)
+    for array in (tensor.numpy() for tensor in tensors if tensor is not None):
         key.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
     key.update(code_sha256("wbtools.attribution", "wbtools.model").encode())
     return key.hexdigest()

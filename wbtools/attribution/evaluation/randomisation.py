@@ -111,7 +111,7 @@ def settle(network: Network, images: Tensor, modules: Iterator[nn.Module], answe
     Tensor, (N, ...), or None
         Its answers with the new statistics; None if there is no batch norm.
     """
-    norms = [one for one in modules if isinstance(one, _BatchNorm) and one.running_mean is not None]
+    norms = [norm for norm in modules if isinstance(norm, _BatchNorm) and norm.running_mean is not None]
     if not norms:
         return None
     handles = [norm.register_forward_pre_hook(_fit) for norm in norms]

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wbtools.attribution.evaluation.faithfulness import Curves
-from wbtools.attribution.evaluation.likeness import Likeness, Map
-from wbtools.attribution.evaluation.sensitivity import Sight, sight
+from wbtools.attribution.evaluation.faithfulness import Faithfulness
+from wbtools.attribution.evaluation.sensitivity import Sensitivity, sensitivity_of
+from wbtools.attribution.evaluation.similarity import Map, Similarity
 
 if TYPE_CHECKING:
     from wbtools.attribution.method import Attribution
@@ -42,30 +42,30 @@ class Trust:
     ----------
     networks : int
         Randomised networks that it was compared with.
-    randomised : Likeness or None
+    randomised : Similarity or None
         With their maps, on average; None without any.
-    image : Likeness
+    image : Similarity
         With the image itself.
-    difference : Likeness or None
+    difference : Similarity or None
         With the image's difference from the reference, for methods that have one.
     outside : float
         Share of the map where there is no brain: neither the person's nor the reference's.
     conservation : float or None
         As in `Attribution`.
-    curves : Curves or None
+    faithfulness : Faithfulness or None
         What costs more, where it was asked for.
-    sight : Sight or None
+    sensitivity : Sensitivity or None
         How far the answer moves with what is shown; None where it was not asked.
     """
 
     networks: int
-    randomised: Likeness | None
-    image: Likeness
-    difference: Likeness | None
+    randomised: Similarity | None
+    image: Similarity
+    difference: Similarity | None
     outside: float
     conservation: float | None
-    curves: Curves | None = None
-    sight: Sight | None = None
+    faithfulness: Faithfulness | None = None
+    sensitivity: Sensitivity | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -79,16 +79,16 @@ class Trust:
             ),
         )
         found = [
-            f"the map is much like {other} (correlation {likeness.highest:.2f})"
-            for likeness, other in compared
-            if likeness and likeness.highest > TOO_ALIKE
+            f"the map is much like {other} (correlation {similarity.highest:.2f})"
+            for similarity, other in compared
+            if similarity and similarity.highest > TOO_ALIKE
         ]
         if self.conservation is not None and abs(self.conservation - 1) > CONSERVED:
             found.append(f"{self.conservation:.0%} of what was divided arrived in the image")
         if self.outside > OUTSIDE:
             found.append(f"{self.outside:.0%} of the relevance lies outside the brain")
-        blind = (self.sight.failure,) if self.sight and self.sight.blind else ()
-        return (*blind, *found, *(self.curves.failures if self.curves else ()))
+        blind = (self.sensitivity.failure,) if self.sensitivity and self.sensitivity.blind else ()
+        return (*blind, *found, *(self.faithfulness.failures if self.faithfulness else ()))
 
     @property
     def verdict(self) -> str:
@@ -119,8 +119,8 @@ class Trust:
             "correlation_with_difference_from_reference": asdict(self.difference) if self.difference else None,
             "share_outside_brain": self.outside,
             "conservation": self.conservation,
-            "curves": self.curves.as_record() if self.curves else None,
-            "answer": self.sight.as_record() if self.sight else None,
+            "curves": self.faithfulness.as_record() if self.faithfulness else None,
+            "answer": self.sensitivity.as_record() if self.sensitivity else None,
         }
 
 
@@ -128,7 +128,7 @@ def assess(
     attribution: Attribution,
     question: Question,
     nulls: Map,
-    curves: Curves | None = None,
+    faithfulness: Faithfulness | None = None,
 ) -> Trust:
     """Compare a map with maps that know nothing.
 
@@ -139,8 +139,8 @@ def assess(
         What the map answers.
     nulls : ndarray, (K, X, Y, Z)
         Maps of randomised networks, as `null_maps` gives them; K may be 0.
-    curves : Curves, optional
-        As `curves` gives them.
+    faithfulness : Faithfulness, optional
+        As `faithfulness_of` gives it.
     """
     relevance = attribution.relevance.data
     image = question.image[0, 0].numpy()
@@ -150,11 +150,11 @@ def assess(
     shown = relevance[brain]
     return Trust(
         networks=len(nulls),
-        randomised=Likeness.mean([Likeness.of(shown, null[brain]) for null in nulls]) if len(nulls) else None,
-        image=Likeness.of(shown, image[brain]),
-        difference=None if reference is None else Likeness.of(shown, (image - reference)[brain]),
+        randomised=Similarity.mean([Similarity.of(shown, null[brain]) for null in nulls]) if len(nulls) else None,
+        image=Similarity.of(shown, image[brain]),
+        difference=None if reference is None else Similarity.of(shown, (image - reference)[brain]),
         outside=max(0.0, round(1 - float(np.abs(shown).sum(dtype=np.float64)) / size, 6)) if size else 0.0,
         conservation=attribution.conservation,
-        curves=curves,
-        sight=sight(question),
+        faithfulness=faithfulness,
+        sensitivity=sensitivity_of(question),
     )

@@ -39,7 +39,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Sight:
+class Sensitivity:
     """How far the answer moved.
 
     Parameters
@@ -74,7 +74,7 @@ class Sight:
         return f"the answer hardly differs from that to {self.compared} ({figures})"
 
 
-def sight(question: Question) -> Sight:
+def sensitivity_of(question: Question) -> Sensitivity:
     """Compare the answer to the image with those to the reference, or to images that show no anatomy.
 
     Parameters
@@ -82,20 +82,13 @@ def sight(question: Question) -> Sight:
     question : Question
         As it was put to the method.
     """
-    import torch
-
     if question.reference is not None:
         others, words = [question.reference], "the reference"
     else:
         others, words = [question.base, _shuffled(question)], "an image without a brain, or without its anatomy"
-    with torch.no_grad():
-        own, *found = (_answer(question, image) for image in (question.image, *others))
-    change, least = max(_moved(question, own, other) for other in found)
-    return Sight(change, least, words)
-
-
-def _answer(question: Question, image: Tensor) -> Tensor:
-    return question.answer(image).double()
+    own, *found = (question.known_answer(image).double() for image in (question.image, *others))
+    change, least = max(_change(question, own, other) for other in found)
+    return Sensitivity(change, least, words)
 
 
 def _shuffled(question: Question) -> Tensor:
@@ -109,7 +102,7 @@ def _shuffled(question: Question) -> Tensor:
     return image
 
 
-def _moved(question: Question, own: Tensor, other: Tensor) -> tuple[float, float]:
+def _change(question: Question, own: Tensor, other: Tensor) -> tuple[float, float]:
     """How far the answer is from another, and how far it has to be."""
     directions = question.objective.directions.double()
     if question.objective.angular:

@@ -88,9 +88,8 @@ def explain_each(
 
 def score_of(question: Question, less: Tensor | None = None) -> float:
     """Mean of the scores of all directions; less those of another image (1, 1, X, Y, Z)."""
-    with torch.no_grad():
-        change = question.answer(question.image) - (0 if less is None else question.answer(less))
-        return float((change * question.objective.directions).sum(1, dtype=torch.float64).mean())
+    change = question.known_answer(question.image) - (0 if less is None else question.known_answer(less))
+    return float((change * question.objective.directions).sum(1, dtype=torch.float64).mean())
 
 
 def require_one_direction(question: Question, name: str) -> None:

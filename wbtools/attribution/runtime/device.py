@@ -11,6 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from wbtools.attribution.answers import Answers
 from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.question import Question
 
@@ -72,9 +73,10 @@ def _on(device: torch.device, question: Question) -> Iterator[Question]:
     home = next((parameter.device for parameter in question.network.parameters()), torch.device("cpu"))
     try:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        question.network.to(device)
         yield replace(
             question,
-            network=question.network.to(device),
+            answers=Answers(question.model),  # its own: those that are kept stay on the processor
             image=question.image.to(device),
             objective=replace(question.objective, directions=question.objective.directions.to(device)),
             reference=there(question.reference),

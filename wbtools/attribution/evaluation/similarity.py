@@ -1,4 +1,4 @@
-"""How alike two maps are."""
+"""How much two maps are alike: rank and linear correlation of their magnitudes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Map = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """Correlation of the magnitudes of two maps over the brain's voxels; 0 where one of them is constant.
 
     Parameters
@@ -29,26 +29,26 @@ class Likeness:
         return max(self.pearson, self.spearman)
 
     @classmethod
-    def of(cls, first: Map, second: Map) -> Likeness:
+    def of(cls, first: Map, second: Map) -> Similarity:
         """Compare two maps (V,).
 
         Examples
         --------
-        >>> Likeness.of(np.array([1.0, -2, 3]), np.array([2.0, 4, 6])) == Likeness(1.0, 1.0)
+        >>> Similarity.of(np.array([1.0, -2, 3]), np.array([2.0, 4, 6])) == Similarity(1.0, 1.0)
         True
         """
         from scipy.stats import rankdata
 
         pair = np.abs(np.stack((first, second)), dtype=np.float64)
-        ranks = np.stack([rankdata(one) for one in pair])
+        ranks = np.stack([rankdata(values) for values in pair])
         return cls(_correlation(pair), _correlation(ranks))
 
     @classmethod
-    def mean(cls, found: Sequence[Likeness]) -> Likeness:
+    def mean(cls, found: Sequence[Similarity]) -> Similarity:
         """The mean of several."""
         return cls(
-            float(np.mean([one.pearson for one in found])),
-            float(np.mean([one.spearman for one in found])),
+            float(np.mean([similarity.pearson for similarity in found])),
+            float(np.mean([similarity.spearman for similarity in found])),
         )
 
 

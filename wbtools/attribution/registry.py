@@ -1,0 +1,122 @@
+"""The methods: where each is, and what the command line has to know of it before torch is imported.
+
+A method is a constant of type `Method` in a module of `methods`; an entry here makes it a choice of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+
+from wbtools.attribution.method import Method
+from wbtools.attribution.slicewise import piece_by_piece
+from wbtools.attribution.target import Target
+from wbtools.errors import InputError
+from wbtools.model import Model
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a method without its module, which imports torch, zennit or captum.
+
+    Parameters
+    ----------
+    place : str
+        The module of `methods` that holds it, and the name of the constant there.
+    null_networks : int
+        With how many randomised networks its maps are compared unless the user says. One is enough for the sanity
+        check; ranks against the null need four, and eight are better where a map takes few passes.
+    suits : callable, optional
+        Whether it is taken for a network and target if the user names no method; of several, the first is. Without, it
+        never is.
+    """
+
+    place: str
+    null_networks: int = 1
+    suits: Callable[[Model, Target], bool] | None = None
+
+
+def _has_reference(model: Model, target: Target) -> bool:
+    """Networks trained on heads with a skull have no reference brain unless their card names one."""
+    return model.card.skull_stripped or model.reference is not None
+
+
+def _has_none(model: Model, target: Target) -> bool:
+    return not _has_reference(model, target)
+
+
+def _is_known(model: Model, target: Target) -> bool:
+    """Whether there is a reference, and every layer is known to the engine."""
+    from wbtools.attribution.engine.difference import can_follow
+
+    return _has_reference(model, target) and can_follow(model.network, target.answer)
+
+
+ENTRIES = {
+    "lrp": Entry("lrp.METHOD"),
+    "deviation": Entry("deviation.METHOD", null_networks=8, suits=_is_known),
+    "deviation-moved": Entry("shifted_deviation.METHOD"),
+    "lrp-epsilon": Entry("composites.EPSILON"),
+    "lrp-gamma": Entry("composites.GAMMA"),
+    "lrp-alpha-beta": Entry("composites.ALPHA_BETA"),
+    "lrp-flat": Entry("composites.FLAT"),
+    "lrp-w-square": Entry("composites.W_SQUARE"),
+    "lrp-box": Entry("composites.BOX"),
+    "integrated-gradients": Entry("integrated_gradients.TEMPLATE", suits=_has_reference),
+    "integrated-gradients-zero": Entry("integrated_gradients.ZERO", suits=_has_none),
+    "integrated-gradients-blurred": Entry("integrated_gradients.BLURRED"),
+    "gradient-x-input": Entry("gradient_products.INPUT"),
+    "gradient-x-difference": Entry("gradient_products.DIFFERENCE"),
+    "guided-backprop": Entry("guided_backprop.METHOD"),
+    "grad-cam": Entry("class_activation.GRAD_CAM"),
+    "hires-cam": Entry("class_activation.HIRES_CAM"),
+    "occlusion": Entry("occlusion.METHOD"),
+    "meaningful-perturbation": Entry("perturbation.METHOD"),
+    "attention": Entry("attention_maps.METHOD"),
+}
+"""By the names that are the choices of `--method`."""
+
+METHODS = tuple(ENTRIES)
+"""Names of the methods."""
+
+
+def method(name: str) -> Method:
+    """The method of this name; of networks that look at pieces of an image, it explains one after the other.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in ENTRIES:
+        raise InputError(f"'{name}' is no attribution method", hint=f"choose one of {', '.join(METHODS)}")
+    entry = ENTRIES[name]
+    module, constant = entry.place.split(".")
+    found: Method = getattr(import_module(f"{__package__}.methods.{module}"), constant)
+    explain = piece_by_piece(found.explain)
+    if found.on_cards:
+        from wbtools.attribution.runtime.device import accelerated
+
+        explain = accelerated(explain)
+    return replace(found, explain=explain, null_networks=entry.null_networks)
+
+
+def default_method(model: Model, target: Target) -> str:
+    """The method that is taken unless told: deviation where every layer is known, else integrated gradients.
+
+    Both compare with a reference brain; where there is none, integrated gradients from an empty image.
+    """
+    return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))
+
+
+def null_networks_by_default() -> str:
+    """How many randomised networks maps are compared with unless the user says, in words.
+
+    Examples
+    --------
+    >>> null_networks_by_default()
+    '8 for deviation, else 1'
+    """
+    several = [f"{entry.null_networks} for {name}" for name, entry in ENTRIES.items() if entry.null_networks > 1]
+    return ", ".join((*several, "else 1"))
