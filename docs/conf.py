@@ -28,6 +28,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
+html_static_path = ["_static"]
+html_css_files = ["width.css"]
 html_sidebars = {"index": [], "changes": []}
 html_show_sourcelink = False
 
