@@ -63,7 +63,8 @@ def named(path: Path, side: Hemisphere) -> NDArray[np.intp]:
     labels, _, names = read_annot(path)
     bare = [name.decode().removesuffix("_ROI").removeprefix("L_").removeprefix("R_") for name in names]
     keys = np.array([KEYS.get(f"{side.letter}_{name}_ROI", 0) for name in bare] + [0])
-    return keys[labels]  # -1, no label, is the last
+    found: NDArray[np.intp] = keys[labels]  # -1, no label, is the last
+    return found
 
 
 def per_area(
@@ -73,7 +74,8 @@ def per_area(
     keys = [area.key for area in mmp.regions() if area.hemisphere is side]
     both = [weights[(ours == key) & (theirs == key)].sum() for key in keys]
     either = [weights[ours == key].sum() + weights[theirs == key].sum() for key in keys]
-    return 2 * np.array(both) / np.array(either)
+    dice: NDArray[np.float64] = 2 * np.array(both) / np.array(either)
+    return dice
 
 
 def report(name: str, dice: NDArray[np.float64]) -> None:

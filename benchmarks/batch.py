@@ -32,6 +32,7 @@ from stand_in import manner
 
 from wbtools.batch.child import hold_back
 from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.names import Name
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.worker import Result, Worker, count
 from wbtools.output.publishing import publishing
@@ -103,8 +104,14 @@ class Instant:
     def warm(self) -> str:
         return settings_sha256({}, [])
 
+    def name(self, subject: str) -> Name:
+        return Name(subject, subject)
+
     def inputs(self, subject: str) -> None:
         return None
+
+    def described(self, subject: str) -> str:
+        return "made at once"
 
     def work(self, subject: str) -> int:
         with publishing(self.out, subject, overwrite=False) as made:

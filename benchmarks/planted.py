@@ -43,12 +43,13 @@ from wbtools.attribution.question import Question
 from wbtools.attribution.reference import matched
 from wbtools.model import Card, Model
 from wbtools.model.families import densenet, resnet, unet
+from wbtools.model.families.embedding_head import Embedder
 from wbtools.regions import Ranking, abs_means, calibrated, rank
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.training.planted import NUISANCE, Head, Plant, PlantedTwins, learn, mni_head
 from wbtools.training.synthetic_twins import SyntheticTwins
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[], Embedder]] = {
     "unet": lambda: unet.UNet(unet.Layout((4, 16, 32, 32), attention=(3,), hidden=64, embedding=32)),
     "resnet": lambda: resnet.ResNet(
         resnet.Layout(planes=(8, 16, 32, 32), stem=8, attention=(4,), hidden=64, embedding=32)
@@ -77,6 +78,9 @@ NULL = 8
 
 Map = NDArray[np.floating]
 
+Figures = dict[str, Any]
+"""What is kept of a network as JSON."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -94,7 +98,7 @@ class Case:
 class Exam:
     """A network, and people it has not seen: each with a scan, a scan of the twin, and labels of the scan's voxels."""
 
-    def __init__(self, case: Case, head: Head, network: torch.nn.Module, people: int) -> None:
+    def __init__(self, case: Case, head: Head, network: Embedder, people: int) -> None:
         self.case, self.head, self.plant = case, head, PLANTS[case.plant]
         card = Card(name=case.family, title=case.name, family=case.family, shape=head.template.shape)
         self.model = Model(network.eval().requires_grad_(False), card, {}, "")
@@ -168,7 +172,8 @@ def several(brains: str, target: str = "embedding", signed: bool = False) -> Way
     def explain(exam: Exam, i: int) -> Map:
         references = (exam.reference(i, brain[0].numpy()) for brain in getattr(exam, brains)[:4])
         maps = [method("deviation").explain(exam.question(i, target, r)).relevance for r in references]
-        return np.mean(maps if signed else np.abs(maps), axis=0)
+        mean: Map = np.mean(maps if signed else np.abs(maps), axis=0)
+        return mean
 
     return explain
 
@@ -180,7 +185,8 @@ def early_grad_cam(exam: Exam, i: int) -> Map:
     layer = question.network.get_submodule(EARLY[exam.case.family])
     found = LayerGradCam(score, layer).attribute(question.image.requires_grad_(), relu_attributions=True)
     shape = tuple(exam.scans.shape[2:])
-    return LayerAttribution.interpolate(found, shape, "trilinear")[0, 0].detach().numpy()
+    fine: Map = LayerAttribution.interpolate(found, shape, "trilinear")[0, 0].detach().numpy()
+    return fine
 
 
 WAYS: dict[str, Way] = {
@@ -260,11 +266,15 @@ def against_null(exam: Exam, name: str) -> dict[str, dict[str, float]]:
 
 def ranks(ranking: Ranking, planted: tuple[int, ...]) -> dict[str, float]:
     """Where the planted region's two labels stand in the columns of the table, and in that of mean |R|."""
-    rows = [row for row in ranking.rows if row.region and row.null]
-    orders = {"raw": [-row.mean for row in rows], "|R|": [-row.abs_mean for row in rows]}
-    orders |= {"calibrated": [row.null.rank for row in rows], "z": [-row.null.z for row in rows]}
-    mine = np.array([row.region.key in planted for row in rows])
-    p = np.array([row.null.p for row in rows])
+    rows = [(row, row.region, row.null) for row in ranking.rows if row.region and row.null]
+    orders: dict[str, list[float]] = {
+        "raw": [-row.mean for row, _, _ in rows],
+        "|R|": [-row.abs_mean for row, _, _ in rows],
+        "calibrated": [null.rank for _, _, null in rows],
+        "z": [-null.z for _, _, null in rows],
+    }
+    mine = np.array([region.key in planted for _, region, _ in rows])
+    p = np.array([null.p for _, _, null in rows])
     found = {"planted p < .05": float((p[mine] < 0.05).any()), "any p < .05": float((p < 0.05).any())}
     for column, values in orders.items():
         places = rankdata(values, "ordinal")[mine]
@@ -273,7 +283,7 @@ def ranks(ranking: Ranking, planted: tuple[int, ...]) -> dict[str, float]:
     return found
 
 
-def trained(case: Case, head: Head, work: Path) -> tuple[torch.nn.Module, float]:
+def trained(case: Case, head: Head, work: Path) -> tuple[Embedder, float]:
     """A network that was trained, or was found in the folder, and its test AUC."""
     path = work / f"{case.name}.pt"
     torch.manual_seed(case.seed)
@@ -287,10 +297,10 @@ def trained(case: Case, head: Head, work: Path) -> tuple[torch.nn.Module, float]
     return network, auc
 
 
-def run(case: Case, head: Head, people: int, work: Path) -> dict[str, object]:
+def run(case: Case, head: Head, people: int, work: Path) -> Figures:
     """All figures of one network, measured or found in the folder."""
     path = work / f"{case.name}.json"
-    figures = json.loads(path.read_text()) if path.exists() else {"methods": {}, "null": {}}
+    figures: Figures = json.loads(path.read_text()) if path.exists() else {"methods": {}, "null": {}}
     missing = [name for name in WAYS if name not in figures["methods"]]
     if not missing and set(RANKED) <= set(figures["null"]):
         return figures
@@ -308,7 +318,7 @@ def run(case: Case, head: Head, people: int, work: Path) -> dict[str, object]:
     return figures
 
 
-def table(results: dict[Case, dict[str, object]]) -> None:
+def table(results: dict[Case, Figures]) -> None:
     """Print everything as markdown."""
     failed = [f"{case.name} ({r['auc']:.2f})" for case, r in results.items() if r["auc"] < ENOUGH]
     results = {case: r for case, r in results.items() if r["auc"] >= ENOUGH}
@@ -355,8 +365,15 @@ def pictures(folder: Path, head: Head, work: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = ("deviation", "deviation from 4 moved templates", "integrated gradients from template")
-    names += ("gradient x input", "LRP z-plus", "Grad-CAM, last features", "abs(input - template)")
+    names = (
+        "deviation",
+        "deviation from 4 moved templates",
+        "integrated gradients from template",
+        "gradient x input",
+        "LRP z-plus",
+        "Grad-CAM, last features",
+        "abs(input - template)",
+    )
     folder.mkdir(parents=True, exist_ok=True)
     for plant, axis in (("superior-frontal", 0), ("thalamus", 1)):
         cases = {Case(family, plant, 0): trained(Case(family, plant, 0), head, work) for family in NETWORKS}

@@ -51,9 +51,14 @@ def person(study: Path, name: str, head: Head) -> None:
 def checkpoint(folder: Path, name: str, head: Head, work: Path) -> Path:
     """The trained network as a checkpoint with a card: it sees voxels of 6 mm over the usual field of view."""
     network, auc = trained(Case("unet", name, 0), head, work)
-    shape = tuple(int(n) for n in np.rint(np.array(GRID.shape) * GRID.voxel_sizes / 6.0))
+    x, y, z = (int(n) for n in np.rint(np.array(GRID.shape) * GRID.voxel_sizes / 6.0))
     card = Card(
-        name="planted", title=f"U-Net that knows {name}", family="unet", shape=shape, orientation="RAS", notice=NOTICE
+        name="planted",
+        title=f"U-Net that knows {name}",
+        family="unet",
+        shape=(x, y, z),
+        orientation="RAS",
+        notice=NOTICE,
     )
     path = folder / f"{name}.pt"
     torch.save({"model_state_dict": network.state_dict()}, path)
@@ -73,7 +78,7 @@ def main() -> None:
         for name in ("superior-frontal", "thalamus"):
             person(Path(scratch), name, head)
             network = checkpoint(Path(scratch), name, head, given.work)
-            done = export_subject(ExportSettings(name, Path(scratch), given.out, (network,), overwrite=True))
+            done = export_subject(ExportSettings(name, Path(scratch), given.out, models=(network,), overwrite=True))
             print(f"  {done.folder}")
             for row in done.rankings["planted"].rows[:10]:
                 calibrated = row.null.rank if row.null else None

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def by_workbench(case: Path, side: Hemisphere, kind: str) -> tuple[np.ndarray, f
 # ------------------------------------------------------------------------------------------------- wbtools' own process
 
 
-def run(task: dict[str, object], compiled: str) -> dict[str, float]:
+def run(task: Mapping[str, object], compiled: str) -> dict[str, float]:
     """Do a task in a new process whose compiled code lies in a folder of its own."""
     argv = [sys.executable, __file__, "--child", json.dumps(task)]
     environment = {**os.environ, "NUMBA_CACHE_DIR": compiled, "OMP_NUM_THREADS": "1"}

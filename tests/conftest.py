@@ -6,8 +6,16 @@ import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from wbtools.errors import CommandMissing
+
+if TYPE_CHECKING:
+    from workbench_session import Session
+
+    from wbtools.workbench.runner import Workbench
 
 # A shell that runs the tests in the background has them ignore interruptions, and so would all programs they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -61,3 +69,22 @@ def exported(
 ) -> tuple[str, Path]:
     """What the export of the small subject printed, and its folder, for reading only."""
     return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"), "--null", "4")
+
+
+@pytest.fixture(scope="session")
+def wb() -> Workbench:
+    """The wb_command of this machine; skips where there is none."""
+    from wbtools.workbench.runner import Workbench
+
+    try:
+        return Workbench.find()
+    except CommandMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """The files of a small Workbench session."""
+    from workbench_session import make_session
+
+    return make_session(tmp_path / "out")

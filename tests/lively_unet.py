@@ -1,6 +1,9 @@
 """Networks whose batch norms and biases are far from trivial, as after training."""
 
+from __future__ import annotations
+
 import torch
+from lively import enliven
 from torch import nn
 
 from wbtools.model.families.unet import Layout, UNet
@@ -14,8 +17,5 @@ def lively(layout: Layout = SMALL, seed: int = 0) -> UNet:
     network = UNet(layout)
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
-            module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.normal_(0, 0.3)
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.3, 2)
+            enliven(module)
     return network.eval().requires_grad_(False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -11,8 +13,8 @@ from nibabel.freesurfer import MGHImage, write_geometry, write_morph_data
 
 from wbtools.anatomy import Hemisphere
 from wbtools.images import gifti, nifti
-from wbtools.space.grid import Unit, reorient
-from wbtools.subject import Subject
+from wbtools.space.grid import Unit, Volume, reorient
+from wbtools.subject import Subject, SurfaceKind
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.resampling import barycentric
@@ -27,10 +29,23 @@ def on_fsaverage(sphere: Mesh) -> Mesh:
     return Mesh(100 * points / np.linalg.norm(points, axis=1, keepdims=True), sphere.triangles, side)
 
 
-def native(subject: Subject, side: Hemisphere, kind: str) -> Mesh:
-    """A native surface or sphere of the built-in subject."""
-    path = subject.spheres[side, "native"] if kind == "sphere" else subject.surfaces[side, kind, "native"]
-    return meshes.read(path, side)
+def native(subject: Subject, side: Hemisphere, kind: SurfaceKind) -> Mesh:
+    """A native surface of the built-in subject."""
+    return meshes.read(subject.surfaces[side, kind, "native"], side)
+
+
+def native_sphere(subject: Subject, side: Hemisphere) -> Mesh:
+    """A native sphere of the built-in subject, registered to fs_LR."""
+    return meshes.read(subject.spheres[side, "native"], side)
+
+
+def segmentation(subject: Subject) -> Volume:
+    """The labels of a subject that has some."""
+    assert subject.segmentation is not None
+    return nifti.read_volume(subject.segmentation, Unit.LABEL)
+
+
+FREESURFER_KINDS: tuple[SurfaceKind, ...] = ("white", "pial", "inflated")
 
 
 def write_freesurfer(subject: Subject, folder: Path, *, footer: bool = True) -> Path:
@@ -42,7 +57,7 @@ def write_freesurfer(subject: Subject, folder: Path, *, footer: bool = True) -> 
     for part in ("surf", "mri", "label"):
         (folder / part).mkdir(parents=True)
     scan = reorient(nifti.read_volume(subject.t1w), "LIA")
-    labels = reorient(nifti.read_volume(subject.segmentation, Unit.LABEL), "LIA")
+    labels = reorient(segmentation(subject), "LIA")
     bytes_ = np.round(scan.data * (255 / scan.data.max())).astype(np.uint8)
     for name, data in (("T1", bytes_), ("brain", scan.data), ("orig", bytes_), ("aparc+aseg", labels.data)):
         image = MGHImage(data, scan.grid.affine)
@@ -51,14 +66,14 @@ def write_freesurfer(subject: Subject, folder: Path, *, footer: bool = True) -> 
     to_tkr = header.get_vox2ras_tkr() @ np.linalg.inv(header.get_vox2ras())
     for side in Hemisphere:
         start = f"{side.letter.lower()}h"
-        for kind in ("white", "pial", "inflated"):
+        for kind in FREESURFER_KINDS:
             surface = native(subject, side, kind)
             points = surface.vertices @ to_tkr[:3, :3].T + to_tkr[:3, 3]
             volume = _footer(header) if footer else None
             write_geometry(folder / "surf" / f"{start}.{kind}", points, surface.triangles, "made", volume)
         (folder / "surf" / f"{start}.pial").rename(folder / "surf" / f"{start}.pial.T1")
         (folder / "surf" / f"{start}.pial").symlink_to(f"{start}.pial.T1")
-        ball = on_fsaverage(native(subject, side, "sphere"))
+        ball = on_fsaverage(native_sphere(subject, side))
         write_geometry(folder / "surf" / f"{start}.sphere.reg", ball.vertices, ball.triangles, "made")
         (depth,) = gifti.read_metrics(subject.sulci[side, "native"]).values()
         write_morph_data(folder / "surf" / f"{start}.sulc", depth)
@@ -67,7 +82,7 @@ def write_freesurfer(subject: Subject, folder: Path, *, footer: bool = True) -> 
     return folder
 
 
-def _footer(header) -> dict[str, object]:
+def _footer(header: Mapping[str, Any]) -> dict[str, object]:
     """The volume geometry at the end of a surface file."""
     axes = header["Mdc"]
     return {
@@ -95,7 +110,7 @@ def write_bids(
     *,
     standard: bool = False,
     sphere: str = "space-fsLR_desc-reg",
-    kinds: tuple[str, ...] = ("white", "pial", "midthickness", "inflated"),
+    kinds: tuple[SurfaceKind, ...] = ("white", "pial", "midthickness", "inflated"),
 ) -> Path:
     """Write a subject of the HCP layout as sMRIPrep does; the anat folder.
 
@@ -107,7 +122,7 @@ def write_bids(
     nifti.write_volume(folder / f"{name}_desc-preproc_T1w.nii.gz", scan)
     mask = type(scan)((scan.data > 0).astype(np.int32), scan.grid, Unit.LABEL)
     nifti.write_volume(folder / f"{name}_desc-brain_mask.nii.gz", mask)
-    labels = nifti.read_volume(subject.segmentation, Unit.LABEL)
+    labels = segmentation(subject)
     nifti.write_volume(folder / f"{name}_desc-aparcaseg_dseg.nii.gz", labels)
     nifti.write_volume(folder / f"{name}_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz", scan)
     for side in Hemisphere:
@@ -118,7 +133,7 @@ def write_bids(
                 surface = meshes.read(subject.surfaces[side, kind, "32k_fs_LR"], side)
                 meshes.write(folder / f"{hemi}_space-fsLR_den-32k_{kind}.surf.gii", surface, kind)
         if sphere:
-            ball = native(subject, side, "sphere")
+            ball = native_sphere(subject, side)
             ball = ball if sphere != "desc-reg" else on_fsaverage(ball)
             meshes.write(folder / f"{hemi}_{sphere}_sphere.surf.gii", ball, "sphere")
         depth = gifti.read_metrics(subject.sulci[side, "native"])

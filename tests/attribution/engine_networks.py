@@ -1,14 +1,19 @@
 """Networks and pairs of images for the tests of the engine: every family, and networks of a few chosen layers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 import torch
-from torch import nn
+from lively import enliven
+from torch import Tensor, nn
 
 from wbtools.model.families import ad3dcnn, densenet, mrinet, resnet, unet
 from wbtools.model.family import Network
 
 SHAPE = (33, 37, 34)
 
-FAMILIES = {
+FAMILIES: dict[str, Callable[[], Network]] = {
     "U-Net, attention everywhere": lambda: unet.UNet(unet.Layout((16, 16, 32, 32), attention=(0, 1, 2, 3))),
     "U-Net, double blocks": lambda: unet.UNet(unet.Layout((16, 16, 32), attention=(0, 2), block="double")),
     "ResNet 10": lambda: resnet.ResNet(resnet.Layout(planes=(16, 16, 32, 32), stem=16, attention=(1, 2, 3, 4))),
@@ -17,7 +22,7 @@ FAMILIES = {
 }
 """Of the twin-identification study, small."""
 
-OTHERS = {
+OTHERS: dict[str, tuple[Callable[[], Network], str]] = {
     "MriNet": (lambda: mrinet.MriNet(mrinet.Layout(width=4, positions=8)), "logits"),
     "MriNet, second form": (lambda: mrinet.MriNetTwin(mrinet.Layout(width=4, positions=8, twin=True)), "logits"),
     "AD_3DCNN": (lambda: ad3dcnn.AD3DCNN(ad3dcnn.Layout(widths=(4, 8), positions=150)), "raw"),
@@ -25,22 +30,19 @@ OTHERS = {
 """And the method of each that is explained."""
 
 
-def enlivened(build, seed=0):
+def enlivened(build: Callable[[], Network], seed: int = 0) -> Network:
     """A network with random weights, its batch norms and biases far from trivial, ready for evaluation."""
     torch.manual_seed(seed)
     network = build()
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
-            module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.normal_(0, 0.3)
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.3, 2)
+            enliven(module)
         elif isinstance(module, nn.Linear) and module.bias is not None:
             module.bias.data.normal_(0, 0.1)
     return network.eval().requires_grad_(False)
 
 
-def balls(shape=SHAPE, seed=0):
+def balls(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> Tensor:
     """An image and a reference (2, 1, X, Y, Z): textured balls of slightly different size on an empty background."""
     generator = torch.Generator().manual_seed(seed)
     places = torch.stack(torch.meshgrid(*(torch.linspace(-1, 1, n) for n in shape), indexing="ij"))
@@ -51,30 +53,31 @@ def balls(shape=SHAPE, seed=0):
 class Hand(Network):
     """A network whose layers are given one by one."""
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
         self.eval().requires_grad_(False)
 
-    def raw(self, x):
-        return self.layers(x)
+    def raw(self, x: Tensor) -> Tensor:
+        found: Tensor = self.layers(x)
+        return found
 
 
-def pointwise(weights, bias=None):
+def pointwise(weights: Sequence[Sequence[float]], bias: Sequence[float] | None = None) -> nn.Conv3d:
     """A 1 x 1 x 1 convolution with these weights (outputs, inputs)."""
-    weights = torch.tensor(weights)
-    layer = nn.Conv3d(weights.shape[1], weights.shape[0], 1, bias=bias is not None)
-    layer.weight.data = weights[:, :, None, None, None]
-    if bias is not None:
+    matrix = torch.tensor(weights)
+    layer = nn.Conv3d(matrix.shape[1], matrix.shape[0], 1, bias=bias is not None)
+    layer.weight.data = matrix[:, :, None, None, None]
+    if layer.bias is not None:
         layer.bias.data = torch.tensor(bias)
     return layer
 
 
-def linear(weights, bias=None):
+def linear(weights: Sequence[Sequence[float]], bias: Sequence[float] | None = None) -> nn.Linear:
     """A linear layer with these weights (outputs, inputs)."""
-    weights = torch.tensor(weights)
-    layer = nn.Linear(weights.shape[1], weights.shape[0], bias=bias is not None)
-    layer.weight.data = weights
-    if bias is not None:
+    matrix = torch.tensor(weights)
+    layer = nn.Linear(matrix.shape[1], matrix.shape[0], bias=bias is not None)
+    layer.weight.data = matrix
+    if layer.bias is not None:
         layer.bias.data = torch.tensor(bias)
     return layer

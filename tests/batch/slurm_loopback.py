@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel")
@@ -175,7 +176,7 @@ class Slurm:
         except (OSError, ValueError):
             pass
 
-    def _until(self, condition, otherwise: str) -> None:
+    def _until(self, condition: Callable[[], object], otherwise: str) -> None:
         for _ in range(300):
             if condition():
                 return

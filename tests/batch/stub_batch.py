@@ -13,7 +13,9 @@ from stand_in import installed, manner
 from wbtools.cli import main
 
 
-def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
+def run(
+    out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     """`wbtools batch run` on this machine, ended."""
     return subprocess.run(
         wbtools("run", *ids, "--out", out, "--allow", manner(seconds, *how), "--threads", 1, *options),
@@ -23,7 +25,9 @@ def run(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float =
     )
 
 
-def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()):
+def start(
+    out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float = 0.0, how: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
     """The same, going on in a process group of its own."""
     return subprocess.Popen(
         wbtools("run", *ids, "--out", out, "--allow", manner(seconds, *how), "--threads", 1, *options),
@@ -35,7 +39,7 @@ def start(out: Path, *ids: str, options: tuple[object, ...] = (), seconds: float
     )
 
 
-def care(command: str, *words: object):
+def care(command: str, *words: object) -> subprocess.CompletedProcess[str]:
     """`wbtools batch status` and its like, in this process: starting one takes longer than what they do."""
     with installed():
         result = CliRunner().invoke(main, ["batch", command, *map(str, words)])
@@ -44,6 +48,6 @@ def care(command: str, *words: object):
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
-def worker(*words: object):
+def worker(*words: object) -> subprocess.CompletedProcess[str]:
     """`wbtools batch worker`, which holds back signals and forks, in a process of its own."""
     return subprocess.run(wbtools("worker", *words), capture_output=True, text=True, timeout=120)

@@ -5,6 +5,8 @@ Usage: stub_export.py SUBJECT OUT SETTINGS SECONDS [--in-place | --misbehave HOW
 `--in-place` cheats: it writes where everybody looks. The tests of the batch must notice.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
@@ -12,30 +14,36 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from wbtools.output.publishing import publishing
 
 FILES = {"maps/relevance.bin": 65536, "table.tsv": 4096, "scene.txt": 512}
 
 
-def content(subject, name):
+def content(subject: str, name: str) -> bytes:
     size = FILES[name]
     seed = hashlib.sha256(f"{subject}/{name}".encode()).digest()
     return (seed * (size // len(seed) + 1))[:size]
 
 
 @contextmanager
-def in_place(out, subject):
-    class Folder:
-        folder = out / subject
-
-    Folder.folder.mkdir(parents=True, exist_ok=True)
-    yield Folder
+def in_place(out: Path, subject: str) -> Iterator[Path]:
+    folder = out / subject
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
 
 
-def main():
+@contextmanager
+def published(out: Path, subject: str) -> Iterator[Path]:
+    with publishing(out, subject, overwrite=False) as made:
+        yield made.folder
+
+
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("subject")
     parser.add_argument("out", type=Path)
@@ -49,13 +57,11 @@ def main():
     how, *whom = given.misbehave
     if given.subject in whom:
         misbehave(how)
-    publish = (
-        in_place(given.out, given.subject) if given.in_place else publishing(given.out, given.subject, overwrite=False)
-    )
-    with publish as made:
+    write = in_place if given.in_place else published
+    with write(given.out, given.subject) as folder:
         for name in FILES:
             time.sleep(given.seconds / len(FILES))
-            path = made.folder / name
+            path = folder / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content(given.subject, name))
         record = {
@@ -65,17 +71,17 @@ def main():
             "outputs_sha256": {n: hashlib.sha256(content(given.subject, n)).hexdigest() for n in FILES},
             "outputs_bytes": FILES,
         }
-        (made.folder / "provenance.json").write_text(json.dumps(record))
+        (folder / "provenance.json").write_text(json.dumps(record))
 
 
-def misbehave(how):
+def misbehave(how: str | None) -> NoReturn:
     if how == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(3600)
     sys.stderr.write(f"Error: this subject is {how}\n")
-    sys.exit({"bad": 3, "unlucky": 75}.get(how, 1))
+    sys.exit({"bad": 3, "unlucky": 75}.get(str(how), 1))
 
 
 if __name__ == "__main__":

@@ -112,14 +112,11 @@ def _field(data: bytearray, random: Random, seed: Seed, seeds: Sequence[Seed]) -
 def _odd(kind: str, order: str, random: Random) -> bytes:
     """An odd number of a `struct` kind."""
     if kind in "fd":
-        value = random.choice((*FLOATS, random.uniform(-300, 300)))
-        return struct.pack(
-            order + kind, max(-3.4e38, min(3.4e38, value)) if kind == "f" and abs(value) < 1e309 else value
-        )
+        real = random.choice((*FLOATS, random.uniform(-300, 300)))
+        return struct.pack(order + kind, max(-3.4e38, min(3.4e38, real)) if kind == "f" and abs(real) < 1e309 else real)
     bits = 8 * struct.calcsize(order + kind)
-    return (random.choice((*INTEGERS, random.randrange(300))) % 2**bits).to_bytes(
-        bits // 8, "little" if order == "<" else "big"
-    )
+    value = int(random.choice((*INTEGERS, random.randrange(300)))) % (1 << bits)
+    return value.to_bytes(bits // 8, "little" if order == "<" else "big")
 
 
 def _replace(pattern: bytes) -> Change:

@@ -7,7 +7,7 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -83,10 +83,11 @@ def _argument(kind: str, names: list[str], random: Random) -> dict[str, Any]:
         if random.random() < 0.3:
             return {"as_none": True}
         kind = kind.removeprefix("Optional[").removesuffix("]")
-    whole = lambda: random.choice((-7, -2, -1, 0, 0, 1, 1, 1, 2, 2, 3, 4, 8, 100, 2**31, -(2**40), 2**62))  # noqa: E731
+    numbers = (-7, -2, -1, 0, 0, 1, 1, 1, 2, 2, 3, 4, 8, 100, 2**31, -(2**40), 2**62)
+    whole: Callable[[], int] = lambda: random.choice(numbers)  # noqa: E731
     several = range(random.choice((0, 1, 1, 2, 3, 3, 3, 5, 6)))
-    tensor = lambda: {"name": random.choice(names)}  # noqa: E731
-    return {
+    tensor: Callable[[], dict[str, str]] = lambda: {"name": random.choice(names)}  # noqa: E731
+    forms: dict[str, Callable[[], dict[str, Any]]] = {
         "Tensor": lambda: {"as_tensor": tensor()},
         "int": lambda: {"as_int": whole()},
         "float": lambda: {"as_float": random.choice((0.0, 1e-5, 1.0, -1.0, 2.0, 1e30, "NaN", "Infinity"))},
@@ -102,7 +103,8 @@ def _argument(kind: str, names: list[str], random: Random) -> dict[str, Any]:
         "List[int]": lambda: {"as_ints": [whole() for _ in several]},
         "List[float]": lambda: {"as_floats": [0.5 for _ in several]},
         "List[bool]": lambda: {"as_bools": [random.random() < 0.5 for _ in several]},
-    }.get(kind, lambda: {"as_int": whole()})()
+    }
+    return forms.get(kind, forms["int"])()
 
 
 def places(content: Any, wanted: tuple[type, ...]) -> list[tuple[Any, Any]]:
@@ -130,7 +132,7 @@ def changed(content: Any, random: Random) -> None:
     elif kind == "list":
         _put(places(content, (list,)), random, lambda old: _listed(old, random))
     elif kind == "type":
-        odd = (None, [], {}, 0, "x", True, [[]], {"as_int": 0}, {"as_none": True}, [0] * 9)
+        odd: tuple[object, ...] = (None, [], {}, 0, "x", True, [[]], {"as_int": 0}, {"as_none": True}, [0] * 9)
         _put(places(content, (object,)), random, lambda old: copy.deepcopy(random.choice(odd)))
     elif kind == "form":
         found = [(this, key) for this, key in places(content, (object,)) if str(key).startswith("as_")]
@@ -186,7 +188,7 @@ def checkpoints() -> list[Seed]:
     import torch
 
     found = []
-    contents = {
+    contents: dict[str, tuple[object, dict[str, Any]]] = {
         "bare": (state(), {}),
         "training": ({"epoch": 3, "model_state_dict": state(), "threshold": 0.25, "history": [0.5] * 40}, {}),
         "legacy": ({"state_dict": state()}, {"_use_new_zipfile_serialization": False}),
@@ -241,8 +243,18 @@ def card(reference: str = "") -> str:
     from wbtools.model import Card
     from wbtools.model.card import dumps
 
-    fields = {"threshold": 0.2, "reference": reference, "performance": {"auc": 0.9}, "provenance": {"seed": "1"}}
-    return dumps(Card(name="unet", title="My network", family="unet", shape=(16, 16, 16), notice="x", **fields))
+    made = Card(
+        name="unet",
+        title="My network",
+        family="unet",
+        shape=(16, 16, 16),
+        notice="x",
+        threshold=0.2,
+        reference=reference,
+        performance={"auc": 0.9},
+        provenance={"seed": "1"},
+    )
+    return dumps(made)
 
 
 def recarded(data: bytes, random: Random) -> bytes:

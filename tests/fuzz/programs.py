@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import torch
-from model.foreign_networks import SHAPE, Attentive, Residual, lively
+from foreign_networks import SHAPE, Attentive, Residual, lively
 
 
 class Stages(torch.nn.Module):

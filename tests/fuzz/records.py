@@ -85,8 +85,8 @@ def _maps() -> Sequence[Seed]:
 
 def _weights() -> Sequence[Seed]:
     stream = io.BytesIO()
-    parts = {"data": np.ones(6, np.float32), "indices": np.arange(6), "indptr": np.arange(7)}
-    np.savez(stream, voxels=np.arange(6) * 7, **parts)
+    data = np.ones(6, np.float32)
+    np.savez(stream, voxels=np.arange(6) * 7, data=data, indices=np.arange(6), indptr=np.arange(7))
     return [Seed("ribbon.npz", stream.getvalue(), text=True)]
 
 

@@ -1,25 +1,32 @@
 """The published networks once more, in plain torch functions on a state dict, written from their descriptions alone."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TypeVar
+
 import torch
-from torch import nn
+from lively import enliven
+from torch import Tensor, nn
 from torch.nn import functional
 
 SHAPE = (1, -1, 1, 1, 1)
 
+State = Mapping[str, Tensor]
+N = TypeVar("N", bound=nn.Module)
 
-def enlivened(network, seed=0):
+
+def enlivened(network: N, seed: int = 0) -> N:
     """The network with batch norms and biases far from trivial, as after training, ready for evaluation."""
     torch.manual_seed(seed)
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
-            module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.normal_(0, 0.3)
-            module.running_mean.normal_(0, 0.2)
-            module.running_var.uniform_(0.3, 2)
+            enliven(module, 0.2)
     return network.eval().requires_grad_(False)
 
 
-def norm(state, name, x):
+def norm(state: State, name: str, x: Tensor) -> Tensor:
     """Batch norm in evaluation mode, from its definition."""
     mean, var, weight, bias = (
         state[f"{name}.{part}"].view(SHAPE) for part in ("running_mean", "running_var", "weight", "bias")
@@ -27,7 +34,7 @@ def norm(state, name, x):
     return (x - mean) / torch.sqrt(var + 1e-5) * weight + bias
 
 
-def attend(state, name, x):
+def attend(state: State, name: str, x: Tensor) -> Tensor:
     """Channel attention, then spatial attention, where the block has them."""
     if f"{name}.channel_attention.fc.0.weight" not in state:
         return x
@@ -38,34 +45,36 @@ def attend(state, name, x):
     return x * torch.sigmoid(functional.conv3d(x, state[f"{name}.spatial_attention.conv.weight"]))
 
 
-def embed(state, features):
+def embed(state: State, features: Tensor) -> Tensor:
     """The head of system S1; its two batch norms are never used."""
     hidden = torch.relu(features.mean((2, 3, 4)) @ state["fc1.weight"].T + state["fc1.bias"])
     raw = hidden @ state["fc2.weight"].T + state["fc2.bias"]
-    return raw / raw.norm(dim=1, keepdim=True)
+    length: Tensor = raw.norm(dim=1, keepdim=True)
+    return raw / length
 
 
-def stem(state, conv, bn, x):
+def stem(state: State, conv: str, bn: str, x: Tensor) -> Tensor:
     x = functional.conv3d(x, state[f"{conv}.weight"], stride=(1, 2, 2), padding=3)
     return functional.max_pool3d(torch.relu(norm(state, bn, x)), 3, 2, 1)
 
 
-def resnet(state, x):
+def resnet(state: State, x: Tensor) -> Tensor:
     """The embedding of a ResNet of system S1."""
     conv = functional.conv3d
     x = stem(state, "conv1", "bn1", x)
     for layer, stride, dilation in ((1, 1, 1), (2, 2, 1), (3, 1, 2), (4, 1, 4)):
+        dilated = partial(conv, padding=dilation, dilation=dilation)
         i = 0
         while (name := f"layer{layer}.{i}") + ".conv1.weight" in state:
-            step, wide = stride if i == 0 else 1, {"dilation": dilation, "padding": dilation}
+            step = stride if i == 0 else 1
             weights = [state[f"{name}.conv{n}.weight"] for n in (1, 2, 3) if f"{name}.conv{n}.weight" in state]
             if len(weights) == 3:
                 y = torch.relu(norm(state, f"{name}.bn1", conv(x, weights[0])))
-                y = torch.relu(norm(state, f"{name}.bn2", conv(y, weights[1], stride=step, **wide)))
+                y = torch.relu(norm(state, f"{name}.bn2", dilated(y, weights[1], stride=step)))
                 y = norm(state, f"{name}.bn3", conv(y, weights[2]))
             else:
-                y = torch.relu(norm(state, f"{name}.bn1", conv(x, weights[0], stride=step, **wide)))
-                y = norm(state, f"{name}.bn2", conv(y, weights[1], **wide))
+                y = torch.relu(norm(state, f"{name}.bn1", dilated(x, weights[0], stride=step)))
+                y = norm(state, f"{name}.bn2", dilated(y, weights[1]))
             if f"{name}.downsample.0.weight" in state:
                 x = norm(state, f"{name}.downsample.1", conv(x, state[f"{name}.downsample.0.weight"], stride=step))
             x = torch.relu(attend(state, name, y) + x)
@@ -73,7 +82,7 @@ def resnet(state, x):
     return embed(state, x)
 
 
-def densenet(state, x):
+def densenet(state: State, x: Tensor) -> Tensor:
     """The embedding of a DenseNet of system S1: attention twice, transitions pool last."""
     conv = functional.conv3d
     x = stem(state, "features.conv1", "features.norm1", x)
@@ -93,7 +102,7 @@ def densenet(state, x):
     return embed(state, torch.relu(norm(state, "features.norm5", x)))
 
 
-def mrinet(state, x):
+def mrinet(state: State, x: Tensor) -> Tensor:
     """The logits of system S3's network, in either form of its names."""
     named = [(f"hidden{n}.0", f"hidden{n}.1") for n in (1, 2, 3)]
     twin = [(f"features.{n}", f"features.{n + 1}") for n in (0, 4, 8)]
@@ -104,7 +113,7 @@ def mrinet(state, x):
     return x.flatten(1) @ state[last].T + state[last.replace("weight", "bias")]
 
 
-def ad3dcnn(state, x):
+def ad3dcnn(state: State, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Codes and logits of system S5's network, whose stages pool before their last ReLU."""
     for first in range(0, 35, 7):
         for place in (first, first + 3):

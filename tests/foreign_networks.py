@@ -1,16 +1,23 @@
 """Networks as other people write them, which wbtools has never seen."""
 
+from __future__ import annotations
+
+from typing import TypeVar
+
 import torch
-from torch import nn
+from lively import enliven
+from torch import Tensor, nn
 from torch.nn import functional
 
 SHAPE = (12, 10, 8)
+
+N = TypeVar("N", bound=nn.Module)
 
 
 class Residual(nn.Module):
     """Works in place, uses one activation three times, adds and excites in plain arithmetic."""
 
-    def __init__(self, classes=3):
+    def __init__(self, classes: int = 3) -> None:
         super().__init__()
         self.stem = nn.Conv3d(1, 6, 3, padding=1, bias=False)
         self.norm1, self.norm2 = nn.BatchNorm3d(6), nn.BatchNorm3d(6)
@@ -20,19 +27,22 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout(0.4, inplace=True)
         self.last = nn.Linear(6, classes)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         x = functional.max_pool3d(self.relu(self.norm1(self.stem(x))), 2)
         y = self.norm2(self.conv(x))
         scale = torch.sigmoid(self.excite(self.relu(self.squeeze(y.mean((2, 3, 4))))))
         y = scale[:, :, None, None, None] * y
         y += x
-        return self.last(self.dropout(self.relu(y).mean((2, 3, 4))))
+        logits: Tensor = self.last(self.dropout(self.relu(y).mean((2, 3, 4))))
+        return logits
 
 
 class Attentive(nn.Module):
     """Instance norm, a transformer, upsampling, two outputs, and a change in place of memory that is read again."""
 
-    def __init__(self):
+    mask: Tensor
+
+    def __init__(self) -> None:
         super().__init__()
         self.conv, self.norm, self.act = nn.Conv3d(1, 8, 3, stride=2), nn.InstanceNorm3d(8, affine=True), nn.PReLU(8)
         self.up = nn.ConvTranspose3d(8, 8, 2, stride=2)
@@ -41,7 +51,7 @@ class Attentive(nn.Module):
         self.register_buffer("mask", torch.tensor([1.0, 0, 1, 1, 0, 1, 1, 1]))
         self.last = nn.Linear(8, 5)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.up(self.act(self.norm(self.conv(x))))
         whole = functional.interpolate(x, scale_factor=0.5, mode="trilinear").contiguous()
         part = whole[:, :, :1]
@@ -53,14 +63,12 @@ class Attentive(nn.Module):
         return functional.normalize(self.last(first * self.mask + second)), pooled
 
 
-def lively(network, seed=0):
+def lively(network: N, seed: int = 0) -> N:
     """The network ready for evaluation, with weights and statistics that depend on the seed alone."""
     torch.manual_seed(seed)
     for parameter in network.parameters():
         parameter.data.uniform_(-0.4, 0.5)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
-            module.weight.data.uniform_(0.5, 1.5)
-            module.running_mean.normal_(0, 0.2)
-            module.running_var.uniform_(0.3, 2)
+            enliven(module, 0.2)
     return network.eval().requires_grad_(False)
