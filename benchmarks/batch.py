@@ -25,8 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "batch"))
 
-from ordeal import Ordeal
-from ordeal import wbtools as with_stand_in
+from ordeal import Ordeal, exporting, wbtools
 from slurm_loopback import Slurm, missing
 from stand_in import manner
 
@@ -53,10 +52,6 @@ def main() -> None:
                 overhead(folder)
             else:
                 exports(folder, options.exports)
-
-
-def wbtools(*words: object) -> list[str]:
-    return [sys.executable, "-m", "wbtools.cli", "batch", *map(str, words)]
 
 
 def read_options() -> argparse.Namespace:
@@ -87,7 +82,7 @@ def ordeal(folder: Path, subjects: int, kills: int, seed: int) -> None:
         seen = Ordeal(cluster, out, ids, seed, kills, line, say=lambda text: print(f"  {text}", flush=True)).run()
         print(seen)
         seen.require()
-        assert subprocess.run(with_stand_in("verify", out), stdout=subprocess.DEVNULL).returncode == 0
+        assert subprocess.run(wbtools("verify", out), stdout=subprocess.DEVNULL).returncode == 0
     finally:
         cluster.down()
 
@@ -145,7 +140,7 @@ def overhead(folder: Path) -> None:
         began = time.perf_counter()
         assert count(Worker(layout, plan, payload).run(ids))[Result.SKIPPED] == number
         resume = time.perf_counter() - began
-        status, processor, memory = timed(wbtools("status", layout.out))
+        status, processor, memory = timed(exporting("status", layout.out))
         print(
             f"{number:8d}   {1000 * per_subject[number]:14.1f}   {resume:8.2f}   "
             f"{status:8.2f}, {processor:6.2f}         {memory / 2**20:8.0f}",
@@ -180,7 +175,7 @@ def exports(folder: Path, number: int) -> None:
     single_run(ids[0], folder / "first", study)
     with Measured() as together:
         words = [*ids, "--out", folder / "batch", "--jobs", 2, "--threads", 1, *study]
-        assert subprocess.run(wbtools("run", *words)).returncode == 0
+        assert subprocess.run(exporting("run", *words)).returncode == 0
     with Measured() as alone:
         for subject in ids:
             single_run(subject, folder / "single", study)

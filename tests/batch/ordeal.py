@@ -39,6 +39,11 @@ def wbtools(*words: object) -> list[str]:
     return [sys.executable, str(PROGRAM), "batch", *map(str, words)]
 
 
+def exporting(*words: object) -> list[str]:
+    """`wbtools batch`, whose subjects are exported."""
+    return [sys.executable, "-m", "wbtools.cli", "batch", *map(str, words)]
+
+
 def is_whole(out: Path, subject: str) -> bool:
     """Whether what anybody sees of a subject is everything, byte for byte."""
     try:

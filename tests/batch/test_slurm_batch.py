@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import slurm_loopback
-from ordeal import Ordeal, events, is_whole, running, visible, wbtools
+from ordeal import Ordeal, events, exporting, is_whole, running, visible, wbtools
 from stand_in import manner
 
 pytestmark = pytest.mark.skipif(
@@ -34,9 +34,9 @@ def line(out, subjects, *options, seconds=0.2, how=()):
     return [*subjects, "--out", out, *asked, "--allow", manner(seconds, *how), *options]
 
 
-def run(slurm, *words):
+def run(slurm, *words, program=wbtools):
     return subprocess.Popen(
-        wbtools("run", *words), env=slurm.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        program("run", *words), env=slurm.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -186,11 +186,11 @@ def test_a_real_array_exports_small_subjects(slurm, small_study, tmp_path):
     words = ["100307", "100408", "100509", "missing", "--out", out, "--study-folder", study, "--no-render"]
     words += ["--method", "lrp", "--null", 1, "--mesh", "native"]
     asked = ["--engine", "slurm", "--mem", "3G", "--time", "20:00", "--pack", 2, "--cpus", 2, "--wait"]
-    code, said, complaint = finish(slurm, run(slurm, *words, *asked), 560)
+    code, said, complaint = finish(slurm, run(slurm, *words, *asked, program=exporting), 560)
     assert code == 1, said + complaint
     assert visible(out) == ["100307", "100408", "100509"]
     assert "missing: failed: " in said and str(study) in said, "a subject that is not there fails with its sentence"
-    assert subprocess.run(wbtools("verify", out)).returncode == 0
+    assert subprocess.run(exporting("verify", out)).returncode == 0
     records = [json.loads((out / one / "provenance.json").read_text()) for one in visible(out)]
     assert len({record["settings_sha256"] for record in records}) == 1
     assert not any(str(tmp_path) in (out / one / "provenance.json").read_text() for one in visible(out))
