@@ -127,7 +127,7 @@ class Exam:
         """Person i, against a reference if there is one."""
         model, image = model or self.model, self.scans[i : i + 1]
         answers, asked = Answers(model), Target(target)
-        people = (self.twins[i : i + 1], *self.others.split(1))
+        people = (self.twins[i : i + 1], *torch.split(self.others, 1))
         objective = asked.objective(answers, Images(image, people, before))
         return Question(answers, image, asked, objective, people, before)
 

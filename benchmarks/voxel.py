@@ -12,7 +12,7 @@ import numpy as np
 
 from wbtools import model
 from wbtools.anatomy import Hemisphere
-from wbtools.attribution import answer, ask, default, method
+from wbtools.attribution import default, method
 from wbtools.exporting.explanation import seen_by
 from wbtools.images import gifti, nifti
 from wbtools.native import cortex, person
@@ -32,13 +32,13 @@ def through_the_network(subject: Subject, grid: Grid, voxel: Index) -> None:
     network = model.built_in()
     image = seen_by(network, person.read_scan(subject))
     how = method("deviation")
-    question = ask(network, image, how, default(network))
+    question = how.ask(network, (image,), default(network))
     there = image.grid.to_index(grid.to_world(np.array(voxel, float)))
     i, j, k = (round(number) for number in there.tolist())
     assert question.reference is not None
     print(f"on the network's grid: {np.round(there, 2)}, in voxel {i, j, k} of {image.grid.shape}")
     print(f"input {image.data[0, 0, i, j, k]:.4f}, reference brain {float(question.reference[0, 0, i, j, k]):.4f}")
-    relevance = answer(network, image, how, question).relevance
+    relevance = how.attribute(question, image).relevance
     print(f"score {relevance.total():.6f}; density there {relevance.data[i, j, k]:.4e} per mm3", end="")
     print(f" x {relevance.grid.voxel_volume:.3f} mm3 = {relevance.data[i, j, k] * relevance.grid.voxel_volume:.4e}")
     back = resample_density(relevance, grid)
