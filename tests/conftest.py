@@ -1,8 +1,11 @@
-"""What tests of several folders share."""
+"""What tests of several folders share, and how they share the machine when they run in parallel."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,12 +20,59 @@ if TYPE_CHECKING:
 
     from wbtools.workbench.runner import Workbench
 
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""Processes that run tests at the same time."""
+
+MEMORY_PER_WORKER = 3 * 2**30
+"""What a process that exports takes, with the programs that it starts, bytes."""
+
+if WORKERS > 1:
+    # Libraries read these when they are imported. A thread that has nothing to do gives its core to the other workers.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // WORKERS)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # A shell that runs the tests in the background has them ignore interruptions, and so would all programs they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """`-n auto` is one worker more than cores, since tests of batches mostly wait, if memory holds so many."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(len(os.sched_getaffinity(0)) + 1, memory // MEMORY_PER_WORKER))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In parallel, files with slow tests come first, so that no worker is left with one at the end."""
+    if WORKERS > 1:
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
+
+
 @pytest.fixture(scope="session")
-def small_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`made_once(name, make)` is a folder that `make(folder)` filled, in whichever worker wanted it first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if WORKERS > 1 else base) / "made_once"
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        shared.mkdir(exist_ok=True)
+        with (shared / f"{name}.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            if not lock.read():
+                make(shared / name)
+                lock.write("made")
+        return shared / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study(made_once: Callable[..., Path]) -> Callable[..., Path]:
     """`small_study("LAS")` is a study folder with the built-in subject 100307 at 4 mm, for reading only.
 
     The T1w has 46 x 55 x 46 voxels in the given orientation; the 32k meshes are whole, the native ones have 9,002
@@ -31,11 +81,13 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 
     @cache
     def build(orientation: str, average: bool) -> Path:
-        from wbtools.subject.demo import HCP_GRID, write_demo_subject
+        def write(folder: Path) -> None:
+            from wbtools.subject.demo import HCP_GRID, write_demo_subject
 
-        grid = HCP_GRID.with_spacing(4.0).reoriented(orientation)
-        folder = tmp_path_factory.mktemp(orientation)
-        return write_demo_subject(folder, grid=grid, native_frequency=30, average=average).parent
+            grid = HCP_GRID.with_spacing(4.0).reoriented(orientation)
+            write_demo_subject(folder, grid=grid, native_frequency=30, average=average)
+
+        return made_once(orientation + average * "-average", write)
 
     # One call of the cached function has one spelling, so that no study is made twice.
     return lambda orientation="LAS", *, average=False: build(orientation, average)
@@ -63,12 +115,16 @@ def run_export() -> Callable[..., tuple[str, Path]]:
 
 @pytest.fixture(scope="session")
 def exported(
-    small_study: Callable[..., Path],
-    run_export: Callable[..., tuple[str, Path]],
-    tmp_path_factory: pytest.TempPathFactory,
+    small_study: Callable[..., Path], run_export: Callable[..., tuple[str, Path]], made_once: Callable[..., Path]
 ) -> tuple[str, Path]:
     """What the export of the small subject printed, and its folder, for reading only."""
-    return run_export(small_study("LAS"), tmp_path_factory.mktemp("out"), "--null", "4")
+
+    def write(out: Path) -> None:
+        printed, _ = run_export(small_study("LAS"), out / "out", "--null", "4")
+        (out / "printed.txt").write_text(printed)
+
+    out = made_once("export", write)
+    return (out / "printed.txt").read_text(), out / "out" / "100307"
 
 
 @pytest.fixture(scope="session")

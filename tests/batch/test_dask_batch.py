@@ -51,6 +51,7 @@ def _daemon(module, *options):
     )
 
 
+@pytest.mark.slow
 def test_sixty_subjects_survive_a_killed_worker_and_a_killed_client(dask, tmp_path):
     address, workers = dask
     out = tmp_path / "out"

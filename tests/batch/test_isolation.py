@@ -45,6 +45,7 @@ def sprung(data):
     return path.read_text().splitlines() if path.exists() else []
 
 
+@pytest.mark.slow
 def test_a_batch_and_an_export_are_blind_to_the_folder_they_are_called_in(data, tmp_path):
     searched = {"PATH": f":{os.environ['PATH']}:."}
     assert run(data, *CONSOLE, "export-subject", "--help", **searched).returncode == 0

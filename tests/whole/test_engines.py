@@ -17,6 +17,7 @@ from wbtools.subject import find
 
 
 @pytest.mark.workbench
+@pytest.mark.slow
 def test_both_engines_give_the_same_areas_labels_and_maps(small_study):
     # A sub-voxel centre that lies on a surface within rounding may fall the other way: that moves a vertex in a few
     # thousand by one part in 27 of a voxel, and can turn a tie between labels. All else is float32 rounding.

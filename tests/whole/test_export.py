@@ -243,6 +243,7 @@ def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(expo
     assert png.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path, run_export):
     # Everything but the record (which holds times) and pictures (whose renderer may use another number of threads).
     _, folder = exported
