@@ -1,0 +1,334 @@
+"""How far calibrated ranks and trust figures hold where the truth is known.
+
+    python benchmarks/calibration.py              (half an hour of one core)
+    python benchmarks/calibration.py --work DIR   keeps networks and figures in DIR, and takes up what is there
+    python benchmarks/calibration.py --quick      few networks, people and draws
+
+Three tables, of deviation maps as an export makes them:
+
+- *Networks that have learned nothing*: untrained networks of several kinds explain the built-in subject's brain; each
+  is compared with randomised networks from a pool. In which share of comparisons does a region come out at p < .05?
+- *Planted regions*: networks of `benchmarks/planted.py` that know one region, and people whom they have not seen. Where
+  do the region's two labels and the decoy's stand, raw and calibrated, and how often do they come out at p < .05?
+- *Correlation with randomised networks*, and with the image: maps of the same networks by several methods.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from planted import NETWORKS, NULL, Case, Exam, Figures, trained
+
+from wbtools.anatomy import Atlas
+from wbtools.attribution import attribute
+from wbtools.attribution.evaluation.randomisation import randomised
+from wbtools.attribution.evaluation.similarity import Similarity
+from wbtools.attribution.reference import reference_brain
+from wbtools.attribution.runtime.memory import reused
+from wbtools.exporting.explanation import seen_by
+from wbtools.model import Card, Model, ModelInput
+from wbtools.model.family import Network
+from wbtools.native import person
+from wbtools.native.projection import NativeProjection
+from wbtools.regions import abs_means, calibrated, rank
+from wbtools.regions.calibration import FEWEST_NETWORKS, holm
+from wbtools.regions.ranking import Ranking
+from wbtools.subject import find
+from wbtools.subject.demo import HCP_GRID, write_demo_subject
+from wbtools.training.planted import Head, mni_head
+from wbtools.training.synthetic_twins import Conditions, SyntheticTwins
+
+SHAPE = (43, 51, 43)
+"""Of the image that untrained networks explain; voxels of 4.2 mm."""
+
+PLANTS = ("superior-frontal", "thalamus")
+"""Of the planted benchmark."""
+
+METHODS = (
+    *("deviation", "integrated-gradients", "gradient-x-input", "lrp", "lrp-epsilon", "lrp-flat"),
+    *("guided-backprop", "grad-cam"),
+)
+"""Whose maps are compared with those of randomised networks."""
+
+SIGNIFICANT = 0.05
+
+SHARES = ("a region comes out", "without division by the width of the bulk", "with 4 randomised networks")
+"""Columns of the first table."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Parameters
+    ----------
+    untrained : int
+        Networks of each kind and family.
+    pool : int
+        Randomised networks of each family, of which each comparison draws `NULL`.
+    draws : int
+        Comparisons of each kind and family.
+    people : int
+        Whom a planted network's regions are ranked for.
+    compared : int
+        Whose maps are correlated.
+    """
+
+    untrained: int = 20
+    pool: int = 24
+    draws: int = 150
+    people: int = 8
+    compared: int = 2
+
+
+# ------------------------------------------------------------------------------- networks that have learned nothing
+
+
+@dataclass(frozen=True)
+class Brain:
+    """The built-in subject's brain as networks see it, the reference brain in its place, regions, six other brains."""
+
+    image: ModelInput
+    reference: torch.Tensor
+    atlas: Atlas
+    others: torch.Tensor
+
+    @classmethod
+    def made(cls, folder: Path, model: Model) -> Brain:
+        """Write the subject on the networks' own grid and read it as an export does; deform it into six others."""
+        write_demo_subject(folder, grid=HCP_GRID.covering(model.card.shape), native_frequency=30)
+        subject = find(folder, "100307")
+        me = person.read(subject, subject.meshes[:1], NativeProjection(1))
+        image = seen_by(model, me.scan)
+        highest = float(image.data.max())
+        twins = SyntheticTwins(image.data[0, 0] / highest, Conditions(), seed=11)
+        reference = torch.from_numpy(reference_brain(model.card, image).data)
+        return cls(image, reference, me.atlas.whole, highest * twins.scans(twins.people(6)))
+
+    @property
+    def shown(self) -> torch.Tensor:
+        """What batch norms of randomised networks are fitted to."""
+        return torch.cat((torch.from_numpy(self.image.data), self.reference))
+
+    def ranked(self, model: Model, network: Network) -> Ranking:
+        """The table of regions of a network's map."""
+        return rank(attribute(replace(model, network=network), self.image).relevance, self.atlas)
+
+    def means(self, model: Model, network: Network) -> NDArray[np.float64]:
+        """Mean |relevance| of every region."""
+        return abs_means(attribute(replace(model, network=network), self.image).relevance, self.atlas)
+
+
+def fresh(model: Model, brain: Brain, seed: int) -> Network:
+    """As its family initialises it."""
+    torch.manual_seed(seed)
+    network: Network = NETWORKS[model.family]()
+    return network.eval().requires_grad_(False)
+
+
+def fitted(model: Model, brain: Brain, seed: int) -> Network:
+    """Batch norms have the statistics of this brain alone."""
+    return randomised(model, torch.from_numpy(brain.image.data), seed)
+
+
+def fitted_to_others(model: Model, brain: Brain, seed: int) -> Network:
+    """Batch norms have the statistics of six other brains."""
+    return randomised(model, brain.others, seed)
+
+
+def scattered(model: Model, brain: Brain, seed: int) -> Network:
+    """Batch norms have statistics, scales and offsets that were drawn at random."""
+    network = fresh(model, brain, seed)
+    for module in network.modules():
+        if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm3d)):
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.3, 2)
+            module.weight.uniform_(0.5, 1.5)
+            module.bias.normal_(0, 0.3)
+    return network
+
+
+KINDS: dict[str, Callable[[Model, Brain, int], Network]] = {
+    "fresh: mean 0, variance 1": fresh,
+    "fitted to this brain": fitted,
+    "fitted to six other brains": fitted_to_others,
+    "drawn at random, scales and offsets, too": scattered,
+}
+"""Untrained networks, by where the statistics of their batch norms come from."""
+
+
+def untrained(family: str, size: Size, folder: Path) -> Figures:
+    """How often a region comes out, for each kind of untrained network: in all, without the width, with 4 networks."""
+    card = Card(name=family, title=family, family=family, shape=SHAPE)
+    model = Model(NETWORKS[family]().eval().requires_grad_(False), card, {}, "")
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        brain = Brain.made(Path(scratch), model)
+    pool = np.array([brain.means(model, randomised(model, brain.shown, seed)) for seed in range(size.pool)])
+    found = {}
+    for number, (kind, make) in enumerate(KINDS.items()):
+        seeds = range(10_000 * (number + 1), 10_000 * (number + 1) + size.untrained)
+        rankings = [brain.ranked(model, make(model, brain, seed)) for seed in seeds]
+        found[kind] = shares(rankings, pool, size.draws, np.random.default_rng(number))
+        print(f"{family}, {kind}: {found[kind]}", flush=True)
+    return found
+
+
+def shares(rankings: Sequence[Ranking], pool: NDArray[np.float64], draws: int, chance: np.random.Generator) -> Figures:
+    """Shares of draws, of a network and of those it is compared with, in which a region comes out."""
+    counts = dict.fromkeys(SHARES, 0)
+    for _ in range(draws):
+        ranking = rankings[int(chance.integers(len(rankings)))]
+        others = pool[chance.choice(len(pool), NULL, replace=False)]
+        compared = calibrated(ranking, others)
+        fewer = calibrated(ranking, others[:FEWEST_NETWORKS])
+        found = (
+            compared.significant(SIGNIFICANT),
+            lowest_undivided(compared) < SIGNIFICANT,
+            fewer.significant(SIGNIFICANT),
+        )
+        for name, significant in zip(SHARES, found, strict=True):
+            counts[name] += bool(significant)
+    return {name: count / draws for name, count in counts.items()}
+
+
+def lowest_undivided(ranking: Ranking) -> float:
+    """The lowest corrected p of all regions if z were not divided by the width of the bulk."""
+    assert ranking.null is not None
+    z = np.array([row.null.z for row in ranking.rows if row.null])
+    return float(holm(z * max(1.0, ranking.null.widest)).min())
+
+
+# ------------------------------------------------------------------------------------------------- planted regions
+
+
+def planted(exam: Exam) -> Figures:
+    """Ranks and significance of the planted region's and the decoy's labels, mean over people."""
+    rows = []
+    for i in range(len(exam)):
+        atlas, images = exam.atlas(i), torch.cat((exam.scans[i : i + 1], exam.reference(i)))
+        networks = (replace(exam.model, network=randomised(exam.model, images, seed)) for seed in range(NULL))
+        null = np.array([abs_means(exam.density(i, "deviation", network), atlas) for network in networks])
+        ranking = calibrated(rank(exam.density(i, "deviation", exam.model), atlas), null)
+        rows.append(standing(ranking, exam.plant.region, exam.plant.decoy))
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def standing(ranking: Ranking, region: tuple[int, ...], decoy: tuple[int, ...]) -> dict[str, float]:
+    """Where the labels of a region and of a decoy stand in one person's table."""
+    assert ranking.null is not None
+    found = {"spread": ranking.null.spread}
+    for name, keys in (("region", region), ("decoy", decoy)):
+        rows = [row for row in ranking.rows if row.region and row.null and row.region.key in keys]
+        raw = sorted(row.rank for row in rows if row.rank is not None)
+        calibrated_ranks = sorted(row.null.rank for row in rows if row.null)
+        found |= {f"{name} better": raw[0], f"{name} worse": raw[-1]}
+        found |= {f"{name} calibrated better": calibrated_ranks[0], f"{name} calibrated worse": calibrated_ranks[-1]}
+        found[f"{name} significant"] = float(any(row.null.p < SIGNIFICANT for row in rows if row.null))
+        found |= {f"{name} first": float(raw[0] == 1), f"{name} calibrated first": float(calibrated_ranks[0] == 1)}
+    return found
+
+
+def correlations(exam: Exam, people: int, networks: int = 3) -> Figures:
+    """Correlation of |R| with that of randomised networks and with the image, by method, mean over people."""
+    found = {}
+    for name in METHODS:
+        with_networks, with_image = [], []
+        for i in range(people):
+            brain = exam.scans[i, 0].numpy() > 0
+            images = torch.cat((exam.scans[i : i + 1], exam.reference(i)))
+            seen = exam.density(i, name, exam.model).data[brain]
+            with_image.append(Similarity.of(seen, exam.scans[i, 0].numpy()[brain]))
+            for seed in range(networks):
+                other = replace(exam.model, network=randomised(exam.model, images, seed))
+                with_networks.append(Similarity.of(seen, exam.density(i, name, other).data[brain]))
+        pairs = {"networks": Similarity.mean(with_networks), "image": Similarity.mean(with_image)}
+        found[name] = {key: [mean.pearson, mean.spearman] for key, mean in pairs.items()}
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------- all of it
+
+
+def kept(path: Path, measure: Callable[[], Figures]) -> Figures:
+    """Figures that a file holds, or that are measured and written into it."""
+    if not path.exists():
+        path.write_text(json.dumps(measure(), indent=1))
+    found: Figures = json.loads(path.read_text())
+    return found
+
+
+def of_planted(case: Case, head: Head, size: Size, work: Path) -> Figures:
+    """All figures of one trained network."""
+    network, auc = trained(case, head, work)
+    exam = Exam(case, head, network, size.people)
+    found = {"auc": auc, "planted": planted(exam), "correlations": correlations(exam, size.compared)}
+    print(f"{case.name}: AUC {auc:.2f}", flush=True)
+    return found
+
+
+def table_of_untrained(results: dict[str, Figures]) -> None:
+    """Print shares of comparisons as markdown."""
+    for column in SHARES:
+        print(f"\n{column}\n\n| batch norms | {' | '.join(results)} |\n|---{'|---' * len(results)}|")
+        for kind in KINDS:
+            print(f"| {kind} | {' | '.join(f'{found[kind][column]:.3f}' for found in results.values())} |")
+
+
+def table_of_planted(results: dict[Case, Figures]) -> None:
+    """Print ranks and shares of people as markdown."""
+    columns = ("network", "rank", "calibrated", "decoy: both", "region p < .05", "decoy p < .05", "first", "spread")
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for case, found in results.items():
+        f = found["planted"]
+        cells = [f"{case.family}, {case.plant} ({found['auc']:.2f})"]
+        cells += [f"{f[f'region {c}better']:.1f}, {f[f'region {c}worse']:.1f}" for c in ("", "calibrated ")]
+        decoy = [(f[f"decoy {c}better"] + f[f"decoy {c}worse"]) / 2 for c in ("", "calibrated ")]
+        cells += [f"{decoy[0]:.0f}, {decoy[1]:.0f}", f"{f['region significant']:.2f}", f"{f['decoy significant']:.2f}"]
+        cells += [f"{f['region first']:.2f}, {f['region calibrated first']:.2f}", f"{f['spread']:.1f}"]
+        print(f"| {' | '.join(cells)} |")
+
+
+def table_of_correlations(results: dict[Case, Figures]) -> None:
+    """Print correlations as markdown: Pearson's and Spearman's by family, then the higher of both with the image."""
+    print(f"\n| method | {' | '.join(NETWORKS)} | image |\n|---{'|---' * (len(NETWORKS) + 1)}|")
+    for name in METHODS:
+        of = {case: found["correlations"][name] for case, found in results.items()}
+        families = [np.mean([of[case]["networks"] for case in of if case.family == family], 0) for family in NETWORKS]
+        image = np.mean([found["image"] for found in of.values()], 0).max()
+        cells = [f"{pearson:.2f}, {spearman:.2f}" for pearson, spearman in families]
+        print(f"| {name} | {' | '.join(cells)} | {image:.2f} |")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, help="folder that networks and figures are kept in")
+    parser.add_argument("--quick", action="store_true", help="few networks, people and draws")
+    given = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    size = Size(untrained=2, pool=9, draws=20, people=2, compared=1) if given.quick else Size()
+    with tempfile.TemporaryDirectory() as scratch, reused():
+        work = given.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        table_of_untrained({f: kept(work / f"untrained-{f}.json", partial(untrained, f, size, work)) for f in NETWORKS})
+        head = mni_head()
+        cases = [Case(family, plant, 0) for family, plant in product(NETWORKS, PLANTS)]
+        results = {c: kept(work / f"planted-{c.name}.json", partial(of_planted, c, head, size, work)) for c in cases}
+        table_of_planted(results)
+        table_of_correlations(results)
+
+
+if __name__ == "__main__":
+    main()
