@@ -131,7 +131,7 @@ def overhead(folder: Path) -> None:
         payload = Instant(layout.out)
         plan = Plan(payload.warm())
         plan.write(layout)
-        ids = [f"{100000 + one}" for one in range(number)]
+        ids = [f"{100000 + place}" for place in range(number)]
         add_subjects(layout, ids)
         began = time.perf_counter()
         results = Worker(layout, plan, payload).run(ids)
@@ -166,7 +166,7 @@ def exports(folder: Path, number: int) -> None:
     """Exports as a batch of two at once, and the same one after the other, each with the machine to itself."""
     from wbtools.subject.demo import write_demo_subject
 
-    ids = [f"{100307 + one}" for one in range(number)]
+    ids = [f"{100307 + place}" for place in range(number)]
     for subject in ids:
         write_demo_subject(folder / "study", subject)
         alter(folder / "study" / subject, seed=int(subject))

@@ -260,7 +260,8 @@ def against_null(exam: Exam, name: str) -> dict[str, dict[str, float]]:
             ranking = calibrated(rank(exam.density(i, name, model), atlas), null)
             found[state].append(ranks(ranking, exam.plant.region))
     return {
-        state: {key: float(np.mean([one[key] for one in each])) for key in each[0]} for state, each in found.items()
+        state: {key: float(np.mean([figures[key] for figures in each])) for key in each[0]}
+        for state, each in found.items()
     }
 
 

@@ -43,7 +43,7 @@ def person(study: Path, name: str, head: Head) -> None:
     for keys, field in zip((plant.region, plant.decoy), fields, strict=True):
         fine = resample_density(Volume(np.ascontiguousarray(field), head_grid()), GRID).data
         factor += plant.strength * fine * np.isin(labels, keys)
-    for path in (folder / one for one in T1W[:2]):
+    for path in (folder / name for name in T1W[:2]):
         t1w = nifti.read_volume(path)
         nifti.write_volume(path, Volume(t1w.data * factor.clip(0.1), t1w.grid), map_name="T1w")
 

@@ -103,7 +103,7 @@ def row(case: Path, mesh: str, voxel: float, side: str, kind: str) -> str:
         f"{mesh}, {voxel:g} mm, {side}",
         kind,
         f"{cpu:.1f} ({wall:.1f})",
-        *(f"{one['cpu']:.2f} ({one['wall']:.2f})" for one in (cold, warm)),
+        *(f"{cost['cpu']:.2f} ({cost['wall']:.2f})" for cost in (cold, warm)),
         f"{warm['process']:.2f}",
         f"{cached['cpu']:.2f} ({cached['wall']:.2f})",
         f"**{cpu / warm['cpu']:.0f}**",
@@ -251,7 +251,7 @@ def growth(subject: Path) -> str:
         for frequency, voxel in ((57, 2.8), (57, 1.4), (57, 0.7), (81, 0.7), (114, 0.7)):
             ball = icosphere(frequency, hemisphere=side)
             weights = barycentric(sphere, ball)
-            white, pial = (weights.surface(one, ball) for one in standard)
+            white, pial = (weights.surface(surface, ball) for surface in standard)
             seconds, counted = timed(white, pial, grid.with_spacing(voxel), columns)
             cells = (columns.value, f"{len(white.vertices):,}", voxel, f"{seconds:.2f}", f"{counted / 1e6:.1f}")
             lines.append(f"| {' | '.join(map(str, cells))} | {seconds / counted * 1e9:.0f} |")

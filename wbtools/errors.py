@@ -157,7 +157,7 @@ def _is_in(name: object, place: Path, otherwise: bool) -> bool:
     """Whether the file that an OSError names lies in a place; `otherwise` if it names none."""
     if not isinstance(name, str | os.PathLike):
         return otherwise
-    path, folder = (Path(os.path.abspath(one)) for one in (name, place))  # noqa: PTH100, links are not followed
+    path, folder = (Path(os.path.abspath(given)) for given in (name, place))  # noqa: PTH100, links are not followed
     return path == folder or folder in path.parents
 
 

@@ -135,10 +135,12 @@ def resident(pid: int) -> int:
     process = Path(f"/proc/{pid}")
     try:
         pages = int((process / "statm").read_text().split()[1])
-        started = [int(one) for task in (process / "task").iterdir() for one in (task / "children").read_text().split()]
+        started = [
+            int(number) for task in (process / "task").iterdir() for number in (task / "children").read_text().split()
+        ]
     except (OSError, IndexError, ValueError):  # it ended meanwhile
         return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(one) for one in started)
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(number) for number in started)
 
 
 def _be_child(work: Callable[[], int], log: Path, environment: Mapping[str, str], parent: int) -> NoReturn:

@@ -127,7 +127,7 @@ class Worker:
         self._warm()
         scratch.remove_left_over(self._scratch)
         out = self.layout.out
-        staging.tidy(out, {k: v for one in subjects for k, v in published.folders_of(out, one).items()})
+        staging.tidy(out, {k: v for subject in subjects for k, v in published.folders_of(out, subject).items()})
         while self._running or (self._queue and not self.stopping):
             self._heed(0)
             self._fill()
@@ -257,10 +257,10 @@ class Worker:
         elif self.layout.stop.exists():
             self._stop("the batch was cancelled")
             self._hurried = True
-        for one in self._running:
+        for running in self._running:
             if self._hurried or self.deadline.left < _FAREWELL:
-                one.child.ask_to_end()
-            one.child.mind(self.plan.timeout, self.plan.grace)
+                running.child.ask_to_end()
+            running.child.mind(self.plan.timeout, self.plan.grace)
 
     def _stop(self, why: str) -> None:
         if not self.stopping:
@@ -269,58 +269,58 @@ class Worker:
 
     def _reap(self) -> None:
         """Account for the children that ended."""
-        for one in list(self._running):
-            ended = one.child.ended()
+        for running in list(self._running):
+            ended = running.child.ended()
             if ended is not None:
-                self._running.remove(one)
-                shutil.rmtree(one.scratch, ignore_errors=True)
-                if one.gpu is not None:
-                    self._free_gpus.append(one.gpu)
-                self._account(one, ended)
+                self._running.remove(running)
+                shutil.rmtree(running.scratch, ignore_errors=True)
+                if running.gpu is not None:
+                    self._free_gpus.append(running.gpu)
+                self._account(running, ended)
 
-    def _account(self, one: _Running, ended: Exit) -> None:
+    def _account(self, running: _Running, ended: Exit) -> None:
         """Decide by the published folder what became of the subject; the exit code only tells why not."""
         self.longest = max(self.longest, ended.seconds)
         facts = {"seconds": ended.seconds, "memory": ended.memory, "code": ended.code}
-        ids = published.ids_of(self.layout.out, one.subject)
-        look = published.look(place(self.layout.out, one.subject), self.plan.settings_sha256, ids=ids)
+        ids = published.ids_of(self.layout.out, running.subject)
+        look = published.look(place(self.layout.out, running.subject), self.plan.settings_sha256, ids=ids)
         if look.what is Published.CURRENT:
             won = ended.code == 0
             self._in_a_row = 0
-            self._end(one.subject, one.run, Ending.PUBLISHED if won else Ending.LOST_RACE, **facts)
-            self.results[one.subject] = Result.PUBLISHED if won else Result.LOST_RACE
-            logger.info("%s: %s after %.1f s", one.subject, self.results[one.subject].value, ended.seconds)
+            self._end(running.subject, running.run, Ending.PUBLISHED if won else Ending.LOST_RACE, **facts)
+            self.results[running.subject] = Result.PUBLISHED if won else Result.LOST_RACE
+            logger.info("%s: %s after %.1f s", running.subject, self.results[running.subject].value, ended.seconds)
             return
-        ending, reason = self._judge(one, ended)
+        ending, reason = self._judge(running, ended)
         self._in_a_row = self._in_a_row + 1 if ended.code == TransientError.exit_code else 0
         if self._in_a_row >= _PATIENCE:
             self._stop(f"{self._in_a_row} attempts in a row failed for want of disk or memory ({reason})")
-        self._end(one.subject, one.run, ending, reason=reason, **facts)
+        self._end(running.subject, running.run, ending, reason=reason, **facts)
         if ending is Ending.INTERRUPTED:
-            self.results[one.subject] = Result.LEFT
-        elif ending is Ending.BAD_INPUT or History.read(self.layout, one.subject).used >= self.plan.max_attempts:
-            self.results[one.subject] = Result.FAILED
+            self.results[running.subject] = Result.LEFT
+        elif ending is Ending.BAD_INPUT or History.read(self.layout, running.subject).used >= self.plan.max_attempts:
+            self.results[running.subject] = Result.FAILED
         elif self.stopping:
-            self.results[one.subject] = Result.LEFT
+            self.results[running.subject] = Result.LEFT
         else:
-            self._queue.append(one.subject)
-        logger.info("%s: %s: %s", one.subject, ending.value, reason)
+            self._queue.append(running.subject)
+        logger.info("%s: %s: %s", running.subject, ending.value, reason)
 
-    def _judge(self, one: _Running, ended: Exit) -> tuple[Ending, str]:
+    def _judge(self, running: _Running, ended: Exit) -> tuple[Ending, str]:
         """How an attempt without a result ended, and the sentence that tells why."""
-        if one.child.timed_out:
+        if running.child.timed_out:
             return Ending.FAULT, f"it ran longer than {self.plan.timeout:g} s (--timeout)"
-        if one.child.asked is not None:
+        if running.child.asked is not None:
             if self.deadline.left < _WALL_TIME:
                 return Ending.FAULT, "the job's time was over before it was done: ask for more --time"
             return Ending.INTERRUPTED, "the worker was asked to end"
         if ended.code == 0:
-            return Ending.BAD_INPUT, f"it ended well, yet {one.subject} is not there as a whole"
+            return Ending.BAD_INPUT, f"it ended well, yet {running.subject} is not there as a whole"
         if ended.code == -signal.SIGKILL:
             return Ending.FAULT, "it was killed (signal 9): most often there was not enough memory"
         if ended.code < 0:
             return Ending.FAULT, f"it was ended by {signal.Signals(-ended.code).name}"
-        reason = last_error(one.log) or f"it ended with exit code {ended.code}"
+        reason = last_error(running.log) or f"it ended with exit code {ended.code}"
         return (Ending.BAD_INPUT if ended.code in _INPUT_AT_FAULT else Ending.FAULT), reason
 
     def _end(self, subject: str, run: str, ending: Ending, **facts: object) -> None:

@@ -214,7 +214,7 @@ def _chosen(
     rivals = [candidate for candidate, _ in known if candidate.rank == first[0].rank]
     if len(rivals) > 1:
         raise CheckpointError(
-            f"{path} holds several networks: {_list(one.place for one in rivals)}",
+            f"{path} holds several networks: {_list(rival.place for rival in rivals)}",
             hint="save the one that is meant: torch.save(torch.load(FILE)[KEY], NEW)",
         )
     return first

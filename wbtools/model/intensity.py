@@ -107,7 +107,7 @@ class Intensity:
         if self.kind == "zscore":
             centre, width = float(shown.mean()), float(shown.std())
         else:
-            centre, highest = (float(one) for one in np.percentile(shown, (self.low, self.high)))
+            centre, highest = (float(value) for value in np.percentile(shown, (self.low, self.high)))
             width = highest - centre
         if width <= 1e-6 * max(abs(low), abs(high)):  # the rounding of the means
             raise InputError(f"the brain in the T1w image has no contrast to be scaled by '{self}'")

@@ -226,8 +226,10 @@ def _subject_in(out: Path) -> Path | None:
     """A subject's folder directly in a folder, which no export left there; looks at the first few only."""
     try:
         with os.scandir(out) as entries:
-            folders = (Path(one.path) for one in islice(entries, _LOOKED_AT) if one.name[0] != "." and one.is_dir())
-            return next((one for one in folders if _is_subject(one) and not _is_made(one)), None)
+            folders = (
+                Path(entry.path) for entry in islice(entries, _LOOKED_AT) if entry.name[0] != "." and entry.is_dir()
+            )
+            return next((folder for folder in folders if _is_subject(folder) and not _is_made(folder)), None)
     except OSError:
         return None
 
@@ -238,7 +240,7 @@ def _is_made(folder: Path) -> bool:
         return not _is_subject(folder, _NEVER_WRITTEN, bids=False)
     sessions = list(folder.glob("ses-*"))
     alone = not (folder / "anat").exists() and bool(sessions)
-    return alone and all(os.path.lexists(one / PROVENANCE) for one in sessions)
+    return alone and all(os.path.lexists(session / PROVENANCE) for session in sessions)
 
 
 def _owner_of_dataset(description: Path) -> str:
@@ -247,7 +249,7 @@ def _owner_of_dataset(description: Path) -> str:
         return ""
     try:
         found = json.loads(read_plain(description).decode("utf-8-sig"))
-        makers = [str(one["Name"]) for one in found.get("GeneratedBy", [])]
+        makers = [str(maker["Name"]) for maker in found.get("GeneratedBy", [])]
         kind = str(found.get("DatasetType", "raw"))
     except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
         return f"somebody else ({DESCRIPTION} cannot be read)"

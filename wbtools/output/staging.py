@@ -153,7 +153,7 @@ def tidy(out: Path, subjects: Mapping[str, Sequence[str]], age: float = _FOREVER
     done: dict[str, list[str]] = {"removed": [], "restored": [], "ignored": []}
     for name in subjects:
         _tidy_marker(out / name)
-    for found in sorted(_hidden(out, subjects), key=lambda one: (not one.old, one.folder)):
+    for found in sorted(_hidden(out, subjects), key=lambda hidden: (not hidden.old, hidden.folder)):
         act = found.act(age)
         if act(found.folder, found.final):
             told = "restored" if act is _restore else "ignored" if act is _leave else "removed"
@@ -284,6 +284,6 @@ def _is_empty(folder: Path) -> bool:
 def touched(path: Path) -> float:
     """When something was last made in a folder or directly below."""
     try:
-        return max(one.lstat().st_mtime for one in (path, *path.iterdir()))
+        return max(entry.lstat().st_mtime for entry in (path, *path.iterdir()))
     except OSError:
         return time.time()

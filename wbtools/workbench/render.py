@@ -88,7 +88,7 @@ def render_sheet(
         parts = _cut(whole, list(scenes.values()))
         expected = [coloured and not scene.sparse for scene in scenes.values()]
         bars = [colour_bars(scene) for scene in scenes.values()]
-        pictures = [_checked(*one) for one in zip(parts, scenes, expected, bars, strict=True)]
+        pictures = [_checked(*picture) for picture in zip(parts, scenes, expected, bars, strict=True)]
         for picture, part in zip(pictures, parts, strict=True):
             part.save(picture.path, compress_level=6)  # the smallest file takes five times as long for 5 %
         return pictures
@@ -101,9 +101,9 @@ def together(scenes: Mapping[str, Scene]) -> list[dict[str, Scene]]:
     """Put scenes onto as few sheets as can hold them: meshes and palettes must agree on each, and it has an end."""
     sheets: list[dict[str, Scene]] = []
     for name, scene in scenes.items():
-        for one in sheets:
-            if _fits([*one.values(), scene]):
-                one[name] = scene
+        for group in sheets:
+            if _fits([*group.values(), scene]):
+                group[name] = scene
                 break
         else:
             sheets.append({name: scene})

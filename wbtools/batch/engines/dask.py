@@ -61,11 +61,11 @@ def run(
             raise TransientError("the Dask scheduler has no worker", hint="start workers, then run again") from None
         slots = sum(client.nthreads().values())
         arguments = [(str(layout.out), pack, threads) for pack in _packs(todo(), slots)]
-        waiting = [client.submit(work, *one, pure=False, retries=_RETRIES) for one in arguments]
+        waiting = [client.submit(work, *given, pure=False, retries=_RETRIES) for given in arguments]
         while waiting:
             yield
             time.sleep(_TICK)
-            for future in [one for one in waiting if one.done()]:
+            for future in [future for future in waiting if future.done()]:
                 waiting.remove(future)
                 if future.status == "error":
                     raise InputError(f"a Dask worker could not begin: {future.exception()}", hint="fix what it says")

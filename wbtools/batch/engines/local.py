@@ -60,7 +60,7 @@ def _one_worker(
 ) -> Generator[None, None, tuple[int, Path]]:
     """One worker process until it ends; gives its exit code and its log."""
     name = f"local-{uuid.uuid4().hex[:8]}"
-    write_whole(layout.round(name), "".join(f"{one}\n" for one in subjects))
+    write_whole(layout.round(name), "".join(f"{subject}\n" for subject in subjects))
     options = ["--list", str(layout.round(name)), "--jobs", str(jobs), "--threads", str(threads)]
     options += ["--gpus", ",".join(gpus)] if gpus else []
     log = layout.logs / f"worker.{name}.log"

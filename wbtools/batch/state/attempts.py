@@ -112,22 +112,22 @@ class History:
     @property
     def starts(self) -> tuple[Event, ...]:
         """All beginnings."""
-        return tuple(one for one in self.events if one.get("event") == "start")
+        return tuple(event for event in self.events if event.get("event") == "start")
 
     @property
     def ends(self) -> tuple[Event, ...]:
         """All endings that somebody saw."""
-        return tuple(one for one in self.events if one.get("event") == "end")
+        return tuple(event for event in self.events if event.get("event") == "end")
 
     @property
     def used(self) -> int:
         """Attempts that count: all but those that were interrupted through no fault of the subject's."""
-        return len(self.starts) - sum(one.get("ending") == Ending.INTERRUPTED.value for one in self.ends)
+        return len(self.starts) - sum(event.get("ending") == Ending.INTERRUPTED.value for event in self.ends)
 
     @property
     def hopeless(self) -> bool:
         """Whether the input is at fault, so that another attempt cannot help."""
-        return any(one.get("ending") == Ending.BAD_INPUT.value for one in self.ends)
+        return any(event.get("ending") == Ending.BAD_INPUT.value for event in self.ends)
 
     def open(self, timeout: float, now: float) -> Event | None:
         """The last beginning whose ending nobody saw, if it may still be running.
@@ -135,7 +135,7 @@ class History:
         The clock of the machine that began may be ahead: what was on disk at some time began before. A beginning that
         lies in the future all the same says nothing.
         """
-        ended = {one.get("run") for one in self.ends}
+        ended = {event.get("run") for event in self.ends}
         for start in reversed(self.starts):
             age = now - min(_when(start), self.written)
             if start.get("run") not in ended and -_SKEW < age < timeout and _lives(start):
@@ -160,9 +160,9 @@ class History:
     @property
     def reason(self) -> str:
         """The last sentence that tells of a failure."""
-        for one in reversed(self.ends):
-            if one.get("reason"):
-                return str(one["reason"])
+        for event in reversed(self.ends):
+            if event.get("reason"):
+                return str(event["reason"])
         return "its worker ended before it did" if self.starts else ""
 
     @property

@@ -127,7 +127,7 @@ def _forget(layout: Layout) -> tuple[int, list[Path]]:
         with suppress(OSError):
             layout.mark.unlink(missing_ok=True)
             layout.home.rmdir()
-    return int(not os.path.lexists(layout.home)), [one for path in left for one in _told(path, layout.aside)]
+    return int(not os.path.lexists(layout.home)), [told for path in left for told in _told(path, layout.aside)]
 
 
 def _remove_files(folder: Path, names: re.Pattern[str]) -> None:

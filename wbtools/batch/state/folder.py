@@ -156,7 +156,7 @@ class Layout:
         """Where attempts are on record: one folder, and one more for each user who could not write into its files."""
         first = self.home / "attempts"
         try:
-            names = sorted(one.name for one in os.scandir(self.home) if one.name.startswith(f"attempts{_OWN}"))
+            names = sorted(entry.name for entry in os.scandir(self.home) if entry.name.startswith(f"attempts{_OWN}"))
         except OSError:
             names = []
         return [first, *(self.home / name for name in names)]

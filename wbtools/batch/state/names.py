@@ -76,8 +76,8 @@ def settle(
         Of all subjects that the study has.
     """
     wanted = list(subjects)
-    known = {one: name for one in wanted if (name := name_of(layout.out, one)) is not None}
-    open_ = [one for one in wanted if one not in known or not settled(one)]
+    known = {subject: name for subject in wanted if (name := name_of(layout.out, subject)) is not None}
+    open_ = [subject for subject in wanted if subject not in known or not settled(subject)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for subject, name in zip(open_, pool.map(ask, open_), strict=True):
             note(layout.out, subject, name)
@@ -87,7 +87,7 @@ def settle(
                 known[subject] = name
     if write:
         _keep(layout, known)
-    return {one: known[one] for one in wanted if one in known}
+    return {subject: known[subject] for subject in wanted if subject in known}
 
 
 def require_distinct(names: Mapping[str, Name], earlier: Mapping[str, Name]) -> None:
@@ -124,17 +124,17 @@ def earlier_names(out: Path) -> Mapping[str, Name]:
     return _kept(out)
 
 
-def _collision(first: str, one: Name, second: str, other: Name) -> InputError:
+def _collision(first: str, name: Name, second: str, other: Name) -> InputError:
     """The refusal of two subjects of one list."""
-    if one.id == other.id:
-        return InputError(f"{first} and {second} are one person, {one.id}", hint="list everybody once")
-    if one.folder == other.folder:
+    if name.id == other.id:
+        return InputError(f"{first} and {second} are one person, {name.id}", hint="list everybody once")
+    if name.folder == other.folder:
         return InputError(
-            f"{first} and {second} would both be published as {one.folder}",
+            f"{first} and {second} would both be published as {name.folder}",
             hint="BIDS names keep only letters and digits: give --naming hcp, or export them into two folders",
         )
     return InputError(
-        f"{first} and {second} would be published as {one.folder} and {other.folder}, which are one folder where a "
+        f"{first} and {second} would be published as {name.folder} and {other.folder}, which are one folder where a "
         "file system ignores capitals",
         hint="export them into two folders, or rename one of them",
     )

@@ -64,12 +64,17 @@ class Overview:
     def failures(self) -> list[tuple[str, State, str, str]]:
         """Subject, state, reason and log of every subject that is given up."""
         chosen = self.having(State.FAILED, State.EXCLUDED)
-        return [(one, self.states[one], self.histories[one].reason, self.histories[one].log) for one in chosen]
+        return [
+            (subject, self.states[subject], self.histories[subject].reason, self.histories[subject].log)
+            for subject in chosen
+        ]
 
     def troubles(self) -> list[tuple[str, str, str]]:
         """Subject, reason and log of every subject that will be tried again after a fault."""
-        again = [one for one in self.having(State.TODO) if one in self.histories and self.histories[one].used]
-        return [(one, self.histories[one].reason, self.histories[one].log) for one in again]
+        again = [
+            subject for subject in self.having(State.TODO) if subject in self.histories and self.histories[subject].used
+        ]
+        return [(subject, self.histories[subject].reason, self.histories[subject].log) for subject in again]
 
 
 def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
@@ -77,10 +82,16 @@ def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
     visible = _names(layout.out)
     folders = layout.attempt_folders()
     tried = _tried(folders)
-    done = {one for one in subjects if _outermost(layout.out, one) in visible and is_there(layout.out, one)}
-    done -= {one for one in done & marks.names(layout) if marks.why(layout, one)}
-    histories = {one: History.read(layout, one, folders) for one in subjects if one in tried and one not in done}
-    states = {one: State.DONE if one in done else _state(histories.get(one), plan) for one in subjects}
+    done = {
+        subject for subject in subjects if _outermost(layout.out, subject) in visible and is_there(layout.out, subject)
+    }
+    done -= {subject for subject in done & marks.names(layout) if marks.why(layout, subject)}
+    histories = {
+        subject: History.read(layout, subject, folders)
+        for subject in subjects
+        if subject in tried and subject not in done
+    }
+    states = {subject: State.DONE if subject in done else _state(histories.get(subject), plan) for subject in subjects}
     return Overview(states, histories)
 
 
@@ -96,7 +107,7 @@ def _state(history: History | None, plan: Plan) -> State:
 def _names(folder: Path) -> set[str]:
     """The names in a folder, in one question; empty if there is no folder."""
     try:
-        return {one.name for one in folder.iterdir()}
+        return {path.name for path in folder.iterdir()}
     except (FileNotFoundError, NotADirectoryError):
         return set()
 
@@ -116,8 +127,12 @@ def inspect(
     """Compare every published folder with its record, several at a time."""
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(
-            lambda one: look(
-                place(layout.out, one), plan.settings_sha256, inputs.get(one), deep=deep, ids=ids_of(layout.out, one)
+            lambda subject: look(
+                place(layout.out, subject),
+                plan.settings_sha256,
+                inputs.get(subject),
+                deep=deep,
+                ids=ids_of(layout.out, subject),
             ),
             subjects,
         )
@@ -126,7 +141,7 @@ def inspect(
 
 def write_reports(layout: Layout, seen: Overview) -> None:
     """Write the table of failures and the counts for other programs."""
-    rows = ["\t".join((one, state.value, cell(reason), log)) for one, state, reason, log in seen.failures()]
+    rows = ["\t".join((subject, state.value, cell(reason), log)) for subject, state, reason, log in seen.failures()]
     write_whole(layout.failed, "\n".join(["subject\tstate\treason\tlog", *rows]) + "\n")
     counts = {state.value: seen.counts[state] for state in State}
     facts = {"written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "subjects": len(seen.states), **counts}
@@ -162,9 +177,9 @@ class Cost:
         Cost(subjects=3, median=2.0, high=9.0, memory=1)
         """
         rows = [
-            (float(str(one["seconds"])), int(str(one.get("memory", 0))))
-            for one in endings
-            if one.get("ending") == Ending.PUBLISHED.value
+            (float(str(ending["seconds"])), int(str(ending.get("memory", 0))))
+            for ending in endings
+            if ending.get("ending") == Ending.PUBLISHED.value
         ]
         if not rows:
             return None

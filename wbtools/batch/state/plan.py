@@ -154,7 +154,7 @@ def add_subjects(layout: Layout, subjects: Iterable[str]) -> None:
     known = list_subjects(layout)
     merged = list(dict.fromkeys([*known, *subjects]))
     if merged != known:
-        write_whole(layout.subjects, "".join(f"{one}\n" for one in merged))
+        write_whole(layout.subjects, "".join(f"{subject}\n" for subject in merged))
 
 
 def list_subjects(layout: Layout) -> list[str]:

@@ -117,7 +117,7 @@ def _place(entry: Mapping[str, Any]) -> _Place:
 def _require_whole(places: Mapping[str, _Place], length: int) -> None:
     """Raise ValueError unless the tensors lie one after the other and fill the file."""
     end = 0
-    for place in sorted(places.values(), key=lambda one: (one.begin, one.end)):
+    for place in sorted(places.values(), key=lambda tensor: (tensor.begin, tensor.end)):
         if place.begin != end:
             raise ValueError("tensors overlap, or leave gaps")
         end = place.end

@@ -93,7 +93,7 @@ def candidates(content: Any, is_tensor: Callable[[Any], bool]) -> list[Candidate
         for keys, state in _mappings(content, (), _DEPTH)
         if state and all(isinstance(key, str) for key in state) and all(map(is_tensor, state.values()))
     ]
-    return sorted(found, key=lambda one: one.rank)
+    return sorted(found, key=lambda candidate: candidate.rank)
 
 
 def _mappings(content: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:

@@ -154,8 +154,8 @@ class Content:
         self._require_held(declared)
         found: dict[str, Tensor] = {}
         waiting: dict[tuple[str, int], list[str]] = {}
-        for key, one in declared.items():
-            waiting.setdefault(one.kept, []).append(key)
+        for key, tensor in declared.items():
+            waiting.setdefault(tensor.kept, []).append(key)
         for kept, keys in waiting.items():  # a storage at a time, so that no more than one is held twice
             storage = self.fetch(*kept)
             for key in keys:
@@ -201,13 +201,13 @@ class Content:
         import torch
 
         total = 0
-        for key, one in declared.items():
-            width = cast("torch.dtype", getattr(torch, one.dtype)).itemsize
-            if len(one.size) != len(one.stride) or len(one.size) > 16 or one.kept[1] > self.length:
-                raise ValueError(f"{key} has {len(one.size)} axes")
-            if one.reach * width > one.kept[1]:
+        for key, tensor in declared.items():
+            width = cast("torch.dtype", getattr(torch, tensor.dtype)).itemsize
+            if len(tensor.size) != len(tensor.stride) or len(tensor.size) > 16 or tensor.kept[1] > self.length:
+                raise ValueError(f"{key} has {len(tensor.size)} axes")
+            if tensor.reach * width > tensor.kept[1]:
                 raise ValueError(f"{key} reaches beyond its storage")
-            total += one.count * width
+            total += tensor.count * width
         if total > 2 * self.length + _SLACK:
             raise CheckpointError(
                 f"{self.path} repeats its values: {total / 1e9:,.1f} GB of tensors in {self.length / 1e9:,.3f} GB",
@@ -284,17 +284,17 @@ def filled(file: Any, count: int) -> Tensor:
     return storage
 
 
-def _view(storage: Tensor, one: Declared) -> Tensor:
+def _view(storage: Tensor, declared: Declared) -> Tensor:
     """A tensor in its storage."""
     import torch
 
-    if not one.count:
-        return torch.empty(one.size, dtype=cast("torch.dtype", getattr(torch, one.dtype)))
-    if one.dtype == "bool":
-        return storage.as_strided(one.size, one.stride, one.offset) != 0
-    width = cast("torch.dtype", getattr(torch, one.dtype)).itemsize
-    whole = storage[: len(storage) // width * width].view(getattr(torch, one.dtype))
-    return whole.as_strided(one.size, one.stride, one.offset)
+    if not declared.count:
+        return torch.empty(declared.size, dtype=cast("torch.dtype", getattr(torch, declared.dtype)))
+    if declared.dtype == "bool":
+        return storage.as_strided(declared.size, declared.stride, declared.offset) != 0
+    width = cast("torch.dtype", getattr(torch, declared.dtype)).itemsize
+    whole = storage[: len(storage) // width * width].view(getattr(torch, declared.dtype))
+    return whole.as_strided(declared.size, declared.stride, declared.offset)
 
 
 def _number(value: Any) -> float:

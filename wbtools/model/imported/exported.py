@@ -169,7 +169,7 @@ class _Assembly:
         if name.removesuffix("_") in operators.ALLOWED:
             made = self._operator(step, (name, overload), name if in_place else name.removesuffix("_"))
         elif function := operators.ARITHMETIC.get(step["target"]):
-            made = self._call(function, tuple(self._node(nodes.value(one["arg"])) for one in step["inputs"]))
+            made = self._call(function, tuple(self._node(nodes.value(argument["arg"])) for argument in step["inputs"]))
         else:
             raise CheckpointError(
                 f"{self.path} was refused: it uses '{step['target']}', which wbtools does not know", hint=_MEND
@@ -182,18 +182,18 @@ class _Assembly:
         as_written = getattr(getattr(torch.ops.aten, written[0]), written[1])
         function = getattr(getattr(torch.ops.aten, name), written[1])
         values, keywords = nodes.bound(as_written, step)
-        arguments = dict(zip((one.name for one in function._schema.arguments), values, strict=False))
+        arguments = dict(zip((argument.name for argument in function._schema.arguments), values, strict=False))
         if arguments.get("train") or arguments.get("training"):
             raise CheckpointError(f"{self.path} was exported while training", hint=pt2.HINT)
         everything = {**arguments, **keywords}
         call = Call(name, everything, self.program.tensors, self.program.sizes, self._makes_coefficients)
         if found := operators.layer(call):
             module, inputs = found
-            return self._call_module(module, [self._node(one) for one in inputs])
+            return self._call_module(module, [self._node(node) for node in inputs])
         if name == "cat":
             function = torch.cat  # the same, under the name that is known elsewhere
         return self._call(
-            function, tuple(map(self._node, values)), {key: self._node(one) for key, one in keywords.items()}
+            function, tuple(map(self._node, values)), {key: self._node(value) for key, value in keywords.items()}
         )
 
     def _call(self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> fx.Node:
@@ -216,7 +216,7 @@ class _Assembly:
     def _node(self, value: Any) -> Any:
         """An argument with steps in place of names."""
         if isinstance(value, list):
-            return [self._node(one) for one in value]
+            return [self._node(part) for part in value]
         if not isinstance(value, Name):
             return value
         if value.text not in self.made:

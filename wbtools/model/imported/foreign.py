@@ -48,7 +48,7 @@ class Foreign(Network):
             return cast(Tensor, self.network(x))
         try:
             if self.single and len(x) > 1:
-                return torch.cat([cast(Tensor, self.network(one)) for one in torch.split(x, 1)])
+                return torch.cat([cast(Tensor, self.network(image)) for image in torch.split(x, 1)])
             return cast(Tensor, self.network(x))
         except FAILURES as error:
             if x.device.type == "meta":

@@ -96,13 +96,13 @@ def value(argument: Mapping[str, Any]) -> Any:
     if form == "as_float":
         return float(content)  # infinity is written as a word
     if form == "as_floats":
-        return [float(one) for one in content]
+        return [float(number) for number in content]
     if form == "as_tensor":
         return Name(content["name"])
     if form == "as_name":
         return Name(content)
     if form in _NAMED:
-        return [Name(one["name"]) if "name" in one else value(one) for one in content]
+        return [Name(entry["name"]) if "name" in entry else value(entry) for entry in content]
     if form in _NESTED:
         return value(content)
     if form == "as_scalar_type":
@@ -129,9 +129,9 @@ def _checked(form: str, content: Any) -> Any:
     """
     values = content if form.endswith("s") and isinstance(content, list) else [content]
     kind = _CONTENT[form]
-    if form.endswith("s") != isinstance(content, list) or not all(type(one) is kind for one in values):
+    if form.endswith("s") != isinstance(content, list) or not all(type(number) is kind for number in values):
         raise ValueError(f"{form} that is none")
-    if kind is int and any(abs(one) > _LARGEST for one in values):
+    if kind is int and any(abs(number) > _LARGEST for number in values):
         raise ValueError(f"{form} beyond all sizes")
     return content
 
@@ -139,12 +139,16 @@ def _checked(form: str, content: Any) -> Any:
 def bound(function: Any, step: Step) -> tuple[list[Any], dict[str, Any]]:
     """All arguments of an operator's schema, by position and by keyword; what is not given has its default."""
     schema = function._schema.arguments
-    types = {one.name: str(one.real_type) for one in schema}
-    given = {one["name"]: _argument(one, types.get(one["name"], ""), function) for one in step["inputs"]}
-    if missing := [one.name for one in schema if one.name not in given and not one.has_default_value()]:
+    types = {parameter.name: str(parameter.real_type) for parameter in schema}
+    given = {
+        argument["name"]: _argument(argument, types.get(argument["name"], ""), function) for argument in step["inputs"]
+    }
+    if missing := [
+        parameter.name for parameter in schema if parameter.name not in given and not parameter.has_default_value()
+    ]:
         raise ValueError(f"{function} lacks {', '.join(missing)}")
-    values = {one.name: given.get(one.name, one.default_value) for one in schema}
-    keywords = {one.name: values.pop(one.name) for one in schema if one.kwarg_only}
+    values = {parameter.name: given.get(parameter.name, parameter.default_value) for parameter in schema}
+    keywords = {parameter.name: values.pop(parameter.name) for parameter in schema if parameter.kwarg_only}
     return list(values.values()), keywords
 
 
@@ -165,7 +169,7 @@ def _argument(given: Mapping[str, Any], kind: str, function: Any) -> Any:
         raise ValueError(f"{function} takes no {form} as {name}")
     found = value(given["arg"])
     counts = found if isinstance(found, list) else [found]
-    if name in _COUNTS and any(isinstance(one, (int, float)) and one < 1 for one in counts):
+    if name in _COUNTS and any(isinstance(count, (int, float)) and count < 1 for count in counts):
         raise ValueError(f"{function} takes no {name} of {found}")
     return found
 
@@ -180,7 +184,7 @@ def outputs(step: Step) -> Iterator[tuple[str, int | None]]:
     """
     whole = step["outputs"]
     if len(whole) == 1 and "as_tensors" in whole[0]:
-        yield from ((one["name"], place) for place, one in enumerate(whole[0]["as_tensors"]))
+        yield from ((tensor["name"], place) for place, tensor in enumerate(whole[0]["as_tensors"]))
         return
     for place, output in enumerate(whole):
         ((_, content),) = output.items()
@@ -197,8 +201,8 @@ def _named(argument: Any) -> Iterator[str]:
             else:
                 yield from _named(content)
     elif isinstance(argument, list):
-        for one in argument:
-            yield from _named(one)
+        for part in argument:
+            yield from _named(part)
 
 
 def changing_others(steps: list[dict[str, Any]], output: str, views: frozenset[str]) -> frozenset[int]:
@@ -214,7 +218,7 @@ def changing_others(steps: list[dict[str, Any]], output: str, views: frozenset[s
     views : frozenset of str
         Operators whose output may be their input's own memory.
     """
-    inputs = [[name for one in step["inputs"] for name in _named(one["arg"])] for step in steps]
+    inputs = [[name for argument in step["inputs"] for name in _named(argument["arg"])] for step in steps]
     last = {name: place for place, names in enumerate([*inputs, [output]]) for name in names}
     owner: dict[str, str] = {}
     found = set()

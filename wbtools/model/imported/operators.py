@@ -137,11 +137,11 @@ def _junction(call: Call) -> Layer | None:
     """A sum or product of two signals."""
     if not (call.is_signal("self") and call.is_signal("other")) or call.arguments.get("alpha", 1) != 1:
         return None
-    one, other = call["self"], call["other"]
+    first, other = call["self"], call["other"]
     if call.operator == "add":
-        return Add(), [one, other]
-    scales = call.makes_coefficients(one.text) or call.count(one) < call.count(other)
-    return Gate(), [other, one] if scales else [one, other]
+        return Add(), [first, other]
+    scales = call.makes_coefficients(first.text) or call.count(first) < call.count(other)
+    return Gate(), [other, first] if scales else [first, other]
 
 
 def _given(module: nn.Module, **weights: Tensor | None) -> nn.Module:

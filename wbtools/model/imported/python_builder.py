@@ -193,7 +193,9 @@ def _followed(source: str, network: nn.Module, shape: tuple[int, int, int]) -> P
 
 def _tensors(output: Any) -> list[Tensor]:
     """The tensors a network answers with."""
-    return [one for one in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(one, Tensor)]
+    return [
+        answer for answer in (output if isinstance(output, (tuple, list)) else [output]) if isinstance(answer, Tensor)
+    ]
 
 
 def _try(source: str, network: Network, card: Card) -> None:

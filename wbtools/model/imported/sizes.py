@@ -73,10 +73,10 @@ class _Measured(fx.Interpreter):
         return found
 
     def _require_small(self, found: Any, most: int) -> None:
-        for one in found if isinstance(found, (list, tuple)) else [found]:
-            if isinstance(one, Tensor) and one.numel() > most:
+        for made in found if isinstance(found, (list, tuple)) else [found]:
+            if isinstance(made, Tensor) and made.numel() > most:
                 raise CheckpointError(
-                    f"{self.path} was refused: a step of it puts out {one.numel():,} values, more than {most:,}",
+                    f"{self.path} was refused: a step of it puts out {made.numel():,} values, more than {most:,}",
                     hint=_MEND,
                 )
 

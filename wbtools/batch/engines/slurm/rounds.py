@@ -103,7 +103,7 @@ def submit(layout: Layout, plan: Plan, subjects: Sequence[str], number: int = 1)
     """
     request = Request.from_record(plan.engine)
     name = uuid.uuid4().hex[:8]
-    write_whole(layout.round(name), "".join(f"{one}\n" for one in subjects))
+    write_whole(layout.round(name), "".join(f"{subject}\n" for subject in subjects))
     texts = scripts(layout, plan, subjects, name)
     arrays: list[Submitted] = []
     left = 0
