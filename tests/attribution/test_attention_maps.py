@@ -64,7 +64,11 @@ def test_attention_that_is_applied_twice_counts_twice():
     assert len(outputs) == 2 * len(modules) == 6
     made = calls(question)
     places = placements(made, reading(made, ""))
-    laid = [spread(one, places.get(tuple(one.shape[1:])), image.shape[2:])[0] for one in outputs if one.numel() > 1]
+    laid = [
+        spread(output, places.get(tuple(output.shape[1:])), image.shape[2:])[0]
+        for output in outputs
+        if output.numel() > 1
+    ]
     expected = torch.stack(laid).log().mean(0).exp()
     np.testing.assert_allclose(explain(question).relevance, expected, rtol=1e-4)
 

@@ -38,7 +38,7 @@ def test_the_table_of_differences_from_a_reference_sums_to_the_cosine(name, brai
     person, other, reference = brains
     with torch.no_grad():
         cosine = float(cosine_similarity(network.raw(person), network.raw(other)))
-    tables = tuple(region_table(Difference(network, one, reference), pool) for one in (person, other))
+    tables = tuple(region_table(Difference(network, image, reference), pool) for image in (person, other))
     table = interaction(tables)
     assert table.shape == (13, 13)
     assert table.sum() == pytest.approx(cosine, abs=1e-3 * abs(cosine))
@@ -47,11 +47,11 @@ def test_the_table_of_differences_from_a_reference_sums_to_the_cosine(name, brai
 def test_the_table_is_the_sum_over_single_dimensions(brains, pool):
     network = enlivened(FAMILIES["ResNet 10"])
     tables, expected = [], []
-    for one in brains[:2]:
-        walk = Difference(network, one, brains[2])
+    for brain in brains[:2]:
+        walk = Difference(network, brain, brains[2])
         tables.append(region_table(walk, pool))
         single = [walk.relevance(seed[None]).flatten(1).T.numpy() for seed in dimension_seeds(walk)]
-        expected.append(np.concatenate([pool(one) for one in single], axis=1).T)
+        expected.append(np.concatenate([pool(difference) for difference in single], axis=1).T)
     table = interaction(tuple(tables))[:-1, :-1]
     np.testing.assert_allclose(table, expected[0].T @ expected[1], atol=1e-3 * np.abs(table).max())
 

@@ -33,8 +33,8 @@ def people():
     ball = np.linalg.norm(places, axis=0) < 0.7
     first, last = ball * rng.uniform(0.2, 1, SHAPE), ball * rng.uniform(0.2, 1, SHAPE)
     return [
-        ModelInput(one[None, None].astype(np.float32), Grid(SHAPE, np.eye(4)))
-        for one in (first, 0.99 * first + 0.01 * last, last)
+        ModelInput(answer[None, None].astype(np.float32), Grid(SHAPE, np.eye(4)))
+        for answer in (first, 0.99 * first + 0.01 * last, last)
     ]
 
 
@@ -92,12 +92,12 @@ def test_a_classifier_says_its_class_with_probability_and_the_others(classifier,
     model = _model(classifier, classes=("female", "male"))
     decision = decide(model, people[:1], Target("class"))
     shares = softmax(_answer(model, "logits", people[0]))
-    (one,) = decision.as_record()["classes"]
-    assert one["index"] == shares.argmax() and one["class"] == ("female", "male")[shares.argmax()]
-    assert one["probability"] == pytest.approx(shares.max())
-    assert one["probabilities"] == pytest.approx({"female": shares[0], "male": shares[1]})
+    (class_,) = decision.as_record()["classes"]
+    assert class_["index"] == shares.argmax() and class_["class"] == ("female", "male")[shares.argmax()]
+    assert class_["probability"] == pytest.approx(shares.max())
+    assert class_["probabilities"] == pytest.approx({"female": shares[0], "male": shares[1]})
     (sentence,) = decision.sentences()
-    assert f"class {one['class']}" in sentence and "female" in sentence and "male" in sentence
+    assert f"class {class_['class']}" in sentence and "female" in sentence and "male" in sentence
     json.dumps(decision.as_record(), allow_nan=False)
 
 
@@ -131,10 +131,10 @@ def test_a_network_of_slices_says_which_are_above_zero(people):
 def test_two_people_are_twins_below_the_threshold_and_without_one_it_is_said(embedder, people, threshold, verdicts):
     model = _model(embedder, threshold=threshold)
     decision = decide(model, people, Target("contrast"))
-    mine, *theirs = (_answer(model, "raw", one) for one in people)
-    for one, other, verdict in zip(decision.comparisons, theirs, verdicts, strict=True):
+    mine, *theirs = (_answer(model, "raw", person) for person in people)
+    for comparison, other, verdict in zip(decision.comparisons, theirs, verdicts, strict=True):
         cosine = mine @ other / np.linalg.norm(mine) / np.linalg.norm(other)
-        assert one.distance == pytest.approx(1 - cosine, abs=1e-6) and one.verdict == verdict
+        assert comparison.distance == pytest.approx(1 - cosine, abs=1e-6) and comparison.verdict == verdict
     first, second = decision.sentences()[:2]
     assert "distance to twin" in first and "distance to stranger" in second
     assert ("no threshold" in first) == (threshold is None)
@@ -153,12 +153,12 @@ def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
     network = enlivened(lambda: AD3DCNN(ad3dcnn.Layout(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
     model = _model(network, threshold=0.3)
     decision = decide(model, people, Target("distance"))
-    bits = ["".join("1" if v > 0 else "0" for v in _answer(model, "raw", one)) for one in people]
-    assert [one.bits for one in decision.codes] == bits
-    assert any(f"hash code {bits[0]}" in one for one in decision.sentences())
-    for one, other in zip(decision.comparisons, bits[1:], strict=True):
-        assert one.differing == sum(a != b for a, b in zip(bits[0], other, strict=True))
-        assert one.verdict == ""  # the threshold is one of cosines
+    bits = ["".join("1" if v > 0 else "0" for v in _answer(model, "raw", person)) for person in people]
+    assert [code.bits for code in decision.codes] == bits
+    assert any(f"hash code {bits[0]}" in sentence for sentence in decision.sentences())
+    for comparison, other in zip(decision.comparisons, bits[1:], strict=True):
+        assert comparison.differing == sum(a != b for a, b in zip(bits[0], other, strict=True))
+        assert comparison.verdict == ""  # the threshold is one of cosines
     assert len(decision.classes) == 3 and decision.classes[1].person == "twin"
 
 
@@ -214,7 +214,7 @@ def test_a_dimension_that_is_not_there_is_refused_before_an_image_is_read(embedd
 
 def test_people_are_compared_whatever_is_explained_and_an_image_that_is_ones_own_is_told(embedder, people):
     decision = decide(_model(embedder), [people[0], people[0], people[2]], Target("embedding"))
-    assert [one.other for one in decision.comparisons] == ["twin", "stranger"]
+    assert [comparison.other for comparison in decision.comparisons] == ["twin", "stranger"]
     images = people[0], people[0], people[2]
     (said,) = _shown_twice([ShownPerson(name, image) for name, image in zip(NAMES, images, strict=True)])
     assert said == "The other person (twin) has the very image of 100307: no comparison."

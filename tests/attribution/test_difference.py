@@ -21,7 +21,7 @@ def test_relevance_sums_to_the_change_of_the_answer_in_every_family(name):
     network = enlivened(build)
     image, reference = balls().split(1)
     walk = Difference(network, image, reference, output)
-    answers = torch.cat([getattr(network, output)(one) for one in (image, reference)])
+    answers = torch.cat([getattr(network, output)(shown) for shown in (image, reference)])
     torch.testing.assert_close(walk.output, answers[:1], rtol=1e-4, atol=1e-5 * float(answers.abs().max()))
     seeds = dimension_seeds(walk)[:3] + walk.change / 7
     relevance = walk.relevance(seeds)

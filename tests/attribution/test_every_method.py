@@ -88,14 +88,14 @@ def test_map_of_several_directions_is_the_mean_of_the_absolute_maps(name):
     network = _network()
     directions = torch.randn(3, 128, generator=torch.Generator().manual_seed(0))
     found = method(name).explain(_question(network, directions=directions))
-    each = [method(name).explain(_question(network, directions=one[None])) for one in directions]
-    expected = np.mean([np.abs(one.relevance) for one in each], 0)
+    each = [method(name).explain(_question(network, directions=direction[None])) for direction in directions]
+    expected = np.mean([np.abs(output.relevance) for output in each], 0)
     # The engine takes means of many maps by a low-rank form that is right to about 1 % of the highest.
     tolerance = 1e-4 if name in ANYTHING else 0.01
     np.testing.assert_allclose(found.relevance, expected, atol=tolerance * np.abs(expected).max())
     if each[0].expected_sum is not None:
-        assert found.expected_sum == pytest.approx(np.mean([one.expected_sum for one in each]), rel=1e-3)
-        actual_sum = np.mean([one.expected_sum * one.conservation for one in each])
+        assert found.expected_sum == pytest.approx(np.mean([output.expected_sum for output in each]), rel=1e-3)
+        actual_sum = np.mean([output.expected_sum * output.conservation for output in each])
         assert found.expected_sum * found.conservation == pytest.approx(actual_sum, rel=1e-2)
 
 
@@ -155,8 +155,8 @@ def test_working_in_place_changes_no_map(name):
     careless, careful = _careless(), _careless()
     careful.relu.inplace = False
     found, expected = (
-        method(name).explain(_question(_foreign(one), directions=torch.tensor([[1.0, 0, 0]]))).relevance
-        for one in (careless, careful)
+        method(name).explain(_question(_foreign(network), directions=torch.tensor([[1.0, 0, 0]]))).relevance
+        for network in (careless, careful)
     )
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 

@@ -71,10 +71,10 @@ def test_gradients_are_those_of_finite_differences():
     step = 1e-6
     for place in torch.nonzero(image[0, 0])[::97]:
         moved = [image.clone(), image.clone()]
-        for one, by in zip(moved, (step, -step), strict=True):
-            one[0, 0][tuple(place)] += by
+        for shifted, by in zip(moved, (step, -step), strict=True):
+            shifted[0, 0][tuple(place)] += by
         with torch.no_grad():
-            up, down = (float(network.raw(one)[0] @ direction) for one in moved)
+            up, down = (float(network.raw(shifted)[0] @ direction) for shifted in moved)
         expected = (up - down) / (2 * step) * float(image[0, 0][tuple(place)])
         assert relevance[tuple(place)] == pytest.approx(expected, rel=1e-3, abs=1e-9)
 

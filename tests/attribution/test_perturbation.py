@@ -59,7 +59,7 @@ def test_little_is_left_of_the_class_under_the_mask_that_is_found():
     network, image = Deciding(), noise(1, 1, *SHAPE)
     over = 1 - torch.from_numpy(perturbation.explain(asked(network, image), FEW).relevance)
     mixed = over * image + (1 - over) * smoothed(image)
-    before, after = (float(network.logits(one).softmax(1)[0, 1]) for one in (image, mixed))
+    before, after = (float(network.logits(shown).softmax(1)[0, 1]) for shown in (image, mixed))
     assert before > 0.9
     assert after < 0.2
 

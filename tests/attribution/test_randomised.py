@@ -30,7 +30,7 @@ def images(name):
 
 
 def model_of(network, family):
-    card = next((one.card for one in known_families() if one.name == family), known_families()[0].card)
+    card = next((known.card for known in known_families() if known.name == family), known_families()[0].card)
     return Model(network, card, {}, "")
 
 

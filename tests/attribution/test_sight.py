@@ -96,12 +96,12 @@ def people():
     """The template, moved, with another contrast and noise; three times."""
     brain = template_on(GRID)
 
-    def one(seed):
+    def met(seed):
         noise = np.random.default_rng(seed).normal(1, 0.1, brain.shape)
         image = (np.sqrt(np.roll(brain, seed % 2, 1)) * noise * (brain > 0)).astype(np.float32)
         return ModelInput((image / image.max())[None, None], GRID)
 
-    return [one(seed) for seed in (1, 2, 3)]
+    return [met(seed) for seed in (1, 2, 3)]
 
 
 def trusted(part, people, name, target, outputs=6):

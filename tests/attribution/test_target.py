@@ -44,7 +44,7 @@ def hasher():
 
 
 def _tensors(people):
-    return [torch.from_numpy(one.data) for one in people]
+    return [torch.from_numpy(person.data) for person in people]
 
 
 def objective(model, target, image, people=(), reference=None):
@@ -55,8 +55,8 @@ def objective(model, target, image, people=(), reference=None):
 def test_scores_are_those_of_the_definitions(embedder, people):
     image, twin, *rest = _tensors(people)
     with torch.no_grad():
-        v, *z = (embedder.network.raw(one) for one in (image, twin, *rest))
-    cosines = [float(cosine_similarity(v, one)) for one in z]
+        v, *z = (embedder.network.raw(shown) for shown in (image, twin, *rest))
+    cosines = [float(cosine_similarity(v, other)) for other in z]
     expected = {
         "embedding": 1.0,
         "dimension:2": float(v[0, 2] / v.norm()),
@@ -75,9 +75,9 @@ def test_with_a_reference_directions_read_off_how_the_target_itself_changes(embe
     """The length of the embedding is no part of it: differences of cosines and of entries of z by torch."""
     image, twin, *rest, reference = _tensors(people)
     with torch.no_grad():
-        v, before, *z = (normalize(embedder.network.raw(one)) for one in (image, reference, twin, *rest))
+        v, before, *z = (normalize(embedder.network.raw(shown)) for shown in (image, reference, twin, *rest))
         change = embedder.network.raw(image) - embedder.network.raw(reference)
-    to = [float((v - before) @ one.T) for one in z]
+    to = [float((v - before) @ person.T) for person in z]
     expected = {
         "embedding": 1 - float(v @ before.T),
         "dimension:2": float((v - before)[0, 2]),
@@ -143,7 +143,7 @@ def test_classes_go_by_name_number_or_the_networks_own_choice(people):
 
 def test_bits_and_their_distance_are_read_off_the_code(hasher, people):
     image, other, *_ = _tensors(people)
-    code, theirs = (hasher.network(one).sign() for one in (image, other))
+    code, theirs = (hasher.network(shown).sign() for shown in (image, other))
     found = objective(hasher, Target("distance"), image, [other])
     assert found.score == pytest.approx(float((code != theirs).float().mean()))
     bit = objective(hasher, Target("bit", "3"), image)

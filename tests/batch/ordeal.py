@@ -55,7 +55,7 @@ def is_whole(out: Path, subject: str) -> bool:
 
 
 def visible(out: Path) -> list[str]:
-    return sorted(one.name for one in out.iterdir() if one.name[0] != ".") if out.is_dir() else []
+    return sorted(path.name for path in out.iterdir() if path.name[0] != ".") if out.is_dir() else []
 
 
 def events(out: Path, subject: str) -> list[dict[str, object]]:
@@ -64,10 +64,10 @@ def events(out: Path, subject: str) -> list[dict[str, object]]:
 
 
 def processes() -> Iterator[tuple[int, str]]:
-    for one in Path("/proc").iterdir():
-        if one.name.isdecimal():
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal():
             try:
-                yield int(one.name), (one / "cmdline").read_text().replace("\0", " ").strip()
+                yield int(path.name), (path / "cmdline").read_text().replace("\0", " ").strip()
             except OSError:
                 continue
 
@@ -243,11 +243,11 @@ class Ordeal:
 
     def _look_closely(self) -> None:
         report, out = self._report, self.out
-        report.wrong = [one for one in self.subjects if not is_whole(out, one)]
+        report.wrong = [subject for subject in self.subjects if not is_whole(out, subject)]
         report.extra = sorted(set(visible(out)) - set(self.subjects))
         report.begun = self._begun()
-        for one in self.subjects:
-            told = sum(event.get("ending") == "published" for event in events(out, one))
+        for subject in self.subjects:
+            told = sum(event.get("ending") == "published" for event in events(out, subject))
             report.published_twice += told > 1
         report.code_again = subprocess.run(
             wbtools("run", *self.line), env=self.slurm.environment, capture_output=True
@@ -259,9 +259,9 @@ class Ordeal:
         report.still_running = self._alive()
 
     def _begun(self) -> int:
-        return sum(event["event"] == "start" for one in self.subjects for event in events(self.out, one))
+        return sum(event["event"] == "start" for subject in self.subjects for event in events(self.out, subject))
 
     def _left_over(self) -> int:
         aside = self.out / ".wbtools" / "aside"
-        hidden = [one for one in self.out.iterdir() if one.name[0] == "." and one.name != ".wbtools"]
+        hidden = [path for path in self.out.iterdir() if path.name[0] == "." and path.name != ".wbtools"]
         return len(hidden) + len(list(aside.iterdir()))

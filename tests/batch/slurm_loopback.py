@@ -186,9 +186,9 @@ class Slurm:
 
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = [held.getsockname()[1] for held in sockets]
+    for held in sockets:
+        held.close()
     return ports
 
 

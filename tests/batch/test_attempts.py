@@ -123,5 +123,5 @@ def test_what_is_no_file_is_damage_and_a_missing_file_is_none(tmp_path):
     os.mkfifo(layout.attempts("b"))
     layout.attempts("c").symlink_to("/dev/zero")
     opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    assert [History.read(layout, one).damaged for one in "abc"] == [1, 1, 1]
+    assert [History.read(layout, subject).damaged for subject in "abc"] == [1, 1, 1]
     assert len(os.listdir("/proc/self/fd")) == opened  # noqa: PTH208

@@ -37,9 +37,9 @@ def dask(tmp_path):
         ]
         started.append(_daemon("dask_worker", address, *place))
     yield address, started[1:]
-    for one in started:
-        one.kill()  # asked politely, workers wait half a minute for a scheduler that is gone
-        one.wait()
+    for daemon in started:
+        daemon.kill()  # asked politely, workers wait half a minute for a scheduler that is gone
+        daemon.wait()
 
 
 def _daemon(module, *options):
@@ -68,14 +68,14 @@ def test_sixty_subjects_survive_a_killed_worker_and_a_killed_client(dask, tmp_pa
     client.wait()
     done = stub_batch.run(out, *IDS, options=options, seconds=0.3)
     assert done.returncode == 0, done.stderr
-    assert visible(out) == IDS and all(is_whole(out, one) for one in IDS)
-    told = [event.get("ending") for one in IDS for event in events(out, one)]
+    assert visible(out) == IDS and all(is_whole(out, subject) for subject in IDS)
+    told = [event.get("ending") for subject in IDS for event in events(out, subject)]
     assert told.count("published") <= 60
-    begun = sum(event["event"] == "start" for one in IDS for event in events(out, one))
+    begun = sum(event["event"] == "start" for subject in IDS for event in events(out, subject))
     assert begun <= 70, "what was lost is begun again, not everything"
     again = stub_batch.run(out, *IDS, options=options, seconds=0.3)
     assert again.returncode == 0
-    assert begun == sum(event["event"] == "start" for one in IDS for event in events(out, one))
+    assert begun == sum(event["event"] == "start" for subject in IDS for event in events(out, subject))
 
 
 def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address_and_must_exist(tmp_path):

@@ -27,11 +27,11 @@ def test_all_get_done_and_the_same_line_again_begins_nothing(tmp_path):
     first = stub_batch.run(tmp_path, *ids, options=("--jobs", 3))
     assert first.returncode == 0, first.stderr
     assert "6 subjects: 6 done" in first.stdout
-    assert visible(tmp_path) == ids and all(is_whole(tmp_path, one) for one in ids)
-    before = {one: events(tmp_path, one) for one in ids}
+    assert visible(tmp_path) == ids and all(is_whole(tmp_path, subject) for subject in ids)
+    before = {subject: events(tmp_path, subject) for subject in ids}
     again = stub_batch.run(tmp_path, *ids, options=("--jobs", 3))
     assert again.returncode == 0
-    assert {one: events(tmp_path, one) for one in ids} == before
+    assert {subject: events(tmp_path, subject) for subject in ids} == before
     assert stub_batch.care("verify", tmp_path).returncode == 0
 
 
@@ -87,8 +87,8 @@ def test_a_killed_worker_is_replaced_and_takes_its_children_along(tmp_path):
     os.kill(running(tmp_path, "worker")[0], signal.SIGKILL)
     until(lambda: not set(children) & set(running(tmp_path, "child")))
     assert batch.wait(60) == 0
-    assert all(is_whole(tmp_path, one) for one in "abc")
-    assert sum(event["event"] == "start" for one in "abc" for event in events(tmp_path, one)) == 5
+    assert all(is_whole(tmp_path, subject) for subject in "abc")
+    assert sum(event["event"] == "start" for subject in "abc" for event in events(tmp_path, subject)) == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -100,7 +100,7 @@ def test_an_interrupted_batch_leaves_nothing_behind_and_goes_on_later(tmp_path, 
     said, _ = batch.communicate(timeout=30)
     assert batch.returncode == 75 and "Interrupted" in said and "3 to do" in said
     assert not running(tmp_path, "worker") and not running(tmp_path, "child")
-    assert [one.name for one in tmp_path.iterdir()] == [".wbtools"]
+    assert [path.name for path in tmp_path.iterdir()] == [".wbtools"]
     assert endings(tmp_path, "a") == ["interrupted"]
     assert stub_batch.care("status", tmp_path).returncode == 75
     assert stub_batch.run(tmp_path, "a", "b", "c", seconds=2, options=("--jobs", 3)).returncode == 0
@@ -131,10 +131,10 @@ def test_cancel_stops_workers_of_any_engine_and_the_line_again_goes_on(tmp_path)
 def test_two_runs_of_one_list_at_once_publish_each_subject_once(tmp_path):
     ids = [f"{number}" for number in range(8)]
     both = [stub_batch.start(tmp_path, *ids, options=("--jobs", 2), seconds=0.5) for _ in range(2)]
-    assert [one.wait(90) for one in both] == [0, 0]
-    assert all(is_whole(tmp_path, one) for one in ids) and visible(tmp_path) == ids
-    assert all(endings(tmp_path, one).count("published") <= 1 for one in ids)
-    assert [one.name for one in tmp_path.iterdir() if one.name[0] == "."] == [".wbtools"]
+    assert [batch.wait(90) for batch in both] == [0, 0]
+    assert all(is_whole(tmp_path, subject) for subject in ids) and visible(tmp_path) == ids
+    assert all(endings(tmp_path, subject).count("published") <= 1 for subject in ids)
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] == "."] == [".wbtools"]
 
 
 def test_other_settings_in_the_same_folder_are_refused_and_change_nothing(tmp_path):
@@ -207,11 +207,11 @@ def test_slots_hand_out_graphics_cards_and_threads(tmp_path):
     batch = stub_batch.start(tmp_path, "a", "b", options=options, seconds=1.5)
     until(lambda: len(running(tmp_path, "child")) == 2)
     found = [Path(f"/proc/{pid}/environ").read_text().split("\0") for pid in running(tmp_path, "child")]
-    assert {word for one in found for word in one if word.startswith("CUDA_VISIBLE_DEVICES=")} == {
+    assert {word for told in found for word in told if word.startswith("CUDA_VISIBLE_DEVICES=")} == {
         "CUDA_VISIBLE_DEVICES=4",
         "CUDA_VISIBLE_DEVICES=7",
     }
-    assert all("OMP_NUM_THREADS=1" in one for one in found)
+    assert all("OMP_NUM_THREADS=1" in told for told in found)
     assert batch.wait(30) == 0
 
 
@@ -219,7 +219,7 @@ def test_a_machine_without_room_stops_the_worker_before_everybodys_attempts_are_
     ids = [f"{number}" for number in range(8)]
     done = stub_batch.run(tmp_path, *ids, options=("--jobs", 1), how=("--misbehave", "unlucky", *ids))
     assert done.returncode == 75
-    assert sum(len(endings(tmp_path, one)) for one in ids) == 3
+    assert sum(len(endings(tmp_path, subject)) for subject in ids) == 3
     assert "3 will be tried again" in done.stdout and "this subject is unlucky" in done.stdout, "the user is told why"
     assert "in a row" in next((tmp_path / ".wbtools" / "logs").glob("worker.*.log")).read_text()
 

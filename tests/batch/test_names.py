@@ -70,7 +70,7 @@ def test_a_linked_study_folder_keeps_the_name_that_was_typed(tmp_path):
 
 
 def settled(layout, asked, *subjects):
-    return settle(layout, asked.name, subjects, settled=lambda one: is_there(layout.out, one))
+    return settle(layout, asked.name, subjects, settled=lambda subject: is_there(layout.out, subject))
 
 
 def test_results_are_looked_for_where_the_export_puts_them_also_by_another_process(tmp_path, monkeypatch):
@@ -111,7 +111,7 @@ def test_a_name_is_asked_for_anew_until_something_is_published_under_it(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "words"),
+    ("first", "other", "words"),
     [
         (Name("P1_1", "sub-P11"), Name("P11", "sub-P11"), "A and B would both be published as sub-P11"),
         (Name("sub-02", "sub-02"), Name("sub-02", "sub-02"), "A and B are one person, sub-02"),
@@ -119,9 +119,9 @@ def test_a_name_is_asked_for_anew_until_something_is_published_under_it(tmp_path
         (Name("Jose\u0301", "Jose\u0301"), Name("Jos\u00e9", "Jos\u00e9"), "ignores capitals"),
     ],
 )
-def test_people_whose_results_would_meet_are_refused_and_both_are_named(one, other, words):
+def test_people_whose_results_would_meet_are_refused_and_both_are_named(first, other, words):
     with pytest.raises(InputError, match=words) as caught:
-        require_distinct({"A": one, "B": other}, {})
+        require_distinct({"A": first, "B": other}, {})
     assert "A" in str(caught.value) and "B" in str(caught.value) and caught.value.hint
 
 
@@ -155,7 +155,7 @@ def test_both_spellings_of_a_name_may_be_two_people(tmp_path):
     for folder in ("sub-02", "02"):
         put(tmp_path / folder, *RECON_ALL)
     asked = payload(tmp_path)
-    assert [asked.name(one) for one in ("sub-02", "02")] == [Name("sub-02", "sub-02"), Name("02", "02")]
+    assert [asked.name(name) for name in ("sub-02", "02")] == [Name("sub-02", "sub-02"), Name("02", "02")]
     assert asked.inputs("02") == tmp_path / "02"
 
 
@@ -177,5 +177,5 @@ def test_ids_that_mean_something_to_lists_shells_and_templates_are_done_and_told
     done = run(tmp_path, *ODD)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {*ODD, ".wbtools"}
-    assert all((tmp_path / one / "provenance.json").is_file() for one in ODD)
+    assert all((tmp_path / subject / "provenance.json").is_file() for subject in ODD)
     assert f"{len(ODD)} subjects: {len(ODD)} done" in care("status", tmp_path).stdout

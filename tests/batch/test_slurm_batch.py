@@ -51,8 +51,8 @@ def finish(slurm, batch, seconds=150):
 
 
 def count(out, subjects, event, ending=None):
-    told = [one for subject in subjects for one in events(out, subject)]
-    return sum(one["event"] == event and (ending is None or one.get("ending") == ending) for one in told)
+    told = [fact for subject in subjects for fact in events(out, subject)]
+    return sum(fact["event"] == event and (ending is None or fact.get("ending") == ending) for fact in told)
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_preempted_tasks_come_back_and_do_what_is_left(slurm, tmp_path):
     slurm("sbatch", "--partition=main", "--exclusive", "--output=/dev/null", "--wrap", "sleep 6")
     code, said, _ = finish(slurm, batch)
     assert code == 0, said
-    assert all(is_whole(tmp_path, one) for one in subjects)
+    assert all(is_whole(tmp_path, subject) for subject in subjects)
     assert 1 <= count(tmp_path, subjects, "end", "interrupted") <= 2
     assert count(tmp_path, subjects, "end", "fault") == 0, "preemption must not use up attempts"
     logs = [path.read_text() for path in (tmp_path / ".wbtools" / "slurm").glob("*_*.log")]
@@ -133,7 +133,7 @@ def test_a_second_round_takes_what_the_first_lost_and_a_queued_batch_is_not_subm
     code, said, _ = finish(slurm, batch)
     assert code == 0, said
     assert len(list((tmp_path / ".wbtools").glob("round-*.txt"))) == 2
-    assert all(is_whole(tmp_path, one) for one in subjects)
+    assert all(is_whole(tmp_path, subject) for subject in subjects)
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_a_folder_with_signs_of_slurm_and_of_the_shell_in_its_name_gets_its_logs
     assert code == 0, said + complaint
     assert visible(out) == ids(2)
     job = said.partition("job ")[2].split()[0]
-    assert sorted(one.name for one in (out / ".wbtools" / "slurm").glob("*.log")) == [f"{job}_0.log", f"{job}_1.log"]
+    assert sorted(path.name for path in (out / ".wbtools" / "slurm").glob("*.log")) == [f"{job}_0.log", f"{job}_1.log"]
 
 
 @pytest.mark.slow
@@ -191,10 +191,10 @@ def test_a_real_array_exports_small_subjects(slurm, small_study, tmp_path):
     assert visible(out) == ["100307", "100408", "100509"]
     assert "missing: failed: " in said and str(study) in said, "a subject that is not there fails with its sentence"
     assert subprocess.run(exporting("verify", out)).returncode == 0
-    records = [json.loads((out / one / "provenance.json").read_text()) for one in visible(out)]
+    records = [json.loads((out / subject / "provenance.json").read_text()) for subject in visible(out)]
     assert len({record["settings_sha256"] for record in records}) == 1
-    assert not any(str(tmp_path) in (out / one / "provenance.json").read_text() for one in visible(out))
-    assert len({(out / one / f"{one}.unet.regions.tsv").read_bytes() for one in visible(out)}) == 1
+    assert not any(str(tmp_path) in (out / subject / "provenance.json").read_text() for subject in visible(out))
+    assert len({(out / subject / f"{subject}.unet.regions.tsv").read_bytes() for subject in visible(out)}) == 1
 
 
 def test_without_slurm_the_mend_says_where_to_go(tmp_path):

@@ -85,7 +85,7 @@ ODD = ["a b", "#x", "*", "$(id)", "{}", "%j", "~1", "'", "Zoë 名前", "a;b|c&d
     "ids", [["subject", "b"], ["id"], ["participant_id", "n"], ["P1,a", "P1,b"], ["a+b=c@d", "x"], ODD]
 )
 def test_a_batchs_own_lists_hold_every_id_there_is(ids, tmp_path):
-    text = "".join(f"{one}\n" for one in ids)
+    text = "".join(f"{subject}\n" for subject in ids)
     (tmp_path / "round-1.txt").write_text(text)
     assert read_plain(str(tmp_path / "round-1.txt"), io.StringIO()) == ids
     assert read_plain("-", io.StringIO(text)) == ids
@@ -266,4 +266,4 @@ def test_lists_of_any_bytes_are_read_or_refused_with_a_sentence(tmp_path):
         except InputError as error:
             assert str(error) and "\n" not in str(error)
         else:
-            assert found and all(one and "/" not in one and one.isprintable() for one in found)
+            assert found and all(subject and "/" not in subject and subject.isprintable() for subject in found)

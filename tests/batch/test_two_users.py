@@ -78,9 +78,9 @@ def test_a_second_user_resumes_what_the_first_began(project, mode, mask):
     assert [event["event"] for event in events(out, "b")] == ["start", "end", "retry", "start", "end"]
     assert run(FIRST, out, command="cancel").returncode == 0
     assert run(SECOND, out, command="cancel").returncode == 0
-    made = [one for one in (out / ".wbtools").rglob("*") if one.is_dir()]
-    assert all(one.stat().st_gid == GROUP and one.stat().st_mode & stat.S_IWGRP for one in made)
-    assert not any(one.stat().st_mode & stat.S_IWOTH for one in (out / ".wbtools").rglob("*"))
+    made = [folder for folder in (out / ".wbtools").rglob("*") if folder.is_dir()]
+    assert all(folder.stat().st_gid == GROUP and folder.stat().st_mode & stat.S_IWGRP for folder in made)
+    assert not any(path.stat().st_mode & stat.S_IWOTH for path in (out / ".wbtools").rglob("*"))
 
 
 def test_files_that_a_second_user_may_not_write_get_others_beside_them(project):

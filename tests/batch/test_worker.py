@@ -77,7 +77,7 @@ def work(out, subjects, payload=None, **options):
 def test_what_is_loaded_is_loaded_once_by_the_worker_itself(tmp_path):
     number, results = work(tmp_path, ["a", "b"])
     assert results == {"a": Result.PUBLISHED, "b": Result.PUBLISHED}
-    assert {(tmp_path / one / f"{one}.wbtools.scene").read_text() for one in "ab"} == {str(number)}
+    assert {(tmp_path / subject / f"{subject}.wbtools.scene").read_text() for subject in "ab"} == {str(number)}
 
 
 @dataclass

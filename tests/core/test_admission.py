@@ -139,7 +139,7 @@ def test_notices_name_their_network_and_are_held_back_from_the_log_of_an_export(
         record.notice("Not to be trusted.", about="unet-mine")
         record.notice("Passed: all is well.", about="unet-mine", grave=False)
     assert record.notices[0] == "unet: Passed: all is well." and held.sentences == record.notices[:1]
-    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+    assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [
         ("WARNING", "unet-mine: Not to be trusted."),
         ("INFO", "unet-mine: Passed: all is well."),
     ]
@@ -152,9 +152,9 @@ def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_pat
     record = Provenance({})
     settings = ExportSettings("x", tmp_path, tmp_path, models=(tmp_path / "first.pt", tmp_path / "second.pt"))
     found = _networks(settings, (), (), record)
-    assert [one.name for one in found.values()] == list(found) and len(found) == 2
+    assert [network.name for network in found.values()] == list(found) and len(found) == 2
     assert all(name.endswith(end) for name, end in zip(found, ("first", "second"), strict=True))
-    assert [one.partition(": ")[0] for one in record.notices] == list(found)
+    assert [notice.partition(": ")[0] for notice in record.notices] == list(found)
     assert record.deciding == deciding(settings, load_networks(settings))  # names do not decide
 
 

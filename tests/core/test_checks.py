@@ -24,13 +24,18 @@ def built_in(small_study):
     return person.read(find(small_study(), "100307"), ("32k_fs_LR", "native"), NativeProjection(1))
 
 
-def checked(one, allowed=tuple(CHECKS), **changes):
+def checked(case, allowed=tuple(CHECKS), **changes):
     """Results by name; everything is allowed to fail unless told otherwise."""
-    given = {"t1w": one.t1w, "cortices": tuple(one.cortices.values()), "areas": one.areas, "atlas": one.atlas} | changes
+    given = {
+        "t1w": case.t1w,
+        "cortices": tuple(case.cortices.values()),
+        "areas": case.areas,
+        "atlas": case.atlas,
+    } | changes
     return {result.name: result for result in checks.run(allowed=frozenset(allowed), **given)}
 
 
-def moved(one, move):
+def moved(case, move):
     """The cortices after a change of white and pial points."""
     kinds = ("white", "midthickness", "pial")
     return [
@@ -41,7 +46,7 @@ def moved(one, move):
                 for (side, kind), mesh in cortex.surfaces.items()
             },
         )
-        for cortex in one.cortices.values()
+        for cortex in case.cortices.values()
     ]
 
 
@@ -185,7 +190,7 @@ def test_an_atlas_or_surfaces_of_another_space_fail(built_in):
 
 
 def test_a_lost_area_is_named_and_one_that_is_too_small_is_counted(built_in):
-    area = next(one for one in mmp.regions() if one.name == "L_V1_ROI")
+    area = next(region for region in mmp.regions() if region.name == "L_V1_ROI")
     without = {LEFT: np.where(built_in.areas["native"][LEFT] == area.key, 0, built_in.areas["native"][LEFT])}
     result = checked(built_in, areas=built_in.areas | {"native": built_in.areas["native"] | without})["areas"]
     assert not result.passed and result.numbers["missing"] == ["L_V1_ROI (native)"]
@@ -201,7 +206,7 @@ def test_a_lost_area_is_named_and_one_that_is_too_small_is_counted(built_in):
 
 def test_implausible_volumes_fail(built_in):
     whole = built_in.atlas.whole
-    thalamus = next(one for one in whole.regions if one.name == "THALAMUS_LEFT")
+    thalamus = next(region for region in whole.regions if region.name == "THALAMUS_LEFT")
     emptied = Volume(np.where(whole.volume.data == thalamus.key, 0, whole.volume.data), whole.volume.grid)
     result = checked(built_in, atlas=replace(built_in.atlas, whole=Atlas(whole.name, whole.regions, emptied)))[
         "volumes"

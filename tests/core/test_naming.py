@@ -80,7 +80,9 @@ def test_every_data_file_gets_a_sidecar_that_carries_the_notice(tmp_path):
         "sub-01_hemi-L_space-fsnative_desc-unet_maps.json",
         "sub-01_space-T1w_desc-unet_relevance.json",
     ]
-    assert all("no person" in one["Notice"] and "Not for diagnosis" in one["Notice"] for one in found.values())
+    assert all(
+        "no person" in sidecar["Notice"] and "Not for diagnosis" in sidecar["Notice"] for sidecar in found.values()
+    )
     assert found["sub-01_space-T1w_desc-unet_relevance.json"]["Units"] == "1/mm^3"
 
 
@@ -110,7 +112,7 @@ def test_the_folder_of_exports_is_described_once(tmp_path):
     path.write_text("mine")
     write_dataset_description(tmp_path)
     assert path.read_text() == "mine"
-    assert sorted(one.name for one in tmp_path.iterdir()) == [".bidsignore", "dataset_description.json"]
+    assert sorted(made.name for made in tmp_path.iterdir()) == [".bidsignore", "dataset_description.json"]
 
 
 @pytest.mark.parametrize("subject", ["名前", "---", "sub-", "_", "Ωß", "sub-01_ses-二", "sub-01_ses-"])

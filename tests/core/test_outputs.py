@@ -286,9 +286,9 @@ def test_an_exchange_leaves_no_moment_without_the_export(tmp_path, monkeypatch):
     seen = []
     true = atomic.exchange
 
-    def looked(one, other):
+    def looked(first, other):
         seen.append(text(tmp_path))
-        assert true(one, other), "this file system should know it"
+        assert true(first, other), "this file system should know it"
         seen.append(text(tmp_path))
         return True
 

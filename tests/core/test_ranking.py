@@ -106,7 +106,7 @@ def learned_nothing(random, count=9, regions=COUNT, heavy=False):
 
 def compared(levels):
     relevance, atlas = many(levels[0])
-    return calibrated(rank(relevance, atlas), np.array([abs_means(many(one)[0], atlas) for one in levels[1:]]))
+    return calibrated(rank(relevance, atlas), np.array([abs_means(many(level)[0], atlas) for level in levels[1:]]))
 
 
 def test_mean_magnitudes_come_in_the_order_of_the_keys_and_equal_the_tables():
@@ -186,10 +186,10 @@ def test_unit_and_strength_of_maps_do_not_matter():
     random = np.random.default_rng(4)
     levels = learned_nothing(random)
     louder = levels + np.arange(len(levels))[:, None]
-    ours, theirs = ({row.region.key: row.null for row in compared(one).rows} for one in (levels, louder))
-    for key, one in ours.items():
-        assert theirs[key].z == pytest.approx(one.z, abs=1e-4)
-        assert theirs[key].mean == pytest.approx(one.mean, rel=1e-4)
+    ours, theirs = ({row.region.key: row.null for row in compared(scale).rows} for scale in (levels, louder))
+    for key, null in ours.items():
+        assert theirs[key].z == pytest.approx(null.z, abs=1e-4)
+        assert theirs[key].mean == pytest.approx(null.mean, rel=1e-4)
 
 
 def test_what_randomised_networks_give_a_region_can_be_read_beside_what_the_network_gives_it():
@@ -205,9 +205,9 @@ def test_what_randomised_networks_give_a_region_can_be_read_beside_what_the_netw
 def test_holms_correction_is_that_of_its_definition():
     z = np.array([1.0, 3.5, 2.9, -1.0, 3.0])
     p = stats.norm.sf(z)
-    for i, one in enumerate(calibration.holm(z)):
+    for i, corrected in enumerate(calibration.holm(z)):
         worse = [min(1, p[j] * (p >= p[j]).sum()) for j in range(5) if p[j] <= p[i]]
-        assert one == pytest.approx(max(worse))
+        assert corrected == pytest.approx(max(worse))
 
 
 def test_table_shows_raw_and_calibrated_ranks_side_by_side():

@@ -71,9 +71,9 @@ def exchanged(graph: dict[str, Any], random: Random) -> None:
     names = list(graph["tensor_values"])
     step["target"] = f"torch.ops.aten.{name}.{overload}"
     step["inputs"] = [
-        {"name": one.name, "arg": _argument(str(one.real_type), names, random), "kind": 1}
-        for one in getattr(packet, overload)._schema.arguments
-        if random.random() < (0.3 if one.has_default_value() else 0.98)
+        {"name": argument.name, "arg": _argument(str(argument.real_type), names, random), "kind": 1}
+        for argument in getattr(packet, overload)._schema.arguments
+        if random.random() < (0.3 if argument.has_default_value() else 0.98)
     ]
 
 

@@ -171,8 +171,8 @@ def test_a_reference_brain_that_is_no_file_is_refused_for_what_it_is(tmp_path, k
 
 def linked(folder, store, name="brain.nii"):
     """A file in a store, and a link in a folder that leads there."""
-    for one in (folder, store):
-        one.mkdir(parents=True, exist_ok=True)
+    for place in (folder, store):
+        place.mkdir(parents=True, exist_ok=True)
     (store / f"{name}-key").write_bytes(b"content")
     (folder / name).symlink_to(os.path.relpath(store / f"{name}-key", folder))
 

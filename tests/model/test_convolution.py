@@ -12,7 +12,7 @@ from wbtools.model.convolution import Conv3d, convolved, neglected
 @pytest.mark.parametrize("count", [1, 2])
 def test_it_is_torchs_convolution(count, geometry):
     torch.manual_seed(0)
-    stride, padding, dilation = ((one,) * 3 for one in geometry)
+    stride, padding, dilation = ((number,) * 3 for number in geometry)
     layer = Conv3d(3, 5, 3, stride, padding, dilation)
     theirs = nn.Conv3d(3, 5, 3, stride, padding, dilation)
     theirs.load_state_dict(layer.state_dict())

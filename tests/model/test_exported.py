@@ -102,7 +102,7 @@ def test_every_step_of_a_convolutional_network_is_a_module_of_its_own(tmp_path):
 
             def note(module, given, name=name):
                 calls.append(name)
-                inputs.extend((one, one.clone()) for one in given)
+                inputs.extend((tensor, tensor.clone()) for tensor in given)
 
             module.register_forward_pre_hook(note)
     with torch.no_grad():
@@ -111,7 +111,7 @@ def test_every_step_of_a_convolutional_network_is_a_module_of_its_own(tmp_path):
     assert all(torch.equal(now, then) for now, then in inputs)
     (gate,) = (module for module in network.modules() if isinstance(module, Gate))
     shapes = []
-    gate.register_forward_hook(lambda module, given, output: shapes.extend(one.shape for one in given))
+    gate.register_forward_hook(lambda module, given, output: shapes.extend(tensor.shape for tensor in given))
     network(torch.rand(1, 1, *SHAPE))
     assert shapes[0][2:] != (1, 1, 1)  # the signal comes first,
     assert shapes[1][2:] == (1, 1, 1)  # its coefficients second

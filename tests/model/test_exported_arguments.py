@@ -43,7 +43,7 @@ def written(path, program, change=lambda content: None):
 def given(graph, operator, argument):
     """One argument of the first step with an operator."""
     step = next(node for node in graph["nodes"] if f".{operator}." in node["target"])
-    return next(one for one in step["inputs"] if one["name"] == argument)
+    return next(given for given in step["inputs"] if given["name"] == argument)
 
 
 def alive(path):
@@ -115,7 +115,7 @@ def test_what_divides_by_nothing_or_grows_without_end_is_refused(tmp_path, progr
 
     def change(graph):
         step = next(node for node in graph["nodes"] if f".{operator}." in node["target"])
-        step["inputs"] = [one for one in step["inputs"] if one["name"] != argument]
+        step["inputs"] = [given for given in step["inputs"] if given["name"] != argument]
         step["inputs"].append({"name": argument, "arg": value, "kind": 1})
 
     assert alive(written(tmp_path / "x.pt2", program, change)) == "refused"

@@ -52,8 +52,8 @@ class Published(nn.Module):
         x = getattr(self, self.name)(x)
         return x.view(x.size()[0], -1)
 
-    def forward(self, one, two):
-        return self.fc(torch.cat((self.once(one), self.once(two)), 1))
+    def forward(self, first, second):
+        return self.fc(torch.cat((self.once(first), self.once(second)), 1))
 
 
 def published(backbone):
@@ -224,7 +224,7 @@ def test_no_module_is_called_twice_and_no_input_is_overwritten(brain, name):
 
             def note(module, given, place=place):
                 calls.append(place)
-                inputs.extend((one, one.clone()) for one in given)
+                inputs.extend((tensor, tensor.clone()) for tensor in given)
 
             module.register_forward_pre_hook(note)
     with torch.no_grad():

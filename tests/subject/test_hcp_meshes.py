@@ -37,10 +37,10 @@ def whole(small_study):
     return {mesh: cortex.read(subject, mesh) for mesh in subject.meshes}
 
 
-def apart(one, other, kind):
+def apart(first, other, kind):
     return np.concatenate(
         [
-            np.linalg.norm(one.surfaces[side, kind].vertices - other.surfaces[side, kind].vertices, axis=1)
+            np.linalg.norm(first.surfaces[side, kind].vertices - other.surfaces[side, kind].vertices, axis=1)
             for side in Hemisphere
         ]
     )
@@ -88,7 +88,7 @@ def test_a_lost_medial_wall_is_the_standard_one(study, whole):
     for path in (study / ID).rglob("*roi*"):
         path.unlink()
     subject = find(study, ID)
-    assert sum(one.startswith("medial wall") for one in subject.derived) == 2
+    assert sum(note.startswith("medial wall") for note in subject.derived) == 2
     for mesh, expected in whole.items():
         made = cortex.read(subject, mesh)
         for side in Hemisphere:

@@ -24,8 +24,8 @@ def _socket(path):
     here = os.getcwd()  # noqa: PTH109, a socket's name may have 108 letters only
     os.chdir(path.parent)
     try:
-        with socket.socket(socket.AF_UNIX) as one:
-            one.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path.name)
     finally:
         os.chdir(here)
 
@@ -172,8 +172,8 @@ def test_what_only_shades_is_done_without_and_said(study, what):
             put(folder / name)
         subject = find(root, person)
         assert (LEFT, "native") not in subject.sulci and (LEFT, "inflated", "native") not in subject.surfaces
-        told = [one for one in subject.missing if any(one.path in name for name in names)]
-        assert len(told) == 2 and all(said in one.forbids for one in told), subject.missing
+        told = [missing for missing in subject.missing if any(missing.path in name for name in names)]
+        assert len(told) == 2 and all(said in missing.forbids for missing in told), subject.missing
 
 
 @pytest.mark.parametrize("what", ["a pipe", "a device", "a folder", "a loop"])

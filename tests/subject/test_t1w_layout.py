@@ -61,13 +61,13 @@ def test_segmentation_and_brain_mask_come_along_on_the_images_grid(prepared, sca
 
 
 def test_it_is_read_as_any_subject_and_says_what_it_is(prepared, scan):
-    one = cortex.read(prepared, "32k_fs_LR")
-    assert set(one.kinds) == {"white", "midthickness", "pial", "inflated", "very_inflated"}
-    assert one.mask[LEFT].sum() == 29696 and one.sulc[RIGHT].std() > 0
+    surfaces = cortex.read(prepared, "32k_fs_LR")
+    assert set(surfaces.kinds) == {"white", "midthickness", "pial", "inflated", "very_inflated"}
+    assert surfaces.mask[LEFT].sum() == 29696 and surfaces.sulc[RIGHT].std() > 0
     assert prepared.meshes == ("32k_fs_LR",) and prepared.id == "p7" and prepared.layout == "t1w"
     assert prepared.notice.startswith("Template surfaces, affine")
     assert "correlation 0.9" in prepared.derived[-1]
-    forbidden = " ".join(one.forbids for one in prepared.missing)
+    forbidden = " ".join(missing.forbids for missing in prepared.missing)
     assert "native mesh" in forbidden and "subcortical structures" in forbidden
     # What goes on record are the files that were read, not those that were made.
     found = t1w.find(scan, "p7")
@@ -143,5 +143,7 @@ def test_mgz_and_nifti_of_one_image_give_the_same(prepared, scan, tmp_path):
     image = nibabel.load(scan / "p7_T1w.nii.gz")
     nibabel.save(nibabel.MGHImage(image.get_fdata(dtype=np.float32), image.affine), tmp_path / "p7.mgz")
     again = t1w.prepare(t1w.find(tmp_path, "p7"), tmp_path)
-    first, second = (meshes.read(one.surfaces[LEFT, "pial", "32k_fs_LR"], LEFT).vertices for one in (prepared, again))
+    first, second = (
+        meshes.read(person.surfaces[LEFT, "pial", "32k_fs_LR"], LEFT).vertices for person in (prepared, again)
+    )
     np.testing.assert_allclose(first, second, atol=0.01)

@@ -194,8 +194,8 @@ def test_many_maps_are_mapped_at_once_and_hemispheres_in_threads() -> None:
     together = both[0].to_surface(maps)
     assert together.shape == (3, len(cortex[0].vertices))
     assert together.dtype == np.float32
-    for one, row in zip(maps, together, strict=True):
-        np.testing.assert_array_equal(both[1].to_surface([one])[0], row)
+    for alone, row in zip(maps, together, strict=True):
+        np.testing.assert_array_equal(both[1].to_surface([alone])[0], row)
 
 
 def test_inputs_that_do_not_fit_are_refused() -> None:

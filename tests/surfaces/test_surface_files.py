@@ -194,7 +194,7 @@ def test_a_damaged_footer_is_refused_not_guessed(tmp_path, line):
     write_geometry(path, POINTS, FACES, "made", footer)
     lines = path.read_bytes().split(b"\n")
     start = line.split("=")[0].split()[0].encode()
-    path.write_bytes(b"\n".join(line.encode() if one.startswith(start) else one for one in lines))
+    path.write_bytes(b"\n".join(line.encode() if text.startswith(start) else text for text in lines))
     with pytest.raises(InputError, match=r"lh\.white: ") as caught:
         freesurfer.read(path, LEFT)
     assert caught.value.hint and caught.value.exit_code == 3

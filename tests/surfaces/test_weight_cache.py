@@ -21,11 +21,11 @@ WHITE, PIAL = folded_cortex()
 GRID = sphere_grid(2.0)
 
 
-def assert_same(one: RibbonWeights, other: RibbonWeights) -> None:
+def assert_same(first: RibbonWeights, other: RibbonWeights) -> None:
     for part in ("data", "indices", "indptr"):
-        np.testing.assert_array_equal(getattr(one.shares, part), getattr(other.shares, part))
-    np.testing.assert_array_equal(one.voxels, other.voxels)
-    np.testing.assert_array_equal(one.to_surface([noise(GRID)]), other.to_surface([noise(GRID)]))
+        np.testing.assert_array_equal(getattr(first.shares, part), getattr(other.shares, part))
+    np.testing.assert_array_equal(first.voxels, other.voxels)
+    np.testing.assert_array_equal(first.to_surface([noise(GRID)]), other.to_surface([noise(GRID)]))
 
 
 def files(folder: Path) -> list[Path]:
@@ -70,9 +70,9 @@ def test_whatever_decides_the_weights_has_a_file_of_its_own(tmp_path: Path, monk
     assert len(files(tmp_path)) == len(variants) + 1
 
 
-def assert_same_matrix(one: RibbonWeights, other: RibbonWeights) -> None:
-    assert one.matrix.shape == other.matrix.shape
-    assert abs(one.matrix - other.matrix).max() == 0
+def assert_same_matrix(first: RibbonWeights, other: RibbonWeights) -> None:
+    assert first.matrix.shape == other.matrix.shape
+    assert abs(first.matrix - other.matrix).max() == 0
 
 
 def truncated(path: Path) -> None:

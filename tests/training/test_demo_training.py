@@ -101,7 +101,7 @@ def test_training_merges_its_batch_norms_into_the_published_layers(brain):
     def watched(layer, norm):
         if not seen:
             pairs = ((network.fc1, network.bn_fc1), (network.fc2, network.bn_fc2))
-            hooks = [one.register_forward_hook(lambda m, x, y, after=after: after(y)) for one, after in pairs]
+            hooks = [module.register_forward_hook(lambda m, x, y, after=after: after(y)) for module, after in pairs]
             seen.append(network.eval()(probe).detach())
             for hook in hooks:
                 hook.remove()

@@ -36,7 +36,7 @@ def errors(folder: Path) -> list[str]:
     (program,) = (installed.locate_file(path) for path in installed.files or () if path.name == "bids-validator-deno")
     run = subprocess.run([program, "--format", "json", folder], capture_output=True, text=True)
     found = json.loads(run.stdout)["issues"]["issues"]
-    return [f"{one['code']} {one.get('location')}" for one in found if one["severity"] == "error"]
+    return [f"{issue['code']} {issue.get('location')}" for issue in found if issue["severity"] == "error"]
 
 
 def test_the_validator_finds_no_error(exports):

@@ -140,7 +140,7 @@ def test_workbench_reads_every_file_with_the_expected_rows_and_names(exported):
     dense = information("100307.unet.32k_fs_LR.dscalar.nii")
     assert re.search(r"CortexLeft: +29696 out of 32492 vertices", dense)
     assert re.search(r"CortexRight: +29716 out of 32492 vertices", dense)
-    assert all(re.search(rf"{one.gifti}: +\d+ voxels", dense) for one in SUBCORTEX)
+    assert all(re.search(rf"{structure.gifti}: +\d+ voxels", dense) for structure in SUBCORTEX)
     assert re.search(r"Number of Rows: +59412", information("100307.HCP-MMP1.32k_fs_LR.dlabel.nii"))
     assert re.search(r"Number of Rows: +360", information("100307.unet.HCP-MMP1.pscalar.nii"))
     assert "R_V1_ROI" in information("100307.HCP-MMP1.T1w.nii.gz")
@@ -284,11 +284,11 @@ def test_left_is_left_through_every_stage(small_study, orientation):
     left = Volume((x < 0).astype(np.float32), grid)
     projection = NativeProjection(threads=2)
     for mesh in subject.meshes:
-        one = cortex.read(subject, mesh)
-        maps = projection.metrics(one, [left])
+        surfaces = cortex.read(subject, mesh)
+        maps = projection.metrics(surfaces, [left])
         # The medial cortex comes within a 4 mm voxel of the midline: a little of each side may cross.
-        assert maps[Hemisphere.LEFT][0][one.mask[Hemisphere.LEFT]].mean() > 0.97
-        assert maps[Hemisphere.RIGHT][0][one.mask[Hemisphere.RIGHT]].mean() < 0.03
+        assert maps[Hemisphere.LEFT][0][surfaces.mask[Hemisphere.LEFT]].mean() > 0.97
+        assert maps[Hemisphere.RIGHT][0][surfaces.mask[Hemisphere.RIGHT]].mean() < 0.03
     standard = cortex.read(subject, "32k_fs_LR")
     labels, _ = projection.volume(standard, cortex.standard_areas(standard), grid)
     assert (labels.data[(x < -6)] <= 180).sum() == (labels.data[(x < -6)] == 0).sum()

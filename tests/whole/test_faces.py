@@ -41,7 +41,7 @@ def heads(small_study, network, run_export, tmp_path_factory):
     for name, (write, _, _, mesh) in LAYOUTS.items():
         others = ("--mesh", mesh, *(() if name == "bids" and HAS_WORKBENCH else ("--no-render",)))
         made[name] = run_export(write(small_study("LAS"), base / name), base / "out" / name, *OPTIONS, network, *others)
-    return {name: (printed, next(one.parent.glob("*100307"))) for name, (printed, one) in made.items()}
+    return {name: (printed, next(place.parent.glob("*100307"))) for name, (printed, place) in made.items()}
 
 
 @pytest.fixture(scope="module")

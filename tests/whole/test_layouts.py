@@ -50,13 +50,13 @@ def exports(small_study, tmp_path_factory):
     return made
 
 
-def one(folder, pattern):
+def only(folder, pattern):
     (path,) = (path for path in folder.rglob(pattern))
     return path
 
 
 def table(folder):
-    rows = csv.DictReader(one(folder, "*regions.tsv").read_text().splitlines(), delimiter="\t")
+    rows = csv.DictReader(only(folder, "*regions.tsv").read_text().splitlines(), delimiter="\t")
     return {row["region"]: row for row in rows}
 
 
@@ -114,4 +114,4 @@ def test_the_record_names_the_layout(exports):
 
 def test_cifti_outputs_exist_for_every_layout(exports):
     for folder in exports.values():
-        assert one(folder, "*.dscalar.nii").stat().st_size and one(folder, "*.dlabel.nii").stat().st_size
+        assert only(folder, "*.dscalar.nii").stat().st_size and only(folder, "*.dlabel.nii").stat().st_size

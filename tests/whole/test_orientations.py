@@ -27,16 +27,16 @@ def shares(folder: Path) -> dict[str, tuple[float, float]]:
     return {row["region"]: (float(row["share"]), float(row["volume_mm3"])) for row in rows}
 
 
-def difference(one: dict[str, tuple[float, float]], other: dict[str, tuple[float, float]]) -> float:
+def difference(first: dict[str, tuple[float, float]], other: dict[str, tuple[float, float]]) -> float:
     """The relevance that lies in another region, as a share of all."""
-    assert one.keys() == other.keys()
-    return sum(abs(one[name][0] - other[name][0]) for name in one) / 2
+    assert first.keys() == other.keys()
+    return sum(abs(first[name][0] - other[name][0]) for name in first) / 2
 
 
 def scenes_of(folder: Path) -> list[str]:
     """How each tab cuts volumes; tabs of surfaces say so, too."""
     root = ElementTree.parse(next(folder.glob("*.scene"))).getroot()
-    return [one.text for one in root.iter("Object") if one.get("Name") == "m_sliceProjectionType"]
+    return [node.text for node in root.iter("Object") if node.get("Name") == "m_sliceProjectionType"]
 
 
 @pytest.fixture(scope="module")

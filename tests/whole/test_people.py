@@ -48,5 +48,5 @@ def test_an_export_compares_with_the_head_of_a_subject_that_is_named_by_its_fold
     record = json.loads((folder.with_name("sub-100307") / "provenance.json").read_text())
     said = "Of the person compared with: The skull was removed with the subject's brain mask."
     assert said in record["notices"] and said in " ".join(printed.split())
-    files = [one["file"] for one in record["compared with"]]
+    files = [person["file"] for person in record["compared with"]]
     assert files == ["sub-100307_desc-preproc_T1w.nii.gz", "sub-100307_desc-brain_mask.nii.gz"]

@@ -37,14 +37,14 @@ def test_every_output_says_that_the_surfaces_are_a_templates(lone):
     record = json.loads((folder / "provenance.json").read_text())
     assert NOTICE in printed and NOTICE in record["notices"]
     assert record["subject"]["layout"] == "t1w" and record["subject"]["meshes"] == ["32k_fs_LR"]
-    assert any("affine registration of the template: correlation" in one for one in record["derived"])
+    assert any("affine registration of the template: correlation" in note for note in record["derived"])
     assert NOTICE in (folder / "100307.wbtools.scene").read_text()
     assert not list(folder.rglob("*native*"))
 
 
 def test_its_self_checks_are_on_record(lone):
-    checks = {one["check"]: one for one in json.loads((lone[1] / "provenance.json").read_text())["checks"]}
-    assert {one["outcome"] for one in checks.values()} == {"passed"}
+    checks = {check["check"]: check for check in json.loads((lone[1] / "provenance.json").read_text())["checks"]}
+    assert {check["outcome"] for check in checks.values()} == {"passed"}
     assert checks["contrast"]["share_white_brighter"] > 0.5
 
 
@@ -60,7 +60,7 @@ def test_regions_are_those_of_the_average_itself_where_the_image_is_the_template
     found = volumes(lone[1])
     average = person.read(find(small_study(average=True), "100307"), ("32k_fs_LR",), NativeProjection(1)).atlas.whole
     voxels = np.bincount(average.volume.data.ravel(), minlength=500)
-    expected = {one.name: voxels[one.key] * average.volume.grid.voxel_volume for one in average.regions}
+    expected = {region.name: voxels[region.key] * average.volume.grid.voxel_volume for region in average.regions}
     large = [name for name in expected if expected[name] > 2000]
     assert len(large) > 20
     moved = sum(abs(found[name] - expected[name]) for name in large) / sum(expected[name] for name in large)

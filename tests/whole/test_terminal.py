@@ -111,10 +111,10 @@ def _ranking(null=True, extra="", volume=123456.0):
     against = AgainstNull(1.0, 1.0, 1.0, -12.34, 0.5, 0.5, 379)
     rows = tuple(
         RegionRelevance(
-            Region(500 + i, one.value + extra, None, Kind.SUBCORTEX, (1, 0, 0, 1)),
+            Region(500 + i, structure.value + extra, None, Kind.SUBCORTEX, (1, 0, 0, 1)),
             9, volume, 1.0, 1.0, 1.0, -1.2345, 0.5, i + 1, against if null else None,
         )
-        for i, one in enumerate(SUBCORTEX)
+        for i, structure in enumerate(SUBCORTEX)
     )  # fmt: skip
     outside = RegionRelevance(None, 9, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0, None)
     return Ranking(rows, outside, 1.0, NullSummary(8, 1.0, 1.0, 0.5, 9.0) if null else None)
@@ -127,11 +127,11 @@ def test_the_table_fits_the_terminal_and_cuts_no_number(width, extra, null):
     columns = summary.columns(_ranking(null, extra))
     lines = summary.table(columns, width)
     assert len(lines) == 11 and max(map(cell_len, lines)) <= width
-    kept = [one for one in columns if one.heading in lines[0].split()]
-    assert {"rank", "region", "score"} <= {one.heading for one in kept}
+    kept = [column for column in columns if column.heading in lines[0].split()]
+    assert {"rank", "region", "score"} <= {column.heading for column in kept}
     for i, line in enumerate(lines[1:]):
-        for one in kept:
-            assert one.heading == "region" or one.cells[i] in line.split()
+        for column in kept:
+            assert column.heading == "region" or column.cells[i] in line.split()
 
 
 def test_eighty_columns_show_every_column_and_both_sides_whole():

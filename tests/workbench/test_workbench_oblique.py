@@ -63,9 +63,9 @@ def test_a_volume_without_sform_is_measured_by_its_voxels(tmp_path: Path) -> Non
 def test_only_oblique_volumes_are_cut_obliquely(tmp_path: Path, degrees: float, projection: str) -> None:
     scene_file.write(tmp_path / "s.scene", [head(tmp_path, "head", degrees)])
     root = ElementTree.parse(tmp_path / "s.scene").getroot()
-    found = [one.text for one in root.iter("Object") if one.get("Name") == "m_sliceProjectionType"]
+    found = [node.text for node in root.iter("Object") if node.get("Name") == "m_sliceProjectionType"]
     # The slices, then the colour bar and the title, which have no slices.
-    assert found == [f"VOLUME_SLICE_PROJECTION_{one}" for one in (projection, "ORTHOGONAL", "ORTHOGONAL")]
+    assert found == [f"VOLUME_SLICE_PROJECTION_{name}" for name in (projection, "ORTHOGONAL", "ORTHOGONAL")]
 
 
 def test_scenes_of_level_volumes_stay_as_they_were(session: Session) -> None:

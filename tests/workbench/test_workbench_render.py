@@ -146,9 +146,9 @@ def test_what_cannot_be_shown_together_is_drawn_on_sheets_of_its_own(session: Se
     layers = tuple(replace(layer, palette=hidden) for layer in scene.views[0].layers)
     other = replace(scene, views=(replace(scene.views[0], layers=layers),))
     scenes = {"a": scene, "other palette": other, "c": session.volume()}
-    assert [list(one) for one in render.together(scenes)] == [["a", "c"], ["other palette"]]
+    assert [list(sheet) for sheet in render.together(scenes)] == [["a", "c"], ["other palette"]]
     many = {str(number): scene for number in range(12)}
-    sizes = [sum(one.size[1] for one in part.values()) for part in render.together(many)]
+    sizes = [sum(picture.size[1] for picture in part.values()) for part in render.together(many)]
     assert len(sizes) == 2
     assert max(sizes) <= 5000
 
