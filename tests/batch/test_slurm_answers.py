@@ -171,7 +171,7 @@ def test_a_folder_that_no_script_can_name_is_refused_by_the_reason(tmp_path):
 
 def test_where_a_task_looks_for_modules_is_decided_at_submission(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", ":/opt/site packages:.")
-    text = script.array("wb", 1, [], ["worker"], log="x", threads=1)
+    text = script.JobArray("wb", 1, [], ["worker"], log="x", threads=1).script()
     assert "PYTHONPATH='/opt/site packages'\n" in text
     monkeypatch.delenv("PYTHONPATH")
-    assert "PYTHONPATH=''" in script.array("wb", 1, [], ["worker"], log="x", threads=1)
+    assert "PYTHONPATH=''" in script.JobArray("wb", 1, [], ["worker"], log="x", threads=1).script()

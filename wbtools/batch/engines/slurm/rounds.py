@@ -72,7 +72,7 @@ def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> l
     share = max(1, request.max_parallel // len(starts)) if request.max_parallel else None
     worker = worker_command(layout.out, _worker_options(layout, name, pack, known), attached=False)
     return [
-        script.array(
+        script.JobArray(
             f"wb-{name}-{number}",
             min(largest, tasks - start),
             request.words(known, pack),
@@ -81,7 +81,7 @@ def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> l
             threads=plan.threads or request.cpus,
             offset=start,
             max_parallel=share,
-        )
+        ).script()
         for number, start in enumerate(starts)
     ]
 

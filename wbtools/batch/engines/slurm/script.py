@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.batch.resources import variables, whole_number
@@ -27,18 +28,9 @@ exec {worker} --shard $((SLURM_ARRAY_TASK_ID + {offset}))
 """
 
 
-def array(
-    name: str,
-    tasks: int,
-    words: Sequence[str],
-    worker: Sequence[str],
-    *,
-    log: str,
-    threads: int,
-    offset: int = 0,
-    max_parallel: int | None = None,
-) -> str:
-    """An sbatch script for a job array.
+@dataclass(frozen=True)
+class JobArray:
+    """A job array of Slurm.
 
     Parameters
     ----------
@@ -58,17 +50,29 @@ def array(
     max_parallel : int, optional
         Tasks at once.
     """
-    return _SLURM.format(
-        name=name,
-        last=tasks - 1,
-        limit=f"%{max_parallel}" if max_parallel else "",
-        warning=_WARNING,
-        log=shlex.quote(log),
-        directives=directives(words),
-        exports=exports(threads),
-        worker=shlex.join(worker),
-        offset=offset,
-    )
+
+    name: str
+    tasks: int
+    words: Sequence[str]
+    worker: Sequence[str]
+    log: str
+    threads: int
+    offset: int = 0
+    max_parallel: int | None = None
+
+    def script(self) -> str:
+        """The script that `sbatch` is given."""
+        return _SLURM.format(
+            name=self.name,
+            last=self.tasks - 1,
+            limit=f"%{self.max_parallel}" if self.max_parallel else "",
+            warning=_WARNING,
+            log=shlex.quote(self.log),
+            directives=directives(self.words),
+            exports=exports(self.threads),
+            worker=shlex.join(self.worker),
+            offset=self.offset,
+        )
 
 
 def directives(words: Sequence[str]) -> str:
