@@ -25,20 +25,23 @@ from copy import deepcopy
 
 import torch
 from torch import nn
+from torch.nn.functional import normalize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wbtools.attribution.engine import (
     PLAIN,
     Z_PLUS,
-    Difference,
-    Passage,
-    Rules,
-    Walk,
+    DifferencePropagator,
+    Propagator,
+    RelevancePropagator,
+    RuleSet,
     dimension_seeds,
-    embedding_seed,
     mean_absolute,
+    seeds,
 )
-from wbtools.attribution.methods import lrp
+from wbtools.attribution.engine.signal import S
+from wbtools.attribution.methods.lrp_by_zennit import PositiveParts
+from wbtools.attribution.methods.propagation import SignalTakesAll
 from wbtools.model.families import densenet, resnet, unet
 from wbtools.model.junctions import Add, Gate
 
@@ -53,8 +56,8 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.Layout(planes=(8, 16, 32, 64), stem=8, embedding=32)),
     "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 32, 16, embedding=32)),
 }
-ROWS = ("plain", "plain, owed", "deviation", "plain mean", "deviation mean", "zennit")
-"""`plain` has zennit's rules, z-plus in every layer; `plain, owed` is what `--method lrp` does: nothing is lost."""
+ROWS = ("plain", "lrp", "deviation", "plain mean", "deviation mean", "zennit")
+"""`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost."""
 
 FURTHER = 2
 """Passes of zennit after the first that are measured."""
@@ -92,20 +95,26 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "linux" else 2**30)
 
 
+def sent_back(propagator: Propagator[S], row: str) -> dict[str, float]:
+    """Send relevance back, of the embedding or of all its dimensions; what is known of it then."""
+    if row.endswith("mean"):
+        return {"rank": mean_absolute(propagator, dimension_seeds(propagator))[1]}
+    seed = seeds(propagator, normalize(propagator.output, dim=1) / propagator.output.norm())
+    relevance = propagator.relevance(seed)
+    return {"conserved": float(relevance.sum(dtype=torch.float64) / seed.sum(dtype=torch.float64))}
+
+
 def measure(network: nn.Module, images: torch.Tensor, row: str) -> dict[str, float]:
     """One row: its cost in forward passes, and what else is known of it."""
     notes: dict[str, float] = {}
 
     def ours() -> None:
-        if row.startswith("plain"):
-            walk: Passage = Walk(network, images[:1], PLAIN if row.startswith("plain, owed") else Rules(Z_PLUS))
+        if row.startswith("deviation"):
+            notes.update(sent_back(DifferencePropagator(network, images[:1], images[1:]), row))
         else:
-            walk = Difference(network, images[:1], images[1:])
-        if row.endswith("mean"):
-            _, notes["rank"] = mean_absolute(walk, dimension_seeds(walk))
-        else:
-            seed = embedding_seed(walk)
-            notes["conserved"] = float(walk.relevance(seed).sum(dtype=torch.float64) / seed.sum(dtype=torch.float64))
+            notes.update(
+                sent_back(RelevancePropagator(network, images[:1], PLAIN if row == "lrp" else RuleSet(Z_PLUS)), row)
+            )
 
     def forward() -> None:
         with torch.no_grad():
@@ -136,8 +145,8 @@ def by_zennit(network: nn.Module, image: torch.Tensor, forward: Callable[[], Non
         nn.Linear: Epsilon(1e-12, zero_params="bias"),
         (nn.AdaptiveAvgPool3d, nn.AvgPool3d): Norm(1e-12),
         (nn.ReLU, nn.BatchNorm3d): Pass(),
-        Gate: lrp.SignalTakesAll(),
-        Add: lrp.PositiveParts((torch.ones(()), torch.ones(()))),
+        Gate: SignalTakesAll(),
+        Add: PositiveParts((torch.ones(()), torch.ones(()))),
     }
 
     def rule(context: object, name: str, module: nn.Module) -> object:
@@ -168,17 +177,17 @@ def table(quick: bool, only: str = "") -> None:
     for name in (name for name in (SMALL if quick else PUBLISHED) if only in name):
         found = {}
         for row in ROWS:
-            command = [sys.executable, __file__, "--one", name, row, *(["--quick"] if quick else [])]
+            command = [sys.executable, __file__, "--row", name, row, *(["--quick"] if quick else [])]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-            found[row] = one = json.loads(done.stdout.splitlines()[-1])
-            notes = [f"one forward {one['forward']:.2f} s"]
-            if "conserved" in one:
-                notes.append(f"conserved {one['conserved']:.4f}")
-            if "rank" in one:
-                notes.append(f"mean |R| over all dimensions, rank {one['rank']}")
-            if "all" in one:
-                notes.append(f"all dimensions {one['all']:.0f} forwards (extrapolated)")
-            print(f"{name:18}{row:16}{one['forwards']:10.1f}{one['peak']:9.2f}  {', '.join(notes)}", flush=True)
+            found[row] = cost = json.loads(done.stdout.splitlines()[-1])
+            notes = [f"one forward {cost['forward']:.2f} s"]
+            if "conserved" in cost:
+                notes.append(f"conserved {cost['conserved']:.4f}")
+            if "rank" in cost:
+                notes.append(f"mean |R| over all dimensions, rank {cost['rank']}")
+            if "all" in cost:
+                notes.append(f"all dimensions {cost['all']:.0f} forwards (extrapolated)")
+            print(f"{name:18}{row:16}{cost['forwards']:10.1f}{cost['peak']:9.2f}  {', '.join(notes)}", flush=True)
         ratio = found["zennit"]["all"] / found["plain mean"]["forwards"]
         print(f"{name:18}mean |R| over all dimensions: {ratio:.0f} times cheaper than zennit's passes\n", flush=True)
 
@@ -188,12 +197,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small networks on a small grid")
     parser.add_argument("--only", default="", help="networks whose names contain this")
-    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "ROW"), help="one row only, as JSON")
+    parser.add_argument("--row", nargs=2, metavar=("NETWORK", "ROW"), help="one row only, as JSON")
     given = parser.parse_args()
-    if given.one is None:
+    if given.row is None:
         table(given.quick, given.only)
         return
-    name, row = given.one
+    name, row = given.row
     network = lively((SMALL if given.quick else PUBLISHED)[name])
     print(json.dumps(measure(network, balls((40, 44, 42) if given.quick else (86, 103, 86)), row)))
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from lively import enliven
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
+from wbtools.attribution.engine import Propagator, seeds
+from wbtools.attribution.engine.signal import S
 from wbtools.model.families import ad3dcnn, densenet, mrinet, resnet, unet
 from wbtools.model.family import Network
 
@@ -81,3 +84,8 @@ def linear(weights: Sequence[Sequence[float]], bias: Sequence[float] | None = No
     if layer.bias is not None:
         layer.bias.data = torch.tensor(bias)
     return layer
+
+
+def embedding_seed(propagator: Propagator[S]) -> Tensor:
+    """(1, E): each unit's share of z . v / |v|, of differences of z . (v - v') / |v|; the length |v| is a constant."""
+    return seeds(propagator, normalize(propagator.output, dim=1) / propagator.output.norm())

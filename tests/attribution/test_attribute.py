@@ -9,6 +9,7 @@ from lively_unet import lively
 
 from wbtools.attribution import METHODS, attribute, default, method
 from wbtools.attribution.methods import lrp
+from wbtools.attribution.methods.propagation import merged
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError, InputError
 from wbtools.model import ModelInput, built_in
@@ -51,7 +52,7 @@ def test_relevance_is_conserved_with_lively_biases_and_none_lies_in_the_backgrou
 
 
 def test_without_biases_stock_rules_and_ours_agree(image):
-    """With no bias anywhere nothing is owed to biases, and the map is that of zennit's own rules."""
+    """With no bias anywhere biases contribute nothing, and the map is that of zennit's own rules."""
     from torch import nn
     from zennit.composites import NameMapComposite
     from zennit.rules import Gamma, Norm, Pass, ZPlus
@@ -66,7 +67,7 @@ def test_without_biases_stock_rules_and_ours_agree(image):
     kinds = {nn.Conv3d: ZPlus(1e-12), nn.Linear: Gamma(1e3, 1e-9), nn.AdaptiveAvgPool3d: Norm(1e-12), nn.ReLU: Pass()}
     named = [([n], rule) for n, m in network.named_modules() for kind, rule in kinds.items() if isinstance(m, kind)]
     x = torch.from_numpy(image.data)
-    with lrp.merged(network).context(network), NameMapComposite(named).context(network):
+    with merged(network).context(network), NameMapComposite(named).context(network):
         watched = x.clone().requires_grad_()
         v = network.raw(watched)
         (stock,) = torch.autograd.grad(v, watched, (v / v.norm()).detach() ** 2)

@@ -7,7 +7,14 @@ from engine_networks import FAMILIES, enlivened
 from torch.nn.functional import cosine_similarity
 
 from wbtools.attribution.bilrp import interaction, region_table
-from wbtools.attribution.engine import MATCHED, Z_PLUS, Difference, Rules, Walk, dimension_seeds
+from wbtools.attribution.engine import (
+    MATCHED,
+    Z_PLUS,
+    DifferencePropagator,
+    RelevancePropagator,
+    RuleSet,
+    dimension_seeds,
+)
 
 SHAPE = (26, 30, 24)
 
@@ -38,7 +45,7 @@ def test_the_table_of_differences_from_a_reference_sums_to_the_cosine(name, brai
     person, other, reference = brains
     with torch.no_grad():
         cosine = float(cosine_similarity(network.raw(person), network.raw(other)))
-    tables = tuple(region_table(Difference(network, image, reference), pool) for image in (person, other))
+    tables = tuple(region_table(DifferencePropagator(network, image, reference), pool) for image in (person, other))
     table = interaction(tables)
     assert table.shape == (13, 13)
     assert table.sum() == pytest.approx(cosine, abs=1e-3 * abs(cosine))
@@ -48,9 +55,9 @@ def test_the_table_is_the_sum_over_single_dimensions(brains, pool):
     network = enlivened(FAMILIES["ResNet 10"])
     tables, expected = [], []
     for brain in brains[:2]:
-        walk = Difference(network, brain, brains[2])
-        tables.append(region_table(walk, pool))
-        single = [walk.relevance(seed[None]).flatten(1).T.numpy() for seed in dimension_seeds(walk)]
+        propagator = DifferencePropagator(network, brain, brains[2])
+        tables.append(region_table(propagator, pool))
+        single = [propagator.relevance(seed[None]).flatten(1).T.numpy() for seed in dimension_seeds(propagator)]
         expected.append(np.concatenate([pool(difference) for difference in single], axis=1).T)
     table = interaction(tuple(tables))[:-1, :-1]
     np.testing.assert_allclose(table, expected[0].T @ expected[1], atol=1e-3 * np.abs(table).max())
@@ -58,6 +65,6 @@ def test_the_table_is_the_sum_over_single_dimensions(brains, pool):
 
 def test_without_a_reference_there_is_no_part_of_it(brains, pool):
     network = enlivened(FAMILIES["ResNet 10"])
-    walk = Walk(network, brains[0], Rules(Z_PLUS, MATCHED))
-    table = region_table(walk, pool)
-    assert table.shape == (len(walk.output[0]), 12)
+    propagator = RelevancePropagator(network, brains[0], RuleSet(Z_PLUS, MATCHED))
+    table = region_table(propagator, pool)
+    assert table.shape == (len(propagator.output[0]), 12)

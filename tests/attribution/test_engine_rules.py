@@ -5,7 +5,7 @@ import torch
 from engine_networks import Hand, linear, pointwise
 from torch import nn
 
-from wbtools.attribution.engine import EPSILON, MATCHED, Z_PLUS, Rules, Walk, gamma
+from wbtools.attribution.engine import EPSILON, MATCHED, Z_PLUS, RelevancePropagator, RuleSet, gamma
 from wbtools.attribution.engine.linear import Average, Convolution, Dense, Mean
 from wbtools.errors import InputError
 from wbtools.model.family import Network
@@ -17,31 +17,23 @@ def _voxels(*values):
     return torch.tensor(values).view(1, 1, -1, 1, 1)
 
 
-def _pair(image, reference):
-    return torch.cat((_voxels(*image), _voxels(*reference)))
-
-
-def _two_layers(bias=(0.0, 0.0)):
-    """Two voxels x, y: hidden = relu(x - 2 y + b0, 3 x + y + b1), output = 7 h0 + 2 h1."""
-    mixing = nn.Conv3d(1, 2, (2, 1, 1), bias=True)
+def _two_layers(*between):
+    """Two voxels x, y: hidden = (x - 2 y, 3 x + y), then what is between, output = 7 h0 + 2 h1."""
+    mixing = nn.Conv3d(1, 2, (2, 1, 1), bias=False)
     mixing.weight.data = torch.tensor([[1.0, -2.0], [3.0, 1.0]]).view(2, 1, 2, 1, 1)
-    mixing.bias.data = torch.tensor(bias)
-    return Hand(mixing, nn.ReLU(), nn.Flatten(), linear([[7.0, 2.0]]))
+    return Hand(mixing, *between, nn.Flatten(), linear([[7.0, 2.0]]))
 
 
 def test_two_layers_of_plain_rules_by_hand():
     # x = (1, 2): hidden (0, 5); all 10 go to the second unit, whose contributions are 3 and 2
     for rule in (EPSILON, Z_PLUS, MATCHED, gamma(0.5)):
-        walk = Walk(_two_layers(), _voxels(1.0, 2.0), Rules(rule))
-        assert walk.output.item() == 10
-        torch.testing.assert_close(walk.relevance(torch.tensor([[10.0]])).flatten(), torch.tensor([6.0, 4.0]))
+        propagator = RelevancePropagator(_two_layers(nn.ReLU()), _voxels(1.0, 2.0), RuleSet(rule))
+        assert propagator.output.item() == 10
+        torch.testing.assert_close(propagator.relevance(torch.tensor([[10.0]])).flatten(), torch.tensor([6.0, 4.0]))
 
 
-@pytest.mark.parametrize("bias", [(0.0, 0.0), (5.0, 3.0)])
-def test_two_layers_of_differences_by_hand_whatever_the_biases(bias):
-    # reference (3, 0), image (4, 1): change (1, 1); hidden changes by 1 - 2 = -1 and 3 + 1 = 4, as all stay above 0
-    # (first: 3 to 2). Output changes by -7 + 8 = 1, and the linear layer hands on -7 and 8.
-    network, pair = _two_layers(bias), _pair((4.0, 1.0), (3.0, 0.0))
+def test_contributions_of_both_signs_by_hand():
+    # x = (1, 1): hidden 1 - 2 = -1 and 3 + 1 = 4; output -7 + 8 = 1, and the linear layer hands on -7 and 8.
     expected = {
         # -7 in proportion to (1, -2) of -1; 8 in proportion to (3, 1) of 4
         EPSILON: (7 + 6.0, -14 + 2.0),
@@ -51,24 +43,24 @@ def test_two_layers_of_differences_by_hand_whatever_the_biases(bias):
         gamma(1.0): (7 / 3 + 6.0, -28 / 3 + 2.0),
     }
     for rule, relevance in expected.items():
-        walk = Walk(network, pair, Rules(rule))
-        assert walk.change.item() == pytest.approx(1)
-        torch.testing.assert_close(walk.relevance(walk.change).flatten(), torch.tensor(relevance))
+        propagator = RelevancePropagator(_two_layers(), _voxels(1.0, 1.0), RuleSet(rule))
+        assert propagator.output.item() == pytest.approx(1)
+        torch.testing.assert_close(propagator.relevance(propagator.output).flatten(), torch.tensor(relevance))
 
 
-def test_maximum_pool_gives_all_to_the_winner_of_image_or_reference():
-    network = Hand(nn.MaxPool3d((2, 1, 1)), nn.Flatten())
-    walk = Walk(network, _pair((1.0, 5.0, 2.0, 3.0), (4.0, 2.0, 9.0, 3.0)))
-    # 5 against 4: the image's 5 wins; 3 against 9: the reference's 9 wins, and its voxel lost 7
-    torch.testing.assert_close(walk.change, torch.tensor([[1.0, -6.0]]))
-    torch.testing.assert_close(walk.relevance(walk.change).flatten(), torch.tensor([0.0, 1.0, -6.0, 0.0]))
+def test_maximum_pool_gives_all_to_the_winner():
+    propagator = RelevancePropagator(Hand(nn.MaxPool3d((2, 1, 1)), nn.Flatten()), _voxels(1.0, 5.0, 3.0, 2.0))
+    torch.testing.assert_close(propagator.output, torch.tensor([[5.0, 3.0]]))
+    relevance = propagator.relevance(torch.tensor([[7.0, -6.0]])).flatten()
+    torch.testing.assert_close(relevance, torch.tensor([0.0, 7.0, -6.0, 0.0]))
 
 
 def test_average_pools_share_by_parts_of_the_sums_sign():
     for network in (Hand(nn.AvgPool3d((4, 1, 1)), nn.Flatten()), Hand(nn.AdaptiveAvgPool3d(1), nn.Flatten())):
-        walk = Walk(network, _pair((3.0, 1.0, 0.0, 2.0), (0.0, 0.0, 2.0, 2.0)))
-        # changes 3, 1, -2, 0 with mean 1/2: positive parts 3 and 1 share 8
-        torch.testing.assert_close(walk.relevance(torch.tensor([[8.0]])).flatten(), torch.tensor([6.0, 2.0, 0.0, 0.0]))
+        propagator = RelevancePropagator(network, _voxels(3.0, 1.0, -2.0, 0.0), RuleSet(EPSILON))
+        # 3, 1, -2, 0 with mean 1/2: positive parts 3 and 1 share 8
+        relevance = propagator.relevance(torch.tensor([[8.0]])).flatten()
+        torch.testing.assert_close(relevance, torch.tensor([6.0, 2.0, 0.0, 0.0]))
 
 
 class _Joined(Network):
@@ -84,38 +76,25 @@ class _Joined(Network):
         return self.flatten(self.add(self.gate(self.conv(x), self.coefficient(x)), self.other(x)))
 
 
-@pytest.mark.parametrize(("other", "share"), [(-1.0, 1.0), (3.0, 3 / 6)])
+@pytest.mark.parametrize(("other", "share"), [(-1.0, 1.0), (3.0, 4 / 10)])
 def test_gate_gives_all_to_its_signal_and_a_sum_shares_by_parts_of_its_sign(other, share):
-    walk = Walk(_Joined(other), _pair((2.0,), (1.0,)))
-    # gate: 2 x * x / 2 = 4 against 1, change 3; the other branch changes by -1 or 3
-    assert walk.change.item() == pytest.approx(3 + other)
-    gate, branch = (walk.relevance(torch.ones(1, 1), stop=step).item() for step in (3, 4))
+    propagator = RelevancePropagator(_Joined(other), _voxels(2.0), RuleSet(EPSILON))
+    # gate: 2 x * x / 2 = 4; the other branch gives -2 or 6
+    assert propagator.output.item() == pytest.approx(4 + 2 * other)
+    gate, branch = (propagator.relevance(torch.ones(1, 1), stop=step).item() for step in (3, 4))
     assert (gate, branch) == pytest.approx((share, 1 - share))
     # nothing comes back through the coefficient: one seed arrives once
-    assert walk.relevance(torch.ones(1, 1)).item() == pytest.approx(1)
+    assert propagator.relevance(torch.ones(1, 1)).item() == pytest.approx(1)
 
 
-def test_where_only_the_coefficient_of_a_gate_changed_the_places_that_changed_it_take_the_relevance():
-    class Global(Hand):
-        def raw(self, x):
-            return self.layers(self.gate(x, self.pool(x)))
-
-    network = Global(nn.Flatten())
-    network.pool, network.gate = nn.AdaptiveAvgPool3d(1), Gate()
-    walk = Walk(network, _pair((3.0, 1.0), (1.0, 1.0)))
-    # mean 2 against 1: outputs (6, 2) against (1, 1); the second voxel did not change
-    torch.testing.assert_close(walk.change, torch.tensor([[5.0, 1.0]]))
-    torch.testing.assert_close(walk.relevance(walk.change).flatten(), torch.tensor([6.0, 0.0]))
-
-
-def test_batch_norm_before_its_activation_cancels_in_differences():
+def test_batch_norm_that_no_convolution_comes_before_hands_relevance_on_unchanged():
     norm = nn.BatchNorm3d(1)
     norm.weight.data.fill_(2.0), norm.bias.data.fill_(-3.0)
     norm.running_mean.fill_(0.5), norm.running_var.fill_(4.0)
-    network = Hand(norm, nn.Flatten())
-    walk = Walk(network, _pair((4.0, 1.0), (2.0, 1.0)))
-    torch.testing.assert_close(walk.change, torch.tensor([[2.0, 0.0]]))
-    torch.testing.assert_close(walk.relevance(walk.change).flatten(), torch.tensor([2.0, 0.0]))
+    propagator = RelevancePropagator(Hand(norm, nn.Flatten()), _voxels(4.0, 1.0))
+    # 2 (x - 1/2) / 2 - 3
+    torch.testing.assert_close(propagator.output, torch.tensor([[0.5, -2.5]]))
+    torch.testing.assert_close(propagator.relevance(torch.tensor([[2.0, 3.0]])).flatten(), torch.tensor([2.0, 3.0]))
 
 
 CONVOLUTIONS = [
@@ -154,11 +133,11 @@ def _compare(linear, shape):
 
 def test_unknown_layers_and_untraceable_networks_are_named():
     with pytest.raises(InputError, match=r"layers\.0 \(GELU\)"):
-        Walk(Hand(nn.GELU(), nn.Flatten()), _voxels(1.0))
+        RelevancePropagator(Hand(nn.GELU(), nn.Flatten()), _voxels(1.0))
     with pytest.raises(InputError, match="more than one voxel"):
-        Walk(Hand(nn.AdaptiveAvgPool3d(2)), torch.ones(1, 1, 4, 4, 4))
+        RelevancePropagator(Hand(nn.AdaptiveAvgPool3d(2)), torch.ones(1, 1, 4, 4, 4))
     with pytest.raises(InputError, match=r"layers\.0"):
-        Walk(Hand(nn.Conv3d(2, 2, 1, groups=2)), torch.ones(1, 2, 4, 4, 4))
+        RelevancePropagator(Hand(nn.Conv3d(2, 2, 1, groups=2)), torch.ones(1, 2, 4, 4, 4))
 
     class Deciding(Hand):
         def raw(self, x):
@@ -170,9 +149,9 @@ def test_unknown_layers_and_untraceable_networks_are_named():
 
     for kind in (Deciding, Hidden):
         with pytest.raises(InputError, match=f"{kind.__name__} cannot be followed"):
-            Walk(kind(nn.ReLU()), _voxels(1.0))
+            RelevancePropagator(kind(nn.ReLU()), _voxels(1.0))
 
 
 def test_network_in_training_is_refused():
     with pytest.raises(InputError, match="evaluation"):
-        Walk(Hand(nn.ReLU(), nn.Flatten()).train(), _voxels(1.0))
+        RelevancePropagator(Hand(nn.ReLU(), nn.Flatten()).train(), _voxels(1.0))

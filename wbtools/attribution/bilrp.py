@@ -15,7 +15,6 @@ Source: Eberle et al. 2020, Building and Interpreting Deep Similarity Models.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,32 +22,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wbtools.attribution.engine import Difference, Walk, dimension_seeds, low_rank
+from wbtools.attribution.engine import Propagator, dimension_seeds, low_rank
+from wbtools.attribution.engine.signal import S
 
 REFERENCE = "reference"
 _ENERGY = 0.99999
 """Share of the squared relevance of the features that is kept; the sums are then right to about 1e-3."""
-
-
-@dataclass(frozen=True, eq=False)
-class Interaction:
-    """Contributions of pairs of regions to the cosine of two embeddings.
-
-    Parameters
-    ----------
-    table : ndarray, (P, P), float32
-        Rows are parts of the person's brain, columns of the other's; the last ones are the reference if there is one.
-    cosine : float
-        Of the two embeddings.
-    """
-
-    table: NDArray[np.float32]
-    cosine: float
-
-    @property
-    def conservation(self) -> float:
-        """The table's sum over the cosine."""
-        return float(self.table.sum(dtype=np.float64)) / self.cosine
 
 
 def interaction(tables: tuple[NDArray[np.floating], NDArray[np.floating]]) -> NDArray[np.float32]:
@@ -65,13 +44,13 @@ def interaction(tables: tuple[NDArray[np.floating], NDArray[np.floating]]) -> ND
 
 
 def region_table(
-    walk: Walk | Difference, pool: Callable[[NDArray[np.float32]], NDArray[Any]], at_once: int = 2
+    propagator: Propagator[S], pool: Callable[[NDArray[np.float32]], NDArray[Any]], at_once: int = 2
 ) -> NDArray[Any]:
     """Relevance of every dimension of the embedding in every part of a brain.
 
     Parameters
     ----------
-    walk : Walk or Difference
+    propagator : Propagator
     pool : callable
         Sums maps (voxels, K) over the parts of the brain, (P, K); the parts have to cover the whole grid.
     at_once : int
@@ -82,12 +61,12 @@ def region_table(
     ndarray, (K, P)
         With a reference (K, P + 1): the last column is what the reference has already. A row sums to z_k.
     """
-    mixing, seeds = low_rank(walk, dimension_seeds(walk), _ENERGY)
-    parts = [pool(_maps(walk, some)) for some in torch.split(seeds, at_once)]
+    mixing, seeds = low_rank(propagator, dimension_seeds(propagator), _ENERGY)
+    parts = [pool(_maps(propagator, some)) for some in torch.split(seeds, at_once)]
     table = mixing.numpy() @ np.concatenate(parts, axis=1).T
-    already = (walk.output - walk.change) / walk.output.norm()
+    already = (propagator.output - propagator.change) / propagator.output.norm()
     return np.column_stack([table, already[0].numpy()]) if already.any() else table
 
 
-def _maps(walk: Walk | Difference, seeds: Tensor) -> NDArray[np.float32]:
-    return walk.relevance(seeds, start=walk.features).flatten(1).T.numpy()
+def _maps(propagator: Propagator[S], seeds: Tensor) -> NDArray[np.float32]:
+    return propagator.relevance(seeds, start=propagator.features).flatten(1).T.numpy()

@@ -96,10 +96,10 @@ def pair(model: Model, person: ParcellatedImage, other: ParcellatedImage, thread
 def _table(model: Model, parcellated: ParcellatedImage) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Relevance of every dimension of the embedding in each region, (K, R + 2), and the embedding, (K,)."""
     from wbtools.attribution.bilrp import region_table
-    from wbtools.attribution.methods.deviation import walk_of
+    from wbtools.attribution.methods import deviation
 
-    walk = walk_of(model, parcellated.image)
-    return region_table(walk, _pool(parcellated)), walk.output[0].numpy().astype(np.float64)
+    propagator = deviation.propagator_of(model, parcellated.image)
+    return region_table(propagator, _pool(parcellated)), propagator.output[0].numpy().astype(np.float64)
 
 
 def _pool(parcellated: ParcellatedImage) -> Callable[[NDArray[np.float32]], NDArray[Any]]:

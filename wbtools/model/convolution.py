@@ -6,8 +6,6 @@ Networks that look at one person at a time meet it in most of their layers.
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,6 +13,18 @@ from torch.nn import functional
 Triple = tuple[int, int, int]
 
 _FEW = 20480  # torch's own number, see `use_mkldnn` in its Convolution.cpp
+
+
+def triple(given: int | tuple[int, ...]) -> Triple:
+    """A layer's setting along each axis.
+
+    Examples
+    --------
+    >>> triple(2)
+    (2, 2, 2)
+    """
+    x, y, z = (given, given, given) if isinstance(given, int) else given
+    return x, y, z
 
 
 def convolved(
@@ -66,5 +76,6 @@ class Conv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
-        stride, padding, dilation = cast("tuple[Triple, ...]", (self.stride, self.padding, self.dilation))
+        assert not isinstance(self.padding, str)  # numbers, in all networks that are built of this layer
+        stride, padding, dilation = triple(self.stride), triple(self.padding), triple(self.dilation)
         return convolved(input, self.weight, self.bias, stride, padding, dilation)

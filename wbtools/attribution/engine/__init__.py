@@ -1,46 +1,41 @@
 """Layer-wise relevance propagation without autograd, for one image or for its difference from a reference image.
 
-The network is run once (`Walk`); every layer keeps what its rule needs. After that any number of relevance seeds can be
-sent back, many at once, at about the cost of one or two transposed convolutions per convolution.
+The network is run once by a `Propagator`; every layer keeps what its rule needs. After that any number of relevance
+seeds can be sent back, many at once, at about the cost of one or two transposed convolutions per convolution.
 
 - `graph`: the network's modules in the order in which they are computed
 - `signal`: what is carried forward
 - `linear`: convolutions, linear layers and averages as linear maps with adjoints
 - `rules`: how a linear map divides relevance among its inputs
 - `layers`: what every kind of layer does on the way forward and on the way back, by rules
-- `secants`: the same by secants
-- `stage`: a convolution that only a maximum pool sees, in slabs
-- `passage`: both ways, through the whole network; `walk` by rules, `difference` by secants
-- `ledger`: where relevance is lost
-- `targets`: the seeds that relevance starts from
+- `rescale`: the same by the rescale rule of DeepLIFT, for differences
+- `pooled_convolution`: a convolution that only a maximum pool sees, in slabs
+- `propagator`: both ways, through the whole network; `relevance` by rules, `difference` by the rescale rule
+- `seeds`: what relevance starts from
+
+**To add a rule of LRP** for convolutions, linear layers or averages, write it as a constant in `rules` and name it in a
+`RuleSet` there: `RelevancePropagator(network, image, RuleSet(MY_RULE))` follows it. **To add a kind of layer**, write
+one function in `layers` and enter it in the table `layers.LAYERS`, and the same in `rescale` and `rescale.LAYERS` for
+differences. A rule set becomes a choice of `--method` through a `Method` in `wbtools.attribution.methods`.
 """
 
-from wbtools.attribution.engine.difference import Difference
-from wbtools.attribution.engine.ledger import Ledger
-from wbtools.attribution.engine.propagator import Passage
-from wbtools.attribution.engine.relevance import Walk
-from wbtools.attribution.engine.rules import EPSILON, MATCHED, PLAIN, Z_PLUS, Rules, gamma
-from wbtools.attribution.engine.seeds import (
-    dimension_seeds,
-    embedding_seed,
-    low_rank,
-    low_rank_maps,
-    mean_absolute,
-    seeds,
-)
+from wbtools.attribution.engine.difference import DifferencePropagator
+from wbtools.attribution.engine.propagator import Propagator
+from wbtools.attribution.engine.relevance import RelevancePropagator
+from wbtools.attribution.engine.rules import EPSILON, IMAGE_SHARE, MATCHED, PLAIN, Z_PLUS, RuleSet, gamma
+from wbtools.attribution.engine.seeds import dimension_seeds, low_rank, low_rank_maps, mean_absolute, seeds
 
 __all__ = [
     "EPSILON",
+    "IMAGE_SHARE",
     "MATCHED",
     "PLAIN",
     "Z_PLUS",
-    "Difference",
-    "Ledger",
-    "Passage",
-    "Rules",
-    "Walk",
+    "DifferencePropagator",
+    "Propagator",
+    "RelevancePropagator",
+    "RuleSet",
     "dimension_seeds",
-    "embedding_seed",
     "gamma",
     "low_rank",
     "low_rank_maps",

@@ -1,4 +1,4 @@
-"""An image and a reference through a network together; then back, with multipliers, as often as wanted."""
+"""Differences by the rescale rule: image and reference forward together; then back, with multipliers, at will."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from wbtools.attribution.engine import pooled_convolution, rescale
 from wbtools.attribution.engine.graph import Step, steps
 from wbtools.attribution.engine.layers import convolution
-from wbtools.attribution.engine.propagator import Passage
-from wbtools.attribution.engine.rules import Pull
-from wbtools.attribution.engine.signal import Result, Signal
+from wbtools.attribution.engine.propagator import Propagator
+from wbtools.attribution.engine.signal import ActivationChange, Backward, LayerResult
 from wbtools.errors import InputError
 from wbtools.model.family import Network
 
 
-class Difference(Passage):
-    """The difference of two images in one network, ready for relevance to be sent back; used as `Walk` is.
+class DifferencePropagator(Propagator[ActivationChange]):
+    """The difference of two images in one network, ready for relevance to be sent back by DeepLIFT's rescale rule.
 
-    Relevance can be told only at the image, at the last step, at `features` and at the `cuts`.
+    What is sent back are multipliers, relevance per change, as DeepLIFT calls them. Relevance can be told only at the
+    image, at the last step, at `features` and at the `cuts`.
 
     Parameters
     ----------
@@ -39,48 +39,44 @@ class Difference(Passage):
     def __init__(
         self, network: Network, image: Tensor, reference: Tensor, output: str = "raw", magnitudes: bool = True
     ) -> None:
-        super().__init__(network, Signal(image - reference, reference), partial(_run, magnitudes), output)
+        super().__init__(network, ActivationChange(image - reference, reference), partial(_run, magnitudes), output)
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
         """Multipliers: relevance per change."""
-        change = self._changes[step]
+        change = self._explained[step]
         return torch.where(change == 0, 0.0, relevance / torch.where(change == 0, 1.0, change))
 
     def as_relevance(self, messages: Tensor, step: int) -> Tensor:
-        """Multipliers times changes; what arrives at the image is relevance already."""
-        return messages if step == 0 else messages * self._changes[step]
-
-    def known(self, steps: dict[int, Tensor]) -> bool:
-        """Whether the changes there were kept."""
-        return steps.keys() <= self._changes.keys()
+        """Multipliers times changes; of the image's voxels, relevance already."""
+        return messages if step == 0 else messages * self._explained[step]
 
 
-def _run(magnitudes: bool, step: Step, inputs: list[Signal]) -> Result:
+def _run(magnitudes: bool, step: Step, inputs: list[ActivationChange]) -> LayerResult[ActivationChange]:
     """One step; those that see the image go back to the relevance of its voxels."""
     shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
     if step.pool is not None:
-        output, pull = pooled_convolution.run(step, inputs[0], partial(rescale.pooled_linear, at_image=shared))
-    elif shared:
-        output, pull = rescale.linear(*convolution(step), inputs[0], at_image=True)
+        output, back = pooled_convolution.run(step, inputs[0], partial(rescale.pooled_linear, at_image=shared))
+    elif shared and isinstance(step.module, nn.Conv3d):
+        output, back = rescale.linear(*convolution(step.module, step.norm, step.name), inputs[0], at_image=True)
     else:
-        output, pull = rescale.apply(step, inputs)
-    if 0 not in step.inputs or shared or pull is None:
-        return output, pull
-    return output, _to_relevance(step, inputs, pull)
+        output, back = rescale.apply(step, inputs)
+    if 0 not in step.inputs or shared or back is None:
+        return output, back
+    return output, _to_relevance(step, inputs, back)
 
 
-def _to_relevance(step: Step, inputs: list[Signal], pull: Pull) -> Pull:
+def _to_relevance(step: Step, inputs: list[ActivationChange], back: Backward) -> Backward:
     """The way back, multipliers of the image replaced by relevance."""
 
-    def back(m: Tensor) -> tuple[Tensor | None, ...]:
-        parts = zip(step.inputs, inputs, pull(m), strict=True)
+    def to_relevance(m: Tensor) -> tuple[Tensor | None, ...]:
+        parts = zip(step.inputs, inputs, back(m), strict=True)
         return tuple(part * x.change if source == 0 and part is not None else part for source, x, part in parts)
 
-    return back
+    return to_relevance
 
 
 def can_follow(network: Network, output: str = "raw") -> bool:
-    """Whether every step of a network is of a kind that secants are known for."""
+    """Whether every step of a network is of a kind that the rescale rule is known for."""
     try:
         return all(step.module is None or rescale.knows(step.module) for step in steps(network, output))
     except InputError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
@@ -14,6 +14,8 @@ from wbtools.errors import InputError
 from wbtools.model.convolution import Conv3d
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
+
+M = TypeVar("M", bound=nn.Module)
 
 _WHOLE = (Conv3d, Add, Gate, ChannelAttention, SpatialAttention)
 """Modules of wbtools that are one step, whatever they do inside."""
@@ -92,7 +94,7 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
         name, module = _module(network, node)
         parts = _followers(network, node) if isinstance(module, nn.Conv3d) else {}
         place |= dict.fromkeys((node, *parts), len(found))
-        found.append(Step(name, module, inputs, *(_of(parts, kind) for kind in (nn.BatchNorm3d, nn.MaxPool3d))))
+        found.append(Step(name, module, inputs, _of(parts, nn.BatchNorm3d), _of(parts, nn.MaxPool3d)))
     return tuple(found)
 
 
@@ -136,7 +138,7 @@ def _simple(pool: nn.MaxPool3d) -> bool:
     return not pool.ceil_mode and pool.dilation in (1, (1, 1, 1))
 
 
-def _of(parts: dict[fx.Node, nn.Module], kind: type[nn.Module]) -> Any:
+def _of(parts: dict[fx.Node, nn.Module], kind: type[M]) -> M | None:
     return next((module for module in parts.values() if isinstance(module, kind)), None)
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +95,8 @@ class Convolution(LinearMap):
             turned = kernel.flip(2, 3, 4).transpose(0, 1)
             return convolved(y, turned, None, (1, 1, 1), (back[0], back[1], back[2]), self.dilation)
         geometry = (self.stride, self.padding, self.dilation)
-        return cast(Tensor, conv3d_input([len(y), *shape], kernel, y, *geometry))  # type: ignore[no-untyped-call]
+        found: Tensor = conv3d_input([len(y), *shape], kernel, y, *geometry)  # type: ignore[no-untyped-call]
+        return found
 
     def _adjoint_by_voxels(self, y: Tensor, kernel: Tensor, shape: Sequence[int]) -> Tensor:
         """The same for a kernel of one voxel: a product of matrices."""
@@ -188,7 +188,8 @@ class Average(LinearMap):
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, C, X, Y, Z) to (N, C, X', Y', Z')."""
-        return cast(Tensor, self.pool(x))
+        pooled: Tensor = self.pool(x)
+        return pooled
 
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """(N, C, X', Y', Z') to (N, C, X, Y, Z)."""
@@ -196,12 +197,10 @@ class Average(LinearMap):
         inputs = y.new_empty(len(y), *shape)  # only its shape is read
         arguments = (p.kernel_size, p.stride, p.padding)
         size, stride, padding = ([a] * 3 if isinstance(a, int) else list(a) for a in arguments)
-        return cast(
-            Tensor,
-            torch.ops.aten.avg_pool3d_backward(
-                y, inputs, size, stride, padding, p.ceil_mode, p.count_include_pad, p.divisor_override
-            ),
+        found: Tensor = torch.ops.aten.avg_pool3d_backward(
+            y, inputs, size, stride, padding, p.ceil_mode, p.count_include_pad, p.divisor_override
         )
+        return found
 
 
 class Mean(LinearMap):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +19,10 @@ from torch.nn import functional
 from wbtools.attribution.engine.graph import Step
 from wbtools.attribution.engine.layers import convolution, largest
 from wbtools.attribution.engine.linear import Convolution, LinearMap
-from wbtools.attribution.engine.rules import Pull
-from wbtools.attribution.engine.signal import Pooled, Result, Signal
-from wbtools.model.convolution import Triple
+from wbtools.attribution.engine.signal import Backward, LayerResult, Pool, S
+from wbtools.model.convolution import Triple, triple
 
-Block = Callable[[LinearMap, Tensor | None, Signal, Pooled], tuple[Signal, Pull]]
+Block = Callable[[LinearMap, Tensor | None, S, Pool], tuple[S, Backward]]
 """A linear map with its bias, a ReLU and a pool, and the way back."""
 
 SLAB = 1 << 22
@@ -76,47 +75,48 @@ def slabs(size: int, kernel: tuple[int, int], pool: Triple, planes: int) -> Iter
         yield Slab(slice(low * stride, (high - 1) * stride + reach), low - begin, end - high)
 
 
-def run(step: Step, x: Signal, block: Block) -> Result:
+def run(step: Step, x: S, block: Block[S]) -> LayerResult[S]:
     """A convolution, its batch norm, a ReLU and a maximum pool."""
-    linear, bias = convolution(step)
+    assert isinstance(step.module, nn.Conv3d) and step.pool is not None
+    linear, bias = convolution(step.module, step.norm, step.name)
     margin, linear = linear.padding, replace(linear, padding=(0, 0, 0))
     x = x.each(lambda tensor: functional.pad(tensor, [p for p in reversed(margin) for _ in (0, 1)]))
-    shape = x.change.shape[1:]
+    shape = x.explained.shape[1:]
     size = [(n - r) // s + 1 for n, r, s in zip(shape[1:], linear.reach, linear.stride, strict=True)]
-    outputs: list[Signal] = []
-    pulls: list[tuple[slice, Pull]] = []
-    for slab in slabs(size[0], (linear.stride[0], linear.reach[0]), *_pool(step, linear, size)):
-        part = x.each(lambda tensor, slab=slab: tensor[:, :, slab.inputs])  # type: ignore[misc]
-        output, pull = block(linear, bias, part, _pooled(cast(nn.MaxPool3d, step.pool), slab))
+    outputs: list[S] = []
+    ways_back: list[tuple[slice, Backward]] = []
+    for slab in slabs(size[0], (linear.stride[0], linear.reach[0]), *_along_first_axis(step.pool, linear, size)):
+        output, back = block(linear, bias, x.each(partial(_planes, slab.inputs)), _pool_of(step.pool, slab))
         outputs.append(output)
-        pulls.append((slab.inputs, pull))
-    sizes = [output.change.shape[2] for output in outputs]
+        ways_back.append((slab.inputs, back))
+    sizes = [output.explained.shape[2] for output in outputs]
 
-    def pull_all(r: Tensor) -> tuple[Tensor | None, ...]:
+    def back_through_slabs(r: Tensor) -> tuple[Tensor]:
         whole = r.new_zeros(len(r), *shape)
-        for (inputs, pull), part in zip(pulls, torch.split(r, sizes, 2), strict=True):
-            whole[:, :, inputs] += cast(Tensor, pull(part)[0])
+        for (inputs, back), part in zip(ways_back, torch.split(r, sizes, 2), strict=True):
+            (found,) = back(part)
+            assert found is not None
+            whole[:, :, inputs] += found
         inside = [slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)]
         here = (slice(None), slice(None), *inside)
         return (whole[here],)
 
-    return _joined(outputs), pull_all
+    return x.joined(outputs, 2), back_through_slabs
 
 
-def _pool(step: Step, linear: Convolution, size: list[int]) -> tuple[Triple, int]:
+def _planes(which: slice, tensor: Tensor) -> Tensor:
+    return tensor[:, :, which]
+
+
+def _along_first_axis(pool: nn.MaxPool3d, linear: Convolution, size: list[int]) -> tuple[Triple, int]:
     """Kernel, stride and padding of the pool along the first axis, and how many of its planes make a slab."""
-    pool = cast(nn.MaxPool3d, step.pool)
-    kernel, stride, padding = (_triple(given)[0] for given in (pool.kernel_size, pool.stride, pool.padding))
+    kernel, stride, padding = (triple(given)[0] for given in (pool.kernel_size, pool.stride, pool.padding))
     return (kernel, stride, padding), max(1, SLAB // (len(linear.weight) * size[1] * size[2] * stride))
 
 
-def _triple(given: int | Triple) -> Triple:
-    return (given, given, given) if isinstance(given, int) else given
-
-
-def _pooled(pool: nn.MaxPool3d, slab: Slab) -> Pooled:
+def _pool_of(pool: nn.MaxPool3d, slab: Slab) -> Pool:
     """The pool for one slab; planes that its padding adds are never a winner: all others are at least 0."""
-    padding = (0, *_triple(pool.padding)[1:])
+    padding = (0, *triple(pool.padding)[1:])
 
     def pooled(tensor: Tensor) -> tuple[Tensor, Tensor]:
         if slab.before or slab.after:
@@ -125,12 +125,3 @@ def _pooled(pool: nn.MaxPool3d, slab: Slab) -> Pooled:
         return output, places - slab.before * tensor.shape[3] * tensor.shape[4]
 
     return pooled
-
-
-def _joined(parts: list[Signal]) -> Signal:
-    def whole(tensors: list[Tensor | None]) -> Tensor | None:
-        given = [tensor for tensor in tensors if tensor is not None]
-        return torch.cat(given, 2) if given else None
-
-    change = torch.cat([part.change for part in parts], 2)
-    return Signal(change, whole([part.base for part in parts]), whole([part.share for part in parts]))

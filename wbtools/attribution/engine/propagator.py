@@ -1,27 +1,26 @@
-"""Forward through a network once, then back as often as wanted: what all ways of explaining it have in common."""
+"""Forward through a network once, then back as often as wanted: what relevance and multipliers have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
 from wbtools.attribution.engine.graph import Step, steps
-from wbtools.attribution.engine.ledger import Ledger
-from wbtools.attribution.engine.rules import Pull
-from wbtools.attribution.engine.signal import Result, Signal
+from wbtools.attribution.engine.signal import Backward, LayerResult, S
 from wbtools.errors import InputError
 from wbtools.model.family import Network
 
-_AT_ONCE = 1 << 22
+_BATCH_VALUES = 1 << 22
 """Values that all seeds of one pass may have together at a step: 16 MB."""
 
-_CUT = 1 << 20
+_CUT_VALUES = 1 << 20
 """Values of a signal, at most, where the rank of many seeds is looked at."""
 
 
-class Passage:
+class Propagator(Generic[S]):
     """An image, alone or with a reference, in one network, ready for relevance to be sent back.
 
     Parameters
@@ -51,50 +50,41 @@ class Passage:
 
     energy = 1 - 1e-7
 
-    def __init__(
-        self, network: Network, start: Signal, run: Callable[[Step, list[Signal]], Result], output: str
-    ) -> None:
+    def __init__(self, network: Network, start: S, run: Callable[[Step, list[S]], LayerResult[S]], output: str) -> None:
         if network.training:
             raise InputError("relevance needs a network in evaluation mode", hint="call network.eval() first")
         self._steps = steps(network, output)
         self.last = len(self._steps) - 1
         flat = [i for i, step in enumerate(self._steps) if isinstance(step.module, nn.Flatten)]
         self.features = flat[-1] if flat else self.last
-        self._pulls: list[Pull | None] = []
+        self._ways_back: list[Backward | None] = []
         self._values: list[int] = []
-        self._changes: dict[int, Tensor] = {}
+        self._explained: dict[int, Tensor] = {}
         self.cuts: tuple[int, ...] = ()
         with torch.no_grad():
             end = self._forward(start, run)
-        self.output, self.change = end.whole, end.change
+        self.output, self.change = end.whole, end.explained
 
-    def _forward(self, start: Signal, run: Callable[[Step, list[Signal]], Result]) -> Signal:
+    def _forward(self, start: S, run: Callable[[Step, list[S]], LayerResult[S]]) -> S:
         last_use = {source: i for i, step in enumerate(self._steps) for source in step.inputs}
         signals, before = {0: start}, 0
         for i, step in enumerate(self._steps):
-            pull = None
+            back = None
             if i > 0:
-                signals[i], pull = run(step, [signals[j] for j in step.inputs])
+                signals[i], back = run(step, [signals[j] for j in step.inputs])
             for j in {j for j in step.inputs if last_use[j] == i}:
                 del signals[j]
-            values = signals[i].change.numel()
-            self._pulls.append(pull)
+            values = signals[i].explained.numel()
+            self._ways_back.append(back)
             self._values.append(values)
             if len(signals) == 1:  # everything passes through here
-                self.cuts = (i, *self.cuts) if values < min(before, _CUT) else self.cuts
+                self.cuts = (i, *self.cuts) if values < min(before, _CUT_VALUES) else self.cuts
                 before = values
             if i in (0, self.features, self.last, *self.cuts[:1]):
-                self._changes[i] = signals[i].change
+                self._explained[i] = signals[i].explained
         return signals[self.last]
 
-    def relevance(
-        self,
-        seeds: Tensor,
-        start: int | None = None,
-        stop: int = 0,
-        at_once: int | None = None,
-        ledger: Ledger | None = None,
-    ) -> Tensor:
+    def relevance(self, seeds: Tensor, start: int | None = None, stop: int = 0, at_once: int | None = None) -> Tensor:
         """Send relevance back.
 
         Parameters
@@ -105,8 +95,6 @@ class Passage:
             Steps: from the last one to the image if not told otherwise.
         at_once : int, optional
             Seeds in one pass; memory grows with it. As many as fit into a little memory if not told otherwise.
-        ledger : Ledger, optional
-            Takes down what is left of the relevance behind each step.
 
         Returns
         -------
@@ -114,45 +102,30 @@ class Passage:
             Of the outputs of step `stop`; of the image (K, 1, X, Y, Z).
         """
         first = self.last if start is None else start
-        return self.as_relevance(self.send(self.as_messages(seeds, first), first, stop, at_once, ledger), stop)
+        return self.as_relevance(self.send(self.as_messages(seeds, first), first, stop, at_once), stop)
 
-    def send(
-        self, messages: Tensor, start: int, stop: int, at_once: int | None = None, ledger: Ledger | None = None
-    ) -> Tensor:
+    def send(self, messages: Tensor, start: int, stop: int, at_once: int | None = None) -> Tensor:
         """The same with what is really sent, in place of relevance."""
-        at_once = at_once or max(1, _AT_ONCE // max(self._values[stop : start + 1]))
+        at_once = at_once or max(1, _BATCH_VALUES // max(self._values[stop : start + 1]))
         with torch.no_grad():
-            return torch.cat([self._back(part, start, stop, ledger) for part in torch.split(messages, at_once)])
+            return torch.cat([self._back(part, start, stop) for part in torch.split(messages, at_once)])
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
         """What has to be sent from a step, so that its outputs have this relevance."""
         return relevance
 
     def as_relevance(self, messages: Tensor, step: int) -> Tensor:
-        """The relevance of a step's outputs, from what arrives there."""
+        """The relevance of a step's outputs, from the messages that reach it."""
         return messages
 
-    def _back(self, messages: Tensor, start: int, stop: int, ledger: Ledger | None) -> Tensor:
+    def _back(self, messages: Tensor, start: int, stop: int) -> Tensor:
         waiting = {start: messages}
-        if ledger is not None:
-            ledger.put_in(self._totals(waiting))
         for i in range(start, stop, -1):
-            message, pull = waiting.pop(i, None), self._pulls[i]
-            if message is None or pull is None:
-                continue  # attention in plain rules: its output counts as a constant
-            for j, part in zip(self._steps[i].inputs, pull(message), strict=True):
+            message, back = waiting.pop(i, None), self._ways_back[i]
+            if message is None or back is None:
+                continue  # attention by rules: its output counts as a constant
+            for j, part in zip(self._steps[i].inputs, back(message), strict=True):
                 if part is not None:
                     waiting[j] = waiting[j] + part if j in waiting else part
             del message
-            if ledger is not None and self.known(waiting):
-                ledger.note(i, self._steps[i].name, self._totals(waiting))
         return waiting[stop]
-
-    def known(self, steps: dict[int, Tensor]) -> bool:
-        """Whether messages can be told as relevance at all these steps."""
-        return True
-
-    def _totals(self, waiting: dict[int, Tensor]) -> Tensor:
-        """Relevance that is on its way, of each seed."""
-        sums = [self.as_relevance(message, i).flatten(1).sum(1, dtype=torch.float64) for i, message in waiting.items()]
-        return torch.stack(sums).sum(0)

@@ -8,22 +8,21 @@ from torch import Tensor
 
 from wbtools.attribution.engine import layers, pooled_convolution
 from wbtools.attribution.engine.graph import Step
-from wbtools.attribution.engine.propagator import Passage
-from wbtools.attribution.engine.rules import Rules
-from wbtools.attribution.engine.signal import Result, Signal
+from wbtools.attribution.engine.propagator import Propagator
+from wbtools.attribution.engine.rules import PLAIN, RuleSet
+from wbtools.attribution.engine.signal import Activation, LayerResult
 from wbtools.model.family import Network
 
 
-class Walk(Passage):
-    """One image in one network, ready for relevance to be sent back by rules.
+class RelevancePropagator(Propagator[Activation]):
+    """One image in one network, ready for relevance to be sent back by the rules of layer-wise relevance propagation.
 
     Parameters
     ----------
     network : Network
         In evaluation mode; it is only read.
-    images : Tensor, (1 or 2, 1, X, Y, Z)
-        The image, and the reference image if differences from it are to be explained.
-    rules : Rules, optional
+    image : Tensor, (1, 1, X, Y, Z)
+    rules : RuleSet
     output : str
         The network's method that is explained.
     empty : float
@@ -31,24 +30,13 @@ class Walk(Passage):
     """
 
     def __init__(
-        self, network: Network, images: Tensor, rules: Rules | None = None, output: str = "raw", empty: float = 0.0
+        self, network: Network, image: Tensor, rules: RuleSet = PLAIN, output: str = "raw", empty: float = 0.0
     ) -> None:
-        chosen = rules or Rules()
-
-        block = partial(layers.pooled_affine, chosen.convolutions)
-
-        def run(step: Step, inputs: list[Signal]) -> Result:
-            return (
-                layers.apply(step, inputs, chosen)
-                if step.pool is None
-                else pooled_convolution.run(step, inputs[0], block)
-            )
-
-        super().__init__(network, _start(images, chosen, empty), run, output)
+        share = (image != empty).to(image.dtype) if rules.needs_share else None
+        super().__init__(network, Activation(image, share), partial(_run, rules), output)
 
 
-def _start(images: Tensor, rules: Rules, empty: float) -> Signal:
-    image, base = images[:1], images[1:] if len(images) == 2 else None
-    if base is not None:
-        return Signal(image - base, base)
-    return Signal(image, share=(image != empty).to(image.dtype) if rules.owed else None)
+def _run(rules: RuleSet, step: Step, inputs: list[Activation]) -> LayerResult[Activation]:
+    if step.pool is None:
+        return layers.apply(step, inputs, rules)
+    return pooled_convolution.run(step, inputs[0], partial(layers.pooled_linear, rules.convolutions))

@@ -1,10 +1,10 @@
-"""What every kind of layer does to the change of its input, and the slope by which it does so: one number per unit.
+"""The rescale rule: what every kind of layer does to the change of its input, and its slope, one number per unit.
 
-A layer takes an image's and a reference's activations, as a `Signal` of the reference's and the change from them. Its
+A layer takes an image's and a reference's activations, as an `ActivationChange`. Its
 output changes by exactly slope times input change, summed over inputs:
 
 - linear layers: the weights are the slopes; biases and the offsets of batch norms cancel;
-- ReLU, sigmoid, tanh: the secant, change of output over change of input;
+- ReLU, sigmoid, tanh: the rescale rule itself, change of output over change of input;
 - products s c: the mean of c for s, and the mean of s for c, the means taken over image and reference;
 - maxima: the image's largest voxel a and the reference's b share the slope, alpha and 1 - alpha, so that alpha times
   the change of a and 1 - alpha times that of b make up the change of the maximum; alpha lies between 0 and 1.
@@ -24,31 +24,32 @@ voxel is the largest in between, are the integral of the gradient along the stra
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from wbtools.attribution.engine.graph import Concatenation, Step
-from wbtools.attribution.engine.layers import convolution, pooling, scale_and_offset
+from wbtools.attribution.engine.layers import convolution, detached, mean_over_voxels, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
 from wbtools.attribution.engine.rules import picked, spread
-from wbtools.attribution.engine.signal import Pooled, Signal
+from wbtools.attribution.engine.signal import ActivationChange, Pool
 from wbtools.errors import InputError
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
-Back = Callable[[Tensor], tuple[Tensor, ...]]
+MultiplierBackward = Callable[[Tensor], tuple[Tensor, ...]]
 """From multipliers of a layer's outputs, of K seeds at once, to those of each of its inputs."""
 
-Result = tuple[Signal, Back]
+Rescaled = tuple[ActivationChange, MultiplierBackward]
 """A layer's output, and its way back."""
 
 _TINY = 1e-30  # keeps a distance off 0
 
-_SMALL = 1e-3  # below this change a sigmoid's secant is its slope in the middle, to 1e-7; a quotient would be rounding
+_SMALL = (
+    1e-3  # below this change a sigmoid's slope is the derivative in the middle, to 1e-7; a quotient would be rounding
+)
 
 
-def apply(step: Step, inputs: list[Signal]) -> Result:
+def apply(step: Step, inputs: list[ActivationChange]) -> Rescaled:
     """Run one step.
 
     Raises
@@ -58,8 +59,8 @@ def apply(step: Step, inputs: list[Signal]) -> Result:
     """
     module = step.module
     if isinstance(module, nn.Conv3d):
-        return linear(*convolution(step), inputs[0])
-    for kind, run in _KINDS.items():
+        return linear(*convolution(module, step.norm, step.name), inputs[0])
+    for kind, run in LAYERS.items():
         if isinstance(module, kind):
             return run(module, *inputs)
     raise InputError(
@@ -70,14 +71,14 @@ def apply(step: Step, inputs: list[Signal]) -> Result:
 
 def knows(module: nn.Module) -> bool:
     """Whether there is a rule for modules of this kind."""
-    return isinstance(module, (nn.Conv3d, *_KINDS))
+    return isinstance(module, (nn.Conv3d, *LAYERS))
 
 
-def linear(weights: LinearMap, bias: Tensor | None, x: Signal, at_image: bool = False) -> Result:
+def linear(weights: LinearMap, bias: Tensor | None, x: ActivationChange, at_image: bool = False) -> Rescaled:
     """A linear map and a bias; of the image itself, back to relevance and not to multipliers (see `_by_magnitude`)."""
     now = weights.ready()
     change, base = now(x.change), now(x.reference)
-    output = Signal(change, base if bias is None else base + bias)
+    output = ActivationChange(change, base if bias is None else base + bias)
     if at_image:
         ratio, back = _by_magnitude(weights, x, change)
         return output, lambda m: back(m * ratio)
@@ -85,7 +86,7 @@ def linear(weights: LinearMap, bias: Tensor | None, x: Signal, at_image: bool = 
     return output, lambda m: (weights.adjoint(m, shape),)
 
 
-def _by_magnitude(weights: LinearMap, x: Signal, change: Tensor) -> tuple[Tensor, Back]:
+def _by_magnitude(weights: LinearMap, x: ActivationChange, change: Tensor) -> tuple[Tensor, MultiplierBackward]:
     """How the image's voxels share what their outputs' change is worth, in proportion to |w_ij dx_i|.
 
     Returns
@@ -100,55 +101,55 @@ def _by_magnitude(weights: LinearMap, x: Signal, change: Tensor) -> tuple[Tensor
     return ratio, lambda m: (absolute.adjoint(m, size.shape[1:]).mul_(size),)
 
 
-def relu(x: Signal) -> Result:
-    """Multipliers times the secant."""
+def relu(x: ActivationChange) -> Rescaled:
+    """Multipliers times the slope."""
     output, slope = rectified(x)
     return output, lambda m: (m * slope,)
 
 
-def rectified(x: Signal) -> tuple[Signal, Tensor]:
-    """After a ReLU, and its secant, max(a, b) / |a - b| between 0 and 1: exactly 1 where both a and b are positive."""
+def rectified(x: ActivationChange) -> tuple[ActivationChange, Tensor]:
+    """After a ReLU, and its slope, max(a, b) / |a - b| between 0 and 1: exactly 1 where both a and b are positive."""
     distance = x.change.abs().add_(_TINY)
     slope = torch.maximum(x.whole, x.reference).div_(distance).clamp_(0, 1)
-    return Signal(torch.mul(x.change, slope, out=distance), x.reference.clamp(min=0)), slope
+    return ActivationChange(torch.mul(x.change, slope, out=distance), x.reference.clamp(min=0)), slope
 
 
-def sigmoid(x: Signal) -> Result:
+def sigmoid(x: ActivationChange) -> Rescaled:
     """Of a sigmoid s the slope in the middle is s (1 - s)."""
     base = x.reference.sigmoid()
     middle = (x.reference + x.change / 2).sigmoid()
     return _curve(x, base, x.whole.sigmoid() - base, middle * (1 - middle))
 
 
-def tanh(x: Signal) -> Result:
+def tanh(x: ActivationChange) -> Rescaled:
     """Of a hyperbolic tangent t the slope in the middle is 1 - t^2."""
     base = x.reference.tanh()
     middle = (x.reference + x.change / 2).tanh()
     return _curve(x, base, x.whole.tanh() - base, 1 - middle * middle)
 
 
-def _curve(x: Signal, base: Tensor, change: Tensor, middle: Tensor) -> Result:
+def _curve(x: ActivationChange, base: Tensor, change: Tensor, middle: Tensor) -> Rescaled:
     small = x.change.abs() < _SMALL
     slope = torch.where(small, middle, change / torch.where(small, 1.0, x.change))
-    return Signal(slope * x.change, base), lambda m: (m * slope,)
+    return ActivationChange(slope * x.change, base), lambda m: (m * slope,)
 
 
-def product(signal: Signal, coefficients: Signal) -> Result:
+def product(signal: ActivationChange, coefficients: ActivationChange) -> Rescaled:
     """A signal (1, C, X, Y, Z) and coefficients that broadcast against it."""
     coefficient = coefficients.reference + coefficients.change / 2
     mean = signal.reference + signal.change / 2
     change = signal.change * coefficient + mean * coefficients.change
     shared = [axis for axis, size in enumerate(coefficients.change.shape) if axis and size == 1]
 
-    def pull(m: Tensor) -> tuple[Tensor, ...]:
+    def backward(m: Tensor) -> tuple[Tensor, ...]:
         return m * coefficient, (m * mean).sum(shared, keepdim=True)
 
-    return Signal(change, signal.reference * coefficients.reference), pull
+    return ActivationChange(change, signal.reference * coefficients.reference), backward
 
 
-def maximum(x: Signal, pooled: Pooled) -> Result:
+def maximum(x: ActivationChange, pool: Pool) -> Rescaled:
     """The largest voxels."""
-    output, (place, first), (before, second) = winners(x, pooled)
+    output, (place, first), (before, second) = winners(x, pool)
     shape = x.change.shape[1:]
     return output, lambda m: (spread(m * first, place, shape) + spread(m * second, before, shape),)
 
@@ -157,12 +158,12 @@ Winner = tuple[Tensor, Tensor]
 """Places of voxels in the flattened (X, Y, Z), and the slope that each has."""
 
 
-def winners(x: Signal, pooled: Pooled) -> tuple[Signal, Winner, Winner]:
+def winners(x: ActivationChange, pool: Pool) -> tuple[ActivationChange, Winner, Winner]:
     """The output of a maximum pool, and the largest voxels of the image and of the reference."""
-    (highest, place), (base, before) = pooled(x.whole), pooled(x.reference)
+    (highest, place), (base, before) = pool(x.whole), pool(x.reference)
     here, there = picked(x.change, place), picked(x.change, before)
     change, alpha = _shared(highest - base, here, there, place == before)
-    return Signal(change, base), (place.int(), alpha), (before.int(), 1 - alpha)
+    return ActivationChange(change, base), (place.int(), alpha), (before.int(), 1 - alpha)
 
 
 def _shared(change: Tensor, here: Tensor, there: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,12 +174,14 @@ def _shared(change: Tensor, here: Tensor, there: Tensor, same: Tensor) -> tuple[
     return change, torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
 
 
-def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Pooled, at_image: bool = False) -> Result:
+def pooled_linear(
+    weights: LinearMap, bias: Tensor | None, x: ActivationChange, pool: Pool, at_image: bool = False
+) -> Rescaled:
     """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept."""
     y, back = linear(weights, bias, x)
-    (highest, place), (base, before) = pooled(y.whole.relu_()), pooled(y.reference.relu())
+    (highest, place), (base, before) = pool(y.whole.relu_()), pool(y.reference.relu())
     (here, first), (there, second) = (
-        rectified(Signal(picked(y.change, where), picked(y.reference, where))) for where in (place, before)
+        rectified(ActivationChange(picked(y.change, where), picked(y.reference, where))) for where in (place, before)
     )
     change, alpha = _shared(highest - base, here.change, there.change, place == before)
     first.mul_(alpha)
@@ -189,13 +192,13 @@ def pooled_linear(weights: LinearMap, bias: Tensor | None, x: Signal, pooled: Po
         second.mul_(picked(ratio, before))
     shape, place, before = y.change.shape[1:], place.int(), before.int()
 
-    def pull(m: Tensor) -> tuple[Tensor, ...]:
+    def backward(m: Tensor) -> tuple[Tensor, ...]:
         return back(spread(m * first, place, shape).add_(spread(m * second, before, shape)))
 
-    return Signal(change, base), pull
+    return ActivationChange(change, base), backward
 
 
-def _max_pool(module: nn.Module, x: Signal) -> Result:
+def _max_pool(module: nn.MaxPool3d, x: ActivationChange) -> Rescaled:
     return maximum(x, pooling(module))
 
 
@@ -205,88 +208,84 @@ def _highest(t: Tensor) -> tuple[Tensor, Tensor]:
     return value[:, :, None, None, None], place[:, :, None, None, None]
 
 
-def _dense(module: nn.Module, x: Signal) -> Result:
-    layer = cast(nn.Linear, module)
-    return linear(Dense(layer.weight.detach()), None if layer.bias is None else layer.bias.detach(), x)
+def _dense(module: nn.Linear, x: ActivationChange) -> Rescaled:
+    return linear(Dense(module.weight.detach()), detached(module.bias), x)
 
 
-def _average(module: nn.Module, x: Signal) -> Result:
-    return linear(Average(cast(nn.AvgPool3d, module)), None, x)
+def _average(module: nn.AvgPool3d, x: ActivationChange) -> Rescaled:
+    return linear(Average(module), None, x)
 
 
-def _mean(module: nn.Module, x: Signal) -> Result:
-    if cast(nn.AdaptiveAvgPool3d, module).output_size not in (1, (1, 1, 1)):
-        raise InputError("there is no relevance rule for an adaptive pool that leaves more than one voxel")
-    return linear(Mean(), None, x)
+def _mean(module: nn.AdaptiveAvgPool3d, x: ActivationChange) -> Rescaled:
+    return linear(mean_over_voxels(module), None, x)
 
 
-def _norm(module: nn.Module, x: Signal) -> Result:
-    scale, offset = (t[:, None, None, None] for t in scale_and_offset(cast(nn.BatchNorm3d, module)))
-    return Signal(x.change * scale, x.reference * scale + offset), lambda m: (m * scale,)
+def _norm(module: nn.BatchNorm3d, x: ActivationChange) -> Rescaled:
+    scale, offset = (t[:, None, None, None] for t in scale_and_offset(module))
+    return ActivationChange(x.change * scale, x.reference * scale + offset), lambda m: (m * scale,)
 
 
-def _flatten(module: nn.Module, x: Signal) -> Result:
+def _flatten(module: nn.Flatten, x: ActivationChange) -> Rescaled:
     shape = x.change.shape[1:]
-    return x.each(cast(Callable[[Tensor], Tensor], module)), lambda m: (m.reshape(len(m), *shape),)
+    return x.each(module), lambda m: (m.reshape(len(m), *shape),)
 
 
-def _same(module: nn.Module, x: Signal) -> Result:
+def _same(module: nn.Module, x: ActivationChange) -> Rescaled:
     return x, lambda m: (m,)
 
 
-def _sum(module: nn.Module, x: Signal, y: Signal) -> Result:
-    return Signal(x.change + y.change, x.reference + y.reference), lambda m: (m, m)
+def _sum(module: Add, x: ActivationChange, y: ActivationChange) -> Rescaled:
+    return ActivationChange(x.change + y.change, x.reference + y.reference), lambda m: (m, m)
 
 
-def _concatenated(module: nn.Module, *parts: Signal) -> Result:
+def _concatenated(module: Concatenation, *parts: ActivationChange) -> Rescaled:
     sizes = [part.change.shape[1] for part in parts]
-    whole = Signal(torch.cat([part.change for part in parts], 1), torch.cat([part.reference for part in parts], 1))
-    return whole, lambda m: m.split(sizes, 1)
+    return ActivationChange.joined(parts, 1), lambda m: m.split(sizes, 1)
 
 
-def _channel_attention(module: nn.Module, x: Signal) -> Result:
+def _channel_attention(module: ChannelAttention, x: ActivationChange) -> Rescaled:
     """Mean and maximum of each channel go through the same two layers, are added and squeezed."""
-    attention = cast(ChannelAttention, module)
     pools = (linear(Mean(), None, x), maximum(x, _highest))
-    branches = [_through(attention.fc, _same_as_vector(pooled), pull) for pooled, pull in pools]
+    branches = [_through(module.fc, _same_as_vector(pooled), back) for pooled, back in pools]
     (mean, back), (highest, also_back) = branches
-    output, squeeze = sigmoid(Signal(mean.change + highest.change, mean.reference + highest.reference))
+    output, squeeze = sigmoid(ActivationChange(mean.change + highest.change, mean.reference + highest.reference))
 
-    def pull(m: Tensor) -> tuple[Tensor, ...]:
+    def backward(m: Tensor) -> tuple[Tensor, ...]:
         (inner,) = squeeze(m.flatten(1))
         return (back(inner) + also_back(inner),)
 
-    return output.each(lambda t: t[:, :, None, None, None]), pull
+    return output.each(lambda t: t[:, :, None, None, None]), backward
 
 
-def _same_as_vector(x: Signal) -> Signal:
+def _same_as_vector(x: ActivationChange) -> ActivationChange:
     return x.each(lambda t: t.flatten(1))
 
 
-def _through(layers: nn.Module, x: Signal, first: Back) -> tuple[Signal, Callable[[Tensor], Tensor]]:
+def _through(
+    layers: nn.Sequential, x: ActivationChange, first: MultiplierBackward
+) -> tuple[ActivationChange, Callable[[Tensor], Tensor]]:
     """The attention's layers after a pool, and the way back through them and the pool."""
-    pulls = []
-    for layer in cast(nn.Sequential, layers):
-        x, pull = _KINDS[type(layer)](layer, x)
-        pulls.append(pull)
+    ways_back = []
+    for layer in layers:
+        x, back = LAYERS[type(layer)](layer, x)
+        ways_back.append(back)
 
-    def back(m: Tensor) -> Tensor:
-        for pull in reversed(pulls):
-            (m,) = pull(m)
+    def back_through_all(m: Tensor) -> Tensor:
+        for back in reversed(ways_back):
+            (m,) = back(m)
         (m,) = first(m[:, :, None, None, None])
         return m
 
-    return x, back
+    return x, back_through_all
 
 
-def _spatial_attention(module: nn.Module, x: Signal) -> Result:
-    attention = cast(SpatialAttention, module)
-    inner, back = linear(*convolution(Step("", attention.conv, ())), x)
+def _spatial_attention(module: SpatialAttention, x: ActivationChange) -> Rescaled:
+    inner, back = linear(*convolution(module.conv), x)
     output, squeeze = sigmoid(inner)
     return output, lambda m: back(*squeeze(m))
 
 
-_KINDS: dict[type[nn.Module], Callable[..., Result]] = {
+LAYERS: dict[type[nn.Module], Callable[..., Rescaled]] = {
     nn.Linear: _dense,
     nn.ReLU: lambda module, x: relu(x),
     nn.Sigmoid: lambda module, x: sigmoid(x),

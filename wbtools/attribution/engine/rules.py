@@ -1,6 +1,7 @@
-"""How a linear map divides the relevance of its outputs among its inputs.
+"""The rules of LRP: how a linear map divides the relevance of its outputs among its inputs.
 
-With contributions c_ij = x_i w_ij of input i to output j, every rule here is
+A rule is a constant of this module, of a class derived from `Rule`. With contributions c_ij = x_i w_ij of input i to
+output j, every `Proportional` rule is
 
     R_i = sum_j R_j q_ij / sum_i q_ij,    q_ij = signed * c_ij + matched * s_j |c_ij|,
 
@@ -8,29 +9,29 @@ where s_j is the sign of output j. One adjoint of W and one of |W| are then enou
 
     R_i = signed * x_i (W^T (R / D))_i + matched * |x_i| (|W|^T (s R / D))_i,    D = sum_i q_ij.
 
-With signed = matched = 1/2 only the contributions of the output's own sign count. If the contributions add up to the
-output, as they do for differences, |D| is at least as large as signed times the output: nothing explodes, and nothing
-is lost.
+With signed = matched = 1/2 only the contributions of the output's own sign count.
+
+References: Bach et al. 2015 (epsilon), Montavon et al. 2017 (z-plus), Montavon et al. 2019 (gamma).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from wbtools.attribution.engine.linear import LinearMap
+from wbtools.attribution.engine.signal import Activation
 
 TINY = 1e-12  # keeps denominators off zero; relevance is never left where nothing contributed
 
-Pull = Callable[[Tensor], tuple[Tensor | None, ...]]
-"""From the relevance of a layer's outputs, of K seeds at once, to that of each of its inputs; None for none."""
-
 
 @dataclass(frozen=True, eq=False)
-class Division:
+class Redistribution:
     """The way back through a linear map: all that has to be kept for it.
 
     Parameters
@@ -59,7 +60,7 @@ class Division:
     places: Tensor | None = None
     shape: tuple[int, ...] = ()
 
-    def at(self, places: Tensor) -> Division:
+    def at(self, places: Tensor) -> Redistribution:
         """The same where only the outputs at these places (1, C, ...), int64, of their channel have relevance."""
         return replace(
             self,
@@ -98,9 +99,25 @@ def spread(values: Tensor, places: Tensor, shape: Sequence[int]) -> Tensor:
     return everywhere
 
 
+class Rule(ABC):
+    """What a linear map, such as a convolution, does on the way forward, and how it divides relevance on the way back.
+
+    Attributes
+    ----------
+    needs_share : bool
+        Whether it has to know what part of its input comes from the image (`Activation.share`).
+    """
+
+    needs_share: ClassVar[bool] = False
+
+    @abstractmethod
+    def apply(self, linear: LinearMap, bias: Tensor | None, x: Activation) -> tuple[Activation, Redistribution]:
+        """The output of a linear map with a bias, and the way back."""
+
+
 @dataclass(frozen=True)
-class Rule:
-    """A rule of the form above.
+class Proportional(Rule):
+    """A rule of the form above. The bias is left out of the denominators: it takes no relevance.
 
     Parameters
     ----------
@@ -111,31 +128,39 @@ class Rule:
     Examples
     --------
     >>> gamma(0.5)
-    Rule(signed=1.25, matched=0.25, both_signs=True)
+    Proportional(signed=1.25, matched=0.25, both_signs=True)
     """
 
     signed: float
     matched: float
     both_signs: bool = True
 
-    def divide(self, linear: LinearMap, x: Tensor, contributed: Tensor, output: Tensor | None = None) -> Division:
+    def apply(self, linear: LinearMap, bias: Tensor | None, x: Activation) -> tuple[Activation, Redistribution]:
+        """The output of a linear map with a bias, and the way back."""
+        output = linear(x.value)
+        if bias is None:
+            return Activation(output), self.divide(linear, x.value, output)
+        division = self.divide(linear, x.value, output, output + bias)
+        return Activation(output.add_(bias)), division
+
+    def divide(self, linear: LinearMap, x: Tensor, contributed: Tensor, output: Tensor | None = None) -> Redistribution:
         """The way back through a linear map.
 
         Parameters
         ----------
         linear : LinearMap
         x : Tensor, (1, ...)
-            Its input, or the change of it.
+            Its input.
         contributed : Tensor, (1, ...)
             W x.
         output : Tensor, (1, ...), optional
-            What decides the sign, if that is not W x: the layer may have a bias that counts.
+            The same with the bias, if there is one; decides the sign.
         """
         if self.matched == 0:
-            return Division(linear, x, stable(contributed.clone()))
+            return Redistribution(linear, x, stable(contributed.clone()))
         if not self.both_signs and bool((x >= 0).all()):
             positive = linear.positive()
-            return Division(positive, x, positive(x).add_(TINY))
+            return Redistribution(positive, x, positive(x).add_(TINY))
         total = linear.absolute()(x.abs())
         if self.both_signs:
             total.copysign_(contributed if output is None else output)
@@ -143,7 +168,32 @@ class Rule:
         total.mul_(self.matched).add_(contributed, alpha=self.signed)
         if opposed is not None:
             opposed ^= total.signbit()
-        return Division(linear, x, stable(total), self.signed, self.matched, opposed)
+        return Redistribution(linear, x, stable(total), self.signed, self.matched, opposed)
+
+
+class ImageShare(Rule):
+    """z-plus in which an activation counts only as far as it comes from the image, directly or through layers before.
+
+    Of the positive contributions to an output, the bias among them, those of the image are its share. Relevance of what
+    biases alone make, as in the empty background, would be lost otherwise.
+    """
+
+    needs_share = True
+
+    def apply(self, linear: LinearMap, bias: Tensor | None, x: Activation) -> tuple[Activation, Redistribution]:
+        """The output of a linear map with a bias, its share, and the way back."""
+        if x.share is None:  # behind a layer that keeps no share, such as attention
+            return Z_PLUS.apply(linear, bias, x)
+        positive, counted = linear.positive(), x.from_image
+        now, offset = positive.ready(), TINY if bias is None else bias.clamp(min=0) + TINY
+        made = now(counted)
+        # The first layer sees nothing but the image.
+        everything = made + offset if torch.equal(counted, x.value) else now(x.value).add_(offset)
+        output = linear(x.value)
+        if bias is not None:
+            output.add_(bias)
+        share = torch.div(made, everything, out=everything)
+        return Activation(output, share), Redistribution(positive, counted, made.add_(TINY))
 
 
 def stable(total: Tensor) -> Tensor:
@@ -157,46 +207,44 @@ def stable(total: Tensor) -> Tensor:
     return total.add_(torch.copysign(total.new_tensor(TINY), total))
 
 
-EPSILON = Rule(signed=1, matched=0)
+EPSILON = Proportional(signed=1, matched=0)
 """In proportion to the contributions."""
 
-Z_PLUS = Rule(signed=0.5, matched=0.5, both_signs=False)
+Z_PLUS = Proportional(signed=0.5, matched=0.5, both_signs=False)
 """In proportion to the positive contributions."""
 
-MATCHED = Rule(signed=0.5, matched=0.5)
-"""In proportion to the contributions of the output's own sign ("sgamma": gamma without bound)."""
+MATCHED = Proportional(signed=0.5, matched=0.5)
+"""In proportion to the contributions of the output's own sign: gamma without bound."""
+
+IMAGE_SHARE = ImageShare()
+"""In proportion to the positive contributions, as far as they come from the image and not from biases."""
 
 
-def gamma(strength: float) -> Rule:
-    """Contributions of the output's own sign count 1 + strength times as much as the others.
-
-    On differences it conserves relevance ("cgamma"): the contributions then always have the output as their sum.
-    """
-    return Rule(signed=1 + strength / 2, matched=strength / 2)
-
-
-GAMMA = gamma(0.25)
-"""The strength that was measured to find planted regions best."""
+def gamma(strength: float) -> Proportional:
+    """Contributions of the output's own sign count 1 + strength times as much as the others."""
+    return Proportional(signed=1 + strength / 2, matched=strength / 2)
 
 
 @dataclass(frozen=True)
-class Rules:
-    """The rules of a network.
+class RuleSet:
+    """The rules of a network: one for each kind of linear layer.
 
     Parameters
     ----------
-    convolutions, dense : Rule
-        For convolutions and for linear layers. Pools and sums always take `MATCHED`.
-    owed : bool
-        An activation counts only as far as it is owed to the image, and positive contributions only, in all layers but
-        the linear ones (see `wbtools.attribution.engine.owed`). Not for differences, which owe nothing to biases.
+    convolutions, dense, averages : Rule
+        For convolutions, linear layers and average pools.
     """
 
-    convolutions: Rule = GAMMA
+    convolutions: Rule
     dense: Rule = EPSILON
-    owed: bool = False
+    averages: Rule = MATCHED
+
+    @property
+    def needs_share(self) -> bool:
+        """Whether any rule has to know what comes from the image."""
+        return any(rule.needs_share for rule in (self.convolutions, self.dense, self.averages))
 
 
-PLAIN = Rules(Z_PLUS, gamma(1e3), owed=True)
-"""Plain z-plus. In the linear layers practically only contributions of the output's own sign count: the denominators of
-`EPSILON`, a sum of both signs, come close to zero there."""
+PLAIN = RuleSet(IMAGE_SHARE, gamma(1e3), IMAGE_SHARE)
+"""The rules of `--method lrp`. In the linear layers practically only contributions of the output's own sign count: the
+denominators of `EPSILON`, a sum of both signs, come close to zero there."""

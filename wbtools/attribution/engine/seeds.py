@@ -4,51 +4,37 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from wbtools.attribution.engine.propagator import Passage
+from wbtools.attribution.engine.propagator import Propagator
+from wbtools.attribution.engine.signal import S
 
-_CUT = 1 << 26
+_SVD_VALUES = 1 << 26
 """Values of all seeds together, at most, where their rank is looked at: 256 MB."""
 
 
-def seeds(walk: Passage, directions: Tensor) -> Tensor:
+def seeds(propagator: Propagator[S], directions: Tensor) -> Tensor:
     """(K, E): each unit's share of what the directions (K, E) read off the output, or off its change."""
-    return directions * walk.change
+    return directions * propagator.change
 
 
-def embedding_seed(walk: Passage, towards: Tensor | None = None) -> Tensor:
-    """(1, E): each unit's share of z . (v - v') / |v|, where v' is the reference's embedding (0 without reference).
-
-    The length |v| of the embedding v counts as a constant, and z = v / |v|.
-
-    Parameters
-    ----------
-    walk : Passage
-    towards : Tensor, (1, E), optional
-        In place of z in the product: the embedding, of length 1, of someone else.
-    """
-    direction = normalize(walk.output, dim=1) if towards is None else towards
-    return seeds(walk, direction / walk.output.norm())
-
-
-def dimension_seeds(walk: Passage) -> Tensor:
+def dimension_seeds(propagator: Propagator[S]) -> Tensor:
     """(E, E): unit k of z alone, for every k; their sum over k is not the seed of the embedding.
 
     The relevance of unit k is (v_k - v'_k) / |v|.
     """
-    return seeds(walk, torch.eye(walk.output.shape[1]).to(walk.output) / walk.output.norm())
+    return seeds(propagator, torch.eye(propagator.output.shape[1]).to(propagator.output) / propagator.output.norm())
 
 
-def mean_absolute(walk: Passage, seeds: Tensor, energy: float | None = None) -> tuple[Tensor, int]:
+def mean_absolute(propagator: Propagator[S], seeds: Tensor, energy: float | None = None) -> tuple[Tensor, int]:
     """Mean over many seeds of the absolute relevance of each voxel, with few passes (see `low_rank_maps`).
 
     Parameters
     ----------
-    walk : Passage
+    propagator : Propagator
     seeds : Tensor, (K, E)
     energy : float, optional
-        As for `low_rank_maps`; the walk's own without. That left errors below .2 % of the highest mean in every family.
+        As for `low_rank_maps`; the propagator's own without. That left errors below .2 % of the highest mean in every
+        family.
 
     Returns
     -------
@@ -56,20 +42,20 @@ def mean_absolute(walk: Passage, seeds: Tensor, energy: float | None = None) -> 
     int
         The rank.
     """
-    mixing, maps = low_rank_maps(walk, seeds, walk.energy if energy is None else energy)
+    mixing, maps = low_rank_maps(propagator, seeds, propagator.energy if energy is None else energy)
     parts = [(mixing @ piece).abs_().mean(0) for piece in torch.split(maps.flatten(1), 1 << 16, dim=1)]
     return torch.cat(parts).view(maps.shape[2:]), len(maps)
 
 
-def low_rank_maps(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+def low_rank_maps(propagator: Propagator[S], seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
     """Few maps that mix into those of all seeds, with few passes through the costly layers near the image.
 
     Relevance is linear in its seeds, and the further back it goes, the more alike are the maps of different seeds. At
-    every cut of the walk, combinations of the seeds that carry almost none of the relevance there are left out.
+    every cut, combinations of the seeds that carry almost none of the relevance there are left out.
 
     Parameters
     ----------
-    walk : Passage
+    propagator : Propagator
     seeds : Tensor, (K, E)
     energy : float
         Share of the squared relevance that is kept at each cut.
@@ -84,22 +70,22 @@ def low_rank_maps(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, 
     ----------
     Sixt et al. 2020, When explanations lie: relevance of positive contributions converges to rank one.
     """
-    messages, start = walk.as_messages(seeds, walk.last), walk.last
+    messages, start = propagator.as_messages(seeds, propagator.last), propagator.last
     mixing = torch.eye(len(seeds), dtype=torch.float64, device=seeds.device)
-    for stop in walk.cuts:
-        messages = walk.send(messages, start, stop)
+    for stop in propagator.cuts:
+        messages = propagator.send(messages, start, stop)
         start = stop
-        if messages.numel() <= _CUT:
-            mixing, messages = _fewer(mixing, messages, walk.as_relevance(messages, stop).flatten(1), energy)
-    return mixing.to(seeds), walk.as_relevance(walk.send(messages, start, 0), 0)
+        if messages.numel() <= _SVD_VALUES:
+            mixing, messages = _fewer(mixing, messages, propagator.as_relevance(messages, stop).flatten(1), energy)
+    return mixing.to(seeds), propagator.as_relevance(propagator.send(messages, start, 0), 0)
 
 
-def low_rank(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
+def low_rank(propagator: Propagator[S], seeds: Tensor, energy: float) -> tuple[Tensor, Tensor]:
     """Fewer seeds, of the features, whose maps mix into those of all seeds of the output.
 
     Parameters
     ----------
-    walk : Passage
+    propagator : Propagator
     seeds : Tensor, (K, E)
     energy : float
         As for `mean_absolute`.
@@ -108,9 +94,9 @@ def low_rank(walk: Passage, seeds: Tensor, energy: float) -> tuple[Tensor, Tenso
     -------
     Tensor, (K, r)
     Tensor, (r, C)
-        The mixing matrix, and seeds that start at `walk.features`.
+        The mixing matrix, and seeds that start at `propagator.features`.
     """
-    features = walk.relevance(seeds, stop=walk.features, at_once=len(seeds))
+    features = propagator.relevance(seeds, stop=propagator.features, at_once=len(seeds))
     left, size, right = torch.linalg.svd(features, full_matrices=False)
     kept = size.square().cumsum(0) / size.square().sum().clamp(min=1e-30)
     rank = min(int((kept < energy).sum()) + 1, len(size))

@@ -2,63 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
-from wbtools.attribution.engine.rules import Pull
+S = TypeVar("S", bound="Signal")
+
+
+class Signal(ABC):
+    """The output of a layer for an image."""
+
+    @property
+    @abstractmethod
+    def explained(self) -> Tensor:
+        """What relevance is a part of: the activations, or their change, (1, ...)."""
+
+    @property
+    @abstractmethod
+    def whole(self) -> Tensor:
+        """The image's activations, (1, ...)."""
+
+    @abstractmethod
+    def each(self: S, function: Callable[[Tensor], Tensor]) -> S:
+        """After a function of every tensor that only moves values about."""
+
+    @classmethod
+    @abstractmethod
+    def joined(cls: type[S], parts: Sequence[S], axis: int) -> S:
+        """Several signals one after the other along an axis."""
 
 
 @dataclass(frozen=True, eq=False)
-class Signal:
-    """The output of a layer for an image.
+class Activation(Signal):
+    """The activations of one image.
 
     Parameters
     ----------
-    change : Tensor, (1, ...)
-        From the reference's activations; without a reference the activations themselves.
-    base : Tensor, (1, ...), optional
-        The reference's activations.
+    value : Tensor, (1, ...)
     share : Tensor, (1, ...), optional
-        What part of each activation is owed to the image and not to biases, in [0, 1]; without a reference only.
+        The part of each activation that comes from the image and not from biases, in [0, 1]; for rules that need it.
     """
 
-    change: Tensor
-    base: Tensor | None = None
+    value: Tensor
     share: Tensor | None = None
 
     @property
-    def reference(self) -> Tensor:
-        """The reference's activations, which have to be there, (1, ...)."""
-        assert self.base is not None
-        return self.base
+    def explained(self) -> Tensor:
+        """The activations themselves, (1, ...)."""
+        return self.value
+
+    @property
+    def whole(self) -> Tensor:
+        """The activations, (1, ...)."""
+        return self.value
+
+    @property
+    def from_image(self) -> Tensor:
+        """The part of the activations that comes from the image, (1, ...)."""
+        return self.value if self.share is None else self.value * self.share
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> Activation:
+        """After a function of every tensor that only moves values about."""
+        return Activation(function(self.value), None if self.share is None else function(self.share))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Activation], axis: int) -> Activation:
+        """Several signals one after the other along an axis.
+
+        Examples
+        --------
+        >>> Activation.joined([Activation(torch.ones(1, 1)), Activation(torch.zeros(1, 2))], 1).value
+        tensor([[1., 0., 0.]])
+        """
+        shares = [part.share for part in parts if part.share is not None]
+        return Activation(torch.cat([part.value for part in parts], axis), torch.cat(shares, axis) if shares else None)
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationChange(Signal):
+    """The activations of an image as those of a reference and the change from them.
+
+    Linear layers act on the change itself, so that biases and the offsets of batch norms cancel exactly, and equal
+    images differ by exactly nothing.
+
+    Parameters
+    ----------
+    change, reference : Tensor, (1, ...)
+    """
+
+    change: Tensor
+    reference: Tensor
+
+    @property
+    def explained(self) -> Tensor:
+        """The change, (1, ...)."""
+        return self.change
 
     @property
     def whole(self) -> Tensor:
         """The image's activations, (1, ...)."""
-        return self.change if self.base is None else self.base + self.change
+        return self.reference + self.change
 
-    @property
-    def owed(self) -> Tensor:
-        """The part of the activations that is owed to the image, (1, ...)."""
-        return self.change if self.share is None else self.change * self.share
-
-    def through(self, function: Callable[[Tensor], Tensor]) -> Signal:
-        """After a function that is not linear; shares stay what they are."""
-        if self.base is None:
-            return Signal(function(self.change), share=self.share)
-        base = function(self.base)
-        return Signal(function(self.whole) - base, base)
-
-    def each(self, function: Callable[[Tensor], Tensor]) -> Signal:
+    def each(self, function: Callable[[Tensor], Tensor]) -> ActivationChange:
         """After a function of every tensor that only moves values about."""
-        tensors = (self.change, self.base, self.share)
-        return Signal(*(None if tensor is None else function(tensor) for tensor in tensors))  # type: ignore[arg-type]
+        return ActivationChange(function(self.change), function(self.reference))
+
+    @classmethod
+    def joined(cls, parts: Sequence[ActivationChange], axis: int) -> ActivationChange:
+        """Several signals one after the other along an axis."""
+        return ActivationChange(
+            torch.cat([part.change for part in parts], axis), torch.cat([part.reference for part in parts], axis)
+        )
 
 
-Result = tuple[Signal, Pull | None]
-"""A layer's output and its way back; None for attention, whose output counts as a constant."""
+Backward = Callable[[Tensor], tuple[Tensor | None, ...]]
+"""The way back through a layer: from what arrives at its output, for K seeds at once, to what each of its inputs gets;
+None for an input that gets nothing."""
 
-Pooled = Callable[[Tensor], tuple[Tensor, Tensor]]
+LayerResult = tuple[S, Backward | None]
+"""A layer's output and its way back; None for attention by rules, whose output counts as a constant."""
+
+Pool = Callable[[Tensor], tuple[Tensor, Tensor]]
 """A maximum pool: the largest values, and their places in the flattened (X, Y, Z), int64."""

@@ -2,11 +2,10 @@
 
 Layer-wise relevance propagation in which every contribution is a difference between the person's brain and a reference
 brain in the same layers, and every layer hands relevance on in proportion to those differences, the first convolution
-in proportion to their magnitudes. Biases and the offsets
-of batch norms cancel, the empty background stays neutral, and nothing is lost. With the answer v of the person, that of
-the reference v' and the target's direction d, what is divided is d . (v - v'). For the embedding itself d is made so
-that this is 1 - cos(v, v'), the cosine distance to the reference brain (see `wbtools.attribution.target`): 0 for the
-reference itself, and never negative.
+in proportion to their magnitudes. Biases and the offsets of batch norms cancel, the empty background stays neutral, and
+nothing is lost. With the answer v of the person, that of the reference v' and the target's direction d, what is divided
+is d . (v - v'). For the embedding itself d is made so that this is 1 - cos(v, v'), the cosine distance to the reference
+brain (see `wbtools.attribution.target`): 0 for the reference itself, and never negative.
 
 References: Bach et al. 2015 (LRP), Shrikumar et al. 2017 (DeepLIFT: contributions as differences from a reference).
 """
@@ -15,8 +14,9 @@ from __future__ import annotations
 
 import torch
 
-from wbtools.attribution.engine import Difference, mean_absolute
+from wbtools.attribution.engine import DifferencePropagator
 from wbtools.attribution.method import Method, MethodOutput
+from wbtools.attribution.methods.relevance_map import relevance_map
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
 from wbtools.model import Model, ModelInput
@@ -30,21 +30,15 @@ def explain(question: Question) -> MethodOutput:
     question : Question
         With a reference.
     """
-    walk = Difference(question.network, question.image, question.require_reference(), question.objective.answer)
-    seeds = question.objective.directions * walk.change
-    whole = seeds.mean(0, keepdim=True)
-    expected_sum = float(whole.sum(dtype=torch.float64))
-    relevance = walk.relevance(whole)[0, 0]
-    if len(seeds) == 1:
-        return MethodOutput(relevance.cpu().numpy(), expected_sum)
-    magnitude = mean_absolute(walk, seeds)[0].cpu().numpy()
-    return MethodOutput(magnitude, expected_sum, float(relevance.sum(dtype=torch.float64)))
+    network, objective, reference = question.network, question.objective, question.require_reference()
+    propagator = DifferencePropagator(network, question.image, reference, objective.answer)
+    return relevance_map(propagator, objective.directions)
 
 
-def walk_of(model: Model, image: ModelInput) -> Difference:
+def propagator_of(model: Model, image: ModelInput) -> DifferencePropagator:
     """A person's brain and its reference in a network, ready for any number of seeds."""
     reference = reference_brain(model.card, image, model.reference)
-    return Difference(model.network, torch.from_numpy(image.data), torch.from_numpy(reference.data))
+    return DifferencePropagator(model.network, torch.from_numpy(image.data), torch.from_numpy(reference.data))
 
 
 METHOD = Method(

@@ -5,7 +5,8 @@ import torch
 from lively_unet import lively
 from torch import nn
 
-from wbtools.attribution.methods import lrp
+from wbtools.attribution.methods import lrp_by_zennit
+from wbtools.attribution.methods.propagation import merged
 from wbtools.model.families.unet import Layout
 from wbtools.model.junctions import Add, Gate
 
@@ -36,7 +37,7 @@ def _filter(weights, bias=None):
 
 def _propagate(network, x, seed):
     network.eval().requires_grad_(False)
-    with lrp.composite(network, lrp.owed_to_image(network, x)).context(network):
+    with lrp_by_zennit.composite(network, lrp_by_zennit.image_shares(network, x)).context(network):
         watched = x.clone().requires_grad_()
         (relevance,) = torch.autograd.grad(network.raw(watched), watched, seed)
     return relevance
@@ -72,10 +73,10 @@ def test_last_layers_count_contributions_of_the_outputs_sign(bias, shares):
 
 
 def test_activation_made_by_biases_shares_as_little_as_the_image_contributed():
-    # two voxels, one empty. First layer: x + 1, so hidden = (3, 1): 2/3 and 0 of them are owed to the image.
+    # two voxels, one empty. First layer: x + 1, so hidden = (3, 1): 2/3 and 0 of them come from the image.
     network = Hand(_filter([[1.0]], bias=[1.0]), nn.ReLU(), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(1, 1))
     x = torch.tensor([2.0, 0.0]).view(1, 1, 2, 1, 1)
-    shares = lrp.owed_to_image(network.eval(), x)["layers.2"][0]
+    shares = lrp_by_zennit.image_shares(network.eval(), x)["layers.2"][0]
     torch.testing.assert_close(shares.flatten().float(), torch.tensor([2 / 3, 0.0]), atol=1e-3, rtol=0)
     relevance = _propagate(network, x, torch.tensor([[1.0]]))
     torch.testing.assert_close(relevance.flatten(), torch.tensor([1.0, 0.0]))
@@ -107,7 +108,7 @@ def test_gate_is_a_constant_and_a_sum_shares_by_positive_parts(other):
     network = Joined(other).eval().requires_grad_(False)
     x = torch.tensor([0.5]).view(1, 1, 1, 1, 1)
     noted = {}
-    with lrp.composite(network, lrp.owed_to_image(network, x)).context(network):
+    with lrp_by_zennit.composite(network, lrp_by_zennit.image_shares(network, x)).context(network):
         for name in ("conv", "other"):
             module = getattr(network, name)
             module.register_forward_hook(
@@ -126,7 +127,7 @@ def test_merging_batch_norms_changes_no_output_and_is_undone():
     before = {key: value.clone() for key, value in network.state_dict().items()}
     x = torch.rand(1, 1, 16, 16, 16)
     plain = network.raw(x)
-    with lrp.merged(network).context(network):
+    with merged(network).context(network):
         torch.testing.assert_close(network.raw(x), plain, rtol=1e-3, atol=1e-4)
         assert bool((network.bn1.weight == 1).all())
     after = network.state_dict()

@@ -6,9 +6,9 @@ import torch
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
 from torch import nn
 
-from wbtools.attribution.engine import Difference, dimension_seeds, mean_absolute, pooled_convolution
-from wbtools.attribution.engine.layers import Signal
+from wbtools.attribution.engine import DifferencePropagator, dimension_seeds, mean_absolute, pooled_convolution
 from wbtools.attribution.engine.rescale import product
+from wbtools.attribution.engine.signal import ActivationChange
 from wbtools.errors import InputError
 from wbtools.model.junctions import ChannelAttention, Gate, SpatialAttention
 
@@ -20,11 +20,11 @@ def test_relevance_sums_to_the_change_of_the_answer_in_every_family(name):
     build, output = EVERY[name]
     network = enlivened(build)
     image, reference = balls().split(1)
-    walk = Difference(network, image, reference, output)
+    propagator = DifferencePropagator(network, image, reference, output)
     answers = torch.cat([getattr(network, output)(shown) for shown in (image, reference)])
-    torch.testing.assert_close(walk.output, answers[:1], rtol=1e-4, atol=1e-5 * float(answers.abs().max()))
-    seeds = dimension_seeds(walk)[:3] + walk.change / 7
-    relevance = walk.relevance(seeds)
+    torch.testing.assert_close(propagator.output, answers[:1], rtol=1e-4, atol=1e-5 * float(answers.abs().max()))
+    seeds = dimension_seeds(propagator)[:3] + propagator.change / 7
+    relevance = propagator.relevance(seeds)
     size = relevance.abs().sum((1, 2, 3, 4))
     # Float32, measured against all that is moved about: the answer's own change may be a small difference of it.
     assert ((relevance.sum((1, 2, 3, 4)) - seeds.sum(1)).abs() <= 1e-5 * size).all()
@@ -36,9 +36,9 @@ def test_relevance_sums_to_the_change_of_the_answer_in_every_family(name):
 @pytest.mark.parametrize("name", ["U-Net, attention everywhere", "DenseNet"])
 def test_equal_images_differ_by_exactly_nothing(name):
     image = balls()[:1]
-    walk = Difference(enlivened(FAMILIES[name]), image, image.clone())
-    assert not walk.change.any()
-    assert not walk.relevance(torch.ones_like(walk.change)).any()
+    propagator = DifferencePropagator(enlivened(FAMILIES[name]), image, image.clone())
+    assert not propagator.change.any()
+    assert not propagator.relevance(torch.ones_like(propagator.change)).any()
 
 
 def test_without_pools_and_gates_it_is_captums_deep_lift():
@@ -50,8 +50,8 @@ def test_without_pools_and_gates_it_is_captums_deep_lift():
         nn.Flatten(), nn.Linear(5 * 27, 6), nn.Tanh(), nn.Linear(6, 3),
     )  # fmt: skip
     image, reference = torch.rand(2, 1, 15, 15, 15).split(1)
-    walk = Difference(network, image, reference, magnitudes=False)
-    ours = walk.relevance(walk.change * torch.tensor([[0.0, 1, 0]]))
+    propagator = DifferencePropagator(network, image, reference, magnitudes=False)
+    ours = propagator.relevance(propagator.change * torch.tensor([[0.0, 1, 0]]))
     theirs = DeepLift(network.layers).attribute(image.clone().requires_grad_(), reference, target=1).detach()
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
 
@@ -60,12 +60,12 @@ def test_the_convolution_that_sees_the_image_shares_by_the_magnitudes_of_contrib
     torch.manual_seed(0)
     network = Hand(nn.Conv3d(1, 3, 3, stride=2, padding=1), nn.Flatten())
     image, reference = torch.rand(2, 1, 5, 4, 6).split(1)
-    seeds = torch.randn(2, 3 * 3 * 2 * 3) * Difference(network, image, reference).change
+    seeds = torch.randn(2, 3 * 3 * 2 * 3) * DifferencePropagator(network, image, reference).change
     units = torch.eye(120).view(120, 1, 5, 4, 6)
     matrix = network.raw(units) - network.raw(torch.zeros(1, 1, 5, 4, 6))  # (voxels, outputs)
     sizes = (matrix * (image - reference).view(120, 1)).abs()
     expected = (seeds @ (sizes / sizes.sum(0)).T).view(2, 1, 5, 4, 6)
-    ours = Difference(network, image, reference).relevance(seeds)
+    ours = DifferencePropagator(network, image, reference).relevance(seeds)
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -77,8 +77,8 @@ def test_a_convolution_with_its_pool_in_slabs_is_the_two_one_after_the_other(mag
     together = Hand(first, norm, nn.ReLU(), nn.MaxPool3d(3, 2, 1), nn.Flatten(), last)
     apart = Hand(first, norm, nn.ReLU(), nn.Identity(), nn.MaxPool3d(3, 2, 1), nn.Flatten(), last)
     image, reference = torch.rand(2, 1, 11, 12, 12).split(1)
-    maps = [Difference(network, image, reference, magnitudes=magnitudes) for network in (together, apart)]
-    ours, plain = (walk.relevance(walk.change) for walk in maps)
+    maps = [DifferencePropagator(network, image, reference, magnitudes=magnitudes) for network in (together, apart)]
+    ours, plain = (propagator.relevance(propagator.change) for propagator in maps)
     torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-5 * float(plain.abs().max()))
 
 
@@ -97,12 +97,12 @@ def test_a_layer_alone_is_the_integral_of_its_gradient_along_the_straight_line(l
     torch.manual_seed(1)
     network = Hand(*layers())
     image, reference = torch.randn(2, 1, 6, 6, 6).split(1)
-    walk = Difference(network, image, reference)
-    ours = walk.relevance(walk.change * torch.tensor([[1.0, 0]]))
+    propagator = DifferencePropagator(network, image, reference)
+    ours = propagator.relevance(propagator.change * torch.tensor([[1.0, 0]]))
     theirs = IntegratedGradients(network.layers).attribute(image, reference, target=0, n_steps=2000)
     # 2000 steps place a kink to 1/2000 of the way.
     torch.testing.assert_close(ours, theirs.float(), rtol=0, atol=2e-3 * float(theirs.abs().max()))
-    assert ours.sum() == pytest.approx(float(walk.change[0, 0]), rel=1e-4)
+    assert ours.sum() == pytest.approx(float(propagator.change[0, 0]), rel=1e-4)
 
 
 def test_channel_attention_and_maxima_of_many_voxels_lose_nothing():
@@ -110,16 +110,16 @@ def test_channel_attention_and_maxima_of_many_voxels_lose_nothing():
     for layers in ((ChannelAttention(3), nn.Flatten(), nn.Linear(3, 2)), (nn.MaxPool3d(3, 2, 1), nn.Flatten())):
         network = Hand(nn.Conv3d(1, 3, 1), *layers)
         image, reference = torch.randn(2, 1, 6, 6, 6).split(1)
-        walk = Difference(network, image, reference)
-        assert walk.relevance(walk.change).sum() == pytest.approx(float(walk.change.sum()), rel=1e-4)
+        propagator = DifferencePropagator(network, image, reference)
+        assert propagator.relevance(propagator.change).sum() == pytest.approx(float(propagator.change.sum()), rel=1e-4)
 
 
 def test_a_product_is_shared_by_the_product_rule():
-    signal = Signal(torch.tensor([[[[[2.0]]]]]), torch.tensor([[[[[1.0]]]]]))  # 1 to 3
-    coefficient = Signal(torch.tensor([[[[[4.0]]]]]), torch.tensor([[[[[0.5]]]]]))  # 0.5 to 4.5
-    output, pull = product(signal, coefficient)
+    signal = ActivationChange(torch.tensor([[[[[2.0]]]]]), torch.tensor([[[[[1.0]]]]]))  # 1 to 3
+    coefficient = ActivationChange(torch.tensor([[[[[4.0]]]]]), torch.tensor([[[[[0.5]]]]]))  # 0.5 to 4.5
+    output, back = product(signal, coefficient)
     assert (output.change.item(), output.reference.item()) == (13, 0.5)  # 3 * 4.5 - 1 * 0.5
-    first, second = pull(torch.ones(1, 1, 1, 1, 1))
+    first, second = back(torch.ones(1, 1, 1, 1, 1))
     assert (first.item() * 2, second.item() * 4) == (5, 8)
 
 
@@ -130,17 +130,17 @@ def test_what_cancels_inside_the_network_is_not_shown():
     network.layers[0].weight.data.fill_(1)  # both channels see the voxel
     network.layers[4].weight.data.fill_(1)
     image, reference = torch.rand(2, 1, 2, 2, 2).split(1)
-    walk = Difference(network, image, reference)
+    propagator = DifferencePropagator(network, image, reference)
     # used + decoy counts each voxel twice, used - decoy not at all
-    torch.testing.assert_close(walk.relevance(walk.change), 2 * (image - reference), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(propagator.relevance(propagator.change), 2 * (image - reference), rtol=1e-4, atol=1e-4)
 
 
 def test_mean_over_dimensions_is_the_mean_of_single_maps():
     network = enlivened(FAMILIES["ResNet 10"])
-    walk = Difference(network, *balls().split(1))
-    seeds = dimension_seeds(walk)
-    mean, rank = mean_absolute(walk, seeds, energy=1 - 1e-10)
-    single = walk.relevance(seeds, at_once=8)[:, 0].abs().mean(0)
+    propagator = DifferencePropagator(network, *balls().split(1))
+    seeds = dimension_seeds(propagator)
+    mean, rank = mean_absolute(propagator, seeds, energy=1 - 1e-10)
+    single = propagator.relevance(seeds, at_once=8)[:, 0].abs().mean(0)
     assert 1 <= rank <= len(seeds)
     torch.testing.assert_close(mean, single, rtol=0, atol=1e-3 * float(single.max()))
 
@@ -159,8 +159,8 @@ def test_gate_without_a_change_of_the_signal_is_the_coefficients_relevance():
     network = Gated()
     image, reference = torch.rand(2, 1, 2, 2, 2).split(1)
     image[..., 0] = reference[..., 0]
-    walk = Difference(network, image, reference)
-    relevance = walk.relevance(walk.change)
+    propagator = DifferencePropagator(network, image, reference)
+    relevance = propagator.relevance(propagator.change)
     assert not relevance[..., 0].any()
     each = network.gate(image, network.attention(image)) - network.gate(reference, network.attention(reference))
     np.testing.assert_allclose(relevance.numpy(), each.numpy(), rtol=1e-4, atol=1e-6)
@@ -169,6 +169,6 @@ def test_gate_without_a_change_of_the_signal_is_the_coefficients_relevance():
 def test_layers_that_nothing_is_known_of_and_networks_in_training_are_refused():
     image = torch.rand(1, 1, 4, 4, 4)
     with pytest.raises(InputError, match=r"layers.0 \(ELU\)"):
-        Difference(Hand(nn.ELU()), image, image)
+        DifferencePropagator(Hand(nn.ELU()), image, image)
     with pytest.raises(InputError, match="evaluation"):
-        Difference(Hand(nn.ReLU()).train(), image, image)
+        DifferencePropagator(Hand(nn.ReLU()).train(), image, image)
