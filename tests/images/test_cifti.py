@@ -3,7 +3,7 @@ from __future__ import annotations
 import nibabel
 import numpy as np
 import pytest
-from judge import PALETTE, information, workbench
+from workbench_oracle import PALETTE, file_information, workbench
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Kind, Region, Structure
 from wbtools.atlas import mmp
@@ -46,7 +46,7 @@ def save_parts(folder) -> None:
 
 
 @pytest.mark.workbench
-def test_rows_of_a_dscalar_are_those_that_workbench_makes(tmp_path):
+def test_a_dscalar_has_the_rows_that_workbench_makes(tmp_path):
     save_parts(tmp_path)
     ours, theirs = tmp_path / "ours.dscalar.nii", tmp_path / "theirs.dscalar.nii"
     cifti.write_dscalar(ours, {"m": ROWS.gather(VALUES, INSIDE)}, ROWS)
@@ -63,7 +63,7 @@ def test_rows_of_a_dscalar_are_those_that_workbench_makes(tmp_path):
 
 
 @pytest.mark.workbench
-def test_workbench_separates_a_dscalar_into_what_went_in(tmp_path):
+def test_workbench_separates_a_dscalar_into_its_inputs(tmp_path):
     cifti.write_dscalar(tmp_path / "d.dscalar.nii", {"m": ROWS.gather(VALUES, INSIDE)}, ROWS, notice="no person")
     workbench(
         "-cifti-separate", tmp_path / "d.dscalar.nii", "COLUMN", "-volume-all", tmp_path / "v.nii.gz",
@@ -127,8 +127,8 @@ def test_a_pscalar_is_the_one_that_workbench_parcellates(tmp_path):
     # Means of at most 839 float32 values of size 1, summed in another order.
     np.testing.assert_allclose(a.get_fdata(), b.get_fdata(), atol=1e-5)
     assert a.nifti_header["intent_code"] == b.nifti_header["intent_code"]
-    said = information(tmp_path / "ours.pscalar.nii")
-    assert (said["Type"], said["Number of Rows"]) == ("CIFTI - Parcel Scalar", "360")
+    fields = file_information(tmp_path / "ours.pscalar.nii")
+    assert (fields["Type"], fields["Number of Rows"]) == ("CIFTI - Parcel Scalar", "360")
 
 
 def test_the_standard_cortex_has_59412_rows(tmp_path):
@@ -137,7 +137,7 @@ def test_the_standard_cortex_has_59412_rows(tmp_path):
     assert [len(rows.vertices[side]) for side in Hemisphere] == [29_696, 29_716]
 
 
-def test_structures_that_are_not_there_are_no_rows():
+def test_absent_structures_have_no_rows():
     assert Structure.PUTAMEN_LEFT not in ROWS.voxels
     assert sum(map(len, ROWS.voxels.values())) == np.count_nonzero(~np.isin(SEGMENTATION.data, [0, 77]))
     assert list(ROWS.voxels) == PRESENT
@@ -150,7 +150,7 @@ def test_cortex_read_back_lies_on_whole_meshes_with_zeros_on_the_medial_wall(tmp
         np.testing.assert_array_equal(read["m"][side], VALUES[side] * CORTEX[side])
 
 
-def test_values_that_do_not_fit_are_refused():
+def test_values_of_the_wrong_size_are_rejected():
     short = {side: values[:-1] for side, values in VALUES.items()}
     with pytest.raises(InputError, match="49"):
         ROWS.gather(short)
@@ -162,7 +162,7 @@ def test_values_that_do_not_fit_are_refused():
         cifti.Greyordinates(CORTEX, Volume(INSIDE, GRID))
 
 
-def test_a_region_without_vertices_or_side_is_no_parcel(tmp_path):
+def test_a_region_without_vertices_or_hemisphere_is_rejected_as_a_parcel(tmp_path):
     absent = Region(9, "L_9_ROI", Hemisphere.LEFT, Kind.CORTEX, (1, 1, 1, 1))
     stem = Region(1, "BRAIN_STEM", None, Kind.SUBCORTEX, (1, 1, 1, 1))
     for region in (absent, stem):
@@ -170,14 +170,14 @@ def test_a_region_without_vertices_or_side_is_no_parcel(tmp_path):
             cifti.write_pscalar(tmp_path / "p.pscalar.nii", {"m": np.zeros(1)}, area_labels(), [region])
 
 
-def test_files_that_are_no_dense_cifti_are_refused(tmp_path):
+def test_files_other_than_dense_cifti_are_rejected(tmp_path):
     nifti.write_volume(tmp_path / "v.nii", Volume(INSIDE, GRID))
     (tmp_path / "t.dscalar.nii").write_text("text")
     cifti.write_pscalar(tmp_path / "p.pscalar.nii", {"m": np.zeros(6)}, area_labels(), AREAS)
     for name, sentence in {
         "none.dscalar.nii": "does not exist",
-        "v.nii": "is a NIfTI file, so no CIFTI file",
-        "t.dscalar.nii": "is a text file, so no CIFTI file",
+        "v.nii": "is a NIfTI file, not a CIFTI file",
+        "t.dscalar.nii": "is a text file, not a CIFTI file",
         "p.pscalar.nii": "no named maps of the cortex",
     }.items():
         with pytest.raises(InputError, match=sentence) as caught:
@@ -211,5 +211,5 @@ def test_pairs_of_regions_have_the_parcels_that_wb_command_makes(tmp_path):
             assert set(map(tuple, voxels)) == set(map(tuple, their_voxels))
             assert {k: set(v) for k, v in vertices.items()} == {k: set(v) for k, v in their_vertices.items()}
     np.testing.assert_array_equal(ours.get_fdata(), matrix.astype(np.float32))
-    said = information(tmp_path / "ours.pconn.nii")
-    assert (said["Type"], said["Number of Rows"]) == ("CIFTI - Parcel", str(len(regions)))
+    fields = file_information(tmp_path / "ours.pconn.nii")
+    assert (fields["Type"], fields["Number of Rows"]) == ("CIFTI - Parcel", str(len(regions)))

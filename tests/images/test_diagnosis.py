@@ -69,40 +69,40 @@ MET = {
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(90), "PNG picture", "scan itself"),
     "macOS": (b"\0\5\x16\7" + bytes(90), "macOS", "'._'"),
     "text": ("Zoë's notes, not an image".encode(), "text file", "kind"),
-    "zeros": (bytes(5000), "never written", "copy or download"),
+    "zeros": (bytes(5000), "not written", "copy or download"),
     "noise": (np.random.default_rng(1).bytes(900), "not a complete NIfTI file", "copy or download"),
 }
 
 
 @pytest.mark.parametrize("case", MET)
-def test_a_file_of_another_kind_is_named_with_what_helps(tmp_path, case):
-    content, said, hint = MET[case]
+def test_an_unexpected_file_format_is_named_with_a_hint(tmp_path, case):
+    content, message, hint = MET[case]
     path = tmp_path / "T1w.nii.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"T1w\.nii\.gz is ") as caught:
         nifti.read_volume(path)
-    assert said in str(caught.value) and hint in caught.value.hint and caught.value.exit_code == 3
+    assert message in str(caught.value) and hint in caught.value.hint and caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize(("name", "content"), [("plain.nii.gz", IMAGE), ("packed.nii", gzip.compress(IMAGE))])
-def test_a_name_that_says_packed_or_not_does_not_decide(tmp_path, name, content):
+def test_compression_is_recognised_by_content_whatever_the_name(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     np.testing.assert_array_equal(nifti.read_volume(tmp_path / name).data, DATA)
 
 
-def test_a_packed_file_in_several_pieces_with_padding_is_read(tmp_path):
+def test_a_gzip_file_with_several_members_and_padding_is_read(tmp_path):
     """As bgzip and parallel packers leave it, padded by tapes."""
     (tmp_path / "v.nii.gz").write_bytes(gzip.compress(IMAGE[:400]) + gzip.compress(IMAGE[400:]) + bytes(5000))
     np.testing.assert_array_equal(nifti.read_volume(tmp_path / "v.nii.gz").data, DATA)
 
 
-def test_a_volume_of_freesurfer_under_a_nifti_name_is_read(tmp_path):
+def test_a_freesurfer_volume_with_a_nifti_name_is_read(tmp_path):
     nibabel.save(nibabel.MGHImage(DATA.astype(np.uint8), np.diag([2.0, 2, 2, 1])), tmp_path / "v.mgz")
     (tmp_path / "v.mgz").rename(tmp_path / "v.nii.gz")
     np.testing.assert_array_equal(nifti.read_volume(tmp_path / "v.nii.gz").data, DATA)
 
 
-def test_a_file_that_ends_early_is_told_with_how_much_is_there(tmp_path):
+def test_a_truncated_file_is_reported_with_its_length(tmp_path):
     (tmp_path / "v.nii").write_bytes(IMAGE[:400])
     with pytest.raises(InputError, match="announces 472 bytes in 400 bytes, more than they can hold"):
         nifti.read_volume(tmp_path / "v.nii")
@@ -111,7 +111,7 @@ def test_a_file_that_ends_early_is_told_with_how_much_is_there(tmp_path):
         nifti.read_volume(tmp_path / "v.nii.gz")
 
 
-def test_a_link_to_nowhere_is_told_from_a_missing_file(tmp_path):
+def test_a_broken_link_and_a_missing_file_are_reported_differently(tmp_path):
     (tmp_path / "linked").symlink_to(tmp_path / ".git" / "annex" / "objects" / "MD5E-s1--0")
     for path in (tmp_path / "linked", tmp_path / "linked" / "T1w.nii.gz"):
         with pytest.raises(InputError, match="linked is a link to nowhere: its file was not fetched") as caught:
@@ -124,15 +124,15 @@ def test_a_link_to_nowhere_is_told_from_a_missing_file(tmp_path):
         nifti.read_volume(tmp_path / "circle")
 
 
-def test_a_folder_a_pipe_and_an_impossible_path_are_no_files(tmp_path):
+def test_a_folder_a_pipe_and_an_impossible_path_are_rejected(tmp_path):
     (tmp_path / "bert").mkdir()
     (tmp_path / "bert" / "T1.mgz").write_bytes(b"")
     with pytest.raises(InputError, match="bert is a folder, not a file") as caught:
         nifti.read_volume(tmp_path / "bert")
     assert "T1.mgz" in caught.value.hint
     os.mkfifo(tmp_path / "pipe")
-    for path, said in ((tmp_path / "pipe", "no ordinary file"), (tmp_path / ("n" * 300), "cannot be opened")):
-        with pytest.raises(InputError, match=said):
+    for path, message in ((tmp_path / "pipe", "no ordinary file"), (tmp_path / ("n" * 300), "cannot be opened")):
+        with pytest.raises(InputError, match=message):
             nifti.read_volume(path)
     with pytest.raises(InputError, match="cannot be opened"):
         nifti.read_volume(Path("a\0b"))
@@ -166,35 +166,35 @@ for name, read in readers.items():
 """
 
 
-def test_what_may_not_be_read_is_said_by_every_reader(tmp_path):
+def test_every_reader_reports_missing_permissions(tmp_path):
     # Root may read everything, unless it gives up the right to.
     root = os.getuid() == 0
     if root and not shutil.which("setpriv"):
         pytest.skip("root cannot become somebody who may not read without setpriv")
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if root else []
     line = [*drop, sys.executable, "-c", UNREADABLE, tmp_path]
-    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert len(said) == 10
-    for refusal in said[:-1]:
+    messages = subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(messages) == 10
+    for refusal in messages[:-1]:
         assert " 3 " in refusal and "may not be read: Permission denied" in refusal and "chmod g+r " in refusal
-    assert "chmod g+rx locked" in said[-1]
+    assert "chmod g+rx locked" in messages[-1]
 
 
-def test_formats_of_surfaces_are_told_apart(tmp_path):
+def test_surface_formats_are_distinguished(tmp_path):
     points = np.eye(3, dtype=np.float32)
     write_geometry(tmp_path / "lh.white", points, np.array([[0, 1, 2]]))
     (tmp_path / "lh.white").rename(tmp_path / "white.surf.gii")
-    with pytest.raises(InputError, match="is a FreeSurfer surface, so no GIFTI file") as caught:
+    with pytest.raises(InputError, match="is a FreeSurfer surface, not a GIFTI file") as caught:
         files.read_surface(tmp_path / "white.surf.gii", Hemisphere.LEFT, "white")
     assert "mris_convert" in caught.value.hint
     nibabel.save(GiftiImage(darrays=[GiftiDataArray(points, "NIFTI_INTENT_POINTSET")]), tmp_path / "p.gii")
     (tmp_path / "p.gii").rename(tmp_path / "lh.pial")
-    with pytest.raises(InputError, match="is a GIFTI file, so no FreeSurfer surface"):
+    with pytest.raises(InputError, match="is a GIFTI file, not a FreeSurfer surface"):
         files.read_surface(tmp_path / "lh.pial", Hemisphere.LEFT, "pial")
-    with pytest.raises(InputError, match="is a GIFTI file, so no NIfTI file"):
+    with pytest.raises(InputError, match="is a GIFTI file, not a NIfTI file"):
         nifti.read_volume(tmp_path / "lh.pial")
     (tmp_path / "m.func.gii").write_bytes(IMAGE)
-    with pytest.raises(InputError, match="is a NIfTI file, so no GIFTI file"):
+    with pytest.raises(InputError, match="is a NIfTI file, not a GIFTI file"):
         gifti.read_metrics(tmp_path / "m.func.gii")
 
 
@@ -205,7 +205,7 @@ def test_a_hint_can_be_pasted_whatever_the_name(tmp_path):
     assert "bunzip2 'a b;c.nii.gz'" in caught.value.hint
 
 
-def test_no_kind_takes_a_whole_file_of_ours():
+def test_no_file_kind_matches_our_own_outputs():
     for content, wanted in ((IMAGE, "NIfTI file"), (b"<?xml version='1.0'?><GIFTI>", "GIFTI file")):
         kind = diagnosis.kind_of(content)
         assert kind is not None and wanted in kind.name

@@ -3,7 +3,7 @@ from __future__ import annotations
 import nibabel
 import numpy as np
 import pytest
-from judge import PALETTE, REGIONS, information, workbench
+from workbench_oracle import PALETTE, REGIONS, file_information, workbench
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
@@ -29,7 +29,7 @@ def test_labels_come_back_with_names_and_colours(tmp_path):
     assert table == {0: ("???", (1, 1, 1, 0))} | {region.key: (region.name, region.colour) for region in REGIONS}
 
 
-def test_labels_are_written_as_int32_whatever_comes_in(tmp_path):
+def test_labels_are_written_as_int32_whatever_their_type(tmp_path):
     # Workbench does not read int16 labels.
     gifti.write_labels(tmp_path / "l.label.gii", KEYS.astype(np.uint16), REGIONS, Hemisphere.LEFT, "HCP-MMP1")
     assert nibabel.load(tmp_path / "l.label.gii").darrays[0].data.dtype == np.int32
@@ -41,7 +41,7 @@ def test_a_map_without_a_name_is_numbered(tmp_path):
     assert list(gifti.read_metrics(tmp_path / "m.shape.gii", Hemisphere.LEFT)) == ["#1"]
 
 
-def test_a_file_of_the_other_side_is_refused(tmp_path):
+def test_a_file_of_the_other_hemisphere_is_rejected(tmp_path):
     gifti.write_metrics(tmp_path / "m.func.gii", MAPS, Hemisphere.RIGHT)
     gifti.write_labels(tmp_path / "l.label.gii", KEYS, REGIONS, Hemisphere.RIGHT, "HCP-MMP1")
     with pytest.raises(InputError, match="CortexRight, not CortexLeft"):
@@ -51,7 +51,7 @@ def test_a_file_of_the_other_side_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [30, 400, -200, -12])
-def test_a_cut_file_is_refused(tmp_path, kept):
+def test_a_truncated_file_is_rejected(tmp_path, kept):
     gifti.write_metrics(tmp_path / "m.func.gii", MAPS, Hemisphere.RIGHT)
     (tmp_path / "cut.func.gii").write_bytes((tmp_path / "m.func.gii").read_bytes()[:kept])
     with pytest.raises(InputError, match="GIFTI") as caught:
@@ -59,7 +59,7 @@ def test_a_cut_file_is_refused(tmp_path, kept):
     assert caught.value.hint
 
 
-def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path):
+def test_a_missing_file_and_a_file_of_another_format_are_rejected(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         gifti.read_metrics(tmp_path / "none.func.gii")
     points = nibabel.gifti.GiftiDataArray(np.zeros((4, 3), np.float32), "NIFTI_INTENT_POINTSET")
@@ -83,8 +83,8 @@ def test_files_hold_the_notice_and_no_path_and_repeat_byte_for_byte(tmp_path):
 def test_workbench_reads_structure_names_and_palette_of_metrics(tmp_path, hemisphere):
     path = tmp_path / "m.func.gii"
     gifti.write_metrics(path, MAPS, hemisphere, {"b": PALETTE})
-    said = information(path)
-    assert (said["Structure"], said["Number of Vertices"]) == (hemisphere.cortex.gifti, "42")
+    fields = file_information(path)
+    assert (fields["Structure"], fields["Number of Vertices"]) == (hemisphere.cortex.gifti, "42")
     assert workbench("-file-information", path, "-only-map-names").split() == ["a", "b"]
     workbench("-set-map-names", path, "-map", 1, "new")
     meta = dict(nibabel.load(path).darrays[1].meta)
@@ -100,5 +100,5 @@ def test_workbench_reads_names_keys_and_colours_of_labels(tmp_path):
     assert lines[::2] == [region.name for region in REGIONS]
     expected = [[r.key, *(round(c * 255) for c in r.colour)] for r in REGIONS]
     assert [[int(word) for word in line.split()] for line in lines[1::2]] == expected
-    said = information(tmp_path / "l.label.gii")
-    assert (said["Type"], said["Structure"]) == ("Label", "CortexLeft")
+    fields = file_information(tmp_path / "l.label.gii")
+    assert (fields["Type"], fields["Structure"]) == ("Label", "CortexLeft")

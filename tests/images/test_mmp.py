@@ -50,7 +50,7 @@ def test_the_largest_area_is_the_left_primary_motor_cortex():
     assert max(sizes.items(), key=lambda item: item[1]) == ("L_4_ROI", 839)
 
 
-def test_areas_and_structures_share_one_volume_without_meeting():
+def test_areas_and_structures_have_distinct_keys():
     regions = mmp.subcortex_regions()
     require_unique([*mmp.regions(), *regions])
     named = {region.name: region for region in regions}
@@ -62,7 +62,7 @@ def test_areas_and_structures_share_one_volume_without_meeting():
     assert [region.key for region in regions] == sorted(region.key for region in regions)
 
 
-def test_shared_tables_cannot_be_changed_by_accident():
+def test_shared_tables_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         mmp.labels_32k(Hemisphere.LEFT)[0] = 5
     with pytest.raises(ValueError, match="read-only"):

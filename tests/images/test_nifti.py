@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from judge import PALETTE, REGIONS, information, workbench
 from scipy.spatial.transform import Rotation
+from workbench_oracle import PALETTE, REGIONS, file_information, workbench
 
 from wbtools.errors import InputError
 from wbtools.images import nifti
@@ -46,7 +46,7 @@ def patched(path: Path, at: int, *values: np.generic) -> Path:
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 @pytest.mark.parametrize(("orientation", "turn"), [("RAS", 0), ("LAS", 0), ("PSR", 0), ("LPS", 0.2)])
-def test_a_volume_comes_back_with_its_values_and_its_place(tmp_path, suffix, orientation, turn):
+def test_a_volume_round_trips_with_values_and_affine(tmp_path, suffix, orientation, turn):
     written = volume(grid(orientation=orientation, turn=turn))
     nifti.write_volume(tmp_path / f"v{suffix}", written)
     read = nifti.read_volume(tmp_path / f"v{suffix}")
@@ -62,7 +62,7 @@ def test_a_volume_comes_back_with_its_values_and_its_place(tmp_path, suffix, ori
     data=arrays.arrays(np.int32, st.tuples(*[st.integers(1, 4)] * 3), elements=st.integers(-(2**31), 2**31 - 1)),
     compressed=st.booleans(),
 )
-def test_any_labels_come_back_exactly(tmp_path_factory, data, compressed):
+def test_any_labels_round_trip_exactly(tmp_path_factory, data, compressed):
     path = tmp_path_factory.mktemp("labels") / ("l.nii.gz" if compressed else "l.nii")
     nifti.write_volume(path, Volume(data, grid(data.shape), Unit.LABEL))
     read = nifti.read_volume(path, Unit.LABEL)
@@ -90,13 +90,13 @@ def test_the_same_volume_gives_the_same_bytes_and_a_header_without_history(tmp_p
     assert str(tmp_path).encode() not in gzip.decompress(content) and b"Date" not in gzip.decompress(content)
 
 
-def test_a_description_that_would_be_cut_is_refused(tmp_path):
+def test_a_description_that_is_too_long_is_rejected(tmp_path):
     nifti.write_volume(tmp_path / "v.nii", volume(grid()), description="x" * 79)
     with pytest.raises(InputError, match="79 bytes"):
         nifti.write_volume(tmp_path / "w.nii", volume(grid()), description="é" * 40)
 
 
-def test_sform_wins_over_qform_and_qform_serves_alone(tmp_path):
+def test_the_sform_is_preferred_and_a_lone_qform_is_used(tmp_path):
     image = nibabel.Nifti1Image(np.zeros((3, 3, 3), np.float32), None)
     image.set_qform(np.diag([3.0, 3, 3, 1]), 1)
     nibabel.save(image, tmp_path / "q.nii")
@@ -106,19 +106,19 @@ def test_sform_wins_over_qform_and_qform_serves_alone(tmp_path):
     assert nifti.read_grid(tmp_path / "s.nii").orientation == "LAS"
 
 
-def test_a_trailing_axis_of_one_is_dropped(tmp_path):
+def test_a_trailing_axis_of_length_one_is_dropped(tmp_path):
     path = save(tmp_path / "v.nii.gz", np.ones((3, 4, 5, 1), np.float32))
     assert nifti.read_volume(path).data.shape == (3, 4, 5)
 
 
-def test_scaled_integers_are_read_as_what_they_mean(tmp_path):
+def test_scaled_integers_are_read_as_their_scaled_values(tmp_path):
     path = patched(tmp_path / "v.nii", SLOPE, np.float32(0.5), np.float32(10))
     np.testing.assert_array_equal(nifti.read_volume(path).data, 10)
     assert nifti.read_volume(path, Unit.LABEL).data.max() == 10
 
 
 @pytest.mark.parametrize("kept", [5, 200, -2000, -9, -8, -4, -1])
-def test_a_cut_gz_is_noticed_wherever_it_was_cut(tmp_path, kept):
+def test_a_truncated_gzip_file_is_rejected_wherever_it_ends(tmp_path, kept):
     nifti.write_volume(tmp_path / "v.nii.gz", volume(grid((12, 12, 12))))
     content = (tmp_path / "v.nii.gz").read_bytes()
     (tmp_path / "cut.nii.gz").write_bytes(content[:kept])
@@ -128,7 +128,7 @@ def test_a_cut_gz_is_noticed_wherever_it_was_cut(tmp_path, kept):
 
 
 @pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
-def test_a_damaged_file_is_noticed(tmp_path, name):
+def test_a_damaged_file_is_rejected(tmp_path, name):
     nifti.write_volume(tmp_path / name, volume(grid((12, 12, 12))))
     content = bytearray((tmp_path / name).read_bytes())
     if name.endswith(".gz"):
@@ -161,7 +161,7 @@ def _with(value, *, inside=False):
 BAD = {
     "missing": (lambda path: None, "does not exist"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
-    "text": (_text, "is a text file, so no NIfTI file"),
+    "text": (_text, "is a text file, not a NIfTI file"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "another format": (_analyze, "is half of a pair"),
     "several volumes": (lambda path: save(path, np.zeros((3, 3, 3, 2), np.float32)), "not that of one volume"),
@@ -176,7 +176,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_file_that_cannot_be_used_is_refused_in_one_sentence_with_a_mend(tmp_path, case):
+def test_an_unusable_file_is_rejected_in_one_sentence_with_a_hint(tmp_path, case):
     make, sentence = BAD[case]
     path = tmp_path / "bad.nii"
     made = make(path)
@@ -194,7 +194,7 @@ HEADERS = {
     ),
     "voxel sizes of 0": ({252: np.int16([1, 0]), 80: np.float32([0, 0, 0])}, "not an invertible"),
     "voxel sizes of NaN": ({252: np.int16([1, 0]), 80: np.float32([np.nan] * 3)}, "holds no rotation"),
-    "far away": ({LAST_ROW: np.float32([0, 0, 2, 1e30])}, "further than any scanner"),
+    "far away": ({LAST_ROW: np.float32([0, 0, 2, 1e30])}, "more than any scanner"),
     "infinite offset": ({108: np.float32([np.inf])}, r"voxels begin at byte inf \(vox_offset\)"),
     "offset of NaN": ({108: np.float32([np.nan])}, "voxels begin at byte nan"),
     "offset in the header": ({108: np.float32([8])}, "voxels begin at byte 8"),
@@ -213,7 +213,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_a_header_that_contradicts_itself_is_refused_with_what_is_wrong(tmp_path, case):
+def test_an_inconsistent_header_is_rejected_with_the_reason(tmp_path, case):
     changes, sentence = HEADERS[case]
     raw = bytearray(save(tmp_path / "v.nii", np.zeros((3, 3, 3), np.int16)).read_bytes())
     for at, values in changes.items():
@@ -225,12 +225,12 @@ def test_a_header_that_contradicts_itself_is_refused_with_what_is_wrong(tmp_path
 
 
 @pytest.mark.parametrize("slope", [0.0, np.nan, np.inf])
-def test_a_slope_that_is_none_leaves_values_as_they_are(tmp_path, slope):
+def test_an_invalid_slope_means_unscaled_values(tmp_path, slope):
     path = patched(tmp_path / "v.nii", SLOPE, np.float32(slope), np.float32(np.nan))
     assert nifti.read_volume(path).data.max() == 0
 
 
-def test_a_damaged_qform_beside_a_good_sform_is_a_remark(tmp_path):
+def test_a_damaged_qform_beside_a_valid_sform_gives_a_remark(tmp_path):
     path = patched(tmp_path / "v.nii", FORMS, np.int16(1), np.int16(1), *np.float32([5, 5, 5]).view(np.int16))
     assert "v.nii: the qform is damaged; the sform is used" in nifti.read_with_remarks(path)[1]
 
@@ -245,7 +245,7 @@ def test_text_in_a_header_is_never_decoded(tmp_path):
 
 
 MGH_FAULTS = {
-    "version": (0, np.array(2, ">i4"), "version 2, and FreeSurfer's volumes have version 1"),
+    "version": (0, np.array(2, ">i4"), "version 2; FreeSurfer volumes have version 1"),
     "type": (20, np.array(7, ">i4"), r"a type \(7\) that FreeSurfer does not have"),
     "no columns": (4, np.array(0, ">i4"), "not that of one volume"),
     "frames": (16, np.array(3, ">i4"), "not that of one volume"),
@@ -257,7 +257,7 @@ MGH_FAULTS = {
 
 
 @pytest.mark.parametrize("case", MGH_FAULTS)
-def test_a_header_of_freesurfer_that_contradicts_itself_is_refused(tmp_path, case):
+def test_an_inconsistent_freesurfer_header_is_rejected(tmp_path, case):
     at, value, sentence = MGH_FAULTS[case]
     nibabel.save(nibabel.MGHImage(np.zeros((3, 4, 5), np.uint8), np.eye(4)), tmp_path / "v.mgh")
     raw = bytearray((tmp_path / "v.mgh").read_bytes())
@@ -269,7 +269,7 @@ def test_a_header_of_freesurfer_that_contradicts_itself_is_refused(tmp_path, cas
         assert caught.value.hint and caught.value.exit_code == 3
 
 
-def test_tags_after_the_voxels_of_freesurfer_are_passed_over(tmp_path):
+def test_freesurfer_tags_after_the_voxels_are_skipped(tmp_path):
     nibabel.save(nibabel.MGHImage(np.full((3, 4, 5), 7, np.uint8), np.eye(4)), tmp_path / "v.mgh")
     content = (tmp_path / "v.mgh").read_bytes() + b"\0\0\0\3" + b"\xff" * 100_000
     (tmp_path / "v.mgz").write_bytes(gzip.compress(content))
@@ -307,16 +307,16 @@ def test_a_huge_extension_does_no_harm(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("unit", "size", "said"),
+    ("unit", "size", "remark"),
     [(0, 2, "mm are assumed"), (1, 0.002, "in metres"), (3, 2000, "in micrometres"), (2, 2, "")],
 )
-def test_lengths_are_in_mm_whatever_the_unit(tmp_path, unit, size, said):
+def test_lengths_are_converted_to_mm(tmp_path, unit, size, remark):
     image = nibabel.Nifti1Image(np.ones((3, 4, 5), np.int16), np.diag([size, size, size, 1.0]))
     image.header["xyzt_units"] = unit
     nibabel.save(image, tmp_path / "v.nii")
     read, remarks = nifti.read_with_remarks(tmp_path / "v.nii")
     np.testing.assert_allclose(read.grid.voxel_sizes, 2, rtol=1e-6)
-    assert said in " ".join(remarks) and len(remarks) == bool(said)
+    assert remark in " ".join(remarks) and len(remarks) == bool(remark)
     assert nifti.read_grid(tmp_path / "v.nii").same_as(read.grid)
 
 
@@ -348,13 +348,13 @@ def test_forms_that_disagree_are_reported_and_the_sform_is_used(tmp_path, caplog
 
 
 @pytest.mark.parametrize("value", [0.5, np.nan, 3e9])
-def test_values_that_are_no_labels_are_refused(tmp_path, value):
+def test_fractional_labels_are_rejected(tmp_path, value):
     path = _with(value)(tmp_path / "l.nii")
-    with pytest.raises(InputError, match="2 voxels that are no whole number"):
+    with pytest.raises(InputError, match="2 voxels that are not whole numbers"):
         nifti.read_volume(path, Unit.LABEL)
 
 
-def test_whole_floats_are_labels(tmp_path):
+def test_integral_floats_are_read_as_labels(tmp_path):
     assert nifti.read_volume(_with(2035.0)(tmp_path / "l.nii"), Unit.LABEL).data.max() == 2035
 
 
@@ -379,7 +379,7 @@ def test_workbench_reads_names_keys_and_colours_of_labels(tmp_path):
     # Workbench prints colours as bytes.
     expected = [[r.key, *(round(c * 255) for c in r.colour)] for r in REGIONS]
     assert [[int(word) for word in line.split()] for line in lines[1::2]] == expected
-    assert information(tmp_path / "l.nii.gz")["Maps with LabelTable"] == "true"
+    assert file_information(tmp_path / "l.nii.gz")["Maps with LabelTable"] == "true"
     text = workbench("-file-information", tmp_path / "l.nii.gz")
     assert "HCP-MMP1" in text and any(line.split()[:2] == ["0", "???"] for line in text.splitlines())
 

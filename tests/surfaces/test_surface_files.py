@@ -164,7 +164,7 @@ def test_labels_without_a_text_a_colour_or_a_table_are_read(tmp_path):
     keys.data = np.array([0, 0.5, np.nan, 1], "f4")
     keys.datatype = 16
     nibabel.save(GiftiImage(darrays=[keys]), tmp_path / "odd.label.gii")
-    with pytest.raises(InputError, match="no whole numbers"):
+    with pytest.raises(InputError, match="not whole numbers"):
         gifti.read_labels(tmp_path / "odd.label.gii")
 
 

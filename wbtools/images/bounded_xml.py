@@ -1,4 +1,4 @@
-"""Reading XML that others wrote: no entities, nothing from outside, bounded depth, number and size of elements."""
+"""Parsing of untrusted XML: no entities, no external resources, bounded depth, number and size of elements."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ Attributes = dict[str, str]
 
 
 class XmlFault(ValueError):
-    """Why XML is not read; the message is the end of a sentence about the file."""
+    """XML that cannot be read; the message completes a sentence about the file."""
 
 
 def parse(
-    pieces: Iterable[bytes],
+    chunks: Iterable[bytes],
     start: Callable[[str, Attributes], None],
     end: Callable[[str], None],
     text: Callable[[str], None],
 ) -> None:
-    """Read XML piece by piece.
+    """Parse XML that arrives in chunks of bytes.
 
     Parameters
     ----------
-    pieces : iterable of bytes
+    chunks : iterable of bytes
     start : callable
-        Called with the name and the attributes of every element as it begins.
+        Called with the name and the attributes of each element at its start tag.
     end : callable
-        Called with the name of every element as it ends.
+        Called with the name of each element at its end tag.
     text : callable
-        Called with text, some at a time.
+        Called with the text between tags, in parts.
 
     Raises
     ------
     XmlFault
-        If the XML is damaged, declares entities, or leaves the limits.
+        If the XML is damaged, declares entities, or exceeds `limits`.
 
     Examples
     --------
@@ -55,12 +55,12 @@ def parse(
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     parser.CharacterDataHandler = text
     parser.EntityDeclHandler = _no_entities
-    given = 0
+    fed = 0
     try:
-        for piece in pieces:
-            parser.Parse(piece, False)
-            given += len(piece)
-            if given - parser.CurrentByteIndex > limits.XML_TAG:
+        for chunk in chunks:
+            parser.Parse(chunk, False)
+            fed += len(chunk)
+            if fed - parser.CurrentByteIndex > limits.XML_TAG:
                 raise XmlFault(f"its XML has a tag or comment of more than {limits.XML_TAG:,} bytes")
         parser.Parse(b"", True)
     except (ExpatError, LookupError) as error:
@@ -72,7 +72,7 @@ def parse(
 
 
 class _Reader:
-    """Counts elements and their depth on the way to the caller's functions."""
+    """Counts elements and their depth before it calls the caller's functions."""
 
     def __init__(self, start: Callable[[str, Attributes], None], end: Callable[[str], None]) -> None:
         self._start, self._end = start, end

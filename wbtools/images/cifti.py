@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nibabel.cifti2.cifti2_axes import Axis, BrainModelAxis
 
 Sides = Mapping[Hemisphere, NDArray[Any]]
-"""One array per hemisphere, (V,): a number for every vertex of its mesh."""
+"""An array per hemisphere, (V,): a value for every vertex of its mesh."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Greyordinates:
     cortex : mapping of Hemisphere to ndarray, (V,), bool
         Which vertices are cortex; the medial wall is not.
     subcortex : Volume, optional
-        Labels with FreeSurfer's keys. The structures of `anatomy.SUBCORTEX` become rows; other keys do not.
+        Labels with FreeSurfer's keys. The structures of `anatomy.SUBCORTEX` become rows; other keys are ignored.
 
     Raises
     ------
@@ -56,12 +56,12 @@ class Greyordinates:
 
     @cached_property
     def vertices(self) -> dict[Hemisphere, NDArray[np.intp]]:
-        """Indices of the cortical vertices, rising, (n,) per hemisphere."""
+        """Indices of the cortical vertices, ascending, (n,) per hemisphere."""
         return {side: np.flatnonzero(self.cortex[side]) for side in Hemisphere}
 
     @cached_property
     def voxels(self) -> dict[Structure, NDArray[np.intp]]:
-        """Voxel indices (n, 3) of each structure that is there, first axis fastest, as Workbench orders them."""
+        """Voxel indices (n, 3) of each structure that is present, first axis fastest, as Workbench orders them."""
         if self.subcortex is None:
             return {}
         flat = self.subcortex.data.ravel(order="F")
@@ -79,13 +79,13 @@ class Greyordinates:
         return sum(map(len, self.vertices.values())) + sum(map(len, self.voxels.values()))
 
     def gather(self, cortex: Sides, subcortex: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Put the values of two meshes and a volume in the order of the rows.
+        """Arrange the values of two meshes and a volume in the order of the rows.
 
         Parameters
         ----------
         cortex : mapping of Hemisphere to ndarray, (V,)
         subcortex : ndarray, (X, Y, Z), optional
-            On the grid of `self.subcortex`; 0 where it is not given.
+            On the grid of `self.subcortex`; None gives 0.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class Greyordinates:
         return np.concatenate(parts)
 
     def axis(self) -> BrainModelAxis:
-        """The rows as nibabel's brain models."""
+        """The rows as a nibabel brain model axis."""
         from nibabel.cifti2.cifti2_axes import BrainModelAxis
 
         counts = {side.cortex: len(index) for side, index in self.vertices.items()}
@@ -135,19 +135,19 @@ def write_dscalar(
     palettes: Mapping[str, str] | None = None,
     notice: str = "",
 ) -> None:
-    """Write maps of one value per vertex and voxel.
+    """Write maps with a value per vertex and voxel.
 
     Parameters
     ----------
     path : Path
         Ends in `.dscalar.nii`.
     maps : mapping of str to ndarray, (rows,)
-        By map name, in file order, as `Greyordinates.gather` makes them.
+        By map name, in file order, as returned by `Greyordinates.gather`.
     greyordinates : Greyordinates
     palettes : mapping of str to str, optional
         `PaletteColorMapping` elements by map name.
     notice : str
-        Kept in the file's metadata.
+        Stored in the file's metadata.
     """
     _save(path, "ConnDenseScalar", _stack(maps), _scalars(maps, palettes), greyordinates.axis(), notice)
 
@@ -160,14 +160,14 @@ def write_dlabel(
     map_name: str,
     notice: str = "",
 ) -> None:
-    """Write one label per vertex and voxel, with names and colours.
+    """Write a label per vertex and voxel, with names and colours.
 
     Parameters
     ----------
     path : Path
         Ends in `.dlabel.nii`.
     keys : ndarray, (rows,), int
-        As `Greyordinates.gather` makes them.
+        As returned by `Greyordinates.gather`.
     greyordinates : Greyordinates
     regions : sequence of Region
         The label table; key 0 is added as `???`, invisible.
@@ -189,7 +189,7 @@ def write_pscalar(
     palettes: Mapping[str, str] | None = None,
     notice: str = "",
 ) -> None:
-    """Write maps of one value per cortical region.
+    """Write maps with a value per cortical region.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def write_pscalar(
     maps : mapping of str to ndarray, (R,)
         By map name; values in the order of `regions`.
     labels : mapping of Hemisphere to ndarray, (V,), int
-        Which vertices each region has.
+        The region of every vertex.
     regions : sequence of Region, (R,)
         Cortical regions, each with a hemisphere.
     palettes : mapping of str to str, optional
@@ -220,7 +220,7 @@ def write_pconn(
     greyordinates: Greyordinates,
     notice: str = "",
 ) -> None:
-    """Write one value per pair of regions.
+    """Write a value per pair of regions.
 
     Parameters
     ----------
@@ -229,9 +229,9 @@ def write_pconn(
     matrix : ndarray, (R, R)
         Rows and columns in the order of `regions`.
     labels : mapping of Hemisphere to ndarray, (V,), int
-        Which vertices each cortical region has.
+        The cortical region of every vertex.
     regions : sequence of Region, (R,)
-        Cortical regions, and subcortical ones named as CIFTI structures.
+        Cortical regions, and subcortical ones named after CIFTI structures.
     greyordinates : Greyordinates
         Holds the voxels of the subcortical regions.
     notice : str
@@ -246,7 +246,7 @@ def write_pconn(
 
 
 def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
-    """Read the cortical part of a dense scalar or label file onto whole meshes.
+    """Read the cortical part of a dense scalar or label file onto complete meshes.
 
     Parameters
     ----------
@@ -274,9 +274,7 @@ def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
             continue
         count = models.nvertices[structure] or 0
         if part.vertex.min(initial=0) < 0 or part.vertex.max(initial=-1) >= count:
-            raise InputError(
-                f"{path} names vertices that a mesh of {count:,} does not have", hint="make the file again"
-            )
+            raise InputError(f"{path} names vertices beyond the {count:,} of its mesh", hint="make the file again")
         for name, values in zip(header.name, data, strict=True):
             whole = np.zeros(count, np.float32)
             whole[part.vertex] = values[rows]
@@ -285,7 +283,7 @@ def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
 
 
 def _parcels(labels: Sides, regions: Sequence[Region], greyordinates: Greyordinates | None = None) -> Axis:
-    """Regions as nibabel's parcels: cortical ones by their vertices, subcortical ones by their voxels."""
+    """Regions as a nibabel parcels axis: cortical ones by their vertices, subcortical ones by their voxels."""
     from nibabel.cifti2.cifti2_axes import ParcelsAxis
 
     found = {structure.value: index for structure, index in greyordinates.voxels.items()} if greyordinates else {}
@@ -298,7 +296,7 @@ def _parcels(labels: Sides, regions: Sequence[Region], greyordinates: Greyordina
 
 
 def _parcel(region: Region, labels: Sides) -> dict[str, NDArray[np.intp]]:
-    """The vertices of one region by CIFTI's structure name."""
+    """The vertices of a cortical region, by CIFTI structure name."""
     found = np.flatnonzero(labels[region.hemisphere] == region.key) if region.hemisphere else np.empty(0, np.intp)
     if region.hemisphere is None or not found.size:
         raise InputError(f"the region {region.name} has no vertex", hint="give labels that fit the atlas")
@@ -306,12 +304,12 @@ def _parcel(region: Region, labels: Sides) -> dict[str, NDArray[np.intp]]:
 
 
 def _stack(maps: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """Maps as rows of one float32 matrix, which is how Workbench stores labels too."""
+    """Maps as rows of a float32 matrix; Workbench stores labels as float32 too."""
     return np.stack([np.asarray(values, np.float32) for values in maps.values()])
 
 
 def _scalars(maps: Mapping[str, NDArray[Any]], palettes: Mapping[str, str] | None) -> Axis:
-    """The maps' names, each with its palette."""
+    """The axis of map names, each with its palette."""
     from nibabel.cifti2.cifti2_axes import ScalarAxis
 
     palettes = palettes or {}
@@ -321,7 +319,7 @@ def _scalars(maps: Mapping[str, NDArray[Any]], palettes: Mapping[str, str] | Non
 
 
 def _save(path: Path, intent: str, data: NDArray[np.float32], maps: Axis, elements: Axis, notice: str) -> None:
-    """Write a CIFTI file of maps by elements."""
+    """Write a CIFTI file whose rows are maps and whose columns are elements."""
     from nibabel.cifti2 import Cifti2Header, Cifti2Image, Cifti2MetaData
 
     header = Cifti2Header.from_axes((maps, elements))

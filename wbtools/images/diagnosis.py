@@ -1,8 +1,8 @@
-"""Why a file cannot be read: the reason is looked for before the file is accused.
+"""Diagnosis of files that cannot be read: the likely cause is established before a file is called damaged.
 
-Readers of every format ask here. `require_file` says why a path leads to nothing that can be read (a link to nowhere,
-a folder, no permission, an empty file); `refusal` says what a file is that is not what was wanted (a pointer of
-git-annex, a web page, an archive, another format), and only otherwise that it is damaged.
+All readers use this module. `require_file` reports why a path does not lead to a readable file (a broken link, a
+folder, no permission, an empty file); `refusal` reports what an unexpected file really is (a git-annex pointer, a web
+page, an archive, another format), and calls it damaged only if it is none of these.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from wbtools.errors import InputError, WbtoolsError, from_os_error
 from wbtools.text import shell
 
 HEAD = 4096
-"""Bytes from whose look a file is recognised."""
+"""Number of bytes from the beginning of a file by which its kind is recognised."""
 
 COPY_AGAIN = "copy or download the file again"
 _FETCH = "fetch it first: datalad get {name}, or git annex get {name}"
 _JOIN = "make one file of both: fslchfiletype NIFTI_GZ, or mrconvert; an Analyze header does not say where left is"
 PACKED = "packed with gzip"
-"""Name of the kind that may hold any other."""
+"""Name of the kind that can contain any other."""
 
 _DENIED = {errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of file that is met in another's place.
+class FileKind:
+    """A kind of file that users give in place of the expected one.
 
     Parameters
     ----------
     name : str
         What the file is, with its article.
     hint : str
-        What to do; `{name}` stands for the file's name.
+        What the user can do; `{name}` stands for the file's name.
     fits : callable
-        Whether the first bytes of a file are those of this kind.
+        Whether the first bytes of a file are of this kind.
     """
 
     name: str
@@ -49,28 +49,28 @@ class Kind:
 
 
 def _begins(*starts: bytes, at: int = 0) -> Callable[[bytes], bool]:
-    """A test for fixed bytes at a fixed place."""
+    """A test for fixed bytes at a fixed offset."""
     return lambda head: head[at:].startswith(starts)
 
 
 def _says(*words: bytes) -> Callable[[bytes], bool]:
-    """A test for how a text begins, whatever its case, white space and byte order mark."""
+    """A test for the first words of a text, ignoring case, leading white space and a byte order mark."""
     return lambda head: head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(words)
 
 
 def _holds(start: bytes, word: bytes) -> Callable[[bytes], bool]:
-    """A test for how a text begins and what it holds further on."""
+    """A test for the beginning of a text and a word further on."""
     return lambda head: head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(start) and word in head
 
 
 def _is_annex(head: bytes) -> bool:
-    """Whether the content is the path of an object of git-annex, as unlocked files and copied links have it."""
+    """Whether the content is the path of a git-annex object, as in unlocked files and copied links."""
     line = head.split(b"\n", 1)[0].strip()
     return b"annex/objects/" in line and b"\0" not in line and len(line) < 1024 and b"<" not in line
 
 
 def _is_analyze(head: bytes) -> bool:
-    """Whether the content is a header of Analyze 7.5: NIfTI's size without NIfTI's mark."""
+    """Whether the content is an Analyze 7.5 header: the size of a NIfTI header without NIfTI's magic."""
     return head[:4] in {b"\x5c\x01\0\0", b"\0\0\x01\x5c"} and head[344:348] not in {b"n+1\0", b"ni1\0"}
 
 
@@ -89,30 +89,30 @@ _UNPACK = "unpack it first, and give the file inside"
 _CONVERT = "convert it first, for example with mri_convert or nibabel"
 _SCAN = "convert the series first: dcm2niix -z y FOLDER"
 
-KINDS: tuple[Kind, ...] = (
-    Kind("a git-annex pointer, not the file itself", _FETCH, _is_annex),
-    Kind(
+KINDS: tuple[FileKind, ...] = (
+    FileKind("a git-annex pointer, not the file itself", _FETCH, _is_annex),
+    FileKind(
         "a git-lfs pointer, not the file itself",
         "fetch it first: git lfs pull --include {name}",
         _says(b"version https://git-lfs"),
     ),
-    Kind("a DVC pointer, not the file itself", "fetch it first: dvc pull {name}", _says(b"outs:\n- md5:")),
-    Kind(
+    FileKind("a DVC pointer, not the file itself", "fetch it first: dvc pull {name}", _says(b"outs:\n- md5:")),
+    FileKind(
         "a link that was copied as text",
         "copy the file that it names",
         _begins(b"XSym\n", b"!<symlink>", b"IntxLNK\1"),
     ),
-    Kind(
+    FileKind(
         "a companion file of macOS ('._...')",
         "give the file without '._' in its name",
         _begins(b"\0\5\x16\7", b"\0\5\x16\0"),
     ),
-    Kind(
+    FileKind(
         "a web page: the download failed, or asked for a login",
         "download the file again, logged in, and look at its size",
         _says(b"<!doctype html", b"<html", b"<head", b"<script"),
     ),
-    Kind(
+    FileKind(
         "a server's error message, saved as a file",
         "download the file again; the message tells why it failed",
         _says(
@@ -121,73 +121,75 @@ KINDS: tuple[Kind, ...] = (
             b"<error>",
         ),
     ),
-    Kind("a DICOM file", _SCAN, _begins(b"DICM", at=128)),
-    Kind("a zip archive", _UNPACK, _begins(b"PK\3\4", b"PK\5\6")),
-    Kind("packed with bzip2", "unpack it first: bunzip2 {name}", _begins(b"BZh")),
-    Kind("packed with xz", "unpack it first: unxz {name}", _begins(b"\xfd7zXZ\0")),
-    Kind("packed with zstd", "unpack it first: unzstd {name}", _begins(b"\x28\xb5\x2f\xfd")),
-    Kind("packed with lz4", "unpack it first: unlz4 {name}", _begins(b"\x04\x22\x4d\x18")),
-    Kind("packed with compress (.Z)", "unpack it first: gunzip {name}", _begins(b"\x1f\x9d")),
-    Kind("a 7z archive", _UNPACK, _begins(b"7z\xbc\xaf\x27\x1c")),
-    Kind("a rar archive", _UNPACK, _begins(b"Rar!\x1a\7")),
-    Kind("a tar archive", _UNPACK, _begins(b"ustar", at=257)),
-    Kind(PACKED, "unpack it first: gunzip {name}", _begins(b"\x1f\x8b")),
-    Kind("an HDF5 or MINC file", "convert it first, for example with mnc2nii", _begins(b"\x89HDF\r\n\x1a\n", b"CDF\1")),
-    Kind("a NumPy array", "save it as an image, with its affine", _begins(b"\x93NUMPY")),
-    Kind(
+    FileKind("a DICOM file", _SCAN, _begins(b"DICM", at=128)),
+    FileKind("a zip archive", _UNPACK, _begins(b"PK\3\4", b"PK\5\6")),
+    FileKind("packed with bzip2", "unpack it first: bunzip2 {name}", _begins(b"BZh")),
+    FileKind("packed with xz", "unpack it first: unxz {name}", _begins(b"\xfd7zXZ\0")),
+    FileKind("packed with zstd", "unpack it first: unzstd {name}", _begins(b"\x28\xb5\x2f\xfd")),
+    FileKind("packed with lz4", "unpack it first: unlz4 {name}", _begins(b"\x04\x22\x4d\x18")),
+    FileKind("packed with compress (.Z)", "unpack it first: gunzip {name}", _begins(b"\x1f\x9d")),
+    FileKind("a 7z archive", _UNPACK, _begins(b"7z\xbc\xaf\x27\x1c")),
+    FileKind("a rar archive", _UNPACK, _begins(b"Rar!\x1a\7")),
+    FileKind("a tar archive", _UNPACK, _begins(b"ustar", at=257)),
+    FileKind(PACKED, "unpack it first: gunzip {name}", _begins(b"\x1f\x8b")),
+    FileKind(
+        "an HDF5 or MINC file", "convert it first, for example with mnc2nii", _begins(b"\x89HDF\r\n\x1a\n", b"CDF\1")
+    ),
+    FileKind("a NumPy array", "save it as an image, with its affine", _begins(b"\x93NUMPY")),
+    FileKind(
         "a PyTorch or pickle file",
         "give it with --model if it is a network",
         _begins(b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"),
     ),
-    Kind("a MATLAB file", _CONVERT, _begins(b"MATLAB 5.0 MAT-file")),
-    Kind("an NRRD image", _CONVERT, _begins(b"NRRD000")),
-    Kind("a MetaImage header", _CONVERT, _says(b"objecttype = image")),
-    Kind("an MRtrix image", "convert it first: mrconvert {name} OUT.nii.gz", _begins(b"mrtrix image")),
-    Kind("a PNG picture", "give the scan itself, not a picture of it", _begins(b"\x89PNG")),
-    Kind("a JPEG picture", "give the scan itself, not a picture of it", _begins(b"\xff\xd8\xff")),
-    Kind("a TIFF picture", "give the scan itself, not a picture of it", _begins(b"II*\0", b"MM\0*")),
-    Kind("a PDF document", "give the scan itself", _begins(b"%PDF")),
-    Kind(
+    FileKind("a MATLAB file", _CONVERT, _begins(b"MATLAB 5.0 MAT-file")),
+    FileKind("an NRRD image", _CONVERT, _begins(b"NRRD000")),
+    FileKind("a MetaImage header", _CONVERT, _says(b"objecttype = image")),
+    FileKind("an MRtrix image", "convert it first: mrconvert {name} OUT.nii.gz", _begins(b"mrtrix image")),
+    FileKind("a PNG picture", "give the scan itself, not a picture of it", _begins(b"\x89PNG")),
+    FileKind("a JPEG picture", "give the scan itself, not a picture of it", _begins(b"\xff\xd8\xff")),
+    FileKind("a TIFF picture", "give the scan itself, not a picture of it", _begins(b"II*\0", b"MM\0*")),
+    FileKind("a PDF document", "give the scan itself", _begins(b"%PDF")),
+    FileKind(
         "the header of a NIfTI pair (.hdr and .img)",
         _JOIN,
         _begins(b"ni1\0", at=344),
     ),
-    Kind(
+    FileKind(
         "an Analyze 7.5 header, which does not say where left is",
         "convert the scan again from its DICOM files",
         _is_analyze,
     ),
-    Kind("a NIfTI file", "give a file of the kind that is asked for", _begins(b"n+1\0", at=344)),
-    Kind("a NIfTI file", "give a file of the kind that is asked for", _begins(b"n+2\0", b"ni2\0", at=4)),
-    Kind(
+    FileKind("a NIfTI file", "give a file of the kind that is asked for", _begins(b"n+1\0", at=344)),
+    FileKind("a NIfTI file", "give a file of the kind that is asked for", _begins(b"n+2\0", b"ni2\0", at=4)),
+    FileKind(
         "a FreeSurfer surface",
         "give it as surf/?h.NAME of its recon-all folder, or convert it: mris_convert --to-scanner",
         _begins(b"\xff\xff\xfe"),
     ),
-    Kind(
+    FileKind(
         "a surface of quadrangles, as FreeSurfer's first steps leave it",
         "give ?h.white, ?h.pial or ?h.sphere.reg, which have triangles",
         _begins(b"\xff\xff\xfd"),
     ),
-    Kind("a FreeSurfer file of values per vertex", "give the surface itself", _begins(b"\xff\xff\xff")),
-    Kind("a FreeSurfer volume (.mgh)", "give a file of the kind that is asked for", _begins(b"\0\0\0\1\0\0")),
-    Kind("a FreeSurfer text file", "give a file of the kind that is asked for", _says(b"#!ascii")),
-    Kind("a GIFTI file", "give a file of the kind that is asked for", _holds(b"<?xml", b"<GIFTI")),
-    Kind("a GIFTI file", "give a file of the kind that is asked for", _holds(b"<GIFTI", b"<GIFTI")),
-    Kind("a VTK file", "convert it to GIFTI first, for example with mris_convert", _begins(b"# vtk DataFile")),
-    Kind("an XML file of another kind", "give a file of the kind that is asked for", _says(b"<?xml")),
-    Kind("a JSON file", "give a file of the kind that is asked for", _says(b"{")),
-    Kind("a text file", "give a file of the kind that is asked for", _is_text),
+    FileKind("a FreeSurfer file of values per vertex", "give the surface itself", _begins(b"\xff\xff\xff")),
+    FileKind("a FreeSurfer volume (.mgh)", "give a file of the kind that is asked for", _begins(b"\0\0\0\1\0\0")),
+    FileKind("a FreeSurfer text file", "give a file of the kind that is asked for", _says(b"#!ascii")),
+    FileKind("a GIFTI file", "give a file of the kind that is asked for", _holds(b"<?xml", b"<GIFTI")),
+    FileKind("a GIFTI file", "give a file of the kind that is asked for", _holds(b"<GIFTI", b"<GIFTI")),
+    FileKind("a VTK file", "convert it to GIFTI first, for example with mris_convert", _begins(b"# vtk DataFile")),
+    FileKind("an XML file of another kind", "give a file of the kind that is asked for", _says(b"<?xml")),
+    FileKind("a JSON file", "give a file of the kind that is asked for", _says(b"{")),
+    FileKind("a text file", "give a file of the kind that is asked for", _is_text),
 )
-"""In the order in which they are tried: pointers and failed downloads first, then formats, the vaguest last."""
+"""All kinds in the order in which they are tried: pointers and failed downloads, then formats, the vaguest last."""
 
 _IMAGES = ("DICOM", "NRRD", "MetaImage", "MRtrix", "NIfTI", "Analyze", "FreeSurfer", "GIFTI", "VTK")
 IMAGES = tuple(kind for kind in KINDS if any(word in kind.name for word in _IMAGES))
-"""The kinds that are images, surfaces or values on them."""
+"""The kinds that are images, surfaces or data on surfaces."""
 
 
-def kind_of(head: bytes) -> Kind | None:
-    """The kind of file that begins with these bytes; None where it is none of the known ones.
+def kind_of(head: bytes) -> FileKind | None:
+    """The kind of file that begins with these bytes; None if it is not a known one.
 
     Examples
     --------
@@ -200,22 +202,22 @@ def kind_of(head: bytes) -> Kind | None:
 
 
 def require_file(path: Path) -> os.stat_result:
-    """Require that a path leads to a file that holds something and may be read.
+    """Require that a path leads to a readable regular file that is not empty.
 
     Returns
     -------
     os.stat_result
-        Of the file behind the links.
+        Of the file, with links followed.
 
     Raises
     ------
     InputError
-        Saying why not: nothing there, a link to nowhere, a folder, no permission, no ordinary file, empty.
+        With the reason: nothing there, a broken link, a folder, no permission, not a regular file, empty.
     """
     try:
         found = path.stat()
         if stat.S_ISREG(found.st_mode):
-            # Only opening tells whether it may be read: access lists and file servers have rules of their own.
+            # Only opening it tells whether it may be read: access lists and file servers have their own rules.
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
@@ -229,13 +231,13 @@ def require_file(path: Path) -> os.stat_result:
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> WbtoolsError:
-    """The error that a user should see when a file that is to be read could not be opened.
+    """The error to show when an input file could not be opened.
 
     Parameters
     ----------
     path : Path
     error : OSError or ValueError
-        What the system said; ValueError is Python's for a path that no system has (a NUL in it).
+        The original error; Python raises ValueError for an impossible path (with a NUL character).
 
     Examples
     --------
@@ -246,8 +248,8 @@ def unreadable(path: Path, error: OSError | ValueError) -> WbtoolsError:
     if number in {errno.ENOENT, errno.ENOTDIR}:
         return _missing(path)
     if number == errno.ELOOP:
-        # The outermost link that leads nowhere is the one to repair.
-        link = next((part for part in reversed([path, *path.parents]) if _is_lost(part)), path)
+        # The outermost broken link is the one to repair.
+        link = next((part for part in reversed([path, *path.parents]) if _is_broken_link(part)), path)
         return InputError(f"{link} is a link that leads back to itself", hint="copy the file again, or repair the link")
     if number in _DENIED:
         return InputError(f"{path} may not be read: {os.strerror(number or errno.EACCES)}", hint=_permission(path))
@@ -257,24 +259,24 @@ def unreadable(path: Path, error: OSError | ValueError) -> WbtoolsError:
 
 
 def refusal(path: Path, wanted: str, reason: str = "", hint: str = COPY_AGAIN, head: bytes | None = None) -> InputError:
-    """The refusal of a file that cannot be read as what it should be.
+    """The error for a file that cannot be read as the expected format.
 
     Parameters
     ----------
     path : Path
     wanted : str
-        What it should be, without article: "NIfTI file".
+        The expected format, without article: "NIfTI file".
     reason : str
-        What is wrong with it, if it is of the wanted kind after all.
+        What is wrong with the file if it does have the expected format.
     hint : str
-        What to do in that case.
+        What the user can do in that case.
     head : bytes, optional
-        The first bytes, unpacked; else they are read.
+        The first bytes, decompressed; read from the file if not given.
 
     Returns
     -------
     InputError
-        Naming what the file is, if that can be told, else what is wrong.
+        Names the actual format if it is recognised, else what is wrong.
     """
     if head is None:
         try:
@@ -283,17 +285,17 @@ def refusal(path: Path, wanted: str, reason: str = "", hint: str = COPY_AGAIN, h
         except (OSError, ValueError):
             head = b""
     if path.suffix == ".img" and path.with_suffix(".hdr").is_file():
-        return InputError(f"{path} is half of a pair (.hdr and .img), so no {wanted}", hint=_JOIN)
+        return InputError(f"{path} is half of a pair (.hdr and .img), not a {wanted}", hint=_JOIN)
     kind = kind_of(head)
     if kind is not None and wanted not in kind.name:
-        return InputError(f"{path} is {kind.name}, so no {wanted}", hint=kind.hint.format(name=shell(path.name)))
+        return InputError(f"{path} is {kind.name}, not a {wanted}", hint=kind.hint.format(name=shell(path.name)))
     if head and not any(head):
-        reason = f"its first {len(head)} bytes are all zero: it was never written, or not all of it"
+        reason = f"its first {len(head)} bytes are all zero: it was not written, or not completely"
     return InputError(f"{path} is not a complete {wanted}{f': {reason}' if reason else ''}", hint=hint)
 
 
 def truncated(path: Path, wanted: str, have: int, need: int, hint: str = COPY_AGAIN) -> InputError:
-    """The refusal of a file that ends too early.
+    """The error for a file that ends too early.
 
     Examples
     --------
@@ -304,8 +306,8 @@ def truncated(path: Path, wanted: str, have: int, need: int, hint: str = COPY_AG
 
 
 def _missing(path: Path) -> InputError:
-    """The refusal of a path at which nothing is; of a link, where it leads."""
-    link = next((part for part in (path, *path.parents) if _is_lost(part)), None)
+    """The error for a path that does not exist; it tells a broken link and a missing folder apart."""
+    link = next((part for part in (path, *path.parents) if _is_broken_link(part)), None)
     if link is None:
         file = next((part for part in path.parents if part.is_file()), None)
         if file is not None:
@@ -317,14 +319,14 @@ def _missing(path: Path) -> InputError:
     )
 
 
-def _is_lost(path: Path) -> bool:
-    """Whether a path is a link that leads to nothing."""
-    # `Path.exists` raises where a folder on the way may not be entered; here that means no more than False.
+def _is_broken_link(path: Path) -> bool:
+    """Whether a path is a link whose target does not exist."""
+    # `Path.exists` raises if a folder on the way may not be entered; here that just means False.
     return path.is_symlink() and not os.path.exists(path)  # noqa: PTH110
 
 
 def _permission(path: Path) -> str:
-    """How a file that may not be read becomes readable: what refuses, and what its owner types."""
+    """A hint with the command by which the owner makes a file readable."""
     for folder in reversed(path.absolute().parents):
         if not os.access(folder, os.X_OK):
             return f"ask its owner for permission: chmod g+rx {shell(folder.name or folder)}"
@@ -332,7 +334,7 @@ def _permission(path: Path) -> str:
 
 
 def _inside(folder: Path) -> str:
-    """Names of some files in a folder, for a hint."""
+    """A few file names from a folder, for a hint."""
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))[:3]
     except OSError:

@@ -25,7 +25,7 @@ def write_metrics(
     palettes: Mapping[str, str] | None = None,
     notice: str = "",
 ) -> None:
-    """Write maps of one value per vertex.
+    """Write maps with a value per vertex.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def write_metrics(
     palettes : mapping of str to str, optional
         `PaletteColorMapping` elements by map name; other maps get Workbench's default.
     notice : str
-        Kept in the file's metadata.
+        Stored in the file's metadata.
     """
     from nibabel.gifti import GiftiDataArray, GiftiMetaData
 
@@ -60,7 +60,7 @@ def write_labels(
     map_name: str,
     notice: str = "",
 ) -> None:
-    """Write one label per vertex, with names and colours.
+    """Write a label per vertex, with names and colours.
 
     Parameters
     ----------
@@ -87,18 +87,18 @@ def write_labels(
 
 
 def read_metrics(path: Path, hemisphere: Hemisphere | None = None) -> dict[str, NDArray[np.float32]]:
-    """Read maps of one value per vertex.
+    """Read maps with a value per vertex.
 
     Parameters
     ----------
     path : Path
     hemisphere : Hemisphere, optional
-        The side the caller expects; a file that names the other side is refused.
+        The expected side; a file that names the other side is rejected.
 
     Returns
     -------
     dict of str to ndarray, (V,), float32
-        By map name; unnamed maps are `#1`, `#2`, ..., and a name that an earlier map has gets its number added.
+        By map name. Unnamed maps are called `#1`, `#2`, ...; a repeated name gets its number appended.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def read_labels(path: Path, hemisphere: Hemisphere | None = None) -> tuple[NDArr
     ----------
     path : Path
     hemisphere : Hemisphere, optional
-        The side the caller expects.
+        The expected side.
 
     Returns
     -------
@@ -145,12 +145,12 @@ def read_labels(path: Path, hemisphere: Hemisphere | None = None) -> tuple[NDArr
         raise InputError(f"{path} holds no labels", hint="give a .label.gii file")
     limit = np.iinfo(np.int32)
     if not ((keys >= limit.min) & (keys <= limit.max) & (np.floor(keys) == keys)).all():
-        raise InputError(f"{path} has labels that are no whole numbers", hint="give a .label.gii file")
+        raise InputError(f"{path} has labels that are not whole numbers", hint="give a .label.gii file")
     return np.asarray(keys, np.int32), document.labels
 
 
 def _column(data: NDArray[Any]) -> NDArray[Any] | None:
-    """One value per vertex, (V,), whether an array has one axis or a second of length one; None for other arrays."""
+    """A value per vertex, (V,), from an array of shape (V,) or (V, 1); None for other shapes."""
     if data.ndim == 2 and data.shape[1] == 1:
         data = data[:, 0]
     return data if data.ndim == 1 and 0 < len(data) <= limits.VERTICES else None
@@ -159,7 +159,7 @@ def _column(data: NDArray[Any]) -> NDArray[Any] | None:
 def _save(
     path: Path, arrays: Sequence[GiftiDataArray], hemisphere: Hemisphere, notice: str, table: object = None
 ) -> None:
-    """Write the arrays with metadata that names the hemisphere and, if given, the notice."""
+    """Write arrays with metadata that name the hemisphere and, if given, the notice."""
     import nibabel
     from nibabel.gifti import GiftiImage, GiftiMetaData
 

@@ -1,4 +1,4 @@
-"""A GIFTI file as it stands: metadata, label table, and the arrays that are asked for, each no larger than it says."""
+"""Reading of GIFTI files: metadata, label table and selected arrays, with bounded memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wbtools.anatomy import Colour, Hemisphere
 from wbtools.errors import InputError
 from wbtools.images import limits
 from wbtools.images.bounded_xml import Attributes, XmlFault, parse
-from wbtools.images.content import Content
+from wbtools.images.stream import InputStream
 from wbtools.text import line
 
 WANTED = "GIFTI file"
@@ -35,24 +35,24 @@ _TYPES = {
 }  # fmt: skip
 _EXTERNAL = "ExternalFileBinary"
 _ENCODINGS = ("ASCII", "Base64Binary", "GZipBase64Binary", _EXTERNAL)
-_AXES = 6  # that GIFTI allows
-_WORD = 64  # characters of a number
-_WORDS = 2**20  # characters of text that are turned into numbers at a time
-_NOT_SAID = {"", "unknown", "other", "invalid", "none"}
+_AXES = 6  # the most that GIFTI allows
+_WORD = 64  # characters of a number, at most
+_WORDS = 2**20  # characters of text that are converted at a time
+_UNSPECIFIED = {"", "unknown", "other", "invalid", "none"}
 
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """One array.
+    """A data array of a GIFTI file.
 
     Parameters
     ----------
     intent : str
     data : ndarray
-        Of the shape that its header gives.
+        In the shape that its attributes give.
     meta : mapping of str to str
     space : str
-        The coordinate system that points are in (`DataSpace`); empty where none is given.
+        The coordinate system of points (`DataSpace`); empty if the file does not give it.
     """
 
     intent: str
@@ -63,15 +63,15 @@ class Array:
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A GIFTI file.
+    """The content of a GIFTI file.
 
     Parameters
     ----------
     meta : mapping of str to str
-        Of the file.
+        The metadata of the file.
     labels : dict of int to (str, Colour)
     arrays : tuple of Array
-        Those whose intent was asked for, in the file's order.
+        Those with a requested intent, in the file's order.
     """
 
     meta: Mapping[str, str]
@@ -80,13 +80,13 @@ class Document:
 
     @property
     def structure(self) -> str:
-        """The structure that the file belongs to, wherever it stands; empty if it is not said.
+        """The structure that the file belongs to; empty if the file does not name it.
 
-        What stands with points comes before what stands with other arrays, and that before the file's own.
+        The metadata of point arrays take precedence over those of other arrays, and these over the file's.
         """
         ordered = sorted(self.arrays, key=lambda array: array.intent != POINTS)
-        said = (meta.get(STRUCTURE, "").strip() for meta in (*(array.meta for array in ordered), self.meta))
-        return next((name for name in said if name.lower() not in _NOT_SAID), "")
+        named = (meta.get(STRUCTURE, "").strip() for meta in (*(array.meta for array in ordered), self.meta))
+        return next((name for name in named if name.lower() not in _UNSPECIFIED), "")
 
 
 def read(path: Path, intents: Collection[str] | None = None) -> Document:
@@ -95,42 +95,42 @@ def read(path: Path, intents: Collection[str] | None = None) -> Document:
     Parameters
     ----------
     path : Path
-        Packed with gzip as a whole, or not.
+        May be compressed with gzip as a whole.
     intents : collection of str, optional
-        Which arrays are wanted; the numbers of others are passed over.
+        Intents of the arrays to read; the data of other arrays are skipped.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, of another format, keeps its numbers in another file, or leaves `limits`.
+        If the file is missing, damaged, of another format, keeps its data in another file, or exceeds `limits`.
     """
-    with Content(path, WANTED) as content:
+    with InputStream(path, WANTED) as stream:
         builder = _Builder(path, intents)
         try:
-            parse(content.pieces(limits.XML_SIZE), builder.start, builder.end, builder.text)
+            parse(stream.chunks(limits.XML_SIZE), builder.start, builder.end, builder.text)
             builder.require_gifti()
         except XmlFault as fault:
-            raise content.damaged(str(fault)) from None
+            raise stream.damaged(str(fault)) from None
     return Document(builder.meta, builder.labels, tuple(builder.arrays))
 
 
 def require_hemisphere(path: Path, document: Document, hemisphere: Hemisphere | None) -> None:
-    """Raise InputError if a file says that it belongs to another part of the cortex."""
+    """Raise InputError if a file names another cortical structure than the expected hemisphere."""
     declared = document.structure
     if hemisphere and declared.startswith("Cortex") and declared != hemisphere.cortex.gifti:
         raise InputError(
-            f"{path} says it is {shown(declared)}, not {hemisphere.cortex.gifti}", hint="swap the file names back"
+            f"{path} says it is {quoted(declared)}, not {hemisphere.cortex.gifti}", hint="swap the file names back"
         )
 
 
-def shown(text: str) -> str:
-    """A word of a file as a message may show it: short, printable, one line."""
+def quoted(text: str) -> str:
+    """A text from a file, shortened and made printable for use in a message."""
     return line(text, 40)
 
 
 @dataclass
-class _Plan:
-    """What the attributes of an array say."""
+class _PendingArray:
+    """An array whose attributes are known and whose data are still being collected."""
 
     intent: str
     dtype: np.dtype[Any]
@@ -144,22 +144,22 @@ class _Plan:
 
     @cached_property
     def count(self) -> int:
-        """Numbers in the array."""
+        """Number of values in the array."""
         return int(np.prod(self.shape, dtype=object))
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the array."""
+        """Size of the decoded array in bytes."""
         return self.count * self.dtype.itemsize
 
     @cached_property
     def longest(self) -> int:
-        """Characters that may hold the array: what packs badly grows a little, and lines have ends."""
+        """The most characters that can encode the array: incompressible data grow a little, and there are line ends."""
         return 1000 + (self.count * _WORD if self.encoding == "ASCII" else 2 * self.size)
 
 
 class _Builder:
-    """Takes elements as they come."""
+    """Collects metadata, labels and arrays from parser events."""
 
     def __init__(self, path: Path, intents: Collection[str] | None) -> None:
         self.path, self.intents = path, intents
@@ -167,7 +167,7 @@ class _Builder:
         self.labels: LabelTable = {}
         self.arrays: list[Array] = []
         self._root = ""
-        self._plan: _Plan | None = None
+        self._pending: _PendingArray | None = None
         self._values = 0
         self._attributes: Attributes = {}
         self._open = ""
@@ -176,51 +176,51 @@ class _Builder:
         self._name = ""
 
     def start(self, name: str, attributes: Attributes) -> None:
-        """An element begins."""
+        """Handle a start tag."""
         self._root = self._root or name
         self.require_gifti()
         self._open, self._kept, self._length = name, [], 0
         if name == "DataArray":
-            self._plan = self._planned(attributes)
+            self._pending = self._pending_array(attributes)
         elif name == "Label":
             self._attributes = attributes
         elif name == "MD":
             self._name = ""
 
     def text(self, text: str) -> None:
-        """Text of the element that began last."""
-        if self._open == "Data" and self._plan is not None:
-            self._extend(self._plan, text)
+        """Handle text inside the current element."""
+        if self._open == "Data" and self._pending is not None:
+            self._extend(self._pending, text)
         elif self._open in {"Name", "Value", "Label", "DataSpace"} and self._length < limits.XML_TEXT:
             self._kept.append(text[: limits.XML_TEXT])
             self._length += len(text)
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handle an end tag."""
         text, self._open = "".join(self._kept).strip(), ""
         self._kept, self._length = [], 0
         if name == "Name":
             self._name = text
         elif name == "Value":
-            (self._plan.meta if self._plan else self.meta)[self._name] = text
+            (self._pending.meta if self._pending else self.meta)[self._name] = text
         elif name == "Label":
-            key, colour = _labelled(self._attributes)
+            key, colour = _key_and_colour(self._attributes)
             self.labels[key] = text, colour
-        elif name == "DataSpace" and self._plan:
-            self._plan.space = self._plan.space or text
-        elif name == "DataArray" and self._plan:
-            if self._plan.wanted:
-                plan = self._plan
-                self.arrays.append(Array(plan.intent, _decoded(plan), plan.meta, plan.space))
-            self._plan = None
+        elif name == "DataSpace" and self._pending:
+            self._pending.space = self._pending.space or text
+        elif name == "DataArray" and self._pending:
+            if self._pending.wanted:
+                pending = self._pending
+                self.arrays.append(Array(pending.intent, _decoded(pending), pending.meta, pending.space))
+            self._pending = None
 
     def require_gifti(self) -> None:
-        """Raise XmlFault unless the outermost element is GIFTI's."""
+        """Raise XmlFault unless the root element is `GIFTI`."""
         if self._root != "GIFTI":
             raise XmlFault("its XML is not that of GIFTI")
 
-    def _planned(self, attributes: Attributes) -> _Plan:
-        """An array's attributes, if it is one that can be read."""
+    def _pending_array(self, attributes: Attributes) -> _PendingArray:
+        """The array that these attributes announce; XmlFault if it cannot be read."""
         intent, kind = attributes.get("Intent", ""), attributes.get("DataType", "")
         encoding = attributes.get("Encoding", "")
         wanted = self.intents is None or intent in self.intents
@@ -230,7 +230,7 @@ class _Builder:
                 hint="put them inside: wb_command -gifti-convert GZIP_BASE64_BINARY IN OUT",
             )
         if kind not in _TYPES or encoding not in _ENCODINGS:
-            raise XmlFault(f"it has an array of type '{shown(kind)}' in encoding '{shown(encoding)}'")
+            raise XmlFault(f"it has an array of type '{quoted(kind)}' in encoding '{quoted(encoding)}'")
         shape = _shape(attributes)
         if wanted:
             self._values += int(np.prod(shape, dtype=object))
@@ -238,22 +238,22 @@ class _Builder:
             raise XmlFault(f"its arrays have {self._values:,} numbers; {limits.VALUES:,} are the most that are read")
         order = ">" if attributes.get("Endian") == "BigEndian" else "<"
         column_major = attributes.get("ArrayIndexingOrder") == "ColumnMajorOrder"
-        return _Plan(intent, np.dtype(order + _TYPES[kind]), shape, encoding, column_major, wanted)
+        return _PendingArray(intent, np.dtype(order + _TYPES[kind]), shape, encoding, column_major, wanted)
 
-    def _extend(self, plan: _Plan, text: str) -> None:
-        """Keep text of an array's numbers."""
-        if not plan.wanted:
+    def _extend(self, array: _PendingArray, text: str) -> None:
+        """Append encoded text to an array."""
+        if not array.wanted:
             return
         try:
-            plan.text += text.encode("ascii")
+            array.text += text.encode("ascii")
         except UnicodeEncodeError:
-            raise XmlFault("it has an array with letters that are no numbers") from None
-        if len(plan.text) > plan.longest:
-            raise XmlFault(f"it has an array that goes on after the {plan.count:,} numbers it says it has")
+            raise XmlFault("it has an array with letters instead of numbers") from None
+        if len(array.text) > array.longest:
+            raise XmlFault(f"it has an array with more than the {array.count:,} numbers that it announces")
 
 
 def _shape(attributes: Attributes) -> tuple[int, ...]:
-    """The shape of an array."""
+    """The shape of an array from its attributes."""
     axes = _whole(attributes.get("Dimensionality", ""), "Dimensionality")
     if not 1 <= axes <= _AXES:
         raise XmlFault(f"it has an array of {axes:,} axes (Dimensionality); {_AXES} are the most")
@@ -261,26 +261,26 @@ def _shape(attributes: Attributes) -> tuple[int, ...]:
 
 
 def _whole(text: str, name: str) -> int:
-    """A whole number that is not negative, from an attribute."""
+    """The non-negative integer in an attribute."""
     if not re.fullmatch(r"\s*[0-9]{1,12}\s*", text):
-        raise XmlFault(f"{name} is '{shown(text)}', no whole number")
+        raise XmlFault(f"{name} is '{quoted(text)}', not a whole number")
     return int(text)
 
 
-def _labelled(attributes: Attributes) -> tuple[int, Colour]:
+def _key_and_colour(attributes: Attributes) -> tuple[int, Colour]:
     """Key and colour of a label."""
     text = attributes.get("Key", attributes.get("Index", ""))
     if not re.fullmatch(r"\s*-?[0-9]{1,10}\s*", text):
-        raise XmlFault(f"it has a label with the key '{shown(text)}', no whole number")
-    red, green, blue, alpha = (_share(attributes, name, default) for name, default in _COLOUR)
+        raise XmlFault(f"it has a label with the key '{quoted(text)}', not a whole number")
+    red, green, blue, alpha = (_channel(attributes, name, default) for name, default in _COLOUR)
     return int(text), (red, green, blue, alpha)
 
 
 _COLOUR = (("Red", 0.0), ("Green", 0.0), ("Blue", 0.0), ("Alpha", 1.0))
 
 
-def _share(attributes: Attributes, name: str, default: float) -> float:
-    """A part of a colour, 0 to 1; what is no number counts as not given."""
+def _channel(attributes: Attributes, name: str, default: float) -> float:
+    """A colour channel in [0, 1]; an invalid value counts as missing."""
     try:
         value = float(attributes.get(name, default))
     except ValueError:
@@ -288,63 +288,63 @@ def _share(attributes: Attributes, name: str, default: float) -> float:
     return min(max(value, 0.0), 1.0) if np.isfinite(value) else default
 
 
-def _decoded(plan: _Plan) -> NDArray[Any]:
-    """The numbers of an array, in the machine's byte order."""
-    flat = _from_words(plan) if plan.encoding == "ASCII" else _from_bytes(plan)
-    data = flat.reshape(plan.shape, order="F" if plan.column_major else "C")
-    return np.ascontiguousarray(data, plan.dtype.newbyteorder("="))
+def _decoded(array: _PendingArray) -> NDArray[Any]:
+    """The values of an array, in native byte order."""
+    flat = _from_words(array) if array.encoding == "ASCII" else _from_bytes(array)
+    data = flat.reshape(array.shape, order="F" if array.column_major else "C")
+    return np.ascontiguousarray(data, array.dtype.newbyteorder("="))
 
 
-def _from_bytes(plan: _Plan) -> NDArray[Any]:
-    """Numbers from base64, packed or not."""
+def _from_bytes(array: _PendingArray) -> NDArray[Any]:
+    """Values decoded from base64, decompressed where needed."""
     try:
-        raw = binascii.a2b_base64(plan.text)
-        plan.text = bytearray()
-        if plan.encoding == "GZipBase64Binary" and raw:
+        raw = binascii.a2b_base64(array.text)
+        array.text = bytearray()
+        if array.encoding == "GZipBase64Binary" and raw:
             unpacker = zlib.decompressobj(wbits=47)  # zlib's own form, which GIFTI wants, or gzip's
-            raw = unpacker.decompress(raw, plan.size + 1)
-            if len(raw) <= plan.size and not unpacker.eof and (len(raw) < plan.size or unpacker.decompress(b"", 1)):
+            raw = unpacker.decompress(raw, array.size + 1)
+            if len(raw) <= array.size and not unpacker.eof and (len(raw) < array.size or unpacker.decompress(b"", 1)):
                 raise XmlFault("it has an array whose packed numbers are cut")
     except (binascii.Error, zlib.error) as error:
         raise XmlFault(f"it has an array whose numbers are damaged ({error})") from None
-    if len(raw) != plan.size:
-        more = "more than" if len(raw) > plan.size else f"{len(raw):,} of"
-        raise XmlFault(f"it has an array with {more} the {plan.size:,} bytes it says it has")
-    return np.frombuffer(raw, plan.dtype)
+    if len(raw) != array.size:
+        more = "more than" if len(raw) > array.size else f"{len(raw):,} of"
+        raise XmlFault(f"it has an array with {more} the {array.size:,} bytes that it announces")
+    return np.frombuffer(raw, array.dtype)
 
 
-def _from_words(plan: _Plan) -> NDArray[Any]:
-    """Numbers from text."""
-    found = np.empty(plan.count, plan.dtype)
-    text, plan.text = bytes(plan.text), bytearray()
+def _from_words(array: _PendingArray) -> NDArray[Any]:
+    """Values parsed from text."""
+    found = np.empty(array.count, array.dtype)
+    text, array.text = bytes(array.text), bytearray()
     place = start = 0
     while start < len(text):
         end = start + _WORDS
         while end < len(text) and not text[end : end + 1].isspace():
             end += 1
-        part = _numbers(text[start:end].split(), plan.dtype)
+        part = _numbers(text[start:end].split(), array.dtype)
         if place + len(part) > len(found):
-            raise XmlFault(f"it has an array with more than the {plan.count:,} numbers it says it has")
+            raise XmlFault(f"it has an array with more than the {array.count:,} numbers that it announces")
         found[place : place + len(part)] = part
         place, start = place + len(part), end
     if place < len(found):
-        raise XmlFault(f"it has an array with {place:,} of the {plan.count:,} numbers it says it has")
+        raise XmlFault(f"it has an array with {place:,} of the {array.count:,} numbers that it announces")
     return found
 
 
 def _numbers(words: list[bytes], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Words as numbers of a type that holds them."""
+    """Words converted to numbers of a type that can hold them."""
     if not words:
         return np.empty(0, dtype)
     if max(map(len, words)) > _WORD:
-        raise XmlFault("it has an array with a word that is no number")
+        raise XmlFault("it has an array with a word that is not a number")
     try:
         numbers = np.array(words).astype(np.float64)
     except ValueError:
-        raise XmlFault("it has an array with a word that is no number") from None
+        raise XmlFault("it has an array with a word that is not a number") from None
     if dtype.kind != "f":
         limit = np.iinfo(dtype)
         if not ((numbers >= limit.min) & (numbers <= limit.max) & (np.floor(numbers) == numbers)).all():
-            raise XmlFault(f"it has an array with a number that is no {dtype.name}")
+            raise XmlFault(f"it has an array with a number that does not fit {dtype.name}")
     with np.errstate(over="ignore", invalid="ignore"):
         return numbers.astype(dtype)

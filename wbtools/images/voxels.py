@@ -1,4 +1,4 @@
-"""The numbers of one volume, read a slab at a time: memory is that of the result, whatever type the file has."""
+"""Reading of voxel values slab by slab, so that no more memory than that of the result is needed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from wbtools.errors import InputError
 from wbtools.images import limits
-from wbtools.images.content import Content
+from wbtools.images.stream import InputStream
 from wbtools.space.grid import Unit
 
 _SLAB = 2**22  # bytes of the file
-_SLICES = 16  # slices that are put into the result together: 64 bytes of it, a line of the processor's cache
+_SLICES = 16  # slices written to the result together: 64 bytes of it, a cache line
 
 
 @dataclass(frozen=True)
 class Storage:
-    """How numbers lie in a file.
+    """How the values of a volume are stored in a file.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Storage:
     dtype : numpy.dtype
         With its byte order.
     slope, inter : float
-        What a stored number is multiplied with, and what is added.
+        Factor and offset of the stored values.
     """
 
     shape: tuple[int, int, int]
@@ -43,37 +43,37 @@ class Storage:
 
     @property
     def size(self) -> int:
-        """Bytes of all voxels."""
+        """Size of all voxels in bytes."""
         return self.count * self.dtype.itemsize
 
 
-def require_one_volume(content: Content, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The shape without trailing axes of one, if it is that of one volume of a size that can be read.
+def require_one_volume(stream: InputStream, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape of a single volume without trailing axes of length 1.
 
     Raises
     ------
     InputError
-        If an axis has no voxel, there are several volumes, or more voxels than `limits.VOXELS`.
+        If an axis has length 0, there are several volumes, or more voxels than `limits.VOXELS`.
     """
     if len(shape) < 3 or any(n != 1 for n in shape[3:]) or min(shape) < 1:
-        raise InputError(f"{content.path} has shape {shape}, not that of one volume", hint="give one 3-D volume")
+        raise InputError(f"{stream.path} has shape {shape}, not that of one volume", hint="give one 3-D volume")
     count = int(np.prod(shape, dtype=object))
     if count > limits.VOXELS:
         raise InputError(
-            f"{content.path} has {shape[0]} x {shape[1]} x {shape[2]} = {count:,} voxels; "
+            f"{stream.path} has {shape[0]} x {shape[1]} x {shape[2]} = {count:,} voxels; "
             f"{limits.VOXELS:,} are the most that are read",
-            hint="resample it to voxels of 0.5 mm or more, or cut away what is not head",
+            hint="resample it to voxels of 0.5 mm or more, or crop it to the head",
         )
     return shape[0], shape[1], shape[2]
 
 
-def read(content: Content, storage: Storage, unit: Unit) -> NDArray[Any]:
-    """All voxels, from where the content stands to the end of the file.
+def read(stream: InputStream, storage: Storage, unit: Unit) -> NDArray[Any]:
+    """Read all voxels from the current position of a stream to the end of the file.
 
     Parameters
     ----------
-    content : Content
-        At the first voxel.
+    stream : InputStream
+        Positioned at the first voxel.
     storage : Storage
     unit : Unit
         Labels must be whole numbers.
@@ -86,39 +86,47 @@ def read(content: Content, storage: Storage, unit: Unit) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If the file ends too early, its checksum differs, or labels are no whole numbers.
+        If the file ends too early, its checksum differs, or labels are not whole numbers.
     """
     from nibabel.volumeutils import apply_read_scaling
 
-    content.require_size(content.position + storage.size)
+    stream.require_size(stream.position + storage.size)
     columns, rows, slices = storage.shape
     step = max(1, _SLAB // max(1, columns * rows * storage.dtype.itemsize) // _SLICES) * _SLICES
     found = np.empty(storage.shape, np.int32 if unit is Unit.LABEL else np.float32)
-    odd = 0
+    fractional = 0
     buffer = np.empty(columns * rows * min(step, slices), storage.dtype)
     for first in range(0, slices, step):
         count = min(step, slices - first)
         part = buffer[: columns * rows * count]
-        content.read_into(part.view(np.uint8).data)
+        stream.read_into(part.view(np.uint8).data)
         slab = part.reshape((columns, rows, count), order="F")
-        # What is too large for float32 becomes infinite, and is refused where that is not allowed.
+        # Values too large for float32 become infinite, and are rejected where that is not allowed.
         with np.errstate(over="ignore", invalid="ignore"):
             values = apply_read_scaling(slab, storage.slope, storage.inter)
             if unit is Unit.LABEL:
                 values, bad = _whole(values)
-                odd += bad
+                fractional += bad
             found[:, :, first : first + count] = values
-    content.finish(limits.AFTER_DATA)
-    if odd:
+    stream.finish(limits.AFTER_DATA)
+    if fractional:
         raise InputError(
-            f"{content.path} has {odd} voxels that are no whole number, so it is no label volume",
+            f"{stream.path} has {fractional} voxels that are not whole numbers, so it is not a label volume",
             hint="resample labels with nearest neighbour, or give the segmentation itself",
         )
     return found
 
 
 def fill_background(data: NDArray[np.float32]) -> int:
-    """Put the lowest value in place of NaN around the head; how many voxels that are."""
+    """Replace NaN around the head by the lowest value, in place, and return the number of replaced voxels.
+
+    Examples
+    --------
+    >>> data = np.ones((3, 3, 3), np.float32)
+    >>> data[0] = np.nan
+    >>> fill_background(data), float(data[0, 0, 0])
+    (9, 1.0)
+    """
     empty = np.isnan(data)
     if not empty.any() or empty.all():
         return 0
@@ -134,18 +142,18 @@ def fill_background(data: NDArray[np.float32]) -> int:
     return int(np.count_nonzero(outside))
 
 
-def require_finite(data: NDArray[np.float32], content: Content) -> None:
-    """Raise InputError unless all values are numbers."""
+def require_finite(data: NDArray[np.float32], stream: InputStream) -> None:
+    """Raise InputError unless all values are finite."""
     bad = int(data.size - np.count_nonzero(np.isfinite(data)))
     if bad:
         raise InputError(
-            f"{content.path} has {bad} voxel{'s' * (bad > 1)} without a finite value (NaN or infinite)",
+            f"{stream.path} has {bad} voxel{'s' * (bad > 1)} without a finite value (NaN or infinite)",
             hint="set them to 0, for example with: fslmaths IN -nan OUT",
         )
 
 
 def _whole(values: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """The values, 0 in place of those that are no int32, and how many those are."""
+    """The values with 0 for those that do not fit int32, and the number of these."""
     limit = np.iinfo(np.int32)
     if np.can_cast(values.dtype, np.int32):
         return values, 0

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.images import diagnosis, limits, mgz
-from wbtools.images.content import Content
+from wbtools.images.stream import InputStream
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.scanner_space import moved
 
@@ -102,20 +102,20 @@ def read_values(path: Path) -> NDArray[np.float32]:
     InputError
         If the file is missing, empty or cut short.
     """
-    with Content(path, _VALUES, _AGAIN) as content:
-        start = content.peek(diagnosis.HEAD)
+    with InputStream(path, _VALUES, _AGAIN) as stream:
+        start = stream.peek(diagnosis.HEAD)
         if start[:3] != _PER_VERTEX and diagnosis.kind_of(start):
-            raise content.damaged()
-        magic = content.read(3)
+            raise stream.damaged()
+        magic = stream.read(3)
         # Files of the last century have no mark, begin with the number of vertices, and hold hundredths.
         old = magic != _PER_VERTEX
-        count = int.from_bytes(magic if old else content.read(4), "big")
-        content.read(3 if old else 4)
-        each = 1 if old else int.from_bytes(content.read(4), "big")
+        count = int.from_bytes(magic if old else stream.read(4), "big")
+        stream.read(3 if old else 4)
+        each = 1 if old else int.from_bytes(stream.read(4), "big")
         if not 0 < count <= limits.VERTICES or each != 1:
-            raise content.damaged(f"it announces {count:,} vertices with {each:,} values each")
-        numbers = np.frombuffer(content.read(count * (2 if old else 4)), ">i2" if old else ">f4")
-        content.finish(_FOOTER)
+            raise stream.damaged(f"it announces {count:,} vertices with {each:,} values each")
+        numbers = np.frombuffer(stream.read(count * (2 if old else 4)), ">i2" if old else ">f4")
+        stream.finish(_FOOTER)
     return numbers.astype(np.float32) / np.float32(100) if old else numbers.astype(np.float32)
 
 
@@ -135,16 +135,16 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
     SubjectError
         If it names vertices that the mesh does not have.
     """
-    with Content(path, _LIST, _AGAIN) as content:
-        if content.peek(2)[:1] != b"#":
-            raise content.damaged("it does not begin with '#!ascii label'")
-        _, _, text = content.rest(_TEXT).partition(b"\n")
+    with InputStream(path, _LIST, _AGAIN) as stream:
+        if stream.peek(2)[:1] != b"#":
+            raise stream.damaged("it does not begin with '#!ascii label'")
+        _, _, text = stream.rest(_TEXT).partition(b"\n")
         announced, _, rows = text.partition(b"\n")
         vertices = _first_column(rows)
         if vertices is None or not re.fullmatch(rb"\s*[0-9]{1,9}\s*", announced):
-            raise content.damaged("it has lines that do not begin with a vertex")
+            raise stream.damaged("it has lines that do not begin with a vertex")
         if len(vertices) < int(announced):
-            raise content.damaged(f"it has {len(vertices):,} of the {int(announced):,} vertices it says it has")
+            raise stream.damaged(f"it has {len(vertices):,} of the {int(announced):,} vertices it says it has")
     if not vertices.size or vertices.min() < 0 or vertices.max() >= count:
         raise SubjectError(
             f"{path} names vertex {int(vertices.max(initial=-1))}, and the mesh has {count}",
@@ -170,21 +170,21 @@ def _first_column(rows: bytes) -> NDArray[np.int64] | None:
 
 def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32], _Footer]:
     """Points, triangles and footer of a surface file."""
-    with Content(path, _SURFACE, _AGAIN) as content:
-        if content.peek(3) != _TRIANGLES:
-            raise content.damaged()
+    with InputStream(path, _SURFACE, _AGAIN) as stream:
+        if stream.peek(3) != _TRIANGLES:
+            raise stream.damaged()
         # The mark, a line about who made it, and an empty one.
-        ends = [match.end() for match in re.finditer(rb"\n", content.peek(diagnosis.HEAD))][:2]
+        ends = [match.end() for match in re.finditer(rb"\n", stream.peek(diagnosis.HEAD))][:2]
         if len(ends) < 2:
-            raise content.damaged("its first lines have no end")
-        content.skip(ends[1])
-        points, triangles = (int.from_bytes(content.read(4), "big", signed=True) for _ in range(2))
+            raise stream.damaged("its first lines have no end")
+        stream.skip(ends[1])
+        points, triangles = (int.from_bytes(stream.read(4), "big", signed=True) for _ in range(2))
         if not (0 < points <= limits.VERTICES and 0 <= triangles <= limits.TRIANGLES):
-            raise content.damaged(f"it announces {points:,} vertices and {triangles:,} triangles")
-        content.require_size(content.position + 12 * (points + triangles))
-        vertices = np.frombuffer(content.read(12 * points), ">f4").reshape(-1, 3).astype(np.float32)
-        corners = np.frombuffer(content.read(12 * triangles), ">i4").reshape(-1, 3).astype(np.int32)
-        return vertices, corners, _footer(content.rest(_FOOTER))
+            raise stream.damaged(f"it announces {points:,} vertices and {triangles:,} triangles")
+        stream.require_size(stream.position + 12 * (points + triangles))
+        vertices = np.frombuffer(stream.read(12 * points), ">f4").reshape(-1, 3).astype(np.float32)
+        corners = np.frombuffer(stream.read(12 * triangles), ">i4").reshape(-1, 3).astype(np.int32)
+        return vertices, corners, _footer(stream.rest(_FOOTER))
 
 
 def _footer(data: bytes) -> _Footer:

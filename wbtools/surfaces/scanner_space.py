@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
-from wbtools.images.gifti_document import Array, shown
+from wbtools.images.gifti_document import Array, quoted
 
 SCANNER = "NIFTI_XFORM_SCANNER_ANAT"
 
@@ -85,7 +85,7 @@ def in_scanner(path: Path, points: Array, meta: Mapping[str, str]) -> tuple[NDAr
     turned = "" if np.allclose(axes, _TKR_AXES, atol=1e-4) else " and turned to the axes of its volume"
     remark = (
         f"{path.name}: its points are centred on FreeSurfer's volume (VolGeomC_R, A, S = {shift}; data space "
-        f"'{shown(points.space or 'none')}'); they are moved by that{turned}, to scanner coordinates"
+        f"'{quoted(points.space or 'none')}'); they are moved by that{turned}, to scanner coordinates"
     )
     if points.data.ndim != 2 or points.data.shape[1] != 3:
         return points.data, ()  # `Mesh` refuses it
@@ -104,7 +104,7 @@ def _number(said: Mapping[str, str], name: str, default: float) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise InputError(
-            f"its metadata have {name} = '{shown(text)}', which is no number, so its place in the head is unknown",
+            f"its metadata have {name} = '{quoted(text)}', which is no number, so its place in the head is unknown",
             hint="convert the surface again: mris_convert --to-scanner",
         )
     return value

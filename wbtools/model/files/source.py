@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wbtools.errors import CheckpointError, InputError
-from wbtools.images.diagnosis import HEAD, IMAGES, PACKED, Kind, kind_of, require_file, unreadable
+from wbtools.images.diagnosis import HEAD, IMAGES, PACKED, FileKind, kind_of, require_file, unreadable
 from wbtools.text import shell
 
 NETWORKS = ("a zip archive", "a PyTorch or pickle file")
@@ -55,7 +55,7 @@ def opened(path: Path, wanted: str = "checkpoint", kinds: tuple[str, ...] = NETW
         yield file
 
 
-def _refusal(path: Path, wanted: str, kinds: tuple[str, ...], kind: Kind, head: bytes) -> CheckpointError:
+def _refusal(path: Path, wanted: str, kinds: tuple[str, ...], kind: FileKind, head: bytes) -> CheckpointError:
     """The refusal of a file of another kind; a packed one is called by what is inside, if that is no network."""
     inside = kind_of(_unpacked(head)) if kind.name == PACKED else None
     found, how = (inside, ", packed with gzip") if inside in IMAGES else (kind, "")

@@ -1,4 +1,4 @@
-"""Regions, a palette, and the real Workbench as a judge of what was written."""
+"""Regions, a palette, and the real Workbench as an oracle for the files we write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def workbench(*words: object) -> str:
     return done.stdout
 
 
-def information(path: Path) -> dict[str, str]:
-    """What Workbench says of a file, by the words before the colon."""
+def file_information(path: Path) -> dict[str, str]:
+    """The fields that `wb_command -file-information` prints about a file."""
     lines = workbench("-file-information", path).splitlines()
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
