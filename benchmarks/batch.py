@@ -30,8 +30,8 @@ from slurm_loopback import Slurm, missing
 from stand_in import manner
 
 from wbtools.batch.child import hold_back
-from wbtools.batch.state.folder import Layout
-from wbtools.batch.state.names import Name
+from wbtools.batch.state.folder import BatchFiles
+from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.worker import Result, Worker, count
 from wbtools.output.publishing import publishing
@@ -99,8 +99,8 @@ class Instant:
     def warm(self) -> str:
         return settings_sha256({}, [])
 
-    def name(self, subject: str) -> Name:
-        return Name(subject, subject)
+    def name(self, subject: str) -> PublishedName:
+        return PublishedName(subject, subject)
 
     def inputs(self, subject: str) -> None:
         return None
@@ -127,20 +127,20 @@ def overhead(folder: Path) -> None:
     per_subject = {}
     print("subjects   per subject ms   resume s   status s (wall, CPU)   memory MiB")
     for number in (100, 1000, 10000):
-        layout = Layout(folder / f"overhead-{number}")
-        payload = Instant(layout.out)
+        files = BatchFiles(folder / f"overhead-{number}")
+        payload = Instant(files.out)
         plan = Plan(payload.warm())
-        plan.write(layout)
+        plan.write(files)
         ids = [f"{100000 + place}" for place in range(number)]
-        add_subjects(layout, ids)
+        add_subjects(files, ids)
         began = time.perf_counter()
-        results = Worker(layout, plan, payload).run(ids)
+        results = Worker(files, plan, payload).run(ids)
         per_subject[number] = (time.perf_counter() - began) / number
         assert count(results)[Result.PUBLISHED] == number, count(results)
         began = time.perf_counter()
-        assert count(Worker(layout, plan, payload).run(ids))[Result.SKIPPED] == number
+        assert count(Worker(files, plan, payload).run(ids))[Result.SKIPPED] == number
         resume = time.perf_counter() - began
-        status, processor, memory = timed(exporting("status", layout.out))
+        status, processor, memory = timed(exporting("status", files.out))
         print(
             f"{number:8d}   {1000 * per_subject[number]:14.1f}   {resume:8.2f}   "
             f"{status:8.2f}, {processor:6.2f}         {memory / 2**20:8.0f}",

@@ -19,7 +19,7 @@ from typing import NoReturn
 from unittest.mock import patch
 
 from wbtools.batch.engines import launch
-from wbtools.batch.state.names import Name
+from wbtools.batch.state.names import PublishedName
 from wbtools.cli import main
 from wbtools.cli.batch import run, worker
 
@@ -46,8 +46,8 @@ class StandIn:
     def warm(self) -> str:
         return self.identity()
 
-    def name(self, subject: str) -> Name:
-        return Name(subject, subject)
+    def name(self, subject: str) -> PublishedName:
+        return PublishedName(subject, subject)
 
     def inputs(self, subject: str) -> None:
         return None

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from wbtools.batch.state.attempts import History, State, endings
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.overview import overview
 from wbtools.batch.state.plan import Plan
 
@@ -70,13 +70,13 @@ def test_torn_lines_do_not_count(torn):
 
 def on_disk(tmp_path, *events, written=None):
     """The history that a file tells, last written to at some time."""
-    layout = Layout(tmp_path)
-    layout.make()
-    path = layout.attempts("a")
+    files = BatchFiles(tmp_path)
+    files.make()
+    path = files.attempts("a")
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
     if written is not None:
         os.utime(path, (written, written))
-    return History.read(layout, "a")
+    return History.read(files, "a")
 
 
 def test_a_start_in_the_future_runs_as_long_as_any_other(tmp_path):
@@ -92,17 +92,17 @@ def test_a_start_in_the_future_runs_as_long_as_any_other(tmp_path):
 
 
 def test_another_users_attempts_count_as_well(tmp_path):
-    layout = Layout(tmp_path)
-    layout.make()
+    files = BatchFiles(tmp_path)
+    files.make()
     now = time.time()
-    layout.attempts("a").write_text(json.dumps(start("one", time=now - 30)) + "\n")
-    other = layout.home / "attempts~4711" / "a.jsonl"
+    files.attempts("a").write_text(json.dumps(start("one", time=now - 30)) + "\n")
+    other = files.home / "attempts~4711" / "a.jsonl"
     other.parent.mkdir()
     lines = [end("one", "fault", time=now - 20), start("two", time=now - 10), end("two", "fault", time=now)]
     other.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    history = History.read(layout, "a")
+    history = History.read(files, "a")
     assert history.used == 2 and history.state(2, 60) is State.EXCLUDED
-    assert overview(layout, Plan("0", max_attempts=2), ["a"]).states == {"a": State.EXCLUDED}
+    assert overview(files, Plan("0", max_attempts=2), ["a"]).states == {"a": State.EXCLUDED}
 
 
 def test_values_that_cannot_be_meant_count_as_missing():
@@ -116,12 +116,12 @@ def test_values_that_cannot_be_meant_count_as_missing():
 
 
 def test_what_is_no_file_is_damage_and_a_missing_file_is_none(tmp_path):
-    layout = Layout(tmp_path)
-    layout.make()
-    assert History.read(layout, "a") == History((), float("-inf"))
-    layout.attempts("a").mkdir()
-    os.mkfifo(layout.attempts("b"))
-    layout.attempts("c").symlink_to("/dev/zero")
+    files = BatchFiles(tmp_path)
+    files.make()
+    assert History.read(files, "a") == History((), float("-inf"))
+    files.attempts("a").mkdir()
+    os.mkfifo(files.attempts("b"))
+    files.attempts("c").symlink_to("/dev/zero")
     opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    assert [History.read(layout, subject).damaged for subject in "abc"] == [1, 1, 1]
+    assert [History.read(files, subject).damaged for subject in "abc"] == [1, 1, 1]
     assert len(os.listdir("/proc/self/fd")) == opened  # noqa: PTH208

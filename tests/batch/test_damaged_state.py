@@ -14,7 +14,7 @@ from ordeal import is_whole, wbtools
 from stand_in import installed, manner
 
 from wbtools.batch.engines.slurm import rounds
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import DamagedPlan, Plan, list_subjects
 from wbtools.batch.state.published import Published, look
 from wbtools.cli import main
@@ -80,7 +80,7 @@ def test_a_damaged_plan_is_named_by_every_command_and_stops_none_but_the_workers
         assert command == "cancel" or ("batch.json is damaged" in said and "own line again" in said), command
     assert "1 done" in care("status", out)[1] and "1 of 3 subjects published" in care("verify", out)[1]
     with pytest.raises(DamagedPlan):
-        Plan.read(Layout(out))
+        Plan.read(BatchFiles(out))
 
 
 def test_a_worker_does_nothing_by_a_damaged_plan(out):
@@ -90,11 +90,11 @@ def test_a_worker_does_nothing_by_a_damaged_plan(out):
 
 
 def test_the_batchs_own_line_writes_a_damaged_plan_anew(out):
-    before = Plan.read(Layout(out))
+    before = Plan.read(BatchFiles(out))
     (out / ".wbtools" / "batch.json").write_text("{")
     done = again(out)
     assert done.returncode in (1, 75) and "written anew" in done.stderr, done.stderr
-    assert replace(Plan.read(Layout(out)), line="") == replace(before, line="") and is_whole(out, "good")
+    assert replace(Plan.read(BatchFiles(out)), line="") == replace(before, line="") and is_whole(out, "good")
 
 
 def test_a_missing_plan_is_told_from_a_damaged_one(out):
@@ -123,12 +123,12 @@ def test_a_plan_with_values_of_other_kinds_is_damaged(out, value):
     path = out / ".wbtools" / "batch.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **value}))
     with pytest.raises(DamagedPlan, match=r"batch\.json is damaged"):
-        Plan.read(Layout(out))
+        Plan.read(BatchFiles(out))
 
 
 def test_a_damaged_list_shows_whom_it_still_names(out):
     (out / ".wbtools" / "subjects.txt").write_bytes(b"good\n../../etc\n\xff\xfe\x00\nle\x1b[2Jft\nleft\n")
-    assert list_subjects(Layout(out)) == ["good", "left"]
+    assert list_subjects(BatchFiles(out)) == ["good", "left"]
     code, said = care("status", out)
     assert code in (1, 75) and "2 subjects: 1 done" in said
 
@@ -138,7 +138,7 @@ def test_a_record_of_submissions_with_damaged_lines_still_finds_its_jobs(out):
     path.write_bytes(
         path.read_bytes() + b'{"name": "wb-2-0;rm"}\n{"name": ["x"]}\nnull}\n\xff}\n{"name": "wb-3-0"}\n{"na'
     )
-    assert rounds._submitted(Layout(out)) == {"delta": ["wb-1-0"], "": ["wb-3-0"]}
+    assert rounds._submitted(BatchFiles(out)) == {"delta": ["wb-1-0"], "": ["wb-3-0"]}
 
 
 def test_an_engine_that_was_recorded_by_nobody_is_refused_in_a_sentence(out):
@@ -191,25 +191,25 @@ def test_three_hundred_damaged_states_end_in_no_traceback(done, tmp_path):
     dice = random.Random(11)
     out = tmp_path / "out"
     shutil.copytree(done, out)
-    layout = Layout(out)
-    files = [layout.plan, layout.subjects, layout.submissions, *layout.attempts("x").parent.iterdir()]
-    files.append(out / "good" / "provenance.json")
-    whole = {path: path.read_bytes() for path in files}
+    files = BatchFiles(out)
+    damaged = [files.plan, files.subjects, files.submissions, *files.attempts("x").parent.iterdir()]
+    damaged.append(out / "good" / "provenance.json")
+    whole = {path: path.read_bytes() for path in damaged}
     for _ in range(300):
-        chosen = dice.sample(files, dice.randint(1, 3))
+        chosen = dice.sample(damaged, dice.randint(1, 3))
         for path in chosen:
             path.write_bytes(mutated(whole[path], dice))
         command = dice.choice([command for command in CARE if command not in ("clean", "cancel")])
         code, said = care(command, out)
         assert code in (0, 1, 3, 75), said
         try:
-            rounds._submitted(layout), Plan.read(layout)
+            rounds._submitted(files), Plan.read(files)
         except WbtoolsError as error:
             assert "\n" not in str(error)
         for path in chosen:
             path.write_bytes(whole[path])
-        layout.attempts("bad").write_bytes(whole[layout.attempts("bad")])
-        layout.attempts("left").write_bytes(whole[layout.attempts("left")])
+        files.attempts("bad").write_bytes(whole[files.attempts("bad")])
+        files.attempts("left").write_bytes(whole[files.attempts("left")])
     assert is_whole(out, "good")
 
 

@@ -13,7 +13,7 @@ import stub_batch
 from ordeal import events, is_whole, running, visible, wbtools
 from stand_in import manner
 
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.output import staging
 from wbtools.output.ownership import MARKER
 
@@ -204,9 +204,9 @@ def test_a_folder_of_the_batchs_name_that_wbtools_did_not_make_is_refused_and_st
 
 def test_an_empty_folder_of_the_batchs_name_is_taken(tmp_path):
     (tmp_path / ".wbtools").mkdir()
-    Layout(tmp_path).make()
-    assert Layout(tmp_path).aside.is_dir()
-    Layout(tmp_path).make()
+    BatchFiles(tmp_path).make()
+    assert BatchFiles(tmp_path).aside.is_dir()
+    BatchFiles(tmp_path).make()
 
 
 def test_clean_all_removes_its_own_files_only(batch):
@@ -226,7 +226,7 @@ def test_clean_all_removes_its_own_files_only(batch):
     for path in mine:
         path.unlink()
     (home / "attempts" / "mine").rmdir()
-    Layout(batch).make()  # the same folder serves the next batch
+    BatchFiles(batch).make()  # the same folder serves the next batch
 
 
 LINKS = ("attempts", "logs", "slurm", "aside", "marks", "stop", "failed.tsv", "batch.json")

@@ -4,20 +4,20 @@ import multiprocessing
 
 import pytest
 
-from wbtools.batch.state.folder import Layout, create_once
+from wbtools.batch.state.folder import BatchFiles, create_once
 from wbtools.batch.state.plan import Plan, add_subjects, list_subjects
 from wbtools.errors import InputError
 
 
 def test_the_same_settings_may_come_again_with_other_limits_and_others_may_not(tmp_path):
-    layout = Layout(tmp_path / "out")
-    Plan("a" * 64).write(layout)
-    Plan("a" * 64, max_attempts=5).write(layout)
-    assert Plan.read(layout) == Plan("a" * 64, max_attempts=5)
+    files = BatchFiles(tmp_path / "out")
+    Plan("a" * 64).write(files)
+    Plan("a" * 64, max_attempts=5).write(files)
+    assert Plan.read(files) == Plan("a" * 64, max_attempts=5)
     with pytest.raises(InputError, match="other settings") as caught:
-        Plan("b" * 64).write(layout)
+        Plan("b" * 64).write(files)
     assert "--out" in caught.value.hint
-    assert Plan.read(layout).settings_sha256 == "a" * 64
+    assert Plan.read(files).settings_sha256 == "a" * 64
 
 
 def _create(arguments):
@@ -35,19 +35,19 @@ def test_of_many_that_create_a_plan_at_once_exactly_one_does(tmp_path):
 
 
 def test_a_damaged_plan_is_named(tmp_path):
-    layout = Layout(tmp_path)
-    layout.make()
-    layout.plan.write_text("{}")
+    files = BatchFiles(tmp_path)
+    files.make()
+    files.plan.write_text("{}")
     with pytest.raises(InputError, match=r"batch\.json"):
-        Plan.read(layout)
+        Plan.read(files)
 
 
 def test_the_list_grows_and_keeps_its_order(tmp_path):
-    layout = Layout(tmp_path)
-    layout.make()
-    add_subjects(layout, ["b", "a"])
-    add_subjects(layout, ["c", "a"])
-    assert list_subjects(layout) == ["b", "a", "c"]
+    files = BatchFiles(tmp_path)
+    files.make()
+    add_subjects(files, ["b", "a"])
+    add_subjects(files, ["c", "a"])
+    assert list_subjects(files) == ["b", "a", "c"]
 
 
 @pytest.mark.parametrize("wrong", [{"max_attempts": 0}, {"timeout": 0.0}])

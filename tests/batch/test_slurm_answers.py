@@ -12,7 +12,7 @@ from stand_in import manner
 from wbtools.batch.engines.slurm import queue, rounds, script
 from wbtools.batch.engines.slurm.queue import Submitted
 from wbtools.batch.engines.slurm.request import Request
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
 from wbtools.errors import CommandError, InputError
 
@@ -41,11 +41,11 @@ def site(tmp_path, monkeypatch):
 
 def batch(out, **engine):
     """A batch of one subject, as `run` writes it."""
-    layout = Layout(out)
+    files = BatchFiles(out)
     request = {name: getattr(Request(), name) for name in Request.__dataclass_fields__}
     plan = Plan("0" * 64, engine={**request, "sbatch": [], "time": "10:00", **engine})
-    plan.write(layout)
-    return layout, Plan.read(layout)
+    plan.write(files)
+    return files, Plan.read(files)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def test_banners_around_the_number_disturb_no_batch(site, tmp_path):
 def test_a_cluster_that_took_the_array_gets_the_job_after_it_and_every_question(site, tmp_path, monkeypatch):
     asked = site(sbatch='echo "4711;delta"', squeue='[[ $* = *delta* ]] && echo "4711_0|wb-x-0|RUNNING|None"; exit 0')
     monkeypatch.setenv("SLURM_CLUSTERS", "alpha,delta")
-    layout, plan = batch(tmp_path / "out")
-    made = rounds.submit(layout, plan, ["a"])
+    files, plan = batch(tmp_path / "out")
+    made = rounds.submit(files, plan, ["a"])
     assert (made.arrays, made.after) == (("4711",), "4711")
     array, after = (line for line in asked() if line.startswith("sbatch"))
     assert array.startswith("sbatch alpha,delta ") and "--clusters" not in array, "the user's choice is kept"
     assert "--clusters=delta" in after and "--dependency=afterany:4711" in after
     monkeypatch.delenv("SLURM_CLUSTERS")  # another day, another terminal
-    assert [(job.id, job.cluster) for job in rounds.jobs(layout)] == [("4711_0", "delta")]
-    assert rounds.cancel(layout) == 1
+    assert [(job.id, job.cluster) for job in rounds.jobs(files)] == [("4711_0", "delta")]
+    assert rounds.cancel(files) == 1
     assert asked()[-1] == "scancel  --clusters=delta 4711"
 
 
@@ -108,33 +108,33 @@ def test_a_job_asks_its_own_cluster_about_itself(site, monkeypatch):
 
 def test_an_array_without_a_number_is_looked_for_by_its_name(site, tmp_path):
     site(sbatch="echo thank you", squeue='echo "99_0|${*##*--name=}|PENDING|None"')
-    layout, plan = batch(tmp_path / "out", rounds=1)
-    assert rounds.submit(layout, plan, ["a"]).arrays == ("99",)
+    files, plan = batch(tmp_path / "out", rounds=1)
+    assert rounds.submit(files, plan, ["a"]).arrays == ("99",)
 
 
 def test_an_array_that_nobody_can_find_is_told_in_sbatchs_words_and_refused_by_nobody(site, tmp_path):
     site(sbatch="echo 'thank you\x1b[31m'")
-    layout, plan = batch(tmp_path / "out")
+    files, plan = batch(tmp_path / "out")
     with pytest.raises(CommandError, match="thank you") as caught:
-        rounds.submit(layout, plan, ["a"])
+        rounds.submit(files, plan, ["a"])
     assert "refused" not in str(caught.value) and "\x1b" not in str(caught.value)
     assert "squeue --name=wb-" in caught.value.hint
     site(squeue='echo "99_0|${*##*--name=}|PENDING|None"')
-    assert len(rounds.jobs(layout)) == 1, "the next run finds it and submits nothing"
+    assert len(rounds.jobs(files)) == 1, "the next run finds it and submits nothing"
 
 
 def test_arrays_stay_where_only_the_job_after_them_is_refused(site, tmp_path):
     site(sbatch='[[ $* = *--dependency* ]] && { echo "no dependencies here" >&2; exit 1; }; echo 4711')
-    layout, plan = batch(tmp_path / "out")
-    made = rounds.submit(layout, plan, ["a"])
+    files, plan = batch(tmp_path / "out")
+    made = rounds.submit(files, plan, ["a"])
     assert made.arrays == ("4711",) and made.after == "" and "no dependencies here" in made.trouble
 
 
 def test_what_slurm_is_asked_by_an_option_is_not_overridden_by_a_variable(site, tmp_path, monkeypatch):
     asked = site(sbatch="echo 4711")
     monkeypatch.setenv("SQUEUE_PARTITION", "other")
-    layout, plan = batch(tmp_path / "out", partition="low")
-    rounds.submit(layout, plan, ["a"])
+    files, plan = batch(tmp_path / "out", partition="low")
+    rounds.submit(files, plan, ["a"])
     assert all("--partition=low" in line and "--job-name=wb-" in line for line in asked() if line.startswith("sbatch"))
     assert "SQUEUE_PARTITION" not in queue._environment(os.environ)
 

@@ -16,8 +16,8 @@ from ordeal import events
 from wbtools.batch import scratch
 from wbtools.batch.child import Child, hold_back, start
 from wbtools.batch.resources import Deadline, seconds, slurm_time, threads, variables
-from wbtools.batch.state.folder import Layout
-from wbtools.batch.state.names import Name
+from wbtools.batch.state.folder import BatchFiles
+from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.plan import Plan
 from wbtools.batch.worker import Result, Worker, last_error
 from wbtools.cli.batch.payload import ExportPayload
@@ -40,7 +40,7 @@ class Payload:
         return settings_sha256({}, [])
 
     def name(self, subject):
-        return Name(subject, subject)
+        return PublishedName(subject, subject)
 
     def inputs(self, subject):
         return None
@@ -55,11 +55,11 @@ class Payload:
 
 def _work(out, subjects, payload, settings, connection, options):
     hold_back()
-    layout = Layout(out)
+    files = BatchFiles(out)
     plan = Plan(settings_sha256({}, []))
-    plan.write(layout)
+    plan.write(files)
     options["deadline"] = Deadline(time.monotonic() + options.pop("left", 1e9))
-    worker = Worker(layout, plan, payload, **options)
+    worker = Worker(files, plan, payload, **options)
     connection.send((os.getpid(), worker.run(subjects)))
 
 
@@ -85,7 +85,7 @@ class OneSession(Payload):
     """Publishes the only session of whom the list names, as an export does, under that session's name."""
 
     def name(self, subject):
-        return Name(f"{subject}_ses-1", f"{subject}_ses-1")
+        return PublishedName(f"{subject}_ses-1", f"{subject}_ses-1")
 
     def work(self, subject):
         name = self.name(subject)
@@ -118,9 +118,9 @@ def test_an_expected_duration_never_keeps_a_worker_from_its_first_subject(tmp_pa
 
 
 def test_a_subject_that_somebody_else_is_at_comes_last(tmp_path):
-    Layout(tmp_path).make()
+    BatchFiles(tmp_path).make()
     elsewhere = f'{{"event": "start", "run": "x", "time": {time.time()}, "host": "elsewhere", "pid": 1}}\n'
-    Layout(tmp_path).attempts("a").write_text(elsewhere)
+    BatchFiles(tmp_path).attempts("a").write_text(elsewhere)
     _, results = work(tmp_path, ["a", "b"])
     assert list(results) == ["b", "a"]
     assert results["a"] is Result.PUBLISHED
@@ -131,11 +131,11 @@ def test_a_network_that_changed_meanwhile_is_refused(tmp_path):
         def warm(self):
             return "another"
 
-    layout = Layout(tmp_path)
+    files = BatchFiles(tmp_path)
     plan = Plan(settings_sha256({}, []))
-    plan.write(layout)
+    plan.write(files)
     with pytest.raises(Exception, match="changed since"):
-        Worker(layout, plan, Changed(tmp_path)).run(["a"])
+        Worker(files, plan, Changed(tmp_path)).run(["a"])
 
 
 def _ended(child: Child, limit=20.0):

@@ -16,7 +16,7 @@ from wbtools.attribution.evaluation.null_maps import NullCache
 from wbtools.batch import subjects
 from wbtools.batch.state import published
 from wbtools.batch.state.attempts import History
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
 from wbtools.provenance import Provenance
 from wbtools.space.grid import Grid
@@ -31,9 +31,9 @@ def targets() -> list[Target]:
     """Every reader of text records, and of headers of our own files."""
     return [
         Target("list", subjects.read_file, _lists),
-        Target("plan", lambda path: Plan.read(Layout(path.parent.parent)), _plans),
+        Target("plan", lambda path: Plan.read(BatchFiles(path.parent.parent)), _plans),
         Target("record", lambda path: published.look(path.parent, "0" * 64, path.parent, deep=True), _provenance),
-        Target("history", lambda path: History.read(Layout(path.parent.parent.parent), path.stem), _attempts),
+        Target("history", lambda path: History.read(BatchFiles(path.parent.parent.parent), path.stem), _attempts),
         Target("null-cache", lambda path: NullCache(path.parent).read(path.name, (2, 3, 4)), _maps),
         Target("ribbon-cache", lambda path: cache._read(path, 6, GRID, Columns.THICK), _weights),
         Target("datafile", datafile.read, _outputs),
@@ -54,7 +54,7 @@ def _plans() -> Sequence[Seed]:
         "settings_sha256": "0" * 64, "options": {"method": "lrp"}, "command": [], "max_attempts": 3, "timeout": 3600.0,
         "grace": 10.0, "threads": None, "scratch": None, "engine": {}, "line": "wbtools batch run list.txt",
     }  # fmt: skip
-    return [Seed(f".wbtools/{Layout(Path('x')).plan.name}", json.dumps(plan).encode(), text=True)]
+    return [Seed(f".wbtools/{BatchFiles(Path('x')).plan.name}", json.dumps(plan).encode(), text=True)]
 
 
 def _provenance() -> Sequence[Seed]:

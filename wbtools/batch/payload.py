@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from wbtools.batch.state.names import Name
+from wbtools.batch.state.names import PublishedName
 
 
 class Payload(Protocol):
@@ -14,7 +14,7 @@ class Payload(Protocol):
     def warm(self) -> str:
         """Load once what every subject needs, without starting a thread; gives the settings' hash."""
 
-    def name(self, subject: str) -> Name | None:
+    def name(self, subject: str) -> PublishedName | None:
         """What the subject is called, as its export will say it; None if there is no such subject."""
 
     def inputs(self, subject: str) -> Path | None:

@@ -28,9 +28,9 @@ from wbtools.batch.payload import Payload
 from wbtools.batch.resources import Deadline, variables
 from wbtools.batch.state import attempts, marks, names, published
 from wbtools.batch.state.attempts import Ending, History
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
-from wbtools.batch.state.published import Finding, Published, place
+from wbtools.batch.state.published import Inspection, Published, place
 from wbtools.errors import InputError, TransientError
 from wbtools.output import staging
 
@@ -91,7 +91,7 @@ class Worker:
         Seconds that a subject is expected to take, later the most that one took.
     """
 
-    layout: Layout
+    files: BatchFiles
     plan: Plan
     payload: Payload
     jobs: int = 1
@@ -126,7 +126,7 @@ class Worker:
         scratch.require(self._scratch)
         self._warm()
         scratch.remove_left_over(self._scratch)
-        out = self.layout.out
+        out = self.files.out
         staging.tidy(out, {k: v for subject in subjects for k, v in published.folders_of(out, subject).items()})
         while self._running or (self._queue and not self.stopping):
             self._heed(0)
@@ -156,7 +156,7 @@ class Worker:
     def _fill(self) -> None:
         """Begin subjects while there is room, time and leave to."""
         while self._queue and len(self._running) < self.jobs and not self.stopping:
-            if self.layout.stop.exists():
+            if self.files.stop.exists():
                 self._stop("the batch was cancelled")
             elif self._begun and self.deadline.left - _FAREWELL < _RESERVE * self.longest:
                 self._stop(f"{self.deadline.left:.0f} s are left, too few for another subject")
@@ -165,12 +165,12 @@ class Worker:
 
     def _take(self, subject: str) -> None:
         """Begin a subject, unless that is not needed, not allowed, or better done later."""
-        names.note(self.layout.out, subject, self.payload.name(subject))
+        names.note(self.files.out, subject, self.payload.name(subject))
         found = self._look(subject)
         if found.what is Published.CURRENT:
             self.results[subject] = Result.SKIPPED
             return
-        history = History.read(self.layout, subject)
+        history = History.read(self.files, subject)
         refused = self._why_refused(subject, found)
         if refused and not history.hopeless:
             self._refuse(subject, refused)
@@ -189,15 +189,15 @@ class Worker:
     def _begin(self, subject: str, attempt: int) -> None:
         """Fork the child; a full disk ends the worker's work, not the worker."""
         run = uuid.uuid4().hex[:12]
-        log = self.layout.log(subject, attempt, run)
+        log = self.files.log(subject, attempt, run)
         gpu = self._free_gpus.popleft() if self._free_gpus else None
         if attempt > 1:
-            staging.tidy(self.layout.out, published.folders_of(self.layout.out, subject))
+            staging.tidy(self.files.out, published.folders_of(self.files.out, subject))
         try:
             temporary = scratch.make(self._scratch)
             environment = {**variables(self.threads), "TMPDIR": str(temporary)}
             environment |= {"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}
-            attempts.record_start(self.layout, subject, run, attempt, log.relative_to(self.layout.home).as_posix())
+            attempts.record_start(self.files, subject, run, attempt, log.relative_to(self.files.home).as_posix())
             child = start(lambda: self.payload.work(subject), log, environment)
         except OSError as error:
             self._stop(f"{subject} could not be begun: {error}")
@@ -206,42 +206,42 @@ class Worker:
         self._begun += 1
         self._running.append(_Running(subject, run, child, log, temporary, gpu))
 
-    def _look(self, subject: str, folder: Path | None = None) -> Finding:
+    def _look(self, subject: str, folder: Path | None = None) -> Inspection:
         """What a subject's folder is; one that `verify` marked is damaged."""
-        where = folder or place(self.layout.out, subject)
-        ids = published.ids_of(self.layout.out, subject)
+        where = folder or place(self.files.out, subject)
+        ids = published.ids_of(self.files.out, subject)
         found = published.look(where, self.plan.settings_sha256, self.payload.inputs(subject), ids=ids)
-        marked = marks.why(self.layout, subject, where) if found.what is Published.CURRENT else ""
-        return Finding(Published.DAMAGED, marked) if marked else found
+        marked = marks.why(self.files, subject, where) if found.what is Published.CURRENT else ""
+        return Inspection(Published.DAMAGED, marked) if marked else found
 
-    def _why_refused(self, subject: str, found: Finding) -> str:
+    def _why_refused(self, subject: str, found: Inspection) -> str:
         """Why what is there may neither be counted nor moved away; empty if it may be."""
         if found.what is Published.ABSENT:
             return ""
         if found.what in {Published.FOREIGN, Published.ANOTHERS}:
             return found.why
-        return published.why_foreign(self.layout.out, subject)
+        return published.why_foreign(self.files.out, subject)
 
     def _refuse(self, subject: str, why: str) -> None:
         """Put on record that a folder that is not wbtools' own is in the way."""
-        folder = place(self.layout.out, subject)
+        folder = place(self.files.out, subject)
         reason = f"{folder} exists already and is not wbtools' to replace: {why}; move it away, or choose another --out"
         self._end(subject, "", Ending.BAD_INPUT, reason=reason, code=3)
-        if published.is_there(self.layout.out, subject):
+        if published.is_there(self.files.out, subject):
             with suppress(OSError):  # without it, the subject counts as done in tables
-                marks.put(self.layout, subject, why)
+                marks.put(self.files, subject, why)
 
     def _set_aside(self, subject: str) -> None:
         """Move a damaged or outdated folder out of sight; put it back if it is not that one any more."""
-        folder = place(self.layout.out, subject)
-        aside = self.layout.aside / f"{published.flat(folder, self.layout.out)}.{uuid.uuid4().hex[:12]}"
+        folder = place(self.files.out, subject)
+        aside = self.files.aside / f"{published.flat(folder, self.files.out)}.{uuid.uuid4().hex[:12]}"
         try:
             folder.rename(aside)
             repaired = self._look(subject, aside).what is Published.CURRENT
-            if repaired or published.why_foreign(self.layout.out, subject, aside):
+            if repaired or published.why_foreign(self.files.out, subject, aside):
                 atomic.without_replacing(aside, folder)
             else:
-                marks.remove(self.layout, subject)
+                marks.remove(self.files, subject)
         except OSError as error:  # another worker was quicker; who publishes is decided at the end
             logger.info("%s: %s", folder, error)
 
@@ -254,7 +254,7 @@ class Worker:
             self._stop(f"received {signal.Signals(received.si_signo).name}")
             # Nobody knows how long a preempted job may stay; before the end of its time there is a minute.
             self._hurried |= self.deadline.left > _WALL_TIME
-        elif self.layout.stop.exists():
+        elif self.files.stop.exists():
             self._stop("the batch was cancelled")
             self._hurried = True
         for running in self._running:
@@ -282,8 +282,8 @@ class Worker:
         """Decide by the published folder what became of the subject; the exit code only tells why not."""
         self.longest = max(self.longest, ended.seconds)
         facts = {"seconds": ended.seconds, "memory": ended.memory, "code": ended.code}
-        ids = published.ids_of(self.layout.out, running.subject)
-        look = published.look(place(self.layout.out, running.subject), self.plan.settings_sha256, ids=ids)
+        ids = published.ids_of(self.files.out, running.subject)
+        look = published.look(place(self.files.out, running.subject), self.plan.settings_sha256, ids=ids)
         if look.what is Published.CURRENT:
             won = ended.code == 0
             self._in_a_row = 0
@@ -298,7 +298,7 @@ class Worker:
         self._end(running.subject, running.run, ending, reason=reason, **facts)
         if ending is Ending.INTERRUPTED:
             self.results[running.subject] = Result.LEFT
-        elif ending is Ending.BAD_INPUT or History.read(self.layout, running.subject).used >= self.plan.max_attempts:
+        elif ending is Ending.BAD_INPUT or History.read(self.files, running.subject).used >= self.plan.max_attempts:
             self.results[running.subject] = Result.FAILED
         elif self.stopping:
             self.results[running.subject] = Result.LEFT
@@ -326,7 +326,7 @@ class Worker:
     def _end(self, subject: str, run: str, ending: Ending, **facts: object) -> None:
         """Put an ending on record; a full disk must not stop the others."""
         try:
-            attempts.record(self.layout, subject, "end", run=run, ending=ending.value, **facts)
+            attempts.record(self.files, subject, "end", run=run, ending=ending.value, **facts)
         except OSError as error:
             logger.warning("the ending of %s could not be put on record: %s", subject, error)
 

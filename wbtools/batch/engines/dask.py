@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from wbtools.batch.engines.launch import worker_command, worker_environment
 from wbtools.batch.resources import threads as allotted
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError, TransientError
 
 if TYPE_CHECKING:
@@ -30,13 +30,18 @@ _RETRIES = 2
 
 
 def run(
-    layout: Layout, todo: Callable[[], Sequence[str]], *, scheduler: str | None, file: Path | None, threads: int | None
+    files: BatchFiles,
+    todo: Callable[[], Sequence[str]],
+    *,
+    scheduler: str | None,
+    file: Path | None,
+    threads: int | None,
 ) -> Generator[None, None, None]:
     """Work through what is to be done on the workers of a scheduler; control comes back every half second.
 
     Parameters
     ----------
-    layout : Layout
+    files : BatchFiles
         Its folder must be visible to the workers under the same path.
     todo : callable
         Gives the subjects that still are to be done.
@@ -60,7 +65,7 @@ def run(
         except TimeoutError:
             raise TransientError("the Dask scheduler has no worker", hint="start workers, then run again") from None
         slots = sum(client.nthreads().values())
-        arguments = [(str(layout.out), pack, threads) for pack in _packs(todo(), slots)]
+        arguments = [(str(files.out), pack, threads) for pack in _packs(todo(), slots)]
         waiting = [client.submit(work, *given, pure=False, retries=_RETRIES) for given in arguments]
         while waiting:
             yield

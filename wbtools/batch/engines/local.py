@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from wbtools.batch.engines.launch import worker_command, worker_environment
-from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.worker import last_error
 from wbtools.errors import InputError, TransientError
 
@@ -21,13 +21,13 @@ _TICK = 0.2
 
 
 def run(
-    layout: Layout, todo: Callable[[], Sequence[str]], *, jobs: int, threads: int, gpus: Sequence[str]
+    files: BatchFiles, todo: Callable[[], Sequence[str]], *, jobs: int, threads: int, gpus: Sequence[str]
 ) -> Generator[None, None, None]:
     """Work through what is to be done; control comes back every half second, for the display.
 
     Parameters
     ----------
-    layout : Layout
+    files : BatchFiles
     todo : callable
         Gives the subjects that still are to be done.
     jobs, threads : int
@@ -46,7 +46,7 @@ def run(
         subjects = todo()
         if not subjects:
             return
-        code, log = yield from _one_worker(layout, subjects, jobs, threads, gpus)
+        code, log = yield from _one_worker(files, subjects, jobs, threads, gpus)
         if code >= 0:
             if code not in (0, 1, TransientError.exit_code):
                 raise InputError(last_error(log), hint=f"see {log}")
@@ -56,17 +56,17 @@ def run(
 
 
 def _one_worker(
-    layout: Layout, subjects: Sequence[str], jobs: int, threads: int, gpus: Sequence[str]
+    files: BatchFiles, subjects: Sequence[str], jobs: int, threads: int, gpus: Sequence[str]
 ) -> Generator[None, None, tuple[int, Path]]:
     """One worker process until it ends; gives its exit code and its log."""
     name = f"local-{uuid.uuid4().hex[:8]}"
-    write_whole(layout.round(name), "".join(f"{subject}\n" for subject in subjects))
-    options = ["--list", str(layout.round(name)), "--jobs", str(jobs), "--threads", str(threads)]
+    write_whole(files.round(name), "".join(f"{subject}\n" for subject in subjects))
+    options = ["--list", str(files.round(name)), "--jobs", str(jobs), "--threads", str(threads)]
     options += ["--gpus", ",".join(gpus)] if gpus else []
-    log = layout.logs / f"worker.{name}.log"
+    log = files.logs / f"worker.{name}.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            worker_command(layout.out, options, attached=True),
+            worker_command(files.out, options, attached=True),
             env=worker_environment(),
             stdin=subprocess.DEVNULL,
             stdout=stream,
@@ -81,5 +81,5 @@ def _one_worker(
         if process.poll() is None:
             process.terminate()
             process.wait()
-        layout.round(name).unlink(missing_ok=True)
+        files.round(name).unlink(missing_ok=True)
     return process.returncode, log

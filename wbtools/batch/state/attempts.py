@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from wbtools.batch.state.folder import Layout, append_line
+from wbtools.batch.state.folder import BatchFiles, append_line
 from wbtools.batch.state.records import Record, Records, whole
 
 _SKEW = 60.0
@@ -48,16 +48,16 @@ class Ending(Enum):
 Event = Record
 
 
-def record(layout: Layout, subject: str, event: str, **facts: object) -> None:
+def record(files: BatchFiles, subject: str, event: str, **facts: object) -> None:
     """Add one event to a subject's file."""
     line = {"time": round(time.time(), 3), "event": event, **facts}
-    append_line(layout.attempts(subject), json.dumps(line), layout.own_attempts(subject))
+    append_line(files.attempts(subject), json.dumps(line), files.own_attempts(subject))
 
 
-def record_start(layout: Layout, subject: str, run: str, attempt: int, log: str) -> None:
+def record_start(files: BatchFiles, subject: str, run: str, attempt: int, log: str) -> None:
     """Put the beginning of an attempt on record, with what helps to find it."""
     facts = {"host": socket.gethostname(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID"), "log": log}
-    record(layout, subject, "start", run=run, attempt=attempt, **{k: v for k, v in facts.items() if v is not None})
+    record(files, subject, "start", run=run, attempt=attempt, **{k: v for k, v in facts.items() if v is not None})
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,17 @@ class History:
     damaged: int = 0
 
     @classmethod
-    def read(cls, layout: Layout, subject: str, folders: Iterable[Path] | None = None) -> History:
+    def read(cls, files: BatchFiles, subject: str, folders: Iterable[Path] | None = None) -> History:
         """The history on disk; what cannot be read does not count.
 
         Parameters
         ----------
-        layout : Layout
+        files : BatchFiles
         subject : str
         folders : iterable of Path, optional
             `layout.attempt_folders()`, for whoever reads many.
         """
-        paths = [folder / layout.attempts(subject).name for folder in folders or layout.attempt_folders()]
+        paths = [folder / files.attempts(subject).name for folder in folders or files.attempt_folders()]
         read = [(Records.read(path), _changed(path)) for path in paths]
         events = [event for records, _ in read for event in records.found]
         if len(paths) > 1:  # of several users: each has a file

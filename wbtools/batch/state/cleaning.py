@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from wbtools.atomic import BESIDE
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.published import flat, folders_of
 from wbtools.output import staging
 from wbtools.output.markers import Marker
@@ -52,12 +52,12 @@ class Cleaned:
     ignored: tuple[Path, ...]
 
 
-def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool = False) -> Cleaned:
+def clean(files: BatchFiles, subjects: Iterable[str], age: float, *, forget: bool = False) -> Cleaned:
     """Remove what is wbtools' own and nobody needs; published subjects and what is not wbtools' stay, links as well.
 
     Parameters
     ----------
-    layout : Layout
+    files : BatchFiles
     subjects : iterable of str
         Of the batch.
     age : float
@@ -66,25 +66,27 @@ def clean(layout: Layout, subjects: Iterable[str], age: float, *, forget: bool =
     forget : bool
         Also the batch's own files.
     """
-    known = {name: ids for subject in subjects for name, ids in folders_of(layout.out, subject).items()}
-    tidied = staging.tidy(layout.out, known, age)
-    aside = {flat(layout.out / name, layout.out): (layout.out / name, ids) for name, ids in known.items()}
-    removed, ignored = _clean_aside(layout, aside, age)
+    known = {name: ids for subject in subjects for name, ids in folders_of(files.out, subject).items()}
+    tidied = staging.tidy(files.out, known, age)
+    aside = {flat(files.out / name, files.out): (files.out / name, ids) for name, ids in known.items()}
+    removed, ignored = _clean_aside(files, aside, age)
     if forget:
-        gone, left = _forget(layout)
+        gone, left = _forget(files)
         removed, ignored = removed + gone, [*ignored, *left]
-    ignored += [layout.out / name for name in tidied.ignored]
+    ignored += [files.out / name for name in tidied.ignored]
     return Cleaned(removed + len(tidied.removed), tidied.restored, tuple(ignored))
 
 
-def _clean_aside(layout: Layout, known: dict[str, tuple[Path, tuple[str, ...]]], age: float) -> tuple[int, list[Path]]:
+def _clean_aside(
+    files: BatchFiles, known: dict[str, tuple[Path, tuple[str, ...]]], age: float
+) -> tuple[int, list[Path]]:
     """Remove exports that were set aside; gives how many, and what is there beside them."""
-    if layout.home.is_symlink() or layout.aside.is_symlink():
-        return 0, [layout.home if layout.home.is_symlink() else layout.aside]
+    if files.home.is_symlink() or files.aside.is_symlink():
+        return 0, [files.home if files.home.is_symlink() else files.aside]
     removed, ignored = 0, []
-    for path in sorted(layout.aside.iterdir()) if layout.aside.is_dir() else []:
+    for path in sorted(files.aside.iterdir()) if files.aside.is_dir() else []:
         found = _ASIDE.fullmatch(path.name)
-        final, ids = known.get(found["name"] if found else "", (layout.out, ()))
+        final, ids = known.get(found["name"] if found else "", (files.out, ()))
         remover = _remover(path, final, ids)
         if remover is None:
             ignored.append(path)
@@ -109,25 +111,25 @@ def _remover(path: Path, final: Path, ids: tuple[str, ...]) -> Callable[[Path], 
     return partial(staging.retire, newer=final) if there else None
 
 
-def _forget(layout: Layout) -> tuple[int, list[Path]]:
+def _forget(files: BatchFiles) -> tuple[int, list[Path]]:
     """Remove the batch's own files, and their folder if that is all there is; gives what is there beside them."""
-    if layout.home.is_symlink():
+    if files.home.is_symlink():
         return 0, []
-    for path in layout.home.iterdir():
-        inside = next((files for names, files in _FOLDERS.items() if names.fullmatch(path.name)), None)
+    for path in files.home.iterdir():
+        inside = next((allowed for names, allowed in _FOLDERS.items() if names.fullmatch(path.name)), None)
         if path.is_dir() and inside is not None and not path.is_symlink():
             _remove_files(path, inside)
             with suppress(OSError):
                 path.rmdir()
-    _remove_files(layout.home, _FILES)
+    _remove_files(files.home, _FILES)
     with suppress(OSError):
-        layout.aside.rmdir()
-    left = [path for path in sorted(layout.home.iterdir()) if path != layout.mark]
+        files.aside.rmdir()
+    left = [path for path in sorted(files.home.iterdir()) if path != files.mark]
     if not left:
         with suppress(OSError):
-            layout.mark.unlink(missing_ok=True)
-            layout.home.rmdir()
-    return int(not os.path.lexists(layout.home)), [told for path in left for told in _told(path, layout.aside)]
+            files.mark.unlink(missing_ok=True)
+            files.home.rmdir()
+    return int(not os.path.lexists(files.home)), [told for path in left for told in _told(path, files.aside)]
 
 
 def _remove_files(folder: Path, names: re.Pattern[str]) -> None:

@@ -23,7 +23,7 @@ _MARK = "made by wbtools batch: its own files, all of which may be lost\n"
 
 
 @dataclass(frozen=True)
-class Layout:
+class BatchFiles:
     """The names of all files of a batch.
 
     Parameters
@@ -33,15 +33,15 @@ class Layout:
 
     Examples
     --------
-    >>> Layout(Path("/out")).attempts("100307").as_posix()
+    >>> BatchFiles(Path("/out")).attempts("100307").as_posix()
     '/out/.wbtools/attempts/100307.jsonl'
     """
 
     out: Path
 
     @classmethod
-    def of(cls, out: Path) -> Layout:
-        """The layout of an existing batch.
+    def of(cls, out: Path) -> BatchFiles:
+        """The files of an existing batch.
 
         Raises
         ------

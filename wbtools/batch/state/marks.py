@@ -11,12 +11,12 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.state.published import place
 from wbtools.output.ownership import PROVENANCE, read_plain
 
 
-def put(layout: Layout, subject: str, why: str) -> None:
+def put(files: BatchFiles, subject: str, why: str) -> None:
     """Mark a subject's published folder.
 
     Raises
@@ -24,36 +24,36 @@ def put(layout: Layout, subject: str, why: str) -> None:
     OSError
         If the mark cannot be written.
     """
-    path = _path(layout, subject)
+    path = _path(files, subject)
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, json.dumps({"record": _record(place(layout.out, subject)), "why": why}))
+    write_whole(path, json.dumps({"record": _record(place(files.out, subject)), "why": why}))
 
 
-def remove(layout: Layout, subject: str) -> None:
+def remove(files: BatchFiles, subject: str) -> None:
     """Take a mark away; nothing without one."""
     with suppress(OSError):
-        _path(layout, subject).unlink(missing_ok=True)
+        _path(files, subject).unlink(missing_ok=True)
 
 
-def names(layout: Layout) -> set[str]:
+def names(files: BatchFiles) -> set[str]:
     """Everybody who has a mark, in one question."""
     with suppress(OSError):
-        return {path.name.removesuffix(".json") for path in _path(layout, "x").parent.iterdir()}
+        return {path.name.removesuffix(".json") for path in _path(files, "x").parent.iterdir()}
     return set()
 
 
-def why(layout: Layout, subject: str, folder: Path | None = None) -> str:
+def why(files: BatchFiles, subject: str, folder: Path | None = None) -> str:
     """Why a folder (by default the subject's) is marked; empty without a mark, and with one about another record."""
     try:
-        found = json.loads(read_plain(_path(layout, subject)))
-        same = found["record"] == _record(folder or place(layout.out, subject))
+        found = json.loads(read_plain(_path(files, subject)))
+        same = found["record"] == _record(folder or place(files.out, subject))
         return str(found["why"]) if same else ""
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ""
 
 
-def _path(layout: Layout, subject: str) -> Path:
-    return layout.home / "marks" / f"{subject}.json"
+def _path(files: BatchFiles, subject: str) -> Path:
+    return files.home / "marks" / f"{subject}.json"
 
 
 def _record(folder: Path) -> str:

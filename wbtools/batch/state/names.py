@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.state.records import read_text
 from wbtools.errors import InputError
 
@@ -22,7 +22,7 @@ _AT_ONCE = 16
 """Threads that ask: on a network file system, asking takes long and costs nothing."""
 
 
-class Name(NamedTuple):
+class PublishedName(NamedTuple):
     """What a subject is called.
 
     Parameters
@@ -37,32 +37,32 @@ class Name(NamedTuple):
     folder: str
 
 
-Ask = Callable[[str], Name | None]
+Ask = Callable[[str], PublishedName | None]
 """Tells a subject's name; None if the study does not have the subject."""
 
-_noted: dict[Path, dict[str, Name]] = {}
+_noted: dict[Path, dict[str, PublishedName]] = {}
 """What this process has asked for itself, by the folder of exports."""
 
 
-def name_of(out: Path, subject: str) -> Name | None:
+def name_of(out: Path, subject: str) -> PublishedName | None:
     """A subject's name, if anybody has asked for it yet."""
     return _noted.get(out, {}).get(subject) or _kept(out).get(subject)
 
 
-def note(out: Path, subject: str, name: Name | None) -> None:
+def note(out: Path, subject: str, name: PublishedName | None) -> None:
     """Remember for this process what the study says now."""
     if name is not None:
         _noted.setdefault(out, {})[subject] = name
 
 
 def settle(
-    layout: Layout, ask: Ask, subjects: Iterable[str], *, settled: Callable[[str], bool], write: bool = True
-) -> dict[str, Name]:
+    files: BatchFiles, ask: Ask, subjects: Iterable[str], *, settled: Callable[[str], bool], write: bool = True
+) -> dict[str, PublishedName]:
     """Ask for the names of subjects, and keep them.
 
     Parameters
     ----------
-    layout : Layout
+    files : BatchFiles
     ask : callable
     subjects : iterable of str
     settled : callable
@@ -76,21 +76,21 @@ def settle(
         Of all subjects that the study has.
     """
     wanted = list(subjects)
-    known = {subject: name for subject in wanted if (name := name_of(layout.out, subject)) is not None}
+    known = {subject: name for subject in wanted if (name := name_of(files.out, subject)) is not None}
     open_ = [subject for subject in wanted if subject not in known or not settled(subject)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for subject, name in zip(open_, pool.map(ask, open_), strict=True):
-            note(layout.out, subject, name)
+            note(files.out, subject, name)
             if name is None:
                 known.pop(subject, None)
             else:
                 known[subject] = name
     if write:
-        _keep(layout, known)
+        _keep(files, known)
     return {subject: known[subject] for subject in wanted if subject in known}
 
 
-def require_distinct(names: Mapping[str, Name], earlier: Mapping[str, Name]) -> None:
+def require_distinct(names: Mapping[str, PublishedName], earlier: Mapping[str, PublishedName]) -> None:
     """Raise InputError if two subjects would be published in one folder, or are one person.
 
     Names that only differ in capitals count as the same, since on some file systems they are.
@@ -104,11 +104,11 @@ def require_distinct(names: Mapping[str, Name], earlier: Mapping[str, Name]) -> 
 
     Examples
     --------
-    >>> require_distinct({"P1_1": Name("P1_1", "sub-P11"), "P11": Name("P11", "sub-P11")}, {})
+    >>> require_distinct({"P1_1": PublishedName("P1_1", "sub-P11"), "P11": PublishedName("P11", "sub-P11")}, {})
     Traceback (most recent call last):
     wbtools.errors.InputError: P1_1 and P11 would both be published as sub-P11
     """
-    taken: dict[str, tuple[str, Name]] = {}
+    taken: dict[str, tuple[str, PublishedName]] = {}
     for subject, name in names.items():
         other, others = taken.setdefault(_key(name.folder), (subject, name))
         if other != subject:
@@ -119,12 +119,12 @@ def require_distinct(names: Mapping[str, Name], earlier: Mapping[str, Name]) -> 
             raise _collision(other, others, subject, name)
 
 
-def earlier_names(out: Path) -> Mapping[str, Name]:
+def earlier_names(out: Path) -> Mapping[str, PublishedName]:
     """The names of everybody who was ever asked for in a folder of exports."""
     return _kept(out)
 
 
-def _collision(first: str, name: Name, second: str, other: Name) -> InputError:
+def _collision(first: str, name: PublishedName, second: str, other: PublishedName) -> InputError:
     """The refusal of two subjects of one list."""
     if name.id == other.id:
         return InputError(f"{first} and {second} are one person, {name.id}", hint="list everybody once")
@@ -145,19 +145,19 @@ def _key(folder: str) -> str:
     return unicodedata.normalize("NFC", folder).casefold()
 
 
-def _keep(layout: Layout, names: Mapping[str, Name]) -> None:
+def _keep(files: BatchFiles, names: Mapping[str, PublishedName]) -> None:
     """Write names beside those that are on disk already, if any is new."""
-    before = _kept(layout.out)
+    before = _kept(files.out)
     together = {**before, **names}
     if together != before:
         rows = (f"{subject}\t{name.id}\t{name.folder}\n" for subject, name in together.items())
         with suppress(OSError):  # of whoever may only look
-            write_whole(layout.names, "".join(rows))
+            write_whole(files.names, "".join(rows))
 
 
-def _kept(out: Path) -> Mapping[str, Name]:
+def _kept(out: Path) -> Mapping[str, PublishedName]:
     """The names on disk."""
-    path = Layout(out).names
+    path = BatchFiles(out).names
     try:
         facts = path.stat()
         return _read(path, facts.st_mtime_ns, facts.st_size)
@@ -166,11 +166,11 @@ def _kept(out: Path) -> Mapping[str, Name]:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: int, size: int) -> Mapping[str, Name]:
+def _read(path: Path, changed: int, size: int) -> Mapping[str, PublishedName]:
     """What a file says; lines that are no names do not count."""
     lines = (read_text(path) or "").split("\n")
     rows = (line.split("\t") for line in lines)
-    return {row[0]: Name(row[1], row[2]) for row in rows if len(row) == 3 and all(row) and _is_plain(row[2])}
+    return {row[0]: PublishedName(row[1], row[2]) for row in rows if len(row) == 3 and all(row) and _is_plain(row[2])}
 
 
 def _is_plain(folder: str) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from wbtools.batch.state import marks
 from wbtools.batch.state.attempts import Ending, History, State, endings
-from wbtools.batch.state.folder import Layout, write_whole
+from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.state.plan import Plan
-from wbtools.batch.state.published import Finding, ids_of, is_there, look, place
+from wbtools.batch.state.published import Inspection, ids_of, is_there, look, place
 from wbtools.errors import TransientError
 from wbtools.text import cell
 
@@ -77,17 +77,17 @@ class Overview:
         return [(subject, self.histories[subject].reason, self.histories[subject].log) for subject in again]
 
 
-def overview(layout: Layout, plan: Plan, subjects: Sequence[str]) -> Overview:
+def overview(files: BatchFiles, plan: Plan, subjects: Sequence[str]) -> Overview:
     """How subjects stand. Whether a record is there decides; `verify` looks into the folders."""
-    visible = _names(layout.out)
-    folders = layout.attempt_folders()
+    visible = _names(files.out)
+    folders = files.attempt_folders()
     tried = _tried(folders)
     done = {
-        subject for subject in subjects if _outermost(layout.out, subject) in visible and is_there(layout.out, subject)
+        subject for subject in subjects if _outermost(files.out, subject) in visible and is_there(files.out, subject)
     }
-    done -= {subject for subject in done & marks.names(layout) if marks.why(layout, subject)}
+    done -= {subject for subject in done & marks.names(files) if marks.why(files, subject)}
     histories = {
-        subject: History.read(layout, subject, folders)
+        subject: History.read(files, subject, folders)
         for subject in subjects
         if subject in tried and subject not in done
     }
@@ -122,30 +122,30 @@ def _tried(folders: Iterable[Path]) -> set[str]:
 
 
 def inspect(
-    layout: Layout, plan: Plan, subjects: Sequence[str], inputs: Mapping[str, Path | None], *, deep: bool
-) -> dict[str, Finding]:
+    files: BatchFiles, plan: Plan, subjects: Sequence[str], inputs: Mapping[str, Path | None], *, deep: bool
+) -> dict[str, Inspection]:
     """Compare every published folder with its record, several at a time."""
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(
             lambda subject: look(
-                place(layout.out, subject),
+                place(files.out, subject),
                 plan.settings_sha256,
                 inputs.get(subject),
                 deep=deep,
-                ids=ids_of(layout.out, subject),
+                ids=ids_of(files.out, subject),
             ),
             subjects,
         )
         return dict(zip(subjects, found, strict=True))
 
 
-def write_reports(layout: Layout, seen: Overview) -> None:
+def write_reports(files: BatchFiles, seen: Overview) -> None:
     """Write the table of failures and the counts for other programs."""
     rows = ["\t".join((subject, state.value, cell(reason), log)) for subject, state, reason, log in seen.failures()]
-    write_whole(layout.failed, "\n".join(["subject\tstate\treason\tlog", *rows]) + "\n")
+    write_whole(files.failed, "\n".join(["subject\tstate\treason\tlog", *rows]) + "\n")
     counts = {state.value: seen.counts[state] for state in State}
     facts = {"written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "subjects": len(seen.states), **counts}
-    write_whole(layout.summary, json.dumps(facts, indent=1) + "\n")
+    write_whole(files.summary, json.dumps(facts, indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,8 @@ class Cost:
 _SAMPLE = 200
 
 
-def cost(layout: Layout) -> Cost | None:
+def cost(files: BatchFiles) -> Cost | None:
     """What a subject costs, from the last attempts on record (a sample where there are many)."""
-    folders = layout.attempt_folders()
+    folders = files.attempt_folders()
     names = sorted(_tried(folders))[:_SAMPLE]
-    return Cost.of(endings(History.read(layout, name, folders) for name in names))
+    return Cost.of(endings(History.read(files, name, folders) for name in names))

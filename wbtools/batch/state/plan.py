@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from wbtools.batch.state.folder import Layout, create_once, write_whole
+from wbtools.batch.state.folder import BatchFiles, create_once, write_whole
 from wbtools.batch.state.records import read_text, whole
 from wbtools.batch.subjects import is_id
 from wbtools.errors import InputError
@@ -70,7 +70,7 @@ class Plan:
             raise InputError(f"--timeout {self.timeout:g} s is no time", hint="give for example 1h")
 
     @classmethod
-    def read(cls, layout: Layout) -> Plan:
+    def read(cls, files: BatchFiles) -> Plan:
         """The plan of a batch.
 
         Raises
@@ -82,24 +82,24 @@ class Plan:
         """
         hint = "run the batch's own line again to write it anew"
         try:
-            text = read_text(layout.plan)
+            text = read_text(files.plan)
         except OSError as error:
-            raise DamagedPlan(f"{layout.plan} cannot be read: {error.strerror}", hint=hint) from None
+            raise DamagedPlan(f"{files.plan} cannot be read: {error.strerror}", hint=hint) from None
         if text is None:
-            raise InputError(f"{layout.plan} is missing", hint=hint)
+            raise InputError(f"{files.plan} is missing", hint=hint)
         try:
             found = json.loads(text)
             plan = cls(**{name: value for name, value in found.items() if name not in _DROPPED})
             plan._require_plain()
         except (ValueError, TypeError, AttributeError, RecursionError, InputError) as error:
-            raise DamagedPlan(f"{layout.plan} is damaged ({line(error)})", hint=hint) from None
+            raise DamagedPlan(f"{files.plan} is damaged ({line(error)})", hint=hint) from None
         return plan
 
     @classmethod
-    def read_for_show(cls, layout: Layout) -> tuple[Plan, str]:
+    def read_for_show(cls, files: BatchFiles) -> tuple[Plan, str]:
         """The plan of a batch, and what is wrong with it: of a damaged one, the usual limits and no settings."""
         try:
-            return cls.read(layout), ""
+            return cls.read(files), ""
         except DamagedPlan as error:
             return cls(""), f"{error}: {error.hint}"
 
@@ -116,7 +116,7 @@ class Plan:
         if wrong:
             raise ValueError(f"its {wrong[0]} are none")
 
-    def write(self, layout: Layout) -> None:
+    def write(self, files: BatchFiles) -> None:
         """Make this the folder's batch.
 
         Raises
@@ -124,48 +124,48 @@ class Plan:
         InputError
             If the folder belongs to a batch with other settings.
         """
-        layout.make()
+        files.make()
         text = json.dumps(asdict(self), indent=1)
-        if create_once(layout.plan, text):
+        if create_once(files.plan, text):
             return
-        self.require_same(layout)
-        write_whole(layout.plan, text)
+        self.require_same(files)
+        write_whole(files.plan, text)
 
-    def require_same(self, layout: Layout) -> None:
+    def require_same(self, files: BatchFiles) -> None:
         """Raise InputError if the folder belongs to a batch with other settings.
 
         A damaged plan forbids nothing: every published subject carries the hash of its own settings.
         """
         try:
-            same = not layout.plan.exists() or Plan.read(layout).settings_sha256 == self.settings_sha256
+            same = not files.plan.exists() or Plan.read(files).settings_sha256 == self.settings_sha256
         except DamagedPlan as error:
             logger.warning("%s; it is written anew", error)
             return
         if not same:
             raise InputError(
-                f"{layout.out} holds a batch with other settings or another network; results are never mixed",
+                f"{files.out} holds a batch with other settings or another network; results are never mixed",
                 hint="choose another --out, or give the earlier batch up: "
-                + shell("wbtools", "batch", "clean", "--all", layout.out),
+                + shell("wbtools", "batch", "clean", "--all", files.out),
             )
 
 
-def add_subjects(layout: Layout, subjects: Iterable[str]) -> None:
+def add_subjects(files: BatchFiles, subjects: Iterable[str]) -> None:
     """Put subjects on the batch's list, after those who are on it already."""
-    known = list_subjects(layout)
+    known = list_subjects(files)
     merged = list(dict.fromkeys([*known, *subjects]))
     if merged != known:
-        write_whole(layout.subjects, "".join(f"{subject}\n" for subject in merged))
+        write_whole(files.subjects, "".join(f"{subject}\n" for subject in merged))
 
 
-def list_subjects(layout: Layout) -> list[str]:
+def list_subjects(files: BatchFiles) -> list[str]:
     """Everybody on the batch's list; lines that name nobody, as a damaged list has, do not count."""
     try:
-        text = read_text(layout.subjects) or ""
+        text = read_text(files.subjects) or ""
     except OSError as error:
-        logger.warning("%s cannot be read: %s", layout.subjects, error.strerror)
+        logger.warning("%s cannot be read: %s", files.subjects, error.strerror)
         return []
     lines = [line for line in text.split("\n") if line.strip()]
     found = [line for line in lines if is_id(line)]
     if len(found) < len(lines):
-        logger.warning("%s is damaged: %d lines name nobody", layout.subjects, len(lines) - len(found))
+        logger.warning("%s is damaged: %d lines name nobody", files.subjects, len(lines) - len(found))
     return list(dict.fromkeys(found))

@@ -30,15 +30,15 @@ class Published(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Inspection:
     """What was found, and in one sentence why."""
 
     what: Published
     why: str = ""
 
 
-_ABSENT = Finding(Published.ABSENT)
-_CURRENT = Finding(Published.CURRENT)
+_ABSENT = Inspection(Published.ABSENT)
+_CURRENT = Inspection(Published.CURRENT)
 
 
 def place(out: Path, subject: str) -> Path:
@@ -116,7 +116,7 @@ def is_there(out: Path, subject: str) -> bool:
 
 def look(
     folder: Path, settings_sha256: str, inputs: Path | None = None, *, deep: bool = False, ids: Sequence[str] = ()
-) -> Finding:
+) -> Inspection:
     """Compare a subject's folder with its own record.
 
     Parameters
@@ -142,25 +142,25 @@ def look(
         if not all(isinstance(table, dict) for table in (outputs, *tables)):
             raise ValueError("its lists of files are none")
     except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        return Finding(Published.DAMAGED, f"{PROVENANCE} cannot be read: {line(error)}")
+        return Inspection(Published.DAMAGED, f"{PROVENANCE} cannot be read: {line(error)}")
     sizes, hashes_before, sizes_before = tables
     named = subject_of(record)
     if ids and named is not None and named not in ids:
-        return Finding(Published.ANOTHERS, f"it is the export of {line(named)}, not of {ids[0]}")
+        return Inspection(Published.ANOTHERS, f"it is the export of {line(named)}, not of {ids[0]}")
     if settings_sha256 and record.get("settings_sha256") != settings_sha256:
-        return Finding(Published.FOREIGN, "it was made with other settings, another network or another version")
+        return Inspection(Published.FOREIGN, "it was made with other settings, another network or another version")
     wrong = _first_difference(folder, outputs, sizes, deep)
     if wrong:
-        return Finding(Published.DAMAGED, wrong)
+        return Inspection(Published.DAMAGED, wrong)
     changed = inputs and _first_difference(inputs, hashes_before, sizes_before, deep, absent_is_fine=True)
-    return Finding(Published.OUTDATED, f"input {changed}") if changed else _CURRENT
+    return Inspection(Published.OUTDATED, f"input {changed}") if changed else _CURRENT
 
 
-def _without_record(folder: Path) -> Finding:
+def _without_record(folder: Path) -> Inspection:
     """What a folder without a record is."""
     if not os.path.lexists(folder):
         return _ABSENT
-    return Finding(Published.DAMAGED, f"{PROVENANCE} is missing" if folder.is_dir() else "it is no folder")
+    return Inspection(Published.DAMAGED, f"{PROVENANCE} is missing" if folder.is_dir() else "it is no folder")
 
 
 def _first_difference(

@@ -17,11 +17,11 @@ from wbtools.batch.engines.slurm import rounds, script
 from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.state import attempts, cleaning, marks, names
 from wbtools.batch.state.attempts import State
-from wbtools.batch.state.folder import Layout, write_whole
-from wbtools.batch.state.names import Name
+from wbtools.batch.state.folder import BatchFiles, write_whole
+from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.overview import Overview, cost, inspect, overview, write_reports
 from wbtools.batch.state.plan import Plan, list_subjects
-from wbtools.batch.state.published import Finding, Published, is_there, why_foreign
+from wbtools.batch.state.published import Inspection, Published, is_there, why_foreign
 from wbtools.cli.batch.display import clock
 from wbtools.cli.batch.worker import payload_of
 from wbtools.cli.console import out as terminal
@@ -36,36 +36,36 @@ _WATCH_EVERY = 60.0
 _OUT = click.argument("out", type=click.Path(path_type=Path))
 
 
-def _read(out: Path) -> tuple[Layout, Plan, Overview]:
+def _read(out: Path) -> tuple[BatchFiles, Plan, Overview]:
     """A batch and how it stands; of files that are damaged, the rest counts, and that is said."""
-    layout = Layout.of(out)
-    plan, damage = Plan.read_for_show(layout)
+    files = BatchFiles.of(out)
+    plan, damage = Plan.read_for_show(files)
     if damage:
         click.echo(damage, err=True)
-    subjects = list_subjects(layout)
+    subjects = list_subjects(files)
     if not damage:
-        settle_names(layout, plan, subjects, only_unknown=True)
-    seen = overview(layout, plan, subjects)
+        settle_names(files, plan, subjects, only_unknown=True)
+    seen = overview(files, plan, subjects)
     if seen.damaged:
         click.echo(
             f"The attempts of {counted(len(seen.damaged), 'subject')} are damaged and count in part "
-            f"({seen.damaged[0]}, for example: {layout.attempts(seen.damaged[0])})",
+            f"({seen.damaged[0]}, for example: {files.attempts(seen.damaged[0])})",
             err=True,
         )
-    return layout, plan, seen
+    return files, plan, seen
 
 
-def _report(layout: Layout, seen: Overview) -> None:
+def _report(files: BatchFiles, seen: Overview) -> None:
     """Write the reports for people and programs; who may only read a batch can look at it all the same."""
     try:
-        write_reports(layout, seen)
+        write_reports(files, seen)
     except OSError as error:
-        click.echo(f"{layout.failed} and {layout.summary.name} are not written: {error.strerror}", err=True)
+        click.echo(f"{files.failed} and {files.summary.name} are not written: {error.strerror}", err=True)
 
 
 def settle_names(
-    layout: Layout, plan: Plan, subjects: Sequence[str], *, only_unknown: bool = False, write: bool = True
-) -> dict[str, Name]:
+    files: BatchFiles, plan: Plan, subjects: Sequence[str], *, only_unknown: bool = False, write: bool = True
+) -> dict[str, PublishedName]:
     """Have the study say what subjects are called, whom nothing is published of yet; see `names.settle`.
 
     Parameters
@@ -77,39 +77,37 @@ def settle_names(
     write : bool
         Keep them on disk.
     """
-    ask = payload_of(plan, layout.out, 1).name
-    return names.settle(
-        layout, ask, subjects, settled=lambda one: only_unknown or is_there(layout.out, one), write=write
-    )
+    ask = payload_of(plan, files.out, 1).name
+    return names.settle(files, ask, subjects, settled=lambda one: only_unknown or is_there(files.out, one), write=write)
 
 
-def conclude(layout: Layout, seen: Overview) -> int:
+def conclude(files: BatchFiles, seen: Overview) -> int:
     """Print and write how a batch stands; gives the exit code."""
-    _report(layout, seen)
+    _report(files, seen)
     counts = seen.counts
     words = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state] or state is State.DONE)
     terminal.print(f"{counted(len(seen.states), 'subject')}: {words}", markup=False)
     failures = seen.failures()
     for subject, state, reason, log in failures[:_SHOWN]:
-        terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({layout.home / log})"))
+        terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({files.home / log})"))
     if len(failures) > _SHOWN:
-        terminal.print(f"  and {len(failures) - _SHOWN} more, see {layout.failed}", markup=False)
+        terminal.print(f"  and {len(failures) - _SHOWN} more, see {files.failed}", markup=False)
     if failures:
-        terminal.print(f"Fix what they say, then: {terminal.command('wbtools', 'batch', 'retry', layout.out)}")
+        terminal.print(f"Fix what they say, then: {terminal.command('wbtools', 'batch', 'retry', files.out)}")
     troubles = seen.troubles()
     if troubles:
         subject, reason, log = troubles[-1]
         terminal.print(
-            line(f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({layout.home / log})")
+            line(f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({files.home / log})")
         )
-    if seen.having(State.TODO) and layout.stop.exists():
+    if seen.having(State.TODO) and files.stop.exists():
         terminal.print("Cancelled: nothing more is begun until the batch's own line is run again")
     return seen.exit_code
 
 
-def _say_marked(layout: Layout, seen: Overview) -> None:
+def _say_marked(files: BatchFiles, seen: Overview) -> None:
     """Why published subjects are to be made again."""
-    marked = {one: why for one in seen.having(State.TODO) if (why := marks.why(layout, one))}
+    marked = {one: why for one in seen.having(State.TODO) if (why := marks.why(files, one))}
     for subject, why in list(marked.items())[:_SHOWN]:
         terminal.print(f"  {subject}: to be made again: {line(why)}")
     if len(marked) > _SHOWN:
@@ -134,25 +132,25 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
     Exit code 0: all are done; 1: all were tried and some failed; 75: not finished.
     """
     while True:
-        layout, plan, seen = _read(out)
+        files, plan, seen = _read(out)
         if as_json:
             code = seen.exit_code
-            _report(layout, seen)
+            _report(files, seen)
             click.echo(json.dumps({"states": {one: state.value for one, state in seen.states.items()}, "code": code}))
         else:
-            code = conclude(layout, seen)
-            _say_marked(layout, seen)
-            _say_cost(layout)
-            if not _say_queue(layout):
+            code = conclude(files, seen)
+            _say_marked(files, seen)
+            _say_cost(files)
+            if not _say_queue(files):
                 _say_next(plan, seen)
         if not watch or code != TransientError.exit_code:
             sys.exit(code)
         time.sleep(_WATCH_EVERY)
 
 
-def _say_cost(layout: Layout) -> None:
+def _say_cost(files: BatchFiles) -> None:
     """What subjects took, and what that means for --mem."""
-    known = cost(layout)
+    known = cost(files)
     if known:
         terminal.print(
             f"A subject takes {clock(known.median)} min (95 %: {clock(known.high)}) and up to "
@@ -161,12 +159,12 @@ def _say_cost(layout: Layout) -> None:
         )
 
 
-def _say_queue(layout: Layout) -> bool:
+def _say_queue(files: BatchFiles) -> bool:
     """What Slurm says of a batch that was submitted to it; whether jobs of it are there, as far as is known."""
-    if not layout.submission_files() or find_program("squeue") is None:
+    if not files.submission_files() or find_program("squeue") is None:
         return False
     try:
-        jobs = rounds.jobs(layout)
+        jobs = rounds.jobs(files)
     except WbtoolsError as error:
         terminal.print(str(error), markup=False)
         return True
@@ -191,37 +189,37 @@ def verify(out: Path, quick: bool) -> None:
     What is damaged or made from other inputs is marked, and the batch's own line makes it again. Exit code 0:
     everything published is whole; 1: something is not.
     """
-    layout, plan, seen = _read(out)
+    files, plan, seen = _read(out)
     done = seen.having(State.DONE)
-    payload = payload_of(plan, layout.out, 1)
+    payload = payload_of(plan, files.out, 1)
     inputs = {one: payload.inputs(one) for one in done} if plan.settings_sha256 else {}
-    found = inspect(layout, plan, done, inputs, deep=not quick)
+    found = inspect(files, plan, done, inputs, deep=not quick)
     wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
     terminal.print(
         f"{len(done) - len(wrong)} of {counted(len(seen.states), 'subject')} published and whole", markup=False
     )
-    before = {one: why for one in sorted(marks.names(layout)) if one in seen.states and (why := marks.why(layout, one))}
+    before = {one: why for one in sorted(marks.names(files)) if one in seen.states and (why := marks.why(files, one))}
     for one, why in before.items():
         terminal.print(f"  {one}: found before: {line(why)}", markup=False)
-    marked = [one for one, finding in wrong.items() if _say_and_mark(layout, one, finding)]
+    marked = [one for one, finding in wrong.items() if _say_and_mark(files, one, finding)]
     if marked or before:
         terminal.print("The batch's own line makes again what is marked:", markup=False)
         terminal.print("  " + line(plan.line))
     sys.exit(int(bool(wrong or before)))
 
 
-def _say_and_mark(layout: Layout, subject: str, finding: Finding) -> bool:
+def _say_and_mark(files: BatchFiles, subject: str, finding: Inspection) -> bool:
     """Say what is wrong with a published folder, and have it made again if it is wbtools' own; whether it will be."""
     terminal.print(f"  {subject}: {finding.what.value}: {line(finding.why)}", markup=False)
     if finding.what not in {Published.DAMAGED, Published.OUTDATED}:
         return False
-    foreign = why_foreign(layout.out, subject)
+    foreign = why_foreign(files.out, subject)
     if foreign:
         terminal.print(f"    left alone, not wbtools' to replace: {foreign}", markup=False)
         return False
     try:
-        marks.put(layout, subject, finding.why)
-        attempts.record(layout, subject, "retry")
+        marks.put(files, subject, finding.why)
+        attempts.record(files, subject, "retry")
     except OSError as error:
         terminal.print(f"    could not be marked: {error.strerror}", markup=False)
         return False
@@ -235,14 +233,14 @@ def _say_and_mark(layout: Layout, subject: str, finding: Finding) -> bool:
 @plainly
 def retry(out: Path, chosen: tuple[str, ...]) -> None:
     """Give subjects that failed new attempts: those named, or all. Then run the batch's own line again."""
-    layout, plan, seen = _read(out)
+    files, plan, seen = _read(out)
     given_up = seen.having(State.FAILED, State.EXCLUDED)
     unknown = [one for one in chosen if one not in seen.states]
     if unknown:
-        raise InputError(f"{unknown[0]} is not on this batch's list", hint=f"see {layout.subjects}")
+        raise InputError(f"{unknown[0]} is not on this batch's list", hint=f"see {files.subjects}")
     again = [one for one in given_up if not chosen or one in chosen]
     for one in again:
-        attempts.record(layout, one, "retry")
+        attempts.record(files, one, "retry")
     if again:
         terminal.print(f"New attempts: {counted(len(again), 'subject')}. Now run the batch's own line again:")
         terminal.print("  " + line(plan.line))
@@ -256,16 +254,16 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
 @plainly
 def cancel(out: Path) -> None:
     """Stop a batch: workers begin nothing more and interrupt what they run. Running its line again goes on."""
-    layout = Layout.of(out)
-    before = layout.stop.exists()
+    files = BatchFiles.of(out)
+    before = files.stop.exists()
     if not before:
-        layout.stop.touch()  # before all else: what is asked below takes its time
-    count = rounds.cancel(layout) if layout.submission_files() else 0
-    layout, plan, seen = _read(out)
+        files.stop.touch()  # before all else: what is asked below takes its time
+    count = rounds.cancel(files) if files.submission_files() else 0
+    files, plan, seen = _read(out)
     running = len(seen.having(State.RUNNING))
     if not count and not running and not seen.having(State.TODO):
         if not before:
-            layout.stop.unlink(missing_ok=True)
+            files.stop.unlink(missing_ok=True)
         terminal.print("Nothing to cancel: nothing runs, and no subject is left to do")
         return
     jobs = f", with {counted(count, 'Slurm job')}" if count else ""
@@ -283,11 +281,11 @@ def cancel(out: Path) -> None:
 @plainly
 def clean(out: Path, now: bool, forget: bool) -> None:
     """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
-    layout, plan, seen = _read(out)
-    done = cleaning.clean(layout, seen.states, 0 if now or forget else 2 * plan.timeout, forget=forget)
+    files, plan, seen = _read(out)
+    done = cleaning.clean(files, seen.states, 0 if now or forget else 2 * plan.timeout, forget=forget)
     terminal.print(f"Removed {counted(done.removed, 'folder')}")
     for name in done.restored:
-        terminal.print(f"Put back: {layout.out / name}, which an interrupted replacement had hidden", markup=False)
+        terminal.print(f"Put back: {files.out / name}, which an interrupted replacement had hidden", markup=False)
     for path in done.ignored[:_SHOWN]:
         terminal.print(f"Left alone, not wbtools' to remove: {path}", markup=False)
     if len(done.ignored) > _SHOWN:
@@ -306,20 +304,20 @@ def show_script(out: Path, system: str, pack: int | None) -> None:
 
     Templates for SGE, PBS and LSF were never tried: expect to adapt them.
     """
-    layout, plan, seen = _read(out)
+    files, plan, seen = _read(out)
     left = seen.having(State.TODO, State.RUNNING)
     if not left:
         raise InputError("nothing is left to do", hint="")
     name = uuid.uuid4().hex[:8]
-    write_whole(layout.round(name), "".join(f"{one}\n" for one in left))
+    write_whole(files.round(name), "".join(f"{one}\n" for one in left))
     if system == "slurm":
-        for text in rounds.scripts(layout, plan, left, name):
+        for text in rounds.scripts(files, plan, left, name):
             terminal.print(text, markup=False)
         return
-    each = pack or Request.from_record(plan.engine).pack_of(len(left), cost(layout))
-    command = worker_command(layout.out, ["--list", str(layout.round(name)), "--pack", str(each)], attached=False)
+    each = pack or Request.from_record(plan.engine).pack_of(len(left), cost(files))
+    command = worker_command(files.out, ["--list", str(files.round(name)), "--pack", str(each)], attached=False)
     tasks = -(-len(left) // each)
-    text = script.template(system, f"wb-{name}", tasks, command, logs=layout.slurm, threads=plan.threads or 1)
+    text = script.template(system, f"wb-{name}", tasks, command, logs=files.slurm, threads=plan.threads or 1)
     terminal.print(text, markup=False)
 
 

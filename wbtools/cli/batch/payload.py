@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wbtools.batch.state.names import Name
+from wbtools.batch.state.names import PublishedName
 from wbtools.cli.batch.options import from_json
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.export import settings_from
@@ -95,13 +95,13 @@ class ExportPayload:
         _load_compiled()
         return found
 
-    def name(self, subject: str) -> Name | None:
+    def name(self, subject: str) -> PublishedName | None:
         """What the export will call the subject, and its folder; asked of the study folder."""
         found = self._located(subject)
         if found is None:
             return None
         naming = naming_of(found.layout, self.settings(subject).naming)
-        return Name(found.id, folder_name(found.id, naming))
+        return PublishedName(found.id, folder_name(found.id, naming))
 
     def inputs(self, subject: str) -> Path | None:
         """The subject's folder."""

@@ -25,7 +25,7 @@ from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.resources import threads
 from wbtools.batch.state import names
 from wbtools.batch.state.attempts import State
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.overview import Overview, inspect, overview
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.state.published import Published, is_there, place
@@ -66,7 +66,7 @@ for _one in (*maintenance.COMMANDS, *worker.COMMANDS):
 class _Batch:
     """A batch as the command line describes it."""
 
-    layout: Layout
+    files: BatchFiles
     plan: Plan
     subjects: list[str]
 
@@ -78,8 +78,8 @@ class _Batch:
         InputError
             If two of the list are one person, or would be published in one folder.
         """
-        found = maintenance.settle_names(self.layout, self.plan, self.subjects, write=write)
-        names.require_distinct(found, names.earlier_names(self.layout.out))
+        found = maintenance.settle_names(self.files, self.plan, self.subjects, write=write)
+        names.require_distinct(found, names.earlier_names(self.files.out))
 
     def require_apart(self, study: Path) -> None:
         """Refuse a folder of exports in which somebody's results would be, or hold, what is read.
@@ -89,24 +89,24 @@ class _Batch:
         InputError
             Naming the first.
         """
-        payload = worker.payload_of(self.plan, self.layout.out, 1)
+        payload = worker.payload_of(self.plan, self.files.out, 1)
         for subject in self.subjects:
-            target = place(self.layout.out, subject)
-            if target.exists() and not is_there(self.layout.out, subject):
+            target = place(self.files.out, subject)
+            if target.exists() and not is_there(self.files.out, subject):
                 require_not_around(target, [study, payload.inputs(subject) or study], study)
 
     def look(self) -> Overview:
         """How this line's subjects stand."""
-        return overview(self.layout, self.plan, self.subjects)
+        return overview(self.files, self.plan, self.subjects)
 
     def described(self, chosen: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
         """As what subjects were found, and why others cannot be exported, in words."""
-        payload = worker.payload_of(self.plan, self.layout.out, 1)
+        payload = worker.payload_of(self.plan, self.files.out, 1)
         found, refused = {}, {}
 
         def describe(subject: str) -> None:
             try:
-                found[subject] = f"{payload.described(subject)}, into {place(self.layout.out, subject)}"
+                found[subject] = f"{payload.described(subject)}, into {place(self.files.out, subject)}"
             except InputError as error:
                 refused[subject] = line(f"{error}. Hint: {error.hint}" if error.hint else error)
 
@@ -125,12 +125,12 @@ class _Batch:
         """
         seen = self.look()
         done = seen.having(State.DONE)
-        payload = worker.payload_of(self.plan, self.layout.out, 1)
-        found = inspect(self.layout, self.plan, done, {one: payload.inputs(one) for one in done}, deep=False)
+        payload = worker.payload_of(self.plan, self.files.out, 1)
+        found = inspect(self.files, self.plan, done, {one: payload.inputs(one) for one in done}, deep=False)
         foreign = [one for one in done if found[one].what in {Published.FOREIGN, Published.ANOTHERS}]
         if foreign:
             raise InputError(
-                f"{place(self.layout.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
+                f"{place(self.files.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
                 "results are never mixed",
                 hint="choose another --out, or move them away",
             )
@@ -155,21 +155,21 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     """
     set_up_logging(verbose)
     chosen = _chosen(words, options)
-    _require_place(Layout(out.resolve()), options["study_folder"], chosen, options["work"])
-    batch = _Batch(Layout(out.resolve()), _plan(options), chosen)
+    _require_place(BatchFiles(out.resolve()), options["study_folder"], chosen, options["work"])
+    batch = _Batch(BatchFiles(out.resolve()), _plan(options), chosen)
     if options["engine"] == "slurm":
-        script.log_pattern(batch.layout.slurm, "")  # a folder that no script can name is refused before all else
+        script.log_pattern(batch.files.slurm, "")  # a folder that no script can name is refused before all else
     batch.settle_names(write=False)
     batch.require_apart(options["study_folder"])
     if options["dry_run"]:
-        batch.plan.require_same(batch.layout)
-        require_writable(batch.layout.home, "--out")
+        batch.plan.require_same(batch.files)
+        require_writable(batch.files.home, "--out")
         sys.exit(_say_what_would_be_done(batch, options))
     with writing(out, begun=False):
-        batch.plan.write(batch.layout)
+        batch.plan.write(batch.files)
         batch.settle_names()
-        add_subjects(batch.layout, chosen)
-        batch.layout.stop.unlink(missing_ok=True)
+        add_subjects(batch.files, chosen)
+        batch.files.stop.unlink(missing_ok=True)
     if batch.todo():
         try:
             with closing(_ENGINES[options["engine"]](batch, options)) as steps, display(batch.look) as tick:
@@ -177,9 +177,9 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
                     tick()
         except KeyboardInterrupt:
             terminal.print("Interrupted: what is published stays; the same line goes on from here")
-            maintenance.conclude(batch.layout, batch.look())
+            maintenance.conclude(batch.files, batch.look())
             sys.exit(TransientError.exit_code)
-    sys.exit(maintenance.conclude(batch.layout, batch.look()))
+    sys.exit(maintenance.conclude(batch.files, batch.look()))
 
 
 def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
@@ -197,12 +197,12 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     return chosen
 
 
-def _require_place(layout: Layout, study: Path, chosen: Sequence[str], work: Path | None) -> None:
+def _require_place(files: BatchFiles, study: Path, chosen: Sequence[str], work: Path | None) -> None:
     """Refuse a folder in which exports or the batch's own files would lie in somebody's inputs, or are not its own."""
-    require_place(layout.out, study, chosen, work)
-    layout.require_own()
-    if layout.home.is_symlink():
-        require_place(layout.home, study, chosen)
+    require_place(files.out, study, chosen, work)
+    files.require_own()
+    if files.home.is_symlink():
+        require_place(files.home, study, chosen)
 
 
 def _known(study: Path) -> subjects.Known:
@@ -252,12 +252,12 @@ def _run_here(batch: _Batch, options: dict[str, Any]) -> _Steps:
     jobs = options["jobs"] or max(1, processors // (options["threads"] or 2))
     gpus = [card for card in (options["gpus"] or "").split(",") if card]
     each = threads(options["threads"], jobs, {})
-    return local.run(batch.layout, batch.todo, jobs=jobs, threads=each, gpus=gpus)
+    return local.run(batch.files, batch.todo, jobs=jobs, threads=each, gpus=gpus)
 
 
 def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> _Steps:
     return dask.run(
-        batch.layout,
+        batch.files,
         batch.todo,
         scheduler=options["scheduler"],
         file=options["scheduler_file"],
@@ -267,11 +267,11 @@ def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> _Steps:
 
 def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
     """Submit, unless jobs of this batch are queued already; with `--wait`, wait until none is left."""
-    queued = rounds.jobs(batch.layout)
+    queued = rounds.jobs(batch.files)
     if queued:
         terminal.print(f"Queued or running already: {counted(len(queued), 'job')} of this batch; nothing is submitted")
     else:
-        made = rounds.submit(batch.layout, batch.plan, batch.todo())
+        made = rounds.submit(batch.files, batch.plan, batch.todo())
         terminal.print(
             f"Submitted {counted(made.subjects, 'subject')} as {counted(made.tasks, 'task')} of up to {made.pack}: "
             f"job {', '.join(made.arrays)}"
@@ -281,7 +281,7 @@ def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
             terminal.print("When they are over, run the same line again")
         if made.left:
             terminal.print("Slurm takes no more jobs now; the rest is submitted when these are over")
-    while options["wait"] and rounds.jobs(batch.layout):
+    while options["wait"] and rounds.jobs(batch.files):
         yield
         time.sleep(_POLL)
 
@@ -309,6 +309,6 @@ def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> int:
         if len(shown) > _SHOWN:
             terminal.print(f"  and {len(shown) - _SHOWN} more")
     if options["engine"] == "slurm" and todo:
-        for text in rounds.scripts(batch.layout, batch.plan, todo, "dry-run"):
+        for text in rounds.scripts(batch.files, batch.plan, todo, "dry-run"):
             terminal.print(text, markup=False)
     return int(bool(refused))

@@ -15,7 +15,7 @@ from wbtools.batch.child import die_with, hold_back
 from wbtools.batch.engines.slurm import rounds, script, task
 from wbtools.batch.payload import Payload
 from wbtools.batch.resources import threads, variables, whole_number
-from wbtools.batch.state.folder import Layout
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
 from wbtools.batch.worker import Result, Worker, count
 from wbtools.cli.batch.payload import ExportPayload
@@ -56,8 +56,8 @@ def worker(
     if attached is not None:
         die_with(attached)
     set_up_logging(0)
-    layout = Layout.of(out)
-    plan = Plan.read(layout)
+    files = BatchFiles.of(out)
+    plan = Plan.read(files)
     each = threads(asked or plan.threads, jobs, os.environ)
     # Before any library is loaded that reads them. The worker itself must have no threads: a child forked from a
     # process that has used OpenMP hangs in its first parallel loop. Children set their own number.
@@ -65,9 +65,9 @@ def worker(
     chosen = _shard(subjects.read_plain(listed, sys.stdin), pack, shard)
     logger.info("%s, %d at once, %s each", counted(len(chosen), "subject"), jobs, counted(each, "thread"))
     one = Worker(
-        layout,
+        files,
         plan,
-        payload_of(plan, layout.out, each),
+        payload_of(plan, files.out, each),
         jobs,
         each,
         [card for card in gpus.split(",") if card],
@@ -77,7 +77,7 @@ def worker(
     results = count(one.run(chosen))
     logger.info("%s", ", ".join(f"{number} {result.value}" for result, number in results.items()) or "nothing to do")
     if results[Result.LEFT]:
-        if shard is not None and not layout.stop.exists():
+        if shard is not None and not files.stop.exists():
             task.come_back(os.environ)
         sys.exit(TransientError.exit_code)
     sys.exit(int(results[Result.FAILED] > 0))
@@ -115,7 +115,7 @@ def identify() -> None:
 def next_round(out: Path, number: int) -> None:
     """Submit what the last round left."""
     set_up_logging(0)
-    submitted = rounds.following(Layout.of(out), number)
+    submitted = rounds.following(BatchFiles.of(out), number)
     logger.info("submitted: %s", submitted) if submitted else logger.info("nothing is left to submit")
 
 

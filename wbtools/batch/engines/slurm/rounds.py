@@ -15,7 +15,7 @@ from wbtools.batch.engines.slurm import queue, script
 from wbtools.batch.engines.slurm.queue import Submitted
 from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.state.attempts import State
-from wbtools.batch.state.folder import Layout, append_line, write_whole
+from wbtools.batch.state.folder import BatchFiles, append_line, write_whole
 from wbtools.batch.state.overview import Cost, cost, overview
 from wbtools.batch.state.plan import Plan, list_subjects
 from wbtools.batch.state.records import Records
@@ -61,23 +61,23 @@ class Round:
     trouble: str = ""
 
 
-def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> list[str]:
+def scripts(files: BatchFiles, plan: Plan, subjects: Sequence[str], name: str) -> list[str]:
     """The sbatch scripts of one round, as few as the site's largest array allows."""
     request = Request.from_record(plan.engine)
-    known = cost(layout)
+    known = cost(files)
     pack = request.pack_of(len(subjects), known)
     tasks = -(-len(subjects) // pack)
     largest = queue.largest_array()
     starts = range(0, tasks, largest)
     share = max(1, request.max_parallel // len(starts)) if request.max_parallel else None
-    worker = worker_command(layout.out, _worker_options(layout, name, pack, known), attached=False)
+    worker = worker_command(files.out, _worker_options(files, name, pack, known), attached=False)
     return [
         script.JobArray(
             f"wb-{name}-{number}",
             min(largest, tasks - start),
             request.words(known, pack),
             worker,
-            log=script.log_pattern(layout.slurm, "%A_%a.log"),
+            log=script.log_pattern(files.slurm, "%A_%a.log"),
             threads=plan.threads or request.cpus,
             offset=start,
             max_parallel=share,
@@ -86,12 +86,12 @@ def scripts(layout: Layout, plan: Plan, subjects: Sequence[str], name: str) -> l
     ]
 
 
-def _worker_options(layout: Layout, name: str, pack: int, known: Cost | None) -> list[str]:
+def _worker_options(files: BatchFiles, name: str, pack: int, known: Cost | None) -> list[str]:
     expected = ["--expect", f"{known.high:.0f}"] if known else []
-    return ["--list", str(layout.round(name)), "--pack", str(pack), *expected]
+    return ["--list", str(files.round(name)), "--pack", str(pack), *expected]
 
 
-def submit(layout: Layout, plan: Plan, subjects: Sequence[str], number: int = 1) -> Round:
+def submit(files: BatchFiles, plan: Plan, subjects: Sequence[str], number: int = 1) -> Round:
     """Submit a round: arrays for all subjects, and the job that begins the next round when they are over.
 
     Raises
@@ -103,12 +103,12 @@ def submit(layout: Layout, plan: Plan, subjects: Sequence[str], number: int = 1)
     """
     request = Request.from_record(plan.engine)
     name = uuid.uuid4().hex[:8]
-    write_whole(layout.round(name), "".join(f"{subject}\n" for subject in subjects))
-    texts = scripts(layout, plan, subjects, name)
+    write_whole(files.round(name), "".join(f"{subject}\n" for subject in subjects))
+    texts = scripts(files, plan, subjects, name)
     arrays: list[Submitted] = []
     left = 0
     for place, text in enumerate(texts):
-        path = layout.slurm / f"{name}-{place}.sh"
+        path = files.slurm / f"{name}-{place}.sh"
         write_whole(path, text)
         try:
             # All on the cluster of the first: the job after them cannot wait for another cluster's.
@@ -116,21 +116,21 @@ def submit(layout: Layout, plan: Plan, subjects: Sequence[str], number: int = 1)
         except _REFUSED as error:
             if not arrays:
                 if isinstance(error, CommandError):  # it is in the queue, perhaps: the next look must find it
-                    _note(layout, f"wb-{name}-{place}", Submitted("", queue.clusters(request.sbatch)), len(subjects))
+                    _note(files, f"wb-{name}-{place}", Submitted("", queue.clusters(request.sbatch)), len(subjects))
                 raise
             left = len(texts) - place  # a limit on jobs in the queue: the rest comes when these are over
             break
-        _note(layout, f"wb-{name}-{place}", arrays[-1], len(subjects))
+        _note(files, f"wb-{name}-{place}", arrays[-1], len(subjects))
     after, trouble = "", ""
     if number < request.rounds or left:
-        after, trouble = _submit_after(layout, request, name, arrays, number + (not left))
-    pack = request.pack_of(len(subjects), cost(layout))
+        after, trouble = _submit_after(files, request, name, arrays, number + (not left))
+    pack = request.pack_of(len(subjects), cost(files))
     numbers = tuple(job.number for job in arrays)
     return Round(len(subjects), -(-len(subjects) // pack), pack, numbers, after, left, trouble)
 
 
 def _submit_after(
-    layout: Layout, request: Request, name: str, arrays: Sequence[Submitted], number: int
+    files: BatchFiles, request: Request, name: str, arrays: Sequence[Submitted], number: int
 ) -> tuple[str, str]:
     """Submit the job that looks what is left when the arrays are over, however they ended.
 
@@ -139,41 +139,41 @@ def _submit_after(
     partition = [f"--partition={request.partition}"] if request.partition else []
     text = _AFTER.format(
         name=f"wb-{name}-next",
-        log=shlex.quote(script.log_pattern(layout.slurm, "%j.next.log")),
+        log=shlex.quote(script.log_pattern(files.slurm, "%j.next.log")),
         directives=script.directives([*partition, *request.sbatch]),
         exports=script.exports(1),
-        command=shlex.join([*program(), "next-round", str(layout.out), "--number", str(number)]),
+        command=shlex.join([*program(), "next-round", str(files.out), "--number", str(number)]),
     )
-    path = layout.slurm / f"{name}-next.sh"
+    path = files.slurm / f"{name}-next.sh"
     write_whole(path, text)
     numbers = ":".join(job.number for job in arrays)
     try:
         made = queue.submit(path, [f"--dependency=afterany:{numbers}"], arrays[0].cluster)
     except _REFUSED as error:
         return "", str(error)
-    _note(layout, f"wb-{name}-next", made, 0)
+    _note(files, f"wb-{name}-next", made, 0)
     return made.number, ""
 
 
-def following(layout: Layout, number: int) -> Round | None:
+def following(files: BatchFiles, number: int) -> Round | None:
     """Submit the next round if anything is left and nobody cancelled the batch; None if not."""
-    plan = Plan.read(layout)
-    seen = overview(layout, plan, list_subjects(layout))
+    plan = Plan.read(files)
+    seen = overview(files, plan, list_subjects(files))
     # The arrays are over: whoever still seems to run was lost with its worker.
     left = seen.having(State.TODO, State.RUNNING)
-    if not left or layout.stop.exists():
+    if not left or files.stop.exists():
         return None
-    return submit(layout, plan, left, number)
+    return submit(files, plan, left, number)
 
 
-def jobs(layout: Layout) -> list[queue.Job]:
+def jobs(files: BatchFiles) -> list[queue.Job]:
     """The jobs of this batch that are still in the queue, on every cluster that took some."""
-    return [job for cluster, names in _submitted(layout).items() for job in queue.jobs(names, cluster)]
+    return [job for cluster, names in _submitted(files).items() for job in queue.jobs(names, cluster)]
 
 
-def cancel(layout: Layout) -> int:
+def cancel(files: BatchFiles) -> int:
     """Cancel the jobs of this batch, those that would begin another round first; gives how many."""
-    found = jobs(layout)
+    found = jobs(files)
     for part in (True, False):
         chosen = [job for job in found if job.name.endswith("-next") is part]
         for cluster in sorted({job.cluster for job in chosen}):
@@ -185,10 +185,10 @@ _NAME = re.compile(r"wb-[\w-]+", re.ASCII)
 _CLUSTERS = re.compile(r"[\w.+,-]*", re.ASCII)
 
 
-def _submitted(layout: Layout) -> Mapping[str, list[str]]:
+def _submitted(files: BatchFiles) -> Mapping[str, list[str]]:
     """The names of all jobs that were ever submitted for this batch, by cluster; damaged lines do not count."""
     found: dict[str, list[str]] = {}
-    for line in (line for path in layout.submission_files() for line in Records.read(path).found):
+    for line in (line for path in files.submission_files() for line in Records.read(path).found):
         name, cluster = line.get("name"), line.get("cluster", "")
         if (
             isinstance(name, str)
@@ -200,7 +200,7 @@ def _submitted(layout: Layout) -> Mapping[str, list[str]]:
     return found
 
 
-def _note(layout: Layout, name: str, job: Submitted, subjects: int) -> None:
+def _note(files: BatchFiles, name: str, job: Submitted, subjects: int) -> None:
     line = {"time": round(time.time(), 3), "name": name, "job": job.number, "subjects": subjects}
     known = {**line, **({"cluster": job.cluster} if job.cluster else {})}
-    append_line(layout.submissions, json.dumps(known), layout.own_submissions)
+    append_line(files.submissions, json.dumps(known), files.own_submissions)
