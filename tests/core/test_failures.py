@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 
 WBTOOLS = [sys.executable, "-P", "-m", "wbtools.cli"] if sys.version_info >= (3, 11) else ["wbtools"]
 NUMBERS = (signal.SIGTERM, signal.SIGHUP)
@@ -22,7 +22,7 @@ def command(act):
     """A command that does something."""
 
     @click.command()
-    @plainly
+    @reports_errors
     def made():
         act()
 

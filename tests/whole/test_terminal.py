@@ -163,7 +163,7 @@ def test_sentences_break_at_words_on_a_terminal_and_stay_whole_in_a_pipe(monkeyp
 def test_what_an_error_lists_stands_in_lines_of_its_own_and_forges_none(capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     with pytest.raises(SystemExit):
-        failures.plainly(_fail)(
+        failures.reports_errors(_fail)(
             "2 of 6 checks failed\n  areas: 6 are\nmissing\n  sides: swapped\nError: forged", "a\nb"
         )
     printed = capsys.readouterr().err.splitlines()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from wbtools.cli.console import out, set_up_logging
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.text import line
 
 
@@ -16,7 +16,7 @@ from wbtools.text import line
 @click.option("--id", "subject", default="100307", show_default=True, help="Name of the subject's folder.")
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@plainly
+@reports_errors
 def command(folder: Path, subject: str, verbose: int, debug: bool) -> None:
     """Write the built-in subject into DIR, as the Human Connectome Project lays subjects out.
 

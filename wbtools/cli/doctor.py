@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from wbtools.cli.console import out
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.errors import CheckError, WbtoolsError
 from wbtools.text import line
 
@@ -32,7 +32,7 @@ class _Finding:
 @click.command("doctor")
 @click.option("--wb-command", type=click.Path(path_type=Path), help="The wb_command to look at; default: on PATH.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@plainly
+@reports_errors
 def command(wb_command: Path | None, debug: bool) -> None:
     """Say what is installed, what is missing, and how to fix it.
 

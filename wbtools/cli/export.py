@@ -12,7 +12,7 @@ import click
 from wbtools.attribution import KINDS, METHODS
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
 from wbtools.output.containment import default_out
 from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
@@ -182,7 +182,7 @@ def settings_from(
 @click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@plainly
+@reports_errors
 def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: Any) -> None:
     """Export SUBJECT: relevance maps, region ranking, specs, scenes and pictures in the subject's native T1w space.
 

@@ -30,7 +30,7 @@ _SHORT_OF_MEMORY = re.compile(
 """How the loader of libraries, Python's threads and torch say that memory was refused (`ulimit -v`, a small job)."""
 
 
-def plainly(command: Callable[P, T]) -> Callable[P, T]:
+def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
     """Wrap a click command so that expected failures end in one sentence; `--debug` shows the traceback instead."""
 
     @functools.wraps(command)

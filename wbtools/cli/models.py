@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from wbtools.cli.console import out
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.text import line
 
 
@@ -27,7 +27,7 @@ class _Networks(click.Group):
 @click.group("models", cls=_Networks, invoke_without_command=True)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-@plainly
+@reports_errors
 def command(context: click.Context, debug: bool) -> None:
     """List the network families and the built-in network; with FILE, say what that network is.
 
@@ -58,7 +58,7 @@ def _described(name: Path, debugged: bool) -> click.Command:
 
     @click.command(str(name), help="Say what this network is: its layout, its card and what is only assumed.")
     @click.option("--debug", is_flag=True, default=debugged, help="Show the traceback of an error.")
-    @plainly
+    @reports_errors
     def describe(debug: bool) -> None:
         from wbtools import model
 
@@ -71,7 +71,7 @@ def _described(name: Path, debugged: bool) -> click.Command:
 @click.argument("checkpoint", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[TARGET]", required=False, type=click.Path(path_type=Path))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@plainly
+@reports_errors
 def convert(checkpoint: Path, target: Path | None, debug: bool) -> None:
     """Write a checkpoint as safetensors with its card inside, or a safetensors file as .pt with its card beside it.
 

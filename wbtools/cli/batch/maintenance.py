@@ -25,7 +25,7 @@ from wbtools.batch.state.published import Inspection, Published, is_there, why_f
 from wbtools.cli.batch.display import clock
 from wbtools.cli.batch.worker import payload_of
 from wbtools.cli.console import out as terminal
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError, WbtoolsError
 from wbtools.search_path import find_program
 from wbtools.text import counted, line
@@ -125,7 +125,7 @@ def _say_next(plan: Plan, seen: Overview) -> None:
 @_OUT
 @click.option("--watch", is_flag=True, help="Look again every minute until nothing is left to do.")
 @click.option("--json", "as_json", is_flag=True, help="For other programs.")
-@plainly
+@reports_errors
 def status(out: Path, watch: bool, as_json: bool) -> None:
     """Say how a batch stands: done, running, failed, why, and what Slurm says.
 
@@ -182,7 +182,7 @@ def _say_queue(files: BatchFiles) -> bool:
 @click.command("verify")
 @_OUT
 @click.option("--quick", is_flag=True, help="Compare sizes, not hashes.")
-@plainly
+@reports_errors
 def verify(out: Path, quick: bool) -> None:
     """Compare every published file with the hash in its subject's record, and the settings with the batch's.
 
@@ -230,7 +230,7 @@ def _say_and_mark(files: BatchFiles, subject: str, finding: Inspection) -> bool:
 @click.command("retry")
 @_OUT
 @click.argument("chosen", metavar="[SUBJECT]...", nargs=-1)
-@plainly
+@reports_errors
 def retry(out: Path, chosen: tuple[str, ...]) -> None:
     """Give subjects that failed new attempts: those named, or all. Then run the batch's own line again."""
     files, plan, seen = _read(out)
@@ -251,7 +251,7 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
 
 @click.command("cancel")
 @_OUT
-@plainly
+@reports_errors
 def cancel(out: Path) -> None:
     """Stop a batch: workers begin nothing more and interrupt what they run. Running its line again goes on."""
     files = BatchFiles.of(out)
@@ -278,7 +278,7 @@ def cancel(out: Path) -> None:
 @_OUT
 @click.option("--now", is_flag=True, help="Also what is recent: only while nothing runs.")
 @click.option("--all", "forget", is_flag=True, help="Also the batch's own files; published subjects stay.")
-@plainly
+@reports_errors
 def clean(out: Path, now: bool, forget: bool) -> None:
     """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
     files, plan, seen = _read(out)
@@ -298,7 +298,7 @@ def clean(out: Path, now: bool, forget: bool) -> None:
     "--scheduler", "system", type=click.Choice(["slurm", *script.TEMPLATES]), default="slurm", show_default=True
 )
 @click.option("--pack", type=click.IntRange(1), help="Subjects per task. [default: 45 minutes' worth]")
-@plainly
+@reports_errors
 def show_script(out: Path, system: str, pack: int | None) -> None:
     """Print the script of an array job for what is left to do, to be submitted by hand.
 

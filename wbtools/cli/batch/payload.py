@@ -14,7 +14,7 @@ from wbtools.batch.state.names import PublishedName
 from wbtools.cli.batch.options import from_json
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.export import settings_from
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, WriteFailure
 from wbtools.output.names import folder_name, naming_of
 from wbtools.settings import ExportSettings
@@ -138,7 +138,7 @@ class ExportPayload:
         return 0
 
     def _export(self, subject: str) -> None:
-        @plainly
+        @reports_errors
         def export() -> None:
             from wbtools.exporting import pipeline
 

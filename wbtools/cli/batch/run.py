@@ -34,7 +34,7 @@ from wbtools.cli.batch.display import display
 from wbtools.cli.batch.options import BatchRun, as_json, engine_options, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError, writing
 from wbtools.output.containment import require_not_around, require_place
 from wbtools.output.destination import require_writable
@@ -146,7 +146,7 @@ class _Batch:
 @subject_options
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@plainly
+@reports_errors
 def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options: Any) -> None:
     """Export the subjects of LIST: a text or TSV file, - for standard input, or ids.
 

@@ -20,7 +20,7 @@ from wbtools.batch.state.plan import Plan
 from wbtools.batch.worker import Result, Worker, count
 from wbtools.cli.batch.payload import ExportPayload
 from wbtools.cli.console import set_up_logging
-from wbtools.cli.failures import plainly
+from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError
 from wbtools.text import counted
 
@@ -39,7 +39,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--gpus", default="")
 @click.option("--expect", type=float, default=0.0, help="Seconds that a subject usually takes.")
 @click.option("--attached", type=int, help="End when the process of this number does.")
-@plainly
+@reports_errors
 def worker(
     out: Path,
     listed: str,
@@ -99,7 +99,7 @@ def _shard(chosen: list[str], pack: int | None, shard: str | None) -> list[str]:
 
 
 @click.command("identify", hidden=True)
-@plainly
+@reports_errors
 def identify() -> None:
     """Check the options of a batch (JSON on standard input), and print its settings' hash.
 
@@ -111,7 +111,7 @@ def identify() -> None:
 @click.command("next-round", hidden=True)
 @click.argument("out", type=_PATH)
 @click.option("--number", type=int, required=True)
-@plainly
+@reports_errors
 def next_round(out: Path, number: int) -> None:
     """Submit what the last round left."""
     set_up_logging(0)
