@@ -37,8 +37,8 @@ from torch import Tensor
 
 from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import Answers, Images, Target, method
+from wbtools.attribution.autograd.gradients import Score
 from wbtools.attribution.evaluation.randomisation import randomised
-from wbtools.attribution.methods.gradients import Score
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import matched
 from wbtools.model import Card, Model

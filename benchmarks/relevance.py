@@ -28,6 +28,7 @@ from torch import nn
 from torch.nn.functional import normalize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from wbtools.attribution.autograd.propagation import SignalTakesAll
 from wbtools.attribution.engine import (
     PLAIN,
     Z_PLUS,
@@ -41,7 +42,6 @@ from wbtools.attribution.engine import (
 )
 from wbtools.attribution.engine.signal import S
 from wbtools.attribution.methods.lrp_by_zennit import PositiveParts
-from wbtools.attribution.methods.propagation import SignalTakesAll
 from wbtools.model.families import densenet, resnet, unet
 from wbtools.model.junctions import Add, Gate
 

@@ -7,7 +7,7 @@ from asking import asked, noise
 from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, pointwise
 from torch import nn
 
-from wbtools.attribution.features import Placement, calls, placements, reading, spread
+from wbtools.attribution.autograd.features import Placement, calls, placements, reading, spread
 from wbtools.attribution.methods import attention_maps
 from wbtools.errors import InputError
 from wbtools.model.families import unet

@@ -8,8 +8,8 @@ import torch
 from lively_unet import lively
 
 from wbtools.attribution import METHODS, attribute, default, method
+from wbtools.attribution.autograd.propagation import merged
 from wbtools.attribution.methods import lrp
-from wbtools.attribution.methods.propagation import merged
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError, InputError
 from wbtools.model import ModelInput, built_in

@@ -19,8 +19,8 @@ from zennit.rules import Epsilon, Gamma, Norm, Pass, WSquare, ZBox, ZPlus
 from zennit.types import Convolution
 
 from wbtools.attribution import METHODS, method
+from wbtools.attribution.autograd.propagation import layers, merged, propagate
 from wbtools.attribution.methods import composites
-from wbtools.attribution.methods.propagation import layers, merged, propagate
 from wbtools.errors import InputError
 from wbtools.model.junctions import Add, Gate
 

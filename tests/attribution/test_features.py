@@ -7,7 +7,7 @@ from engine_networks import FAMILIES, OTHERS, SHAPE, Hand, enlivened, pointwise
 from torch import nn
 from torch.nn.functional import interpolate
 
-from wbtools.attribution.features import (
+from wbtools.attribution.autograd.features import (
     Placement,
     calls,
     last_features,

@@ -5,8 +5,8 @@ import torch
 from lively_unet import lively
 from torch import nn
 
+from wbtools.attribution.autograd.propagation import merged
 from wbtools.attribution.methods import lrp_by_zennit
-from wbtools.attribution.methods.propagation import merged
 from wbtools.model.families.unet import Layout
 from wbtools.model.junctions import Add, Gate
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wbtools.attribution.features import calls, placements, put_back, reading, shown, spread
+from wbtools.attribution.autograd.features import calls, placements, put_back, reading, shown, spread
+from wbtools.attribution.autograd.gradients import differentiable
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.gradients import differentiable
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
 from wbtools.model.junctions import Gate

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from captum.attr import LayerGradCam, LayerGradientXActivation
 from torch import Tensor, nn
 
-from wbtools.attribution.features import calls, last_features, placements, put_back, reading, shown, spread
+from wbtools.attribution.autograd.features import calls, last_features, placements, put_back, reading, shown, spread
+from wbtools.attribution.autograd.gradients import Score, explain_each
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.gradients import Score, explain_each
 from wbtools.attribution.question import Question
 
 

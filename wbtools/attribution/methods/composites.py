@@ -21,9 +21,9 @@ from zennit.core import Composite, Hook, Stabilizer
 from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, Norm, Pass, WSquare, ZBox, ZPlus
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
-from wbtools.attribution.features import calls, reading
+from wbtools.attribution.autograd.features import calls, reading
+from wbtools.attribution.autograd.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.question import Question
 from wbtools.model.junctions import Add, Gate
 

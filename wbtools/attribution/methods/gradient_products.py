@@ -10,8 +10,8 @@ from __future__ import annotations
 from captum.attr import InputXGradient, Saliency
 from torch import Tensor
 
+from wbtools.attribution.autograd.gradients import Score, explain_each, score_of
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.gradients import Score, explain_each, score_of
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
 

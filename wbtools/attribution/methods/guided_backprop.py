@@ -14,8 +14,8 @@ import warnings
 from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
+from wbtools.attribution.autograd.gradients import Score, explain_each
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.gradients import Score, explain_each
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
 

@@ -16,8 +16,8 @@ import numpy as np
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
+from wbtools.attribution.autograd.gradients import Score, explain_each, require_one_direction, score_of
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.gradients import Score, explain_each, require_one_direction, score_of
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import ReferenceBrain, reference_brain
 from wbtools.model import Card, ModelInput

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from zennit.core import BasicHook, Composite, Hook
 from zennit.rules import ClampMod, Gamma, NoMod, Pass
 
+from wbtools.attribution.autograd.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.method import MethodOutput
-from wbtools.attribution.methods.propagation import SignalTakesAll, layers, merged, propagate
 from wbtools.attribution.question import Question
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, Gate

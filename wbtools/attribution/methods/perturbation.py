@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv3d, interpolate, pad
 
+from wbtools.attribution.autograd.gradients import Score, differentiable, require_one_direction
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.gradients import Score, differentiable, require_one_direction
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
 

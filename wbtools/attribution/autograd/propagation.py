@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from zennit.canonizers import NamedMergeBatchNorm
 from zennit.core import Composite, Hook
 
+from wbtools.attribution.autograd.gradients import differentiable
 from wbtools.attribution.method import MethodOutput
-from wbtools.attribution.methods.gradients import differentiable
 from wbtools.attribution.question import Question
 from wbtools.model.family import Network
 from wbtools.model.junctions import ChannelAttention, SpatialAttention
