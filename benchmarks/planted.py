@@ -50,12 +50,12 @@ from wbtools.training.planted import NUISANCE, Head, Plant, PlantedTwins, learn,
 from wbtools.training.synthetic_twins import SyntheticTwins
 
 NETWORKS: dict[str, Callable[[], Embedder]] = {
-    "unet": lambda: unet.UNet(unet.Layout((4, 16, 32, 32), attention=(3,), hidden=64, embedding=32)),
+    "unet": lambda: unet.UNet(unet.UNetArchitecture((4, 16, 32, 32), attention=(3,), hidden=64, embedding=32)),
     "resnet": lambda: resnet.ResNet(
-        resnet.Layout(planes=(8, 16, 32, 32), stem=8, attention=(4,), hidden=64, embedding=32)
+        resnet.ResNetArchitecture(planes=(8, 16, 32, 32), stem=8, attention=(4,), hidden=64, embedding=32)
     ),
     "densenet": lambda: densenet.DenseNet(
-        densenet.Layout((3, 3, 3), 8, 16, 8, attention=(3,), hidden=64, embedding=32)
+        densenet.DenseNetArchitecture((3, 3, 3), 8, 16, 8, attention=(3,), hidden=64, embedding=32)
     ),
 }
 EARLY = {"unet": "encoders.0", "resnet": "layer1", "densenet": "features.denseblock1"}

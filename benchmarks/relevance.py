@@ -46,15 +46,15 @@ from wbtools.model.families import densenet, resnet, unet
 from wbtools.model.junctions import Add, Gate
 
 PUBLISHED: dict[str, Callable[[], nn.Module]] = {
-    "U-Net 32..256": lambda: unet.UNet(unet.Layout()),
-    "U-Net 64..1024": lambda: unet.UNet(unet.Layout((64, 128, 256, 512, 1024), attention=(1, 2, 3, 4))),
-    "ResNet 10": lambda: resnet.ResNet(resnet.Layout()),
-    "DenseNet 121": lambda: densenet.DenseNet(densenet.Layout()),
+    "U-Net 32..256": lambda: unet.UNet(unet.UNetArchitecture()),
+    "U-Net 64..1024": lambda: unet.UNet(unet.UNetArchitecture((64, 128, 256, 512, 1024), attention=(1, 2, 3, 4))),
+    "ResNet 10": lambda: resnet.ResNet(resnet.ResNetArchitecture()),
+    "DenseNet 121": lambda: densenet.DenseNet(densenet.DenseNetArchitecture()),
 }
 SMALL: dict[str, Callable[[], nn.Module]] = {
-    "U-Net 8..32": lambda: unet.UNet(unet.Layout((8, 16, 32), embedding=32)),
-    "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.Layout(planes=(8, 16, 32, 64), stem=8, embedding=32)),
-    "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 32, 16, embedding=32)),
+    "U-Net 8..32": lambda: unet.UNet(unet.UNetArchitecture((8, 16, 32), embedding=32)),
+    "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.ResNetArchitecture(planes=(8, 16, 32, 64), stem=8, embedding=32)),
+    "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.DenseNetArchitecture((3, 4, 3), 8, 32, 16, embedding=32)),
 }
 ROWS = ("plain", "lrp", "deviation", "plain mean", "deviation mean", "zennit")
 """`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost."""

@@ -6,12 +6,12 @@ import torch
 from lively import enliven
 from torch import nn
 
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 
-SMALL = Layout((16, 16))
+SMALL = UNetArchitecture((16, 16))
 
 
-def lively(layout: Layout = SMALL, seed: int = 0) -> UNet:
+def lively(layout: UNetArchitecture = SMALL, seed: int = 0) -> UNet:
     """A network of this layout, ready for evaluation."""
     torch.manual_seed(seed)
     network = UNet(layout)

@@ -14,7 +14,7 @@ from scipy.ndimage import distance_transform_edt
 from wbtools.images import nifti
 from wbtools.model import Card
 from wbtools.model import card as cards
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 from wbtools.space.grid import Volume
 from wbtools.subject import find
 
@@ -83,6 +83,6 @@ def write_t1w_head(study: Path, to: Path) -> Path:
 def write_network(folder: Path, name: str = "small") -> Path:
     """A checkpoint of a small network that was trained on nothing."""
     torch.manual_seed(0)
-    torch.save(UNet(Layout((8, 8, 16), attention=(2,), embedding=16)).state_dict(), folder / f"{name}.pt")
+    torch.save(UNet(UNetArchitecture((8, 8, 16), attention=(2,), embedding=16)).state_dict(), folder / f"{name}.pt")
     cards.write(folder / f"{name}.json", Card(name, name, "unet", shape=(30, 36, 30)))
     return folder / f"{name}.pt"

@@ -17,18 +17,23 @@ from wbtools.model.family import Network
 SHAPE = (33, 37, 34)
 
 FAMILIES: dict[str, Callable[[], Network]] = {
-    "U-Net, attention everywhere": lambda: unet.UNet(unet.Layout((16, 16, 32, 32), attention=(0, 1, 2, 3))),
-    "U-Net, double blocks": lambda: unet.UNet(unet.Layout((16, 16, 32), attention=(0, 2), block="double")),
-    "ResNet 10": lambda: resnet.ResNet(resnet.Layout(planes=(16, 16, 32, 32), stem=16, attention=(1, 2, 3, 4))),
-    "ResNet of bottlenecks": lambda: resnet.ResNet(resnet.Layout((1, 2, 1, 1), (8, 8, 8, 8), True, 8)),
-    "DenseNet": lambda: densenet.DenseNet(densenet.Layout((3, 4, 3), 8, 16, 16, attention=(1, 2, 3))),
+    "U-Net, attention everywhere": lambda: unet.UNet(unet.UNetArchitecture((16, 16, 32, 32), attention=(0, 1, 2, 3))),
+    "U-Net, double blocks": lambda: unet.UNet(unet.UNetArchitecture((16, 16, 32), attention=(0, 2), block="double")),
+    "ResNet 10": lambda: resnet.ResNet(
+        resnet.ResNetArchitecture(planes=(16, 16, 32, 32), stem=16, attention=(1, 2, 3, 4))
+    ),
+    "ResNet of bottlenecks": lambda: resnet.ResNet(resnet.ResNetArchitecture((1, 2, 1, 1), (8, 8, 8, 8), True, 8)),
+    "DenseNet": lambda: densenet.DenseNet(densenet.DenseNetArchitecture((3, 4, 3), 8, 16, 16, attention=(1, 2, 3))),
 }
 """Of the twin-identification study, small."""
 
 OTHERS: dict[str, tuple[Callable[[], Network], str]] = {
-    "MriNet": (lambda: mrinet.MriNet(mrinet.Layout(width=4, positions=8)), "logits"),
-    "MriNet, second form": (lambda: mrinet.MriNetTwin(mrinet.Layout(width=4, positions=8, twin=True)), "logits"),
-    "AD_3DCNN": (lambda: ad3dcnn.AD3DCNN(ad3dcnn.Layout(widths=(4, 8), positions=150)), "raw"),
+    "MriNet": (lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=8)), "logits"),
+    "MriNet, second form": (
+        lambda: mrinet.MriNetTwin(mrinet.MriNetArchitecture(width=4, positions=8, twin=True)),
+        "logits",
+    ),
+    "AD_3DCNN": (lambda: ad3dcnn.AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(4, 8), positions=150)), "raw"),
 }
 """And the method of each that is explained."""
 

@@ -38,7 +38,7 @@ def test_map_of_one_attention_at_full_resolution_is_its_output():
 
 
 def test_several_are_laid_over_each_other_where_their_features_look():
-    network = enlivened(lambda: unet.UNet(unet.Layout((8, 8, 16), attention=(0, 2))))
+    network = enlivened(lambda: unet.UNet(unet.UNetArchitecture((8, 8, 16), attention=(0, 2))))
     image = balls((20, 18, 22))[:1]
     outputs = {}
     for stage in (0, 2):
@@ -73,7 +73,7 @@ def test_attention_that_is_applied_twice_counts_twice():
     np.testing.assert_allclose(explain(question).relevance, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("build", [OTHERS["MriNet"][0], lambda: unet.UNet(unet.Layout((8, 8), attention=()))])
+@pytest.mark.parametrize("build", [OTHERS["MriNet"][0], lambda: unet.UNet(unet.UNetArchitecture((8, 8), attention=()))])
 def test_networks_without_spatial_attention_are_refused(build):
     with pytest.raises(InputError, match="no spatial attention"):
         explain(asked(enlivened(build), balls()[:1]))

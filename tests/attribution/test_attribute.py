@@ -14,14 +14,14 @@ from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError, InputError
 from wbtools.model import ModelInput, built_in
 from wbtools.model.checkpoint import Model
-from wbtools.model.families.unet import FAMILY, Layout
+from wbtools.model.families.unet import FAMILY, UNetArchitecture
 from wbtools.space.grid import Grid, Unit
 
 LAYOUTS = [
-    Layout((16, 16, 32)),
-    Layout((16, 32, 32), block="double"),
-    Layout((16, 16), attention=()),
-    Layout((16, 32, 32, 48), attention=(0, 1, 2, 3), embedding=12),
+    UNetArchitecture((16, 16, 32)),
+    UNetArchitecture((16, 32, 32), block="double"),
+    UNetArchitecture((16, 16), attention=()),
+    UNetArchitecture((16, 32, 32, 48), attention=(0, 1, 2, 3), embedding=12),
 ]
 
 
@@ -57,7 +57,7 @@ def test_without_biases_stock_rules_and_ours_agree(image):
     from zennit.composites import NameMapComposite
     from zennit.rules import Gamma, Norm, Pass, ZPlus
 
-    network = lively(Layout((16, 16), attention=(), block="double"))
+    network = lively(UNetArchitecture((16, 16), attention=(), block="double"))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
             module.bias.zero_()

@@ -16,7 +16,7 @@ from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families import ad3dcnn
 from wbtools.model.families.ad3dcnn import AD3DCNN
-from wbtools.model.families.mrinet import Layout, MriNet
+from wbtools.model.families.mrinet import MriNet, MriNetArchitecture
 from wbtools.model.family import Classifier
 from wbtools.model.imported.foreign import Foreign
 from wbtools.space.grid import Grid
@@ -150,7 +150,7 @@ def test_an_embedding_alone_is_no_decision_and_says_so(embedder, people):
 
 
 def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
-    network = enlivened(lambda: AD3DCNN(ad3dcnn.Layout(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
+    network = enlivened(lambda: AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
     model = _model(network, threshold=0.3)
     decision = decide(model, people, Target("distance"))
     bits = ["".join("1" if v > 0 else "0" for v in _answer(model, "raw", person)) for person in people]
@@ -192,7 +192,7 @@ def test_no_word_is_a_diagnosis(people):
 
 @pytest.mark.parametrize("which", ["martian", "2", "-1", "9" * 5000, "²"])
 def test_a_class_that_the_network_has_not_is_refused_before_an_image_is_read(which):
-    model = _model(MriNet(Layout(width=4, positions=1)), classes=("female", "male"))
+    model = _model(MriNet(MriNetArchitecture(width=4, positions=1)), classes=("female", "male"))
     with pytest.raises(InputError, match="has no class") as caught:
         Target("class", which).require_existing(model)
     assert "female, male" in caught.value.hint

@@ -107,7 +107,7 @@ def test_plain_z_plus_is_that_of_zennit_in_single_precision_too():
 
 @pytest.fixture(scope="module", params=["rules", "differences"])
 def propagator(request):
-    layout = resnet.Layout(planes=(8, 8, 16, 16), stem=8, embedding=24)
+    layout = resnet.ResNetArchitecture(planes=(8, 8, 16, 16), stem=8, embedding=24)
     network = enlivened(lambda: resnet.ResNet(layout))
     image, reference = balls().split(1)
     if request.param == "rules":

@@ -13,7 +13,7 @@ from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families import ad3dcnn
 from wbtools.model.families.ad3dcnn import AD3DCNN
-from wbtools.model.families.mrinet import Layout, MriNet
+from wbtools.model.families.mrinet import MriNet, MriNetArchitecture
 from wbtools.space.grid import Grid
 
 SHAPE = (26, 30, 24)
@@ -40,7 +40,7 @@ def embedder():
 
 @pytest.fixture(scope="module")
 def hasher():
-    return _model(enlivened(lambda: AD3DCNN(ad3dcnn.Layout(widths=(3, 4), positions=3 * 4 * 3, bits=8))))
+    return _model(enlivened(lambda: AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(3, 4), positions=3 * 4 * 3, bits=8))))
 
 
 def _tensors(people):
@@ -122,7 +122,7 @@ def test_mean_over_dimensions_is_the_mean_of_the_single_maps(embedder, people):
 
 
 def test_classes_go_by_name_number_or_the_networks_own_choice(people):
-    network = enlivened(lambda: MriNet(Layout(width=2, positions=1 * 2 * 1, classes=3)))
+    network = enlivened(lambda: MriNet(MriNetArchitecture(width=2, positions=1 * 2 * 1, classes=3)))
     model = _model(network, classes=("female", "male", "unknown"))
     image = torch.from_numpy(people[0].data)
     logits = network.logits(image)[0]

@@ -178,9 +178,9 @@ def state() -> dict[str, torch.Tensor]:
     """A small U-Net's."""
     from lively_unet import lively as small
 
-    from wbtools.model.families.unet import Layout
+    from wbtools.model.families.unet import UNetArchitecture
 
-    return dict(small(Layout((16, 16), embedding=8, hidden=9)).state_dict())
+    return dict(small(UNetArchitecture((16, 16), embedding=8, hidden=9)).state_dict())
 
 
 def checkpoints() -> list[Seed]:

@@ -11,14 +11,14 @@ from lively_unet import lively
 
 from wbtools.errors import CheckpointError
 from wbtools.model import built_in, load
-from wbtools.model.families.unet import Layout
+from wbtools.model.families.unet import UNetArchitecture
 
 
 @pytest.fixture
 def saved(tmp_path):
     """Writes a changed state dict to a file."""
 
-    def save(change=lambda state: state, name="net.pt", layout=Layout((16, 16))):  # noqa: B008
+    def save(change=lambda state: state, name="net.pt", layout=UNetArchitecture((16, 16))):  # noqa: B008
         network = lively(layout)
         torch.save(change(network.state_dict()), tmp_path / name)
         return tmp_path / name, network
@@ -67,7 +67,8 @@ def test_training_checkpoint_with_numpy_scalars_loads_and_its_threshold_counts(s
 
 def test_description_says_what_the_network_is(saved):
     path, _ = saved(
-        layout=Layout((16, 32, 48), attention=(2,), block="double", embedding=8, hidden=9), name="My net.v2.pt"
+        layout=UNetArchitecture((16, 32, 48), attention=(2,), block="double", embedding=8, hidden=9),
+        name="My net.v2.pt",
     )
     model = load(path)
     wanted = {"widths": [16, 32, 48], "depth": 3, "attention": [2], "block": "double", "embedding": 8, "hidden": 9}

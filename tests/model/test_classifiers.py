@@ -15,9 +15,9 @@ from wbtools.model.families.mrinet import MriNet, MriNetTwin
 from wbtools.space.grid import Grid
 
 FORMS = [
-    (MriNet, mrinet.Layout(width=4)),
-    (MriNetTwin, mrinet.Layout(width=4, twin=True)),
-    (MriNetTwin, mrinet.Layout(width=3, twin=True, last=2, classes=3)),
+    (MriNet, mrinet.MriNetArchitecture(width=4)),
+    (MriNetTwin, mrinet.MriNetArchitecture(width=4, twin=True)),
+    (MriNetTwin, mrinet.MriNetArchitecture(width=3, twin=True, last=2, classes=3)),
 ]
 
 
@@ -45,7 +45,7 @@ def test_logits_are_the_published_ones(tmp_path, brain, form, layout, prefix):
 
 def test_the_published_width_has_the_published_size():
     with torch.device("meta"):
-        networks = MriNet(mrinet.Layout()), MriNetTwin(mrinet.Layout(twin=True))
+        networks = MriNet(mrinet.MriNetArchitecture()), MriNetTwin(mrinet.MriNetArchitecture(twin=True))
     convolutions = 27 * (32 + 32 * 64 + 64 * 128) + 32 + 64 + 128
     for network in networks:
         assert sum(p.numel() for p in network.parameters()) == convolutions + 2 * 224 + 2 * 22_400 + 2
@@ -71,7 +71,7 @@ def test_a_legacy_pickle_saved_from_cuda_loads_on_any_machine(tmp_path, brain, m
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_training_checkpoint_from_cuda_with_numpy_scalars_loads(tmp_path, brain, monkeypatch, legacy):
-    network = enlivened(MriNet(mrinet.Layout(width=4)))
+    network = enlivened(MriNet(mrinet.MriNetArchitecture(width=4)))
     training = {
         "model_state_dict": {f"module.{key}": value for key, value in network.state_dict().items()},
         "optimizer_state_dict": {"state": {0: {"exp_avg": torch.rand(3)}}, "param_groups": [{"lr": np.float64(1e-3)}]},
@@ -89,7 +89,7 @@ def test_a_training_checkpoint_from_cuda_with_numpy_scalars_loads(tmp_path, brai
 
 
 def test_storages_named_as_old_torch_named_those_on_cuda_load(tmp_path, brain):
-    network = enlivened(MriNet(mrinet.Layout(width=4)))
+    network = enlivened(MriNet(mrinet.MriNetArchitecture(width=4)))
     path = tmp_path / "best_model"
     torch.save(network.state_dict(), path, _use_new_zipfile_serialization=False)
     data = path.read_bytes()
@@ -102,7 +102,7 @@ def test_storages_named_as_old_torch_named_those_on_cuda_load(tmp_path, brain):
 
 
 def test_a_network_of_classes_has_no_embedding_and_says_so(tmp_path):
-    torch.save(MriNet(mrinet.Layout(width=2)).state_dict(), tmp_path / "sex.pt")
+    torch.save(MriNet(mrinet.MriNetArchitecture(width=2)).state_dict(), tmp_path / "sex.pt")
     image = ModelInput(np.random.default_rng(0).random((1, 1, 58, 70, 58), np.float32), Grid((58, 70, 58), np.eye(4)))
     with pytest.raises(InputError, match="answers with classes") as caught:
         attribute(load(tmp_path / "sex.pt"), image, target=Target("embedding"))
@@ -111,13 +111,13 @@ def test_a_network_of_classes_has_no_embedding_and_says_so(tmp_path):
 
 
 def test_a_network_for_images_of_another_size_names_the_card(tmp_path):
-    torch.save(MriNet(mrinet.Layout(width=2, positions=64)).state_dict(), tmp_path / "sex.pt")
+    torch.save(MriNet(mrinet.MriNetArchitecture(width=2, positions=64)).state_dict(), tmp_path / "sex.pt")
     with pytest.raises(CheckpointError, match="58 x 70 x 58") as caught:
         load(tmp_path / "sex.pt")
     assert "sex.json" in caught.value.hint
 
 
-SMALL = ad3dcnn.Layout(widths=(2, 3, 4, 4, 6), bits=8)
+SMALL = ad3dcnn.AD3DCNNArchitecture(widths=(2, 3, 4, 4, 6), bits=8)
 
 
 def test_codes_and_logits_are_the_published_ones(tmp_path):
@@ -136,10 +136,13 @@ def test_codes_and_logits_are_the_published_ones(tmp_path):
 
 @pytest.mark.parametrize("bits", [8, 16, 64])
 def test_the_code_length_comes_from_the_file(bits):
-    layout = ad3dcnn.Layout(bits=bits)
+    layout = ad3dcnn.AD3DCNNArchitecture(bits=bits)
     with torch.device("meta"):
         network = AD3DCNN(layout)
-    assert ad3dcnn.Layout.of({key: tuple(value.shape) for key, value in network.state_dict().items()}) == layout
+    assert (
+        ad3dcnn.AD3DCNNArchitecture.of({key: tuple(value.shape) for key, value in network.state_dict().items()})
+        == layout
+    )
     assert network.codes3[0].in_features == 256
     assert network(torch.empty(1, 1, 182, 218, 182, device="meta")).shape == (1, bits)
 

@@ -22,7 +22,7 @@ from wbtools.model.families import resnet
 from wbtools.model.families.resnet import ResNet
 from wbtools.model.files import safetensors
 
-LAYOUT = resnet.Layout(planes=(4, 6, 8, 10), stem=4, hidden=14, embedding=7)
+LAYOUT = resnet.ResNetArchitecture(planes=(4, 6, 8, 10), stem=4, hidden=14, embedding=7)
 CARD = Card(name="mine", title="Größe 7 T", family="resnet", shape=(30, 40, 30), performance={"auc": 0.9})
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from wbtools.cli import main
 from wbtools.errors import CheckpointError
 from wbtools.model import load
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 
 CARD = {"name": "lab", "title": "Lab's network", "shape": list(SHAPE)}
 
@@ -109,16 +109,16 @@ def test_a_network_that_torch_cannot_follow_is_taken_as_it_is(lab):
 
 def test_one_of_wbtools_own_networks_stays_what_it_is(lab):
     name = lab("""
-        from wbtools.model.families.unet import Layout, UNet
+        from wbtools.model.families.unet import UNetArchitecture, UNet
 
         def build():
-            return UNet(Layout((8, 8), embedding=4))
+            return UNet(UNetArchitecture((8, 8), embedding=4))
 
         build.card = {"name": "own", "title": "own", "shape": [16, 16, 16], "answer": "embedding"}
     """)
     network = load(f"{name}:build").network
     assert isinstance(network, UNet)
-    assert network.layout == Layout((8, 8), embedding=4)
+    assert network.architecture == UNetArchitecture((8, 8), embedding=4)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
 

@@ -17,14 +17,14 @@ from wbtools.model import Card, load
 from wbtools.model import card as cards
 from wbtools.model.families import mrinet
 from wbtools.model.families.mrinet import MriNet
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 from wbtools.model.junctions import Add, Gate
 
 NETWORKS = {
     "residual": Residual,
     "attentive": Attentive,
-    "unet": lambda: UNet(Layout((8, 8, 16), hidden=6, embedding=4)),
-    "mrinet": lambda: MriNet(mrinet.Layout(width=4, positions=2)),
+    "unet": lambda: UNet(UNetArchitecture((8, 8, 16), hidden=6, embedding=4)),
+    "mrinet": lambda: MriNet(mrinet.MriNetArchitecture(width=4, positions=2)),
 }
 SHAPES = {"mrinet": (22, 22, 30)}
 

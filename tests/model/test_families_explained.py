@@ -17,12 +17,12 @@ HEAD = {"hidden": 32, "embedding": 16}
 DEEP = {"planes": (8, 12, 16, 24), "stem": 8, "bottleneck": True}
 torch.manual_seed(0)
 NETWORKS = {
-    "resnet": resnet.ResNet(resnet.Layout(planes=(16, 16, 32, 32), stem=16, **HEAD)),
-    "bottleneck": resnet.ResNet(resnet.Layout(blocks=(1, 2, 1, 1), **DEEP, **HEAD)),
-    "densenet": densenet.DenseNet(densenet.Layout(layers=(2, 3, 2), growth=8, inner=16, stem=16, **HEAD)),
-    "ad3dcnn": ad3dcnn.AD3DCNN(ad3dcnn.Layout(widths=(4, 8, 8), positions=1)),
-    "mrinet": mrinet.MriNet(mrinet.Layout(width=4, positions=27)),
-    "mrinet twin": mrinet.MriNetTwin(mrinet.Layout(width=4, positions=27, twin=True)),
+    "resnet": resnet.ResNet(resnet.ResNetArchitecture(planes=(16, 16, 32, 32), stem=16, **HEAD)),
+    "bottleneck": resnet.ResNet(resnet.ResNetArchitecture(blocks=(1, 2, 1, 1), **DEEP, **HEAD)),
+    "densenet": densenet.DenseNet(densenet.DenseNetArchitecture(layers=(2, 3, 2), growth=8, inner=16, stem=16, **HEAD)),
+    "ad3dcnn": ad3dcnn.AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(4, 8, 8), positions=1)),
+    "mrinet": mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=27)),
+    "mrinet twin": mrinet.MriNetTwin(mrinet.MriNetArchitecture(width=4, positions=27, twin=True)),
 }
 SHAPE = (40, 40, 40)
 

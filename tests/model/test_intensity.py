@@ -17,7 +17,7 @@ from wbtools.images.template import mni152
 from wbtools.model import Card, ModelInput, built_in, known_families, model_input
 from wbtools.model import card as cards
 from wbtools.model.checkpoint import Model
-from wbtools.model.families.mrinet import FAMILY, Layout, MriNet, MriNetTwin
+from wbtools.model.families.mrinet import FAMILY, MriNet, MriNetArchitecture, MriNetTwin
 from wbtools.model.family import Classifier
 from wbtools.model.imported.foreign import Foreign
 from wbtools.model.intensity import Intensity
@@ -134,7 +134,7 @@ def test_families_are_given_what_they_were_trained_on():
 def trained_on(head, form, seed=0):
     """An MriNet whose batch norms have the statistics of a raw T1w, as after training."""
     torch.manual_seed(seed)
-    network = form(Layout(width=4))
+    network = form(MriNetArchitecture(width=4))
     x = torch.from_numpy(model_input(head, FAMILY.card).data)
     network.train()
     for norm in network.modules():

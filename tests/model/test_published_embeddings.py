@@ -16,19 +16,19 @@ from wbtools.model.families.resnet import ResNet
 NARROW = {"planes": (4, 6, 8, 10), "stem": 4, "hidden": 14, "embedding": 7}
 THIN = {"growth": 4, "inner": 6, "stem": 6, "hidden": 14, "embedding": 7}
 RESNETS = {
-    10: resnet.Layout(**NARROW),
-    18: resnet.Layout(blocks=(2, 2, 2, 2), attention=(1, 4), **NARROW),
-    34: resnet.Layout(blocks=(3, 4, 6, 3), attention=(), **NARROW),
-    50: resnet.Layout(blocks=(3, 4, 6, 3), bottleneck=True, attention=(1, 2, 3, 4), **NARROW),
-    101: resnet.Layout(blocks=(3, 4, 23, 3), bottleneck=True, attention=(3,), **NARROW),
-    152: resnet.Layout(blocks=(3, 8, 36, 3), bottleneck=True, attention=(2,)),
-    200: resnet.Layout(blocks=(3, 24, 36, 3), bottleneck=True, attention=(4,)),
+    10: resnet.ResNetArchitecture(**NARROW),
+    18: resnet.ResNetArchitecture(blocks=(2, 2, 2, 2), attention=(1, 4), **NARROW),
+    34: resnet.ResNetArchitecture(blocks=(3, 4, 6, 3), attention=(), **NARROW),
+    50: resnet.ResNetArchitecture(blocks=(3, 4, 6, 3), bottleneck=True, attention=(1, 2, 3, 4), **NARROW),
+    101: resnet.ResNetArchitecture(blocks=(3, 4, 23, 3), bottleneck=True, attention=(3,), **NARROW),
+    152: resnet.ResNetArchitecture(blocks=(3, 8, 36, 3), bottleneck=True, attention=(2,)),
+    200: resnet.ResNetArchitecture(blocks=(3, 24, 36, 3), bottleneck=True, attention=(4,)),
 }
 DENSENETS = {
-    121: densenet.Layout(**THIN),
-    169: densenet.Layout(layers=(6, 12, 32, 32), attention=(1, 3)),
-    201: densenet.Layout(layers=(6, 12, 48, 32), attention=(), **THIN),
-    264: densenet.Layout(layers=(6, 12, 64, 48), attention=(1, 2, 3, 4)),
+    121: densenet.DenseNetArchitecture(**THIN),
+    169: densenet.DenseNetArchitecture(layers=(6, 12, 32, 32), attention=(1, 3)),
+    201: densenet.DenseNetArchitecture(layers=(6, 12, 48, 32), attention=(), **THIN),
+    264: densenet.DenseNetArchitecture(layers=(6, 12, 64, 48), attention=(1, 2, 3, 4)),
 }
 NETWORKS = [
     *(pytest.param(ResNet, RESNETS[depth], published.resnet, depth, id=f"resnet{depth}") for depth in (10, 18, 34, 50)),
@@ -44,7 +44,7 @@ def test_every_depth_is_read_from_names_and_shapes(module, build, layouts):
         with torch.device("meta"):
             shapes = {key: tuple(value.shape) for key, value in build(layout).state_dict().items()}
         assert [family.name for family in known_families() if family.recognises(shapes)] == [module.FAMILY.name]
-        assert module.Layout.of(shapes) == layout
+        assert module.FAMILY.architecture.of(shapes) == layout
         assert layout.depth == depth
 
 
@@ -74,7 +74,7 @@ def test_a_published_checkpoint_gives_the_published_embedding(tmp_path, build, l
 )
 def test_the_published_widths_give_the_published_embedding(tmp_path, build, forward, parameters):
     module = {ResNet: resnet, DenseNet: densenet}[build]
-    state = enlivened(build(module.Layout())).state_dict()
+    state = enlivened(build(module.FAMILY.architecture())).state_dict()
     metrics = {"auc": np.float64(0.95), "epoch": np.int64(12)}
     training = {"model_state_dict": state, "threshold": np.float64(0.31), "val_metrics": metrics, "epoch": 12}
     model = load(written(tmp_path, training))
@@ -86,7 +86,7 @@ def test_the_published_widths_give_the_published_embedding(tmp_path, build, forw
 
 
 def test_attention_of_a_dense_block_acts_twice():
-    layout = densenet.Layout(layers=(1,), attention=(1,), **THIN)
+    layout = densenet.DenseNetArchitecture(layers=(1,), attention=(1,), **THIN)
     network = enlivened(DenseNet(layout))
     block = network.features.denseblock1
     x = torch.rand(1, 6, 4, 4, 4)
@@ -111,7 +111,7 @@ def test_a_resnet_on_equal_slices_is_torchvisions_resnet(block):
                 if module.kernel_size == (3, 3):
                     module.dilation = module.padding = (dilation, dilation)
     judge = randomised(judge)
-    layout = resnet.Layout(blocks=(2, 1, 2, 1), bottleneck=block == "Bottleneck", attention=())
+    layout = resnet.ResNetArchitecture(blocks=(2, 1, 2, 1), bottleneck=block == "Bottleneck", attention=())
     assert_equal_on_slices(ResNet(layout), judge, slices=3)
 
 
@@ -121,7 +121,7 @@ def test_a_densenet_on_equal_slices_is_torchvisions_densenet():
     judge = Judge(growth_rate=8, block_config=(2, 3, 2, 2), num_init_features=16)
     judge.features.conv0 = torch.nn.Conv2d(1, 16, 7, stride=2, padding=3, bias=False)
     judge.classifier = torch.nn.Identity()
-    layout = densenet.Layout(layers=(2, 3, 2, 2), growth=8, inner=32, stem=16, attention=())
+    layout = densenet.DenseNetArchitecture(layers=(2, 3, 2, 2), growth=8, inner=32, stem=16, attention=())
     assert_equal_on_slices(DenseNet(layout), randomised(judge), slices=16)
 
 
@@ -151,7 +151,9 @@ def assert_equal_on_slices(network, judge, slices):
 
 @pytest.mark.parametrize("build", [ResNet, DenseNet])
 def test_no_module_with_a_rule_is_called_twice_and_no_input_is_overwritten(build):
-    layout = resnet.Layout(**NARROW) if build is ResNet else densenet.Layout(layers=(2, 2), **THIN)
+    layout = (
+        resnet.ResNetArchitecture(**NARROW) if build is ResNet else densenet.DenseNetArchitecture(layers=(2, 2), **THIN)
+    )
     network = enlivened(build(layout))
     calls, inputs = [], []
     for name, module in network.named_modules():

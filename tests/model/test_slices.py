@@ -114,7 +114,7 @@ def test_values_of_slices_are_those_of_torchvisions_network(brain, backbone):
         network = hemispheres.FAMILY.build(shapes)
     assert list(network.state_dict()) == list(state)
     network.load_state_dict(state, assign=True)
-    assert network.layout.backbone == backbone
+    assert network.architecture.backbone == backbone
     with torch.no_grad():
         expected = judge(*halves(brain[0, 0].numpy()))
         found = network.eval().logits(brain)
@@ -180,8 +180,10 @@ def test_embeddings_of_slices_are_those_of_torchvisions_densenet(tmp_path, brain
 
 
 NETWORKS = {
-    "hemispheres": lambda: trained(Hemispheres(hemispheres.Layout())),
-    "contrastive": lambda: trained(Contrastive(contrastive.Layout(head=("classifier",), units=(1024, 8)))),
+    "hemispheres": lambda: trained(Hemispheres(hemispheres.HemispheresArchitecture())),
+    "contrastive": lambda: trained(
+        Contrastive(contrastive.ContrastiveArchitecture(head=("classifier",), units=(1024, 8)))
+    ),
 }
 
 
@@ -216,7 +218,7 @@ def test_slices_are_independent_and_can_be_explained_one_after_the_other(brain, 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "mobilenet_v3_large"])
 def test_no_module_is_called_twice_and_no_input_is_overwritten(brain, name):
-    mobile = hemispheres.Layout("mobilenet_v3_large", "mobnet", (1920, 256, 1))
+    mobile = hemispheres.HemispheresArchitecture("mobilenet_v3_large", "mobnet", (1920, 256, 1))
     network = NETWORKS[name]() if name in NETWORKS else trained(Hemispheres(mobile))
     calls, inputs = [], []
     for place, module in network.named_modules():
@@ -257,7 +259,7 @@ def test_merging_the_named_batch_norms_changes_nothing(brain, name):
     ],
 )
 def test_a_missing_tensor_ends_in_one_sentence(tmp_path, key, words):
-    state = Hemispheres(hemispheres.Layout()).state_dict()
+    state = Hemispheres(hemispheres.HemispheresArchitecture()).state_dict()
     del state[key]
     with pytest.raises(CheckpointError, match=words) as caught:
         load(saved(tmp_path, state))
@@ -266,14 +268,14 @@ def test_a_missing_tensor_ends_in_one_sentence(tmp_path, key, words):
 
 
 def test_a_name_that_no_module_can_have_ends_in_one_sentence(tmp_path):
-    state = Contrastive(contrastive.Layout()).state_dict()
+    state = Contrastive(contrastive.ContrastiveArchitecture()).state_dict()
     state = {f"training.{key}": value for key, value in state.items()}
     with pytest.raises(CheckpointError, match=r"net\.pt"):
         load(saved(tmp_path, state, family="contrastive"))
 
 
 def test_without_a_card_the_familys_slices_are_assumed(tmp_path):
-    torch.save(Contrastive(contrastive.Layout()).state_dict(), tmp_path / "net.pt")
+    torch.save(Contrastive(contrastive.ContrastiveArchitecture()).state_dict(), tmp_path / "net.pt")
     model = load(tmp_path / "net.pt")
     assert model.card.assumed
     assert model.card.shape == (188, 224, 32)

@@ -5,13 +5,13 @@ import torch
 from lively_unet import lively
 from torch.nn import functional
 
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 
 LAYOUTS = [
-    Layout((16, 32, 64, 64)),
-    Layout((16, 32, 64, 64), block="double"),
-    Layout((16, 32), attention=(0,), embedding=7, hidden=14),
-    Layout((16, 16, 32, 32, 48), attention=()),
+    UNetArchitecture((16, 32, 64, 64)),
+    UNetArchitecture((16, 32, 64, 64), block="double"),
+    UNetArchitecture((16, 32), attention=(0,), embedding=7, hidden=14),
+    UNetArchitecture((16, 16, 32, 32, 48), attention=()),
 ]
 
 
@@ -72,20 +72,20 @@ def test_embedding_equals_the_published_networks(layout):
     "layout",
     [
         *LAYOUTS,
-        Layout((32, 64, 128, 256)),
-        Layout((64, 128, 256, 512), block="double"),
-        Layout((64, 128, 256, 512, 1024), attention=(1, 3)),
+        UNetArchitecture((32, 64, 128, 256)),
+        UNetArchitecture((64, 128, 256, 512), block="double"),
+        UNetArchitecture((64, 128, 256, 512, 1024), attention=(1, 3)),
     ],
 )
 def test_layout_is_read_back_from_names_and_shapes(layout):
     with torch.device("meta"):
         shapes = {name: tuple(value.shape) for name, value in UNet(layout).state_dict().items()}
-    assert Layout.of(shapes) == layout
+    assert UNetArchitecture.of(shapes) == layout
 
 
 def test_published_setting_has_the_published_size_and_names():
     with torch.device("meta"):
-        network = UNet(Layout())
+        network = UNet(UNetArchitecture())
     assert sum(p.numel() for p in network.parameters()) == 3_706_464
     names = set(network.state_dict())
     assert {
@@ -100,7 +100,7 @@ def test_published_setting_has_the_published_size_and_names():
 
 
 def test_no_module_is_called_twice_and_no_input_is_overwritten():
-    network = lively(Layout((16, 16, 32)))
+    network = lively(UNetArchitecture((16, 16, 32)))
     calls, inputs = [], []
     for name, module in network.named_modules():
         if not list(module.children()):

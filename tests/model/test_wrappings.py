@@ -20,13 +20,13 @@ from safetensors.torch import load_file, save_file
 
 from wbtools.errors import CheckpointError
 from wbtools.model import load
-from wbtools.model.families.unet import Layout
+from wbtools.model.families.unet import UNetArchitecture
 from wbtools.model.files import torchfile
 
 
 @pytest.fixture(scope="module")
 def network():
-    return lively(Layout((16, 16), embedding=8, hidden=9))
+    return lively(UNetArchitecture((16, 16), embedding=8, hidden=9))
 
 
 @pytest.fixture(scope="module")

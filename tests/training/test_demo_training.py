@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wbtools.model import built_in, load
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 from wbtools.training import demo, triplet
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 
@@ -93,7 +93,7 @@ def test_scores_by_hand():
 
 def test_training_merges_its_batch_norms_into_the_published_layers(brain):
     torch.manual_seed(0)
-    network = UNet(Layout((8, 16), attention=(1,), hidden=12, embedding=6))
+    network = UNet(UNetArchitecture((8, 16), attention=(1,), hidden=12, embedding=6))
     twins = SyntheticTwins(brain, Conditions(spacing=6), seed=1)
     probe = twins.scans(twins.people(3))
     merge, seen = triplet._merge, []

@@ -102,7 +102,7 @@ def test_the_head_has_all_planted_regions():
 
 
 def small_network():
-    layout = resnet.Layout(planes=(8, 8, 16, 16), stem=8, attention=(4,), hidden=32, embedding=16)
+    layout = resnet.ResNetArchitecture(planes=(8, 8, 16, 16), stem=8, attention=(4,), hidden=32, embedding=16)
     return resnet.ResNet(layout)
 
 

@@ -79,9 +79,9 @@ def test_an_unknown_class_is_refused_before_an_image_is_read_and_the_classes_are
 
     from wbtools.model import Card
     from wbtools.model import card as cards
-    from wbtools.model.families.mrinet import Layout, MriNet
+    from wbtools.model.families.mrinet import MriNet, MriNetArchitecture
 
-    torch.save(MriNet(Layout(width=4)).state_dict(), tmp_path / "sex.pt")
+    torch.save(MriNet(MriNetArchitecture(width=4)).state_dict(), tmp_path / "sex.pt")
     cards.write(tmp_path / "sex.json", Card("sex", "Sex", "mrinet", shape=(58, 70, 58), classes=("female", "male")))
     t1w_of(study).write_bytes(b"not an image")
     options = ("--model", str(tmp_path / "sex.pt"), "--target", "class:martian")
@@ -141,7 +141,7 @@ def test_a_target_that_the_network_does_not_have_is_refused_before_anything_is_c
 
     from wbtools.model.families import mrinet
 
-    torch.save(mrinet.MriNet(mrinet.Layout()).state_dict(), tmp_path / "mrinet.pt")
+    torch.save(mrinet.MriNet(mrinet.MriNetArchitecture()).state_dict(), tmp_path / "mrinet.pt")
     result = export(study, "--model", str(tmp_path / "mrinet.pt"), "--target", "embedding")
     assert_refused(result, 3, "answers with classes", out=study / "derivatives")
     assert "T1w and surfaces" not in result.output

@@ -10,7 +10,7 @@ import torch
 
 from wbtools.model import Card
 from wbtools.model import card as cards
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_a_pair_of_people_is_explained_by_pairs_of_regions(small_study, run_expo
         noise = np.random.default_rng(0).normal(1, 0.2, image.shape)
         nibabel.save(nibabel.Nifti1Image((image.get_fdata() * noise).astype(np.float32), image.affine), path)
     torch.manual_seed(0)
-    torch.save(UNet(Layout((8, 8, 16), attention=(2,), embedding=16)).state_dict(), tmp_path / "small.pt")
+    torch.save(UNet(UNetArchitecture((8, 8, 16), attention=(2,), embedding=16)).state_dict(), tmp_path / "small.pt")
     cards.write(tmp_path / "small.json", Card("small", "small", "unet", shape=(30, 36, 30)))
     output, folder = run_export(
         study, tmp_path / "out", "--target", "pair", "--other", "twin", "--no-render",

@@ -56,7 +56,7 @@ def _described(name: Path, debugged: bool) -> click.Command:
         Whether `--debug` was given before the name.
     """
 
-    @click.command(str(name), help="Say what this network is: its layout, its card and what is only assumed.")
+    @click.command(str(name), help="Say what this network is: its architecture, its card and what is only assumed.")
     @click.option("--debug", is_flag=True, default=debugged, help="Show the traceback of an error.")
     @reports_errors
     def describe(debug: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -182,7 +182,8 @@ def _voxels(shape: object) -> tuple[int, int, int]:
             f"the card's shape {_short(shape)} is no image's",
             hint=f"write the numbers of voxels, {_VOXELS:,} at most in all",
         )
-    return cast(tuple[int, int, int], found)
+    x, y, z = found
+    return x, y, z
 
 
 def _short(value: object) -> str:
@@ -224,14 +225,15 @@ def _require_entries(name: str, entries: Mapping[str, object]) -> None:
 
 def _names(classes: object) -> tuple[str, ...]:
     """The names of classes, which have to differ and to fit into one line."""
-    names = tuple(classes) if isinstance(classes, (list, tuple)) else (None,)
-    if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in names):
+    given = classes if isinstance(classes, (list, tuple)) else (None,)
+    names = tuple(name for name in given if isinstance(name, str) and name.strip() and name.isprintable())
+    if len(names) < len(given):
         raise CheckpointError(f"the card's classes {_short(classes)} are not a list of names")
-    if any(len(name) > _NAME for name in cast(tuple[str, ...], names)):
+    if any(len(name) > _NAME for name in names):
         raise CheckpointError(f"the card's classes have names of more than {_NAME} characters", hint="shorten them")
     if len(set(names)) < len(names):
         raise CheckpointError(f"the card names a class twice: {_short(names)}")
-    return cast(tuple[str, ...], names)
+    return names
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {

@@ -109,7 +109,7 @@ def load(path: Path) -> Model:
     card = _card(path, found.family, None if remarks else threshold, inside)
     network = _network(path, found.family, found.tensors, card)
     description = {
-        **found.family.describe(network),
+        **(network.architecture.describe() if network.architecture else {}),
         "parameters": sum(p.numel() for p in network.parameters()),
         **({"weights": found.place} if found.place else {}),
     }
@@ -120,7 +120,7 @@ def load(path: Path) -> Model:
 class _Found:
     """The weights in a file, float32 under the network's own names, their family, and where they were."""
 
-    family: Family
+    family: Family[Any]
     tensors: dict[str, Tensor]
     place: str
 
@@ -191,12 +191,12 @@ def _require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _chosen(
     path: Path, found: Sequence[Candidate], shape: Callable[[Any], tuple[int, ...] | None]
-) -> tuple[Candidate, Family]:
+) -> tuple[Candidate, Family[Any]]:
     """The mapping that a family knows, under the names by which it does.
 
     Several are told apart by the order of `statedict.ORDER`; where that says nothing, none is chosen.
     """
-    known: list[tuple[Candidate, Family]] = []
+    known: list[tuple[Candidate, Family[Any]]] = []
     for candidate in found:
         for named in statedict.under_names(candidate):
             shapes = {key: size for key, value in named.state.items() if (size := shape(value)) is not None}
@@ -228,7 +228,7 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in tensors.items()}
 
 
-def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card) -> Network:
+def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor], card: Card) -> Network:
     """The network that fits the tensors, with them as its weights."""
     import torch
 
@@ -250,7 +250,7 @@ def _network(path: Path, family: Family, tensors: dict[str, Tensor], card: Card)
     return network
 
 
-def _require_equal(path: Path, family: Family, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _require_equal(path: Path, family: Family[Any], found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Raise CheckpointError that names the first keys that are missing, superfluous or of another shape."""
     missing = [key for key in expected if key not in found]
     extra = [key for key in found if key not in expected]
@@ -293,7 +293,7 @@ def _odd_threshold(threshold: float | None) -> tuple[str, ...]:
     return (f"The checkpoint's own threshold, {threshold:.4g}, is no cosine distance (0 to 2), and was left aside.",)
 
 
-def _card(path: Path, family: Family, threshold: float | None, inside: Card | None) -> Card:
+def _card(path: Path, family: Family[Any], threshold: float | None, inside: Card | None) -> Card:
     """The card beside the checkpoint, else that in it, else the family's; the checkpoint's own threshold counts."""
     beside = cards.beside(path)
     given = cards.given(path) or inside

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -16,6 +17,24 @@ Index = tuple[slice, ...]
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The names of a checkpoint's tensors, and their shapes."""
+
+
+A = TypeVar("A", bound="Architecture")
+
+
+@dataclass(frozen=True)
+class Architecture(ABC):
+    """What distinguishes one network of a family from another: widths, depths and the like, as fields."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls: type[A], shapes: Shapes) -> A:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
+
+    def describe(self) -> dict[str, object]:
+        """Its fields as plain JSON values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 class Network(nn.Module):
@@ -31,12 +50,15 @@ class Network(nn.Module):
         Whether each value of `logits` is a yes or no of its own, by its sigmoid, not one of several classes.
     movable : bool
         Whether `to` takes all of it to a graphics card.
+    architecture : Architecture or None
+        Of the families that are known; None for other networks.
     """
 
     answers: tuple[str, ...] = ("raw",)
     hashes = False
     yes_or_no = False
     movable = True
+    architecture: Architecture | None = None
 
     def raw(self, x: Tensor) -> Tensor:
         """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""
@@ -121,35 +143,40 @@ def axes(shapes: Shapes, key: str, count: int) -> tuple[int, ...]:
     return shape
 
 
-def plain(layout: Any) -> dict[str, object]:
-    """The fields of a layout, a dataclass, as plain JSON values."""
-    values = {field.name: getattr(layout, field.name) for field in fields(layout)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
 @dataclass(frozen=True)
-class Family:
-    """A family of networks: one file of `wbtools.model`, found through the registry there.
+class Family(Generic[A]):
+    """A family of networks: one file of `wbtools.model.families`, found through the registry there.
 
     Parameters
     ----------
-    name : str
-        The registry's key, for example `unet`.
-    title : str
-        One line for people.
+    card : Card
+        What is assumed of a checkpoint that comes without a card; its name is the registry's key.
+    purpose : str
+        What it makes of what, in a few words.
     recognises : callable
         Whether a checkpoint with these tensors belongs to the family.
-    build : callable
-        The network, weights still random, that tensors of these shapes fit.
-    describe : callable
-        Widths, depth and so on of a network of the family, as plain JSON values.
-    card : Card
-        What is assumed of a checkpoint that comes without a card.
+    architecture : type of Architecture
+        Reads widths, depth and so on from a checkpoint's tensors.
+    network : callable
+        The network, weights still random, of an architecture.
     """
 
-    name: str
-    title: str
-    recognises: Callable[[Shapes], bool]
-    build: Callable[[Shapes], Network]
-    describe: Callable[[Network], dict[str, object]]
     card: Card
+    purpose: str
+    recognises: Callable[[Shapes], bool]
+    architecture: type[A]
+    network: Callable[[A], Network]
+
+    @property
+    def name(self) -> str:
+        """The registry's key, for example `unet`."""
+        return self.card.family
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"{self.card.title}: {self.purpose}"
+
+    def build(self, shapes: Shapes) -> Network:
+        """The network, weights still random, that tensors of these shapes fit."""
+        return self.network(self.architecture.of(shapes))

@@ -18,7 +18,7 @@ import torch
 import wbtools
 from wbtools.model import card as cards
 from wbtools.model.card import Card
-from wbtools.model.families.unet import Layout, UNet
+from wbtools.model.families.unet import UNet, UNetArchitecture
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 from wbtools.training.triplet import Recipe, Scores, distances, fit, scores
 
@@ -53,7 +53,7 @@ def train(folder: Path, recipe: Recipe, template: Path | None, held_out: int, de
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True
     brain = mni_template(CARD) if template is None else np.load(template)["template"]
-    network = UNet(Layout(WIDTHS)).to(device)
+    network = UNet(UNetArchitecture(WIDTHS)).to(device)
     fit(network, SyntheticTwins(brain, Conditions(), device, seed), recipe)
     # People are continuous draws: other seeds are other people.
     validation = scores(distances(network, SyntheticTwins(brain, Conditions(), device, seed + 1), held_out))

@@ -75,8 +75,8 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
 
     Examples
     --------
-    >>> from wbtools.model.families.unet import Layout, UNet
-    >>> [step.name for step in steps(UNet(Layout((8, 8), attention=())))][:3]
+    >>> from wbtools.model.families.unet import UNetArchitecture, UNet
+    >>> [step.name for step in steps(UNet(UNetArchitecture((8, 8), attention=())))][:3]
     ['image', 'conv1', 'encoders.0.pooling']
     """
     try:

@@ -1,13 +1,13 @@
 """The published families of networks, a file for each, and the blocks they share.
 
-A family is one module with a constant `FAMILY`; adding its name to `FAMILIES` is all that is needed for its checkpoints
-to be recognised. torch is imported by the modules, not by this one.
+**To add a family**, write one module with a constant `FAMILY` and add its name to `FAMILIES`: its checkpoints are then
+recognised, and `wbtools models` and messages list it. torch is imported by the modules, not by this one.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wbtools.model.family import Family
@@ -16,7 +16,7 @@ FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn", "hemispheres", "c
 """Modules of this package that hold a family, in the order in which they are asked."""
 
 
-def known_families() -> tuple[Family, ...]:
+def known_families() -> tuple[Family[Any], ...]:
     """The families whose checkpoints can be read.
 
     Examples

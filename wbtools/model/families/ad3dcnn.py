@@ -10,21 +10,20 @@ is known: `feature_extractor.0 .. 34`, `classifier3.1`, `codes3.0`, `codes_class
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
 from wbtools.model.convolution import Conv3d
-from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.family import Architecture, Family, Network, Shapes, axes
 
 _STAGE = 7
 """Modules of a stage: convolution, norm, ReLU, convolution, norm, ReLU, pool."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class AD3DCNNArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -39,7 +38,7 @@ class Layout:
 
     Examples
     --------
-    >>> Layout().features
+    >>> AD3DCNNArchitecture().features
     256
     """
 
@@ -58,8 +57,8 @@ class Layout:
         return self.positions * self.widths[-1]
 
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> AD3DCNNArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         widths: list[int] = []
         while (key := f"feature_extractor.{_STAGE * len(widths)}.weight") in shapes:
             widths.append(axes(shapes, key, 5)[0])
@@ -78,45 +77,52 @@ class AD3DCNN(Network):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : AD3DCNNArchitecture
     """
 
     answers = ("raw", "logits")
     hashes = True
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: AD3DCNNArchitecture
+
+    def __init__(self, architecture: AD3DCNNArchitecture) -> None:
         super().__init__()
-        self.layout = layout
-        stages = zip((1, *layout.widths), layout.widths, strict=False)
+        self.architecture = architecture
+        stages = zip((1, *architecture.widths), architecture.widths, strict=False)
         self.feature_extractor = nn.Sequential(*(module for sizes in stages for module in _stage(*sizes)))
         self.flatten = nn.Flatten()
-        self.classifier3 = nn.Sequential(nn.Dropout(0.5), nn.Linear(layout.features, layout.classes))
-        self.codes3 = nn.Sequential(nn.Linear(layout.features, layout.bits), nn.Tanh())
-        self.codes_classifier3 = nn.Sequential(nn.Linear(layout.bits, layout.classes), nn.Tanh())
+        self.classifier3 = nn.Sequential(nn.Dropout(0.5), nn.Linear(architecture.features, architecture.classes))
+        self.codes3 = nn.Sequential(nn.Linear(architecture.features, architecture.bits), nn.Tanh())
+        self.codes_classifier3 = nn.Sequential(nn.Linear(architecture.bits, architecture.classes), nn.Tanh())
 
     def features(self, x: Tensor) -> Tensor:
         """What the heads are given (N, F), of images (N, 1, X, Y, Z)."""
-        return cast(Tensor, self.flatten(self.feature_extractor(x)))
+        found: Tensor = self.flatten(self.feature_extractor(x))
+        return found
 
     def raw(self, x: Tensor) -> Tensor:
         """The code (N, B) before it is squeezed into (-1, 1): the embedding that relevance starts from."""
-        return cast(Tensor, self.codes3[0](self.features(x)))
+        found: Tensor = self.codes3[0](self.features(x))
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         """The code (N, B)."""
-        return cast(Tensor, self.codes3[1](self.raw(x)))
+        found: Tensor = self.codes3[1](self.raw(x))
+        return found
 
     def logits(self, x: Tensor) -> Tensor:
         """One value (N, K) per class, from the features."""
-        return cast(Tensor, self.classifier3(self.features(x)))
+        found: Tensor = self.classifier3(self.features(x))
+        return found
 
     def code_logits(self, x: Tensor) -> Tensor:
         """One value (N, K) in (-1, 1) per class, from the code."""
-        return cast(Tensor, self.codes_classifier3(self.forward(x)))
+        found: Tensor = self.codes_classifier3(self.forward(x))
+        return found
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
-        names = [_STAGE * n + first for n in range(len(self.layout.widths)) for first in (0, 3)]
+        names = [_STAGE * n + first for n in range(len(self.architecture.widths)) for first in (0, 3)]
         return [(f"feature_extractor.{i}", f"feature_extractor.{i + 1}") for i in names]
 
 
@@ -124,16 +130,7 @@ def _recognises(shapes: Shapes) -> bool:
     return "codes3.0.weight" in shapes and len(shapes.get("feature_extractor.0.weight", ())) == 5
 
 
-def _describe(network: Network) -> dict[str, object]:
-    return plain(cast(AD3DCNN, network).layout)
-
-
 FAMILY = Family(
-    name="ad3dcnn",
-    title="AD_3DCNN for retrieval by hash codes (S5): T1w image to code and classes",
-    recognises=_recognises,
-    build=lambda shapes: AD3DCNN(Layout.of(shapes)),
-    describe=_describe,
     card=Card(
         name="ad3dcnn",
         title="AD_3DCNN for retrieval by hash codes (S5)",
@@ -142,4 +139,8 @@ FAMILY = Family(
         notice="AD_3DCNN was trained on images registered to MNI152 at 1 mm, with intensities divided by 255; "
         "wbtools gives it the person's own T1w field of view, scaled to [0, 1]",
     ),
+    purpose="T1w image to code and classes",
+    recognises=_recognises,
+    architecture=AD3DCNNArchitecture,
+    network=AD3DCNN,
 )

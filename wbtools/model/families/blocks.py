@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 
 from wbtools.model.convolution import Conv3d
@@ -67,7 +65,8 @@ class Residual(Attention):
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X, Y, Z), each axis divided by the stride."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        return cast(Tensor, self.relu(self.add(self.attend(self.branch(x)), shortcut)))
+        summed: Tensor = self.relu(self.add(self.attend(self.branch(x)), shortcut))
+        return summed
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """As `Network.batch_norms`, within the block."""
@@ -88,7 +87,8 @@ class ResidualBlock(Residual):
 
     def branch(self, x: Tensor) -> Tensor:
         """What the convolutions make of x, before attention."""
-        return cast(Tensor, self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x))))))
+        outer: Tensor = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        return outer
 
 
 class Bottleneck(Residual):
@@ -107,4 +107,5 @@ class Bottleneck(Residual):
     def branch(self, x: Tensor) -> Tensor:
         """What the convolutions make of x, before attention."""
         inner = self.relu2(self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x))))))
-        return cast(Tensor, self.bn3(self.conv3(inner)))
+        outer: Tensor = self.bn3(self.conv3(inner))
+        return outer

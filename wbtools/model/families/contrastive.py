@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
 from wbtools.model.families.slices import SHAPE, SliceNetwork
-from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.family import Architecture, Family, Shapes, axes
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
 
 _INSIDE = "denseblock4.denselayer16.conv2.weight"
@@ -28,7 +26,7 @@ _INSIDE = "denseblock4.denselayer16.conv2.weight"
 
 
 @dataclass(frozen=True)
-class Layout:
+class ContrastiveArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -44,7 +42,7 @@ class Layout:
 
     Examples
     --------
-    >>> Layout(head=("classifier",), units=(1024, 128)).embedding
+    >>> ContrastiveArchitecture(head=("classifier",), units=(1024, 128)).embedding
     128
     """
 
@@ -62,9 +60,13 @@ class Layout:
         """Values of one slice's embedding."""
         return self.units[-1]
 
+    def describe(self) -> dict[str, object]:
+        """As in `Architecture`, what all have in common, and what follows."""
+        return {"backbone": "densenet121", **super().describe(), "embedding": self.embedding}
+
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> ContrastiveArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         features = _found(shapes) or ""
         channels = axes(shapes, f"{features}.conv0.weight", 4)[1]
         linear = [key for key, shape in shapes.items() if key.endswith(".weight") and len(shape) == 2]
@@ -85,21 +87,23 @@ class Contrastive(SliceNetwork):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : ContrastiveArchitecture
     """
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: ContrastiveArchitecture
+
+    def __init__(self, architecture: ContrastiveArchitecture) -> None:
         super().__init__()
         import torchvision
 
-        self.layout = layout
+        self.architecture = architecture
         features = torchvision.models.densenet121(weights=None).features
-        features.conv0 = nn.Conv2d(layout.channels, 64, 7, stride=2, padding=3, bias=False)
-        self._place(layout.features, separated(features))
+        features.conv0 = nn.Conv2d(architecture.channels, 64, 7, stride=2, padding=3, bias=False)
+        self._place(architecture.features, separated(features))
         self.features_relu, self.avgpool, self.flatten = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        for name, inputs, outputs in zip(layout.head, layout.units, layout.units[1:], strict=False):
+        for name, inputs, outputs in zip(architecture.head, architecture.units, architecture.units[1:], strict=False):
             self._place(name, nn.Linear(inputs, outputs))
-        self.head_relus = nn.ModuleList(nn.ReLU() for _ in layout.head[1:])
+        self.head_relus = nn.ModuleList(nn.ReLU() for _ in architecture.head[1:])
 
     def _place(self, name: str, module: nn.Module) -> None:
         """Put a module under a dotted name, with containers on the way."""
@@ -113,15 +117,16 @@ class Contrastive(SliceNetwork):
 
     def slices(self, x: Tensor) -> Tensor:
         """All slices of x (N, 1, X, Y, Z), (N x S, C, rows, columns): front up, the person's right on the left."""
-        return self.axial(x).flip(3).transpose(2, 3).expand(-1, self.layout.channels, -1, -1)
+        return self.axial(x).flip(3).transpose(2, 3).expand(-1, self.architecture.channels, -1, -1)
 
     def raw(self, x: Tensor) -> Tensor:
         """The embeddings (N, S x E) of all slices, not brought to length 1."""
-        maps = self.get_submodule(self.layout.features)(self.slices(x))
+        maps = self.get_submodule(self.architecture.features)(self.slices(x))
         embedding = self.flatten(self.avgpool(self.features_relu(maps)))
-        for i, name in enumerate(self.layout.head):
+        for i, name in enumerate(self.architecture.head):
             embedding = self.get_submodule(name)(self.head_relus[i - 1](embedding) if i else embedding)
-        return cast(Tensor, embedding).view(x.shape[0], -1)
+        found: Tensor = embedding.view(x.shape[0], -1)
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         """The embeddings of all slices as one vector (N, S x E) of length 1."""
@@ -129,22 +134,12 @@ class Contrastive(SliceNetwork):
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
-        name = self.layout.features
-        pairs = norms_after_convolutions(cast(torch.fx.GraphModule, self.get_submodule(name)))
+        name = self.architecture.features
+        pairs = norms_after_convolutions(self.get_submodule(name))
         return [(f"{name}.{conv}", f"{name}.{norm}") for conv, norm in pairs]
 
 
-def _describe(network: Network) -> dict[str, object]:
-    layout = cast(Contrastive, network).layout
-    return {"backbone": "densenet121", **plain(layout), "embedding": layout.embedding}
-
-
 FAMILY = Family(
-    name="contrastive",
-    title="contrastive Siamese network (S4): axial slices to an embedding each",
-    recognises=lambda shapes: _found(shapes) is not None,
-    build=lambda shapes: Contrastive(Layout.of(shapes)),
-    describe=_describe,
     card=Card(
         name="contrastive",
         title="contrastive Siamese network (S4)",
@@ -153,4 +148,8 @@ FAMILY = Family(
         notice="Contrastive network: how its slices were cut, and how their intensities were normalised, is in no "
         "checkpoint; wbtools gives it the T1w image's axial slices, scaled to [0, 1]",
     ),
+    purpose="axial slices to an embedding each",
+    recognises=lambda shapes: _found(shapes) is not None,
+    architecture=ContrastiveArchitecture,
+    network=Contrastive,
 )

@@ -14,7 +14,6 @@ Source: https://github.com/matthewkenely/3d-siamese-twin-ranking (architecture o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from wbtools.model.card import Card
 from wbtools.model.families import embedding_head
 from wbtools.model.families.blocks import Attention, conv, initialise
 from wbtools.model.families.embedding_head import Embedder
-from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.family import Architecture, Family, Shapes, axes
 
 DEPTHS: dict[tuple[int, ...], int] = {
     (6, 12, 24, 16): 121,
@@ -36,7 +35,7 @@ DEPTHS: dict[tuple[int, ...], int] = {
 
 
 @dataclass(frozen=True)
-class Layout:
+class DenseNetArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -56,7 +55,7 @@ class Layout:
 
     Examples
     --------
-    >>> Layout().depth, Layout().features
+    >>> DenseNetArchitecture().depth, DenseNetArchitecture().features
     (121, (256, 512, 1024, 1024))
     """
 
@@ -87,9 +86,13 @@ class Layout:
             channels = ends[-1] // 2
         return tuple(ends)
 
+    def describe(self) -> dict[str, object]:
+        """The depth, and as in `Architecture`."""
+        return {"depth": self.depth, **super().describe()}
+
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> DenseNetArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         layers: list[int] = []
         while f"features.denseblock{len(layers) + 1}.denselayer1.conv1.weight" in shapes:
             layers.append(1)
@@ -124,14 +127,14 @@ class DenseLayer(nn.Module):
 class DenseBlock(Attention):
     """Dense layers, and twice the same attention."""
 
-    def __init__(self, inputs: int, count: int, layout: Layout, attention: bool) -> None:
+    def __init__(self, inputs: int, count: int, architecture: DenseNetArchitecture, attention: bool) -> None:
         super().__init__()
         self.count = count
         for i in range(count):
-            layer = DenseLayer(inputs + i * layout.growth, layout.inner, layout.growth)
+            layer = DenseLayer(inputs + i * architecture.growth, architecture.inner, architecture.growth)
             self.add_module(f"denselayer{i + 1}", layer)
         if attention:
-            self._add_attention(inputs + count * layout.growth, times=2)
+            self._add_attention(inputs + count * architecture.growth, times=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, X, Y, Z) to (N, C + count * growth, X, Y, Z)."""
@@ -150,7 +153,8 @@ class Transition(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, X, Y, Z) to (N, C // 2, X // 2, Y // 2, Z // 2)."""
-        return cast(Tensor, self.conv(self.pool(self.relu(self.norm(x)))))
+        found: Tensor = self.conv(self.pool(self.relu(self.norm(x))))
+        return found
 
 
 class DenseNet(Embedder):
@@ -158,32 +162,35 @@ class DenseNet(Embedder):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : DenseNetArchitecture
     """
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: DenseNetArchitecture
+
+    def __init__(self, architecture: DenseNetArchitecture) -> None:
         super().__init__()
-        self.layout = layout
+        self.architecture = architecture
         self.features = nn.Sequential()
-        self.features.add_module("conv1", conv(1, layout.stem, 7, stride=(1, 2, 2)))
-        self.features.add_module("norm1", nn.BatchNorm3d(layout.stem))
+        self.features.add_module("conv1", conv(1, architecture.stem, 7, stride=(1, 2, 2)))
+        self.features.add_module("norm1", nn.BatchNorm3d(architecture.stem))
         self.features.add_module("relu1", nn.ReLU())
         self.features.add_module("pool1", nn.MaxPool3d(3, stride=2, padding=1))
-        channels = layout.stem
-        for n, (count, end) in enumerate(zip(layout.layers, layout.features, strict=True), 1):
-            block = DenseBlock(channels, count, layout, attention=n in layout.attention)
+        channels = architecture.stem
+        for n, (count, end) in enumerate(zip(architecture.layers, architecture.features, strict=True), 1):
+            block = DenseBlock(channels, count, architecture, attention=n in architecture.attention)
             self.features.add_module(f"denseblock{n}", block)
-            if n < len(layout.layers):
+            if n < len(architecture.layers):
                 self.features.add_module(f"transition{n}", Transition(end))
                 channels = end // 2
-        self.features.add_module("norm5", nn.BatchNorm3d(layout.features[-1]))
+        self.features.add_module("norm5", nn.BatchNorm3d(architecture.features[-1]))
         self.features.add_module("relu5", nn.ReLU())
-        self._add_head(layout.features[-1], layout.hidden, layout.embedding)
+        self._add_head(architecture.features[-1], architecture.hidden, architecture.embedding)
         initialise(self)
 
     def trunk(self, x: Tensor) -> Tensor:
         """Features (N, C, x, y, z), never negative, of images (N, 1, X, Y, Z)."""
-        return cast(Tensor, self.features(x))
+        found: Tensor = self.features(x)
+        return found
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly.
@@ -198,16 +205,10 @@ def _recognises(shapes: Shapes) -> bool:
     return "fc2.weight" in shapes and len(shapes.get("features.denseblock1.denselayer1.conv1.weight", ())) == 5
 
 
-def _describe(network: Network) -> dict[str, object]:
-    layout = cast(DenseNet, network).layout
-    return {"depth": layout.depth, **plain(layout)}
-
-
 FAMILY = Family(
-    name="densenet",
-    title="DenseNet for twin identification (S1): T1w image to embedding",
-    recognises=_recognises,
-    build=lambda shapes: DenseNet(Layout.of(shapes)),
-    describe=_describe,
     card=Card(name="densenet", title="DenseNet for twin identification (S1)", family="densenet"),
+    purpose="T1w image to embedding",
+    recognises=_recognises,
+    architecture=DenseNetArchitecture,
+    network=DenseNet,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +29,8 @@ class Embedder(Network):
     def raw(self, x: Tensor) -> Tensor:
         """The embedding (N, E) before it is brought to length 1, of images (N, 1, X, Y, Z)."""
         pooled = self.fc_dropout(self.flatten(self.avgpool(self.trunk(x))))
-        return cast(Tensor, self.fc2(self.fc_relu(self.fc1(pooled))))
+        embedding: Tensor = self.fc2(self.fc_relu(self.fc1(pooled)))
+        return embedding
 
     def forward(self, x: Tensor) -> Tensor:
         """The embedding (N, E) of length 1."""

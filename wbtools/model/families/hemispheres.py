@@ -12,7 +12,7 @@ Source: https://github.com/agucciardi (architecture and preparation only; the co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
 from wbtools.model.families.slices import SHAPE, SliceNetwork
-from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.family import Architecture, Family, Shapes, axes
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
 
 BACKBONES: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -37,7 +37,7 @@ _MIDLINE = 195 / 290
 
 
 @dataclass(frozen=True)
-class Layout:
+class HemispheresArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -51,7 +51,7 @@ class Layout:
 
     Examples
     --------
-    >>> Layout().units
+    >>> HemispheresArchitecture().units
     (1024, 256, 1)
     """
 
@@ -64,8 +64,8 @@ class Layout:
             raise CheckpointError(f"{self} is no hemisphere network", hint="check its backbone and its last layers")
 
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> HemispheresArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         attribute, backbone = _backbone(shapes) or ("", "")
         units = [axes(shapes, "fc.0.weight", 2)[1]]
         while (key := f"fc.{2 * len(units) - 2}.weight") in shapes:
@@ -102,18 +102,20 @@ class Hemispheres(SliceNetwork):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : HemispheresArchitecture
     """
 
     answers = ("raw", "logits")
     yes_or_no = True
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: HemispheresArchitecture
+
+    def __init__(self, architecture: HemispheresArchitecture) -> None:
         super().__init__()
-        self.layout = layout
-        self.add_module(layout.attribute, _features(layout.backbone))
+        self.architecture = architecture
+        self.add_module(architecture.attribute, _features(architecture.backbone))
         last: list[nn.Module] = []
-        for inputs, outputs in zip(layout.units, layout.units[1:], strict=False):
+        for inputs, outputs in zip(architecture.units, architecture.units[1:], strict=False):
             last += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.fc = nn.Sequential(*last[:-1])
         self.flatten = nn.Flatten()
@@ -131,9 +133,9 @@ class Hemispheres(SliceNetwork):
 
     def raw(self, x: Tensor) -> Tensor:
         """One value (N, S) per slice, before the sigmoid."""
-        features = self.flatten(self.get_submodule(self.layout.attribute)(self.halves(x)))
+        features = self.flatten(self.get_submodule(self.architecture.attribute)(self.halves(x)))
         left, right = features.chunk(2)
-        answer = cast(Tensor, self.fc(torch.cat((left, right), 1)))
+        answer: Tensor = self.fc(torch.cat((left, right), 1))
         return answer.view(x.shape[0], -1)
 
     def logits(self, x: Tensor) -> Tensor:
@@ -146,8 +148,8 @@ class Hemispheres(SliceNetwork):
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """Names of (convolution, batch norm) that follow each other directly."""
-        name = self.layout.attribute
-        pairs = norms_after_convolutions(cast(torch.fx.GraphModule, self.get_submodule(name)))
+        name = self.architecture.attribute
+        pairs = norms_after_convolutions(self.get_submodule(name))
         return [(f"{name}.{conv}", f"{name}.{norm}") for conv, norm in pairs]
 
 
@@ -155,16 +157,7 @@ def _recognises(shapes: Shapes) -> bool:
     return "fc.0.weight" in shapes and _backbone(shapes) is not None
 
 
-def _describe(network: Network) -> dict[str, object]:
-    return plain(cast(Hemispheres, network).layout)
-
-
 FAMILY = Family(
-    name="hemispheres",
-    title="Siamese network for hemisphere symmetry (S2): axial slices to one value each",
-    recognises=_recognises,
-    build=lambda shapes: Hemispheres(Layout.of(shapes)),
-    describe=_describe,
     card=Card(
         name="hemispheres",
         title="Siamese network for hemisphere symmetry (S2)",
@@ -176,4 +169,8 @@ FAMILY = Family(
         "values from 0 to 255; wbtools scales the T1w image to those, and cuts at the middle of the field of view; "
         "which half of the published slices is the left one is inferred",
     ),
+    purpose="axial slices to one value each",
+    recognises=_recognises,
+    architecture=HemispheresArchitecture,
+    network=Hemispheres,
 )

@@ -9,9 +9,7 @@ Source: https://arxiv.org/abs/2006.15969 and the authors' notebooks (architectur
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +17,13 @@ from torch import Tensor, nn
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
 from wbtools.model.convolution import Conv3d
-from wbtools.model.family import Classifier, Family, Network, Shapes, axes, plain
+from wbtools.model.family import Architecture, Classifier, Family, Network, Shapes, axes
 
 _LAST = re.compile(r"classifier\.(\d+)\.weight")
 
 
 @dataclass(frozen=True)
-class Layout:
+class MriNetArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -42,8 +40,8 @@ class Layout:
 
     Examples
     --------
-    >>> Layout.of({"hidden1.0.weight": (32, 1, 3, 3, 3), "linear.weight": (2, 22400)})
-    Layout(width=32, positions=175, classes=2, twin=False, last=3)
+    >>> MriNetArchitecture.of({"hidden1.0.weight": (32, 1, 3, 3, 3), "linear.weight": (2, 22400)})
+    MriNetArchitecture(width=32, positions=175, classes=2, twin=False, last=3)
     """
 
     width: int = 32
@@ -56,9 +54,14 @@ class Layout:
         if min(self.width, self.positions, self.classes) < 1 or self.last not in (2, 3):
             raise CheckpointError(f"{self} is no MriNet", hint="check its last layer")
 
+    def describe(self) -> dict[str, object]:
+        """The form, and those fields of `Architecture` that say more than it."""
+        form = "features and classifier" if self.twin else "hidden1..3 and linear"
+        return {"form": form, "width": self.width, "positions": self.positions, "classes": self.classes}
+
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> MriNetArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         twin = "features.0.weight" in shapes
         last = next((int(found[1]) for key in shapes if (found := _LAST.fullmatch(key))), 0) if twin else 3
         width = axes(shapes, "features.0.weight" if twin else "hidden1.0.weight", 5)[0]
@@ -75,24 +78,27 @@ class MriNet(Classifier):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : MriNetArchitecture
     """
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: MriNetArchitecture
+
+    def __init__(self, architecture: MriNetArchitecture) -> None:
         super().__init__()
-        self.layout = layout
-        c = layout.width
+        self.architecture = architecture
+        c = architecture.width
         self.hidden1 = nn.Sequential(*_stage(1, c))
         self.hidden2 = nn.Sequential(*_stage(c, 2 * c))
         self.hidden3 = nn.Sequential(*_stage(2 * c, 4 * c))
         self.flatten = nn.Flatten()
         self.dropout = nn.Dropout(0.5)
-        self.linear = nn.Linear(4 * c * layout.positions, layout.classes)
+        self.linear = nn.Linear(4 * c * architecture.positions, architecture.classes)
 
     def logits(self, x: Tensor) -> Tensor:
         """One value (N, K) per class, of images (N, 1, X, Y, Z)."""
         features = self.flatten(self.hidden3(self.hidden2(self.hidden1(x))))
-        return cast(Tensor, self.linear(self.dropout(features)))
+        found: Tensor = self.linear(self.dropout(features))
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         """The logarithm of the softmax (N, K)."""
@@ -108,22 +114,25 @@ class MriNetTwin(Classifier):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : MriNetArchitecture
     """
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: MriNetArchitecture
+
+    def __init__(self, architecture: MriNetArchitecture) -> None:
         super().__init__()
-        self.layout = layout
-        c = layout.width
+        self.architecture = architecture
+        c = architecture.width
         *features, pool = [*_stage(1, c), *_stage(c, 2 * c), *_stage(2 * c, 4 * c)]
-        dropout = [nn.Dropout(0.5)] * (layout.last - 2)
-        linear = nn.Linear(4 * c * layout.positions, layout.classes)
+        dropout = [nn.Dropout(0.5)] * (architecture.last - 2)
+        linear = nn.Linear(4 * c * architecture.positions, architecture.classes)
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(pool, nn.Flatten(), *dropout, linear)
 
     def logits(self, x: Tensor) -> Tensor:
         """One value (N, K) per class, of images (N, 1, X, Y, Z)."""
-        return cast(Tensor, self.classifier(self.features(x)))
+        found: Tensor = self.classifier(self.features(x))
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits (N, K)."""
@@ -140,24 +149,12 @@ def _recognises(shapes: Shapes) -> bool:
     return last and any(len(shapes[key]) == 5 for key in first)
 
 
-def _build(shapes: Shapes) -> Network:
-    layout = Layout.of(shapes)
-    form: Callable[[Layout], Network] = MriNetTwin if layout.twin else MriNet
-    return form(layout)
-
-
-def _describe(network: Network) -> dict[str, object]:
-    layout = cast(MriNet, network).layout
-    known = {key: value for key, value in plain(layout).items() if key in {"width", "positions", "classes"}}
-    return {"form": "features and classifier" if layout.twin else "hidden1..3 and linear", **known}
+def _network(architecture: MriNetArchitecture) -> Network:
+    """The network in the form that the architecture says."""
+    return MriNetTwin(architecture) if architecture.twin else MriNet(architecture)
 
 
 FAMILY = Family(
-    name="mrinet",
-    title="MriNet for sex classification (S3): T1w or FA image to two classes",
-    recognises=_recognises,
-    build=_build,
-    describe=_describe,
     card=Card(
         name="mrinet",
         title="MriNet for sex classification (S3)",
@@ -168,4 +165,8 @@ FAMILY = Family(
         notice="MriNet without a card: it is given the T1w field of view divided into 58 x 70 x 58 voxels, in the "
         "intensities of the file, as it was trained on those of HCP's T1w images; classes are named by their number",
     ),
+    purpose="T1w or FA image to two classes",
+    recognises=_recognises,
+    architecture=MriNetArchitecture,
+    network=_network,
 )

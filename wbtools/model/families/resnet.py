@@ -9,7 +9,6 @@ Source: https://github.com/matthewkenely/3d-siamese-twin-ranking (architecture o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from wbtools.model.card import Card
 from wbtools.model.families import embedding_head
 from wbtools.model.families.blocks import Bottleneck, ResidualBlock, conv, initialise
 from wbtools.model.families.embedding_head import Embedder
-from wbtools.model.family import Family, Network, Shapes, axes, plain
+from wbtools.model.family import Architecture, Family, Shapes, axes
 
 STRIDES = (1, 2, 1, 1)
 DILATIONS = (1, 1, 2, 4)
@@ -26,7 +25,7 @@ DILATIONS = (1, 1, 2, 4)
 
 
 @dataclass(frozen=True)
-class Layout:
+class ResNetArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -46,7 +45,7 @@ class Layout:
 
     Examples
     --------
-    >>> Layout(blocks=(3, 4, 6, 3), bottleneck=True).depth
+    >>> ResNetArchitecture(blocks=(3, 4, 6, 3), bottleneck=True).depth
     50
     """
 
@@ -68,9 +67,13 @@ class Layout:
         """The usual name of the network: its layers with weights."""
         return 2 + (3 if self.bottleneck else 2) * sum(self.blocks)
 
+    def describe(self) -> dict[str, object]:
+        """The depth, and as in `Architecture`."""
+        return {"depth": self.depth, **super().describe()}
+
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> ResNetArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         blocks: list[int] = []
         for layer in range(1, 5):
             blocks.append(0)
@@ -91,25 +94,27 @@ class ResNet(Embedder):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : ResNetArchitecture
     """
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: ResNetArchitecture
+
+    def __init__(self, architecture: ResNetArchitecture) -> None:
         super().__init__()
-        self.layout = layout
-        block = Bottleneck if layout.bottleneck else ResidualBlock
-        self.conv1 = conv(1, layout.stem, 7, stride=(1, 2, 2))
-        self.bn1, self.relu = nn.BatchNorm3d(layout.stem), nn.ReLU()
+        self.architecture = architecture
+        block = Bottleneck if architecture.bottleneck else ResidualBlock
+        self.conv1 = conv(1, architecture.stem, 7, stride=(1, 2, 2))
+        self.bn1, self.relu = nn.BatchNorm3d(architecture.stem), nn.ReLU()
         self.maxpool = nn.MaxPool3d(3, stride=2, padding=1)
-        channels = layout.stem
-        for n, (count, planes) in enumerate(zip(layout.blocks, layout.planes, strict=True)):
+        channels = architecture.stem
+        for n, (count, planes) in enumerate(zip(architecture.blocks, architecture.planes, strict=True)):
             layer = nn.Sequential()
             for i in range(count):
                 stride = STRIDES[n] if i == 0 else 1
-                layer.append(block(channels, planes, n + 1 in layout.attention, stride, DILATIONS[n]))
+                layer.append(block(channels, planes, n + 1 in architecture.attention, stride, DILATIONS[n]))
                 channels = planes * block.expansion
             self.add_module(f"layer{n + 1}", layer)
-        self._add_head(channels, layout.hidden, layout.embedding)
+        self._add_head(channels, architecture.hidden, architecture.embedding)
         initialise(self)
 
     def trunk(self, x: Tensor) -> Tensor:
@@ -130,16 +135,10 @@ def _recognises(shapes: Shapes) -> bool:
     return "fc2.weight" in shapes and len(shapes.get("layer1.0.conv1.weight", ())) == 5
 
 
-def _describe(network: Network) -> dict[str, object]:
-    layout = cast(ResNet, network).layout
-    return {"depth": layout.depth, **plain(layout)}
-
-
 FAMILY = Family(
-    name="resnet",
-    title="ResNet for twin identification (S1): T1w image to embedding",
-    recognises=_recognises,
-    build=lambda shapes: ResNet(Layout.of(shapes)),
-    describe=_describe,
     card=Card(name="resnet", title="ResNet for twin identification (S1)", family="resnet"),
+    purpose="T1w image to embedding",
+    recognises=_recognises,
+    architecture=ResNetArchitecture,
+    network=ResNet,
 )

@@ -9,7 +9,6 @@ Source: https://github.com/matthewkenely/3d-siamese-twin-ranking (architecture o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from torch import Tensor, nn
 
@@ -18,14 +17,14 @@ from wbtools.model.card import Card
 from wbtools.model.families import embedding_head
 from wbtools.model.families.blocks import Attention, ResidualBlock, conv, initialise
 from wbtools.model.families.embedding_head import Embedder
-from wbtools.model.family import Family, Network, Shapes, plain
+from wbtools.model.family import Architecture, Family, Shapes
 
 POOLED = (1, 2)
 """The encoders that halve the grid before their block."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class UNetArchitecture(Architecture):
     """What distinguishes one network of the family from another.
 
     Parameters
@@ -41,8 +40,9 @@ class Layout:
 
     Examples
     --------
-    >>> layout = Layout(widths=(8, 16, 32))
-    >>> layout == Layout.of({name: tuple(t.shape) for name, t in UNet(layout).state_dict().items()})
+    >>> architecture = UNetArchitecture(widths=(8, 16, 32))
+    >>> shapes = {name: tuple(t.shape) for name, t in UNet(architecture).state_dict().items()}
+    >>> architecture == UNetArchitecture.of(shapes)
     True
     """
 
@@ -57,9 +57,13 @@ class Layout:
             raise CheckpointError(f"{self} is no U-Net encoder", hint="check the widths and the block type")
         object.__setattr__(self, "attention", tuple(i for i in self.attention if i < len(self.widths)))
 
+    def describe(self) -> dict[str, object]:
+        """As in `Architecture`, and the depth."""
+        return {**super().describe(), "depth": len(self.widths)}
+
     @classmethod
-    def of(cls, shapes: Shapes) -> Layout:
-        """Read the layout from the names and shapes of a checkpoint's tensors."""
+    def of(cls, shapes: Shapes) -> UNetArchitecture:
+        """Read the architecture from the names and shapes of a checkpoint's tensors."""
         double = "encoders.0.block.conv1.conv.weight" in shapes
         first, gates = (".conv1.conv.weight", ".conv2") if double else (".conv1.weight", "")
         widths: list[int] = []
@@ -96,7 +100,8 @@ class DoubleBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X, Y, Z)."""
-        return cast(Tensor, self.conv2(self.conv1(x)))
+        found: Tensor = self.conv2(self.conv1(x))
+        return found
 
     def batch_norms(self) -> list[tuple[str, str]]:
         """As `Network.batch_norms`, within the block."""
@@ -116,7 +121,8 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X, Y, Z), or half of X, Y, Z."""
-        return cast(Tensor, self.block(self.pooling(x)))
+        found: Tensor = self.block(self.pooling(x))
+        return found
 
 
 class UNet(Embedder):
@@ -124,20 +130,22 @@ class UNet(Embedder):
 
     Parameters
     ----------
-    layout : Layout
+    architecture : UNetArchitecture
     """
 
-    def __init__(self, layout: Layout) -> None:
+    architecture: UNetArchitecture
+
+    def __init__(self, architecture: UNetArchitecture) -> None:
         super().__init__()
-        self.layout = layout
-        widths = layout.widths
+        self.architecture = architecture
+        widths = architecture.widths
         self.conv1, self.bn1, self.relu = conv(1, widths[0], 7), nn.BatchNorm3d(widths[0]), nn.ReLU()
         self.maxpool = nn.MaxPool3d(3, stride=2, padding=1)
         self.encoders = nn.ModuleList(
-            Encoder(_BLOCKS[layout.block](before, width, i in layout.attention), i in POOLED)
+            Encoder(_BLOCKS[architecture.block](before, width, i in architecture.attention), i in POOLED)
             for i, (before, width) in enumerate(zip(widths[:1] + widths, widths, strict=False))
         )
-        self._add_head(widths[-1], layout.hidden, layout.embedding)
+        self._add_head(widths[-1], architecture.hidden, architecture.embedding)
         initialise(self)
 
     def trunk(self, x: Tensor) -> Tensor:
@@ -151,10 +159,9 @@ class UNet(Embedder):
         """Names of (convolution, batch norm) that follow each other directly."""
         pairs = [("conv1", "bn1")]
         for i, encoder in enumerate(self.encoders):
-            block = cast(Encoder, encoder).block
-            pairs += [
-                (f"encoders.{i}.block.{conv}", f"encoders.{i}.block.{norm}") for conv, norm in block.batch_norms()
-            ]
+            assert isinstance(encoder, Encoder)
+            inside = encoder.block.batch_norms()
+            pairs += [(f"encoders.{i}.block.{conv}", f"encoders.{i}.block.{norm}") for conv, norm in inside]
         return pairs
 
 
@@ -163,16 +170,10 @@ def _recognises(shapes: Shapes) -> bool:
     return "fc2.weight" in shapes and len(shapes["fc2.weight"]) == 2 and any(len(shapes.get(k, ())) == 5 for k in first)
 
 
-def _describe(network: Network) -> dict[str, object]:
-    layout = cast(UNet, network).layout
-    return {**plain(layout), "depth": len(layout.widths)}
-
-
 FAMILY = Family(
-    name="unet",
-    title="U-Net encoder for twin identification (S1): T1w image to embedding",
-    recognises=_recognises,
-    build=lambda shapes: UNet(Layout.of(shapes)),
-    describe=_describe,
     card=Card(name="unet", title="U-Net encoder for twin identification (S1)", family="unet"),
+    purpose="T1w image to embedding",
+    recognises=_recognises,
+    architecture=UNetArchitecture,
+    network=UNet,
 )

@@ -152,6 +152,12 @@ class _Machine:
                 return values
         raise ValueError("no mark")
 
+    def drop(self) -> None:
+        self.stack.pop()
+
+    def drop_to_mark(self) -> None:
+        self.since_mark()
+
     def last(self, count: int) -> tuple[Any, ...]:
         return tuple(reversed([self.pop() for _ in range(count)]))
 
@@ -268,8 +274,8 @@ _STEPS: dict[str, _Step] = {
     "ADDITEMS": lambda machine, _: machine.append(machine.since_mark()),
     "SETITEM": lambda machine, _: machine.set_items(_pairs(machine)),
     "SETITEMS": lambda machine, _: machine.set_items(machine.since_mark()),
-    "POP": lambda machine, _: cast(None, machine.stack.pop()),
-    "POP_MARK": lambda machine, _: cast(None, machine.since_mark()),
+    "POP": lambda machine, _: machine.drop(),
+    "POP_MARK": lambda machine, _: machine.drop_to_mark(),
     "DUP": lambda machine, _: machine.push(machine.stack[-1]),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.note),
     "MEMOIZE": lambda machine, _: machine.note(),

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
@@ -102,13 +102,12 @@ def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
 
 
 def _place(entry: Mapping[str, Any]) -> _Place:
-    import torch
 
     begin, end = entry["data_offsets"]
     counts = (*entry["shape"], begin, end)
     if not all(type(n) is int and 0 <= n < 1 << 62 for n in counts) or len(counts) > _AXES + 2:
         raise ValueError("sizes that are no sizes")
-    dtype = cast("torch.dtype", getattr(torch, _TYPES[entry["dtype"]]))
+    dtype = stored.dtype_named(_TYPES[entry["dtype"]])
     if math.prod(entry["shape"]) * dtype.itemsize != end - begin:
         raise ValueError(f"{end - begin} bytes for a tensor of {entry['shape']}")
     return _Place(dtype, tuple(entry["shape"]), begin, end)

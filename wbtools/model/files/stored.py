@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from wbtools.errors import CheckpointError
 from wbtools.model.files.pickled import Kept, Made, Named
@@ -198,11 +198,9 @@ class Content:
 
     def _require_held(self, declared: Mapping[str, Declared]) -> None:
         """Raise CheckpointError or ValueError unless all values are in the file, and none many times."""
-        import torch
-
         total = 0
         for key, tensor in declared.items():
-            width = cast("torch.dtype", getattr(torch, tensor.dtype)).itemsize
+            width = dtype_named(tensor.dtype).itemsize
             if len(tensor.size) != len(tensor.stride) or len(tensor.size) > 16 or tensor.kept[1] > self.length:
                 raise ValueError(f"{key} has {len(tensor.size)} axes")
             if tensor.reach * width > tensor.kept[1]:
@@ -245,8 +243,6 @@ def shape(value: Any) -> tuple[int, ...] | None:
 
 def storage_of(value: Any) -> tuple[str, tuple[str, int]]:
     """The type of a storage's numbers, its key, and its bytes."""
-    import torch
-
     if not isinstance(value, Kept):
         raise ValueError("a tensor without a storage")
     word, kind, key, _, count, *view = value.identity
@@ -254,7 +250,22 @@ def storage_of(value: Any) -> tuple[str, tuple[str, int]]:
         raise ValueError("a storage of unknown form")
     name = kind.text.rpartition(".")[2].removesuffix("Storage")
     dtype = "uint8" if name == "Untyped" else STORAGES[name]
-    return dtype, (key, _whole(count) * cast("torch.dtype", getattr(torch, dtype)).itemsize)
+    return dtype, (key, _whole(count) * dtype_named(dtype).itemsize)
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """The type of numbers of this name.
+
+    Examples
+    --------
+    >>> dtype_named("float32").itemsize
+    4
+    """
+    import torch
+
+    found = getattr(torch, name)
+    assert isinstance(found, torch.dtype)  # names come from tables of wbtools, not from files
+    return found
 
 
 def _whole(value: Any) -> int:
@@ -276,7 +287,7 @@ def filled(file: Any, count: int) -> Tensor:
     import torch
 
     storage = torch.empty(count, dtype=torch.uint8)
-    into, done = memoryview(cast(Any, storage.numpy())), 0
+    into, done = memoryview(storage.numpy().data), 0
     while done < count and (more := file.readinto(into[done:])):
         done += more
     if done < count:
@@ -289,11 +300,11 @@ def _view(storage: Tensor, declared: Declared) -> Tensor:
     import torch
 
     if not declared.count:
-        return torch.empty(declared.size, dtype=cast("torch.dtype", getattr(torch, declared.dtype)))
+        return torch.empty(declared.size, dtype=dtype_named(declared.dtype))
     if declared.dtype == "bool":
         return storage.as_strided(declared.size, declared.stride, declared.offset) != 0
-    width = cast("torch.dtype", getattr(torch, declared.dtype)).itemsize
-    whole = storage[: len(storage) // width * width].view(getattr(torch, declared.dtype))
+    width = dtype_named(declared.dtype).itemsize
+    whole = storage[: len(storage) // width * width].view(dtype_named(declared.dtype))
     return whole.as_strided(declared.size, declared.stride, declared.offset)
 
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from wbtools.errors import CheckpointError
 from wbtools.model.files import archive as archives
 from wbtools.model.files import pickled, source
 from wbtools.model.files.archive import Archive
 from wbtools.model.files.pickled import Kept, Made
-from wbtools.model.files.stored import STORAGES, TENSORS, Content, filled, shown, storage_of
+from wbtools.model.files.stored import STORAGES, TENSORS, Content, dtype_named, filled, shown, storage_of
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first number in an older file
@@ -134,15 +133,13 @@ def _from_row(path: Path, file: BinaryIO) -> Content:
 
 def _widths(value: Any) -> dict[str, int]:
     """Bytes of one number of every storage, by key, wherever in a value it is named."""
-    import torch
-
     found: dict[str, int] = {}
     waiting, seen = [value], set()
     while waiting:
         this = waiting.pop()
         if isinstance(this, Kept):
             kind, (key, _) = storage_of(this)
-            found[key] = cast("torch.dtype", getattr(torch, kind)).itemsize
+            found[key] = dtype_named(kind).itemsize
             continue
         if not isinstance(this, (dict, list, tuple, Made)) or id(this) in seen:
             continue

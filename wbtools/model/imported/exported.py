@@ -33,7 +33,7 @@ FAMILY = "exported"
 USUAL = (86, 103, 86)
 """Shape of images where neither a card nor the network says it."""
 
-_MEND = "name a Python function that builds the network: --model package.module:build"
+_HINT = "name a Python function that builds the network: --model package.module:build"
 
 
 def load(path: Path) -> Model:
@@ -95,9 +95,10 @@ def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, 
     }
 
 
-def _whole(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+def _whole(shape: tuple[int | None, ...]) -> tuple[int, int, int]:
     """A shape with the usual lengths where any would do."""
-    return tuple(length or usual for length, usual in zip(shape, USUAL, strict=True))
+    x, y, z = (length or usual for length, usual in zip(shape, USUAL, strict=True))
+    return x, y, z
 
 
 def _times(shape: tuple[int | None, ...]) -> str:
@@ -132,7 +133,7 @@ def assemble(path: Path, program: Program) -> fx.GraphModule:
     try:
         return _Assembly(path, program).network()
     except fitting.FAILURES as error:
-        raise CheckpointError(f"{path} is no network of torch.export, or is damaged ({error})", hint=_MEND) from None
+        raise CheckpointError(f"{path} is no network of torch.export, or is damaged ({error})", hint=_HINT) from None
 
 
 class _Assembly:
@@ -172,7 +173,7 @@ class _Assembly:
             made = self._call(function, tuple(self._node(nodes.value(argument["arg"])) for argument in step["inputs"]))
         else:
             raise CheckpointError(
-                f"{self.path} was refused: it uses '{step['target']}', which wbtools does not know", hint=_MEND
+                f"{self.path} was refused: it uses '{step['target']}', which wbtools does not know", hint=_HINT
             )
         for text, place in nodes.outputs(step):
             self.made[text] = made if place is None else self._call(operator.getitem, (made, place))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -44,12 +43,13 @@ class Foreign(Network):
 
     def raw(self, x: Tensor) -> Tensor:
         """What it answers (N, E)."""
-        if not isinstance(cast(object, x), Tensor):  # followed symbolically
-            return cast(Tensor, self.network(x))
+        symbolic: object = x
+        if not isinstance(symbolic, Tensor):
+            return self._answer(x)
         try:
             if self.single and len(x) > 1:
-                return torch.cat([cast(Tensor, self.network(image)) for image in torch.split(x, 1)])
-            return cast(Tensor, self.network(x))
+                return torch.cat([self._answer(image) for image in torch.split(x, 1)])
+            return self._answer(x)
         except FAILURES as error:
             if x.device.type == "meta":
                 raise
@@ -58,6 +58,10 @@ class Foreign(Network):
                 f"the network could not take an image of {' x '.join(map(str, x.shape[2:]))} voxels ({said})",
                 hint="run it in Python on such an image; if it works there, export it again",
             ) from error
+
+    def _answer(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.network(x)
+        return answer
 
     def logits(self, x: Tensor) -> Tensor:
         """What it answers (N, K)."""
@@ -96,7 +100,7 @@ def require_row(source: str, sizes: Sequence[int | None]) -> None:
         )
 
 
-def assumed(source: str, family: str, shape: tuple[int, ...]) -> Card:
+def assumed(source: str, family: str, shape: tuple[int, int, int]) -> Card:
     """The card of a network that has none.
 
     Examples
@@ -108,7 +112,7 @@ def assumed(source: str, family: str, shape: tuple[int, ...]) -> Card:
         name=re.sub(r"[^A-Za-z0-9_-]+", "-", source).strip("-") or family,
         title=f"{source}, a network without a card",
         family=family,
-        shape=cast(tuple[int, int, int], shape),
+        shape=shape,
         notice="A network without a card: how its images were oriented, cropped and normalised, and whether it answers "
         "with an embedding or with classes, is unknown; wbtools gives it the T1w field of view, scaled to [0, 1]",
         assumed=True,

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from wbtools.errors import CheckpointError
 from wbtools.model.files import archive, stored, torchfile
@@ -248,12 +248,10 @@ def dtype(number: int) -> torch.dtype:
     ValueError
         If networks hold no such numbers.
     """
-    import torch
-
     name = _MORE_DTYPES.get(number) or (_DTYPES[number] if type(number) is int and 0 < number < len(_DTYPES) else None)
     if type(number) is not int or name is None:
         raise ValueError(f"numbers of type {stored.shown(number)}")
-    return cast("torch.dtype", getattr(torch, name))
+    return stored.dtype_named(name)
 
 
 def _tensor(data: bytes, meta: Mapping[str, Any]) -> Tensor:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,8 +90,8 @@ class _FirstAnswer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         answer = self.network(x)
-        first = answer[0] if isinstance(answer, (tuple, list)) else answer
-        return cast(Tensor, first).reshape(x.shape[0], -1)
+        first: Tensor = answer[0] if isinstance(answer, (tuple, list)) else answer
+        return first.reshape(x.shape[0], -1)
 
 
 @contextmanager

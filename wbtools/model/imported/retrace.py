@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from copy import deepcopy
-from typing import cast
 
 from torch import fx, nn
 
@@ -93,14 +92,15 @@ def makes_coefficients(steps: nn.Module, node: fx.Node) -> bool:
     return node.op == "call_module" and isinstance(steps.get_submodule(str(node.target)), _COEFFICIENTS)
 
 
-def norms_after_convolutions(steps: fx.GraphModule) -> list[tuple[str, str]]:
+def norms_after_convolutions(steps: nn.Module) -> list[tuple[str, str]]:
     """Names of (convolution, batch norm) where the norm takes the convolution's output, and nothing else does."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
+    assert isinstance(steps, fx.GraphModule)  # made by `separated`
     for node in steps.graph.nodes:
         before = node.all_input_nodes[0] if node.op == "call_module" else None
         if before is None or before.op != "call_module" or len(before.users) != 1:
             continue
-        names = cast(tuple[str, str], (before.target, node.target))
+        names = str(before.target), str(node.target)
         kinds = zip(names, (_CONVOLUTIONS, _NORMS), strict=True)
         if all(isinstance(steps.get_submodule(name), kind) for name, kind in kinds):
             pairs.append(names)

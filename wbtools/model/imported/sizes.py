@@ -25,7 +25,7 @@ _PARTS = 4096
 """Tensors that a step may take another apart into."""
 
 _APART = ("unbind", "split", "chunk")
-_MEND = "export the network for images of the size that it was trained on"
+_HINT = "export the network for images of the size that it was trained on"
 
 
 def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int]) -> None:
@@ -77,7 +77,7 @@ class _Measured(fx.Interpreter):
             if isinstance(made, Tensor) and made.numel() > most:
                 raise CheckpointError(
                     f"{self.path} was refused: a step of it puts out {made.numel():,} values, more than {most:,}",
-                    hint=_MEND,
+                    hint=_HINT,
                 )
 
     def _require_few(self, target: str, arguments: tuple[Any, ...]) -> None:
@@ -90,4 +90,4 @@ class _Measured(fx.Interpreter):
         if isinstance(count, int) and count > 0:
             parts = count if name == "chunk" else math.ceil(parts / count)
         if parts > _PARTS:
-            raise CheckpointError(f"{self.path} was refused: a step of it makes {parts:,} tensors", hint=_MEND)
+            raise CheckpointError(f"{self.path} was refused: a step of it makes {parts:,} tensors", hint=_HINT)
