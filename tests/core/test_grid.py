@@ -23,7 +23,7 @@ def grid_of(shape, sizes, orientation="RAS", tilt=0.0):
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_orientation_is_read_from_the_affine_as_nibabel_reads_it(orientation):
+def test_orientation_of_an_affine_equals_nibabels(orientation):
     import nibabel
 
     grid = grid_of((5, 6, 7), (1, 2, 3), orientation, tilt=0.2)
@@ -41,7 +41,7 @@ def test_reorienting_moves_no_voxel_in_the_world(orientation):
 
 
 @pytest.mark.parametrize("letters", ["RRS", "RA", "XYZ", ""])
-def test_a_word_that_is_no_orientation_is_refused(letters):
+def test_an_invalid_orientation_is_rejected(letters):
     with pytest.raises(InputError, match="orientation"):
         grid_of((2, 2, 2), (1, 1, 1)).reoriented(letters)
 
@@ -64,7 +64,7 @@ def test_a_covering_grid_has_the_same_corners(shape, count, tilt):
     seed=st.integers(0, 99),
 )
 @settings(max_examples=60, deadline=None)
-def test_resampling_a_density_keeps_its_total(shape, count, orientation, seed):
+def test_resampling_a_density_preserves_its_total(shape, count, orientation, seed):
     # float32 weights: 1e-5 relative to the sum of magnitudes.
     data = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     volume = Volume(data, grid_of(shape, (2.1, 1.3, 0.7)), Unit.DENSITY)
@@ -90,7 +90,7 @@ def test_resampling_to_a_finer_grid_is_linear_interpolation_averaged_over_the_vo
         assert ours.data[index] == pytest.approx(expected, abs=2e-3)
 
 
-def test_a_turned_grid_keeps_the_total_of_what_lies_inside_both():
+def test_resampling_to_a_rotated_grid_preserves_the_total_inside_both():
     data = np.zeros((20, 20, 20), np.float32)
     data[6:14, 6:14, 6:14] = np.random.default_rng(1).random((8, 8, 8))
     volume = Volume(data, grid_of((20, 20, 20), (2, 2, 2)), Unit.DENSITY)
@@ -98,7 +98,7 @@ def test_a_turned_grid_keeps_the_total_of_what_lies_inside_both():
     assert resample_density(volume, target).total() == pytest.approx(volume.total(), rel=5e-3)
 
 
-def test_the_outside_of_the_field_of_view_is_empty():
+def test_outside_the_field_of_view_is_zero():
     volume = Volume(np.ones((4, 4, 4), np.float32), grid_of((4, 4, 4), (1, 1, 1)), Unit.DENSITY)
     wide = grid_of((16, 16, 16), (0.5, 0.5, 0.5))
     there = resample_density(volume, wide)
@@ -106,7 +106,7 @@ def test_the_outside_of_the_field_of_view_is_empty():
     assert there.data[0, 0, 0] == 0
 
 
-def test_averaging_equals_block_means_when_the_ratio_is_whole():
+def test_averaging_equals_block_means_for_an_integer_ratio():
     data = np.random.default_rng(2).random((6, 9, 12)).astype(np.float32)
     volume = Volume(data, grid_of((6, 9, 12), (1, 1, 1)))
     expected = data.reshape(2, 3, 3, 3, 4, 3).mean((1, 3, 5))
@@ -114,27 +114,27 @@ def test_averaging_equals_block_means_when_the_ratio_is_whole():
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_averaging_does_not_depend_on_how_the_voxels_are_stored(orientation):
+def test_averaging_does_not_depend_on_the_orientation_of_storage(orientation):
     data = np.random.default_rng(3).random((6, 7, 8)).astype(np.float32)
     volume = Volume(data, grid_of((6, 7, 8), (1, 1, 1)))
     target = volume.grid.covering((4, 3, 5))
     assert np.allclose(average(reorient(volume, orientation), target).data, average(volume, target).data, atol=1e-6)
 
 
-def test_labels_keep_their_keys_and_their_place_on_a_mirrored_grid():
+def test_labels_keep_keys_and_positions_on_a_mirrored_grid():
     data = np.arange(1, 28, dtype=np.int32).reshape(3, 3, 3)
     volume = Volume(data, grid_of((3, 3, 3), (2, 2, 2)), Unit.LABEL)
     mirrored = resample_labels(volume, volume.grid.covering((6, 6, 6)).reoriented("LAS"))
     assert np.array_equal(mirrored.data[::-2, ::2, ::2], data)
 
 
-def test_a_flat_or_infinite_affine_is_refused():
+def test_a_singular_or_infinite_affine_is_rejected():
     with pytest.raises(InputError, match="affine"):
         Grid((2, 2, 2), np.zeros((4, 4)))
     with pytest.raises(InputError, match="affine"):
         Grid((2, 2, 2), np.diag([np.inf, 1, 1, 1]))
 
 
-def test_only_a_turned_grid_is_called_oblique():
+def test_only_a_rotated_grid_is_oblique():
     assert grid_of((3, 3, 3), (1, 1, 1), tilt=0.05).is_oblique
     assert not grid_of((3, 3, 3), (1, 2, 1), "PSR").is_oblique

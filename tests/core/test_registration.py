@@ -74,7 +74,7 @@ def moved(volume, matrix, grid):
 def mean_error(alignment, truth):
     """Mean distance, mm, of brain points carried by both."""
     points = brain_points()
-    return np.linalg.norm(alignment.points(points) - (points @ truth[:3, :3].T + truth[:3, 3]), axis=1).mean()
+    return np.linalg.norm(alignment.apply_to_points(points) - (points @ truth[:3, :3].T + truth[:3, 3]), axis=1).mean()
 
 
 def head(brain):
@@ -123,10 +123,10 @@ def test_both_directions_agree():
     person = moved(template(), known_affine(), WORLD)
     there, back = registered("plain"), affine_between(template(), person)
     # Not exact: each way has its own samples.
-    assert np.abs(back.points(there.points(brain_points())) - brain_points()).max() < 1
+    assert np.abs(back.apply_to_points(there.apply_to_points(brain_points())) - brain_points()).max() < 1
 
 
-def test_a_brain_is_found_in_a_head():
+def test_a_stripped_brain_is_registered_to_a_head():
     person = moved(head(template()), known_affine(), WORLD)
     assert not is_stripped(person) and is_stripped(template())
     assert mean_error(affine_between(person, template()), known_affine()) < 1
@@ -140,7 +140,7 @@ def tilted(factor):
 
 
 @pytest.mark.parametrize("factor", [0.75, 1.0])
-def test_a_brain_is_found_in_a_tilted_head_and_in_a_childs(factor):
+def test_a_stripped_brain_is_registered_to_a_tilted_head_and_to_a_childs(factor):
     # Real heads are harder than this one; docs/reference/layouts/t1w.md says how those end.
     person = moved(head(template()), tilted(factor), WORLD)
     assert mean_error(affine_between(person, template()), tilted(factor)) < 1
@@ -156,7 +156,7 @@ def test_contrast_bias_noise_and_a_negative_background_do_not_matter():
     assert mean_error(affine_between(scan, template()), known_affine()) < 1
 
 
-def test_registration_repeats_to_the_last_digit_whatever_the_number_of_threads():
+def test_registration_is_reproducible_whatever_the_number_of_threads():
     import SimpleITK
 
     threads = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
@@ -169,7 +169,7 @@ def test_registration_repeats_to_the_last_digit_whatever_the_number_of_threads()
     assert np.array_equal(again.matrix, registered("plain").matrix)
 
 
-def test_what_is_no_brain_is_refused():
+def test_an_image_without_a_brain_is_rejected():
     noise = Volume(
         np.random.default_rng(0).random((40, 40, 40), np.float32),
         Grid((40, 40, 40), np.diag([5.0, 5, 5, 1])),

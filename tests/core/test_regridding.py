@@ -12,7 +12,7 @@ LABELS = Volume(np.random.default_rng(0).integers(0, 5, FINE.shape).astype(np.in
 
 
 @pytest.mark.parametrize("coarse", [FINE.covering((9, 10, 8)), FINE.reoriented("PSR").covering((9, 11, 8))])
-def test_region_totals_are_those_of_the_resampled_map(coarse):
+def test_region_totals_equal_those_of_the_resampled_map(coarse):
     values = np.random.default_rng(1).normal(size=coarse.shape).astype(np.float32)
     shares = region_shares(LABELS, [4, 1, 2], coarse)
     density = resample_density(Volume(values / coarse.voxel_volume, coarse, Unit.DENSITY), FINE)
@@ -23,7 +23,7 @@ def test_region_totals_are_those_of_the_resampled_map(coarse):
     np.testing.assert_allclose(shares.sum(0), 1, atol=1e-5)
 
 
-def test_grids_at_an_angle_are_refused():
+def test_rotated_grids_are_rejected():
     turned = FINE.affine @ np.array([[0.9, -0.1, 0, 0], [0.1, 0.9, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     with pytest.raises(InputError, match="not parallel"):
         region_shares(LABELS, [1], Grid((5, 5, 5), turned))

@@ -95,7 +95,7 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     else:
         try:
             alignment = affine_between(person, brain)
-            laid = _laid(alignment.moved(brain), level)
+            laid = _laid(alignment.apply(brain), level)
             alignment = replace(alignment, matrix=moved @ alignment.matrix)
         except CheckError as error:
             note = f"The reference brain ({source}) lies by world coordinates: {error}."

@@ -145,7 +145,7 @@ def with_mask(scan: Scan, segmentation: Volume | None = None) -> Scan:
     except CheckError:
         return scan
     template = Volume((mni152().data > 0).astype(np.uint8), mni152().grid, Unit.LABEL)
-    return _masked(scan, resample_labels(alignment.moved(template), scan.t1w.grid).data > 0, "template")
+    return _masked(scan, resample_labels(alignment.apply(template), scan.t1w.grid).data > 0, "template")
 
 
 def _masked(scan: Scan, mask: Mask, mask_of: MaskOf) -> Scan:

@@ -1,1 +1,1 @@
-"""Where things lie: voxel grids, volumes on other grids, deformations, registration, and what is head in an image."""
+"""World space: voxel grids and volumes, resampling, deformation, registration, and foreground detection."""

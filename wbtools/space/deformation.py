@@ -1,8 +1,8 @@
-"""Smooth deformations of world space: cubic B-splines, their inverses, and volumes that they carry along.
+"""Smooth deformations of world space: cubic B-splines, their inverses, and warped volumes.
 
 A deformation moves a point x to x + u(x); u is a cubic B-spline with one control vector per node of a grid, and fades
-to 0 within two nodes outside it. Points, such as a surface's vertices, are *pushed*: they go where it takes them. A
-volume is *pulled*: each voxel asks the inverse what came to it.
+to 0 within two nodes outside it. Points, such as a surface's vertices, are *pushed* forward by the deformation. A
+volume is *pulled* back: the value of each voxel is looked up through the inverse.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from wbtools.space.grid import FloatArray, Grid, Unit, Volume
 Points = NDArray[np.float64]
 
 _FADES = 2
-"""Nodes outside the grid within which a cubic B-spline fades."""
+"""Nodes outside the grid within which a cubic B-spline fades to 0."""
 
 _FINER = 6
-"""Nodes of an inverse per node of the deformation."""
+"""Nodes of the inverse per node of the deformation, along each axis."""
 
-_SETTLED = 1e-5  # mm
-_ROUNDS = 60
+_CONVERGED = 1e-5  # mm
+_ITERATIONS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,12 @@ class Deformation:
     controls : ndarray, (A, B, C, 3), float64
         Control vectors, mm.
     grid : Grid
-        Their nodes; axes along those of the world.
+        Their nodes; axes parallel to those of the world.
 
     Raises
     ------
     InputError
-        If controls and grid differ in shape, or the grid is turned.
+        If controls and grid differ in shape, or the grid is rotated.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Deformation:
         _axes(self.grid)
 
     def displacement(self, points: FloatArray) -> Points:
-        """What is added to world points (N, 3), mm, (N, 3)."""
+        """Displacement of world points (N, 3), mm, (N, 3)."""
         from scipy.ndimage import map_coordinates
 
         index = self.grid.to_index(points).T
@@ -74,16 +74,16 @@ class Deformation:
         return np.stack(parts, axis=-1)
 
     def push(self, points: FloatArray) -> Points:
-        """Where world points (N, 3) go, mm, (N, 3)."""
+        """World points (N, 3) moved by the deformation, mm, (N, 3)."""
         return np.asarray(points + self.displacement(points), np.float64)
 
     def field(self, grid: Grid) -> NDArray[np.float32]:
-        """What is added to each voxel centre of a grid, mm, (3, X, Y, Z); much faster than point by point.
+        """Displacement at every voxel centre of a grid, mm, (3, X, Y, Z); much faster than `displacement`.
 
         Raises
         ------
         InputError
-            If the grid is turned against the world's axes.
+            If the grid is rotated against the world's axes.
         """
         (start, step), (first, spacing) = _axes(grid), _axes(self.grid)
         weights = [
@@ -99,50 +99,50 @@ class Deformation:
         return np.asarray(spread, np.float32)
 
     def inverse(self) -> Deformation:
-        """The deformation that undoes this one, to .01 mm where nodes lie 30 mm apart and controls are 5 mm.
+        """The inverse deformation, accurate to 0.01 mm where nodes lie 30 mm apart and controls are 5 mm.
 
         Solved at nodes six times as close by u'(y) = -u(y + u'(y)), and interpolated by a B-spline.
 
         Raises
         ------
         InputError
-            If there is none: the deformation folds, or is too steep to be undone this way.
+            If the iteration does not converge: the deformation folds, or is too steep.
         """
         from scipy.ndimage import spline_filter
 
-        margin = _FADES + 1  # so far out nothing moves, and the spline's own boundary does not matter
+        margin = _FADES + 1  # nothing moves this far out, and the boundary condition of the spline does not matter
         shape = [_FINER * (n - 1 + 2 * margin) + 1 for n in self.grid.shape]
         step = np.diag([1 / _FINER] * 3 + [1.0])
         step[:3, 3] = -margin
         grid = Grid((shape[0], shape[1], shape[2]), self.grid.affine @ step)
         nodes = grid.to_world(np.moveaxis(np.indices(grid.shape, np.float64), 0, -1).reshape(-1, 3))
-        added = self._undone(nodes).reshape(*grid.shape, 3)
-        return Deformation(np.stack([spline_filter(part) for part in np.moveaxis(added, -1, 0)], axis=-1), grid)
+        inverse = self._inverse_displacement(nodes).reshape(*grid.shape, 3)
+        return Deformation(np.stack([spline_filter(part) for part in np.moveaxis(inverse, -1, 0)], axis=-1), grid)
 
-    def _undone(self, points: Points) -> Points:
-        """What the inverse adds to points (N, 3), mm, (N, 3): fixed-point iteration where it has not settled."""
-        added = np.zeros_like(points)
+    def _inverse_displacement(self, points: Points) -> Points:
+        """Displacement by the inverse at points (N, 3), mm, (N, 3): fixed-point iteration until all have converged."""
+        inverse = np.zeros_like(points)
         moving = np.arange(len(points))
-        for _ in range(_ROUNDS):
-            new = -self.displacement(points[moving] + added[moving])
-            change = np.abs(new - added[moving]).max(axis=1, initial=0)
-            added[moving] = new
-            moving = moving[change > _SETTLED]
+        for _ in range(_ITERATIONS):
+            new = -self.displacement(points[moving] + inverse[moving])
+            change = np.abs(new - inverse[moving]).max(axis=1, initial=0)
+            inverse[moving] = new
+            moving = moving[change > _CONVERGED]
             if not moving.size:
-                return added
+                return inverse
         raise InputError("the deformation has no inverse", hint="make it smaller or smoother")
 
 
-def pulled(volume: Volume, inverse: Deformation) -> Volume:
-    """A volume as a deformation carries it along, on its own grid: each voxel shows what came to it.
+def warp(volume: Volume, inverse: Deformation) -> Volume:
+    """Warp a volume by a deformation, given by its inverse, on the volume's own grid.
 
     Parameters
     ----------
     volume : Volume
-        Axes along those of the world. Labels take the nearest voxel, other units are interpolated linearly; outside the
-        field of view is 0.
+        Axes parallel to those of the world. Labels take the nearest voxel, other units are interpolated linearly; 0
+        outside the field of view.
     inverse : Deformation
-        Of the deformation.
+        The inverse of the deformation.
 
     Returns
     -------
@@ -153,26 +153,27 @@ def pulled(volume: Volume, inverse: Deformation) -> Volume:
     >>> nodes = Grid((9, 9, 9), [[4.0, 0, 0, -16], [0, 4, 0, -16], [0, 0, 4, -16], [0, 0, 0, 1]])
     >>> from_the_left = Deformation(np.broadcast_to([-1.0, 0, 0], (9, 9, 9, 3)), nodes)
     >>> labels = Volume(np.array([5, 7, 0], np.int32).reshape(3, 1, 1), Grid((3, 1, 1), np.eye(4)), Unit.LABEL)
-    >>> pulled(labels, from_the_left).data.ravel()
+    >>> warp(labels, from_the_left).data.ravel()
     array([0, 5, 7], dtype=int32)
     """
     from scipy.ndimage import map_coordinates
 
     _, step = _axes(volume.grid)
-    places = inverse.field(volume.grid) / step.astype(np.float32)[:, None, None, None]
+    index = inverse.field(volume.grid) / step.astype(np.float32)[:, None, None, None]
     for axis, count in enumerate(volume.grid.shape):
-        places[axis] += np.arange(count, dtype=np.float32).reshape(np.roll([count, 1, 1], axis))
+        index[axis] += np.arange(count, dtype=np.float32).reshape(np.roll([count, 1, 1], axis))
     order = 0 if volume.unit is Unit.LABEL else 1
-    return Volume(map_coordinates(volume.data, places, order=order), volume.grid, volume.unit)
+    return Volume(map_coordinates(volume.data, index, order=order), volume.grid, volume.unit)
 
 
-def spline_weights(places: FloatArray, count: int) -> NDArray[np.float64]:
-    """What each of `count` control values, at 0, 1, 2, ..., counts for a cubic B-spline's values at `places`.
+def spline_weights(positions: FloatArray, count: int) -> NDArray[np.float64]:
+    """Weights of the control values at 0, 1, 2, ... in a cubic B-spline evaluated at `positions`.
 
     Parameters
     ----------
-    places : ndarray, (N,)
+    positions : ndarray, (N,)
     count : int
+        Number of control values.
 
     Returns
     -------
@@ -184,15 +185,15 @@ def spline_weights(places: FloatArray, count: int) -> NDArray[np.float64]:
     array([[0.167, 0.667, 0.167, 0.   ],
            [0.021, 0.479, 0.479, 0.021]])
     """
-    distance = np.abs(np.asarray(places, np.float64)[:, None] - np.arange(count))
+    distance = np.abs(np.asarray(positions, np.float64)[:, None] - np.arange(count))
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = (2 - distance).clip(min=0) ** 3 / 6
     return np.asarray(np.where(distance < 1, near, far))
 
 
 def _axes(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """World place of the first voxel, and the step along each axis, mm, (3,) each; InputError if turned."""
+    """World coordinates of the first voxel, and the step along each axis, mm, (3,) each; InputError if rotated."""
     step = np.diagonal(grid.affine)[:3]
     if np.abs(grid.affine[:3, :3] - np.diag(step)).max() > 1e-6:
-        raise InputError("a deformation's grid has to lie along the world's axes, in the order x, y, z")
+        raise InputError("a deformation's grid must be parallel to the world's axes, in the order x, y, z")
     return grid.affine[:3, 3], step

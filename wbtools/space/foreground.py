@@ -1,4 +1,4 @@
-"""One person's image and brain mask, and what the image shows of a head: its background, a skull or none."""
+"""A scan (T1w image and brain mask), its background, and whether it is skull-stripped."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from wbtools.space.grid import Grid, Volume, as_stored
 from wbtools.space.resampling import resample_labels
 
 LARGEST_BRAIN = 2.6
-"""Litres. Brain masks of adults have 1.2 to 2.0, the MNI152 template's 1.9; whole heads have 3.4 and more."""
+"""Litres. Brain masks of adults hold 1.2 to 2.0, that of the MNI152 template 1.9; whole heads hold 3.4 and more."""
 
 MaskOf = Literal["subject", "segmentation", "template"]
-"""Where a mask comes from: the subject's file of a mask, or of a segmentation, or a template's brain."""
+"""The source of a mask: the subject's brain mask, the subject's segmentation, or a template."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A T1w image and the brain mask that goes with it.
+    """A T1w image with its brain mask.
 
     Parameters
     ----------
@@ -30,10 +30,11 @@ class Scan:
     mask : Volume or None
         Above 0 inside the brain, on any grid.
     mask_of : {"subject", "segmentation", "template"}
+        The source of the mask.
     stored : Grid or None
-        That of the image's file, where the image was brought into another order (see `wbtools.space.grid.canonical`).
+        The grid of the image's file, if the image was reoriented (see `wbtools.space.grid.canonical`).
     remarks : tuple of str
-        What had to be decided to read the image, for example where sform and qform disagree.
+        How ambiguities in the file were resolved, for example where sform and qform disagree.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class Scan:
 
     @cached_property
     def brain(self) -> Volume:
-        """The image inside the mask, its lowest value outside; one volume, however often it is asked for."""
+        """The image inside the mask, and its lowest value outside; computed once."""
         if self.inside is None:
             return self.t1w
         data = np.where(self.inside, self.t1w.data, self.t1w.data.min())
@@ -71,7 +72,7 @@ class Scan:
 
 
 def background(volume: Volume) -> float:
-    """The value outside the head: the commonest one on the six faces of the field of view.
+    """The value outside the head: the most frequent one on the six faces of the field of view.
 
     Examples
     --------
@@ -92,10 +93,10 @@ def foreground(volume: Volume) -> NDArray[np.bool_]:
 
 
 def is_stripped(volume: Volume) -> bool:
-    """Whether an image of intensities shows a brain without a skull.
+    """Whether an intensity image is skull-stripped.
 
-    It does when all but at most `LARGEST_BRAIN` litres have exactly one value, as masking leaves behind: a head fills
-    more, and unmasked air is noise.
+    It is if all but at most `LARGEST_BRAIN` litres have exactly the same value, as after masking: a head fills more,
+    and unmasked air is noise.
 
     Examples
     --------

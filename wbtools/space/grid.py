@@ -1,10 +1,10 @@
-"""Voxel grids and volumes: where the numbers of an image lie in a person's head.
+"""Voxel grids and volumes: arrays with their position in world space.
 
 World coordinates are millimetres, RAS+ (right, anterior, superior positive), everywhere inside wbtools. A voxel index
 refers to the voxel's centre, so a grid of `n` voxels reaches from index -0.5 to n - 0.5.
 
-Relevance is *extensive* (it is counted, like a number of people), so it is carried as a density per mm3 and only
-multiplied by volume when it is summed. Interpolating it like an intensity multiplies its total.
+Relevance is an *extensive* quantity: it sums over voxels. It is therefore stored as a density per mm3 and multiplied by
+volume only when it is summed. Interpolating it like an intensity would change its total.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ FloatArray = NDArray[np.floating]
 
 _AXIS_LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
 _OFF_AXIS = 1e-4  # a direction cosine below this is rounding, not obliqueness
-_ORDER = "LAS"  # that of the Human Connectome Project's images
-_PLACE, _STEP = 5e-4, 1e-6  # mm; how finely a canonical grid is placed, and its steps are given
-_BETWEEN = 0.1234  # of a step: rounding changes where no header's decimal number is
+_ORDER = "LAS"  # the orientation of HCP images
+_ORIGIN, _STEP = 5e-4, 1e-6  # mm; resolution of the position and of the voxel steps of a canonical grid
+_OFFSET = 0.1234  # of a step: moves the rounding threshold away from decimal numbers, which headers hold
 
 
 class Unit(Enum):
-    """What a voxel's number means; it decides how the volume may be resampled."""
+    """The meaning of voxel values; it decides how a volume may be resampled."""
 
     INTENSITY = "intensity"
     DENSITY = "1/mm3"
@@ -97,12 +97,12 @@ class Grid:
 
     @property
     def is_oblique(self) -> bool:
-        """Whether any voxel axis leaves the world's axes."""
+        """Whether any voxel axis is not parallel to an axis of the world."""
         cosines = np.abs(self.affine[:3, :3] / self.voxel_sizes)
         return bool(np.sort(cosines, axis=0)[:2].max() > _OFF_AXIS)
 
     def _nearest_axes(self) -> list[tuple[int, float]]:
-        """For each voxel axis the world axis it runs along best (each used once), and its sign."""
+        """For each voxel axis, the closest world axis (each used once) and the sign of their cosine."""
         cosines = self.affine[:3, :3] / self.voxel_sizes
         strength = np.abs(cosines)
         chosen: dict[int, int] = {}
@@ -115,11 +115,11 @@ class Grid:
 
     def to_world(self, indices: FloatArray) -> NDArray[np.float64]:
         """World coordinates (mm, (..., 3)) of voxel indices (..., 3)."""
-        return _moved(self.affine, indices)
+        return _transformed(self.affine, indices)
 
     def to_index(self, points: FloatArray) -> NDArray[np.float64]:
         """Fractional voxel indices (..., 3) of world points (mm, (..., 3))."""
-        return _moved(np.linalg.inv(self.affine), points)
+        return _transformed(np.linalg.inv(self.affine), points)
 
     def corners(self) -> NDArray[np.float64]:
         """The eight outer corners of the field of view, mm, (8, 3)."""
@@ -127,7 +127,14 @@ class Grid:
         return self.to_world(np.array(list(product(*edges))))
 
     def same_as(self, other: Grid, tolerance: float = 1e-3) -> bool:
-        """Whether both grids have one shape and the same voxel centres within `tolerance` mm."""
+        """Whether both grids have the same shape and the same corners within `tolerance` mm.
+
+        Examples
+        --------
+        >>> grid = Grid((2, 2, 2), np.eye(4))
+        >>> grid.same_as(grid), grid.same_as(grid.with_spacing(0.5))
+        (True, False)
+        """
         return self.shape == other.shape and bool(np.abs(self.corners() - other.corners()).max() <= tolerance)
 
     def covering(self, shape: tuple[int, int, int]) -> Grid:
@@ -138,14 +145,26 @@ class Grid:
         return Grid(shape, self.affine @ step)
 
     def with_spacing(self, millimetres: float) -> Grid:
-        """A grid of isotropic voxels over this field of view, whose first voxel's outer corner stays in place."""
+        """A grid of isotropic voxels over this field of view; the outer corner of the first voxel stays in place.
+
+        Examples
+        --------
+        >>> Grid((260, 311, 260), np.diag([0.7, 0.7, 0.7, 1])).with_spacing(2.0).shape
+        (91, 109, 91)
+        """
         count = np.maximum(1, np.ceil(np.array(self.shape) * self.voxel_sizes / millimetres - 1e-6)).astype(int)
         step = np.diag([*(millimetres / self.voxel_sizes), 1.0])
         step[:3, 3] = (millimetres / self.voxel_sizes - 1) / 2
         return Grid((int(count[0]), int(count[1]), int(count[2])), self.affine @ step)
 
     def reoriented(self, orientation: str) -> Grid:
-        """The same voxels, indexed in another order (see `reorient`)."""
+        """The same voxels indexed in another orientation (see `reorient`).
+
+        Examples
+        --------
+        >>> Grid((4, 5, 6), np.eye(4)).reoriented("PSR").shape
+        (5, 6, 4)
+        """
         order, flipped = _axis_moves(self, orientation)
         step = np.zeros((4, 4))
         step[3, 3] = 1
@@ -157,7 +176,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """Numbers on a grid, and what they mean.
+    """Voxel values on a grid, with their unit.
 
     Parameters
     ----------
@@ -187,7 +206,7 @@ class Volume:
             raise InputError(f"data of shape {self.data.shape} on a grid of shape {self.grid.shape}")
 
     def within(self, box: tuple[slice, slice, slice]) -> Volume:
-        """The part of the volume in a block of voxels, where it was in space.
+        """The part of the volume inside a block of voxels, at its place in space.
 
         Examples
         --------
@@ -207,14 +226,14 @@ class Volume:
         return float(self.data.sum(dtype=np.float64) * weight)
 
 
-def _moved(affine: FloatArray, points: FloatArray) -> NDArray[np.float64]:
-    """Points (..., 3) under a 4 x 4 affine."""
-    moved: NDArray[np.float64] = np.asarray(points, np.float64) @ affine[:3, :3].T + affine[:3, 3]
-    return moved
+def _transformed(affine: FloatArray, points: FloatArray) -> NDArray[np.float64]:
+    """Points (..., 3) transformed by a 4 x 4 affine."""
+    result: NDArray[np.float64] = np.asarray(points, np.float64) @ affine[:3, :3].T + affine[:3, 3]
+    return result
 
 
 def _axis_moves(grid: Grid, orientation: str) -> tuple[list[int], list[bool]]:
-    """Which old axis each new axis takes, and whether it runs backwards."""
+    """For each new axis the old axis it takes, and whether it is flipped."""
     wanted = []
     for letter in orientation.upper():
         hits = [(axis, pair.index(letter)) for axis, pair in enumerate(_AXIS_LETTERS) if letter in pair]
@@ -229,7 +248,7 @@ def _axis_moves(grid: Grid, orientation: str) -> tuple[list[int], list[bool]]:
 
 
 def reorient(volume: Volume, orientation: str) -> Volume:
-    """Index the same voxels in another anatomical order; no value changes.
+    """Index the same voxels in another anatomical orientation; no value changes.
 
     Examples
     --------
@@ -244,10 +263,10 @@ def reorient(volume: Volume, orientation: str) -> Volume:
 
 
 def canonical(volume: Volume) -> Volume:
-    """The same voxels in one order (LAS), placed to half a thousandth of a millimetre.
+    """The same voxels in LAS orientation, with their position rounded to 0.0005 mm.
 
-    What is computed on it does not depend on the order in which a file keeps its voxels, not even by rounding: headers
-    hold affines as float32, so that the same place, counted from another corner, differs by about 1e-5 mm.
+    Results computed on it do not depend on the orientation in which a file stores its voxels, not even by rounding:
+    headers hold affines as float32, so the same position, computed from another corner, differs by about 1e-5 mm.
 
     Examples
     --------
@@ -260,12 +279,12 @@ def canonical(volume: Volume) -> Volume:
     ordered = reorient(volume, _ORDER)
     middle = (np.array(ordered.grid.shape) - 1) / 2
     affine = _rounded(ordered.grid.affine, _STEP)
-    affine[:3, 3] = _rounded(ordered.grid.to_world(middle), _PLACE) - affine[:3, :3] @ middle
+    affine[:3, 3] = _rounded(ordered.grid.to_world(middle), _ORIGIN) - affine[:3, :3] @ middle
     return Volume(np.ascontiguousarray(ordered.data), Grid(ordered.grid.shape, affine), volume.unit)
 
 
 def as_stored(volume: Volume, grid: Grid) -> Volume:
-    """A volume on a canonical grid, in the order and at the exact place of the grid that it came from.
+    """A volume on a canonical grid, returned to the orientation and exact position of its original grid.
 
     Examples
     --------
@@ -278,5 +297,5 @@ def as_stored(volume: Volume, grid: Grid) -> Volume:
 
 
 def _rounded(values: FloatArray, step: float) -> NDArray[np.float64]:
-    """Multiples of a step; what lies half-way between two, as decimal numbers do, is far from where this changes."""
-    return np.asarray(np.floor(np.asarray(values, np.float64) / step + 0.5 + _BETWEEN) * step)
+    """Values rounded to multiples of a step; decimal numbers half-way between two are far from the threshold."""
+    return np.asarray(np.floor(np.asarray(values, np.float64) / step + 0.5 + _OFFSET) * step)

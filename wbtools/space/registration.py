@@ -1,10 +1,10 @@
-"""Affine registration: where one person's image lies in the space of another image.
+"""Affine registration of two images.
 
-Both images are first averaged onto voxels of about 2 mm whose axes are the world's, so orientation, obliqueness and
-uneven voxels are gone before SimpleITK sees anything, and its physical space is simply our world (mm, RAS+): nothing is
-ever turned into ITK's LPS, nor back. The correlation of both images is then maximised from coarse to fine, starting
-with the centres of mass on each other and several turns of the head about its left-right axis. A brain without skull is
-found in a head by comparing only where that brain is.
+Both images are first averaged onto voxels of about 2 mm along the world's axes. This removes differences in
+orientation, obliqueness and anisotropy before SimpleITK is involved, and SimpleITK's physical space is simply our world
+(mm, RAS+), without any conversion to ITK's LPS. The correlation of both images is then maximised from coarse to fine,
+starting with aligned centres of mass and several rotations of the head about its left-right axis. A skull-stripped
+brain is registered to a head by comparing only the voxels of that brain.
 """
 
 from __future__ import annotations
@@ -28,37 +28,38 @@ if TYPE_CHECKING:
 Affine = NDArray[np.float64]
 
 _SPACINGS = (2.0, 4.0)  # mm; finer voxels than the first change the result by less than 0.1 mm
-_AIR = 0.15  # of the brightest: what is darker may be air
-_CROWN = 1000.0  # mm2; the highest slice that shows as much is the top of the head
-_HEAD = 140.0  # mm below the top of a head that hold its brain
+_AIR = 0.15  # of the maximum: darker voxels may be air
+_CROWN = 1000.0  # mm2; the highest slice with this much foreground is the top of the head
+_HEAD = 140.0  # mm below the top of a head that contain its brain
 _BRAIN = 68.0  # mm from the top of a head down to the middle of its brain
-_MARGIN = 8.0  # mm of background around what an image shows
-_PITCHES = (0.0, -25.0, 25.0)  # degrees; a nodding head is what scans differ most in
+_MARGIN = 8.0  # mm of background around the foreground
+_PITCHES = (0.0, -25.0, 25.0)  # degrees; scans differ most in the pitch of the head
 _LEAST_CORRELATION = 0.4
-_SMALL = 0.8  # of the size, where the end is looked for as well: children's heads
-_SCALES = (0.6, 1.7)  # a singular value outside is no head's
+_SMALL = 0.8  # of the size, from which a second fine search starts: children's heads
+_SCALES = (0.6, 1.7)  # singular values outside are implausible for a head
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Where a moving image lies in the space of a fixed one.
+    """The result of registering a moving image to a fixed one.
 
     Parameters
     ----------
     matrix : ndarray, (4, 4), float64
         From the moving image's world to the fixed image's, both mm RAS+.
     before, after : float
-        Correlation of both images, centres of mass on each other, and in the end; over the brain of the image that
-        shows nothing but a brain, else over the whole fixed image.
+        Correlation of both images with aligned centres of mass, and after registration; over the brain of a
+        skull-stripped image, else over the whole fixed image.
     overlap : float
-        Dice coefficient of what both show, in the end; of a brain and a head, the brain's share that lies in the head.
+        Dice coefficient of both foregrounds after registration; for a brain and a head, the share of the brain inside
+        the head.
 
     Examples
     --------
     >>> shift = np.eye(4)
     >>> shift[:3, 3] = 10, 0, 0
     >>> brain = Volume(np.ones((2, 2, 2), np.float32), Grid((2, 2, 2), np.eye(4)))
-    >>> Alignment(shift, 0.1, 0.9, 1.0).moved(brain).grid.affine[0].tolist()
+    >>> Alignment(shift, 0.1, 0.9, 1.0).apply(brain).grid.affine[0].tolist()
     [1.0, 0.0, 0.0, 10.0]
     """
 
@@ -67,21 +68,21 @@ class Alignment:
     after: float
     overlap: float
 
-    def moved(self, volume: Volume) -> Volume:
-        """The same voxels of an image in the moving space, where they lie in the fixed space."""
+    def apply(self, volume: Volume) -> Volume:
+        """An image of the moving space, with its unchanged voxels positioned in the fixed space."""
         return Volume(
             volume.data,
             Grid(volume.grid.shape, self.matrix @ volume.grid.affine),
             volume.unit,
         )
 
-    def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Points of the moving space, mm (..., 3), where they lie in the fixed space."""
-        carried: NDArray[np.float64] = np.asarray(points, np.float64) @ self.matrix[:3, :3].T + self.matrix[:3, 3]
-        return carried
+    def apply_to_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points (..., 3) of the moving space, mm, in the fixed space."""
+        result: NDArray[np.float64] = np.asarray(points, np.float64) @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+        return result
 
     def as_record(self) -> dict[str, object]:
-        """What provenance keeps."""
+        """The entry in provenance, as JSON values."""
         return {
             "matrix": np.round(self.matrix, 6).tolist(),
             "correlation_before": round(self.before, 4),
@@ -91,9 +92,9 @@ class Alignment:
 
 
 def affine_between(fixed: Volume, moving: Volume) -> Alignment:
-    """Register an image onto another one by a general affine map (12 parameters).
+    """Register an image to another by a general affine transformation (12 parameters).
 
-    Runs on one thread with fixed samples, so it repeats to the last digit.
+    Runs on one thread with fixed samples, so that results are exactly reproducible.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def affine_between(fixed: Volume, moving: Volume) -> Alignment:
     Raises
     ------
     CheckError
-        If an image is empty, or the images cannot be brought to agree.
+        If an image is empty, or the registration fails.
 
     Notes
     -----
@@ -117,44 +118,45 @@ def affine_between(fixed: Volume, moving: Volume) -> Alignment:
     fixed, moving = canonical(fixed), canonical(moving)
     images = [_prepared(volume, spacing) for volume in (fixed, moving)]
     stripped = [is_stripped(volume) for volume in (fixed, moving)]
-    # Samples are drawn where a brain without skull is, whichever of the two images that is.
-    turned = stripped[1]
-    target, source = images[::-1] if turned else images
+    # Samples are drawn inside the skull-stripped brain, whichever of the two images that is.
+    swapped = stripped[1]
+    target, source = images[::-1] if swapped else images
     mask = target.data > 0 if any(stripped) else None
-    centres = [_centre(image, bare) for image, bare in zip(images, stripped, strict=True)]
-    first, second = centres[::-1] if turned else centres
+    centres = [_centre(*pair) for pair in zip(images, stripped, strict=True)]
+    first, second = centres[::-1] if swapped else centres
     starts = [_start(first, second, pitch) for pitch in _PITCHES]
     found = _search(target, source, mask, starts)
     alignment = Alignment(
-        matrix=found if turned else np.asarray(np.linalg.inv(found), np.float64),
+        matrix=found if swapped else np.asarray(np.linalg.inv(found), np.float64),
         before=_correlation(target, source, mask, starts[0]),
         after=_correlation(target, source, mask, found),
         overlap=_overlap(target, source, found, alike=stripped[0] == stripped[1]),
     )
-    return _required(alignment)
+    _require_plausible(alignment)
+    return alignment
 
 
-# ------------------------------------------------------------------------------------------------ images, made alike
+# ---------------------------------------------------------------------------------------------- images made comparable
 
 
 def _prepared(volume: Volume, spacing: float) -> Volume:
-    """An image in [0, 1], its background 0, on voxels along the world's axes, with a margin around what it shows."""
-    shown = foreground(volume)
-    values = volume.data[shown]
+    """An image in [0, 1] with background 0, on voxels along the world's axes, with a margin around the foreground."""
+    inside = foreground(volume)
+    values = volume.data[inside]
     low, high = np.quantile(values, (0.005, 0.995)) if values.size else (0.0, 0.0)
     if not high > low:
         raise CheckError("an image without contrast cannot be registered", hint="give a T1w image with a brain in it")
-    signal = np.where(shown, np.clip((volume.data - low) / (high - low), 0, 1), 0).astype(np.float32)
+    signal = np.where(inside, np.clip((volume.data - low) / (high - low), 0, 1), 0).astype(np.float32)
     grid = volume.grid
     coarse = np.maximum(1, np.round(np.array(grid.shape) * np.minimum(1, grid.voxel_sizes / spacing))).astype(int)
-    own = average(Volume(signal, grid), grid.covering((int(coarse[0]), int(coarse[1]), int(coarse[2]))))
-    return _sampled(own, _world_grid(own, spacing))
+    averaged = average(Volume(signal, grid), grid.covering((int(coarse[0]), int(coarse[1]), int(coarse[2]))))
+    return _sampled(averaged, _world_grid(averaged, spacing))
 
 
 def _world_grid(volume: Volume, spacing: float) -> Grid:
-    """A grid along the world's axes around the voxels that are not 0."""
-    shown = np.argwhere(volume.data > 0)
-    low, high = shown.min(0) - 0.5, shown.max(0) + 0.5
+    """A grid along the world's axes around the voxels above 0."""
+    inside = np.argwhere(volume.data > 0)
+    low, high = inside.min(0) - 0.5, inside.max(0) + 0.5
     corners = volume.grid.to_world(np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, 8).T)
     first, last = corners.min(0) - _MARGIN, corners.max(0) + _MARGIN
     count = np.ceil((last - first) / spacing).astype(int)
@@ -164,7 +166,7 @@ def _world_grid(volume: Volume, spacing: float) -> Grid:
 
 
 def _sampled(volume: Volume, grid: Grid, matrix: Affine | None = None) -> Volume:
-    """An image read linearly at a grid's voxel centres, moved by `matrix` before; 0 outside."""
+    """An image interpolated linearly at a grid's voxel centres, transformed by `matrix` first; 0 outside."""
     from scipy.ndimage import affine_transform
 
     to_index = np.linalg.inv(volume.grid.affine) @ (np.eye(4) if matrix is None else matrix) @ grid.affine
@@ -172,11 +174,11 @@ def _sampled(volume: Volume, grid: Grid, matrix: Affine | None = None) -> Volume
     return Volume(data, grid, volume.unit)
 
 
-def _centre(image: Volume, bare: bool) -> NDArray[np.float64]:
-    """About where the middle of the brain is, mm; a head's neck and face count for nothing."""
+def _centre(image: Volume, stripped: bool) -> NDArray[np.float64]:
+    """Approximate centre of the brain, mm; neck and face of a head are ignored."""
     from scipy.ndimage import center_of_mass
 
-    if bare:
+    if stripped:
         return image.grid.to_world(np.array(center_of_mass(image.data)))
     spacing = image.grid.voxel_sizes[2]
     area = np.count_nonzero(image.data > _AIR, axis=(0, 1)) * spacing**2
@@ -187,7 +189,7 @@ def _centre(image: Volume, bare: bool) -> NDArray[np.float64]:
 
 
 def _start(target: NDArray[np.float64], source: NDArray[np.float64], degrees: float) -> Affine:
-    """From target to source: a turn about the left-right axis that brings one centre onto the other."""
+    """A rotation about the left-right axis that maps one centre to the other; from target to source."""
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     matrix = np.eye(4)
     matrix[1:3, 1:3] = [[cosine, -sine], [sine, cosine]]
@@ -200,7 +202,7 @@ def _start(target: NDArray[np.float64], source: NDArray[np.float64], degrees: fl
 
 @dataclass(frozen=True)
 class _Level:
-    """How finely a map is looked for: the images' shrink factors, the share of voxels sampled, and whether rigid."""
+    """A level of the search: shrink factors of the images, share of voxels sampled, and whether it is rigid."""
 
     shrink: tuple[int, ...]
     share: float
@@ -212,9 +214,9 @@ _FINE = _Level((2, 1), share=0.1)
 
 
 def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, starts: list[Affine]) -> Affine:
-    """The best of several starts at a coarse level, brought to the end; from target to source, mm.
+    """The best of several starts at a coarse level, refined; from target to source, mm.
 
-    A start is only turned and moved at first: stretched as well, a brain fits a whole head before it is found in it.
+    The coarse level is rigid: with scaling, a brain would be stretched to fit a whole head before it is located in it.
     """
 
     def optimised(start: Affine, level: _Level) -> Affine:
@@ -229,7 +231,7 @@ def _search(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, star
 
 
 def _scaled(matrix: Affine, middle: NDArray[np.float64], factor: float) -> Affine:
-    """A map to a copy of the source that is smaller or larger, about where it has the target's middle."""
+    """A transformation to a copy of the source scaled about the point that corresponds to the target's middle."""
     scaled = matrix.copy()
     scaled[:3, :3] *= factor
     scaled[:3, 3] += (matrix[:3, :3] - scaled[:3, :3]) @ middle
@@ -237,7 +239,7 @@ def _scaled(matrix: Affine, middle: NDArray[np.float64], factor: float) -> Affin
 
 
 def _optimised(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, start: Affine, level: _Level) -> Affine:
-    """The map from target to source that correlates best, found from a start by gradient descent."""
+    """The transformation from target to source with the best correlation, by gradient descent from a start."""
     import SimpleITK
 
     spacing = float(target.grid.voxel_sizes[0])
@@ -259,7 +261,7 @@ def _optimised(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, s
     try:
         with _one_thread():
             method.Execute(_image(target), _image(source))
-    except RuntimeError:  # the images left each other: the start stays, and its correlation tells
+    except RuntimeError:  # the images no longer overlap: keep the start, whose correlation decides
         return start
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
@@ -269,7 +271,7 @@ def _optimised(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, s
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let SimpleITK sum in one order whatever the machine; the method's own setting does not reach its metric."""
+    """Make SimpleITK's sums independent of the machine; the method's thread setting does not reach its metric."""
     import SimpleITK
 
     before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
@@ -281,7 +283,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _transform(start: Affine, grid: Grid, rigid: bool) -> SimpleITK.AffineTransform | SimpleITK.Euler3DTransform:
-    """The map for SimpleITK, about the middle of a grid, where turns and scales are least entangled with shifts."""
+    """The transformation for SimpleITK, centred on a grid's middle, where rotation and scale couple least to shift."""
     import SimpleITK
 
     middle = grid.to_world((np.array(grid.shape) - 1) / 2)
@@ -293,7 +295,7 @@ def _transform(start: Affine, grid: Grid, rigid: bool) -> SimpleITK.AffineTransf
 
 
 def _image(volume: Volume) -> SimpleITK.Image:
-    """The volume for SimpleITK, whose physical space is then our world."""
+    """The volume as a SimpleITK image, in our world coordinates."""
     import SimpleITK
 
     image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume.data.T))
@@ -315,14 +317,14 @@ def _correlation(target: Volume, source: Volume, mask: NDArray[np.bool_] | None,
 
 
 def _overlap(target: Volume, source: Volume, matrix: Affine, alike: bool) -> float:
-    """Dice coefficient of what two like images show; else the share of the target that is in the source."""
+    """Dice coefficient of the foregrounds if both images are alike; else the share of the target inside the source."""
     ours, theirs = target.data > 0, _sampled(source, target.grid, matrix).data > 0
     shared = int((ours & theirs).sum())
     return 2 * shared / max(1, int(ours.sum() + theirs.sum())) if alike else shared / max(1, int(ours.sum()))
 
 
-def _required(alignment: Alignment) -> Alignment:
-    """The alignment, if the images agree and no head is of such a size."""
+def _require_plausible(alignment: Alignment) -> None:
+    """Raise CheckError unless the images correlate and the scales are plausible for a head."""
     scales = np.linalg.svd(alignment.matrix[:3, :3], compute_uv=False)
     likely = _SCALES[0] <= scales.min() and scales.max() <= _SCALES[1]
     if not likely or alignment.after < _LEAST_CORRELATION:
@@ -331,4 +333,3 @@ def _required(alignment: Alignment) -> Alignment:
             f"({_LEAST_CORRELATION:.2f} is required), their scales differ by {scales.min():.2f} to {scales.max():.2f}",
             hint="look at both images: is each a T1w scan of a whole head, with its orientation right?",
         )
-    return alignment

@@ -1,4 +1,4 @@
-"""Volumes on other grids: exact averages, totals that stay what they were, labels that stay labels."""
+"""Resampling of volumes: exact averages, densities with their totals preserved, and labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wbtools.errors import InputError
 from wbtools.space.grid import Grid, Volume
 
-_AT_ONCE = 1 << 18  # labelled voxels whose shares are worked out together: 100 MB
+_AT_ONCE = 1 << 18  # labelled voxels processed together: 100 MB
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -29,7 +29,7 @@ def average(volume: Volume, grid: Grid) -> Volume:
     Returns
     -------
     Volume
-        float32 on `grid`. Where `grid` leaves the field of view, the outside counts as zero.
+        float32 on `grid`. Outside the field of view counts as 0.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def average(volume: Volume, grid: Grid) -> Volume:
 
 
 def resample_density(volume: Volume, grid: Grid) -> Volume:
-    """Carry a density (1/mm3) or intensity to another grid so that its total over space stays what it was.
+    """Resample a density (1/mm3) or intensity to another grid and preserve its total over space.
 
     The volume is read as a linear interpolant that is constant in the outer half voxel and zero outside the field of
     view, and averaged over each target voxel, so neither up- nor downsampling changes the total (over the part of
@@ -80,7 +80,7 @@ def resample_density(volume: Volume, grid: Grid) -> Volume:
 
 
 def resample_labels(volume: Volume, grid: Grid) -> Volume:
-    """Labels on another grid, each voxel taking the label at its centre (0 outside the field of view).
+    """Resample labels to another grid; each voxel takes the label at its centre (0 outside the field of view).
 
     Examples
     --------
@@ -99,7 +99,7 @@ def resample_labels(volume: Volume, grid: Grid) -> Volume:
 
 
 def region_shares(labels: Volume, keys: Sequence[int], grid: Grid) -> csr_array:
-    """How much of each coarse voxel goes to each region, when `resample_density` carries it to the labels' grid.
+    """The share of each coarse voxel that `resample_density` to the labels' grid assigns to each region.
 
     Parameters
     ----------
@@ -107,13 +107,13 @@ def region_shares(labels: Volume, keys: Sequence[int], grid: Grid) -> csr_array:
     keys : sequence of int
         The regions.
     grid : Grid
-        Its axes parallel to those of the labels' grid.
+        The coarse grid; axes parallel to those of the labels' grid.
 
     Returns
     -------
     sparse array, (R + 1, voxels of `grid`)
-        Regions in the order of `keys`, last the rest; columns sum to 1. Its product with values per voxel gives the
-        regions' totals.
+        Rows are the regions in the order of `keys`, then the remainder; columns sum to 1. The product with values per
+        voxel gives the totals of the regions.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def region_shares(labels: Volume, keys: Sequence[int], grid: Grid) -> csr_array:
 
 
 def _nth_largest(weights: NDArray[np.float32], n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Per row the place and value of its n-th largest weight."""
+    """The column and value of the n-th largest weight of each row."""
     column = np.argsort(-weights, axis=1)[:, n].astype(np.int32)
     return column, np.take_along_axis(weights, column[:, None], 1)[:, 0]
 
@@ -177,9 +177,9 @@ def _axes(
 
 
 def _separable(volume: Volume, grid: Grid, weights: list[tuple[int, NDArray[np.float32]]]) -> Volume:
-    """Apply one (target length, source length) matrix along each source axis, then order the axes as the target's."""
+    """Apply a (target length, source length) matrix along each source axis, then order the axes like the target's."""
     data = volume.data.astype(np.float32, copy=False)
-    # Axes that shrink go first, those that grow last: the intermediate arrays stay small.
+    # Shrinking axes come first and growing ones last, so that the intermediate arrays stay small.
     for axis in sorted(range(3), key=lambda a: weights[a][1].shape[0] / weights[a][1].shape[1]):
         data = np.moveaxis(np.tensordot(weights[axis][1], data, axes=(1, axis)), 0, axis)
     order = np.argsort([target for target, _ in weights])
@@ -220,7 +220,7 @@ def _hat_integral(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
 
 
 def _resample_oblique(volume: Volume, grid: Grid) -> Volume:
-    """As `resample_density` for grids that are turned against each other: linear samples, averaged per target voxel."""
+    """As `resample_density` for grids rotated against each other: linear samples, averaged per target voxel."""
     from scipy.ndimage import affine_transform
 
     times = tuple(int(np.ceil(s)) for s in grid.voxel_sizes / volume.grid.voxel_sizes.min())

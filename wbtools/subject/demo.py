@@ -23,7 +23,7 @@ from wbtools.errors import InputError
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
 from wbtools.output.publishing import publishing
-from wbtools.space.deformation import Deformation, pulled
+from wbtools.space.deformation import Deformation, warp
 from wbtools.space.grid import Grid, Unit
 from wbtools.space.resampling import resample_density, resample_labels
 from wbtools.subject.layouts.hcp import NOTICE, SEGMENTATIONS, T1W, Names
@@ -128,7 +128,7 @@ def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None) ->
     labels = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
     if deformation:
         inverse = deformation.inverse()
-        t1w, labels = pulled(t1w, inverse), pulled(labels, inverse)
+        t1w, labels = warp(t1w, inverse), warp(labels, inverse)
     brain, head = (folder / name for name in T1W[:2])
     nifti.write_volume(brain, resample_density(t1w, grid), map_name="T1w")
     shutil.copyfile(brain, head)

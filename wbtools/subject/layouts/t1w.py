@@ -223,7 +223,7 @@ def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignme
     """One surface of the average, moved into the image's space where it has a place in the head."""
     mesh = meshes.read(path, side)
     if kind in _PLACED:
-        mesh = meshes.Mesh(alignment.points(mesh.vertices).astype(np.float32), mesh.triangles, side)
+        mesh = meshes.Mesh(alignment.apply_to_points(mesh.vertices).astype(np.float32), mesh.triangles, side)
     made = folder / f"{side.letter}.{kind}.{_MESH}.surf.gii"
     meshes.write(made, mesh, kind)
     return made
@@ -231,5 +231,5 @@ def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignme
 
 def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Path:
     """Labels of template space on the image's grid."""
-    nifti.write_volume(path, resample_labels(alignment.moved(labels), grid))
+    nifti.write_volume(path, resample_labels(alignment.apply(labels), grid))
     return path
