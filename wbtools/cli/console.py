@@ -25,7 +25,7 @@ class Terminal(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """As in `Console`, with every text made safe."""
-        super().print(*(self.fit(one) if isinstance(one, str) else one for one in objects), **options)
+        super().print(*(self.fit(shown) if isinstance(shown, str) else shown for shown in objects), **options)
 
     def fit(self, text: str) -> str:
         """The text as this terminal can show it."""

@@ -86,7 +86,7 @@ def _tell(error: WbtoolsError) -> None:
     """Print a failure and what to do about it, if there still is somebody to read it."""
     try:
         sentence, *listed = str(error).split("\n  ")
-        said = [err.wrapped(f"Error: {line(sentence)}"), *(err.wrapped(f"  {line(one)}", 4) for one in listed)]
+        said = [err.wrapped(f"Error: {line(sentence)}"), *(err.wrapped(f"  {line(entry)}", 4) for entry in listed)]
         click.secho("\n".join(said), fg="red", err=True)
         if error.hint:
             click.echo(err.wrapped(f"Hint: {line(error.hint)}"), err=True)

@@ -117,20 +117,24 @@ def table(made: Sequence[Column], width: int) -> list[str]:
     for heading in _DISPENSABLE:
         if _width(kept, gap) - _spare(kept) <= width:
             break
-        kept = [one for one in kept if one.heading != heading]
+        kept = [column for column in kept if column.heading != heading]
     room = width - _width(kept, gap)
-    kept = [_narrowed(one, one.width + room) if room < 0 and one.heading == "region" else one for one in kept]
-    lines = zip(*([one.heading, *one.cells] for one in kept), strict=True)
-    return [(" " * gap).join(_padded(c, one) for c, one in zip(cells, kept, strict=True)).rstrip() for cells in lines]
+    kept = [
+        _narrowed(column, column.width + room) if room < 0 and column.heading == "region" else column for column in kept
+    ]
+    lines = zip(*([column.heading, *column.cells] for column in kept), strict=True)
+    return [
+        (" " * gap).join(_padded(c, column) for c, column in zip(cells, kept, strict=True)).rstrip() for cells in lines
+    ]
 
 
 def _width(made: Sequence[Column], gap: int) -> int:
-    return sum(one.width for one in made) + gap * (len(made) - 1)
+    return sum(column.width for column in made) + gap * (len(made) - 1)
 
 
 def _spare(made: Sequence[Column]) -> int:
     """Columns of the terminal that shortening names would win."""
-    return sum(max(0, one.width - _LEAST_NAME) for one in made if one.heading == "region")
+    return sum(max(0, column.width - _LEAST_NAME) for column in made if column.heading == "region")
 
 
 def _narrowed(column: Column, width: int) -> Column:

@@ -64,7 +64,7 @@ def worker(
     os.environ.update(variables(1))
     chosen = _shard(subjects.read_plain(listed, sys.stdin), pack, shard)
     logger.info("%s, %d at once, %s each", counted(len(chosen), "subject"), jobs, counted(each, "thread"))
-    one = Worker(
+    working = Worker(
         files,
         plan,
         payload_of(plan, files.out, each),
@@ -74,7 +74,7 @@ def worker(
         task.deadline(os.environ),
         longest=expect,
     )
-    results = count(one.run(chosen))
+    results = count(working.run(chosen))
     logger.info("%s", ", ".join(f"{number} {result.value}" for result, number in results.items()) or "nothing to do")
     if results[Result.LEFT]:
         if shard is not None and not files.stop.exists():
