@@ -78,7 +78,9 @@ def settle_names(
         Keep them on disk.
     """
     ask = payload_of(plan, files.out, 1).name
-    return names.settle(files, ask, subjects, settled=lambda one: only_unknown or is_there(files.out, one), write=write)
+    return names.settle(
+        files, ask, subjects, settled=lambda subject: only_unknown or is_there(files.out, subject), write=write
+    )
 
 
 def conclude(files: BatchFiles, seen: Overview) -> int:
@@ -107,7 +109,7 @@ def conclude(files: BatchFiles, seen: Overview) -> int:
 
 def _say_marked(files: BatchFiles, seen: Overview) -> None:
     """Why published subjects are to be made again."""
-    marked = {one: why for one in seen.having(State.TODO) if (why := marks.why(files, one))}
+    marked = {subject: why for subject in seen.having(State.TODO) if (why := marks.why(files, subject))}
     for subject, why in list(marked.items())[:_SHOWN]:
         terminal.print(f"  {subject}: to be made again: {line(why)}")
     if len(marked) > _SHOWN:
@@ -136,7 +138,9 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
         if as_json:
             code = seen.exit_code
             _report(files, seen)
-            click.echo(json.dumps({"states": {one: state.value for one, state in seen.states.items()}, "code": code}))
+            click.echo(
+                json.dumps({"states": {subject: state.value for subject, state in seen.states.items()}, "code": code})
+            )
         else:
             code = conclude(files, seen)
             _say_marked(files, seen)
@@ -168,9 +172,9 @@ def _say_queue(files: BatchFiles) -> bool:
     except WbtoolsError as error:
         terminal.print(str(error), markup=False)
         return True
-    states = Counter(one.state.lower() for one in jobs)
+    states = Counter(job.state.lower() for job in jobs)
     terminal.print(f"Slurm: {', '.join(f'{n} {state}' for state, n in states.items()) or 'no job is left'}")
-    for reason, number in Counter(one.reason for one in jobs if one.stuck).items():
+    for reason, number in Counter(job.reason for job in jobs if job.stuck).items():
         terminal.print(
             f"  {number} wait for somebody: {reason}. Held jobs: scontrol release JOB; drained or down nodes are the "
             "administrator's",
@@ -192,16 +196,20 @@ def verify(out: Path, quick: bool) -> None:
     files, plan, seen = _read(out)
     done = seen.having(State.DONE)
     payload = payload_of(plan, files.out, 1)
-    inputs = {one: payload.inputs(one) for one in done} if plan.settings_sha256 else {}
+    inputs = {subject: payload.inputs(subject) for subject in done} if plan.settings_sha256 else {}
     found = inspect(files, plan, done, inputs, deep=not quick)
-    wrong = {one: finding for one, finding in found.items() if finding.what is not Published.CURRENT}
+    wrong = {subject: finding for subject, finding in found.items() if finding.what is not Published.CURRENT}
     terminal.print(
         f"{len(done) - len(wrong)} of {counted(len(seen.states), 'subject')} published and whole", markup=False
     )
-    before = {one: why for one in sorted(marks.names(files)) if one in seen.states and (why := marks.why(files, one))}
-    for one, why in before.items():
-        terminal.print(f"  {one}: found before: {line(why)}", markup=False)
-    marked = [one for one, finding in wrong.items() if _say_and_mark(files, one, finding)]
+    before = {
+        subject: why
+        for subject in sorted(marks.names(files))
+        if subject in seen.states and (why := marks.why(files, subject))
+    }
+    for subject, why in before.items():
+        terminal.print(f"  {subject}: found before: {line(why)}", markup=False)
+    marked = [subject for subject, finding in wrong.items() if _say_and_mark(files, subject, finding)]
     if marked or before:
         terminal.print("The batch's own line makes again what is marked:", markup=False)
         terminal.print("  " + line(plan.line))
@@ -235,12 +243,12 @@ def retry(out: Path, chosen: tuple[str, ...]) -> None:
     """Give subjects that failed new attempts: those named, or all. Then run the batch's own line again."""
     files, plan, seen = _read(out)
     given_up = seen.having(State.FAILED, State.EXCLUDED)
-    unknown = [one for one in chosen if one not in seen.states]
+    unknown = [subject for subject in chosen if subject not in seen.states]
     if unknown:
         raise InputError(f"{unknown[0]} is not on this batch's list", hint=f"see {files.subjects}")
-    again = [one for one in given_up if not chosen or one in chosen]
-    for one in again:
-        attempts.record(files, one, "retry")
+    again = [subject for subject in given_up if not chosen or subject in chosen]
+    for subject in again:
+        attempts.record(files, subject, "retry")
     if again:
         terminal.print(f"New attempts: {counted(len(again), 'subject')}. Now run the batch's own line again:")
         terminal.print("  " + line(plan.line))
@@ -309,7 +317,7 @@ def show_script(out: Path, system: str, pack: int | None) -> None:
     if not left:
         raise InputError("nothing is left to do", hint="")
     name = uuid.uuid4().hex[:8]
-    write_whole(files.round(name), "".join(f"{one}\n" for one in left))
+    write_whole(files.round(name), "".join(f"{subject}\n" for subject in left))
     if system == "slurm":
         for text in rounds.scripts(files, plan, left, name):
             terminal.print(text, markup=False)
