@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import nn
@@ -43,15 +44,16 @@ from wbtools.attribution.engine import (
 from wbtools.attribution.engine.signal import S
 from wbtools.attribution.methods.lrp_by_zennit import PositiveParts
 from wbtools.model.families import densenet, resnet, unet
+from wbtools.model.families.embedding_head import Embedder
 from wbtools.model.junctions import Add, Gate
 
-PUBLISHED: dict[str, Callable[[], nn.Module]] = {
+PUBLISHED: dict[str, Callable[[], Embedder]] = {
     "U-Net 32..256": lambda: unet.UNet(unet.UNetArchitecture()),
     "U-Net 64..1024": lambda: unet.UNet(unet.UNetArchitecture((64, 128, 256, 512, 1024), attention=(1, 2, 3, 4))),
     "ResNet 10": lambda: resnet.ResNet(resnet.ResNetArchitecture()),
     "DenseNet 121": lambda: densenet.DenseNet(densenet.DenseNetArchitecture()),
 }
-SMALL: dict[str, Callable[[], nn.Module]] = {
+SMALL: dict[str, Callable[[], Embedder]] = {
     "U-Net 8..32": lambda: unet.UNet(unet.UNetArchitecture((8, 16, 32), embedding=32)),
     "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.ResNetArchitecture(planes=(8, 16, 32, 64), stem=8, embedding=32)),
     "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.DenseNetArchitecture((3, 4, 3), 8, 32, 16, embedding=32)),
@@ -63,12 +65,13 @@ FURTHER = 2
 """Passes of zennit after the first that are measured."""
 
 
-def lively(build: Callable[[], nn.Module]) -> nn.Module:
+def lively(build: Callable[[], Embedder]) -> Embedder:
     """A network with random weights and batch norms far from trivial."""
     torch.manual_seed(0)
     network = build()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
+            assert module.running_mean is not None and module.running_var is not None
             module.weight.data.uniform_(0.5, 1.5)
             module.bias.data.normal_(0, 0.3)
             module.running_mean.normal_(0, 0.1)
@@ -104,7 +107,7 @@ def sent_back(propagator: Propagator[S], row: str) -> dict[str, float]:
     return {"conserved": float(relevance.sum(dtype=torch.float64) / seed.sum(dtype=torch.float64))}
 
 
-def measure(network: nn.Module, images: torch.Tensor, row: str) -> dict[str, float]:
+def measure(network: Embedder, images: torch.Tensor, row: str) -> dict[str, float]:
     """One row: its cost in forward passes, and what else is known of it."""
     notes: dict[str, float] = {}
 
@@ -129,18 +132,19 @@ def measure(network: nn.Module, images: torch.Tensor, row: str) -> dict[str, flo
     return {"forwards": taken / unit, "forward": unit, "peak": peak(), **notes}
 
 
-def by_zennit(network: nn.Module, image: torch.Tensor, forward: Callable[[], None]) -> dict[str, float]:
+def by_zennit(network: Embedder, image: torch.Tensor, forward: Callable[[], None]) -> dict[str, float]:
     """z-plus by zennit, with the rules that `plain` has: one pass, and all dimensions by extrapolation."""
-    from zennit.core import Composite
+    from zennit.core import Composite, Hook
     from zennit.rules import Epsilon, Norm, Pass, ZPlus
 
     fused = deepcopy(network)
     for pair in network.batch_norms():
         convolution, norm = (fused.get_submodule(name) for name in pair)
+        assert isinstance(convolution, nn.Conv3d) and isinstance(norm, nn.BatchNorm3d)
         for name, module in zip(pair, (fuse_conv_bn_eval(convolution, norm), nn.Identity()), strict=True):
             parent, _, child = name.rpartition(".")
             setattr(fused.get_submodule(parent), child, module)
-    rules = {
+    rules: dict[type[nn.Module] | tuple[type[nn.Module], ...], Hook] = {
         nn.Conv3d: ZPlus(1e-12, zero_params="bias"),
         nn.Linear: Epsilon(1e-12, zero_params="bias"),
         (nn.AdaptiveAvgPool3d, nn.AvgPool3d): Norm(1e-12),
@@ -163,8 +167,8 @@ def by_zennit(network: nn.Module, image: torch.Tensor, forward: Callable[[], Non
         torch.autograd.grad(v, watched, seeds[:1], retain_graph=True)
         first = time.process_time() - start
         further = sum(
-            seconds(lambda s=s: torch.autograd.grad(v, watched, s[None], retain_graph=True))
-            for s in seeds[1 : 1 + FURTHER]
+            seconds(partial(torch.autograd.grad, v, watched, seed[None], retain_graph=True))
+            for seed in seeds[1 : 1 + FURTHER]
         )
     unit = (before + seconds(forward)) / 2
     everything = first + further / FURTHER * (len(seeds) - 1)
