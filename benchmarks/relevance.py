@@ -29,6 +29,7 @@ from torch import nn
 from torch.nn.functional import normalize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from wbtools.attribution.autograd.lrp_by_zennit import PositiveParts
 from wbtools.attribution.autograd.propagation import SignalTakesAll
 from wbtools.attribution.engine import (
     PLAIN,
@@ -42,7 +43,6 @@ from wbtools.attribution.engine import (
     seeds,
 )
 from wbtools.attribution.engine.signal import S
-from wbtools.attribution.methods.lrp_by_zennit import PositiveParts
 from wbtools.model.families import densenet, resnet, unet
 from wbtools.model.families.embedding_head import Embedder
 from wbtools.model.junctions import Add, Gate

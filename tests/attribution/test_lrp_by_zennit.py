@@ -5,8 +5,8 @@ import torch
 from lively_unet import lively
 from torch import nn
 
+from wbtools.attribution.autograd import lrp_by_zennit
 from wbtools.attribution.autograd.propagation import merged
-from wbtools.attribution.methods import lrp_by_zennit
 from wbtools.model.families.unet import UNetArchitecture
 from wbtools.model.junctions import Add, Gate
 

@@ -8,6 +8,7 @@ from engine_networks import FAMILIES, OTHERS, SHAPE, balls, embedding_seed, enli
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from wbtools.attribution.autograd.lrp_by_zennit import PositiveParts
 from wbtools.attribution.autograd.propagation import SignalTakesAll
 from wbtools.attribution.engine import (
     EPSILON,
@@ -20,7 +21,6 @@ from wbtools.attribution.engine import (
     gamma,
     mean_absolute,
 )
-from wbtools.attribution.methods.lrp_by_zennit import PositiveParts
 from wbtools.errors import InputError
 from wbtools.model.families import resnet
 from wbtools.model.junctions import Add, Gate

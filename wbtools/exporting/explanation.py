@@ -18,7 +18,7 @@ from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
-from wbtools.model import Model, ModelInput, familiarity, model_input
+from wbtools.model import Model, ModelInput, input_statistics, model_input
 from wbtools.model.input import brain_only
 from wbtools.regions import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
 from wbtools.regions.heatmap import bounding_box, paint, smooth_within
@@ -232,7 +232,7 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
     """A person's scan as a network is to see it, with or without skull, and with what had to be decided for it."""
     shown, remarks = brain_only(scan, model.card)
     image = model_input(shown, model.card)
-    unusual = familiarity.remark(model, image)
+    unusual = input_statistics.remark(model, image)
     return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
 
 

@@ -41,7 +41,7 @@ def load(source: str | Path) -> Model:
     from wbtools.model.imported import exported, pt2, python_builder
 
     path = Path(source)
-    if python_builder.is_entry(str(source)) and not path.exists():
+    if python_builder.is_builder(str(source)) and not path.exists():
         return python_builder.load(str(source))
     return exported.load(path) if path.suffix == pt2.SUFFIX else checkpoint.load(path)
 

@@ -13,7 +13,7 @@ import numpy as np
 from wbtools import provenance
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import fitting
+from wbtools.model import compatibility
 from wbtools.model.card import Card
 from wbtools.model.families import known_families
 from wbtools.model.files import archive, safetensors, source, statedict, stored, torchfile
@@ -113,7 +113,7 @@ def load(path: Path) -> Model:
         "parameters": sum(p.numel() for p in network.parameters()),
         **({"weights": found.place} if found.place else {}),
     }
-    return Model(network, card, description, digest, fitting.reference(path, card), remarks)
+    return Model(network, card, description, digest, compatibility.reference(path, card), remarks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ def _from_torch(path: Path, file: BinaryIO) -> tuple[_Found, float | None, None]
     return _Found(family, tensors, "" if usual and not others else place), threshold, None
 
 
-def _content(path: Path, file: BinaryIO) -> stored.Content:
+def _content(path: Path, file: BinaryIO) -> stored.SavedContent:
     """What is in a file of torch.save."""
     try:
         return torchfile.read(path, file)
@@ -245,7 +245,7 @@ def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor], card: 
             tensors.setdefault(key, torch.tensor(0))
     _require_equal(path, family, _shapes(tensors), expected)
     network.eval().requires_grad_(False)
-    fitting.fit(path, network, card)
+    compatibility.apply_card(path, network, card)
     network.load_state_dict(tensors, assign=True)
     return network
 

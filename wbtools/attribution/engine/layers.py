@@ -20,11 +20,11 @@ from wbtools.errors import InputError
 from wbtools.model.convolution import triple
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
-Result = LayerResult[Activation]
+RuleResult = LayerResult[Activation]
 """A layer's output, and its way back."""
 
 
-def apply(step: Step, inputs: list[Activation], rules: RuleSet) -> Result:
+def apply(step: Step, inputs: list[Activation], rules: RuleSet) -> RuleResult:
     """Run one step.
 
     Raises
@@ -94,19 +94,19 @@ def mean_over_voxels(module: nn.AdaptiveAvgPool3d) -> Mean:
     return Mean()
 
 
-def _linear(module: nn.Linear, rules: RuleSet, x: Activation) -> Result:
+def _linear(module: nn.Linear, rules: RuleSet, x: Activation) -> RuleResult:
     return rules.dense.apply(Dense(module.weight.detach()), detached(module.bias), x)
 
 
-def _average(module: nn.AvgPool3d, rules: RuleSet, x: Activation) -> Result:
+def _average(module: nn.AvgPool3d, rules: RuleSet, x: Activation) -> RuleResult:
     return rules.averages.apply(Average(module), None, x)
 
 
-def _mean(module: nn.AdaptiveAvgPool3d, rules: RuleSet, x: Activation) -> Result:
+def _mean(module: nn.AdaptiveAvgPool3d, rules: RuleSet, x: Activation) -> RuleResult:
     return rules.averages.apply(mean_over_voxels(module), None, x)
 
 
-def _norm(module: nn.BatchNorm3d, rules: RuleSet, x: Activation) -> Result:
+def _norm(module: nn.BatchNorm3d, rules: RuleSet, x: Activation) -> RuleResult:
     """A batch norm that no convolution comes before: a scale per channel, whose output takes its input's relevance."""
     scale, offset = (t[:, None, None, None] for t in scale_and_offset(module))
     return Activation((x.value * scale).add_(offset), x.share), _unchanged
@@ -116,20 +116,20 @@ def _unchanged(r: Tensor) -> tuple[Tensor, ...]:
     return (r,)
 
 
-def _relu(module: nn.ReLU, rules: RuleSet, x: Activation) -> Result:
+def _relu(module: nn.ReLU, rules: RuleSet, x: Activation) -> RuleResult:
     return Activation(torch.relu(x.value), x.share), _unchanged
 
 
-def _same(module: nn.Module, rules: RuleSet, x: Activation) -> Result:
+def _same(module: nn.Module, rules: RuleSet, x: Activation) -> RuleResult:
     return x, _unchanged
 
 
-def _flatten(module: nn.Flatten, rules: RuleSet, x: Activation) -> Result:
+def _flatten(module: nn.Flatten, rules: RuleSet, x: Activation) -> RuleResult:
     shape = x.value.shape[1:]
     return x.each(module), lambda r: (r.reshape(len(r), *shape),)
 
 
-def _maximum(module: nn.MaxPool3d, rules: RuleSet, x: Activation) -> Result:
+def _maximum(module: nn.MaxPool3d, rules: RuleSet, x: Activation) -> RuleResult:
     output, winner = _winners(x, pooling(module))
     shape, places = x.value.shape[1:], winner.int()  # half the memory
 
@@ -179,16 +179,16 @@ def pooled_linear(
     return output, division.at(winner)
 
 
-def _gate(module: Gate, rules: RuleSet, x: Activation, coefficients: Activation) -> Result:
+def _gate(module: Gate, rules: RuleSet, x: Activation, coefficients: Activation) -> RuleResult:
     """The signal takes all."""
     return Activation(x.value * coefficients.value, x.share), lambda r: (r, None)
 
 
-def _attention(module: nn.Module, rules: RuleSet, x: Activation) -> Result:
+def _attention(module: nn.Module, rules: RuleSet, x: Activation) -> RuleResult:
     return Activation(module(x.value)), None
 
 
-def _sum(module: Add, rules: RuleSet, x: Activation, y: Activation) -> Result:
+def _sum(module: Add, rules: RuleSet, x: Activation, y: Activation) -> RuleResult:
     """Both summands take relevance in proportion to their parts that have the sum's sign.
 
     Where shares are known, in proportion to what the image has in their positive parts.
@@ -210,12 +210,12 @@ def _sum(module: Add, rules: RuleSet, x: Activation, y: Activation) -> Result:
     return output, back
 
 
-def _concatenated(module: Concatenation, rules: RuleSet, *parts: Activation) -> Result:
+def _concatenated(module: Concatenation, rules: RuleSet, *parts: Activation) -> RuleResult:
     sizes = [part.value.shape[1] for part in parts]
     return Activation.joined(parts, 1), lambda r: r.split(sizes, 1)
 
 
-LAYERS: dict[type[nn.Module], Callable[..., Result]] = {
+LAYERS: dict[type[nn.Module], Callable[..., RuleResult]] = {
     nn.Linear: _linear,
     nn.ReLU: _relu,
     nn.BatchNorm3d: _norm,

@@ -16,9 +16,9 @@ import torch
 
 from wbtools.attribution.engine import DifferencePropagator
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.relevance_map import relevance_map
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
+from wbtools.attribution.relevance_map import relevance_map
 from wbtools.model import Model, ModelInput
 
 

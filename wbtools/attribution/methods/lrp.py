@@ -19,8 +19,8 @@ from torch import nn
 
 from wbtools.attribution.engine import RelevancePropagator
 from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.methods.relevance_map import relevance_map
 from wbtools.attribution.question import Question
+from wbtools.attribution.relevance_map import relevance_map
 from wbtools.errors import InputError
 from wbtools.model.family import Network
 
@@ -46,7 +46,7 @@ def explain(question: Question) -> MethodOutput:
             question.network, question.image, output=question.objective.answer, empty=question.empty
         )
     except InputError:
-        from wbtools.attribution.methods import lrp_by_zennit
+        from wbtools.attribution.autograd import lrp_by_zennit
 
         return lrp_by_zennit.explain(question)
     return relevance_map(propagator, question.objective.directions)

@@ -1,8 +1,8 @@
 """Pickles read as plain values: what they would have Python call is noted, never called.
 
 A pickle is a program for a small machine with a stack. This one builds numbers, texts, lists and dictionaries, and puts
-`Named` for whatever is looked up in a module, and `Made` for whatever would be called with arguments. Nothing is
-imported and nothing is executed, and every protocol from 0 to 5 can be read.
+`GlobalName` for whatever is looked up in a module, and `Reduced` for whatever would be called with arguments. Nothing
+is imported and nothing is executed, and every protocol from 0 to 5 can be read.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class TooLong(ValueError):
 
 
 @dataclass(frozen=True)
-class Named:
+class GlobalName:
     """Something in a module, as `package.module.name`."""
 
     text: str
 
 
 @dataclass(eq=False, slots=True)
-class Made:
+class Reduced:
     """What calling something with arguments would give.
 
     Parameters
     ----------
     what : Any
-        A `Named`, in honest pickles.
+        A `GlobalName`, in honest pickles.
     arguments : tuple
     state : Any
         What would be given to the object afterwards.
@@ -50,11 +50,11 @@ class Made:
     @property
     def name(self) -> str:
         """What would be called; empty if that is nothing in a module."""
-        return self.what.text if isinstance(self.what, Named) else ""
+        return self.what.text if isinstance(self.what, GlobalName) else ""
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class PersistentId:
     """Something that is kept outside the pickle, under this identity."""
 
     identity: Any
@@ -165,15 +165,15 @@ class _Machine:
         if not (isinstance(module, str) and isinstance(name, str)):
             raise ValueError("a name that is no text")
         self.names.setdefault(f"{module}.{name}")
-        self.push(Named(f"{module}.{name}"))
+        self.push(GlobalName(f"{module}.{name}"))
 
     def make(self, what: Any, arguments: Any) -> None:
         if not isinstance(arguments, tuple):
             raise ValueError("arguments that are no tuple")
-        if isinstance(what, Named) and what.text in _CONTAINERS and not arguments:
+        if isinstance(what, GlobalName) and what.text in _CONTAINERS and not arguments:
             self.push(_CONTAINERS[what.text]())
         else:
-            self.push(Made(what, arguments))
+            self.push(Reduced(what, arguments))
 
     def set_items(self, values: list[Any]) -> None:
         if len(values) % 2:
@@ -182,20 +182,20 @@ class _Machine:
         target = self.stack[-1]
         if isinstance(target, dict):
             target.update(pairs)
-        elif not isinstance(target, Made):
+        elif not isinstance(target, Reduced):
             raise ValueError("items of something that has none")
 
     def append(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if isinstance(target, list):
             target.extend(values)
-        elif not isinstance(target, Made):
+        elif not isinstance(target, Reduced):
             raise ValueError("elements of something that has none")
 
     def give_state(self) -> None:
         state = self.pop()
         target = self.stack[-1]
-        if isinstance(target, Made):
+        if isinstance(target, Reduced):
             target.state = state
 
     def note(self, place: int | None = None) -> None:
@@ -288,6 +288,6 @@ _STEPS: dict[str, _Step] = {
     "INST": _instance,
     "OBJ": lambda machine, _: _object(machine),
     "BUILD": lambda machine, _: machine.give_state(),
-    "PERSID": lambda machine, identity: machine.push(Kept(identity)),
-    "BINPERSID": lambda machine, _: machine.push(Kept(machine.pop())),
+    "PERSID": lambda machine, identity: machine.push(PersistentId(identity)),
+    "BINPERSID": lambda machine, _: machine.push(PersistentId(machine.pop())),
 }

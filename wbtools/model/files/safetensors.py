@@ -79,7 +79,7 @@ def read(
 
 
 @dataclass(frozen=True)
-class _Place:
+class _TensorEntry:
     """Where a tensor lies in the file, and what it is."""
 
     dtype: torch.dtype
@@ -101,7 +101,7 @@ def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
     return header, 8 + count
 
 
-def _place(entry: Mapping[str, Any]) -> _Place:
+def _place(entry: Mapping[str, Any]) -> _TensorEntry:
 
     begin, end = entry["data_offsets"]
     counts = (*entry["shape"], begin, end)
@@ -110,10 +110,10 @@ def _place(entry: Mapping[str, Any]) -> _Place:
     dtype = stored.dtype_named(_TYPES[entry["dtype"]])
     if math.prod(entry["shape"]) * dtype.itemsize != end - begin:
         raise ValueError(f"{end - begin} bytes for a tensor of {entry['shape']}")
-    return _Place(dtype, tuple(entry["shape"]), begin, end)
+    return _TensorEntry(dtype, tuple(entry["shape"]), begin, end)
 
 
-def _require_whole(places: Mapping[str, _Place], length: int) -> None:
+def _require_whole(places: Mapping[str, _TensorEntry], length: int) -> None:
     """Raise ValueError unless the tensors lie one after the other and fill the file."""
     end = 0
     for place in sorted(places.values(), key=lambda tensor: (tensor.begin, tensor.end)):
@@ -124,7 +124,7 @@ def _require_whole(places: Mapping[str, _Place], length: int) -> None:
         raise ValueError(f"{length} bytes of values instead of {end}")
 
 
-def _tensor(file: BinaryIO, start: int, place: _Place) -> Tensor:
+def _tensor(file: BinaryIO, start: int, place: _TensorEntry) -> Tensor:
     import torch
 
     file.seek(start + place.begin)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbtools.errors import CheckpointError
-from wbtools.model.files.pickled import Kept, Made, Named
+from wbtools.model.files.pickled import GlobalName, PersistentId, Reduced
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ class Declared:
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class SavedContent:
     """What is in a file of torch.save.
 
     Parameters
@@ -121,7 +121,7 @@ class Content:
     path : Path
         For messages.
     value : Any
-        Plain values; what is no plain value is a `Made`, tensors among them.
+        Plain values; what is no plain value is a `Reduced`, tensors among them.
     fetch : callable
         From a key and a number of bytes to a storage of so many bytes, a tensor of uint8.
     length : int
@@ -179,13 +179,13 @@ class Content:
 
     def _declared(self, key: str, value: Any) -> Declared:
         """What the file says of one tensor."""
-        while isinstance(value, Made) and value.name in (*_WRAPPERS, _PARAMETER):
+        while isinstance(value, Reduced) and value.name in (*_WRAPPERS, _PARAMETER):
             value = value.arguments[0]
-        if isinstance(value, Made) and value.name == _SUBCLASS:
+        if isinstance(value, Reduced) and value.name == _SUBCLASS:
             function, _, arguments, *_ = value.arguments
-            return self._declared(key, Made(function, tuple(arguments)))
+            return self._declared(key, Reduced(function, tuple(arguments)))
         require_plain(self.path, {key: value})
-        if not isinstance(value, Made) or value.name not in _DENSE:
+        if not isinstance(value, Reduced) or value.name not in _DENSE:
             raise ValueError(f"{key} is no tensor")
         storage, offset, size, stride, *rest = value.arguments
         dtype, kept = storage_of(storage)
@@ -215,13 +215,13 @@ class Content:
 
 def is_tensor(value: Any) -> bool:
     """Whether a value of a file is a tensor of any kind."""
-    return isinstance(value, Made) and value.name in TENSORS
+    return isinstance(value, Reduced) and value.name in TENSORS
 
 
 def require_plain(path: Path, state: Mapping[str, Any]) -> None:
     """Raise CheckpointError that names the first tensor without plain values: quantised, sparse, without any."""
     for key, value in state.items():
-        if isinstance(value, Made) and value.name in _OTHERS:
+        if isinstance(value, Reduced) and value.name in _OTHERS:
             what, hint = (text.format(key=shown(key)) for text in _OTHERS[value.name])
             raise CheckpointError(f"{path} {what}", hint=hint)
 
@@ -234,19 +234,24 @@ def shape(value: Any) -> tuple[int, ...] | None:
     ValueError and the like
         If it is damaged.
     """
-    while isinstance(value, Made) and value.name in (*_WRAPPERS, _PARAMETER):
+    while isinstance(value, Reduced) and value.name in (*_WRAPPERS, _PARAMETER):
         value = value.arguments[0]
-    if isinstance(value, Made) and value.name == _SUBCLASS:
-        return shape(Made(value.arguments[0], tuple(value.arguments[2])))
-    return _lengths(value.arguments[2]) if isinstance(value, Made) and value.name in _DENSE else None
+    if isinstance(value, Reduced) and value.name == _SUBCLASS:
+        return shape(Reduced(value.arguments[0], tuple(value.arguments[2])))
+    return _lengths(value.arguments[2]) if isinstance(value, Reduced) and value.name in _DENSE else None
 
 
 def storage_of(value: Any) -> tuple[str, tuple[str, int]]:
     """The type of a storage's numbers, its key, and its bytes."""
-    if not isinstance(value, Kept):
+    if not isinstance(value, PersistentId):
         raise ValueError("a tensor without a storage")
     word, kind, key, _, count, *view = value.identity
-    if word != "storage" or not isinstance(kind, Named) or not isinstance(key, str) or (view and view[0] is not None):
+    if (
+        word != "storage"
+        or not isinstance(kind, GlobalName)
+        or not isinstance(key, str)
+        or (view and view[0] is not None)
+    ):
         raise ValueError("a storage of unknown form")
     name = kind.text.rpartition(".")[2].removesuffix("Storage")
     dtype = "uint8" if name == "Untyped" else STORAGES[name]
@@ -277,7 +282,7 @@ def _whole(value: Any) -> int:
 
 def _lengths(value: Any) -> tuple[int, ...]:
     """Sizes or strides."""
-    if isinstance(value, Made) and value.name == "torch.Size":
+    if isinstance(value, Reduced) and value.name == "torch.Size":
         (value,) = value.arguments
     return tuple(map(_whole, value))
 
@@ -312,15 +317,15 @@ def _number(value: Any) -> float:
     """A plain number, also where it is kept as NumPy's."""
     import numpy as np
 
-    if isinstance(value, Made) and value.name.endswith("multiarray.scalar"):
+    if isinstance(value, Reduced) and value.name.endswith("multiarray.scalar"):
         kind, raw = value.arguments
         form = np.dtype(kind.arguments[0])
-        if form.kind not in "fiub" or not isinstance(kind, Made) or kind.name != "numpy.dtype":
+        if form.kind not in "fiub" or not isinstance(kind, Reduced) or kind.name != "numpy.dtype":
             raise ValueError("no number")
-        if isinstance(raw, Made) and raw.name == "_codecs.encode":
+        if isinstance(raw, Reduced) and raw.name == "_codecs.encode":
             raw = raw.arguments[0].encode("latin1")
         return float(np.frombuffer(raw, form)[0])
-    if isinstance(value, Made):
+    if isinstance(value, Reduced):
         raise ValueError("no number")
     return float(value)
 

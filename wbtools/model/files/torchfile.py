@@ -15,8 +15,8 @@ from wbtools.errors import CheckpointError
 from wbtools.model.files import archive as archives
 from wbtools.model.files import pickled, source
 from wbtools.model.files.archive import Archive
-from wbtools.model.files.pickled import Kept, Made
-from wbtools.model.files.stored import STORAGES, TENSORS, Content, dtype_named, filled, shown, storage_of
+from wbtools.model.files.pickled import PersistentId, Reduced
+from wbtools.model.files.stored import STORAGES, TENSORS, SavedContent, dtype_named, filled, shown, storage_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ _PACKAGES = {
 """What a checkpoint may name: plain containers and numbers. Nothing of it is ever called."""
 
 
-def read(path: Path, file: BinaryIO) -> Content:
+def read(path: Path, file: BinaryIO) -> SavedContent:
     """Read a file of torch.save; its tensors wait.
 
     Raises
@@ -62,7 +62,7 @@ def read(path: Path, file: BinaryIO) -> Content:
         ) from None
 
 
-def _from_archive(path: Path, file: BinaryIO) -> Content:
+def _from_archive(path: Path, file: BinaryIO) -> SavedContent:
     archive = Archive.of(path, file, _require_no_program)
     folder = next((name[: -len("data.pkl")] for name in archive.sizes if name.endswith("data.pkl")), None)
     if folder is None:
@@ -80,7 +80,7 @@ def _from_archive(path: Path, file: BinaryIO) -> Content:
         with archive.open(member) as values:
             return filled(values, count)
 
-    return Content(path, value, fetch, source.size(file))
+    return SavedContent(path, value, fetch, source.size(file))
 
 
 def _require_no_program(path: Path, names: Iterable[str]) -> None:
@@ -100,7 +100,7 @@ def _require_no_program(path: Path, names: Iterable[str]) -> None:
         )
 
 
-def _from_row(path: Path, file: BinaryIO) -> Content:
+def _from_row(path: Path, file: BinaryIO) -> SavedContent:
     """The older form: four pickles in a row, then the storages."""
     number, _ = pickled.read(file)
     if number != _MAGIC:
@@ -128,7 +128,7 @@ def _from_row(path: Path, file: BinaryIO) -> Content:
         file.seek(place)
         return filled(file, count)
 
-    return Content(path, value, fetch, length)
+    return SavedContent(path, value, fetch, length)
 
 
 def _widths(value: Any) -> dict[str, int]:
@@ -137,17 +137,17 @@ def _widths(value: Any) -> dict[str, int]:
     waiting, seen = [value], set()
     while waiting:
         this = waiting.pop()
-        if isinstance(this, Kept):
+        if isinstance(this, PersistentId):
             kind, (key, _) = storage_of(this)
             found[key] = dtype_named(kind).itemsize
             continue
-        if not isinstance(this, (dict, list, tuple, Made)) or id(this) in seen:
+        if not isinstance(this, (dict, list, tuple, Reduced)) or id(this) in seen:
             continue
         seen.add(id(this))
         if isinstance(this, dict):
             waiting += [*this.keys(), *this.values()]
         else:
-            waiting += [*this.arguments, this.state] if isinstance(this, Made) else this
+            waiting += [*this.arguments, this.state] if isinstance(this, Reduced) else this
     return found
 
 

@@ -16,14 +16,14 @@ from torch import fx, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import fitting
+from wbtools.model import compatibility
 from wbtools.model.card import Card
 from wbtools.model.checkpoint import Model
 from wbtools.model.files import source
 from wbtools.model.imported import nodes, operators, pt2
 from wbtools.model.imported.foreign import Foreign, assumed, require_row
-from wbtools.model.imported.nodes import Name, Step
-from wbtools.model.imported.operators import Call
+from wbtools.model.imported.nodes import GraphNode, ValueName
+from wbtools.model.imported.operators import OperatorCall
 from wbtools.model.imported.pt2 import Program
 from wbtools.model.imported.retrace import makes_coefficients
 from wbtools.model.imported.sizes import require_modest
@@ -58,7 +58,7 @@ def load(path: Path) -> Model:
         raise CheckpointError(f"{beside} says {card.family}", hint=f"write {FAMILY} as its family")
     network, description = build(path, program, card)
     description["exported by"] = f"torch {program.version}"
-    return Model(network, card, description, digest, fitting.reference(path, card))
+    return Model(network, card, description, digest, compatibility.reference(path, card))
 
 
 def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, object]]:
@@ -85,7 +85,7 @@ def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, 
     single = program.sizes[program.image][0] == 1
     bare = assemble(path, program.without_values())
     require_modest(path, bare, card.shape)
-    fitting.fit(path, Foreign(bare, single), card)
+    compatibility.apply_card(path, Foreign(bare, single), card)
     steps = assemble(path, program)
     network = Foreign(steps, single)
     network.adapt(card)
@@ -132,7 +132,7 @@ def assemble(path: Path, program: Program) -> fx.GraphModule:
     """
     try:
         return _Assembly(path, program).network()
-    except fitting.FAILURES as error:
+    except compatibility.FAILURES as error:
         raise CheckpointError(f"{path} is no network of torch.export, or is damaged ({error})", hint=_HINT) from None
 
 
@@ -162,7 +162,7 @@ class _Assembly:
         self.graph.output(answer)
         return fx.GraphModule(self.root, self.graph).eval()
 
-    def _add(self, step: Step, in_place: bool) -> None:
+    def _add(self, step: GraphNode, in_place: bool) -> None:
         """Add one step."""
         name, overload = nodes.aten(step) or ("", "")
         if name in operators.IGNORED:
@@ -178,7 +178,7 @@ class _Assembly:
         for text, place in nodes.outputs(step):
             self.made[text] = made if place is None else self._call(operator.getitem, (made, place))
 
-    def _operator(self, step: Step, written: tuple[str, str], name: str) -> fx.Node:
+    def _operator(self, step: GraphNode, written: tuple[str, str], name: str) -> fx.Node:
         """A layer where there is one, else the operator `name`: as written, or its form that works out of place."""
         as_written = getattr(getattr(torch.ops.aten, written[0]), written[1])
         function = getattr(getattr(torch.ops.aten, name), written[1])
@@ -187,8 +187,8 @@ class _Assembly:
         if arguments.get("train") or arguments.get("training"):
             raise CheckpointError(f"{self.path} was exported while training", hint=pt2.HINT)
         everything = {**arguments, **keywords}
-        call = Call(name, everything, self.program.tensors, self.program.sizes, self._makes_coefficients)
-        if found := operators.layer(call):
+        call = OperatorCall(name, everything, self.program.tensors, self.program.sizes, self._makes_coefficients)
+        if found := operators.replacement(call):
             module, inputs = found
             return self._call_module(module, [self._node(node) for node in inputs])
         if name == "cat":
@@ -218,7 +218,7 @@ class _Assembly:
         """An argument with steps in place of names."""
         if isinstance(value, list):
             return [self._node(part) for part in value]
-        if not isinstance(value, Name):
+        if not isinstance(value, ValueName):
             return value
         if value.text not in self.made:
             self.made[value.text] = self.graph.get_attr(self._held(self.program.tensors[value.text]))

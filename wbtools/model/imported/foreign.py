@@ -10,8 +10,8 @@ from torch import Tensor, fx, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model.card import ANSWERS, Card
+from wbtools.model.compatibility import FAILURES
 from wbtools.model.family import Network
-from wbtools.model.fitting import FAILURES
 from wbtools.model.imported.retrace import norms_after_convolutions
 from wbtools.text import line
 

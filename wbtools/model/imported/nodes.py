@@ -14,7 +14,7 @@ import torch
 
 from wbtools.model.imported import pt2
 
-Step = Mapping[str, Any]
+GraphNode = Mapping[str, Any]
 """One node of the graph: target, inputs, outputs."""
 
 _NAMED = ("as_tensors", "as_optional_tensors", "as_sym_ints")
@@ -55,13 +55,13 @@ _COUNTS = frozenset(
 
 
 @dataclass(frozen=True)
-class Name:
+class ValueName:
     """A tensor or number that another step puts out."""
 
     text: str
 
 
-def aten(step: Step) -> tuple[str, str] | None:
+def aten(step: GraphNode) -> tuple[str, str] | None:
     """The name and overload of a step's operator in torch's `aten`; None for others, and for those with an `out`.
 
     Examples
@@ -76,12 +76,12 @@ def aten(step: Step) -> tuple[str, str] | None:
 
 
 def value(argument: Mapping[str, Any]) -> Any:
-    """An argument as torch takes it; tensors, and numbers that are computed, as `Name`.
+    """An argument as torch takes it; tensors, and numbers that are computed, as `ValueName`.
 
     Examples
     --------
     >>> value({"as_ints": [2, 2]}), value({"as_tensor": {"name": "relu"}})
-    ([2, 2], Name(text='relu'))
+    ([2, 2], ValueName(text='relu'))
 
     Raises
     ------
@@ -98,11 +98,11 @@ def value(argument: Mapping[str, Any]) -> Any:
     if form == "as_floats":
         return [float(number) for number in content]
     if form == "as_tensor":
-        return Name(content["name"])
+        return ValueName(content["name"])
     if form == "as_name":
-        return Name(content)
+        return ValueName(content)
     if form in _NAMED:
-        return [Name(entry["name"]) if "name" in entry else value(entry) for entry in content]
+        return [ValueName(entry["name"]) if "name" in entry else value(entry) for entry in content]
     if form in _NESTED:
         return value(content)
     if form == "as_scalar_type":
@@ -136,7 +136,7 @@ def _checked(form: str, content: Any) -> Any:
     return content
 
 
-def bound(function: Any, step: Step) -> tuple[list[Any], dict[str, Any]]:
+def bound(function: Any, step: GraphNode) -> tuple[list[Any], dict[str, Any]]:
     """All arguments of an operator's schema, by position and by keyword; what is not given has its default."""
     schema = function._schema.arguments
     types = {parameter.name: str(parameter.real_type) for parameter in schema}
@@ -174,7 +174,7 @@ def _argument(given: Mapping[str, Any], kind: str, function: Any) -> Any:
     return found
 
 
-def outputs(step: Step) -> Iterator[tuple[str, int | None]]:
+def outputs(step: GraphNode) -> Iterator[tuple[str, int | None]]:
     """Names of what a step puts out, and their places where it puts out several.
 
     Examples
@@ -214,7 +214,7 @@ def changing_others(steps: list[dict[str, Any]], output: str, views: frozenset[s
     ----------
     steps : list of dict
     output : str
-        Name of what the network puts out.
+        ValueName of what the network puts out.
     views : frozenset of str
         Operators whose output may be their input's own memory.
     """

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from wbtools.model.imported.nodes import Name
+from wbtools.model.imported.nodes import ValueName
 from wbtools.model.junctions import Add, Gate
 
 _VIEWS = """
@@ -65,7 +65,7 @@ ARITHMETIC = {f"_operator.{name}": getattr(operator, name) for name in _SIZES}
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class OperatorCall:
     """An operator with its arguments.
 
     Parameters
@@ -96,44 +96,44 @@ class Call:
         """Whether all but the first argument are weights and values, so that a module can hold them."""
         _, *rest = self.arguments.values()
         flat = [value for given in rest for value in (given if isinstance(given, list) else [given])]
-        return all(value.text in self.tensors for value in flat if isinstance(value, Name))
+        return all(value.text in self.tensors for value in flat if isinstance(value, ValueName))
 
     def weight(self, argument: str) -> Tensor | None:
         """A weight, None where there is none."""
         value = self.arguments[argument]
-        return self.tensors[value.text] if isinstance(value, Name) else None
+        return self.tensors[value.text] if isinstance(value, ValueName) else None
 
     def rank(self, argument: str) -> int:
         """Number of axes of an argument."""
         return len(self.sizes[self.arguments[argument].text])
 
-    def count(self, name: Name) -> int:
+    def count(self, name: ValueName) -> int:
         """Number of values of a tensor for one image, as far as it is known."""
         return math.prod(length or 1 for length in self.sizes.get(name.text, ()))
 
     def is_signal(self, argument: str) -> bool:
         """Whether an argument is computed, neither a weight nor a number."""
         value = self.arguments[argument]
-        return isinstance(value, Name) and value.text not in self.tensors
+        return isinstance(value, ValueName) and value.text not in self.tensors
 
 
-Layer = tuple[nn.Module, list[Name]]
+Replacement = tuple[nn.Module, list[ValueName]]
 """A module, and what it is called with."""
 
 
-def layer(call: Call) -> Layer | None:
+def replacement(call: OperatorCall) -> Replacement | None:
     """The layer that stands for an operator; None if there is none for these arguments."""
     first = next(iter(call.arguments.values()), None)
     if call.operator in ("add", "mul"):
         return _junction(call)
     build = _LAYERS.get(call.operator)
-    if build is None or not isinstance(first, Name) or first.text in call.tensors or not call.is_plain:
+    if build is None or not isinstance(first, ValueName) or first.text in call.tensors or not call.is_plain:
         return None
     module = build(call)
     return None if module is None else (module.eval().requires_grad_(False), [first])
 
 
-def _junction(call: Call) -> Layer | None:
+def _junction(call: OperatorCall) -> Replacement | None:
     """A sum or product of two signals."""
     if not (call.is_signal("self") and call.is_signal("other")) or call.arguments.get("alpha", 1) != 1:
         return None
@@ -161,7 +161,7 @@ def _full(values: Any, count: int) -> Any:
     return values if isinstance(values, str) else tuple(values) * (count if len(values) == 1 else 1)
 
 
-def _convolution(call: Call) -> nn.Module | None:
+def _convolution(call: OperatorCall) -> nn.Module | None:
     weight, bias = call.weight("weight"), call.weight("bias")
     if weight is None:
         return None
@@ -174,11 +174,11 @@ def _convolution(call: Call) -> nn.Module | None:
     return _given(module, weight=weight, bias=bias)
 
 
-def _general_convolution(call: Call) -> nn.Module | None:
+def _general_convolution(call: OperatorCall) -> nn.Module | None:
     return None if call["transposed"] else _convolution(call)
 
 
-def _linear(call: Call) -> nn.Module | None:
+def _linear(call: OperatorCall) -> nn.Module | None:
     weight, bias = call.weight("weight"), call.weight("bias")
     if weight is None:
         return None
@@ -186,7 +186,7 @@ def _linear(call: Call) -> nn.Module | None:
     return _given(nn.Linear(inputs, outputs, bias is not None, device="meta"), weight=weight, bias=bias)
 
 
-def _batch_norm(call: Call) -> nn.Module | None:
+def _batch_norm(call: OperatorCall) -> nn.Module | None:
     kind = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}.get(call.rank("input"))
     names = ("weight", "bias", "running_mean", "running_var")
     weights = {name: call.weight(name) for name in names}
@@ -197,7 +197,7 @@ def _batch_norm(call: Call) -> nn.Module | None:
     return _given(module, **weights)
 
 
-def _layer_norm(call: Call) -> nn.Module:
+def _layer_norm(call: OperatorCall) -> nn.Module:
     weight, bias = call.weight("weight"), call.weight("bias")
     module = nn.LayerNorm(
         call["normalized_shape"], float(call["eps"]), weight is not None, bias is not None, device="meta"
@@ -205,7 +205,7 @@ def _layer_norm(call: Call) -> nn.Module:
     return _given(module, weight=weight, bias=bias)
 
 
-def _group_norm(call: Call) -> nn.Module | None:
+def _group_norm(call: OperatorCall) -> nn.Module | None:
     weight = call.weight("weight")
     if weight is None:
         return None
@@ -213,15 +213,15 @@ def _group_norm(call: Call) -> nn.Module | None:
     return _given(module, weight=weight, bias=call.weight("bias"))
 
 
-def _prelu(call: Call) -> nn.Module | None:
+def _prelu(call: OperatorCall) -> nn.Module | None:
     weight = call.weight("weight")
     return None if weight is None else _given(nn.PReLU(len(weight), device="meta"), weight=weight)
 
 
-def _pool(*kinds: type[nn.Module]) -> Callable[[Call], nn.Module]:
+def _pool(*kinds: type[nn.Module]) -> Callable[[OperatorCall], nn.Module]:
     """Maximum and average pools: the same arguments under the same names."""
 
-    def build(call: Call) -> nn.Module:
+    def build(call: OperatorCall) -> nn.Module:
         count = call.rank("self") - 2
         rest = {k: v for k, v in call.arguments.items() if k not in ("self", "kernel_size", "stride")}
         rest = {name: _full(value, count) if isinstance(value, list) else value for name, value in rest.items()}
@@ -232,13 +232,13 @@ def _pool(*kinds: type[nn.Module]) -> Callable[[Call], nn.Module]:
     return build
 
 
-def _adaptive(call: Call) -> nn.Module:
+def _adaptive(call: OperatorCall) -> nn.Module:
     count = int(call.operator[-2])
     kinds = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
     return kinds[count - 1](cast(Any, _full(call["output_size"], count)))
 
 
-def _mean(call: Call) -> nn.Module | None:
+def _mean(call: OperatorCall) -> nn.Module | None:
     """The mean over all voxels is an average pool."""
     count = call.rank("self") - 2
     axes = [axis % (count + 2) for axis in call.arguments.get("dim") or []]
@@ -248,19 +248,19 @@ def _mean(call: Call) -> nn.Module | None:
     return pool if call["keepdim"] else nn.Sequential(pool, nn.Flatten())
 
 
-def _flatten(call: Call) -> nn.Module | None:
+def _flatten(call: OperatorCall) -> nn.Module | None:
     return nn.Flatten(call["start_dim"], call["end_dim"]) if "start_dim" in call.arguments else None
 
 
-def _softmax(kind: type[nn.Module]) -> Callable[[Call], nn.Module | None]:
+def _softmax(kind: type[nn.Module]) -> Callable[[OperatorCall], nn.Module | None]:
     return lambda call: kind(call["dim"]) if call.arguments.get("dtype") is None else None
 
 
-def _elu(call: Call) -> nn.Module | None:
+def _elu(call: OperatorCall) -> nn.Module | None:
     return nn.ELU(call["alpha"]) if call["scale"] == call["input_scale"] == 1 else None
 
 
-_LAYERS: dict[str, Callable[[Call], nn.Module | None]] = {
+_LAYERS: dict[str, Callable[[OperatorCall], nn.Module | None]] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), _adaptive),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), _pool(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)),

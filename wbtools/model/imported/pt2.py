@@ -167,7 +167,7 @@ def _require_harmless(path: Path, member: _Members) -> None:
             _pickled(path, data)
 
 
-def _pickled(path: Path, data: bytes) -> stored.Content:
+def _pickled(path: Path, data: bytes) -> stored.SavedContent:
     """What is in a member that torch.save wrote."""
     return torchfile.read(path, io.BytesIO(data))
 
@@ -220,7 +220,7 @@ def _stored(path: Path, kind: str, member: _Members) -> Mapping[str, Tensor]:
     }
 
 
-def _table(path: Path, content: stored.Content) -> Mapping[str, Tensor]:
+def _table(path: Path, content: stored.SavedContent) -> Mapping[str, Tensor]:
     """A mapping of tensors."""
     if not isinstance(content.value, Mapping) or not all(map(stored.is_tensor, content.value.values())):
         raise CheckpointError(f"{path} holds no table of weights", hint=HINT)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
-from wbtools.model import fitting
+from wbtools.model import compatibility
 from wbtools.model.card import Card
 from wbtools.model.checkpoint import Model
 from wbtools.model.family import Network
@@ -41,12 +41,12 @@ _ANYTHING = (Exception, SystemExit)  # the user's own code may raise anything, a
 _log = logging.getLogger(__name__)
 
 
-def is_entry(source: str) -> bool:
+def is_builder(source: str) -> bool:
     """Whether a word has the form `package.module:function`.
 
     Examples
     --------
-    >>> is_entry("lab.networks:build"), is_entry("networks/best.pt")
+    >>> is_builder("lab.networks:build"), is_builder("networks/best.pt")
     (True, False)
     """
     return _ENTRY.fullmatch(source) is not None
@@ -78,7 +78,7 @@ def load(source: str) -> Model:
         found = network if isinstance(network, Network) else Foreign(_FirstAnswer(network), single=True)
         description = {"parameters": sum(p.numel() for p in network.parameters())}
         _try(source, found, card)
-    return Model(found, card, description, _digest(network), fitting.reference(beside, card))
+    return Model(found, card, description, _digest(network), compatibility.reference(beside, card))
 
 
 class _FirstAnswer(nn.Module):

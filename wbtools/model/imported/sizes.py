@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx
 
 from wbtools.errors import CheckpointError
-from wbtools.model.fitting import FAILURES
+from wbtools.model.compatibility import FAILURES
 
 _CHANNELS, _FEWEST, _MOST = 256, 1 << 26, 1 << 30
 """So many values a step may put out for each voxel of the image; so many always; and so many at most."""

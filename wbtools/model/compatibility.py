@@ -29,7 +29,7 @@ FAILURES = (
 """What torch raises where a network cannot take an image."""
 
 
-def fit(path: Path, network: Network, card: Card) -> None:
+def apply_card(path: Path, network: Network, card: Card) -> None:
     """Give a network its card.
 
     Parameters

@@ -26,7 +26,7 @@ OFF = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Meeting:
+class ChannelStatistics:
     """What a batch norm is given by an image, and what it was given in training; of each channel.
 
     Parameters
@@ -46,8 +46,8 @@ class Meeting:
 
         Examples
         --------
-        >>> one = np.ones(3)
-        >>> Meeting(one, 6 * one, one, one).ratio
+        >>> ones = np.ones(3)
+        >>> ChannelStatistics(ones, 6 * ones, ones, ones).ratio
         6.0
         """
         ratios = self.variance[self._live] / self.usual_variance[self._live]
@@ -76,11 +76,11 @@ class Meeting:
         )
 
 
-class _Met(Exception):
+class _Reached(Exception):
     """Raised to end a pass where the first batch norm was reached."""
 
 
-def meeting(network: nn.Module, image: Tensor) -> Meeting | None:
+def first_norm_statistics(network: nn.Module, image: Tensor) -> ChannelStatistics | None:
     """What a network's first batch norm is given; None where there is none that remembers its training.
 
     Parameters
@@ -92,30 +92,32 @@ def meeting(network: nn.Module, image: Tensor) -> Meeting | None:
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    met: list[Meeting] = []
+    statistics: list[ChannelStatistics] = []
 
     def note(norm: Any, inputs: tuple[Tensor, ...]) -> None:
         channels = inputs[0].detach().transpose(0, 1).flatten(1).double()
         variance, mean = torch.var_mean(channels, dim=1, correction=0)
-        met.append(Meeting(*(t.double().numpy() for t in (mean, variance, norm.running_mean, norm.running_var))))
-        raise _Met
+        statistics.append(
+            ChannelStatistics(*(t.double().numpy() for t in (mean, variance, norm.running_mean, norm.running_var)))
+        )
+        raise _Reached
 
     norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
     handles = [norm.register_forward_pre_hook(note) for norm in norms]
     try:
         with torch.no_grad():
             network(image)
-    except _Met:
+    except _Reached:
         pass
     finally:
         for handle in handles:
             handle.remove()
-    return met[0] if met else None
+    return statistics[0] if statistics else None
 
 
 def remark(model: Model, image: ModelInput) -> str:
     """What a reader must know of an image that a network is given; empty if it is a usual one, or nobody can tell."""
     import torch
 
-    found = meeting(model.network, torch.from_numpy(image.data))
+    found = first_norm_statistics(model.network, torch.from_numpy(image.data))
     return found.remark(model.name) if found else ""
