@@ -41,8 +41,8 @@ def explain(question: Question) -> MethodOutput:
             handle.remove()
     if not maps:
         raise InputError("the network has no spatial attention that could be shown", hint="choose another --method")
-    laid = (spread(one, places.get(tuple(one.shape[1:])), shape) for one in maps)
-    mean = torch.stack([one.clamp(min=1e-12).log() for one in laid]).mean(0).exp()
+    laid = (spread(weights, places.get(tuple(weights.shape[1:])), shape) for weights in maps)
+    mean = torch.stack([weights.clamp(min=1e-12).log() for weights in laid]).mean(0).exp()
     return MethodOutput(put_back(mean, given[0], image)[0, 0].numpy())
 
 

@@ -41,7 +41,7 @@ def blurred(card: Card, image: ModelInput, file: Path | None = None) -> Referenc
     data = image.plain
     brain = (data > 0).astype(np.float32)
     sigma = _BLUR / image.grid.voxel_sizes
-    weight, summed = (gaussian_filter(one, sigma, mode="constant") for one in (brain, data))
+    weight, summed = (gaussian_filter(part, sigma, mode="constant") for part in (brain, data))
     # The filter's tails end after four deviations; inside the brain its weight is never 0.
     smooth = brain * summed / np.maximum(weight, np.float32(1e-6))
     return ReferenceBrain(image.taken(smooth), image.grid, source=f"the brain itself, blurred by {_BLUR:g} mm")

@@ -54,9 +54,9 @@ def explain(question: Question) -> MethodOutput:
     shown = question.require_reference() - question.empty  # 0 beyond the image, as where there is no brain
     places = [moved(shown, seed) + question.empty for seed in range(PLACES)]
     found = [deviation.explain(replace(question, reference=place)) for place in places]
-    magnitude = np.mean([abs(one.relevance) for one in found], axis=0)
-    expected_sum = sum(one.expected_sum or 0.0 for one in found) / PLACES
-    actual_sum = sum((one.expected_sum or 0.0) * (one.conservation or 0.0) for one in found) / PLACES
+    magnitude = np.mean([abs(output.relevance) for output in found], axis=0)
+    expected_sum = sum(output.expected_sum or 0.0 for output in found) / PLACES
+    actual_sum = sum((output.expected_sum or 0.0) * (output.conservation or 0.0) for output in found) / PLACES
     return MethodOutput(magnitude, expected_sum, actual_sum)
 
 
