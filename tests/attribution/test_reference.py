@@ -70,6 +70,14 @@ def test_how_the_head_lay_in_the_scanner_does_not_matter(person):
     np.testing.assert_allclose(found.alignment.matrix, pose @ level.alignment.matrix, atol=1e-9)
 
 
+def test_the_reference_of_an_image_is_made_once_for_all_networks_that_see_it_alike(person):
+    first = reference_brain(FAMILY.card, person)
+    assert reference_brain(replace(FAMILY.card, name="another"), person) is first
+    again = reference_brain(FAMILY.card, replace(person))
+    assert again is not first
+    np.testing.assert_array_equal(again.data, first.data)
+
+
 def test_card_names_another_brain_than_the_template(person, tmp_path):
     file = tmp_path / "mean_brain.nii.gz"
     brain = template_on(GRID)
@@ -88,7 +96,7 @@ def test_what_cannot_be_registered_lies_by_world_coordinates_and_says_so(monkeyp
     from wbtools.space import registration
 
     monkeypatch.setattr(registration, "_LEAST_CORRELATION", 1.0)  # no two images agree as much
-    found = reference_brain(FAMILY.card, person)
+    found = reference_brain(FAMILY.card, replace(person))  # a copy: of one image the reference is made once
     assert found.alignment is None
     assert "by world coordinates" in found.note and "correlation" in found.note
     assert found.as_record()["placed"] == "by world coordinates"

@@ -2,20 +2,51 @@
 
 import json
 import shutil
+import sys
 
 import nibabel
 import numpy as np
 import pytest
 import torch
 
+from wbtools.attribution import reference
 from wbtools.model import Card
 from wbtools.model import card as cards
 from wbtools.model.families.unet import UNet, UNetArchitecture
+from wbtools.model.input import field_over
+
+pytestmark = [pytest.mark.slow, pytest.mark.workbench]
+T1W = "T1w_acpc_dc_restore_brain.nii.gz"
 
 
-@pytest.mark.slow
-@pytest.mark.workbench
-def test_a_pair_of_people_is_explained_by_pairs_of_regions(small_study, run_export, tmp_path):
+class Opened:
+    """Why the files of a folder are opened: the functions of wbtools that are at work then, innermost first."""
+
+    def __init__(self, folder):
+        self.folder, self.reasons, self.watching = str(folder), {}, True
+        sys.addaudithook(self)  # Python has no way to take it off again
+
+    def __call__(self, event, arguments):
+        if self.watching and event == "open" and str(arguments[0]).startswith(self.folder):
+            frame, names = sys._getframe(1), []
+            while frame:
+                if "/wbtools/" in frame.f_code.co_filename:
+                    names.append(frame.f_code.co_name)
+                frame = frame.f_back
+            self.reasons.setdefault(str(arguments[0]), []).append(names)
+
+    def to_read(self, path):
+        """Of each time that more of a file was wanted than whether it can be opened, the reason."""
+        purposes = {"read_grid", "read_scan", "sha256"}
+        wanted = [names for names in self.reasons[str(path)] if "require_file" not in names]
+        return sorted(next((name for name in names if name in purposes), names[0]) for names in wanted)
+
+
+@pytest.fixture(scope="module")
+def compared(small_study, run_export, tmp_path_factory):
+    """An export of a person compared with a twin: what was printed, the folder, why files of the twin were opened, and
+    how many brains were registered: to the field of view, and the reference to them."""
+    tmp_path = tmp_path_factory.mktemp("pair")
     study = tmp_path / "study"
     shutil.copytree(small_study("LAS"), study)
     person = study / "100307"
@@ -23,17 +54,33 @@ def test_a_pair_of_people_is_explained_by_pairs_of_regions(small_study, run_expo
     shutil.copytree(person, twin)
     for file in sorted(twin.rglob("100307*")):
         file.rename(file.with_name(file.name.replace("100307", "twin")))
-    for path in (twin / "T1w").glob("T1w_acpc_dc_restore_brain.nii.gz"):
-        image = nibabel.load(path)
-        noise = np.random.default_rng(0).normal(1, 0.2, image.shape)
-        nibabel.save(nibabel.Nifti1Image((image.get_fdata() * noise).astype(np.float32), image.affine), path)
+    image = nibabel.load(twin / "T1w" / T1W)
+    noise = np.random.default_rng(0).normal(1, 0.2, image.shape)
+    noisy = nibabel.Nifti1Image((image.get_fdata() * noise).astype(np.float32), image.affine)
+    nibabel.save(noisy, twin / "T1w" / T1W)
     torch.manual_seed(0)
     torch.save(UNet(UNetArchitecture((8, 8, 16), attention=(2,), embedding=16)).state_dict(), tmp_path / "small.pt")
     cards.write(tmp_path / "small.json", Card("small", "small", "unet", shape=(30, 36, 30)))
+    opened, counted = Opened(twin), (field_over, reference._registered)
+    before = [function.cache_info().misses for function in counted]
     output, folder = run_export(
         study, tmp_path / "out", "--target", "pair", "--other", "twin", "--no-render",
         "--model", str(tmp_path / "small.pt"),
     )  # fmt: skip
+    opened.watching = False
+    registered = [function.cache_info().misses - so_far for function, so_far in zip(counted, before, strict=True)]
+    return output, folder, opened, registered
+
+
+def test_each_of_two_people_is_read_hashed_and_registered_once(compared):
+    _, _, opened, registered = compared
+    (t1w,) = (path for path in opened.reasons if path.endswith(T1W))
+    assert opened.to_read(t1w) == ["read_grid", "read_scan", "sha256"]
+    assert registered == [2, 2]
+
+
+def test_a_pair_of_people_is_explained_by_pairs_of_regions(compared):
+    output, folder, _, _ = compared
     record = json.loads((folder / "provenance.json").read_text())
     (pairs,) = record["pairs_of_regions"].values()
     assert -1 < pairs["cosine"] < 1

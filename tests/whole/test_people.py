@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from made_heads import write_bids_head, write_network
 
 from wbtools import model
 from wbtools.exporting import people
+from wbtools.model.input import field_over
 from wbtools.native.person import read_scan
 from wbtools.subject import find
 from wbtools.subject.selection import Known
@@ -30,6 +32,16 @@ def test_the_mask_of_a_subject_compared_with_is_its_own(small_study, network, tm
         found.images["small"].data, people.seen_by(networks["small"], read_scan(subject)).data
     )
     assert "subject's brain mask" in found.remarks[0] and found.atlas is None
+
+
+def test_a_head_is_masked_and_registered_once_for_all_networks_that_are_shown_its_brain(small_study, network, tmp_path):
+    study = write_bids_head(small_study("LAS"), tmp_path)
+    subject, first = find(study, "100307"), model.load(network)
+    second = replace(first.named("second"), card=replace(first.card, name="second", shape=(24, 30, 24)))
+    before = field_over.cache_info().misses
+    found = people.show(Known(subject.t1w, subject), {"small": first, "second": second})
+    assert found.images["small"].grid.shape != found.images["second"].grid.shape
+    assert field_over.cache_info().misses == before + 1
 
 
 def test_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(small_study, network, tmp_path):

@@ -101,7 +101,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairDecision:
     """The person and another one, as a network sees them.
 
     Parameters
@@ -152,12 +152,12 @@ class Decision:
         The person first; empty for networks that answer with an embedding alone.
     codes : tuple of Code
         The person first; empty for networks without an embedding.
-    comparisons : tuple of Comparison
+    comparisons : tuple of PairDecision
     """
 
     classes: tuple[Classes, ...] = ()
     codes: tuple[Code, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[PairDecision, ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """The decision in words, what counts most first."""
@@ -246,15 +246,15 @@ def _code(model: Model, person: str, v: Tensor) -> Code:
     return Code(person, len(values), float(values.norm()), bits)
 
 
-def _compare(model: Model, other: str, v: Tensor, w: Tensor) -> Comparison:
+def _compare(model: Model, other: str, v: Tensor, w: Tensor) -> PairDecision:
     from torch.nn.functional import cosine_similarity
 
     mine, theirs = v.double().flatten(), w.double().flatten()
     cosine = float(cosine_similarity(mine, theirs, dim=0))
     if not model.network.hashes:
-        return Comparison(other, cosine, 1 - cosine, model.threshold)
+        return PairDecision(other, cosine, 1 - cosine, model.threshold)
     differing = int(((mine > 0) != (theirs > 0)).sum())
-    return Comparison(other, cosine, differing / len(mine), None, differing, len(mine))
+    return PairDecision(other, cosine, differing / len(mine), None, differing, len(mine))
 
 
 def _named(name: str) -> str:

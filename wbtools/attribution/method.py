@@ -32,7 +32,7 @@ class MethodOutput:
         Per voxel, signed; the mean of the absolute maps if there were several directions.
     expected_sum : float, optional
         What the map's sum should be; None for methods that promise nothing about it.
-    arrived : float, optional
+    actual_sum : float, optional
         What it is, where that is not the sum of `relevance`.
     device : str
         What it was computed on.

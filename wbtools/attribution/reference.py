@@ -9,6 +9,7 @@ from it is a difference of what lies where, not of scanner gain or tissue contra
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from wbtools.space.foreground import foreground
 from wbtools.space.grid import Grid, Volume
 from wbtools.space.registration import Alignment, affine_between
 from wbtools.space.resampling import average, resample_density
+
+Shape = tuple[int, int, int]
 
 _LEAST_INSIDE = 0.7
 """Share of the brain that has to lie in the reference's. Aligned brains reach .97; moved by 4 cm they fall below."""
@@ -83,10 +86,16 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
         raise InputError(
             f"the reference brain has no skull, and {card.name} was trained on heads with one", hint="use --method lrp"
         )
+    return _registered(image, file, card.orientation, card.shape)
+
+
+@lru_cache(maxsize=2)  # a map and a table of pairs need it of the same two people; images are told apart by identity
+def _registered(image: ModelInput, file: Path | None, orientation: str, shape: Shape) -> ReferenceBrain:
+    """The reference brain in the place of the person's, for networks trained on such grids."""
     brain = nifti.read_volume(file) if file else mni152()
     source = file.name if file else TEMPLATE
     # Registered where the training images lie, a head comes to the same place however it lay in the scanner.
-    level, moved = _levelled(card, image.grid)
+    level, moved = _levelled(image.grid, orientation, shape)
     person = Volume(image.plain, level)
     alignment, note = None, ""
     laid = _laid(brain, level)
@@ -117,9 +126,9 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
     )
 
 
-def _levelled(card: Card, grid: Grid) -> tuple[Grid, NDArray[np.float64]]:
+def _levelled(grid: Grid, orientation: str, shape: Shape) -> tuple[Grid, NDArray[np.float64]]:
     """Where a network's input would lie if the head were level, and the rigid map from there; else as it is."""
-    level = FIELD_OF_VIEW.reoriented(card.orientation).covering(card.shape)
+    level = FIELD_OF_VIEW.reoriented(orientation).covering(shape)
     if grid.shape == level.shape:
         moved = np.asarray(grid.affine @ np.linalg.inv(level.affine))
         if np.allclose(moved[:3, :3].T @ moved[:3, :3], np.eye(3), atol=1e-5):

@@ -29,7 +29,7 @@ def on_cortex(person: Person, explanations: Sequence[Explanation], projection: P
     projection : Projection
         Reads relevance, which is known voxel by voxel.
     """
-    volumes = [one.volumes[RELEVANCE] for one in explanations]
+    volumes = [explanation.volumes[RELEVANCE] for explanation in explanations]
     found = {}
     for mesh, cortex in person.cortices.items():
         relevance = projection.metrics(cortex, volumes)

@@ -30,7 +30,7 @@ Sizes = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class LayerCall:
     """One call of a layer.
 
     Parameters
@@ -87,13 +87,13 @@ def _setting(layer: nn.Module, name: str, axes: int) -> Sizes | None:
     return value if isinstance(value, tuple) and len(value) == axes else None
 
 
-def calls(question: Question) -> list[Call]:
+def calls(question: Question) -> list[LayerCall]:
     """The layers that a network calls for its answer, in order."""
-    made: list[Call] = []
+    made: list[LayerCall] = []
 
     def note(layer: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         if inputs and isinstance(inputs[0], Tensor) and isinstance(output, Tensor):
-            made.append(Call(layer, tuple(inputs[0].shape), tuple(output.shape)))
+            made.append(LayerCall(layer, tuple(inputs[0].shape), tuple(output.shape)))
 
     leaves = [module for module in question.network.modules() if next(module.children(), None) is None]
     handles = [leaf.register_forward_hook(note) for leaf in leaves]
@@ -106,7 +106,7 @@ def calls(question: Question) -> list[Call]:
     return made
 
 
-def reading(made: Sequence[Call], name: str) -> Call:
+def reading(made: Sequence[LayerCall], name: str) -> LayerCall:
     """The convolution that reads the image.
 
     Raises
@@ -123,7 +123,7 @@ def reading(made: Sequence[Call], name: str) -> Call:
     )
 
 
-def last_features(made: Sequence[Call]) -> Call:
+def last_features(made: Sequence[LayerCall]) -> LayerCall:
     """The layer that gives the last feature map before features are pooled or put in a row.
 
     That is the last call on the grid of the last convolution and with all its channels: usually a ReLU. Convolutions to
@@ -132,7 +132,7 @@ def last_features(made: Sequence[Call]) -> Call:
 
     Parameters
     ----------
-    made : sequence of Call
+    made : sequence of LayerCall
         With a convolution among them.
     """
     convolutions = [i for i, call in enumerate(made) if isinstance(call.layer, CONVOLUTIONS)]
@@ -144,7 +144,7 @@ def last_features(made: Sequence[Call]) -> Call:
     return max(same, key=rest.index, default=made[last])
 
 
-def placements(made: Sequence[Call], first: Call) -> dict[Sizes, Placement]:
+def placements(made: Sequence[LayerCall], first: LayerCall) -> dict[Sizes, Placement]:
     """Placement of the feature maps of each size in what the first convolution reads.
 
     Only sizes that convolutions and pools lead to are known.

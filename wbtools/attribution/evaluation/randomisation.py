@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -117,16 +116,16 @@ def settle(network: Network, images: Tensor, modules: Iterator[nn.Module], answe
     handles = [norm.register_forward_pre_hook(_fit) for norm in norms]
     try:
         with torch.no_grad():
-            return cast(Tensor, getattr(network, answer)(images))
+            answers: Tensor = getattr(network, answer)(images)
+            return answers
     finally:
         for handle in handles:
             handle.remove()
 
 
 def _fit(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """A forward hook."""
-    norm = cast(_BatchNorm, norm)
-    assert norm.running_mean is not None and norm.running_var is not None
+    """A forward hook of the batch norms that `settle` changes, which have both statistics."""
+    assert isinstance(norm, _BatchNorm) and norm.running_mean is not None and norm.running_var is not None
     channels = inputs[0].transpose(0, 1).flatten(1)
     if channels.shape[1] > 1:
         variance, mean = torch.var_mean(channels, dim=1, correction=0)
@@ -150,8 +149,9 @@ def _initialised(model: Model) -> Network:
 @torch.no_grad()
 def _reset(module: nn.Module) -> None:
     """As torch initialises the layer; parameters of no layer that torch knows keep their mean and spread."""
-    if hasattr(module, "reset_parameters"):
-        cast(nn.Linear, module).reset_parameters()
+    reset = getattr(module, "reset_parameters", None)
+    if reset is not None:
+        reset()
         return
     for parameter in module.parameters(recurse=False):
         values = parameter.flatten()
