@@ -78,7 +78,7 @@ def ordeal(folder: Path, subjects: int, kills: int, seed: int) -> None:
     try:
         out = folder / "out"
         line = [folder / "list.txt", "--out", out, "--engine", "slurm", "--mem", "100M", "--time", "10:00", "--wait"]
-        line += ["--pack", 5, "--max-parallel", 8, "--max-attempts", 6, "--allow", manner(0.3)]
+        line += ["--pack", 5, "--max-parallel", 8, "--max-attempts", 6, "--other", manner(0.3)]
         seen = Ordeal(cluster, out, ids, seed, kills, line, say=lambda text: print(f"  {text}", flush=True)).run()
         print(seen)
         seen.require()

@@ -18,10 +18,10 @@ import torch
 from planted import PLANTS, Case, trained
 
 from wbtools.exporting.pipeline import export_subject
+from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.images import nifti
 from wbtools.model import card as cards
 from wbtools.model.card import Card
-from wbtools.settings import ExportSettings
 from wbtools.space.grid import Unit, Volume
 from wbtools.space.resampling import resample_density
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
@@ -78,7 +78,8 @@ def main() -> None:
         for name in ("superior-frontal", "thalamus"):
             person(Path(scratch), name, head)
             network = checkpoint(Path(scratch), name, head, given.work)
-            done = export_subject(ExportSettings(name, Path(scratch), given.out, models=(network,), overwrite=True))
+            job = ExportJob(name, Path(scratch), given.out, overwrite=True)
+            done = export_subject(job, ExportSettings(models=(network,)))
             print(f"  {done.folder}")
             for row in done.rankings["planted"].rows[:10]:
                 calibrated = row.null.rank if row.null else None

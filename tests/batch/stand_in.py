@@ -1,7 +1,7 @@
 """wbtools, but for one thing: what its batches do to a subject is a stand-in that sleeps, crashes or cheats.
 
-As a program it takes the words of wbtools: `stand_in.py batch run a b --out OUT --allow "0.3 --misbehave crash b"`.
-Plan, engines, workers and children are the real ones. What the stand-in is to do is the value of `--allow`, an option
+As a program it takes the words of wbtools: `stand_in.py batch run a b --out OUT --other "0.3 --misbehave crash b"`.
+Plan, engines, workers and children are the real ones. What the stand-in is to do is the value of `--other`, an option
 of exports that takes any word and that a batch keeps with the others.
 """
 
@@ -28,7 +28,7 @@ EXPORT = PROGRAM.with_name("stub_export.py")
 
 
 def manner(seconds: float, *options: str) -> str:
-    """The value of `--allow` that says what the stand-in is to do."""
+    """The value of `--other` that says what the stand-in is to do."""
     return shlex.join([str(seconds), *options])
 
 
@@ -41,7 +41,7 @@ class StandIn:
     threads: int
 
     def identity(self) -> str:
-        return sha256("".join(self._asked()).encode()).hexdigest()
+        return sha256(self._asked().encode()).hexdigest()
 
     def warm(self) -> str:
         return self.identity()
@@ -56,13 +56,12 @@ class StandIn:
         return f"to be done by {EXPORT.name}"
 
     def work(self, subject: str) -> NoReturn:
-        (asked,) = self._asked()
-        words = [str(EXPORT), subject, str(self.out), self.identity(), *shlex.split(asked)]
+        words = [str(EXPORT), subject, str(self.out), self.identity(), *shlex.split(self._asked())]
         os.execv(sys.executable, [sys.executable, *words])
 
-    def _asked(self) -> list[str]:
-        asked = self.options.get("allow", [])
-        assert isinstance(asked, list)
+    def _asked(self) -> str:
+        asked = self.options.get("other") or ""
+        assert isinstance(asked, str)
         return asked
 
 

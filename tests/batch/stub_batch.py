@@ -18,7 +18,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """`wbtools batch run` on this machine, ended."""
     return subprocess.run(
-        wbtools("run", *ids, "--out", out, "--allow", manner(seconds, *how), "--threads", 1, *options),
+        wbtools("run", *ids, "--out", out, "--other", manner(seconds, *how), "--threads", 1, *options),
         capture_output=True,
         text=True,
         timeout=120,
@@ -30,7 +30,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """The same, going on in a process group of its own."""
     return subprocess.Popen(
-        wbtools("run", *ids, "--out", out, "--allow", manner(seconds, *how), "--threads", 1, *options),
+        wbtools("run", *ids, "--out", out, "--other", manner(seconds, *how), "--threads", 1, *options),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from wbtools.batch.engines.slurm.request import Request
+from wbtools.batch.state.export import as_json, from_json
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
-from wbtools.cli.batch.options import as_json, from_json, subject_options
+from wbtools.cli.batch.options import export_asked, subject_options
 from wbtools.cli.batch.run import _Batch, _say_what_would_be_done, run
 from wbtools.cli.export import command as export_subject
 from wbtools.errors import InputError
@@ -18,22 +19,39 @@ ONLY_ONE = {"subject", "id", "out", "overwrite", "dry_run", "verbose", "debug"}
 
 
 def given(*words):
-    """What `subject_options` makes of a command line."""
+    """What is made of a command line's options of an export."""
     found = {}
 
     @click.command()
     @subject_options
     def holder(**values):
-        found.update(values)
+        found["export"] = export_asked(values)
 
     result = CliRunner().invoke(holder, list(words))
     assert result.exit_code == 0, result.output
-    return found
+    return found["export"]
 
 
-def test_every_option_of_an_export_is_an_option_of_a_batch():
-    names = {option.name for option in export_subject.params} - ONLY_ONE
-    assert set(from_json(as_json(given()))) == names
+def another_value(option):
+    """Words of a command line that give an option a value which it does not have by itself."""
+    if option.is_flag:
+        return [option.opts[0]]
+    words = {"target": "class:male", "threads": "3", "nulls": "4", "allow": "contrast"}
+    choices = [choice for choice in getattr(option.type, "choices", ()) if choice != option.default]
+    return [option.opts[0], choices[-1] if choices else words.get(option.name, "something")]
+
+
+OPTIONS = [option for option in export_subject.params if option.name not in ONLY_ONE and option.name != "atlas"]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_every_option_of_an_export_is_an_option_of_a_batch_and_is_kept(option):
+    words = another_value(option)
+    if words[0] == "--engine":
+        words[0] = "--mapping-engine"
+    export = given("--study-folder", "/data", *words)
+    assert export != given("--study-folder", "/data")
+    assert from_json(json.loads(json.dumps(as_json(export)))) == export
 
 
 def test_values_survive_being_kept_as_json(tmp_path, monkeypatch):
@@ -44,11 +62,12 @@ def test_values_survive_being_kept_as_json(tmp_path, monkeypatch):
     words = ["--model", "net.pt", "--study-folder", "study", "--mapping-engine", "wb_command", "--mesh", "32k"]
     kept = json.loads(json.dumps(as_json(given(*words, "--other", "other.nii.gz", "--no-render", "--threads", "3"))))
     monkeypatch.chdir("/")
-    values = from_json(kept)
-    assert values["models"] == (tmp_path / "net.pt",)
-    assert values["study_folder"] == tmp_path / "study"
-    assert values["other"] == str(tmp_path / "other.nii.gz")
-    assert (values["engine"], values["mesh"], values["no_render"], values["threads"]) == ("wb_command", "32k", True, 3)
+    found = from_json(kept)
+    assert found.settings.models == (tmp_path / "net.pt",)
+    assert found.study_folder == tmp_path / "study"
+    assert found.compared.other == str(tmp_path / "other.nii.gz")
+    how = found.settings
+    assert (how.engine, how.mesh, how.render, how.threads) == ("wb_command", "32k", False, 3)
 
 
 def test_other_subjects_stay_ids_and_programs_stay_names():
@@ -57,9 +76,24 @@ def test_other_subjects_stay_ids_and_programs_stay_names():
 
 
 def test_a_batch_of_a_version_with_fewer_options_can_be_read():
-    kept = as_json(given("--no-render"))
-    del kept["mesh"]
-    assert from_json(kept)["mesh"] is None and from_json(kept)["no_render"] is True
+    words = ["--study-folder", "/data", "--no-render"]
+    kept = as_json(given(*words))
+    del kept["mesh"], kept["nulls"], kept["keep_face"]
+    assert from_json(kept) == given(*words)
+
+
+def test_a_batch_of_the_first_version_with_a_plan_can_be_read():
+    kept = {
+        **{"study_folder": "/data", "layout": "auto", "naming": "bids", "models": ["/nets/a.pt", "pkg.nets:build"]},
+        **{"method": "lrp", "target": "class:male", "other": None, "others": [], "nulls": 2, "trust": "full"},
+        **{"mesh": "both", "surf_reg": "MSMSulc", "atlas": "hcp-mmp1", "mapping_engine": "native"},
+        **{"allow": ["contrast"], "keep_face": True, "threads": None, "no_render": True, "wb_command": "wb_command"},
+        "work": "/scratch",
+    }
+    words = "--study-folder /data --naming bids --model /nets/a.pt --model pkg.nets:build --method lrp --null 2"
+    more = "--target class:male --trust full --mesh both --surf-reg MSMSulc --allow contrast --keep-face --no-render"
+    assert from_json(kept) == given(*words.split(), *more.split(), "--wb-command", "wb_command", "--work", "/scratch")
+    assert as_json(from_json(kept)) == kept
 
 
 def test_a_dry_run_says_who_was_found_as_what_and_who_is_missing(tmp_path, capsys):

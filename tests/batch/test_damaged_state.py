@@ -14,12 +14,12 @@ from ordeal import is_whole, wbtools
 from stand_in import installed, manner
 
 from wbtools.batch.engines.slurm import rounds
+from wbtools.batch.state.export import from_json
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import DamagedPlan, Plan, list_subjects
 from wbtools.batch.state.published import Published, look
 from wbtools.cli import main
 from wbtools.cli.batch import worker
-from wbtools.cli.batch.options import from_json
 from wbtools.errors import InputError, WbtoolsError
 
 CARE = ("status", "verify", "retry", "cancel", "clean")
@@ -233,7 +233,7 @@ def test_odd_values_of_a_batch_systems_variables_disturb_no_worker(out):
     environment = {name: value for name, value in os.environ.items() if name != "HOME"} | odd
     words = wbtools("run", "good", "new", "--out", out, "--max-attempts", 1)
     asked = manner(0.0, "--misbehave", "bad", "bad", "left")
-    done = subprocess.run([*words, "--allow", asked], env=environment, capture_output=True, text=True, umask=0o077)
+    done = subprocess.run([*words, "--other", asked], env=environment, capture_output=True, text=True, umask=0o077)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert is_whole(out, "new")
     for shard in ("auto", "x", "-1", "9" * 5000):

@@ -79,7 +79,7 @@ def test_sixty_subjects_survive_a_killed_worker_and_a_killed_client(dask, tmp_pa
 
 
 def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address_and_must_exist(tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--allow", manner(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--other", manner(0))
     said = subprocess.run([*words, "--scheduler-file", str(tmp_path / "none.json")], capture_output=True, text=True)
     assert said.returncode == 3 and "none.json does not exist" in said.stderr
     said = subprocess.run(words, capture_output=True, text=True)
@@ -87,7 +87,7 @@ def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address_and_must_exis
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--allow", manner(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "dask", "--other", manner(0))
     environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
     said = subprocess.run([*words, "--scheduler", "tcp://127.0.0.1:9"], capture_output=True, text=True, env=environment)
     assert said.returncode == 3 and "tcp://127.0.0.1:9" in said.stderr

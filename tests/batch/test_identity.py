@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_batch_options import given
 
-from wbtools.cli.batch.options import as_json
+from wbtools.batch.state.export import as_json
 from wbtools.cli.batch.payload import ExportPayload
 from wbtools.errors import InputError, SubjectError
 

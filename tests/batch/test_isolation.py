@@ -58,7 +58,7 @@ def test_a_batch_and_an_export_are_blind_to_the_folder_they_are_called_in(data, 
 
 
 def test_slurms_programs_are_not_taken_from_the_folder_of_the_data(data, tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--allow", manner(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--other", manner(0))
     done = run(data, *words, PATH=":.:/nowhere")
     assert done.returncode == 3 and "no Slurm cluster" in done.stderr
     assert sprung(data) == []
@@ -74,7 +74,7 @@ def test_started_as_a_module_it_leaves_the_folder_before_it_imports_anything(dat
 
 def test_an_empty_entry_of_pythonpath_reaches_no_child(data, tmp_path):
     out = tmp_path / "out"
-    words = ["batch", "run", "a", "--out", str(out), "--allow", manner(0), "--threads", "1"]
+    words = ["batch", "run", "a", "--out", str(out), "--other", manner(0), "--threads", "1"]
     lasting = tmp_path / "lasting"
     lasting.mkdir()
     # The first process belongs to the user, whose PYTHONPATH it is; -I spares it the traps.

@@ -9,12 +9,12 @@ from test_batch_options import given
 from test_subject_lists import ODD
 
 from wbtools.batch.state import names
+from wbtools.batch.state.export import as_json
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.names import PublishedName, require_distinct, settle
 from wbtools.batch.state.plan import Plan
 from wbtools.batch.state.published import identity, is_there, place
 from wbtools.cli import main
-from wbtools.cli.batch.options import as_json
 from wbtools.cli.batch.payload import ExportPayload
 from wbtools.cli.batch.run import _Batch
 from wbtools.errors import InputError

@@ -279,7 +279,7 @@ def test_a_killed_subject_leaves_nothing_once_it_is_done(tmp_path):
 
 
 def test_a_batch_that_was_started_with_nohup_goes_on_without_its_terminal(tmp_path):
-    words = wbtools("run", "a", "b", "--out", tmp_path, "--allow", manner(1.5), "--threads", 1, "--jobs", 2)
+    words = wbtools("run", "a", "b", "--out", tmp_path, "--other", manner(1.5), "--threads", 1, "--jobs", 2)
     batch = subprocess.Popen(["nohup", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     until(lambda: running(tmp_path, "child"))
     for kind in ("client", "worker"):
@@ -290,7 +290,7 @@ def test_a_batch_that_was_started_with_nohup_goes_on_without_its_terminal(tmp_pa
 
 
 def test_a_lost_terminal_ends_a_batch_that_nobody_sees_with_75(tmp_path):
-    words = wbtools("run", "a", "--out", tmp_path, "--allow", manner(3), "--threads", 1)
+    words = wbtools("run", "a", "--out", tmp_path, "--other", manner(3), "--threads", 1)
     code = f"import subprocess, sys; sys.exit(subprocess.run({words!r}).returncode)"
     ours, theirs = os.openpty()
     batch = subprocess.Popen(

@@ -70,7 +70,7 @@ def test_the_last_line_that_looks_like_a_number_is_the_job(printed, job):
 def test_banners_around_the_number_disturb_no_batch(site, tmp_path):
     refuse = "for a; do case $a in --dependency=*) [[ $a =~ :[0-9]+$ ]] || exit 1;; esac; done"
     site(sbatch=f"echo welcome; {refuse}; echo 4711; echo goodbye")
-    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--allow", manner(0))
+    words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--other", manner(0))
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 75 and "job 4711" in done.stdout, done.stdout + done.stderr
     lines = (tmp_path / "out" / ".wbtools" / "submissions.jsonl").read_text().splitlines()
@@ -149,7 +149,7 @@ def test_no_option_can_write_a_line_of_the_script(option, word):
 
 def test_a_newline_in_an_option_ends_before_anything_is_written(tmp_path):
     for option in ("--partition", "--sbatch-arg", "--gres"):
-        words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--allow", manner(0))
+        words = wbtools("run", "a", "--out", tmp_path / "out", "--engine", "slurm", "--other", manner(0))
         done = subprocess.run([*words, option, "--x=1\nrm"], capture_output=True, text=True)
         assert done.returncode == 3 and option in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

@@ -31,7 +31,7 @@ def ids(count):
 
 def line(out, subjects, *options, seconds=0.2, how=()):
     asked = ["--engine", "slurm", "--mem", "100M", "--time", "10:00", "--wait"]
-    return [*subjects, "--out", out, *asked, "--allow", manner(seconds, *how), *options]
+    return [*subjects, "--out", out, *asked, "--other", manner(seconds, *how), *options]
 
 
 def run(slurm, *words, program=wbtools):

@@ -62,7 +62,7 @@ READABLE = os.geteuid() == 0 and _readable()
 
 
 def line(out, *ids, how=()):
-    return [*ids, "--out", out, "--threads", 1, "--max-attempts", 1, "--allow", manner(0.0, *how)]
+    return [*ids, "--out", out, "--threads", 1, "--max-attempts", 1, "--other", manner(0.0, *how)]
 
 
 @pytest.mark.parametrize(("mode", "mask"), [(0o2775, 0o022), (0o775, 0o077)])

@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from wbtools.attribution import Target
 from wbtools.cli import main
-from wbtools.cli.batch.options import as_json
-from wbtools.cli.batch.payload import ExportPayload
+from wbtools.cli.batch.options import export_asked
 from wbtools.cli.console import Held
 from wbtools.errors import InputError
-from wbtools.exporting import release, scenes
-from wbtools.exporting.admission import require_machine, require_others
-from wbtools.exporting.pipeline import _networks, _shown_others, deciding, load_networks
+from wbtools.exporting import computation, networks, recording, release, scenes
+from wbtools.exporting.admission import Inputs, require_machine, require_others
+from wbtools.exporting.preparation import Tools
+from wbtools.exporting.settings import ExportSettings
 from wbtools.native.projection import NativeProjection
 from wbtools.provenance import Provenance
-from wbtools.settings import ExportSettings
 from wbtools.subject import find
-from wbtools.subject.selection import people
+from wbtools.subject.selection import NOBODY, Comparison, FileChoice, find_people
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,7 @@ def test_without_another_mistake_the_existing_export_is_told(study, out, dry):
 
 
 def test_a_folder_for_caches_that_can_be_made_is_welcome(tmp_path):
-    settings = ExportSettings("100307", tmp_path, tmp_path / "out", work=tmp_path / "new" / "work")
-    require_machine(settings)
+    require_machine(ExportSettings(work=tmp_path / "new" / "work"))
     assert not (tmp_path / "new").exists()
 
 
@@ -88,7 +87,7 @@ def test_a_batch_refuses_an_unknown_check_and_target_before_it_begins(tmp_path):
     for words in (["--allow", "contrst"], ["--target", "clas"]):
         given = run.make_context("run", ["100307", "--out", str(tmp_path), *words]).params
         with pytest.raises(InputError):
-            ExportPayload(as_json(given), tmp_path, 1).identity()
+            export_asked(given)
 
 
 @pytest.fixture
@@ -100,12 +99,13 @@ def scans(tmp_path):
     return tmp_path
 
 
+def inputs(study, compared):
+    return Inputs(find(study, "100307"), find_people(study, compared, FileChoice()), FileChoice())
+
+
 def admitted(study, target, other, *others):
-    settings = ExportSettings(
-        "100307", study, study / "out", target=target, other=str(other), others=tuple(map(str, others))
-    )
-    subject = find(study, "100307")
-    require_others(settings, subject, people(settings))
+    compared = Comparison(str(other), tuple(map(str, others)))
+    require_others(compared, target and Target.parse(target), inputs(study, compared))
 
 
 def test_a_person_is_not_compared_with_his_own_image_whatever_its_name(study, scans):
@@ -124,8 +124,9 @@ def test_a_contrast_with_one_image_twice_is_refused(study, scans):
 
 
 def test_another_person_needs_no_target(study, scans):
-    settings = ExportSettings("100307", study, study / "out", other=str(scans / "a.nii.gz"))
-    (found,) = _shown_others(settings, {}, people(settings), NativeProjection(1), Provenance({}))
+    given = inputs(study, Comparison(str(scans / "a.nii.gz")))
+    tools = Tools(NativeProjection(1), None, 1)
+    (found,) = computation.compared_with(given, {}, None, tools, Provenance({}))
     assert found.atlas is None
 
 
@@ -150,12 +151,15 @@ def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_pat
         for end in ("pt", "json"):
             shutil.copy(str(files("wbtools.data") / f"demo_unet.{end}"), tmp_path / f"{name}.{end}")
     record = Provenance({})
-    settings = ExportSettings("x", tmp_path, tmp_path, models=(tmp_path / "first.pt", tmp_path / "second.pt"))
-    found = _networks(settings, (), (), record)
+    paths = (tmp_path / "first.pt", tmp_path / "second.pt")
+    loaded = networks.load(paths, ExportSettings().explanation, NOBODY)
+    found = networks.by_name(loaded, paths)
+    recording.note_deciding(record, loaded, ())
+    recording.note_networks(record, list(found.values()))
     assert [network.name for network in found.values()] == list(found) and len(found) == 2
     assert all(name.endswith(end) for name, end in zip(found, ("first", "second"), strict=True))
     assert [notice.partition(": ")[0] for notice in record.notices] == list(found)
-    assert record.deciding == deciding(settings, load_networks(settings))  # names do not decide
+    assert record.deciding == networks.deciding(loaded, ())  # names do not decide
 
 
 def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study, tmp_path):

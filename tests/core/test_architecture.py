@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "wbtools"
 LEVELS = (
     {"errors", "text", "search_path", "atomic", "provenance"},
-    {"space", "settings"},
+    {"space"},
     {"anatomy"},
     {"images", "output", "workbench"},
     {"surfaces", "atlas", "model", "regions"},

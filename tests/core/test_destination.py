@@ -9,12 +9,12 @@ import pytest
 from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.output import destination
+from wbtools.output.destination import Destination
 from wbtools.output.names import FOLDERS
-from wbtools.settings import ExportSettings
 
 
-def settings(out, **options):
-    return ExportSettings(**{"subject": "x", "study_folder": out.parent / "study", "out": out, **options})
+def require(out, subject="100307", choice="hcp", network="unet"):
+    return destination.require(Destination(out, out.parent / "study", subject, choice), [network])
 
 
 @pytest.mark.parametrize("choice", FOLDERS)
@@ -23,21 +23,21 @@ def test_names_that_no_file_can_have_are_refused(tmp_path, choice, subject, netw
     if choice == "bids" and subject[0] == "é":
         subject = "é" + "p" * 225  # BIDS leaves the accents out
     with pytest.raises(InputError, match="too long") as caught:
-        destination.require(settings(tmp_path / "out"), subject, choice, [network])
+        require(tmp_path / "out", subject, choice, network)
     assert "--id" in caught.value.hint and not (tmp_path / "out").exists()
 
 
 def test_a_path_that_no_file_can_have_is_refused(tmp_path):
     deep = tmp_path.joinpath(*["d" * 200] * 20)
     with pytest.raises(InputError, match="too long"):
-        destination.require(settings(deep), "100307", "hcp", ["unet"])
+        require(deep)
 
 
 def test_names_that_fit_are_those_that_can_be_written(tmp_path):
     for length in range(190, 230):
         subject = "p" * length
         try:
-            out = destination.require(settings(tmp_path), subject, "hcp", ["unet"])
+            out = require(tmp_path, subject)
         except InputError:
             break
         out.folder.mkdir()
@@ -66,7 +66,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path):
                 os.setuid(65534)
                 for out in (Path(folder), Path(folder) / "new" / "out"):
                     with pytest.raises(InputError, match="--out"):
-                        destination.require(settings(out), "100307", "hcp", ["unet"])
+                        require(out)
                 code = 0
             finally:
                 os._exit(code)
@@ -78,5 +78,5 @@ def test_a_link_that_a_bids_sessions_folder_would_lie_in_is_refused(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "sub-100307").symlink_to(tmp_path / "elsewhere" / "sub-77")
     with pytest.raises(InputError, match="which is a link"):
-        destination.require(settings(tmp_path / "out"), "sub-100307_ses-1", "bids", ["unet"])
+        require(tmp_path / "out", "sub-100307_ses-1", "bids")
     assert not list((tmp_path / "elsewhere" / "sub-77").iterdir())

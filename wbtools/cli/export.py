@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from wbtools.attribution import KINDS, METHODS
+from wbtools.attribution import KINDS, METHODS, Target
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
+from wbtools.exporting.settings import ATLASES, REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
+from wbtools.native.engines import ENGINES
 from wbtools.output.containment import default_out
-from wbtools.settings import ATLASES, Engine, ExportSettings, MeshChoice, SurfaceRegistration
+from wbtools.output.names import NAMINGS
+from wbtools.subject import MESHES, placed
+from wbtools.subject.layouts import AUTO, LAYOUTS
+from wbtools.subject.selection import Comparison
 from wbtools.text import line
 
 _PATH = click.Path(path_type=Path)
 
 
 Command = Callable[..., Any]
-
-
-def _names(choices: type[Engine] | type[MeshChoice] | type[SurfaceRegistration]) -> click.Choice[str]:
-    return click.Choice([choice.value for choice in choices])
 
 
 _WHAT: tuple[Callable[[Command], Command], ...] = (
@@ -39,12 +39,12 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--layout",
-        type=click.Choice(["auto", "hcp", "freesurfer", "bids", "t1w"]),
-        default="auto",
+        type=click.Choice([AUTO, *LAYOUTS]),
+        default=AUTO,
         show_default=True,
         help="How the subject's folder is laid out.",
     ),
-    click.option("--naming", type=click.Choice(["hcp", "bids"]), help="Names of output files. [default: the layout's]"),
+    click.option("--naming", type=click.Choice(list(NAMINGS)), help="Names of output files. [default: the layout's]"),
     click.option(
         "--model",
         "models",
@@ -83,14 +83,14 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--trust",
-        type=click.Choice(["default", "full"]),
-        default="default",
+        type=click.Choice(list(TRUST_LEVELS)),
+        default=next(iter(TRUST_LEVELS)),
         show_default=True,
         help="`full` adds layer-wise randomisation, deletion and insertion, and occlusion by region.",
     ),
-    click.option("--mesh", type=_names(MeshChoice), help="[default: every mesh the subject has]"),
+    click.option("--mesh", type=click.Choice(list(MESHES)), help="[default: every mesh the subject has]"),
     click.option(
-        "--surf-reg", type=_names(SurfaceRegistration), help="[default: MSMAll where it exists, else MSMSulc]"
+        "--surf-reg", type=click.Choice(REGISTRATIONS), help="[default: MSMAll where it exists, else MSMSulc]"
     ),
     click.option(
         "--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions."
@@ -131,8 +131,9 @@ def export_options(command: Command, *, engine: str = "--engine") -> Command:
     """
     choice: Callable[[Command], Command] = click.option(
         engine,
-        type=_names(Engine),
-        default=Engine.NATIVE.value,
+        "mapping_engine",
+        type=click.Choice(list(ENGINES)),
+        default=next(iter(ENGINES)),
         show_default=True,
         help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
     )
@@ -141,36 +142,39 @@ def export_options(command: Command, *, engine: str = "--engine") -> Command:
     return command
 
 
-def settings_from(
-    subject: str,
-    *,
-    study_folder: Path,
-    out: Path | None,
-    mesh: str | None,
-    surf_reg: str | None,
-    engine: str,
-    threads: int | None,
-    no_render: bool,
-    **same: Any,
-) -> ExportSettings:
-    """Settings from the values of `export_options`; those named alike go through unchanged.
+def settings(options: Mapping[str, Any]) -> ExportSettings:
+    """How to export, from the values of `export_options`.
 
     Raises
     ------
     InputError
         If a value cannot be meant.
     """
+    target = options["target"]
     return ExportSettings(
-        subject=subject,
-        study_folder=study_folder,
-        out=out or default_out(study_folder),
-        mesh=MeshChoice(mesh) if mesh else None,
-        registration=SurfaceRegistration(surf_reg) if surf_reg else None,
-        engine=Engine(engine),
-        threads=threads if threads is not None else len(os.sched_getaffinity(0)),
-        render=not no_render,
-        **same,
+        models=options["models"],
+        layout=options["layout"],
+        naming=options["naming"],
+        method=options["method"],
+        target=None if target is None else Target.parse(target),
+        nulls=options["nulls"],
+        trust=options["trust"],
+        mesh=options["mesh"],
+        registration=options["surf_reg"],
+        atlas=options["atlas"],
+        engine=options["mapping_engine"],
+        threads=options["threads"],
+        allow=options["allow"],
+        keep_face=options["keep_face"],
+        render=not options["no_render"],
+        wb_command=options["wb_command"],
+        work=options["work"],
     )
+
+
+def comparison(options: Mapping[str, Any]) -> Comparison:
+    """The people to compare with, from the values of `export_options`."""
+    return Comparison(options["other"], options["others"])
 
 
 @click.command("export-subject")
@@ -192,19 +196,20 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     """
     held = Held()
     set_up_logging(verbose, held)
-    from wbtools.exporting import pipeline
-    from wbtools.subject import placed
+    from wbtools.exporting import pipeline, plan
 
-    folder, subject = placed(options.pop("study_folder"), subject)
-    settings = settings_from(subject, study_folder=folder, **options)
+    study_folder, subject = placed(options["study_folder"], subject)
+    destination = options["out"] or default_out(study_folder)
+    how, overwrite = settings(options), options["overwrite"]
+    job = ExportJob(subject, study_folder, destination, options["id"], comparison(options), overwrite)
 
     if dry_run:
-        for one in pipeline.plan(settings):
-            out.print(line(one))
+        for text in plan.plan(job, how):
+            out.print(line(text))
         return
     try:
         with live_stage() as listener:
-            export = pipeline.export_subject(settings, listener)
+            export = pipeline.export_subject(job, how, listener)
     except BaseException:
         for notice in held.sentences:  # what was noticed may be why it failed
             err.print(err.wrapped(f"Note: {line(notice)}"))

@@ -2,32 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.attribution import Target
 from wbtools.errors import InputError
-from wbtools.native import checks
+from wbtools.exporting.settings import ExportJob, ExportSettings
+from wbtools.images.diagnosis import require_file
+from wbtools.native.engines import ENGINES
 from wbtools.output import containment
-from wbtools.output.destination import require_writable
+from wbtools.output.destination import Destination, require_writable
+from wbtools.output.names import Naming
 from wbtools.provenance import sha256
-from wbtools.settings import Engine, ExportSettings
-from wbtools.subject import Subject
-from wbtools.subject.selection import Known
+from wbtools.subject import MeshName, Subject
+from wbtools.subject.layouts import layout_named
+from wbtools.subject.selection import Comparison, FileChoice, Known, find_named, find_people
 from wbtools.workbench.runner import Workbench
 
 
-def require_words(settings: ExportSettings) -> None:
-    """Require that options which are words can be meant, whatever the subject and the network are.
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What an export reads, as found.
+
+    Parameters
+    ----------
+    subject : Subject
+        Under the name of its outputs.
+    people : tuple of Known
+        Everybody that the target compares with, `--other` first.
+    choice : FileChoice
+        Which of their files are taken.
+    """
+
+    subject: Subject
+    people: tuple[Known, ...]
+    choice: FileChoice
+
+    @property
+    def meshes(self) -> tuple[MeshName, ...]:
+        """The subject's meshes that are exported."""
+        return self.choice.meshes(self.subject)
+
+
+def find(job: ExportJob, settings: ExportSettings) -> Inputs:
+    """Look for the subject and the people that it is compared with.
+
+    Raises
+    ------
+    WbtoolsError
+        If this machine lacks what options name, or somebody is not there, or lacks files.
+    """
+    require_machine(settings)
+    subject = find_named(job.study_folder, job.subject, settings.files, job.id)
+    people = find_people(job.study_folder, job.compared, settings.files)
+    return Inputs(subject, people, settings.files)
+
+
+def require_admitted(job: ExportJob, settings: ExportSettings, inputs: Inputs) -> Destination:
+    """Require outputs apart from all inputs, people who are several, and files that can be opened.
+
+    Returns
+    -------
+    Destination
+        Of the outputs; whether they can be there, `wbtools.output.destination.require` asks.
 
     Raises
     ------
     InputError
-        If there is no such target or self-check.
+        Naming what is in the way.
     """
-    if settings.target is not None:
-        Target.parse(settings.target)
-    checks.require_known(settings.allow)
+    convention: Naming = settings.naming or layout_named(inputs.subject.layout).naming
+    destination = Destination(job.out, job.study_folder, inputs.subject.id, convention, job.overwrite)
+    read = [*inputs.subject.own_folders(job.study_folder), *inputs.subject.used(inputs.subject.meshes)]
+    read += [known.t1w for known in inputs.people] + [path for path in settings.models if path.exists()]
+    containment.require_apart(destination.folder, read, job.study_folder)
+    containment.require_place(job.out, job.study_folder, work=settings.work)
+    require_others(job.compared, settings.target, inputs)
+    for path in inputs.subject.used(inputs.meshes):
+        require_file(path)
+    return destination
 
 
 def require_machine(settings: ExportSettings) -> None:
@@ -42,59 +95,29 @@ def require_machine(settings: ExportSettings) -> None:
     """
     if settings.work is not None:
         require_writable(settings.work, "--work")
-    if settings.wb_command or settings.engine is Engine.WB_COMMAND:
+    if settings.wb_command or ENGINES[settings.engine].needs_workbench:
         Workbench.find(settings.wb_command).version()
 
 
-def require_apart(settings: ExportSettings, subject: Subject, name: str, people: Sequence[Path]) -> None:
-    """Require that a subject's folder of outputs is apart from all inputs.
-
-    Parameters
-    ----------
-    settings : ExportSettings
-    subject : Subject
-    name : str
-        Of its folder of outputs.
-    people : sequence of Path
-        Images of everybody that the subject is compared with.
-
-    Raises
-    ------
-    InputError
-        Naming both folders.
-    """
-    networks = [path for path in settings.models if path.exists()]
-    inputs = [*subject.own_folders(settings.study_folder), *subject.used(subject.meshes), *people, *networks]
-    containment.require_apart(settings.out / name, inputs, settings.study_folder)
-    containment.require_place(settings.out, settings.study_folder, work=settings.work)
-
-
-def require_others(settings: ExportSettings, subject: Subject, people: Sequence[Known]) -> None:
+def require_others(compared: Comparison, target: Target | None, inputs: Inputs) -> None:
     """Require that a target which compares people is not given one image twice: all that it explains would be 0.
-
-    Parameters
-    ----------
-    settings : ExportSettings
-    subject : Subject
-    people : sequence of Known
-        Everybody that the subject is compared with, `--other` first.
 
     Raises
     ------
     InputError
         If `--other` is the subject's own image, or `--others` are all that of `--other`.
     """
-    if not settings.other or not settings.target or not Target.parse(settings.target).compares:
+    if not compared.other or target is None or not target.compares:
         return
-    first, *more = (known.t1w for known in people)
-    if _same(subject.t1w, first):
+    first, *more = (known.t1w for known in inputs.people)
+    if _same(inputs.subject.t1w, first):
         raise InputError(
-            f"--other {settings.other} is the image of {subject.id} itself: there is no difference to explain",
+            f"--other {compared.other} is the image of {inputs.subject.id} itself: there is no difference to explain",
             hint="name another person with --other",
         )
-    if more and all(_same(first, one) for one in more):
+    if more and all(_same(first, image) for image in more):
         raise InputError(
-            f"--others is the image of --other {settings.other}: there is no difference to explain",
+            f"--others is the image of --other {compared.other}: there is no difference to explain",
             hint="name other people with --others",
         )
 

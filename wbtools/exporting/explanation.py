@@ -128,8 +128,8 @@ class ExplanationOptions:
     ----------
     method : str or None
         A name of `wbtools.attribution`; None takes the one that suits each network.
-    target : str or None
-        As on the command line; None explains what each network is for.
+    target : Target or None
+        None explains what each network is for.
     null_networks : int or None
         How many randomised networks each map is compared with; None takes what the method's cost allows.
     thorough : bool
@@ -140,7 +140,7 @@ class ExplanationOptions:
     """
 
     method: str | None = None
-    target: str | None = None
+    target: Target | None = None
     null_networks: int | None = None
     thorough: bool = False
     threads: int = 1
@@ -148,7 +148,7 @@ class ExplanationOptions:
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
-        return Target.parse(self.target) if self.target else default(model)
+        return self.target or default(model)
 
     def method_of(self, model: Model) -> Method:
         """How it is explained."""

@@ -72,7 +72,7 @@ def read_scan(subject: Subject) -> Scan:
     """
     t1w, remarks = nifti.read_with_remarks(subject.t1w)
     mask = canonical(_mask(subject.brain_mask)) if subject.brain_mask else None
-    scan = Scan(canonical(t1w), mask, "template" if subject.layout == "t1w" else "subject", t1w.grid, remarks)
+    scan = Scan(canonical(t1w), mask, "template" if subject.from_template else "subject", t1w.grid, remarks)
     return scan if mask or is_stripped(scan.t1w) else with_mask(scan, _segmentation(subject))
 
 

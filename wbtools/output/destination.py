@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
@@ -12,19 +13,49 @@ from wbtools.output import containment, publishing
 from wbtools.output import names as naming
 from wbtools.output.names import Naming
 from wbtools.output.publishing import OutputFolder
-from wbtools.settings import ExportSettings
 from wbtools.text import line
 
 
-def require(settings: ExportSettings, subject: str, choice: Naming, networks: Sequence[str]) -> OutputFolder:
+@dataclass(frozen=True)
+class Destination:
+    """Where a subject's outputs go.
+
+    Parameters
+    ----------
+    out : Path
+        Folder that receives the subject's folder of outputs.
+    study_folder : Path
+        Holds the subject's folder of inputs.
+    subject : str
+        Its id.
+    naming : Naming
+    overwrite : bool
+        Whether an earlier export of this subject is replaced.
+    """
+
+    out: Path
+    study_folder: Path
+    subject: str
+    naming: Naming = "hcp"
+    overwrite: bool = False
+
+    @property
+    def name(self) -> str:
+        """The subject's folder of outputs, from `out`."""
+        return naming.folder_name(self.subject, self.naming)
+
+    @property
+    def folder(self) -> Path:
+        """The subject's folder of outputs."""
+        return self.out / self.name
+
+
+def require(destination: Destination, networks: Sequence[str]) -> OutputFolder:
     """Require that a subject's folder of outputs can be made, and that nothing has its name which may not be replaced.
 
     Parameters
     ----------
-    settings : ExportSettings
-    subject : str
-        Its id.
-    choice : Naming
+    destination : Destination
     networks : sequence of str
         Names of the networks in files.
 
@@ -38,11 +69,10 @@ def require(settings: ExportSettings, subject: str, choice: Naming, networks: Se
     InputError
         Naming what is in the way.
     """
-    name = naming.folder_name(subject, choice)
-    out = naming.FOLDERS[choice](settings.out / name, subject)
+    out = naming.FOLDERS[destination.naming](destination.folder, destination.subject)
     _require_short_names(out, networks)
-    publishing.require_absent(settings.out, name, settings.overwrite, subject)
-    containment.require_no_subject(out.folder, settings.study_folder)
+    publishing.require_absent(destination.out, destination.name, destination.overwrite, destination.subject)
+    containment.require_no_subject(out.folder, destination.study_folder)
     require_writable(out.folder.parent, "--out")
     return out
 

@@ -1,33 +1,25 @@
-"""One person's folder, found and checked: `Subject`, and one module per folder layout.
+"""One person's folder, found and checked: `Subject`, whatever the layout of the folder.
 
-A layout is one module with
-
-- `LOOKED_FOR`, what its folders look like, in a few words;
-- `located(study_folder, subject_id)`, the subject's folder if it looks like that;
-- `known(study_folder)`, the subjects there are;
-- `find(study_folder, subject_id, mesh, registration)`, the `Subject`.
-
-Where folders lie is common to all (`places`), and so is what a person is called (`identity`).
-
-It is added by its name in `LAYOUTS`, which is also the command line's choice.
+The layouts are in `wbtools.subject.layouts`, one module and one entry of the registry each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places, refusals
 from wbtools.subject.identity import IMAGES, identity, is_step, session_of, typed
+from wbtools.subject.layouts import AUTO, LAYOUTS, Layout, layout_named, layouts_asked
 from wbtools.subject.presence import Missing, hindered, refusal
 from wbtools.subject.subject import (
     MESHES,
+    MeshChoice,
     MeshName,
     Registration,
     Subject,
@@ -41,6 +33,7 @@ __all__ = [
     "AUTO",
     "LAYOUTS",
     "MESHES",
+    "MeshChoice",
     "MeshName",
     "Missing",
     "Registration",
@@ -58,38 +51,13 @@ __all__ = [
     "require_plain_name",
 ]
 
-AUTO = "auto"
-"""The word for asking every layout."""
-
-LAYOUTS: dict[str, str] = {
-    "hcp": "wbtools.subject.layouts.hcp",
-    "freesurfer": "wbtools.subject.layouts.freesurfer",
-    "bids": "wbtools.subject.layouts.bids",
-    "t1w": "wbtools.subject.layouts.t1w",
-}
-"""The module of each layout, imported when it is asked for."""
-
-
-class Layout(Protocol):
-    """What the module of a layout has."""
-
-    LOOKED_FOR: str
-
-    def located(self, study_folder: Path, subject_id: str) -> Path | None:
-        """The subject's folder or file, if it looks like this layout's."""
-        ...
-
-    def known(self, study_folder: Path) -> list[str]:
-        """Names of the subjects that look like this layout's."""
-        ...
-
-    def find(self, study_folder: Path, subject_id: str, mesh: str | None, registration: str | None) -> Subject:
-        """The subject, whose folder `located` has found."""
-        ...
-
 
 def find(
-    study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None, layout: str = AUTO
+    study_folder: Path,
+    subject_id: str,
+    mesh: MeshChoice | None = None,
+    registration: Registration | None = None,
+    layout: str = AUTO,
 ) -> Subject:
     """Find one subject's files.
 
@@ -115,7 +83,7 @@ def find(
     """
     study_folder = _absolute_if_nameless(study_folder)
     name = recognised(study_folder, subject_id, layout)
-    found = _module(name).find(study_folder, subject_id, mesh, registration)
+    found = layout_named(name).find(study_folder, subject_id, mesh, registration)
     if lost := hindered(found.used(found.meshes)):
         raise refusal(found.folder, lost, _otherwise(found, lost))
     require_plain_name(found.id)
@@ -160,7 +128,7 @@ def located(study_folder: Path, subject_id: str, layout: str = AUTO) -> Whereabo
     """
     study_folder = _absolute_if_nameless(study_folder)
     name = recognised(study_folder, subject_id, layout)
-    place = _module(name).located(study_folder, subject_id)
+    place = layout_named(name).located(study_folder, subject_id)
     assert place is not None  # `recognised` has asked
     return Whereabouts(identity(place), name, place.parent if place.is_file() else place)
 
@@ -191,34 +159,37 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     SubjectError
         If the folder looks like none of the layouts, or like several.
     """
-    if layout not in {AUTO, *LAYOUTS}:
-        choices = ", ".join([AUTO, *LAYOUTS])
-        raise InputError(f"'{layout}' is no folder layout", hint=f"choose one of: {choices}")
+    asked = layouts_asked(layout)
     require_plain_name(subject_id)
     if not places.is_dir(study_folder):
         raise InputError(f"the study folder {study_folder} does not exist", hint="check --study-folder")
-    names = list(LAYOUTS) if layout == AUTO else [layout]
-    found = {name: place for name in names if (place := _module(name).located(study_folder, subject_id))}
+    found = {one: place for one in asked if (place := one.located(study_folder, subject_id))}
     if not found:
-        raise refusals.unknown(study_folder, subject_id, {name: _module(name) for name in names})
-    if len(found) > 1:
-        found.pop("t1w", None)  # a raw scan beside what was made of it
-    elif found.keys() == {"t1w"} and layout == AUTO:
+        raise refusals.unknown(study_folder, subject_id, asked)
+    made = {one: place for one, place in found.items() if not one.is_raw}
+    if made:
+        found = _preferred(made, study_folder)
+    elif layout == AUTO:
         refusals.require_nothing_better(study_folder, subject_id)
-    if found.keys() == {"bids", "freesurfer"} and places.is_derived(found["freesurfer"], study_folder):
-        from wbtools.subject.layouts import bids, freesurfer
-
-        better = freesurfer.complete(found["freesurfer"]) and not bids.complete(found["bids"])
-        found.pop("bids" if better else "freesurfer")
-    own = {name: place for name, place in found.items() if not places.is_derived(place, study_folder)}
-    found = own if own and "t1w" not in own else found
     if len(found) > 1:
-        listed = " and ".join(f"{name} ({place})" for name, place in found.items())
+        listed = " and ".join(f"{one.name} ({place})" for one, place in found.items())
         raise SubjectError(
             f"subject {subject_id} in {study_folder} looks like several layouts: {listed}",
             hint="say which one with --layout, or give the folder to take by its path",
         )
-    return next(iter(found))
+    return next(iter(found)).name
+
+
+def _preferred(found: Mapping[Layout, Path], study_folder: Path) -> dict[Layout, Path]:
+    """Without a folder whose cortex another layout has as well, and without those of derivatives beside own ones."""
+    kept = {layout.name: layout for layout in found}
+    for layout in found:
+        other = kept.get(layout.yields_to)
+        if other and len(kept) == 2 and places.is_derived(found[layout], study_folder):
+            alone = layout.complete(found[layout]) and not other.complete(found[other])
+            del kept[(other if alone else layout).name]
+    own = [layout for layout in kept.values() if not places.is_derived(found[layout], study_folder)]
+    return {layout: found[layout] for layout in own or kept.values()}
 
 
 def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
@@ -260,7 +231,7 @@ def placed(study_folder: Path, subject: str) -> tuple[Path, str]:
 
 def _folder(path: Path) -> tuple[Path, str]:
     """Study folder and id of a subject's folder, of one in it, or of one that holds one subject only."""
-    of_cortex = tuple(layout for layout in LAYOUTS if layout != "t1w")
+    of_cortex = [layout for layout in layouts_asked() if not layout.is_raw]
     if _located(path.parent, path.name, of_cortex):
         return path.parent, path.name
     around = path.parent
@@ -271,10 +242,10 @@ def _folder(path: Path) -> tuple[Path, str]:
     session = session_of(path.name)
     if session is not None:
         study, named = path.parent.parent, f"{path.parent.name}_ses-{session}"
-        return (study, named) if _located(study, named) or not _known(list(LAYOUTS), path) else _only_one(path)
+        return (study, named) if _located(study, named) or not _known(path) else _only_one(path)
     if refusals.is_unfinished(path):
         return path.parent, path.name
-    if is_step(path.name) and path.parent != path and not _known(list(LAYOUTS), path):
+    if is_step(path.name) and path.parent != path and not _known(path):
         return _folder(path.parent)
     return _only_one(path)
 
@@ -291,7 +262,7 @@ def _image(path: Path) -> tuple[Path, str]:
 
 def _only_one(folder: Path) -> tuple[Path, str]:
     """A folder's only subject; of a folder without any, the folder itself, which is then looked for as a subject."""
-    inside = _known(list(LAYOUTS), folder)
+    inside = _known(folder)
     if len(inside) > 1:
         listed = ", ".join(inside[:3]) + (", ..." if len(inside) > 3 else "")
         raise SubjectError(
@@ -304,27 +275,23 @@ def _only_one(folder: Path) -> tuple[Path, str]:
 @contextmanager
 def prepared(subject: Subject) -> Iterator[Subject]:
     """The subject with everything that has to be made for it first; what was made is removed at the end."""
-    if subject.layout != "t1w":
+    prepare = layout_named(subject.layout).prepare
+    if prepare is None:
         yield subject
         return
-    from wbtools.subject.layouts import t1w
-
     with TemporaryDirectory(prefix="wbtools-") as folder:
-        yield t1w.prepare(subject, Path(folder))
+        yield prepare(subject, Path(folder))
 
 
-def _module(layout: str) -> Layout:
-    return cast(Layout, import_module(LAYOUTS[layout]))
-
-
-def _located(study_folder: Path, name: str, layouts: Iterable[str] = tuple(LAYOUTS)) -> bool:
-    """Whether a name, which may be no plain one, is a subject's in any of the layouts."""
+def _located(study_folder: Path, name: str, layouts: Iterable[Layout] | None = None) -> bool:
+    """Whether a name, which may be no plain one, is a subject's in any of the layouts, of all unless told."""
+    asked = layouts_asked() if layouts is None else layouts
     try:
-        return any(_module(layout).located(study_folder, name) for layout in layouts)
+        return any(layout.located(study_folder, name) for layout in asked)
     except SubjectError:  # there is more than one, which whoever looks for it says
         return True
 
 
-def _known(layouts: list[str], study_folder: Path) -> list[str]:
+def _known(study_folder: Path) -> list[str]:
     """Names of the subjects that look like one of the layouts."""
-    return refusals.known(study_folder, {name: _module(name) for name in layouts})
+    return refusals.known(study_folder, layouts_asked())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
 
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
+from wbtools.subject.layouts import Layout, layouts_asked
 from wbtools.subject.presence import hindrance
 
 _FOLDERS = ("surf", "mri", "anat", "T1w", "MNINonLinear")
@@ -25,28 +25,16 @@ _PARTS = ("anat", "surf", "T1w")
 """Folders of which a person's folder, or a session's, has one in every layout."""
 
 
-class Known(Protocol):
-    """What is asked of a layout's module."""
-
-    LOOKED_FOR: str
-
-    def known(self, study_folder: Path) -> list[str]:
-        """Names of the subjects that look like this layout's."""
-        ...
-
-
-def known(study_folder: Path, layouts: Mapping[str, Known]) -> list[str]:
+def known(study_folder: Path, layouts: Iterable[Layout]) -> list[str]:
     """Names of the subjects that look like one of the layouts."""
-    return sorted({name for layout in layouts.values() for name in layout.known(study_folder)})
+    return sorted({name for layout in layouts for name in layout.known(study_folder)})
 
 
-def unknown(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -> InputError:
+def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> InputError:
     """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
-    from wbtools.subject.layouts.t1w import candidates, unfetched
-
     if places.closed(study_folder):
         return _closed(study_folder)
-    scans = candidates(study_folder, subject_id) if "t1w" in layouts else []
+    scans = [scan for layout in layouts for scan in layout.candidates(study_folder, subject_id)]
     if scans:
         listed = ", ".join(path.name for path in scans)
         return SubjectError(
@@ -56,15 +44,15 @@ def unknown(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -
     almost = next(_almost(study_folder, subject_id), None)
     if almost is not None:
         return almost
-    for path in unfetched(study_folder, subject_id) if "t1w" in layouts else ():
+    for path in (path for layout in layouts for path in layout.unfetched(study_folder, subject_id)):
         if (reason := hindrance(path)) is not None:
             return reason
     return _not_there(study_folder, subject_id, layouts)
 
 
-def _not_there(study_folder: Path, subject_id: str, layouts: Mapping[str, Known]) -> SubjectError:
+def _not_there(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> SubjectError:
     """The refusal of an id that nothing in the study folder answers to."""
-    looked_for = "; ".join(layout.LOOKED_FOR for layout in layouts.values())
+    looked_for = "; ".join(layout.looked_for for layout in layouts)
     locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
     said = f"; what may not be looked into is no subject ({', '.join(locked[:3])})" if locked else ""
     if places.is_dir(study_folder / subject_id):
@@ -159,15 +147,13 @@ def _almost(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -
 
 def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
     """What one folder lacks that is almost a layout's, or that it may not be looked into; also of scans alone."""
-    from wbtools.subject.layouts import freesurfer, hcp
-
     if places.closed(folder):
         return _closed(folder)
     for part in _FOLDERS:
         # Asked of a file in it: a link to nowhere or a file in the part's place is told, an absent part is not.
         if (hidden := hindrance(folder / part / "file")) is not None:
             return hidden
-    for layout in (freesurfer, hcp):
+    for layout in layouts_asked():
         if found := layout.unfinished(folder):
             return SubjectError(found[0], hint=found[1])
     if scans and any(path.suffix.lower() in {".dcm", ".ima"} for path in places.files(folder)):

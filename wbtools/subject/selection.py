@@ -9,10 +9,68 @@ from pathlib import Path
 from wbtools.errors import InputError, SubjectError
 from wbtools.images import nifti
 from wbtools.provenance import sha256
-from wbtools.settings import ExportSettings
-from wbtools.subject import Subject, placed, require_plain_name
+from wbtools.subject import MeshChoice, MeshName, Registration, Subject, meshes_named, placed, require_plain_name
 from wbtools.subject import find as find_subject
 from wbtools.subject.identity import identity
+from wbtools.subject.layouts import AUTO
+
+
+@dataclass(frozen=True)
+class FileChoice:
+    """Which of a person's files are taken.
+
+    Parameters
+    ----------
+    layout : str
+        A name of `LAYOUTS`, or `auto`.
+    mesh : str, optional
+        A word of `MESHES`; None takes every mesh that there is.
+    registration : {"MSMAll", "MSMSulc"}, optional
+        None takes the best there is.
+    """
+
+    layout: str = AUTO
+    mesh: MeshChoice | None = None
+    registration: Registration | None = None
+
+    def subject(self, study_folder: Path, name: str) -> Subject:
+        """A subject of a study folder, by its id; raises what `wbtools.subject.find` does."""
+        return find_subject(study_folder, name, self.mesh, self.registration, self.layout)
+
+    def meshes(self, subject: Subject) -> tuple[MeshName, ...]:
+        """The meshes that are asked for, of those that the subject has; all of them if it has none of these."""
+        wanted = meshes_named(self.mesh)
+        return tuple(mesh for mesh in subject.meshes if mesh in wanted) or subject.meshes
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The people that a target compares with, as the user named them: an id, a subject's folder, or an image each.
+
+    Parameters
+    ----------
+    other : str, optional
+        The first.
+    others : tuple of str
+        More people, for targets that compare with several.
+
+    Examples
+    --------
+    >>> Comparison("100408", ("100509",)).people
+    ('100408', '100509')
+    """
+
+    other: str | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody, `other` first."""
+        return (*((self.other,) if self.other else ()), *self.others)
+
+
+NOBODY = Comparison()
+"""Nobody is compared with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,49 +105,39 @@ class Known:
         return {path.name: sha256(path) for path in (self.t1w, mask) if path}
 
 
-def exported(settings: ExportSettings) -> Subject:
-    """The subject that is exported, under the name that was given for it, if any."""
-    if settings.id is not None:
-        require_plain_name(settings.id, "--id")
-    subject = find_subject(settings.study_folder, settings.subject, *_meshes(settings), layout=settings.layout)
-    return replace(subject, id=settings.id) if settings.id is not None else subject
+def find_named(study_folder: Path, name: str, choice: FileChoice, given_id: str | None = None) -> Subject:
+    """The subject that is exported, under the id that was given for it, if any.
+
+    Raises
+    ------
+    InputError
+        If the id cannot name files, or the subject cannot be exported.
+    """
+    if given_id is not None:
+        require_plain_name(given_id, "--id")
+    subject = choice.subject(study_folder, name)
+    return replace(subject, id=given_id) if given_id is not None else subject
 
 
-def find(settings: ExportSettings, person: str) -> Subject:
-    """Another subject: an id of the study folder, or the path of a subject's folder."""
-    folder, subject = placed(settings.study_folder, person)
-    return find_subject(folder, subject, *_meshes(settings), layout=settings.layout)
-
-
-def compared(settings: ExportSettings) -> tuple[str, ...]:
-    """Everybody that the target compares with, `--other` first."""
-    return (*((settings.other,) if settings.other else ()), *settings.others)
-
-
-def people(settings: ExportSettings) -> tuple[Known, ...]:
+def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) -> tuple[Known, ...]:
     """Everybody that the target compares with, `--other` first, looked for before anything is read.
 
     Raises
     ------
     InputError
-        If one of them is not there, or is neither a subject nor an image.
+        If a person is not there, or is neither a subject nor an image.
     """
-    return tuple(_known(settings, person) for person in compared(settings))
+    options = {person: "--other" if person == compared.other else "--others" for person in compared.people}
+    return tuple(_known(study_folder, person, choice, options[person]) for person in compared.people)
 
 
-def _known(settings: ExportSettings, person: str) -> Known:
-    """One person, whose image has a header that can be read."""
-    option, path = "--other" if person == settings.other else "--others", Path(person)
+def _known(study_folder: Path, person: str, choice: FileChoice, option: str) -> Known:
+    """A person whose image has a header that can be read."""
+    path = Path(person)
     try:
-        subject = None if path.is_file() else find(settings, person)
+        subject = None if path.is_file() else choice.subject(*placed(study_folder, person))
         known = Known(subject.t1w if subject else path, subject)
         nifti.read_grid(known.t1w)
     except InputError as error:
         raise type(error)(f"{option} {person}: {error}", hint=error.hint) from None
     return known
-
-
-def _meshes(settings: ExportSettings) -> tuple[str | None, str | None]:
-    """The words of --mesh and --surf-reg."""
-    mesh, registration = settings.mesh, settings.registration
-    return mesh.value if mesh else None, registration.value if registration else None

@@ -19,7 +19,9 @@ SurfaceKind = Literal["white", "midthickness", "pial", "inflated", "very_inflate
 MeshName = Literal["32k_fs_LR", "native", "59k_fs_LR", "164k_fs_LR"]
 Registration = Literal["MSMAll", "MSMSulc"]
 
-MESHES: dict[str, tuple[MeshName, ...]] = {
+MeshChoice = Literal["32k", "native", "both", "59k", "164k", "all"]
+
+MESHES: Mapping[MeshChoice, tuple[MeshName, ...]] = {
     "32k": ("32k_fs_LR",),
     "native": ("native",),
     "both": ("32k_fs_LR", "native"),
@@ -84,6 +86,8 @@ class Subject:
         What is not there, though the rest can do without it.
     notice : str
         What every output must say about this subject; empty for a person.
+    from_template : bool
+        Whether surfaces, segmentation and brain mask are a template's, laid over the image, and not this person's.
     """
 
     id: str
@@ -104,6 +108,7 @@ class Subject:
     remarks: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     notice: str = ""
+    from_template: bool = False
 
     @property
     def meshes(self) -> tuple[MeshName, ...]:
@@ -131,7 +136,8 @@ class Subject:
 
         A study folder in which images of several people lie side by side is no subject's own.
         """
-        if self.layout == "t1w" and study_folder.resolve() not in self.folder.resolve().parents:
+        shared = self.t1w.parent == self.folder  # an image beside others, in no folder of one person's
+        if shared and study_folder.resolve() not in self.folder.resolve().parents:
             return ()
         files = (path for path in self.used(self.meshes) if path.is_relative_to(self.folder))
         below = (folder for path in files for folder in path.parents if folder.is_relative_to(self.folder))
@@ -200,7 +206,7 @@ def require_plain_name(subject_id: str, option: str = "") -> None:
     )
 
 
-def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
+def meshes_named(mesh: MeshChoice | None) -> tuple[MeshName, ...]:
     """The meshes that a word of `--mesh` means; None means 32k and native.
 
     Raises
@@ -213,7 +219,7 @@ def meshes_named(mesh: str | None) -> tuple[MeshName, ...]:
     >>> meshes_named("both")
     ('32k_fs_LR', 'native')
     """
-    if mesh is not None and mesh not in MESHES:
+    if mesh is not None and mesh not in MESHES:  # Python code may pass any word
         raise InputError(f"'{mesh}' is no mesh", hint=f"choose one of: {', '.join(MESHES)}")
     return MESHES[mesh or "both"]
 

@@ -1,4 +1,4 @@
-"""Options of `wbtools batch run`, and those of `export-subject` as values that a batch can keep."""
+"""Options of `wbtools batch run`: where and how often, beside those of `export-subject`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from wbtools.batch.resources import seconds, whole_number
-from wbtools.cli.export import export_options
-from wbtools.errors import InputError
-from wbtools.text import line
+from wbtools.batch.state.export import BatchExport
+from wbtools.cli.export import comparison, export_options, settings
 
 Command = Callable[..., Any]
 
@@ -113,53 +112,12 @@ def subject_options(command: Command) -> Command:
     return export_options(command, engine="--mapping-engine")
 
 
-def _exported() -> list[click.Parameter]:
-    """The parameters that `subject_options` gives a command, in the order of the help."""
+def export_asked(options: Mapping[str, Any]) -> BatchExport:
+    """What the options of a batch ask for of every subject.
 
-    @click.command("export-subject")
-    @subject_options
-    def holder() -> None: ...
-
-    return holder.params
-
-
-def as_json(values: Mapping[str, Any]) -> dict[str, object]:
-    """Those values that came from `subject_options`, as a batch keeps them: JSON, paths absolute.
-
-    Workers may run elsewhere, and later.
+    Raises
+    ------
+    InputError
+        If a value cannot be meant.
     """
-    return {str(one.name): _plain(values[str(one.name)], "FILE" in (one.metavar or "")) for one in _exported()}
-
-
-def _plain(value: Any, may_be_file: bool) -> object:
-    from wbtools.subject.identity import typed
-
-    if isinstance(value, tuple):
-        return [_plain(one, may_be_file) for one in value]
-    if isinstance(value, Path):
-        return str(typed(value)) if value.exists() else str(value)
-    if isinstance(value, str) and may_be_file and (Path(value).is_file() or ("/" in value and Path(value).exists())):
-        return str(typed(Path(value)))
-    return value
-
-
-def from_json(kept: Mapping[str, object]) -> dict[str, Any]:
-    """The values that `export_options` would have given, from what a batch kept."""
-    context = click.Command("export-subject", params=[*_exported()]).make_context("export-subject", [])
-    found = dict(context.params)  # a batch of an earlier version knows fewer options
-    for option in _exported():
-        if (name := str(option.name)) in kept:
-            found[name] = _typed(context, option, kept[name])
-    found["engine"] = found.pop("mapping_engine")
-    return found
-
-
-def _typed(context: click.Context, option: click.Parameter, kept: object) -> Any:
-    """One value as the command line would have given it."""
-    try:
-        return option.type_cast_value(context, kept)
-    except (click.UsageError, TypeError, ValueError, AttributeError):
-        raise InputError(
-            f"the batch's record of its options is damaged: {line(repr(kept), 80)} is no {option.opts[0]}",
-            hint="run the batch's own line again to write it anew",
-        ) from None
+    return BatchExport(options["study_folder"], comparison(options), settings(options))

@@ -8,20 +8,19 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from wbtools.batch.state.export import BatchExport, from_json
 from wbtools.batch.state.names import PublishedName
-from wbtools.cli.batch.options import from_json
 from wbtools.cli.console import set_up_logging
-from wbtools.cli.export import settings_from
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, WriteFailure
-from wbtools.output.names import folder_name, naming_of
-from wbtools.settings import ExportSettings
+from wbtools.output.names import folder_name
+from wbtools.subject import Whereabouts, located
+from wbtools.subject.layouts import layout_named
 
 if TYPE_CHECKING:
     from wbtools.model import Model
-    from wbtools.subject import Whereabouts
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class ExportPayload:
     Parameters
     ----------
     options : mapping
-        As `batch_options.as_json` gives them.
+        As `wbtools.batch.state.export.as_json` gives them.
     out : Path
     threads : int
     """
@@ -56,19 +55,16 @@ class ExportPayload:
     out: Path
     threads: int
 
-    def settings(self, subject: str) -> ExportSettings:
-        """What is done to one subject."""
-        return settings_from(subject, out=self.out, overwrite=False, **{**self._given, "threads": self.threads})
-
     @functools.cached_property
-    def _given(self) -> dict[str, Any]:
-        return from_json(self.options)
+    def _export(self) -> BatchExport:
+        return from_json(self.options).with_threads(self.threads)
 
     @functools.cached_property
     def _networks(self) -> list[Model]:
-        from wbtools.exporting.pipeline import load_networks
+        from wbtools.exporting import networks
 
-        return load_networks(self.settings("any"))
+        how = self._export.settings
+        return networks.load(how.models, how.explanation, self._export.compared)
 
     def identity(self) -> str:
         """The settings' hash; loads the networks.
@@ -78,13 +74,14 @@ class ExportPayload:
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
-        from wbtools.exporting.admission import require_words
-        from wbtools.exporting.pipeline import deciding
+        from wbtools.exporting.networks import deciding
         from wbtools.provenance import settings_sha256
+        from wbtools.subject.selection import find_people
 
-        settings = self.settings("any")
-        require_words(settings)
-        return settings_sha256(settings.as_record(), deciding(settings, self._networks))
+        how, compared = self._export.settings, self._export.compared
+        networks = self._networks
+        people = find_people(self._export.study_folder, compared, how.files)
+        return settings_sha256(how.as_record(compared), deciding(networks, people))
 
     def warm(self) -> str:
         """Load libraries, package data and networks; gives and raises what `identity` does."""
@@ -100,7 +97,7 @@ class ExportPayload:
         found = self._located(subject)
         if found is None:
             return None
-        naming = naming_of(found.layout, self.settings(subject).naming)
+        naming = self._export.settings.naming or layout_named(found.layout).naming
         return PublishedName(found.id, folder_name(found.id, naming))
 
     def inputs(self, subject: str) -> Path | None:
@@ -116,34 +113,31 @@ class ExportPayload:
         InputError
             Why they were not, or which of them are missing.
         """
-        from wbtools.subject.selection import exported
-
-        found = exported(self.settings(subject))
+        found = self._export.settings.files.subject(self._export.study_folder, subject)
         return f"found as {found.id} ({found.layout} layout, registration {found.registration})"
 
     def _located(self, subject: str) -> Whereabouts | None:
         """The subject in the study folder; of one that is not there, or is ambiguous, its own export will tell."""
-        from wbtools.subject import located
-
-        settings = self.settings(subject)
+        export = self._export  # of damaged options it tells itself
         try:
-            return located(settings.study_folder, subject, settings.layout)
+            return located(export.study_folder, subject, export.settings.layout)
         except InputError:
             return None
 
     def work(self, subject: str) -> int:
         """Export; failures end in a sentence and their exit code, as on the command line."""
         set_up_logging(0)
-        self._export(subject)
+        self._make(subject)
         return 0
 
-    def _export(self, subject: str) -> None:
+    def _make(self, subject: str) -> None:
         @reports_errors
         def export() -> None:
             from wbtools.exporting import pipeline
 
             try:
-                export = pipeline.export_subject(self.settings(subject), networks=self._networks)
+                job = self._export.job(subject, self.out)
+                export = pipeline.export_subject(job, self._export.settings, loaded=self._networks)
             except WriteFailure as error:  # the batch could write there when it began: the machine is at fault
                 raise WriteFailure(error, begun=True) from None
             for name, sentences in export.decisions.items():

@@ -25,13 +25,14 @@ from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.resources import threads
 from wbtools.batch.state import names
 from wbtools.batch.state.attempts import State
+from wbtools.batch.state.export import as_json
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.overview import Overview, inspect, overview
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.state.published import Published, is_there, place
 from wbtools.cli.batch import maintenance, worker
 from wbtools.cli.batch.display import display
-from wbtools.cli.batch.options import BatchRun, as_json, engine_options, subject_options
+from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
@@ -219,7 +220,7 @@ def _known(study: Path) -> subjects.Known:
 
 def _plan(options: dict[str, Any]) -> Plan:
     """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
-    kept = as_json(options)
+    kept = as_json(export_asked(options))
     request = Request(**{one.name: options[one.name] for one in fields(Request)})
     return Plan(
         settings_sha256=_identity(kept),

@@ -17,11 +17,10 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
+from wbtools.subject.layouts import Layout
 from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
-from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named, notice_in
+from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES, SphereSpace
-
-LOOKED_FOR = "sub-SUBJECT/anat or sub-SUBJECT/ses-*/anat with surfaces (BIDS derivatives)"
 
 _SCAN = {"sub", "ses", "acq", "run", "rec", "ce", "part", "echo", "hemi"}
 """Entities that do not change what a file is; `hemi` is asked for by itself."""
@@ -82,7 +81,9 @@ def complete(folder: Path) -> bool:
         return False
 
 
-def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+def find(
+    study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
+) -> Subject:
     """Find one subject of a derivatives folder.
 
     Parameters
@@ -326,3 +327,14 @@ def _derived(
         yield "32k mesh: the native surfaces, resampled over these spheres (barycentric)"
     if not masked:
         yield "medial wall: that of the 32k mesh, carried over these spheres"
+
+
+LAYOUT = Layout(
+    "bids",
+    "sub-SUBJECT/anat or sub-SUBJECT/ses-*/anat with surfaces (BIDS derivatives)",
+    located,
+    known,
+    find,
+    naming="bids",
+    complete=complete,
+)

@@ -17,11 +17,10 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
+from wbtools.subject.layouts import Layout
 from wbtools.subject.presence import Missing, absence, incomplete, is_named, missing, usable
-from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named, notice_in
+from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES
-
-LOOKED_FOR = "SUBJECT/surf and SUBJECT/mri (FreeSurfer)"
 
 T1W = ("brain.mgz", "brainmask.mgz", "norm.mgz", "T1.mgz", "orig.mgz")
 """Files of `mri/` that serve as the T1w, skull-stripped ones first."""
@@ -75,7 +74,9 @@ def complete(folder: Path) -> bool:
     return any(is_named(folder / "mri" / name) for name in T1W) and not any(_lacking(folder, _surfaces(folder)))
 
 
-def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+def find(
+    study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
+) -> Subject:
     """Find one subject of a FreeSurfer SUBJECTS_DIR.
 
     Parameters
@@ -273,3 +274,15 @@ def _why_not(pial: Path) -> str:
     if not pial.is_symlink() and not pial.exists():
         return "it is not there"
     return absence(pial) or "it is no surface; copying may have turned a link into text"
+
+
+LAYOUT = Layout(
+    "freesurfer",
+    "SUBJECT/surf and SUBJECT/mri (FreeSurfer)",
+    located,
+    known,
+    find,
+    unfinished=unfinished,
+    complete=complete,
+    yields_to="bids",
+)

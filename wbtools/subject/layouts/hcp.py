@@ -17,14 +17,22 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
 from wbtools.subject import places
 from wbtools.subject.identity import identity, is_step
+from wbtools.subject.layouts import Layout
 from wbtools.subject.layouts.hcp_names import CIFTIFY_T1W, FREESURFERS, NEEDED, REG_LR, SEGMENTATIONS, T1W, Names
 from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
-from wbtools.subject.subject import NOTICE, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
+from wbtools.subject.subject import (
+    NOTICE,
+    MeshChoice,
+    MeshName,
+    Registration,
+    Subject,
+    SurfaceKind,
+    meshes_named,
+    notice_in,
+)
 from wbtools.surfaces.standard import SOURCES
 
-__all__ = ["LOOKED_FOR", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "known", "located"]
-
-LOOKED_FOR = "SUBJECT/T1w (HCP)"
+__all__ = ["LAYOUT", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "known", "located"]
 
 _STRIPPED = (T1W[0], CIFTIFY_T1W[0])
 
@@ -68,7 +76,9 @@ def unfinished(folder: Path) -> tuple[str, str] | None:
     )
 
 
-def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+def find(
+    study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
+) -> Subject:
     """Find one subject of an HCP study folder.
 
     Parameters
@@ -335,3 +345,6 @@ def _passed_over(
         for file in _lacking(folder, names, meshes)
         if file.path not in of_taken
     )
+
+
+LAYOUT = Layout("hcp", "SUBJECT/T1w (HCP)", located, known, find, unfinished=unfinished)

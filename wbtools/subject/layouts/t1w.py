@@ -24,12 +24,11 @@ from wbtools.space.registration import Alignment, affine_between
 from wbtools.space.resampling import resample_labels
 from wbtools.subject import places
 from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
+from wbtools.subject.layouts import Layout
 from wbtools.subject.presence import Missing, hindered, hindrance, is_named, refusal, usable
-from wbtools.subject.subject import MeshName, Subject, SurfaceKind, meshes_named
+from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
-
-LOOKED_FOR = "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)"
 
 NOTICE = "Template surfaces, affine: cortex, structures and brain mask of group averages, in this head's pose and size"
 
@@ -85,7 +84,9 @@ def known(study_folder: Path) -> list[str]:
     return sorted({*files, *(inner.name for inner in folders if not is_step(inner.name) and len(_scans(inner)) == 1)})
 
 
-def find(study_folder: Path, subject_id: str, mesh: str | None = None, registration: str | None = None) -> Subject:
+def find(
+    study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
+) -> Subject:
     """Find one T1w image; what is brought to it by `prepare` is still in template space here.
 
     Parameters
@@ -118,6 +119,7 @@ def find(study_folder: Path, subject_id: str, mesh: str | None = None, registrat
     return Subject(
         id=identity(t1w),
         layout="t1w",
+        from_template=True,
         folder=t1w.parent,
         t1w=t1w,
         surfaces={(side, kind, _MESH): average_32k(side, f"{kind}_MSMAll") for side in Hemisphere for kind in kinds},
@@ -233,3 +235,16 @@ def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Pat
     """Labels of template space on the image's grid."""
     nifti.write_volume(path, resample_labels(alignment.apply(labels), grid))
     return path
+
+
+LAYOUT = Layout(
+    "t1w",
+    "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)",
+    located,
+    known,
+    find,
+    is_raw=True,
+    prepare=prepare,
+    candidates=candidates,
+    unfetched=unfetched,
+)

@@ -1,0 +1,69 @@
+"""Everything that an export computes of a person who was read and checked; nothing of it is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wbtools.anatomy import Atlas
+from wbtools.attribution import Target
+from wbtools.exporting import people, recording
+from wbtools.exporting.admission import Inputs
+from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, explain, seen_by
+from wbtools.exporting.people import ComparedPerson
+from wbtools.exporting.preparation import Tools
+from wbtools.exporting.region_pairs import ParcellatedImage, RegionPairs, pair
+from wbtools.model import Model
+from wbtools.native import person
+from wbtools.native.person import Person
+from wbtools.provenance import Provenance
+from wbtools.space.foreground import Scan
+from wbtools.subject import Subject
+
+
+def compared_with(
+    inputs: Inputs, networks: Mapping[str, Model], target: Target | None, tools: Tools, record: Provenance
+) -> list[ComparedPerson]:
+    """What the networks are shown of the people compared with; with regions where two people are compared."""
+
+    def regions(subject: Subject, scan: Scan) -> Atlas:
+        mesh = inputs.choice.meshes(subject)[-1:]
+        return person.read(subject, mesh, tools.projection, scan=scan).atlas.whole
+
+    paired = target is not None and target.paired
+    found = []
+    for place, known in enumerate(inputs.people):
+        with record.stage("people compared with"):
+            found.append(people.show(known, networks, regions if paired and not place else None))
+        for remark in found[-1].remarks:
+            record.notice(f"Of the person compared with: {remark}")
+    return found
+
+
+def explanations(
+    subject_id: str,
+    me: Person,
+    networks: Mapping[str, Model],
+    compared: Sequence[ComparedPerson],
+    options: ExplanationOptions,
+    record: Provenance,
+) -> tuple[tuple[Explanation, ...], dict[str, RegionPairs]]:
+    """The explanation of each network, and by network the pairs of regions of two people who are compared."""
+    found: list[Explanation] = []
+    pairings: dict[str, RegionPairs] = {}
+    for name, network in networks.items():
+        with record.stage(f"relevance of {name}"):
+            shown = [
+                ShownPerson(subject_id, seen_by(network, me.scan)),
+                *(other.shown_to(network) for other in compared),
+            ]
+            found.append(explain(network, shown, me.atlas.whole, options))
+            recording.note_explanation(record, found[-1], about=name if len(networks) > 1 else "")
+        if compared and compared[0].atlas:
+            with record.stage(f"pairs of regions in {name}"):
+                mine = ParcellatedImage(shown[0].image, me.atlas.whole)
+                theirs = ParcellatedImage(shown[1].image, compared[0].atlas)
+                pairings[name] = pair(network, mine, theirs, options.threads)
+    record.facts["networks"] = {explanation.name: explanation.as_record() for explanation in found}
+    if pairings:
+        record.facts["pairs_of_regions"] = {name: pairing.as_record() for name, pairing in pairings.items()}
+    return tuple(found), pairings

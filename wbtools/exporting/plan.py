@@ -1,0 +1,35 @@
+"""What an export would read and where it would write, in words; nothing is computed or written."""
+
+from __future__ import annotations
+
+from wbtools.exporting import admission, networks, release
+from wbtools.exporting.settings import ExportJob, ExportSettings
+from wbtools.output import destination
+
+
+def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
+    """What `pipeline.export_subject` would read and where it would write, as lines.
+
+    Raises
+    ------
+    WbtoolsError
+        As `export_subject`, as far as can be told without computing.
+    """
+    inputs = admission.find(job, settings)
+    place = admission.require_admitted(job, settings, inputs)
+    loaded = networks.load(settings.models, settings.explanation, job.compared)
+    names = list(networks.by_name(loaded, settings.models))
+    published = destination.require(place, names)  # last: it hides no other mistake
+    subject = inputs.subject
+    lines = [
+        f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
+        f"T1w: {subject.t1w}",
+        f"meshes: {', '.join(inputs.meshes)}",
+        f"segmentation: {subject.segmentation or 'none: cortex only'}",
+        f"networks: {', '.join(names)}",
+        *(f"compared with: {known.t1w}" for known in inputs.people),
+        *(f"note: {remark}" for remark in subject.remarks),
+        *(f"will make: {made}" for made in (*subject.derived, release.planned(subject, settings.keep_face))),
+        f"would write: {published.folder}",
+    ]
+    return lines + [f"missing: {missing.path} (forbids {missing.forbids})" for missing in subject.missing]

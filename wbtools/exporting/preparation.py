@@ -1,0 +1,90 @@
+"""Before anything is computed: what this machine has, and one person's files read, with the atlas, and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wbtools.errors import CommandMissing
+from wbtools.exporting.admission import Inputs
+from wbtools.exporting.settings import ExportSettings
+from wbtools.native import checks, cortex, person
+from wbtools.native.cortex import Cortex
+from wbtools.native.engines import ENGINES
+from wbtools.native.person import Person
+from wbtools.native.projection import Projection
+from wbtools.provenance import Provenance
+from wbtools.subject import Subject, prepared
+from wbtools.workbench.runner import Workbench
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """What computes and draws on this machine.
+
+    Parameters
+    ----------
+    projection : Projection
+        Carries numbers between voxels and cortex.
+    workbench : Workbench or None
+        The installed Workbench; None where none is there or needed.
+    threads : int
+    """
+
+    projection: Projection
+    workbench: Workbench | None
+    threads: int
+
+    def inflated(self, surfaces: Cortex) -> Cortex:
+        """A cortex with the inflated surfaces that it may lack, where Workbench can make them."""
+        return cortex.inflated(surfaces, self.workbench, self.threads) if self.workbench else surfaces
+
+
+def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
+    """The tools that settings need, as far as they are there: without a Workbench there are no pictures."""
+    engine = ENGINES[settings.engine]
+    workbench = None
+    if settings.render or engine.needs_workbench:
+        try:
+            workbench = Workbench.find(settings.wb_command)
+            record.facts["workbench"] = workbench.version()
+        except CommandMissing as error:
+            if engine.needs_workbench or settings.wb_command:
+                raise
+            workbench = None
+            record.notice(f"No pictures were rendered: {error}. To have them, {error.hint}.")
+    projection = engine.projection(workbench, settings.processors, settings.work)
+    return Tools(projection, workbench, settings.processors)
+
+
+def read(inputs: Inputs, tools: Tools, record: Provenance) -> Person:
+    """The person's image, surfaces and atlas; what had to be made or decided for them goes on record."""
+    with prepared(inputs.subject) as ready:
+        me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage)
+    for remark in me.remarks:
+        record.notice(remark)
+    record.facts["derived"] = list(ready.derived)
+    record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
+    return me
+
+
+def check(me: Person, subject: Subject, allowed: tuple[str, ...], record: Provenance) -> str:
+    """Check that image, surfaces and atlas belong together.
+
+    Returns
+    -------
+    str
+        What every reader must know about the data.
+
+    Raises
+    ------
+    CheckError
+        If a check fails that is not allowed.
+    """
+    with record.stage("self-checks"):
+        cortices, areas = list(me.cortices.values()), {str(mesh): keys for mesh, keys in me.areas.items()}
+        own = not subject.from_template
+        checked = checks.run(me.t1w, cortices, areas, me.atlas, frozenset(allowed), own_surfaces=own)
+        record.facts["checks"] = [result.as_record() for result in checked]
+        for result in checked:
+            record.notice(result.notice)
+    return checks.marked(subject.notice, checked)

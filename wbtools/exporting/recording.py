@@ -1,0 +1,84 @@
+"""What goes on an export's record, in the order in which it is known; and what its reader is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from wbtools.atlas import mmp
+from wbtools.exporting.admission import Inputs
+from wbtools.exporting.explanation import Explanation
+from wbtools.exporting.networks import deciding
+from wbtools.model import Model
+from wbtools.model.input import scaling_of
+from wbtools.output.publishing import OutputFolder
+from wbtools.provenance import Provenance
+from wbtools.subject.selection import Known
+from wbtools.workbench.runner import Workbench
+
+logger = logging.getLogger(__name__)
+
+
+def note_inputs(record: Provenance, inputs: Inputs) -> None:
+    """Whom the export is about, and what of the subject's files is missing."""
+    subject = inputs.subject
+    record.notice(subject.notice, grave=False)
+    for text in subject.remarks:
+        record.notice(text)
+    record.facts["subject"] = {
+        "id": subject.id,
+        "layout": subject.layout,
+        "registration": subject.registration,
+        "sphere_space": subject.sphere_space,
+        "meshes": list(inputs.meshes),
+        "missing": [{"file": missing.path, "forbids": missing.forbids} for missing in subject.missing],
+    }
+    for missing in subject.missing:
+        logger.warning("missing: %s (forbids %s)", missing.path, missing.forbids)
+
+
+def note_deciding(record: Provenance, networks: Sequence[Model], people: Sequence[Known]) -> None:
+    """What decides a result: networks under their own names, and people compared with."""
+    record.deciding = deciding(networks, people)
+    record.facts["compared with"] = [
+        {"file": name, "sha256": digest} for known in people for name, digest in known.files.items()
+    ]
+
+
+def note_networks(record: Provenance, networks: Sequence[Model]) -> None:
+    """What has to be said of networks, under their names in files."""
+    for network in networks:
+        about = network.name if len(networks) > 1 else ""
+        for text in (network.card.notice, *network.remarks):
+            record.notice(text, about=about)
+        if network.card.assumed:
+            usual = f"input usual for {network.family} is assumed, {scaling_of(network.card)}"
+            record.notice(f"No card lies beside the checkpoint: {usual}.", about=about)
+
+
+def note_explanation(record: Provenance, explanation: Explanation, about: str) -> None:
+    """What has to be said of a map.
+
+    Parameters
+    ----------
+    record : Provenance
+    explanation : Explanation
+    about : str
+        The network's name, where there are several.
+    """
+    for caution in explanation.cautions:
+        record.notice(caution, about=about)
+    trust = explanation.trust
+    record.notice(trust.verdict, about=about, grave=bool(trust.failures))
+
+
+def write(record: Provenance, out: OutputFolder, inputs: Inputs, workbench: Workbench | None) -> None:
+    """The provenance, last: its presence means that the folder is whole."""
+    with record.stage("hashes"):
+        record.add_inputs(inputs.subject.folder, inputs.subject.used(inputs.meshes))
+        record.facts["acknowledgement"] = mmp.ACKNOWLEDGEMENT
+        record.facts["commands"] = [
+            {"argv": list(command.argv), "seconds": round(command.seconds, 2)}
+            for command in (workbench.completed if workbench else [])
+        ]
+    record.write(out.provenance(), out.folder, out.files())

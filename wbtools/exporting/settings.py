@@ -1,0 +1,197 @@
+"""What an export is asked for: of whom and where (`ExportJob`), and how (`ExportSettings`).
+
+Values are typed: whoever reads words (`cli/`, the file of a batch) turns them into these once. Nothing here reads the
+environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from wbtools.attribution import METHODS, Target
+from wbtools.errors import InputError
+from wbtools.exporting.explanation import ExplanationOptions
+from wbtools.native.engines import ENGINES, EngineName
+from wbtools.output.names import NAMINGS, Naming
+from wbtools.subject import MESHES, MeshChoice, Registration
+from wbtools.subject.layouts import AUTO, require_known
+from wbtools.subject.selection import NOBODY, Comparison, FileChoice
+
+ATLASES = ("hcp-mmp1",)
+"""Names of regions."""
+
+TrustLevel = Literal["default", "full"]
+TRUST_LEVELS: Mapping[TrustLevel, bool] = {"default": False, "full": True}
+"""Whether the costly checks of a map are run, too."""
+
+REGISTRATIONS: tuple[Registration, ...] = get_args(Registration)
+"""The HCP's surface registrations."""
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """Of whom an export is made, and where it goes.
+
+    Parameters
+    ----------
+    subject : str
+        Name of the subject's folder.
+    study_folder : Path
+        Folder that holds the subject's folder.
+    out : Path
+        Folder that receives a folder named after the subject.
+    id : str or None
+        What the subject is called in every output; None takes the name that the path or the id tells.
+    compared : Comparison
+        The people that the target compares with.
+    overwrite : bool
+        Whether an earlier export of this subject is replaced.
+    """
+
+    subject: str
+    study_folder: Path
+    out: Path
+    id: str | None = None
+    compared: Comparison = NOBODY
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How an export is made, whoever's it is.
+
+    Parameters
+    ----------
+    models : tuple of Path
+        Checkpoints; empty means the built-in demonstration network.
+    layout : str
+        How the subject's folder is laid out; `auto` looks.
+    naming : {"hcp", "bids"} or None
+        How output files are named; None follows the layout.
+    method : str or None
+        Attribution method; None takes the one that suits each network.
+    target : Target or None
+        What is explained; None explains what each network is for.
+    nulls : int or None
+        Randomised networks that each map is compared with; None takes what the method's cost allows.
+    trust : {"default", "full"}
+        Whether the costly checks of a map are run, too.
+    mesh : str or None
+        A word of `MESHES`; None exports every mesh the subject has.
+    registration : {"MSMAll", "MSMSulc"} or None
+        None takes MSMAll where it exists, else MSMSulc.
+    atlas : str
+    engine : {"native", "wb_command"}
+        Who carries numbers between voxels and cortex.
+    threads : int or None
+        Processor threads to use, at least 1; None takes all that this process may use.
+    allow : tuple of str
+        Names of self-checks that may fail.
+    keep_face : bool
+        Whether the T1w is written and drawn whole; else only the brain and a rim around it.
+    render : bool
+        Whether pictures are drawn.
+    wb_command : Path or None
+        None looks on PATH.
+    work : Path or None
+        Keeps ribbon weights there for the next export of the same person; None keeps nothing.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or no name of what it is to name.
+    """
+
+    models: tuple[Path, ...] = ()
+    layout: str = AUTO
+    naming: Naming | None = None
+    method: str | None = None
+    target: Target | None = None
+    nulls: int | None = None
+    trust: TrustLevel = "default"
+    mesh: MeshChoice | None = None
+    registration: Registration | None = None
+    atlas: str = ATLASES[0]
+    engine: EngineName = "native"
+    threads: int | None = None
+    allow: tuple[str, ...] = ()
+    keep_face: bool = False
+    render: bool = True
+    wb_command: Path | None = None
+    work: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"--threads {self.threads} is not a number of threads", hint="give 1 or more")
+        if self.nulls is not None and self.nulls < 0:
+            raise InputError(f"--null {self.nulls} is not a number of networks", hint="give 0 or more")
+        require_known(self.layout)
+        _require_named("naming convention", self.naming, NAMINGS)
+        _require_named("attribution method", self.method, METHODS)
+        _require_named("level of trust", self.trust, TRUST_LEVELS)
+        _require_named("mesh", self.mesh, MESHES)
+        _require_named("registration", self.registration, REGISTRATIONS)
+        _require_named("engine", self.engine, ENGINES)
+        if self.atlas not in ATLASES:
+            raise InputError(f"the atlas '{self.atlas}' is unknown", hint=f"choose one of: {', '.join(ATLASES)}")
+        if self.allow:
+            from wbtools.native import checks
+
+            checks.require_known(self.allow)
+
+    @property
+    def files(self) -> FileChoice:
+        """Which of the subject's files are taken."""
+        return FileChoice(self.layout, self.mesh, self.registration)
+
+    @property
+    def processors(self) -> int:
+        """The number of threads that are used."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def thorough(self) -> bool:
+        """Whether the costly checks of a map are run, too."""
+        return TRUST_LEVELS[self.trust]
+
+    @property
+    def explanation(self) -> ExplanationOptions:
+        """How networks are explained."""
+        return ExplanationOptions(self.method, self.target, self.nulls, self.thorough, self.processors, self.work)
+
+    def as_record(self, compared: Comparison) -> dict[str, object]:
+        """All that decides the result of whichever subject, as JSON values without any folder of this machine."""
+        return {
+            "models": [path.name for path in self.models] or ["built-in"],
+            "layout": self.layout,
+            "naming": self.naming or "that of the layout",
+            "method": self.method or "the one that suits each network",
+            "target": str(self.target) if self.target else "what the network is for",
+            "other": _without_folders(compared.other),
+            "others": [_without_folders(person) for person in compared.others],
+            "null": "by the method's cost" if self.nulls is None else self.nulls,
+            "trust": self.trust,
+            "mesh": self.mesh or "all that the subject has",
+            "registration": self.registration or "MSMAll, else MSMSulc",
+            "atlas": self.atlas,
+            "engine": self.engine,
+            "allow": list(self.allow),
+            "threads": self.processors,
+            "render": self.render,
+            "keep_face": self.keep_face,
+        }
+
+
+def _require_named(what: str, name: str | None, choices: Collection[str]) -> None:
+    """Raise InputError for a name of nothing; Python code may give any."""
+    if name is not None and name not in choices:
+        raise InputError(f"'{name}' is no {what}", hint=f"choose one of: {', '.join(choices)}")
+
+
+def _without_folders(person: str | None) -> str | None:
+    """A person as the record may name them: a subject's id, or a file without its folders."""
+    return Path(person).name if person else None
