@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
-from lively import enliven
 from torch import Tensor, nn
 from torch.nn import functional
 
 SHAPE = (12, 10, 8)
-
-N = TypeVar("N", bound=nn.Module)
 
 
 class Residual(nn.Module):
@@ -61,14 +56,3 @@ class Attentive(nn.Module):
         pooled = torch.cat([tokens.mean(1), tokens.amax(1)], 1)
         first, second = pooled.chunk(2, 1)
         return functional.normalize(self.last(first * self.mask + second)), pooled
-
-
-def lively(network: N, seed: int = 0) -> N:
-    """The network ready for evaluation, with weights and statistics that depend on the seed alone."""
-    torch.manual_seed(seed)
-    for parameter in network.parameters():
-        parameter.data.uniform_(-0.4, 0.5)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm3d):
-            enliven(module, 0.2)
-    return network.eval().requires_grad_(False)

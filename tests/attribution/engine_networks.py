@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from lively import enliven
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -36,18 +35,6 @@ OTHERS: dict[str, tuple[Callable[[], Network], str]] = {
     "AD_3DCNN": (lambda: ad3dcnn.AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(4, 8), positions=150)), "raw"),
 }
 """And the method of each that is explained."""
-
-
-def enlivened(build: Callable[[], Network], seed: int = 0) -> Network:
-    """A network with random weights, its batch norms and biases far from trivial, ready for evaluation."""
-    torch.manual_seed(seed)
-    network = build()
-    for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
-            enliven(module)
-        elif isinstance(module, nn.Linear) and module.bias is not None:
-            module.bias.data.normal_(0, 0.1)
-    return network.eval().requires_grad_(False)
 
 
 def balls(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> Tensor:

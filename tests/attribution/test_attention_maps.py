@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from asking import asked, noise
-from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, pointwise
+from engine_networks import FAMILIES, OTHERS, Hand, balls, pointwise
+from random_networks import random_network
 from torch import nn
 
 from wbtools.attribution.autograd.features import Placement, calls, placements, reading, spread
@@ -38,7 +39,7 @@ def test_map_of_one_attention_at_full_resolution_is_its_output():
 
 
 def test_several_are_laid_over_each_other_where_their_features_look():
-    network = enlivened(lambda: unet.UNet(unet.UNetArchitecture((8, 8, 16), attention=(0, 2))))
+    network = random_network(lambda: unet.UNet(unet.UNetArchitecture((8, 8, 16), attention=(0, 2))))
     image = balls((20, 18, 22))[:1]
     outputs = {}
     for stage in (0, 2):
@@ -52,7 +53,7 @@ def test_several_are_laid_over_each_other_where_their_features_look():
 
 
 def test_attention_that_is_applied_twice_counts_twice():
-    network, image = enlivened(FAMILIES["DenseNet"]), balls((17, 19, 18))[:1]
+    network, image = random_network(FAMILIES["DenseNet"]), balls((17, 19, 18))[:1]
     question = asked(network, image)
     outputs = []
     modules = [module for module in network.modules() if isinstance(module, SpatialAttention)]
@@ -76,4 +77,4 @@ def test_attention_that_is_applied_twice_counts_twice():
 @pytest.mark.parametrize("build", [OTHERS["MriNet"][0], lambda: unet.UNet(unet.UNetArchitecture((8, 8), attention=()))])
 def test_networks_without_spatial_attention_are_refused(build):
     with pytest.raises(InputError, match="no spatial attention"):
-        explain(asked(enlivened(build), balls()[:1]))
+        explain(asked(random_network(build), balls()[:1]))

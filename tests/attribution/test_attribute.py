@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from lively_unet import lively
+from random_networks import random_unet
 
 from wbtools.attribution import METHODS, attribute, default, method
 from wbtools.attribution.autograd.propagation import merged
@@ -39,8 +39,8 @@ def _model(network):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_relevance_is_conserved_with_lively_biases_and_none_lies_in_the_background(layout, image):
-    found = attribute(_model(lively(layout)), image, "lrp")
+def test_relevance_is_conserved_with_biases_and_none_lies_in_the_background(layout, image):
+    found = attribute(_model(random_unet(layout)), image, "lrp")
     # Float32 sums over large cancelling terms; stock z-plus composites are off by 10 to 60 % here.
     assert found.conservation == pytest.approx(1, abs=0.01)
     assert found.background == 0
@@ -57,7 +57,7 @@ def test_without_biases_stock_rules_and_ours_agree(image):
     from zennit.composites import NameMapComposite
     from zennit.rules import Gamma, Norm, Pass, ZPlus
 
-    network = lively(UNetArchitecture((16, 16), attention=(), block="double"))
+    network = random_unet(UNetArchitecture((16, 16), attention=(), block="double"))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm3d):
             module.bias.zero_()
@@ -77,7 +77,7 @@ def test_without_biases_stock_rules_and_ours_agree(image):
 
 
 def test_same_input_same_map_on_any_number_of_threads_asked_for(image):
-    model = _model(lively(LAYOUTS[0]))
+    model = _model(random_unet(LAYOUTS[0]))
     before = torch.get_num_threads()
     with torch_threads(2):
         first, second = (attribute(model, image, "lrp").relevance.data for _ in range(2))
@@ -90,7 +90,7 @@ def test_same_input_same_map_on_any_number_of_threads_asked_for(image):
 
 
 def test_density_does_not_depend_on_how_large_voxels_are_said_to_be_but_its_total_does_not_change(image):
-    model = _model(lively(LAYOUTS[0]))
+    model = _model(random_unet(LAYOUTS[0]))
     wide = replace(image, grid=Grid(image.grid.shape, np.diag([4.0, 4, 6, 1])))
     near, far = attribute(model, image, "lrp").relevance, attribute(model, wide, "lrp").relevance
     np.testing.assert_allclose(near.data, far.data * 8, rtol=1e-5, atol=1e-12)
@@ -98,7 +98,7 @@ def test_density_does_not_depend_on_how_large_voxels_are_said_to_be_but_its_tota
 
 
 def test_network_is_left_as_it_was(image):
-    network = lively(LAYOUTS[0])
+    network = random_unet(LAYOUTS[0])
     before = {key: value.clone() for key, value in network.state_dict().items()}
     attribute(_model(network), image, "lrp")
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
@@ -106,7 +106,7 @@ def test_network_is_left_as_it_was(image):
 
 
 def test_map_that_is_not_finite_is_refused(image):
-    network = lively(LAYOUTS[0])
+    network = random_unet(LAYOUTS[0])
     network.fc2.weight.data.fill_(float("inf"))
     with pytest.raises(CheckError, match="not finite"):
         attribute(_model(network), image, "lrp")
@@ -114,7 +114,7 @@ def test_map_that_is_not_finite_is_refused(image):
 
 def test_unknown_method_is_refused_and_known_ones_describe_themselves(image):
     with pytest.raises(InputError, match="voodoo"):
-        attribute(_model(lively()), image, "voodoo")
+        attribute(_model(random_unet()), image, "voodoo")
     for name in METHODS:
         found = method(name)
         assert found.name == name

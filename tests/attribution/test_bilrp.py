@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, enlivened
+from engine_networks import FAMILIES
+from random_networks import random_network
 from torch.nn.functional import cosine_similarity
 
 from wbtools.attribution.bilrp import interaction, region_table
@@ -41,7 +42,7 @@ def pool():
 
 @pytest.mark.parametrize("name", ["U-Net, double blocks", "ResNet 10", "DenseNet"])
 def test_the_table_of_differences_from_a_reference_sums_to_the_cosine(name, brains, pool):
-    network = enlivened(FAMILIES[name])
+    network = random_network(FAMILIES[name])
     person, other, reference = brains
     with torch.no_grad():
         cosine = float(cosine_similarity(network.raw(person), network.raw(other)))
@@ -52,7 +53,7 @@ def test_the_table_of_differences_from_a_reference_sums_to_the_cosine(name, brai
 
 
 def test_the_table_is_the_sum_over_single_dimensions(brains, pool):
-    network = enlivened(FAMILIES["ResNet 10"])
+    network = random_network(FAMILIES["ResNet 10"])
     tables, expected = [], []
     for brain in brains[:2]:
         propagator = DifferencePropagator(network, brain, brains[2])
@@ -64,7 +65,7 @@ def test_the_table_is_the_sum_over_single_dimensions(brains, pool):
 
 
 def test_without_a_reference_there_is_no_part_of_it(brains, pool):
-    network = enlivened(FAMILIES["ResNet 10"])
+    network = random_network(FAMILIES["ResNet 10"])
     propagator = RelevancePropagator(network, brains[0], RuleSet(Z_PLUS, MATCHED))
     table = region_table(propagator, pool)
     assert table.shape == (len(propagator.output[0]), 12)

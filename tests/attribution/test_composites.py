@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from asking import asked, noise
-from engine_networks import FAMILIES, Hand, balls, enlivened, linear, pointwise
+from engine_networks import FAMILIES, Hand, balls, linear, pointwise
+from random_networks import random_network
 from torch import nn
 from zennit.composites import (
     EpsilonAlpha2Beta1,
@@ -188,7 +189,7 @@ def test_only_the_convolution_that_reads_the_image_takes_the_first_rule():
 
 @pytest.mark.parametrize("name", STOCK)
 def test_published_networks_keep_relevance_in_the_brain_unless_the_first_rule_looks_at_weights_alone(name):
-    network, image = enlivened(FAMILIES["ResNet 10"]), balls((17, 19, 18))[:1]
+    network, image = random_network(FAMILIES["ResNet 10"]), balls((17, 19, 18))[:1]
     found = method(name).explain(asked(network, image))
     assert np.isfinite(found.relevance).all()
     outside = np.abs(found.relevance[image[0, 0] == 0]).sum()
@@ -197,7 +198,7 @@ def test_published_networks_keep_relevance_in_the_brain_unless_the_first_rule_lo
 
 
 def test_attention_takes_no_part_and_batch_norms_are_merged():
-    network = enlivened(FAMILIES["U-Net, attention everywhere"])
+    network = random_network(FAMILIES["U-Net, attention everywhere"])
     names = [name for name, _ in layers(network)]
     assert "encoders.3.block.gates.1" in names
     assert not any("_attention" in name for name in names)

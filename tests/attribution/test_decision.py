@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, enlivened
+from engine_networks import FAMILIES
+from random_networks import random_network
 from scipy.special import expit, softmax
 
 from wbtools.attribution import Answers, Images, Target
@@ -60,7 +61,7 @@ def _answer(model, kind, person):
 
 @pytest.fixture(scope="module")
 def embedder():
-    return enlivened(FAMILIES["ResNet 10"])
+    return random_network(FAMILIES["ResNet 10"])
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_an_embedding_alone_is_no_decision_and_says_so(embedder, people):
 
 
 def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
-    network = enlivened(lambda: AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
+    network = random_network(lambda: AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
     model = _model(network, threshold=0.3)
     decision = decide(model, people, Target("distance"))
     bits = ["".join("1" if v > 0 else "0" for v in _answer(model, "raw", person)) for person in people]

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, Hand, embedding_seed, enlivened
+from engine_networks import FAMILIES, Hand, embedding_seed
+from random_networks import random_network
 from torch import nn
 
 from wbtools.attribution import attribute
@@ -36,7 +37,7 @@ def _model(network):
 
 @pytest.mark.parametrize("name", ["U-Net, attention everywhere", "ResNet 10", "DenseNet"])
 def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, person):
-    found = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
+    found = attribute(_model(random_network(FAMILIES[name])), person, "deviation")
     assert found.conservation == pytest.approx(1, abs=1e-3)
     assert found.relevance.total() == pytest.approx(found.expected_sum * found.conservation, rel=1e-3)
     assert found.target == "what makes the embedding point elsewhere than the reference brain's: their cosine distance"
@@ -45,14 +46,14 @@ def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, p
     nowhere = (person.data[0, 0] == 0) & (reference_brain(FAMILY.card, person).data[0, 0] == 0)
     assert nowhere.any()
     assert not found.relevance.data[nowhere].any()
-    again = attribute(_model(enlivened(FAMILIES[name])), person, "deviation")
+    again = attribute(_model(random_network(FAMILIES[name])), person, "deviation")
     np.testing.assert_array_equal(found.relevance.data, again.relevance.data)
 
 
 def test_reference_brain_itself_has_an_empty_map(person, monkeypatch):
     same = replace(deviation.METHOD, reference=lambda card, image, file: ReferenceBrain(image.data, image.grid))
     monkeypatch.setattr(deviation, "METHOD", same)
-    found = attribute(_model(enlivened(FAMILIES["ResNet 10"])), person, "deviation")
+    found = attribute(_model(random_network(FAMILIES["ResNet 10"])), person, "deviation")
     assert not found.relevance.data.any()
     assert (found.expected_sum, found.conservation, found.background) == (0, 1, 0)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from asking import asked, noise
-from engine_networks import FAMILIES, SHAPE, enlivened
+from engine_networks import FAMILIES, SHAPE
+from random_networks import random_network
 
 from wbtools.attribution import METHODS, method
 from wbtools.attribution.methods.deviation import explain
@@ -16,7 +17,7 @@ ON_CARDS = [name for name in METHODS if method(name).on_cards]
 
 @pytest.fixture
 def question():
-    network = enlivened(FAMILIES["U-Net, attention everywhere"])
+    network = random_network(FAMILIES["U-Net, attention everywhere"])
     image = noise(1, 1, *SHAPE, seed=1)
     reference = noise(1, 1, *SHAPE, seed=2)
     return asked(network, image, reference=reference)
@@ -85,7 +86,7 @@ def test_a_card_finds_what_the_processor_finds(name, monkeypatch):
     if device.usable() is None:
         pytest.skip("there is no graphics card")
     for build in FAMILIES.values():
-        network = enlivened(build)
+        network = random_network(build)
         question = asked(network, noise(1, 1, *SHAPE, seed=1), reference=noise(1, 1, *SHAPE, seed=2))
         found = method(name).explain(question)
         assert found.device != "processor"

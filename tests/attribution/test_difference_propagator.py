@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
+from engine_networks import FAMILIES, OTHERS, Hand, balls, linear, pointwise
+from random_networks import random_network
 from torch import nn
 
 from wbtools.attribution.engine import DifferencePropagator, dimension_seeds, mean_absolute, pooled_convolution
@@ -18,7 +19,7 @@ EVERY = {**{name: (build, "raw") for name, build in FAMILIES.items()}, **OTHERS}
 @pytest.mark.parametrize("name", EVERY)
 def test_relevance_sums_to_the_change_of_the_answer_in_every_family(name):
     build, output = EVERY[name]
-    network = enlivened(build)
+    network = random_network(build)
     image, reference = balls().split(1)
     propagator = DifferencePropagator(network, image, reference, output)
     answers = torch.cat([getattr(network, output)(shown) for shown in (image, reference)])
@@ -36,7 +37,7 @@ def test_relevance_sums_to_the_change_of_the_answer_in_every_family(name):
 @pytest.mark.parametrize("name", ["U-Net, attention everywhere", "DenseNet"])
 def test_equal_images_differ_by_exactly_nothing(name):
     image = balls()[:1]
-    propagator = DifferencePropagator(enlivened(FAMILIES[name]), image, image.clone())
+    propagator = DifferencePropagator(random_network(FAMILIES[name]), image, image.clone())
     assert not propagator.change.any()
     assert not propagator.relevance(torch.ones_like(propagator.change)).any()
 
@@ -136,7 +137,7 @@ def test_what_cancels_inside_the_network_is_not_shown():
 
 
 def test_mean_over_dimensions_is_the_mean_of_single_maps():
-    network = enlivened(FAMILIES["ResNet 10"])
+    network = random_network(FAMILIES["ResNet 10"])
     propagator = DifferencePropagator(network, *balls().split(1))
     seeds = dimension_seeds(propagator)
     mean, rank = mean_absolute(propagator, seeds, energy=1 - 1e-10)

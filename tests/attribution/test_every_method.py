@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from asking import answers_of, asked
-from engine_networks import FAMILIES, OTHERS, balls, enlivened
+from engine_networks import FAMILIES, OTHERS, balls
+from random_networks import random_network
 from torch import fx, nn
 
 from wbtools.attribution import METHODS, method
@@ -43,7 +44,7 @@ def few_steps(monkeypatch):
 
 @cache
 def _network():
-    return enlivened(FAMILIES["ResNet 10"])
+    return random_network(FAMILIES["ResNet 10"])
 
 
 def _question(network, **changes):
@@ -55,7 +56,7 @@ def _question(network, **changes):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_network_and_image_are_left_as_they_were_and_the_same_comes_out_again(name):
-    network = enlivened(FAMILIES["ResNet 10"])
+    network = random_network(FAMILIES["ResNet 10"])
     network.requires_grad_(True)
     network.fc1.weight.requires_grad_(False)
     network.relu.inplace = True
@@ -110,7 +111,7 @@ def test_several_directions_are_refused_where_each_would_cost_as_much_again(name
 @pytest.mark.parametrize("family", ["MriNet", "AD_3DCNN"])
 def test_classifiers_and_codes_are_explained(family, name):
     build, _ = OTHERS[family]
-    network = enlivened(build)
+    network = random_network(build)
     both = balls()
     question = asked(network, both[:1], reference=both[1:], regions=(both[0, 0] > 0.5).long())
     if name == "attention":
@@ -136,7 +137,7 @@ def _careless():
             y += x
             return self.last(self.relu(y).mean((2, 3, 4)))
 
-    return enlivened(Block)
+    return random_network(Block)
 
 
 def _foreign(network):
@@ -175,7 +176,7 @@ class Overwriting(nn.Module):
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name.startswith("lrp-")])
 def test_rules_see_what_layers_were_given_and_not_what_was_made_of_it(name):
-    network = _foreign(enlivened(Overwriting))
+    network = _foreign(random_network(Overwriting))
     network.network.first.bias.data.fill_(-0.5)
     question = _question(network, directions=torch.ones(1, 4))
     found = method(name).explain(question).relevance

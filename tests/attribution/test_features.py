@@ -3,7 +3,8 @@
 import pytest
 import torch
 from asking import asked, noise
-from engine_networks import FAMILIES, OTHERS, SHAPE, Hand, enlivened, pointwise
+from engine_networks import FAMILIES, OTHERS, SHAPE, Hand, pointwise
+from random_networks import random_network
 from torch import nn
 from torch.nn.functional import interpolate
 
@@ -29,7 +30,7 @@ def _traced(network):
 
 @pytest.mark.parametrize("name", BUILD)
 def test_last_features_are_the_last_activation_before_features_are_pooled_or_put_in_a_row(name):
-    network = enlivened(BUILD[name])
+    network = random_network(BUILD[name])
     _, first, last = _traced(network)
     names = {module: place for place, module in network.named_modules()}
     assert names[first.layer] in {"conv1", "features.conv1", "hidden1.0", "features.0", "feature_extractor.0"}
@@ -93,7 +94,7 @@ def _all_ones(network):
 
 @pytest.mark.parametrize("name", BUILD)
 def test_features_lie_at_the_centre_of_what_they_see(name):
-    network = _all_ones(enlivened(BUILD[name]))
+    network = _all_ones(random_network(BUILD[name]))
     image = noise(1, 1, *SHAPE) + 1
     made = calls(asked(network, image))
     last = last_features(made)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from asking import along, asked, noise
-from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened, linear, pointwise
+from engine_networks import FAMILIES, OTHERS, Hand, balls, linear, pointwise
+from random_networks import random_network
 from torch import nn
 
 from wbtools.attribution.methods import class_activation, gradient_products, guided_backprop, integrated_gradients
@@ -63,7 +64,7 @@ def test_integrated_gradients_of_a_square_are_those_worked_out_by_hand():
 
 
 def test_gradients_are_those_of_finite_differences():
-    network = enlivened(FAMILIES["U-Net, double blocks"]).double()
+    network = random_network(FAMILIES["U-Net, double blocks"]).double()
     image = balls((17, 19, 18))[:1].double()
     question = asked(network, image)
     direction = question.objective.directions[0]
@@ -82,7 +83,7 @@ def test_gradients_are_those_of_finite_differences():
 @pytest.mark.parametrize("name", ["ResNet 10", "AD_3DCNN"])
 def test_integrated_gradients_sum_to_the_change_of_the_score(name):
     build = FAMILIES.get(name) or OTHERS[name][0]
-    network = enlivened(build)
+    network = random_network(build)
     image = balls()[:1]
     found = TEMPLATE.explain(asked(network, image, reference=image * 0.5))
     # 32 steps through thousands of kinks

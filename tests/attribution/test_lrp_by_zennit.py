@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lively_unet import lively
+from random_networks import random_unet
 from torch import nn
 
 from wbtools.attribution.autograd import lrp_by_zennit
@@ -123,7 +123,7 @@ def test_gate_is_a_constant_and_a_sum_shares_by_positive_parts(other):
 
 
 def test_merging_batch_norms_changes_no_output_and_is_undone():
-    network = lively(UNetArchitecture((16, 16, 32)))
+    network = random_unet(UNetArchitecture((16, 16, 32)))
     before = {key: value.clone() for key, value in network.state_dict().items()}
     x = torch.rand(1, 1, 16, 16, 16)
     plain = network.raw(x)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from asking import asked, noise
-from engine_networks import Hand, balls, enlivened, linear
+from engine_networks import Hand, balls, linear
+from random_networks import random_network
 from torch import nn
 
 from wbtools.attribution import attribute
@@ -30,7 +31,7 @@ def question():
     regions = torch.zeros(SHAPE, dtype=torch.int64)
     for key, block in zip(KEYS, (slice(8, 12), slice(12, 16), slice(0, 2)), strict=True):
         regions[block, 8:16, 8:16] = key
-    network = enlivened(lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=1, classes=3)))
+    network = random_network(lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=1, classes=3)))
     return asked(network, both[:1], reference=both[1:], regions=regions)
 
 
@@ -85,7 +86,7 @@ def test_atlas_is_asked_for_and_the_rest_of_the_brain_is_one_more_region():
     grid = Grid((26, 31, 26), np.array([[-7.0, 0, 0, 90], [0, 7, 0, -126], [0, 0, 7, -72], [0, 0, 0, 1]]))
     brain = np.roll(template_on(grid), 1, 1)
     image = ModelInput((brain / brain.max())[None, None], grid)
-    network = enlivened(lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=2)))
+    network = random_network(lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=2)))
     model = Model(network, mrinet.FAMILY.card, {}, "")
     with pytest.raises(InputError, match="needs the regions of an atlas"):
         attribute(model, image, "occlusion")

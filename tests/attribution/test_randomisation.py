@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 import torch
-from engine_networks import FAMILIES, OTHERS, Hand, balls, enlivened
+from engine_networks import FAMILIES, OTHERS, Hand, balls
+from random_networks import random_network
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -36,7 +37,7 @@ def model_of(network, family):
 
 def learned(name):
     build = FAMILIES.get(name) or OTHERS[name][0]
-    return model_of(enlivened(build), KINDS[name])
+    return model_of(random_network(build), KINDS[name])
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -4,7 +4,8 @@ from copy import deepcopy
 
 import pytest
 import torch
-from engine_networks import FAMILIES, OTHERS, SHAPE, balls, embedding_seed, enlivened
+from engine_networks import FAMILIES, OTHERS, SHAPE, balls, embedding_seed
+from random_networks import random_network
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -33,7 +34,7 @@ BOTH = {**{name: (build, "raw") for name, build in FAMILIES.items()}, **OTHERS}
 @pytest.mark.parametrize("name", BOTH)
 def test_rules_of_lrp_conserve_on_every_family_and_the_output_is_the_networks(name):
     build, method = BOTH[name]
-    network, image = enlivened(build), balls()[:1]
+    network, image = random_network(build), balls()[:1]
     propagator = RelevancePropagator(network, image, PLAIN, method)
     with torch.no_grad():
         torch.testing.assert_close(propagator.output, getattr(network, method)(image), rtol=1e-4, atol=1e-5)
@@ -89,7 +90,7 @@ def _without_batch_norms(network):
 @pytest.mark.parametrize("rule", [EPSILON, Z_PLUS, gamma(0.25)], ids=["epsilon", "z-plus", "gamma"])
 def test_plain_rules_are_those_of_zennit(name, rule):
     # In double precision: plain epsilon and gamma blow rounding up, in zennit as here.
-    network, image = enlivened(FAMILIES[name]).double(), balls(SMALL)[:1].double()
+    network, image = random_network(FAMILIES[name]).double(), balls(SMALL)[:1].double()
     propagator = RelevancePropagator(network, image, RuleSet(rule))
     seed = embedding_seed(propagator)
     expected = _zennit(network, image, rule, seed)
@@ -97,7 +98,7 @@ def test_plain_rules_are_those_of_zennit(name, rule):
 
 
 def test_plain_z_plus_is_that_of_zennit_in_single_precision_too():
-    network, image = enlivened(FAMILIES["U-Net, attention everywhere"]), balls(SMALL)[:1]
+    network, image = random_network(FAMILIES["U-Net, attention everywhere"]), balls(SMALL)[:1]
     # z-plus in the last layers, too: the proportional rule there divides by sums that cancel.
     propagator = RelevancePropagator(network, image, RuleSet(Z_PLUS, Z_PLUS))
     seed = embedding_seed(propagator)
@@ -108,7 +109,7 @@ def test_plain_z_plus_is_that_of_zennit_in_single_precision_too():
 @pytest.fixture(scope="module", params=["rules", "differences"])
 def propagator(request):
     layout = resnet.ResNetArchitecture(planes=(8, 8, 16, 16), stem=8, embedding=24)
-    network = enlivened(lambda: resnet.ResNet(layout))
+    network = random_network(lambda: resnet.ResNet(layout))
     image, reference = balls().split(1)
     if request.param == "rules":
         return RelevancePropagator(network, image)
@@ -143,14 +144,14 @@ def test_mean_over_dimensions_by_low_rank_is_that_of_all_passes(propagator):
 
 def test_same_images_same_map_bit_by_bit():
     def once():
-        propagator = RelevancePropagator(enlivened(FAMILIES["DenseNet"]), balls()[:1])
+        propagator = RelevancePropagator(random_network(FAMILIES["DenseNet"]), balls()[:1])
         return propagator.relevance(embedding_seed(propagator))
 
     torch.testing.assert_close(once(), once(), rtol=0, atol=0)
 
 
 def test_network_and_images_are_left_as_they_were():
-    network, pair = enlivened(FAMILIES["U-Net, double blocks"]), balls()
+    network, pair = random_network(FAMILIES["U-Net, double blocks"]), balls()
     before, images = {key: value.clone() for key, value in network.state_dict().items()}, pair.clone()
     for propagator in (RelevancePropagator(network, pair[:1]), DifferencePropagator(network, *pair.split(1))):
         propagator.relevance(embedding_seed(propagator))
@@ -160,4 +161,4 @@ def test_network_and_images_are_left_as_they_were():
 
 def test_classifier_has_no_embedding_to_start_from():
     with pytest.raises(InputError, match="classes"):
-        RelevancePropagator(enlivened(OTHERS["MriNet"][0]), balls()[:1])
+        RelevancePropagator(random_network(OTHERS["MriNet"][0]), balls()[:1])

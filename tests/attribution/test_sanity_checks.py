@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, Hand, enlivened
+from engine_networks import FAMILIES, Hand
+from random_networks import random_network
 from scipy import stats
 from torch import nn
 
@@ -39,7 +40,7 @@ def person():
 
 @pytest.fixture(scope="module")
 def model():
-    return Model(enlivened(FAMILIES["ResNet 10"]), FAMILY.card, {}, "")
+    return Model(random_network(FAMILIES["ResNet 10"]), FAMILY.card, {}, "")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_null_maps_are_the_maps_of_randomised_networks(model, person, question, 
 
 
 def test_the_target_is_read_off_the_answers_of_another_network_anew(model, person):
-    network = enlivened(FAMILIES["ResNet 10"], seed=5)
+    network = random_network(FAMILIES["ResNet 10"], seed=5)
     other = deviation.METHOD.ask(model, [person, person], Target("pair")).for_network(network)
     assert other.network is network
     assert other.objective.score == pytest.approx(1, abs=1e-5)  # the cosine of a person to themselves
@@ -97,7 +98,7 @@ def test_null_is_computed_once_for_all_checkpoints_of_a_family(model, person, qu
     made = []
     true = nulls._null_map
     monkeypatch.setattr(nulls, "_null_map", lambda *arguments: made.append(arguments[-1]) or true(*arguments))
-    another = replace(model, network=enlivened(FAMILIES["ResNet 10"], seed=9), sha256="other")
+    another = replace(model, network=random_network(FAMILIES["ResNet 10"], seed=9), sha256="other")
     two = null_maps(deviation.METHOD.ask(another, [person], TARGET), deviation.METHOD, count=2, cache=cache)
     assert made == [FIRST_SEED + 1]  # the first one was there
     np.testing.assert_allclose(two, maps, rtol=1e-5, atol=1e-9)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from asking import along, answers_of
-from engine_networks import FAMILIES, balls, enlivened
+from engine_networks import FAMILIES, balls
+from random_networks import random_network
 
 from wbtools.attribution import Objective, Question, Target
 from wbtools.attribution.methods import deviation, shifted_deviation
@@ -12,7 +13,7 @@ from wbtools.attribution.methods import deviation, shifted_deviation
 
 @pytest.fixture(scope="module")
 def question():
-    network = enlivened(FAMILIES["ResNet 10"])
+    network = random_network(FAMILIES["ResNet 10"])
     image, reference = balls().split(1)
     directions = along(network.raw(image))
     objective = Objective("raw", directions, "", 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from asking import asked, noise
-from engine_networks import enlivened
+from random_networks import random_network
 from torch import nn
 
 from wbtools.attribution import method
@@ -35,7 +35,7 @@ def question():
     image, reference = noise(1, 1, *SHAPE), noise(1, 1, *SHAPE, seed=1)
     image[..., :2] = reference[..., :2] = 0
     regions = (torch.arange(12) // 4).view(12, 1, 1).expand(SHAPE)
-    return asked(enlivened(Slices), image, reference=reference, regions=regions)
+    return asked(random_network(Slices), image, reference=reference, regions=regions)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, enlivened
+from engine_networks import FAMILIES
+from random_networks import random_network
 from torch.nn.functional import cosine_similarity, normalize
 
 from wbtools.attribution import KINDS, Answers, Images, Target, attribute, default
@@ -35,12 +36,14 @@ def _model(network, **card):
 
 @pytest.fixture(scope="module")
 def embedder():
-    return _model(enlivened(FAMILIES["ResNet 10"]))
+    return _model(random_network(FAMILIES["ResNet 10"]))
 
 
 @pytest.fixture(scope="module")
 def hasher():
-    return _model(enlivened(lambda: AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(3, 4), positions=3 * 4 * 3, bits=8))))
+    return _model(
+        random_network(lambda: AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(3, 4), positions=3 * 4 * 3, bits=8)))
+    )
 
 
 def _tensors(people):
@@ -122,7 +125,7 @@ def test_mean_over_dimensions_is_the_mean_of_the_single_maps(embedder, people):
 
 
 def test_classes_go_by_name_number_or_the_networks_own_choice(people):
-    network = enlivened(lambda: MriNet(MriNetArchitecture(width=2, positions=1 * 2 * 1, classes=3)))
+    network = random_network(lambda: MriNet(MriNetArchitecture(width=2, positions=1 * 2 * 1, classes=3)))
     model = _model(network, classes=("female", "male", "unknown"))
     image = torch.from_numpy(people[0].data)
     logits = network.logits(image)[0]

@@ -176,11 +176,11 @@ def ran(path: Path) -> object:
 
 def state() -> dict[str, torch.Tensor]:
     """A small U-Net's."""
-    from lively_unet import lively as small
+    from random_networks import random_unet
 
     from wbtools.model.families.unet import UNetArchitecture
 
-    return dict(small(UNetArchitecture((16, 16), embedding=8, hidden=9)).state_dict())
+    return dict(random_unet(UNetArchitecture((16, 16), embedding=8, hidden=9)).state_dict())
 
 
 def checkpoints() -> list[Seed]:

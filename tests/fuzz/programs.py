@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 
 import torch
-from foreign_networks import SHAPE, Attentive, Residual, lively
+from foreign_networks import SHAPE, Attentive, Residual
+from random_networks import random_network
 
 
 class Stages(torch.nn.Module):
@@ -33,8 +34,8 @@ class Stages(torch.nn.Module):
 def programs() -> dict[str, bytes]:
     """Exported networks by the names of their files."""
     found = {}
-    for name, network in (("residual", Residual()), ("attentive", Attentive()), ("stages", Stages())):
+    for name, build in (("residual", Residual), ("attentive", Attentive), ("stages", Stages)):
         stream = io.BytesIO()
-        torch.export.save(torch.export.export(lively(network), (torch.zeros(1, 1, *SHAPE),)), stream)
+        torch.export.save(torch.export.export(random_network(build), (torch.zeros(1, 1, *SHAPE),)), stream)
         found[f"{name}.pt2"] = stream.getvalue()
     return found

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TypeVar
 
 import torch
-from lively import enliven
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 SHAPE = (1, -1, 1, 1, 1)
 
 State = Mapping[str, Tensor]
-N = TypeVar("N", bound=nn.Module)
-
-
-def enlivened(network: N, seed: int = 0) -> N:
-    """The network with batch norms and biases far from trivial, as after training, ready for evaluation."""
-    torch.manual_seed(seed)
-    for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
-            enliven(module, 0.2)
-    return network.eval().requires_grad_(False)
 
 
 def norm(state: State, name: str, x: Tensor) -> Tensor:

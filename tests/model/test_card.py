@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from lively_unet import lively
+from random_networks import random_unet
 
 from wbtools.errors import CheckpointError
 from wbtools.model import Card, load
@@ -14,7 +14,6 @@ from wbtools.model import card as cards
 from wbtools.model.families import ad3dcnn, mrinet
 from wbtools.model.families.ad3dcnn import AD3DCNN
 from wbtools.model.families.mrinet import MriNet
-from wbtools.model.families.unet import UNetArchitecture
 
 CARD = Card(name="mine", title="My network", family="unet", threshold=0.2, shape=(10, 12, 10), performance={"auc": 0.9})
 FULL = replace(CARD, answer="classes", classes=("männlich", "weiblich"), reference="brain.nii.gz")
@@ -105,7 +104,7 @@ def test_what_is_no_card_is_refused(tmp_path, text):
 
 
 def test_card_beside_the_checkpoint_is_used_and_the_files_own_threshold_counts(tmp_path):
-    state = lively(UNetArchitecture((16, 16))).state_dict()
+    state = random_unet().state_dict()
     torch.save({"model_state_dict": state, "threshold": 0.4}, tmp_path / "x.pt")
     cards.write(tmp_path / "x.json", CARD)
     model = load(tmp_path / "x.pt")
@@ -125,7 +124,7 @@ def test_a_number_too_long_for_python_is_refused_in_words_of_our_own(tmp_path, f
 
 @pytest.mark.parametrize("threshold", [-5.0, -0.001, 2.5, 40])
 def test_a_threshold_that_is_no_cosine_distance_is_left_aside_and_said(tmp_path, threshold):
-    state = lively(UNetArchitecture((16, 16))).state_dict()
+    state = random_unet().state_dict()
     torch.save({"model_state_dict": state, "threshold": threshold}, tmp_path / "x.pt")
     model = load(tmp_path / "x.pt")
     assert model.threshold is None
@@ -150,7 +149,7 @@ NO_FILES = {
 @pytest.mark.parametrize("kind", NO_FILES)
 def test_what_has_the_cards_name_and_is_no_file_is_refused_and_nothing_is_assumed(tmp_path, kind):
     make, words = NO_FILES[kind]
-    torch.save(lively(UNetArchitecture((16, 16))).state_dict(), tmp_path / "x.pt")
+    torch.save(random_unet().state_dict(), tmp_path / "x.pt")
     make(tmp_path / "x.json")
     with pytest.raises(CheckpointError, match=words) as caught:
         load(tmp_path / "x.pt")
@@ -161,7 +160,7 @@ def test_what_has_the_cards_name_and_is_no_file_is_refused_and_nothing_is_assume
 @pytest.mark.parametrize("kind", NO_FILES)
 def test_a_reference_brain_that_is_no_file_is_refused_for_what_it_is(tmp_path, kind):
     make, words = NO_FILES[kind]
-    path = saved(tmp_path, lively(UNetArchitecture((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    path = saved(tmp_path, random_unet().state_dict(), family="unet", reference="brain.nii")
     make(tmp_path / "brain.nii")
     with pytest.raises(CheckpointError, match=words) as caught:
         load(path)
@@ -181,7 +180,7 @@ def linked(folder, store, name="brain.nii"):
 def test_a_reference_brain_that_is_a_link_out_of_the_networks_folder_is_refused(tmp_path, store):
     home = tmp_path / "networks"
     linked(home, tmp_path / store)
-    path = saved(home, lively(UNetArchitecture((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    path = saved(home, random_unet().state_dict(), family="unet", reference="brain.nii")
     with pytest.raises(CheckpointError, match="a link to a file outside its folder"):
         load(path)
 
@@ -190,7 +189,7 @@ def test_a_reference_brain_that_is_a_link_out_of_the_networks_folder_is_refused(
 def test_a_reference_brain_may_be_a_link_into_the_folder_and_into_its_trees_annex(tmp_path, store):
     home = tmp_path / "networks"
     linked(home, tmp_path / store)
-    path = saved(home, lively(UNetArchitecture((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    path = saved(home, random_unet().state_dict(), family="unet", reference="brain.nii")
     assert load(path).reference == home / "brain.nii"
     (tmp_path / "elsewhere").symlink_to(home)
     assert load(tmp_path / "elsewhere" / path.name).reference.read_bytes() == b"content"
@@ -199,7 +198,7 @@ def test_a_reference_brain_may_be_a_link_into_the_folder_and_into_its_trees_anne
 def test_a_download_cache_keeps_the_network_and_its_reference_brain_side_by_side(tmp_path):
     home, blobs = tmp_path / "snapshots" / "1", tmp_path / "blobs"
     linked(home, blobs)
-    path = saved(home, lively(UNetArchitecture((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    path = saved(home, random_unet().state_dict(), family="unet", reference="brain.nii")
     path.rename(blobs / "0123")
     path.symlink_to(blobs / "0123")
     assert load(path).reference == home / "brain.nii"
@@ -212,7 +211,7 @@ def saved(tmp_path, state, **card):
 
 
 def test_the_reference_brain_lies_beside_the_checkpoint(tmp_path):
-    path = saved(tmp_path, lively(UNetArchitecture((16, 16))).state_dict(), family="unet", reference="brain.nii")
+    path = saved(tmp_path, random_unet().state_dict(), family="unet", reference="brain.nii")
     with pytest.raises(CheckpointError, match=r"brain\.nii does not exist") as caught:
         load(path)
     assert caught.value.hint
@@ -230,7 +229,7 @@ def test_classes_have_names_as_many_as_there_are(tmp_path):
     with pytest.raises(CheckpointError, match="2 classes, its card names 3"):
         load(saved(tmp_path, state, **{**SEX, "classes": ("a", "b", "c")}))
     with pytest.raises(CheckpointError, match="no classes, its card names 1"):
-        load(saved(tmp_path, lively(UNetArchitecture((16, 16))).state_dict(), family="unet", classes=("a",)))
+        load(saved(tmp_path, random_unet().state_dict(), family="unet", classes=("a",)))
 
 
 def test_the_card_chooses_among_the_answers_of_its_network(tmp_path):
@@ -252,7 +251,7 @@ def test_the_card_chooses_among_the_answers_of_its_network(tmp_path):
 
 
 def test_card_of_another_family_is_refused(tmp_path):
-    torch.save(lively(UNetArchitecture((16, 16))).state_dict(), tmp_path / "x.pt")
+    torch.save(random_unet().state_dict(), tmp_path / "x.pt")
     cards.write(tmp_path / "x.json", Card(name="x", title="x", family="resnet"))
     with pytest.raises(CheckpointError, match="resnet"):
         load(tmp_path / "x.pt")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lively_unet import lively
+from random_networks import random_unet
 
 from wbtools.errors import CheckpointError
 from wbtools.model import built_in, load
@@ -19,7 +19,7 @@ def saved(tmp_path):
     """Writes a changed state dict to a file."""
 
     def save(change=lambda state: state, name="net.pt", layout=UNetArchitecture((16, 16))):  # noqa: B008
-        network = lively(layout)
+        network = random_unet(layout)
         torch.save(change(network.state_dict()), tmp_path / name)
         return tmp_path / name, network
 
@@ -101,7 +101,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path, legacy):
 
 
 def test_a_whole_pickled_network_is_refused(tmp_path):
-    torch.save(lively(), tmp_path / "whole.pt")
+    torch.save(random_unet(), tmp_path / "whole.pt")
     _refused(tmp_path / "whole.pt", "UNet")
 
 

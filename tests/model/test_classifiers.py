@@ -4,7 +4,7 @@ import numpy as np
 import published
 import pytest
 import torch
-from published import enlivened
+from random_networks import random_network
 
 from wbtools.attribution import Target, attribute
 from wbtools.errors import CheckpointError, InputError
@@ -30,7 +30,7 @@ def brain():
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize(("form", "layout"), FORMS)
 def test_logits_are_the_published_ones(tmp_path, brain, form, layout, prefix):
-    state = enlivened(form(layout)).state_dict()
+    state = random_network(lambda: form(layout)).state_dict()
     torch.save({f"{prefix}{key}": value for key, value in state.items()}, tmp_path / "best_model")
     model = load(tmp_path / "best_model")
     assert type(model.network) is form
@@ -53,7 +53,7 @@ def test_the_published_width_has_the_published_size():
 
 @pytest.mark.parametrize(("form", "layout"), FORMS[:2])
 def test_a_legacy_pickle_saved_from_cuda_loads_on_any_machine(tmp_path, brain, monkeypatch, form, layout):
-    network = enlivened(form(layout))
+    network = random_network(lambda: form(layout))
     path = tmp_path / "best_model"
     with monkeypatch.context() as patch:
         # What a machine with a GPU writes: every storage is tagged with the device it was on.
@@ -71,7 +71,7 @@ def test_a_legacy_pickle_saved_from_cuda_loads_on_any_machine(tmp_path, brain, m
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_training_checkpoint_from_cuda_with_numpy_scalars_loads(tmp_path, brain, monkeypatch, legacy):
-    network = enlivened(MriNet(mrinet.MriNetArchitecture(width=4)))
+    network = random_network(lambda: MriNet(mrinet.MriNetArchitecture(width=4)))
     training = {
         "model_state_dict": {f"module.{key}": value for key, value in network.state_dict().items()},
         "optimizer_state_dict": {"state": {0: {"exp_avg": torch.rand(3)}}, "param_groups": [{"lr": np.float64(1e-3)}]},
@@ -89,7 +89,7 @@ def test_a_training_checkpoint_from_cuda_with_numpy_scalars_loads(tmp_path, brai
 
 
 def test_storages_named_as_old_torch_named_those_on_cuda_load(tmp_path, brain):
-    network = enlivened(MriNet(mrinet.MriNetArchitecture(width=4)))
+    network = random_network(lambda: MriNet(mrinet.MriNetArchitecture(width=4)))
     path = tmp_path / "best_model"
     torch.save(network.state_dict(), path, _use_new_zipfile_serialization=False)
     data = path.read_bytes()
@@ -121,7 +121,7 @@ SMALL = ad3dcnn.AD3DCNNArchitecture(widths=(2, 3, 4, 4, 6), bits=8)
 
 
 def test_codes_and_logits_are_the_published_ones(tmp_path):
-    state = enlivened(AD3DCNN(SMALL)).state_dict()
+    state = random_network(lambda: AD3DCNN(SMALL)).state_dict()
     torch.save({f"module.{key}": value for key, value in state.items()}, tmp_path / "net.pt")
     model = load(tmp_path / "net.pt")
     assert model.description["bits"] == 8

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from click.testing import CliRunner
-from published import enlivened
+from random_networks import random_network
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -28,7 +28,7 @@ CARD = Card(name="mine", title="Größe 7 T", family="resnet", shape=(30, 40, 30
 
 @pytest.fixture
 def state():
-    return enlivened(ResNet(LAYOUT)).state_dict()
+    return random_network(lambda: ResNet(LAYOUT)).state_dict()
 
 
 def same(model, state):

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from foreign_networks import SHAPE, Attentive, Residual, lively
+from foreign_networks import SHAPE, Attentive, Residual
+from random_networks import random_network
 from torch import fx, nn
 
 from wbtools.errors import CheckpointError
@@ -43,7 +44,7 @@ def first(answer):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_answers_are_those_of_the_network_that_was_exported(tmp_path, name):
-    network = lively(NETWORKS[name]())
+    network = random_network(NETWORKS[name])
     shape = SHAPES.get(name, SHAPE)
     path = exported(tmp_path, network, shape)
     model = load(path)
@@ -64,7 +65,7 @@ def test_answers_are_those_of_the_network_that_was_exported(tmp_path, name):
 
 
 def test_any_number_of_images_at_once_if_exported_so(tmp_path):
-    network = lively(Residual())
+    network = random_network(Residual)
     count = torch.export.Dim("count")
     model = load(exported(tmp_path, network, count=2, dynamic_shapes=({0: count},)))
     assert not model.network.single
@@ -74,7 +75,7 @@ def test_any_number_of_images_at_once_if_exported_so(tmp_path):
 
 
 def test_decomposed_programs_load(tmp_path):
-    network = lively(Residual())
+    network = random_network(Residual)
     x = torch.rand(1, 1, *SHAPE)
     torch.export.save(torch.export.export(network, (x,)).run_decompositions(), tmp_path / "net.pt2")
     with torch.no_grad():
@@ -82,7 +83,7 @@ def test_decomposed_programs_load(tmp_path):
 
 
 def test_every_step_of_a_convolutional_network_is_a_module_of_its_own(tmp_path):
-    network = load(exported(tmp_path, lively(Residual()))).network
+    network = load(exported(tmp_path, random_network(Residual))).network
     kinds = [type(module) for module in network.modules()]
     assert [kinds.count(kind) for kind in (nn.Conv3d, nn.BatchNorm3d, nn.ReLU, Add, Gate, nn.Linear)] == [
         2,
@@ -118,7 +119,7 @@ def test_every_step_of_a_convolutional_network_is_a_module_of_its_own(tmp_path):
 
 
 def test_an_exported_network_can_be_followed_symbolically(tmp_path):
-    network = load(exported(tmp_path, lively(NETWORKS["mrinet"]()), SHAPES["mrinet"])).network
+    network = load(exported(tmp_path, random_network(NETWORKS["mrinet"]), SHAPES["mrinet"])).network
     tracer = fx.Tracer()
     tracer.traced_func_name = "raw"
     tracer.is_leaf_module = lambda module, name: (
@@ -132,7 +133,7 @@ CARD = Card(name="mine", title="mine", family="exported", shape=SHAPE, answer="c
 
 
 def test_the_card_beside_the_file_says_what_the_answer_is(tmp_path):
-    path = exported(tmp_path, lively(Residual()))
+    path = exported(tmp_path, random_network(Residual))
     assert load(path).network.answers == ("raw", "logits")
     cards.write(path.with_suffix(".json"), CARD)
     model = load(path)
@@ -150,7 +151,7 @@ def test_the_card_beside_the_file_says_what_the_answer_is(tmp_path):
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(tmp_path, change, word):
-    path = exported(tmp_path, lively(Residual()))
+    path = exported(tmp_path, random_network(Residual))
     cards.write(path.with_suffix(".json"), replace(CARD, **change))
     with pytest.raises(CheckpointError, match=word) as caught:
         load(path)
@@ -273,7 +274,7 @@ WORKING = ("samples", "weights", "sizes", "guards")
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_code_in_an_exported_file_is_not_run(tmp_path, attack):
     marker = tmp_path / "executed"
-    source = exported(tmp_path, lively(Residual()))
+    source = exported(tmp_path, random_network(Residual))
     path = tmp_path / "trap.pt2"
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
         for member in old.namelist():
@@ -302,7 +303,7 @@ def _rewritten(tmp_path, members):
 
 @pytest.mark.parametrize("form", ["archive", "flat"])
 def test_files_of_older_torch_load(tmp_path, form):
-    network = lively(Residual())
+    network = random_network(Residual)
     source = exported(tmp_path, network)
     weights, constants = io.BytesIO(), io.BytesIO()
     torch.save(dict(torch.export.load(source).state_dict), weights)
@@ -333,7 +334,7 @@ def test_files_of_older_torch_load(tmp_path, form):
 
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.99])
 def test_a_truncated_file_is_refused(tmp_path, part):
-    path = exported(tmp_path, lively(Residual()))
+    path = exported(tmp_path, random_network(Residual))
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     with pytest.raises(CheckpointError, match=r"net\.pt2") as caught:
         load(path)
@@ -356,7 +357,7 @@ def test_archives_of_another_kind_are_refused(tmp_path, members):
 
 
 def test_weights_that_reach_beyond_their_bytes_are_refused(tmp_path):
-    source = exported(tmp_path, lively(Residual()))
+    source = exported(tmp_path, random_network(Residual))
     with zipfile.ZipFile(source) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     (name,) = (n for n in members if n.endswith("weights_config.json"))

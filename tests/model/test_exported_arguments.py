@@ -7,11 +7,12 @@ import zipfile
 
 import pytest
 import torch
-from foreign_networks import SHAPE, lively
+from foreign_networks import SHAPE
 from fuzz import pool
 from fuzz.networks import ran, rewritten
 from fuzz.programs import Stages
 from fuzz.targets import Seed, Target
+from random_networks import random_network
 
 from wbtools.errors import CheckpointError
 from wbtools.model import load
@@ -21,7 +22,7 @@ from wbtools.model import load
 def program():
     """The members of a file of torch.export, and the network that is in it."""
     stream = io.BytesIO()
-    network = lively(Stages())
+    network = random_network(Stages)
     torch.export.save(torch.export.export(network, (torch.zeros(1, 1, *SHAPE),)), stream)
     with zipfile.ZipFile(stream) as archive:
         return {name: archive.read(name) for name in archive.namelist()}, network
@@ -163,7 +164,7 @@ class Segmenting(torch.nn.Module):
 @pytest.mark.parametrize("classes", [1, 2])
 @pytest.mark.parametrize("answer", ["embedding", "classes", ""])
 def test_a_network_that_answers_for_each_voxel_is_refused(tmp_path, classes, answer):
-    network = torch.export.export(lively(Segmenting(classes)), (torch.zeros(1, 1, *SHAPE),))
+    network = torch.export.export(random_network(lambda: Segmenting(classes)), (torch.zeros(1, 1, *SHAPE),))
     torch.export.save(network, tmp_path / "x.pt2")
     card = {"name": "x", "title": "x", "family": "exported", "shape": list(SHAPE), "answer": answer}
     (tmp_path / "x.json").write_text(json.dumps(card))

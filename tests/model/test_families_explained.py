@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from published import enlivened
+from random_networks import random_network
 from zennit.canonizers import NamedMergeBatchNorm
 from zennit.core import Composite
 
@@ -15,14 +15,15 @@ from wbtools.space.grid import Grid
 
 HEAD = {"hidden": 32, "embedding": 16}
 DEEP = {"planes": (8, 12, 16, 24), "stem": 8, "bottleneck": True}
-torch.manual_seed(0)
 NETWORKS = {
-    "resnet": resnet.ResNet(resnet.ResNetArchitecture(planes=(16, 16, 32, 32), stem=16, **HEAD)),
-    "bottleneck": resnet.ResNet(resnet.ResNetArchitecture(blocks=(1, 2, 1, 1), **DEEP, **HEAD)),
-    "densenet": densenet.DenseNet(densenet.DenseNetArchitecture(layers=(2, 3, 2), growth=8, inner=16, stem=16, **HEAD)),
-    "ad3dcnn": ad3dcnn.AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(4, 8, 8), positions=1)),
-    "mrinet": mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=27)),
-    "mrinet twin": mrinet.MriNetTwin(mrinet.MriNetArchitecture(width=4, positions=27, twin=True)),
+    "resnet": lambda: resnet.ResNet(resnet.ResNetArchitecture(planes=(16, 16, 32, 32), stem=16, **HEAD)),
+    "bottleneck": lambda: resnet.ResNet(resnet.ResNetArchitecture(blocks=(1, 2, 1, 1), **DEEP, **HEAD)),
+    "densenet": lambda: densenet.DenseNet(
+        densenet.DenseNetArchitecture(layers=(2, 3, 2), growth=8, inner=16, stem=16, **HEAD)
+    ),
+    "ad3dcnn": lambda: ad3dcnn.AD3DCNN(ad3dcnn.AD3DCNNArchitecture(widths=(4, 8, 8), positions=1)),
+    "mrinet": lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=27)),
+    "mrinet twin": lambda: mrinet.MriNetTwin(mrinet.MriNetArchitecture(width=4, positions=27, twin=True)),
 }
 SHAPE = (40, 40, 40)
 
@@ -37,7 +38,7 @@ def brain():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_merging_the_named_batch_norms_changes_nothing(name):
-    network = enlivened(NETWORKS[name])
+    network = random_network(NETWORKS[name])
     answer = network.logits if name.startswith("mrinet") else network.raw
     pairs = [([conv], norm) for conv, norm in network.batch_norms()]
     with torch.no_grad():
@@ -49,7 +50,7 @@ def test_merging_the_named_batch_norms_changes_nothing(name):
 
 @pytest.mark.parametrize("name", ["resnet", "bottleneck", "densenet", "ad3dcnn"])
 def test_relevance_of_every_embedding_is_conserved(tmp_path, name):
-    network = enlivened(NETWORKS[name])
+    network = random_network(NETWORKS[name])
     torch.save(network.state_dict(), tmp_path / "net.pt")
     family = {"bottleneck": "resnet"}.get(name, name)
     cards.write(tmp_path / "net.json", Card(name="net", title="net", family=family, shape=SHAPE))

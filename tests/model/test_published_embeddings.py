@@ -4,7 +4,7 @@ import numpy as np
 import published
 import pytest
 import torch
-from published import enlivened
+from random_networks import random_network
 
 from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
@@ -55,7 +55,7 @@ def written(tmp_path, content):
 
 @pytest.mark.parametrize(("build", "layout", "forward", "depth"), NETWORKS)
 def test_a_published_checkpoint_gives_the_published_embedding(tmp_path, build, layout, forward, depth):
-    state = enlivened(build(layout)).state_dict()
+    state = random_network(lambda: build(layout)).state_dict()
     state = {f"module.{key}": value for key, value in state.items()} if depth % 2 else state
     model = load(written(tmp_path, {"model_state_dict": state, "threshold": None}))
     assert model.description["depth"] == depth
@@ -74,7 +74,7 @@ def test_a_published_checkpoint_gives_the_published_embedding(tmp_path, build, l
 )
 def test_the_published_widths_give_the_published_embedding(tmp_path, build, forward, parameters):
     module = {ResNet: resnet, DenseNet: densenet}[build]
-    state = enlivened(build(module.FAMILY.architecture())).state_dict()
+    state = random_network(lambda: build(module.FAMILY.architecture())).state_dict()
     metrics = {"auc": np.float64(0.95), "epoch": np.int64(12)}
     training = {"model_state_dict": state, "threshold": np.float64(0.31), "val_metrics": metrics, "epoch": 12}
     model = load(written(tmp_path, training))
@@ -87,7 +87,7 @@ def test_the_published_widths_give_the_published_embedding(tmp_path, build, forw
 
 def test_attention_of_a_dense_block_acts_twice():
     layout = densenet.DenseNetArchitecture(layers=(1,), attention=(1,), **THIN)
-    network = enlivened(DenseNet(layout))
+    network = random_network(lambda: DenseNet(layout))
     block = network.features.denseblock1
     x = torch.rand(1, 6, 4, 4, 4)
     with torch.no_grad():
@@ -154,7 +154,7 @@ def test_no_module_with_a_rule_is_called_twice_and_no_input_is_overwritten(build
     layout = (
         resnet.ResNetArchitecture(**NARROW) if build is ResNet else densenet.DenseNetArchitecture(layers=(2, 2), **THIN)
     )
-    network = enlivened(build(layout))
+    network = random_network(lambda: build(layout))
     calls, inputs = [], []
     for name, module in network.named_modules():
         if not list(module.children()) and "attention" not in name:

@@ -7,7 +7,8 @@ from textwrap import dedent
 import pytest
 import torch
 from click.testing import CliRunner
-from foreign_networks import SHAPE, Attentive, Residual, lively
+from foreign_networks import SHAPE, Attentive, Residual
+from random_networks import random_network
 from torch import nn
 
 from wbtools.cli import main
@@ -34,17 +35,18 @@ def lab(tmp_path, monkeypatch):
 
 
 BUILD = f"""
-    from foreign_networks import Attentive, Residual, lively
+    from foreign_networks import Attentive, Residual
+    from random_networks import random_network
 
     def build():
-        return lively(Residual())
+        return random_network(Residual)
 
     build.card = {CARD!r}
 
     class Models:
         @staticmethod
         def attentive():
-            return lively(Attentive())
+            return random_network(Attentive)
 
     Models.attentive.card = {CARD!r}
 """
@@ -54,7 +56,7 @@ BUILD = f"""
 def test_the_named_function_gives_the_network(lab, name, network):
     before = list(sys.path)
     model = load(f"{lab(BUILD)}:{name}")
-    expected, x = lively(network()), torch.rand(1, 1, *SHAPE)
+    expected, x = random_network(network), torch.rand(1, 1, *SHAPE)
     with torch.no_grad():
         answer = expected(x)
         answer = answer[0] if isinstance(answer, tuple) else answer
@@ -81,7 +83,7 @@ def test_equal_weights_have_equal_sums(lab):
 def test_a_network_that_torch_cannot_follow_is_taken_as_it_is(lab):
     code = f"""
         import torch
-        from foreign_networks import lively
+        from random_networks import random_network
 
         class Deciding(torch.nn.Module):
             def __init__(self):
@@ -94,7 +96,7 @@ def test_a_network_that_torch_cannot_follow_is_taken_as_it_is(lab):
                 return (self.last(y if y.sum().item() > 0 else -y), y)
 
         def build():
-            return lively(Deciding())
+            return random_network(Deciding)
 
         build.card = {CARD!r}
     """
@@ -228,7 +230,7 @@ def test_nothing_is_imported_unless_it_is_named(lab, tmp_path):
 
 def test_the_command_describes_exported_and_built_networks(lab, tmp_path):
     name = lab(BUILD)
-    program = torch.export.export(lively(Residual()), (torch.rand(1, 1, *SHAPE),))
+    program = torch.export.export(random_network(Residual), (torch.rand(1, 1, *SHAPE),))
     torch.export.save(program, tmp_path / "net.pt2")
     for source in (f"{name}:build", "net.pt2"):
         result = CliRunner().invoke(main, ["models", source])

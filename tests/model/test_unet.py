@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lively_unet import lively
+from random_networks import random_unet
 from torch.nn import functional
 
 from wbtools.model.families.unet import UNet, UNetArchitecture
@@ -59,7 +59,7 @@ def published_forward(state, x):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_embedding_equals_the_published_networks(layout):
-    network = lively(layout)
+    network = random_unet(layout)
     x = torch.rand(2, 1, 24, 20, 22)
     with torch.no_grad():
         raw, embedding = published_forward(network.state_dict(), x)
@@ -100,7 +100,7 @@ def test_published_setting_has_the_published_size_and_names():
 
 
 def test_no_module_is_called_twice_and_no_input_is_overwritten():
-    network = lively(UNetArchitecture((16, 16, 32)))
+    network = random_unet(UNetArchitecture((16, 16, 32)))
     calls, inputs = [], []
     for name, module in network.named_modules():
         if not list(module.children()):

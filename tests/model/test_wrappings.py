@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lively_unet import lively
+from random_networks import random_unet
 from safetensors.torch import load_file, save_file
 
 from wbtools.errors import CheckpointError
@@ -26,7 +26,7 @@ from wbtools.model.files import torchfile
 
 @pytest.fixture(scope="module")
 def network():
-    return lively(UNetArchitecture((16, 16), embedding=8, hidden=9))
+    return random_unet(UNetArchitecture((16, 16), embedding=8, hidden=9))
 
 
 @pytest.fixture(scope="module")
