@@ -34,6 +34,7 @@ from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.worker import Result, Worker, count
+from wbtools.output.ownership import MARKER, PROVENANCE
 from wbtools.output.publishing import publishing
 from wbtools.provenance import settings_sha256
 
@@ -110,14 +111,15 @@ class Instant:
 
     def work(self, subject: str) -> int:
         with publishing(self.out, subject, overwrite=False) as made:
-            made.scene().write_text("scene")
-            made.regions("unet").write_text("table")
+            (made / f"{subject}.wbtools.scene").write_text("scene")
+            (made / f"{subject}.unet.regions.tsv").write_text("table")
+            written = [path for path in made.iterdir() if path.name != MARKER]
             record = {
                 "settings_sha256": self.warm(),
-                "outputs_sha256": {name.as_posix(): "" for name in made.files()},
-                "outputs_bytes": {name.as_posix(): (made.folder / name).stat().st_size for name in made.files()},
+                "outputs_sha256": {path.name: "" for path in written},
+                "outputs_bytes": {path.name: path.stat().st_size for path in written},
             }
-            made.provenance().write_text(json.dumps(record))
+            (made / PROVENANCE).write_text(json.dumps(record))
         return 0
 
 

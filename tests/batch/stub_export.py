@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,10 +37,8 @@ def in_place(out: Path, subject: str) -> Iterator[Path]:
     yield folder
 
 
-@contextmanager
-def published(out: Path, subject: str) -> Iterator[Path]:
-    with publishing(out, subject, overwrite=False) as made:
-        yield made.folder
+def published(out: Path, subject: str) -> AbstractContextManager[Path]:
+    return publishing(out, subject, overwrite=False)
 
 
 def main() -> None:

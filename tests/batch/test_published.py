@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from made_exports import write_record
 
 from wbtools.batch.state.published import Published, look, place
 from wbtools.output.publishing import publishing
@@ -27,8 +28,8 @@ def folder(tmp_path, study):
     record.add_inputs(study, [study / "T1w.nii.gz"])
     record.deciding = ["n1"]
     with publishing(tmp_path / "out", "100307", overwrite=False) as made:
-        made.scene().write_text("a scene")
-        record.write(made.provenance(), made.folder, made.files())
+        (made / "100307.wbtools.scene").write_text("a scene")
+        write_record(record, made)
     return tmp_path / "out" / "100307"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from made_exports import write_record
 from ordeal import events
 
 from wbtools.batch import scratch
@@ -48,8 +49,8 @@ class Payload:
     def work(self, subject):
         time.sleep(self.seconds)
         with publishing(self.out, subject, overwrite=False) as made:
-            made.scene().write_text(str(self.warmed_by))
-            Provenance({}).write(made.provenance(), made.folder, made.files())
+            (made / f"{subject}.wbtools.scene").write_text(str(self.warmed_by))
+            write_record(Provenance({}), made)
         return 0
 
 
@@ -92,8 +93,8 @@ class OneSession(Payload):
         record = Provenance({"subject": subject})
         record.facts["subject"] = {"id": name.id}
         with publishing(self.out, name.folder, overwrite=False) as made:
-            made.scene().write_text("a scene")
-            record.write(made.provenance(), made.folder, made.files())
+            (made / f"{name.folder}.wbtools.scene").write_text("a scene")
+            write_record(record, made)
         return 0
 
 

@@ -10,14 +10,14 @@ from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.output import destination
 from wbtools.output.destination import Destination
-from wbtools.output.names import FOLDERS
+from wbtools.output.names import NAMINGS, OutputFolder
 
 
 def require(out, subject="100307", choice="hcp", network="unet"):
     return destination.require(Destination(out, out.parent / "study", subject, choice), [network])
 
 
-@pytest.mark.parametrize("choice", FOLDERS)
+@pytest.mark.parametrize("choice", NAMINGS)
 @pytest.mark.parametrize(("subject", "network"), [("p" * 225, "unet"), ("100307", "u" * 240), ("é" * 115, "unet")])
 def test_names_that_no_file_can_have_are_refused(tmp_path, choice, subject, network):
     if choice == "bids" and subject[0] == "é":
@@ -49,7 +49,7 @@ def test_names_that_fit_are_those_that_can_be_written(tmp_path):
 
 def test_every_file_of_an_export_is_shorter_than_the_longest_that_is_asked_for(exported):
     folder = exported[1]
-    out = FOLDERS["hcp"](folder, folder.name)
+    out = OutputFolder(folder, folder.name, NAMINGS["hcp"])
     longest = max(len(path.name) for path in destination._longest(out, "demo"))
     names = [path.name for path in folder.rglob("*")]
     assert len(names) > 20 and max(map(len, names)) <= longest + len("demo-unet"), max(names, key=len)

@@ -9,12 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from made_exports import files_in
 
 from wbtools import atomic
 from wbtools.errors import InputError, from_os_error
 from wbtools.output import staging
 from wbtools.output.containment import require_place
-from wbtools.output.ownership import MARKER
+from wbtools.output.ownership import MARKER, PROVENANCE
 from wbtools.output.publishing import publishing
 
 
@@ -22,19 +23,24 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else None
 
 
+def scene(subject="100307"):
+    return f"{subject}.wbtools.scene"
+
+
 def publish(out, text, subject="100307", overwrite=False, **how):
     """An export of one file and its record."""
-    with publishing(out, how.pop("name", subject), overwrite=overwrite, subject=subject, **how) as made:
-        made.scene().write_text(text)
-        files = {name.as_posix(): (made.folder / name).read_bytes() for name in made.files()}
+    name = how.pop("name", subject)
+    with publishing(out, name, overwrite=overwrite, subject=subject, **how) as made:
+        (made / scene(Path(name).name)).write_text(text)
+        files = {name.as_posix(): (made / name).read_bytes() for name in files_in(made)}
         hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
         sizes = {name: len(content) for name, content in files.items()}
         record = {"wbtools": "1", "subject": {"id": subject}, "outputs_sha256": hashes, "outputs_bytes": sizes}
-        made.provenance().write_text(json.dumps(record))
+        (made / PROVENANCE).write_text(json.dumps(record))
 
 
 def text(out, subject="100307"):
-    return (out / subject / f"{subject}.wbtools.scene").read_text()
+    return (out / subject / scene(subject)).read_text()
 
 
 def tree(folder):
@@ -50,7 +56,7 @@ def tree(folder):
 def test_the_folder_appears_when_the_block_ends_and_not_before(tmp_path):
     out = tmp_path / "derivatives" / "wbtools"
     with publishing(out, "100307", overwrite=False) as made:
-        made.regions("unet").write_text("whole")
+        (made / "100307.unet.regions.tsv").write_text("whole")
         assert not (out / "100307").exists()
     assert names(out) == ["100307"]
     assert names(out / "100307") == ["100307.unet.regions.tsv"], "the marker stays behind"
@@ -60,7 +66,7 @@ def test_the_folder_appears_when_the_block_ends_and_not_before(tmp_path):
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError])
 def test_a_failure_leaves_nothing_behind_not_even_folders(tmp_path, failure):
     with pytest.raises(failure), publishing(tmp_path / "a" / "b", "100307", overwrite=False) as made:
-        made.scene().write_text("half")
+        (made / scene()).write_text("half")
         raise failure
     assert names(tmp_path) == []
 
@@ -68,7 +74,7 @@ def test_a_failure_leaves_nothing_behind_not_even_folders(tmp_path, failure):
 def test_a_failed_replacement_keeps_the_old_export(tmp_path):
     publish(tmp_path, "old")
     with pytest.raises(RuntimeError), publishing(tmp_path, "100307", overwrite=True) as made:
-        made.scene().write_text("half")
+        (made / scene()).write_text("half")
         raise RuntimeError
     assert names(tmp_path) == ["100307"] and text(tmp_path) == "old"
 
@@ -92,9 +98,9 @@ def test_an_existing_export_is_only_replaced_when_asked(tmp_path, way):
 
 def test_two_exports_of_one_subject_at_once_publish_only_one(tmp_path, way):
     with pytest.raises(InputError, match="exists"), publishing(tmp_path, "100307", overwrite=False) as first:
-        first.scene().write_text("first")
+        (first / scene()).write_text("first")
         with publishing(tmp_path, "100307", overwrite=False) as second:
-            second.scene().write_text("second")
+            (second / scene()).write_text("second")
     assert names(tmp_path) == ["100307"]
     assert text(tmp_path) == "second"
 
@@ -162,7 +168,7 @@ def test_what_comes_while_an_export_runs_is_untouched_as_well(tmp_path, kind, wa
         return tree(tmp_path / "100307")
 
     with pytest.raises(InputError), publishing(tmp_path, "100307", overwrite=True) as made:
-        made.scene().write_text("new")
+        (made / scene()).write_text("new")
         before = swapped()
     assert tree(tmp_path / "100307") == before
     assert not [name for name in names(tmp_path) if name[0] == "."]
@@ -302,7 +308,7 @@ def test_an_exchange_leaves_no_moment_without_the_export(tmp_path, monkeypatch):
 def test_the_next_export_of_the_subject_tidies_up_after_a_kill(tmp_path, again):
     def work():
         with publishing(tmp_path, "100307", overwrite=False) as made:
-            made.scene().write_text("half")
+            (made / scene()).write_text("half")
             die()
 
     assert killed(work)
@@ -328,7 +334,7 @@ def test_the_next_export_restores_what_a_kill_left_under_a_hidden_name_only(tmp_
 
 def test_a_living_process_keeps_its_unfinished_folder(tmp_path):
     with publishing(tmp_path, "100307", overwrite=False) as made:
-        made.scene().write_text("first")
+        (made / scene()).write_text("first")
         assert staging.tidy(tmp_path, {"100307": ["100307"]}, age=0) == staging.Tidied()
         publish(tmp_path, "meanwhile", subject="100308")
     assert names(tmp_path) == ["100307", "100308"]
@@ -430,9 +436,9 @@ def test_a_project_folders_group_and_its_bit_go_all_the_way_down(tmp_path):
     before = os.umask(0o002)
     try:
         with publishing(out, "100307", overwrite=False) as made:
-            (made.folder / "T1w" / "Native").mkdir(parents=True)
-            (made.folder / "T1w" / "Native" / "100307.L.white.native.surf.gii").write_text("surface")
-            made.scene().write_text("scene")
+            (made / "T1w" / "Native").mkdir(parents=True)
+            (made / "T1w" / "Native" / "100307.L.white.native.surf.gii").write_text("surface")
+            (made / scene()).write_text("scene")
     finally:
         os.umask(before)
     for path in (out, *out.rglob("*")):
@@ -453,7 +459,7 @@ def test_folders_that_cannot_be_flushed_are_published(tmp_path, monkeypatch, num
 
     monkeypatch.setattr(os, where, refused)
     with publishing(tmp_path, "100307", overwrite=False) as made:
-        made.scene().write_text("whole")
+        (made / scene()).write_text("whole")
     assert text(tmp_path) == "whole"
 
 
@@ -473,11 +479,11 @@ def test_what_may_lose_data_ends_the_publication_and_is_the_machines_fault(tmp_p
 
     what = "fsync" if number in {errno.EIO, errno.ENOSPC, errno.EDQUOT} else "scandir"
     with pytest.raises(OSError) as caught, publishing(tmp_path, "100307", overwrite=False) as made:
-        made.scene().write_text("whole")
+        (made / scene()).write_text("whole")
         if what == "fsync":
             monkeypatch.setattr(os, "fsync", fail)
         else:
-            raise OSError(number, os.strerror(number), str(made.folder / "T1w.nii.gz"))
+            raise OSError(number, os.strerror(number), str(made / "T1w.nii.gz"))
     monkeypatch.undo()
     assert from_os_error(caught.value).exit_code == 75
     assert names(tmp_path) == []

@@ -49,7 +49,9 @@ def test_the_validator_finds_no_error(exports):
 def test_sessions_lie_in_their_subject_s_folder_and_label_files_have_names_that_bids_knows(exports):
     ignored = (exports / ".bidsignore").read_text().split()
     for folder in (exports / "sub-100307" / "ses-a", exports / "sub-100307" / "ses-b", exports / "sub-02"):
-        assert (folder / "provenance.json").is_file()
+        record = json.loads((folder / "provenance.json").read_text())
+        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert set(record["outputs_sha256"]) == there - {"provenance.json"}
         known = {
             path.name.partition(".")[0].rpartition("_")[2]
             for path in (folder / "anat").iterdir()

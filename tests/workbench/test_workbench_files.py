@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 import nibabel
 import numpy as np
 import pytest
-from workbench_session import Session, cortex_axis, icosphere, write_metric
+from workbench_session import Session, cortex_axis, file_information, icosphere, write_metric
 
 from wbtools.anatomy import Hemisphere, Structure
 from wbtools.errors import InputError
 from wbtools.surfaces.mesh import write
-from wbtools.workbench import command, datafile, spec
+from wbtools.workbench import datafile, spec
 from wbtools.workbench.datafile import DataType
 from wbtools.workbench.runner import Workbench
 
@@ -121,6 +121,6 @@ def test_a_spec_reaches_nothing_outside_its_folder(session: Session, tmp_path: P
 def test_workbench_reads_the_spec(session: Session, wb: Workbench) -> None:
     path = session.folder / "s.spec"
     spec.write(path, [*session.surfaces.values(), session.scalars.path, session.areas, session.anatomy.path])
-    told = wb.run(command.file_information(path)).stdout
+    told = wb.run(file_information(path)).stdout
     for name in ("L.pial.surf.gii", "areas.dlabel.nii", "T1w.nii.gz"):
         assert name in told

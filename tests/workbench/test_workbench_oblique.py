@@ -15,8 +15,10 @@ from workbench_session import Session
 from wbtools.workbench import datafile, palette, render
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import file as scene_file
-from wbtools.workbench.scene.scene import Layer, Scene
-from wbtools.workbench.scene.views import Legend, volume_scene
+from wbtools.workbench.scene.elements import Layer
+from wbtools.workbench.scene.figure import Slices, figure
+from wbtools.workbench.scene.legend import Legend
+from wbtools.workbench.scene.scene import Scene
 
 SPOT = np.array([28.0, 12, 30])
 """In the front, on the right, above the middle; mm."""
@@ -38,7 +40,7 @@ def head(folder: Path, name: str, degrees: float) -> Scene:
         Layer(folder / file, palette=make(data))
         for (file, data), make in zip(volumes.items(), (palette.anatomy, palette.positive), strict=True)
     )
-    return volume_scene(name, shown, over, legend=Legend("A title"), centre=(28.0, 12.0, 30.0))
+    return figure(name, Legend("A title"), Slices(shown, over, centre=(28.0, 12.0, 30.0)))
 
 
 def test_a_header_tells_an_oblique_volume_and_the_box_that_holds_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workbench_session import Session
+from workbench_session import Session, metric_mask
 
 from wbtools.errors import InputError
 from wbtools.workbench import palette
@@ -92,8 +92,6 @@ def test_workbench_has_every_palette_built_in(wb: Workbench) -> None:
 
 @pytest.mark.workbench
 def test_workbench_reads_a_palette_from_a_metric_and_keeps_its_name(session: Session, wb: Workbench) -> None:
-    from wbtools.workbench import command
-
     metric = session.metrics[0].path
     image = nibabel.load(metric)
     wanted = Palette(PaletteName.ROY_BIG_BL, 0.0, 0.5, 0.1, negative=True)
@@ -101,7 +99,7 @@ def test_workbench_reads_a_palette_from_a_metric_and_keeps_its_name(session: Ses
     nibabel.save(image, metric)
     roi, out = session.folder / "roi.func.gii", session.folder / "o.func.gii"
     shutil.copy(metric, roi)
-    wb.run(command.metric_mask(metric, roi, out))
+    wb.run(metric_mask(metric, roi, out))
     kept = {child.tag: child.text for child in ET.fromstring(nibabel.load(out).darrays[1].meta["PaletteColorMapping"])}
     ours = tags(wanted)
     assert kept["PaletteName"] == ours["PaletteName"]

@@ -10,15 +10,18 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from workbench_session import Session
+from workbench_session import Session, file_information
 
 from wbtools.errors import CheckError
-from wbtools.workbench import command, render
+from wbtools.workbench import render
+from wbtools.workbench.command import Command
 from wbtools.workbench.palette import Palette
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import file
-from wbtools.workbench.scene.scene import Scene, View, sheet
-from wbtools.workbench.scene.views import Legend, montage_scene, volume_scene
+from wbtools.workbench.scene.figure import Slices, Surfaces, figure
+from wbtools.workbench.scene.legend import Legend
+from wbtools.workbench.scene.scene import Scene, View
+from wbtools.workbench.scene.sheet import sheet
 
 pytestmark = pytest.mark.workbench
 
@@ -108,7 +111,8 @@ def test_a_folder_can_be_moved_and_zipped(session: Session, wb: Workbench, tmp_p
     first, second, third = (tmp_path / f"{name}.png" for name in "abc")
     render.capture(wb, path, 2, first, (800, 470), threads=2)
     assert render.measure(pixels(first))[0] > 0.1
-    wb.run(command.zip_scene_file(path, "session", tmp_path / "s.zip", session.folder))
+    words = ("-zip-scene-file", str(path), "session", str(tmp_path / "s.zip"), "-base-dir", str(session.folder))
+    wb.run(Command(words, (path,), (tmp_path / "s.zip",)))
     moved = tmp_path / "else where & more"
     shutil.move(session.folder, moved)
     render.capture(wb, moved / "s.scene", 2, second, (800, 470), threads=2)
@@ -156,7 +160,7 @@ def test_what_cannot_be_shown_together_is_drawn_on_sheets_of_its_own(session: Se
 def test_workbench_lists_the_scenes_without_a_complaint(session: Session, wb: Workbench) -> None:
     path = session.folder / "s.scene"
     file.write(path, [session.volume('Ö & <"x">'), session.montage()])
-    told = wb.run(command.file_information(path))
+    told = wb.run(file_information(path))
     assert "Slices" in told.stdout
     assert "Montage" in told.stdout
     assert not told.stderr
@@ -182,17 +186,17 @@ def test_a_palette_that_the_file_itself_carries_is_used(
             image.darrays[1].meta["PaletteColorMapping"] = hidden
             nibabel.save(image, layer.path)
         layers = [replace(layer, palette=None) for layer in session.metrics]
-        scene = montage_scene("s", session.surfaces, layers, legend=Legend("t"))
+        scene = figure("s", Legend("t"), surfaces=Surfaces(session.surfaces, layers))
     elif kind == "dscalar":
         image = nibabel.load(bare.path)
         axis = nibabel.cifti2.ScalarAxis(["relevance"], [{"PaletteColorMapping": hidden}])
         nibabel.save(nibabel.Cifti2Image(image.get_fdata(), (axis, image.header.get_axis(1))), bare.path)
-        scene = montage_scene("s", session.surfaces, [bare], legend=Legend("t"))
+        scene = figure("s", Legend("t"), surfaces=Surfaces(session.surfaces, [bare]))
     else:
         image = nibabel.load(session.overlay.path)
         content = f'<CaretExtension><VolumeInformation Index="0">{hidden}</VolumeInformation></CaretExtension>'
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(30, content.encode()))
         nibabel.save(image, session.overlay.path)
-        scene = volume_scene("s", session.anatomy, replace(session.overlay, palette=None), legend=Legend("t"))
+        scene = figure("s", Legend("t"), Slices(session.anatomy, replace(session.overlay, palette=None)))
     picture = render.render(wb, scene, session.folder, tmp_path / "p.png", coloured=False, threads=2)
     assert picture.coloured == 0

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workbench_session import Session, icosphere, write_metric
+from workbench_session import Session, file_information, icosphere, metric_mask, write_metric
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import CommandError, CommandMissing, InputError
 from wbtools.surfaces.mesh import write
-from wbtools.workbench import command
 from wbtools.workbench.command import Command
 from wbtools.workbench.runner import Workbench, sentence
 
@@ -59,7 +58,7 @@ def test_a_run_is_recorded_without_telling_where_the_files_lie(session: Session)
     metric, roi = session.metrics[0].path, session.folder / "roi.shape.gii"
     write_metric(roi, Hemisphere.LEFT, np.r_[np.ones(600), np.zeros(42)])
     out = session.folder / "masked.func.gii"
-    done = wb.run(command.metric_mask(metric, roi, out), threads=1)
+    done = wb.run(metric_mask(metric, roi, out), threads=1)
     assert done.argv == ("-metric-mask", metric.name, "roi.shape.gii", "masked.func.gii")
     assert wb.completed == [done]
     assert done.seconds > 0
@@ -70,7 +69,7 @@ def test_a_run_is_recorded_without_telling_where_the_files_lie(session: Session)
 def test_relative_paths_are_meant_from_the_working_folder(session: Session, wb: Workbench) -> None:
     roi = session.folder / "roi.shape.gii"
     write_metric(roi, Hemisphere.LEFT, np.ones(642))
-    wb.run(command.metric_mask(Path("L.maps.func.gii"), Path(roi.name), Path("o.func.gii")), cwd=session.folder)
+    wb.run(metric_mask(Path("L.maps.func.gii"), Path(roi.name), Path("o.func.gii")), cwd=session.folder)
     assert (session.folder / "o.func.gii").stat().st_size > 0
 
 
@@ -82,7 +81,7 @@ def test_a_failing_command_speaks_in_workbenchs_words_and_leaves_no_output(sessi
     out.write_text("from an earlier run")
     before = len(wb.completed)
     with pytest.raises(CommandError, match=r"-metric-mask failed: .*(number|vertices|nodes)") as caught:
-        wb.run(command.metric_mask(session.metrics[0].path, wrong, out))
+        wb.run(metric_mask(session.metrics[0].path, wrong, out))
     assert caught.value.status
     assert "While running" not in str(caught.value)
     assert not out.exists()
@@ -92,7 +91,7 @@ def test_a_failing_command_speaks_in_workbenchs_words_and_leaves_no_output(sessi
 @pytest.mark.workbench
 def test_a_missing_input_is_named_before_anything_runs(wb: Workbench, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.func\.gii does not exist"):
-        wb.run(command.file_information(tmp_path / "nothing.func.gii"))
+        wb.run(file_information(tmp_path / "nothing.func.gii"))
 
 
 @pytest.mark.workbench

@@ -15,20 +15,12 @@ from wbtools.errors import InputError
 from wbtools.surfaces.mesh import write
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
-from wbtools.workbench.scene import file, views
-from wbtools.workbench.scene.scene import (
-    Colour,
-    LabelStyle,
-    Layer,
-    MontageView,
-    Rectangle,
-    Scene,
-    SurfaceOutline,
-    View,
-    VolumeView,
-    boxes,
-    sheet,
-)
+from wbtools.workbench.scene import file
+from wbtools.workbench.scene.elements import LabelStyle, Layer, Rectangle
+from wbtools.workbench.scene.figure import Slices, Surfaces, figure
+from wbtools.workbench.scene.legend import NOTICE, Legend
+from wbtools.workbench.scene.scene import MontageView, Scene, View, VolumeView
+from wbtools.workbench.scene.sheet import boxes, sheet
 
 
 def written(session: Session, *scenes: Scene) -> ET.Element:
@@ -153,14 +145,6 @@ def test_structures_come_from_the_files_not_from_their_names(session: Session) -
     assert (texts(root, "m_leftEnabled")[0], texts(root, "m_rightEnabled")[0]) == ("false", "true")
 
 
-def test_surface_outlines_are_loaded_and_drawn(session: Session) -> None:
-    outlines = [SurfaceOutline(path, Colour.LIME) for path in session.surfaces.values()]
-    scene = views.volume_scene("s", session.anatomy, session.overlay, legend=views.Legend("t"), outlines=outlines)
-    root = written(session, scene)
-    assert {"L.pial.surf.gii", "R.pial.surf.gii"} <= set(texts(root, "fileName"))
-    assert texts(root, "m_color") == ["LIME", "LIME"]
-
-
 def test_thumbnails_are_carried(session: Session) -> None:
     root = written(session, replace(session.volume(), thumbnail=b"\x89PNG..."), session.montage())
     images = root.findall("SceneInfoDirectory/SceneInfo/Image")
@@ -192,8 +176,7 @@ def test_a_sheet_shows_scenes_below_one_another_and_ends_in_an_empty_corner(sess
 def test_slices_fit_their_panels_whatever_the_field_of_view(session: Session) -> None:
     # Workbench fits the longest edge (here 180 mm) to 98 % of the view's height; a panel must hold 222 mm, or as told.
     for room, options in ((222, {}), (260, {"room": 260.0})):
-        legend = views.Legend("A title")
-        scene = views.volume_scene("s", session.anatomy, session.overlay, legend=legend, **options)
+        scene = figure("s", Legend("A title"), Slices(session.anatomy, session.overlay, **options))
         place = scene.views[0].rectangle
         assert place
         height = scene.size[1] * (place.top - place.bottom) / 100
@@ -209,13 +192,12 @@ def test_no_crosshairs_are_drawn_and_letters_only_beside_slices(session: Session
 
 @pytest.mark.parametrize("kind", ["volume", "montage", "overview"])
 def test_no_text_and_no_colour_bar_lies_on_a_brain(session: Session, kind: str) -> None:
-    long = views.Legend("A title " * 40, "Decision: " + "a class " * 80, "A notice. " * 300 + views.NOTICE, "1/mm3")
+    long = Legend("A title " * 40, "Decision: " + "a class " * 80, "A notice. " * 300 + NOTICE, "1/mm3")
+    slices = Slices(session.anatomy, session.overlay)
     made = {
-        "volume": lambda: views.volume_scene("s", session.anatomy, session.overlay, legend=long),
-        "montage": lambda: views.montage_scene("s", session.surfaces, session.metrics, legend=long),
-        "overview": lambda: views.overview_scene(
-            "s", session.anatomy, session.overlay, session.surfaces, [session.scalars], legend=long
-        ),
+        "volume": lambda: figure("s", long, slices),
+        "montage": lambda: figure("s", long, surfaces=Surfaces(session.surfaces, session.metrics)),
+        "overview": lambda: figure("s", long, slices, Surfaces(session.surfaces, [session.scalars])),
     }[kind]()
     tiles = sorted((view.rectangle for view in made.views if view.rectangle), key=lambda place: place.bottom)
     assert len(tiles) == len(made.views)
@@ -295,7 +277,12 @@ def test_scenes_need_different_names(session: Session) -> None:
 def test_an_overview_has_one_colour_bar_for_one_palette(session: Session) -> None:
     other = replace(session.scalars, palette=palette.REGION_SCORES)
     with pytest.raises(InputError, match="one colour bar"):
-        views.overview_scene("s", session.anatomy, session.overlay, session.surfaces, [other], legend=views.Legend("t"))
+        figure("s", Legend("t"), Slices(session.anatomy, session.overlay), Surfaces(session.surfaces, [other]))
+
+
+def test_a_figure_shows_something() -> None:
+    with pytest.raises(InputError, match="shows nothing"):
+        figure("s", Legend("t"))
 
 
 def test_impossible_values_are_refused() -> None:

@@ -11,8 +11,11 @@ import numpy as np
 from wbtools.anatomy import Hemisphere
 from wbtools.surfaces.mesh import Mesh, write
 from wbtools.workbench import palette
-from wbtools.workbench.scene.scene import Layer, Scene
-from wbtools.workbench.scene.views import Legend, montage_scene, overview_scene, volume_scene
+from wbtools.workbench.command import Command
+from wbtools.workbench.scene.elements import Layer
+from wbtools.workbench.scene.figure import Slices, Surfaces, figure
+from wbtools.workbench.scene.legend import Legend
+from wbtools.workbench.scene.scene import Scene
 
 
 def icosphere(hemisphere: Hemisphere, times: int = 3) -> Mesh:
@@ -57,6 +60,16 @@ def cortex_axis(vertices: int) -> nibabel.cifti2.BrainModelAxis:
     return left + right
 
 
+def metric_mask(metric: Path, mask: Path, masked: Path) -> Command:
+    """Have Workbench set a metric to zero where the mask is not positive; it keeps names and palettes."""
+    return Command(("-metric-mask", str(metric), str(mask), str(masked)), (metric, mask), (masked,))
+
+
+def file_information(file: Path) -> Command:
+    """Have Workbench describe a file, which it has to read for that."""
+    return Command(("-file-information", str(file)), (file,))
+
+
 @dataclass(frozen=True)
 class Session:
     """The files of a small session, and scenes of them."""
@@ -70,21 +83,14 @@ class Session:
     areas: Path
 
     def volume(self, title: str = "A title") -> Scene:
-        return volume_scene("Slices", self.anatomy, self.overlay, legend=Legend(title, unit="1/mm³"))
+        return figure("Slices", Legend(title, unit="1/mm³"), Slices(self.anatomy, self.overlay))
 
     def montage(self) -> Scene:
-        return montage_scene("Montage", self.surfaces, self.metrics, legend=Legend("A title"))
+        return figure("Montage", Legend("A title"), surfaces=Surfaces(self.surfaces, self.metrics))
 
     def overview(self) -> Scene:
-        return overview_scene(
-            "Overview",
-            self.anatomy,
-            self.overlay,
-            self.surfaces,
-            [self.scalars],
-            legend=Legend("A title"),
-            areas=[self.areas],
-        )
+        surfaces = Surfaces(self.surfaces, [self.scalars], areas=[self.areas])
+        return figure("Overview", Legend("A title"), Slices(self.anatomy, self.overlay), surfaces)
 
 
 def make_session(folder: Path) -> Session:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools.errors import writing
-from wbtools.exporting import admission, computation, cortical_maps, files, networks, preparation, recording, release
-from wbtools.exporting import scenes as session
-from wbtools.exporting.files import Results
+from wbtools.exporting import (
+    admission,
+    computation,
+    cortical_maps,
+    files,
+    networks,
+    preparation,
+    recording,
+    release,
+    session,
+)
+from wbtools.exporting.data import ExportData
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.output import destination
-from wbtools.output import names as naming
+from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance
 from wbtools.regions import Ranking
-from wbtools.space.foreground import is_stripped
 
 
 @dataclass(frozen=True)
@@ -92,28 +100,22 @@ def export_subject(
         )
         with record.stage("maps on the cortex"):
             metrics = cortical_maps.on_cortex(me, explanations, tools.projection)
-        made = Results(me, explanations, metrics, pairings, notice)
+        made = ExportData(me, explanations, metrics, pairings, notice)
         made = (release.whole_head if settings.keep_face else release.brain_only)(made, record)
-        stripped = not settings.keep_face or is_stripped(made.person.t1w)
-        out = naming.FOLDERS[place.naming](staged.folder, place.subject, stripped)
-        with writing(staged.folder):
+        out = replace(published, folder=staged)
+        with writing(staged):
             with record.stage("files"):
-                files.write(out, made, tools.threads)
+                data = files.write(out, made, tools.threads)
             with record.stage("scenes and pictures"):
-                drawn = (session.scenes(out, made, explained) for explained in made.explanations)
-                scenes = {name: scene for part in drawn for name, scene in part.items()}
-                if tools.workbench and settings.render:
-                    scenes = session.draw(out, scenes, tools.workbench, tools.threads)
-                session.write(out, scenes, made)
-            naming.write_sidecars(out, made.notice)
-            recording.write(record, out, inputs, tools.workbench)
-        pictures = tuple(path.name for path in sorted(out.figure("x").parent.glob("*.png")))
-    if place.naming == "bids":
-        naming.write_dataset_description(place.out)
+                workbench = tools.workbench if settings.render else None
+                shown = session.make(out, data, made, workbench, tools.threads)
+            written = data + shown + out.convention.write_sidecars(data, out, made.notice)
+            recording.write(record, out, written, inputs, tools.workbench)
+    out.convention.describe_exports(place.out)
     return Export(
         published.folder,
-        published.scene(),
-        tuple(published.folder / "figures" / name for name in pictures),
+        published.path(Output(OutputKind.SCENE)),
+        tuple(sorted(published.path(figure.what) for figure in written.of(OutputKind.FIGURE))),
         rankings={explained.name: explained.ranking for explained in made.explanations},
         decisions={explained.name: explained.said for explained in made.explanations},
         notices=tuple(record.notices),

@@ -11,7 +11,8 @@ from wbtools.exporting.explanation import Explanation
 from wbtools.exporting.networks import deciding
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
-from wbtools.output.publishing import OutputFolder
+from wbtools.output.names import OutputFolder
+from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
 from wbtools.subject.selection import Known
 from wbtools.workbench.runner import Workbench
@@ -72,7 +73,9 @@ def note_explanation(record: Provenance, explanation: Explanation, about: str) -
     record.notice(trust.verdict, about=about, grave=bool(trust.failures))
 
 
-def write(record: Provenance, out: OutputFolder, inputs: Inputs, workbench: Workbench | None) -> None:
+def write(
+    record: Provenance, out: OutputFolder, written: WrittenFiles, inputs: Inputs, workbench: Workbench | None
+) -> None:
     """The provenance, last: its presence means that the folder is whole."""
     with record.stage("hashes"):
         record.add_inputs(inputs.subject.folder, inputs.subject.used(inputs.meshes))
@@ -81,4 +84,4 @@ def write(record: Provenance, out: OutputFolder, inputs: Inputs, workbench: Work
             {"argv": list(command.argv), "seconds": round(command.seconds, 2)}
             for command in (workbench.completed if workbench else [])
         ]
-    record.write(out.provenance(), out.folder, out.files())
+    record.write(out.provenance, out.folder, written.relative(out.folder))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wbtools.exporting.data import ExportData
 from wbtools.exporting.explanation import RELEVANCE
-from wbtools.exporting.files import Results
 from wbtools.native import defacing
 from wbtools.provenance import Provenance
+from wbtools.space.foreground import is_stripped
 from wbtools.subject import Subject
 
 KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, the face too"
@@ -26,7 +27,7 @@ def planned(subject: Subject, keep_face: bool) -> str:
     )
 
 
-def brain_only(made: Results, record: Provenance) -> Results:
+def brain_only(made: ExportData, record: Provenance) -> ExportData:
     """The results with nothing in any volume outside the dilated brain mask; what was cut away goes on record.
 
     Tables and surface maps stay those of the whole image.
@@ -36,19 +37,20 @@ def brain_only(made: Results, record: Provenance) -> Results:
         shown = defacing.shown(me.scan, me.atlas.whole.volume, me.segmentation)
         for remark in shown.remarks(me.t1w):
             record.notice(remark)
-        relevance = {one.name: one.volumes[RELEVANCE] for one in made.explanations}
+        relevance = {explanation.name: explanation.volumes[RELEVANCE] for explanation in made.explanations}
         outside = {name: round(shown.share_outside(volume), 4) for name, volume in relevance.items()}
         record.facts["face"] = {"kept": False, **shown.as_record(), "share_of_relevance_cut_from_volume": outside}
         explanations = tuple(
-            replace(one, volumes={**one.volumes, RELEVANCE: shown.cut(relevance[one.name])})
-            for one in made.explanations
+            replace(explanation, volumes={**explanation.volumes, RELEVANCE: shown.cut(relevance[explanation.name])})
+            for explanation in made.explanations
         )
         scan = replace(me.scan, t1w=shown.cut(me.t1w), mask=None)
     return replace(made, person=replace(me, scan=scan), explanations=explanations)
 
 
-def whole_head(made: Results, record: Provenance) -> Results:
+def whole_head(made: ExportData, record: Provenance) -> ExportData:
     """The results as they are, and a notice that every output repeats."""
     record.notice(KEPT)
     record.facts["face"] = {"kept": True}
-    return replace(made, notice=f"{made.notice.rstrip('.')}. {KEPT}." if made.notice else KEPT)
+    notice = f"{made.notice.rstrip('.')}. {KEPT}." if made.notice else KEPT
+    return replace(made, notice=notice, whole_head=not is_stripped(made.person.t1w))

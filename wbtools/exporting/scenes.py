@@ -1,28 +1,104 @@
-"""The finished session: scenes composed from the files of an export, their pictures, and one spec per mesh."""
+"""The scenes of every network: a table of what each shows, composed from the files that were written.
+
+A new scene is a new entry of `SCENES`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
-from wbtools.atlas import mmp
-from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, MAPS, RELEVANCE, Explanation
-from wbtools.exporting.files import CALIBRATED, PARCEL_MAPS, Results, palettes_of
-from wbtools.native.cortex import NATIVE, STANDARD, Cortex
-from wbtools.output.publishing import OutputFolder
+from wbtools.exporting.data import ExportData
+from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
+from wbtools.exporting.files import VOLUMES
+from wbtools.exporting.greyordinates import CALIBRATED
+from wbtools.native.cortex import NATIVE, STANDARD
+from wbtools.output.kinds import OutputKind
+from wbtools.output.written import Written, WrittenFiles
 from wbtools.space.grid import Volume
+from wbtools.subject import MeshName
 from wbtools.text import line
-from wbtools.workbench import render, spec
 from wbtools.workbench.palette import REGION_SCORES
-from wbtools.workbench.runner import Workbench
-from wbtools.workbench.scene import file, views
-from wbtools.workbench.scene.scene import Layer, Scene
-from wbtools.workbench.scene.views import Legend
+from wbtools.workbench.scene.elements import Layer
+from wbtools.workbench.scene.figure import Slices, Surfaces, figure
+from wbtools.workbench.scene.legend import NOTICE, Legend
+from wbtools.workbench.scene.scene import Scene
+
+FOLDED: tuple[MeshName, ...] = (NATIVE, STANDARD)
+FLAT: tuple[MeshName, ...] = (STANDARD, NATIVE)
+
+
+@dataclass(frozen=True)
+class SceneType:
+    """What a scene shows, of any network.
+
+    Parameters
+    ----------
+    name : str
+        Of its picture, after the network's.
+    title : str
+        Above the picture, and in wb_view's list.
+    shows : str
+        Name of the map.
+    slices : bool
+        Whether the map is shown on slices of the T1w.
+    surface : str
+        Which surface it is shown on: `pial` or `inflated`; empty for none. A person without inflated surfaces gets the
+        pial one.
+    meshes : tuple of MeshName
+        The first one of these that the person has is shown, else any.
+    areas : bool
+        Whether the borders of areas are drawn on the surface.
+    listed : str
+        Title in wb_view's list, if another.
+    file : OutputKind or None
+        What the surface shows; None takes the maps of the network, as CIFTI or as one file a side.
+    only_if_seen : bool
+        Whether the scene is left out where its map would colour nothing.
+    """
+
+    name: str
+    title: str
+    shows: str
+    slices: bool = False
+    surface: str = ""
+    meshes: tuple[MeshName, ...] = FLAT
+    areas: bool = False
+    listed: str = ""
+    file: OutputKind | None = None
+    only_if_seen: bool = False
+
+
+SCENES = (
+    SceneType("overview", "Overview", HEATMAP_SMOOTH, slices=True, surface="inflated", areas=True),
+    SceneType("relevance-volume", "Relevance", RELEVANCE, slices=True, listed="Relevance on the T1w"),
+    SceneType("relevance-pial", "Relevance on the pial surface", RELEVANCE, surface="pial", meshes=FOLDED),
+    SceneType("relevance-inflated", "Relevance with HCP-MMP 1.0 areas", RELEVANCE, surface="inflated", areas=True),
+    SceneType("region-heatmap", "Region heatmap", HEATMAP, slices=True, surface="inflated", areas=True),
+    SceneType("heatmap-pial", "Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, surface="pial", meshes=FOLDED),
+    SceneType(
+        "region-heatmap-calibrated",
+        "Region heatmap against randomised networks",
+        CALIBRATED,
+        surface="inflated",
+        areas=True,
+        file=OutputKind.PSCALAR,
+        only_if_seen=True,
+    ),
+)
+"""The scenes of every network, in the order of wb_view's list."""
+
+_UNITS = {
+    RELEVANCE: "relevance / mm3",
+    HEATMAP: "region score",
+    HEATMAP_SMOOTH: "region score",
+    CALIBRATED: "calibrated region score",
+}
+"""Of each map, above the colour bar."""
 
 _LEAST_SHOWN = 0.03
 """Share of the cortex that has to be coloured, so that a picture of it without colour must be wrong."""
@@ -32,182 +108,109 @@ _LETTERS = 24.0  # mm that letters at both ends of a slice take
 _LEAST_BRIGHT = 0.1  # of the bright end of a T1w image: what is darker is air
 _LEAST_OF_SLICE = 0.002
 
-_UNITS = {RELEVANCE: "relevance / mm3", HEATMAP: "region score", HEATMAP_SMOOTH: "region score"}
 
-
-@dataclass(frozen=True)
-class _Stage:
-    """Where the maps of one network lie on one mesh, and what to show them on."""
-
-    out: OutputFolder
-    network: str
-    cortex: Cortex
-
-    def surfaces(self, kind: str) -> Mapping[Hemisphere, Path]:
-        """The wanted kind, or the pial surface where the subject has no such."""
-        shown = kind if kind in self.cortex.kinds else "pial"
-        return {side: self.out.surface(side, shown, self.cortex.mesh) for side in Hemisphere}
-
-    def overlays(self, key: str) -> tuple[Layer, ...]:
-        """One map: a single CIFTI layer on the standard mesh, else one layer a side."""
-        index = MAPS.index(key)
-        if self.cortex.mesh == STANDARD:
-            return (Layer(self.out.dscalar(self.network), index),)
-        return tuple(Layer(self.out.metric(self.network, side, self.cortex.mesh), index) for side in Hemisphere)
-
-    def shading(self) -> tuple[Layer, ...]:
-        """Sulcal depth, where the subject has it."""
-        return tuple(Layer(self.out.sulc(side, self.cortex.mesh)) for side in self.cortex.sulc)
-
-    def areas(self) -> tuple[Path, ...]:
-        """Label files."""
-        if self.cortex.mesh == STANDARD:
-            return (self.out.dlabel(mmp.NAME),)
-        return tuple(self.out.label(mmp.NAME, side, self.cortex.mesh) for side in Hemisphere)
-
-
-def scenes(out: OutputFolder, results: Results, explanation: Explanation) -> dict[str, Scene]:
-    """The scenes of one network, by the names of their pictures.
+def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Explanation) -> dict[str, Scene]:
+    """The scenes of one network, by the names of their types.
 
     Parameters
     ----------
-    out : OutputFolder
-        Holds the files of `results` already.
-    results : Results
+    subject : str
+        Its id, for titles.
+    files : WrittenFiles
+        The files of `data`, written already.
+    data : ExportData
     explanation : Explanation
     """
-    name = explanation.name
-    by_mesh = {cortex.mesh: _Stage(out, name, cortex) for cortex in results.person.cortices.values()}
-    first = next(iter(by_mesh.values()))  # a subject without any mesh is refused when it is found
-    folded, flat = by_mesh.get(NATIVE, by_mesh.get(STANDARD, first)), by_mesh.get(STANDARD, by_mesh.get(NATIVE, first))
-    anatomy = Layer(out.t1w())
-    volumes = {RELEVANCE: out.relevance(name), HEATMAP: out.heatmap(name), HEATMAP_SMOOTH: out.heatmap_smooth(name)}
+    network = _Network(files, explanation.name, tuple(data.person.cortices))
     caption = f"{explanation.decision.caption()}. Explained: {line(explanation.attribution.target)}"
-    notice, room = _notice(results, explanation), _room(results.person.t1w)
-    sparse = _sparse(results, explanation, flat.cortex)
-
-    def legend(what: str, unit: str) -> Legend:
-        return Legend(f"{what}: subject {line(out.subject)}, network {name}", caption, notice, unit)
-
-    def figure(label: str, key: str) -> Scene:
-        made = views.overview_scene(
-            f"{name}: {label[0].lower()}{label[1:]}",
-            anatomy,
-            Layer(volumes[key]),
-            flat.surfaces("inflated"),
-            flat.overlays(key),
-            legend=legend(label, _UNITS[key]),
-            room=room,
-            shading=flat.shading(),
-            areas=flat.areas(),
+    notice, room = _notice(data, explanation), _room(data.person.t1w)
+    shares = _shares(network, data, explanation)
+    made = {}
+    for kind in SCENES:
+        share = shares.get(kind.shows, 0.0)
+        if kind.only_if_seen and not share:
+            continue
+        title, listed = f"{kind.title}: subject {line(subject)}, network {network.name}", kind.listed or kind.title
+        scene = figure(
+            f"{network.name}: {listed[0].lower()}{listed[1:]}",
+            Legend(title, caption, notice, _UNITS[kind.shows]),
+            network.slices(kind, room) if kind.slices else None,
+            network.surfaces(kind) if kind.surface else None,
         )
-        return replace(made, sparse=sparse[key])
-
-    def montage(label: str, key: str, stage: _Stage, kind: str, outlined: bool) -> Scene:
-        made = views.montage_scene(
-            f"{name}: {label[0].lower()}{label[1:]}",
-            stage.surfaces(kind),
-            stage.overlays(key),
-            legend=legend(label, _UNITS[key]),
-            shading=stage.shading(),
-            areas=stage.areas() if outlined else (),
-        )
-        return replace(made, sparse=sparse[key])
-
-    slices = views.volume_scene(
-        f"{name}: relevance on the T1w",
-        anatomy,
-        Layer(volumes[RELEVANCE]),
-        legend=legend("Relevance", _UNITS[RELEVANCE]),
-        room=room,
-    )
-    slices = replace(slices, sparse=sparse[RELEVANCE])
-    made = {
-        f"{name}.overview": figure("Overview", HEATMAP_SMOOTH),
-        f"{name}.relevance-volume": slices,
-        f"{name}.relevance-pial": montage("Relevance on the pial surface", RELEVANCE, folded, "pial", False),
-        f"{name}.relevance-inflated": montage("Relevance with HCP-MMP 1.0 areas", RELEVANCE, flat, "inflated", True),
-        f"{name}.region-heatmap": figure("Region heatmap", HEATMAP),
-        f"{name}.heatmap-pial": montage("Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, folded, "pial", False),
-    }
-    if flat.cortex.mesh == STANDARD and (share := _share_standing_out(results, explanation)):
-        scene = _calibrated(flat, legend("Region heatmap against randomised networks", f"calibrated {_UNITS[HEATMAP]}"))
-        made[f"{name}.region-heatmap-calibrated"] = replace(scene, sparse=share < _LEAST_SHOWN)
+        made[kind.name] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
 
 
-def _sparse(results: Results, explanation: Explanation, cortex: Cortex) -> dict[str, bool]:
-    """Whether a map colours so little of a cortex that its picture may lack colours: a map may be all but empty."""
-    index, palettes = results.explanations.index(explanation), palettes_of(explanation)
-    sides = [results.maps_of(index, cortex.mesh, side) for side in Hemisphere]
-    shares = {key: np.concatenate([palettes[key].shows(side[key]) for side in sides]).mean() for key in MAPS}
-    return {key: bool(share < _LEAST_SHOWN) for key, share in shares.items()}
+@dataclass(frozen=True)
+class _Network:
+    """The files of one network, and what to show them on.
+
+    Parameters
+    ----------
+    files : WrittenFiles
+    name : str
+    meshes : tuple of MeshName
+        Those that the person has; a person without any is refused when it is found.
+    """
+
+    files: WrittenFiles
+    name: str
+    meshes: tuple[MeshName, ...]
+
+    def mesh(self, wanted: tuple[MeshName, ...]) -> MeshName:
+        """The first of some meshes that the person has, else any."""
+        return next(mesh for mesh in (*wanted, *self.meshes) if mesh in self.meshes)
+
+    def slices(self, kind: SceneType, room: float) -> Slices:
+        """The map over the T1w."""
+        (anatomy,), (overlay,) = self.files.of(OutputKind.T1W), self.files.of(VOLUMES[kind.shows], network=self.name)
+        return Slices(Layer(anatomy.path), Layer(overlay.path), room=room)
+
+    def surfaces(self, kind: SceneType) -> Surfaces:
+        """The map on surfaces."""
+        mesh = self.mesh(kind.meshes)
+        wanted = [kind.file] if kind.file else [OutputKind.DSCALAR, OutputKind.METRIC]
+        return Surfaces(
+            self._shown(kind.surface, mesh),
+            [Layer(file.path, file.index(kind.shows)) for file in self._first(wanted, mesh, self.name)],
+            [Layer(file.path) for file in self.files.of(OutputKind.SULC, mesh=mesh)],
+            [file.path for file in self._first([OutputKind.DLABEL, OutputKind.LABEL], mesh)] if kind.areas else [],
+        )
+
+    def _shown(self, surface: str, mesh: MeshName) -> Mapping[Hemisphere, Path]:
+        """The wanted surface, or the pial one where not both sides have it."""
+        found = self.files.of(OutputKind.SURFACE, mesh=mesh, surface=surface)
+        if len(found) < len(Hemisphere):
+            found = self.files.of(OutputKind.SURFACE, mesh=mesh, surface="pial")
+        return {side: file.path for side in Hemisphere for file in found if file.what.hemisphere is side}
+
+    def _first(self, kinds: Sequence[OutputKind], mesh: MeshName, network: str = "") -> list[Written]:
+        """The files of the first kind that the mesh has: one of CIFTI, or one a side."""
+        found = (self.files.of(kind, network=network, mesh=mesh) for kind in kinds)
+        return next(filter(None, found))
 
 
-def _share_standing_out(results: Results, explanation: Explanation) -> float:
+def _shares(network: _Network, data: ExportData, explanation: Explanation) -> dict[str, float]:
+    """The share of a cortex that each map colours: a map may be all but empty, and then its picture lacks colours."""
+    mesh = network.mesh(FLAT)
+    sides = [data.maps_of(explanation, mesh, side) for side in Hemisphere]
+    palettes = network.files.of(OutputKind.METRIC, network=network.name, mesh=mesh)[0].maps
+    shares = {
+        key: float(np.concatenate([palette.shows(side[key]) for side in sides]).mean())
+        for key, palette in palettes.items()
+        if palette
+    }
+    if mesh == STANDARD:
+        shares[CALIBRATED] = _share_standing_out(data, explanation)
+    return shares
+
+
+def _share_standing_out(data: ExportData, explanation: Explanation) -> float:
     """Share of the standard cortex in areas that can be seen against randomised networks."""
     rows = [row for row in explanation.ranking.rows if row.region and row.region.kind is Kind.CORTEX]
     seen = [row.region.key for row in rows if row.region and row.null and REGION_SCORES.shows(row.null.score)]
-    sides = results.person.areas[STANDARD].values()
+    sides = data.person.areas[STANDARD].values()
     return float(np.concatenate([np.isin(keys, seen) for keys in sides]).mean())
-
-
-def _calibrated(stage: _Stage, legend: Legend) -> Scene:
-    """The areas' scores beyond those of randomised networks, to be seen beside the heatmap."""
-    return views.montage_scene(
-        f"{stage.network}: region heatmap against randomised networks",
-        stage.surfaces("inflated"),
-        (Layer(stage.out.pscalar(stage.network, mmp.NAME), PARCEL_MAPS.index(CALIBRATED)),),
-        legend=legend,
-        shading=stage.shading(),
-        areas=stage.areas(),
-    )
-
-
-def draw(out: OutputFolder, made: Mapping[str, Scene], workbench: Workbench, threads: int) -> dict[str, Scene]:
-    """Render every scene to `figures/`, and give each its thumbnail.
-
-    Raises
-    ------
-    CheckError
-        If a picture is blank, lacks an overlay that its map has, or Workbench reported an error in loading.
-    """
-    folder = out.figure("x").parent
-    folder.mkdir(exist_ok=True)
-
-    def one(sheet: Mapping[str, Scene]) -> dict[str, Scene]:
-        by_picture = {out.figure(name): scene for name, scene in sheet.items()}
-        pictures = render.render_sheet(workbench, by_picture, out.folder)
-        thumbnails = (render.thumbnail(picture.path) for picture in pictures)
-        return {name: replace(sheet[name], thumbnail=small) for name, small in zip(sheet, thumbnails, strict=True)}
-
-    with ThreadPoolExecutor(threads) as pool:
-        drawn = {name: scene for part in pool.map(one, render.together(made)) for name, scene in part.items()}
-    return {name: drawn[name] for name in made}
-
-
-def write(out: OutputFolder, made: Mapping[str, Scene], results: Results) -> None:
-    """Write the scene file, and a spec for each mesh that lists everything made for it."""
-    file.write(out.scene(), list(made.values()))
-    for cortex in results.person.cortices.values():
-        spec.write(out.spec(cortex.mesh), [*_files(out, results, cortex), out.scene()])
-
-
-def _files(out: OutputFolder, results: Results, cortex: Cortex) -> list[Path]:
-    """The files of one mesh, and the volumes, which go with every mesh."""
-    names = [explanation.name for explanation in results.explanations]
-    files = [out.surface(side, kind, cortex.mesh) for side, kind in cortex.surfaces]
-    files += [out.sulc(side, cortex.mesh) for side in cortex.sulc]
-    files += [out.label(mmp.NAME, side, cortex.mesh) for side in Hemisphere]
-    files += [out.metric(name, side, cortex.mesh) for name in names for side in Hemisphere]
-    if cortex.mesh == STANDARD:
-        files += [out.dlabel(mmp.NAME), *map(out.dscalar, names)]
-        files += [out.pscalar(name, mmp.NAME) for name in names]
-        files += [out.pconn(name, mmp.NAME) for name in results.pairings]
-    files += [out.t1w(), out.cortex_volume(mmp.NAME), out.atlas_volume(mmp.NAME)]
-    for name in names:
-        files += [out.relevance(name), out.heatmap(name), out.heatmap_smooth(name)]
-    return files
 
 
 def _room(t1w: Volume) -> float:
@@ -225,12 +228,8 @@ def _room(t1w: Volume) -> float:
     return float(np.clip(2 * np.abs(corners - middle).max() + _LETTERS, *_ROOM))
 
 
-def _notice(results: Results, explanation: Explanation) -> str:
+def _notice(data: ExportData, explanation: Explanation) -> str:
     """What the foot of a picture says."""
     network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
-    return " ".join(
-        [
-            *(f"{line(part).rstrip('.')}." for part in (results.notice, network, explanation.trust.mark) if part),
-            views.NOTICE,
-        ]
-    )
+    said = (line(part).rstrip(".") for part in (data.notice, network, explanation.trust.mark) if part)
+    return " ".join([*(f"{part}." for part in said), NOTICE])

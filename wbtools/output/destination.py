@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
 from wbtools.output import containment, publishing
-from wbtools.output import names as naming
-from wbtools.output.names import Naming
-from wbtools.output.publishing import OutputFolder
+from wbtools.output.kinds import Output
+from wbtools.output.names import NAMINGS, Naming, OutputFolder, folder_name
 from wbtools.text import line
 
 
@@ -42,7 +42,7 @@ class Destination:
     @property
     def name(self) -> str:
         """The subject's folder of outputs, from `out`."""
-        return naming.folder_name(self.subject, self.naming)
+        return folder_name(self.subject, self.naming)
 
     @property
     def folder(self) -> Path:
@@ -69,7 +69,7 @@ def require(destination: Destination, networks: Sequence[str]) -> OutputFolder:
     InputError
         Naming what is in the way.
     """
-    out = naming.FOLDERS[destination.naming](destination.folder, destination.subject)
+    out = OutputFolder(destination.folder, destination.subject, NAMINGS[destination.naming])
     _require_short_names(out, networks)
     publishing.require_absent(destination.out, destination.name, destination.overwrite, destination.subject)
     containment.require_no_subject(out.folder, destination.study_folder)
@@ -111,15 +111,7 @@ def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
 
 
 def _longest(out: OutputFolder, network: str) -> Iterator[Path]:
-    """The files of a network with the longest names, in any naming."""
-    atlas = "HCP-MMP1"
-    yield out.heatmap_smooth(network)
-    yield out.relevance(network)
-    yield out.dscalar(network)
-    yield out.pscalar(network, atlas)
-    yield out.pconn(network, atlas)
-    yield out.figure(f"{network}-relevance-midthickness")
-    for mesh in ("32k_fs_LR", "164k_fs_LR", "native"):
-        yield out.metric(network, Hemisphere.LEFT, mesh)
-        yield out.label(atlas, Hemisphere.LEFT, mesh)
-        yield out.surface(Hemisphere.LEFT, "very_inflated", mesh)
+    """Files of every kind for a network, with the longest names that they can have."""
+    scene, surface, atlas = "relevance-midthickness", "very_inflated", "HCP-MMP1"
+    for kind, mesh in product(out.convention.patterns, ("32k_fs_LR", "164k_fs_LR", "native")):
+        yield out.path(Output(kind, network, Hemisphere.LEFT, mesh, surface, atlas, scene))

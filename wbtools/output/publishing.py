@@ -1,4 +1,4 @@
-"""Every file name wbtools writes, and the way a finished folder appears: whole, or not at all."""
+"""How a finished folder of outputs appears: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -6,136 +6,14 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from wbtools import atomic
-from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, writing
 from wbtools.output import ownership, staging
-from wbtools.output.ownership import MARKER, PROVENANCE, foreign
+from wbtools.output.ownership import PROVENANCE, foreign
 from wbtools.text import counted, line
-
-
-@dataclass(frozen=True)
-class OutputFolder:
-    """The names of all files of one subject's export.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they lie now (while they are made, not yet their final place).
-    subject : str
-    skull_stripped : bool
-        Whether the T1w that is written shows the brain alone; a name that says so is kept for that.
-
-    Examples
-    --------
-    >>> out = OutputFolder(Path("out"), "100307")
-    >>> out.relevance("unet").name, out.metric("unet", Hemisphere.LEFT, "32k_fs_LR").name
-    ('100307.unet.relevance.T1w.nii.gz', '100307.L.unet.32k_fs_LR.func.gii')
-    """
-
-    folder: Path
-    subject: str
-    skull_stripped: bool = True
-
-    def _named(self, *words: str) -> Path:
-        return self.folder / ".".join((self.subject, *words))
-
-    def relevance(self, model: str) -> Path:
-        """Relevance density on the T1w grid."""
-        return self._named(model, "relevance", "T1w", "nii.gz")
-
-    def heatmap(self, model: str) -> Path:
-        """Every region painted with its score."""
-        return self._named(model, "heatmap", "T1w", "nii.gz")
-
-    def heatmap_smooth(self, model: str) -> Path:
-        """The heatmap, Gaussian-smoothed within the atlas."""
-        return self._named(model, "heatmap_smooth", "T1w", "nii.gz")
-
-    def regions(self, model: str) -> Path:
-        """The ranked table of regions."""
-        return self._named(model, "regions", "tsv")
-
-    def cortex_volume(self, atlas: str) -> Path:
-        """Cortical areas on the T1w grid."""
-        return self._named(atlas, "T1w", "nii.gz")
-
-    def atlas_volume(self, atlas: str) -> Path:
-        """Cortical areas and subcortical structures on the T1w grid."""
-        return self._named(f"{atlas}+subcortex", "T1w", "nii.gz")
-
-    def metric(self, model: str, hemisphere: Hemisphere, mesh: str) -> Path:
-        """Maps of one network on one hemisphere's mesh."""
-        return self._named(hemisphere.letter, model, mesh, "func.gii")
-
-    def lut(self, atlas: str) -> Path:
-        """Names and colours of the atlas volume, for viewers that do not read Workbench's label table."""
-        return self._named(f"{atlas}+subcortex", "lut")
-
-    def label(self, atlas: str, hemisphere: Hemisphere, mesh: str) -> Path:
-        """Areas on one hemisphere's mesh."""
-        return self._named(hemisphere.letter, atlas, mesh, "label.gii")
-
-    def dscalar(self, model: str) -> Path:
-        """Maps of one network over cortex and subcortical voxels."""
-        return self._named(model, "32k_fs_LR", "dscalar.nii")
-
-    def pscalar(self, model: str, atlas: str) -> Path:
-        """One value per cortical area."""
-        return self._named(model, atlas, "pscalar.nii")
-
-    def pairs(self, model: str) -> Path:
-        """The table of pairs of regions of two people."""
-        return self._named(model, "pairs", "tsv")
-
-    def pconn(self, model: str, atlas: str) -> Path:
-        """One value per pair of regions of two people."""
-        return self._named(model, atlas, "pairs", "pconn.nii")
-
-    def dlabel(self, atlas: str) -> Path:
-        """Areas of both hemispheres as CIFTI."""
-        return self._named(atlas, "32k_fs_LR", "dlabel.nii")
-
-    def spec(self, mesh: str) -> Path:
-        """The files of one mesh, for wb_view."""
-        return self._named(mesh, "wb.spec")
-
-    def scene(self) -> Path:
-        """The prepared views."""
-        return self._named("wbtools", "scene")
-
-    def figure(self, name: str) -> Path:
-        """A rendered view."""
-        return self.folder / "figures" / f"{name}.png"
-
-    def provenance(self) -> Path:
-        """Versions, settings, hashes and timings; its presence means that the folder is whole."""
-        return self.folder / PROVENANCE
-
-    def t1w(self) -> Path:
-        """The subject's T1w, so that the folder stands alone."""
-        shown = "_brain" if self.skull_stripped else ""
-        return self.folder / "T1w" / f"T1w_acpc_dc_restore{shown}.nii.gz"
-
-    def surface(self, hemisphere: Hemisphere, kind: str, mesh: str) -> Path:
-        """One of the subject's surfaces in T1w space."""
-        place = "Native" if mesh == "native" else f"fsaverage_LR{mesh.partition('_')[0]}"
-        return self.folder / "T1w" / place / f"{self.subject}.{hemisphere.letter}.{kind}.{mesh}.surf.gii"
-
-    def sulc(self, hemisphere: Hemisphere, mesh: str) -> Path:
-        """Sulcal depth, the grey underlay of inflated surfaces."""
-        return self.surface(hemisphere, "sulc", mesh).with_name(
-            f"{self.subject}.{hemisphere.letter}.sulc.{mesh}.shape.gii"
-        )
-
-    def files(self) -> list[Path]:
-        """Every file there is, relative to the folder, sorted."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != MARKER)
-        return sorted(path.relative_to(self.folder) for path in files)
 
 
 def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = None) -> None:
@@ -182,7 +60,7 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
 @contextmanager
 def publishing(
     out: Path, name: str, *, overwrite: bool, subject: str | None = None, tidy: bool = True
-) -> Iterator[OutputFolder]:
+) -> Iterator[Path]:
     """Make a subject's folder beside its place and move it there when the block ends without an error.
 
     Parameters
@@ -201,8 +79,8 @@ def publishing(
 
     Yields
     ------
-    OutputFolder
-        Names inside the unfinished folder.
+    Path
+        The unfinished folder.
 
     Raises
     ------
@@ -224,7 +102,7 @@ def publishing(
         own = _Identity.of(folder)
         later.callback(lambda: _discard(folder, own, out / name, subject))
         with writing(folder, whole=False):
-            yield OutputFolder(folder, name)
+            yield folder
         with writing(out):
             _make_durable(folder)
             staging.finish(folder)

@@ -87,8 +87,7 @@ def write_demo_subject(
     final = folder / subject_id
     _require_free(final)
     try:
-        with publishing(folder, subject_id, overwrite=False) as unfinished:
-            made = unfinished.folder
+        with publishing(folder, subject_id, overwrite=False) as made:
             for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
                 (made / part).mkdir(parents=True)
             deformation = None if average else individual()

@@ -5,11 +5,9 @@ Nothing runs here; `wbtools.workbench.runner` does that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools.anatomy import Structure
 from wbtools.errors import InputError
 
 
@@ -40,7 +38,7 @@ class Command:
 
     @property
     def name(self) -> str:
-        """The operation, for example `-metric-mask`."""
+        """The operation, for example `-label-resample`."""
         return self.argv[0]
 
 
@@ -59,12 +57,6 @@ def volume_to_surface_ribbon(volume: Path, surface: Path, inner: Path, outer: Pa
     """
     words = ("-volume-to-surface-mapping", volume, surface, metric, "-ribbon-constrained", inner, outer)
     return _command(*words, inputs=(volume, surface, inner, outer), outputs=(metric,))
-
-
-def volume_to_surface_trilinear(volume: Path, surface: Path, metric: Path) -> Command:
-    """Read a volume at the vertices of a surface, interpolating."""
-    words = ("-volume-to-surface-mapping", volume, surface, metric, "-trilinear")
-    return _command(*words, inputs=(volume, surface), outputs=(metric,))
 
 
 def label_to_volume_ribbon(labels: Path, surface: Path, space: Path, inner: Path, outer: Path, volume: Path) -> Command:
@@ -91,31 +83,6 @@ def surface_generate_inflated(surface: Path, inflated: Path, very_inflated: Path
     return _command(*words, inputs=(surface,), outputs=(inflated, very_inflated))
 
 
-def metric_mask(metric: Path, mask: Path, masked: Path) -> Command:
-    """Set a metric to zero where the mask is not positive; keeps names and palettes."""
-    return _command("-metric-mask", metric, mask, masked, inputs=(metric, mask), outputs=(masked,))
-
-
-def cifti_separate_labels(cifti: Path, labels: Mapping[Structure, Path]) -> Command:
-    """Write the cortical label maps of a dlabel file as one `.label.gii` for each structure."""
-    return _cifti_separate(cifti, "-label", labels)
-
-
-def cifti_separate_metrics(cifti: Path, metrics: Mapping[Structure, Path]) -> Command:
-    """Write the cortical maps of a dscalar file as one `.func.gii` for each structure."""
-    return _cifti_separate(cifti, "-metric", metrics)
-
-
-def _cifti_separate(cifti: Path, option: str, outputs: Mapping[Structure, Path]) -> Command:
-    words = [word for structure, path in outputs.items() for word in (option, structure.value, path)]
-    return _command("-cifti-separate", cifti, "COLUMN", *words, inputs=(cifti,), outputs=tuple(outputs.values()))
-
-
-def file_information(file: Path) -> Command:
-    """Describe a file on standard output: a check that Workbench can read it."""
-    return _command("-file-information", file, inputs=(file,))
-
-
 def show_scene(scene_file: Path, number: int, png: Path, size: tuple[int, int]) -> Command:
     """Draw scene `number` (from 1) into a PNG; Workbench 1.x."""
     return _command("-show-scene", scene_file, number, png, *size, inputs=(scene_file,), outputs=(png,))
@@ -125,9 +92,3 @@ def scene_capture_image(scene_file: Path, number: int, png: Path, size: tuple[in
     """Draw scene `number` (from 1) into a PNG; Workbench 2.x."""
     words = ("-scene-capture-image", scene_file, number, png, "-size-width-height", *size)
     return _command(*words, inputs=(scene_file,), outputs=(png,))
-
-
-def zip_scene_file(scene_file: Path, folder_name: str, archive: Path, base: Path) -> Command:
-    """Pack a scene and all its files; unpacked they lie in `folder_name` as they lie in `base`."""
-    words = ("-zip-scene-file", scene_file, folder_name, archive, "-base-dir", base)
-    return _command(*words, inputs=(scene_file,), outputs=(archive,))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,15 @@ from wbtools.errors import CheckError, CommandError, InputError
 from wbtools.workbench import command
 from wbtools.workbench.runner import Workbench
 from wbtools.workbench.scene import file as scene_file
-from wbtools.workbench.scene.scene import Rectangle, Scene, boxes, loaded, sheet
+from wbtools.workbench.scene.elements import Rectangle
+from wbtools.workbench.scene.loading import loaded
+from wbtools.workbench.scene.scene import Scene
+from wbtools.workbench.scene.sheet import boxes, sheet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+Name = TypeVar("Name")
 
 _MESSAGE = re.compile(r"ERROR|SEVERE|WARNING|[Ff]ailed|not found|does not exist|[Ii]nvalid")
 _LEAST_DRAWN = 0.02
@@ -97,9 +102,9 @@ def render_sheet(
             temporary.unlink(missing_ok=True)
 
 
-def together(scenes: Mapping[str, Scene]) -> list[dict[str, Scene]]:
+def together(scenes: Mapping[Name, Scene]) -> list[dict[Name, Scene]]:
     """Put scenes onto as few sheets as can hold them: meshes and palettes must agree on each, and it has an end."""
-    sheets: list[dict[str, Scene]] = []
+    sheets: list[dict[Name, Scene]] = []
     for name, scene in scenes.items():
         for group in sheets:
             if _fits([*group.values(), scene]):
@@ -165,7 +170,8 @@ def colour_bars(scene: Scene) -> list[Rectangle]:
 
     Examples
     --------
-    >>> from wbtools.workbench.scene.scene import ColourBar, Layer, View
+    >>> from wbtools.workbench.scene.elements import ColourBar, Layer
+    >>> from wbtools.workbench.scene.scene import View
     >>> layer = Layer(Path("x.nii"), colour_bar=ColourBar(Rectangle(0, 50, 0, 10), letters=3))
     >>> colour_bars(Scene("s", (View("v", (layer,), rectangle=Rectangle(0, 100, 50, 100)),)))
     [Rectangle(left=0.0, right=50.0, bottom=50.0, top=55.0)]

@@ -14,7 +14,8 @@ from xml.etree import ElementTree as ET
 from wbtools.anatomy import Hemisphere
 from wbtools.workbench import xml
 from wbtools.workbench.datafile import CIFTI, DataFile, DataType
-from wbtools.workbench.scene.scene import ColourBar, LabelStyle, Layer, MontageView, Scene, Text, View, VolumeView
+from wbtools.workbench.scene.elements import ColourBar, LabelStyle, Layer, Text
+from wbtools.workbench.scene.scene import MontageView, Scene, View, VolumeView
 from wbtools.workbench.xml import Element
 
 Files = Mapping[Path, DataFile]

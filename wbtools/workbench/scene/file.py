@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 
 from wbtools.errors import InputError
 from wbtools.workbench import xml
-from wbtools.workbench.scene.scene import Scene, loaded
+from wbtools.workbench.scene.loading import loaded
+from wbtools.workbench.scene.scene import Scene
 from wbtools.workbench.scene.window import gui_manager
 
 
@@ -26,7 +27,7 @@ def write(path: Path, scenes: Sequence[Scene]) -> None:
     Raises
     ------
     InputError
-        If two scenes share a name, or a scene cannot be shown as described (see `scene.scene.loaded`).
+        If two scenes share a name, or a scene cannot be shown as described (see `scene.loading.loaded`).
     """
     names = [scene.name for scene in scenes]
     if len(set(names)) < len(names):

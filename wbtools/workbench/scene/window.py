@@ -6,7 +6,8 @@ from pathlib import Path
 
 from wbtools.workbench import xml
 from wbtools.workbench.scene.brain import Files, brain, model
-from wbtools.workbench.scene.scene import Rectangle, Scene, SurfaceOutline, View, VolumeView
+from wbtools.workbench.scene.elements import Rectangle
+from wbtools.workbench.scene.scene import Scene, View, VolumeView
 from wbtools.workbench.xml import Element
 
 # Camera rotations, row by row. An absent matrix would mean the identity, from above.
@@ -21,7 +22,7 @@ def gui_manager(scene: Scene, files: Files, folder: Path) -> Element:
         "SessionManager",
         1,
         xml.array("m_brains", "class", [brain(scene, files, folder)]),
-        xml.array("m_browserTabs", "class", [_tab(i, v, files, folder) for i, v in enumerate(scene.views)]),
+        xml.array("m_browserTabs", "class", [_tab(i, v, files) for i, v in enumerate(scene.views)]),
         xml.mapping("browserWindowContentMap", "class", {0: _content(scene)}),
         _colours(),
     )
@@ -29,7 +30,7 @@ def gui_manager(scene: Scene, files: Files, folder: Path) -> Element:
     return xml.instance("guiManager", "GuiManager", 1, session, windows)
 
 
-def _tab(index: int, view: View, files: Files, folder: Path) -> Element:
+def _tab(index: int, view: View, files: Files) -> Element:
     lettered = isinstance(view, VolumeView) and view.letters  # without letters, there is no slice worth the time
     return xml.instance(
         "m_browserTabs",
@@ -51,7 +52,6 @@ def _tab(index: int, view: View, files: Files, folder: Path) -> Element:
             xml.boolean("m_leftEnabled", False),
             xml.boolean("m_rightEnabled", False),
         ),
-        _outlines(view.outlines, folder) if isinstance(view, VolumeView) and view.outlines else None,
         _place(index, view.rectangle) if view.rectangle else None,
     )
 
@@ -85,36 +85,6 @@ def _slices(view: View, oblique: bool) -> Element:
 def _camera(name: str, zoom: float, rotation: str) -> Element:
     matrix = xml.array("m_rotationMatrix", "float", rotation.split())
     return xml.instance(name, "ViewingTransformations", 1, xml.real("m_scaling", zoom), matrix)
-
-
-def _outlines(outlines: tuple[SurfaceOutline, ...], folder: Path) -> Element:
-    return xml.instance(
-        "m_volumeSurfaceOutlineSetModel",
-        "VolumeSurfaceOutlineSetModel",
-        2,
-        xml.integer("m_numberOfDisplayedVolumeSurfaceOutlines", len(outlines)),
-        xml.array("m_outlineModels", "class", [_outline(i, o, folder) for i, o in enumerate(outlines)]),
-    )
-
-
-def _outline(index: int, outline: SurfaceOutline, folder: Path) -> Element:
-    colour = xml.instance(
-        "m_selectedItem",
-        "VolumeSurfaceOutlineColorOrTabModel::Item",
-        1,
-        xml.integer("m_browserTabIndex", -1),
-        xml.enumerated("m_color", outline.colour.value),
-        xml.string("m_itemType", "ITEM_TYPE_COLOR"),
-    )
-    surface = xml.path_name("m_selectedSurfacePathName", outline.path, folder)
-    return xml.instance(
-        f"m_outlineModels[{index}]",
-        "VolumeSurfaceOutlineModel",
-        1,
-        xml.boolean("m_displayed", True),
-        xml.instance("m_surfaceSelectionModel", "SurfaceSelectionModel", 1, surface),
-        xml.instance("m_colorOrTabModel", "VolumeSurfaceOutlineColorOrTabModel", 1, colour),
-    )
 
 
 def _place(index: int, place: Rectangle) -> Element:

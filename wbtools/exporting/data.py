@@ -1,0 +1,72 @@
+"""All that one export computed, before anything of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wbtools.anatomy import Hemisphere
+from wbtools.exporting.explanation import MAPS, RELEVANCE, Explanation
+from wbtools.exporting.region_pairs import RegionPairs
+from wbtools.native.cortex import Values
+from wbtools.native.person import Person
+from wbtools.native.projection import Maps
+from wbtools.space.grid import Volume
+from wbtools.subject import MeshName
+from wbtools.text import line
+from wbtools.workbench import palette
+from wbtools.workbench.palette import Palette
+
+
+@dataclass(frozen=True, eq=False)
+class ExportData:
+    """One person, explained by one or several networks.
+
+    Parameters
+    ----------
+    person : Person
+    explanations : tuple of Explanation
+    metrics : mapping of str to Maps
+        Per mesh the maps of all explanations, `MAPS` of the first network, then of the second, ...
+    pairings : mapping of str to RegionPairs
+        By network, where two people were compared.
+    notice : str
+        What every reader must know about the data.
+    whole_head : bool
+        Whether the T1w shows more than the brain.
+    """
+
+    person: Person
+    explanations: tuple[Explanation, ...]
+    metrics: Mapping[MeshName, Maps]
+    pairings: Mapping[str, RegionPairs]
+    notice: str
+    whole_head: bool = False
+
+    def maps_of(self, explanation: Explanation, mesh: MeshName, side: Hemisphere) -> dict[str, Values]:
+        """The maps of one network on one hemisphere, (V,) each."""
+        first = self.explanations.index(explanation) * len(MAPS)
+        return dict(zip(MAPS, self.metrics[mesh][side][first : first + len(MAPS)], strict=True))
+
+    def stored(self, volume: Volume) -> Volume:
+        """A volume on the T1w's grid, as files have it: in the order of the T1w's own file."""
+        return self.person.scan.as_stored(volume)
+
+    def notice_of(self, explanation: Explanation) -> str:
+        """What every reader must know about the data and this network."""
+        card = explanation.model.card
+        parts = (
+            self.notice,
+            f"Network: {card.title}.",
+            card.notice,
+            explanation.trust.mark,
+            f"{explanation.decision.caption()}.",
+            "Research use only. Not for diagnosis.",
+        )
+        return " ".join(line(part) for part in parts if part)
+
+
+def palettes_of(explanation: Explanation) -> dict[str, Palette]:
+    """One scale per map, the same in the volume and on every surface."""
+    relevance = explanation.volumes[RELEVANCE].data
+    return dict.fromkeys(MAPS, palette.REGION_SCORES) | {RELEVANCE: palette.positive(relevance[relevance != 0])}

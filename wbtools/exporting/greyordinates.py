@@ -1,0 +1,98 @@
+"""The CIFTI files of an export: areas, maps over cortex and subcortical voxels, parcels, pairs of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from wbtools.anatomy import Hemisphere, Kind
+from wbtools.atlas import mmp
+from wbtools.exporting.data import ExportData
+from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
+from wbtools.images import cifti
+from wbtools.images.cifti import Greyordinates
+from wbtools.native.cortex import STANDARD, Values
+from wbtools.regions import Ranking
+from wbtools.regions.heatmap import cifti_grid, on_cifti_grid
+from wbtools.space.resampling import resample_labels
+from wbtools.workbench import palette
+from wbtools.workbench.palette import Palette, PaletteName
+
+Palettes = Mapping[str, Palette | None]
+
+CALIBRATED = "heatmap_calibrated"
+PARCEL_MAPS = (RELEVANCE, HEATMAP, "rank", CALIBRATED, "z", "calibrated rank")
+"""Names of the maps of parcels, in the order of their file; the last three only where there is a null."""
+
+_Z_PALETTE = Palette(PaletteName.MAGMA, 0.0, 4.0, threshold=1.0)
+"""One scale for every person; what stands out by less than a standard deviation is left transparent."""
+
+
+def write_areas(path: Path, data: ExportData) -> None:
+    """The areas of both hemispheres."""
+    rows = Greyordinates(data.person.cortices[STANDARD].mask)
+    keys = {side: data.person.areas[STANDARD][side] for side in Hemisphere}
+    cifti.write_dlabel(path, rows.gather(keys), rows, mmp.regions(), mmp.NAME)
+
+
+def write_maps(path: Path, data: ExportData, explanation: Explanation, palettes: Palettes) -> None:
+    """Cortex of both sides, and subcortical voxels on a grid of the T1w's axes that is as coarse as HCP's."""
+    sides = {side: data.maps_of(explanation, STANDARD, side) for side in Hemisphere}
+    rows = _rows(data)
+    maps = {}
+    for key in MAPS:
+        voxels = on_cifti_grid(explanation.volumes[key]).data if data.person.segmentation else None
+        maps[key] = rows.gather({side: sides[side][key] for side in Hemisphere}, voxels)
+    cifti.write_dscalar(path, maps, rows, as_xml(palettes), data.notice_of(explanation))
+
+
+def write_pairs(path: Path, data: ExportData, explanation: Explanation) -> None:
+    """The pairs of regions that both people have, without the rest and the reference."""
+    pairing, rows = data.pairings[explanation.name], _rows(data)
+    there = {structure.value for structure in rows.voxels}
+    kept = [index for index, region in enumerate(pairing.regions) if region.kind is Kind.CORTEX or region.name in there]
+    matrix, regions = pairing.between_regions[np.ix_(kept, kept)], [pairing.regions[index] for index in kept]
+    areas = data.person.areas[STANDARD]
+    cifti.write_pconn(path, matrix, areas, regions, rows, data.notice_of(explanation))
+
+
+def write_parcels(path: Path, data: ExportData, explanation: Explanation, palettes: Palettes) -> None:
+    """The ranking's cortical values as parcels: mean relevance, score and ranks, as in the table."""
+    areas, parcels = data.person.areas[STANDARD], _parcels(explanation.ranking)
+    cifti.write_pscalar(path, parcels, areas, mmp.regions(), as_xml(palettes), data.notice_of(explanation))
+
+
+def parcel_palettes(explanation: Explanation, palettes: Palettes) -> Palettes:
+    """The maps of parcels that there are, in the order of their file, with their palettes."""
+    known = {**palettes, CALIBRATED: palette.REGION_SCORES, "z": _Z_PALETTE}
+    return {name: known.get(name) for name in _parcels(explanation.ranking)}
+
+
+def as_xml(palettes: Palettes) -> dict[str, str]:
+    """The palettes as files carry them, by the names of their maps."""
+    return {name: palette.xml() for name, palette in palettes.items() if palette}
+
+
+def _rows(data: ExportData) -> Greyordinates:
+    """The vertices of the standard mesh, and the coarse voxels of subcortical structures where they are known."""
+    segmentation = data.person.segmentation
+    coarse = segmentation and resample_labels(segmentation, cifti_grid(data.person.t1w.grid))
+    return Greyordinates(data.person.cortices[STANDARD].mask, coarse)
+
+
+def _parcels(ranking: Ranking) -> dict[str, Values]:
+    """Maps (R,) over the cortical areas; the last three only where there is a null."""
+    found = {row.region.key: row for row in ranking.rows if row.region}
+    rows = [found[area.key] for area in mmp.regions()]
+    values: list[list[float]] = [
+        [0.0 if np.isnan(row.mean) else row.mean for row in rows],
+        [row.score for row in rows],
+        [row.rank or 0 for row in rows],
+    ]
+    if ranking.null:
+        values.append([row.null.score if row.null else 0.0 for row in rows])
+        values.append([row.null.z if row.null else 0.0 for row in rows])
+        values.append([row.null.rank if row.null else 0 for row in rows])
+    return {name: np.array(column, np.float32) for name, column in zip(PARCEL_MAPS, values, strict=False)}

@@ -1,0 +1,67 @@
+"""What files an export has: the kinds, and which file of a kind is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wbtools.anatomy import Hemisphere
+
+
+class OutputKind(Enum):
+    """The kinds of file that an export consists of; each naming convention has a pattern for every one."""
+
+    T1W = "the subject's T1w, so that the folder stands alone"
+    SURFACE = "one of the subject's surfaces in T1w space"
+    SULC = "sulcal depth, the grey underlay of inflated surfaces"
+    LABEL = "areas on one hemisphere's mesh"
+    DLABEL = "areas of both hemispheres as CIFTI"
+    CORTEX_VOLUME = "cortical areas on the T1w grid"
+    ATLAS_VOLUME = "cortical areas and subcortical structures on the T1w grid"
+    LUT = "names and colours of the atlas volume, for viewers that do not read Workbench's label table"
+    RELEVANCE = "relevance density on the T1w grid"
+    HEATMAP = "every region painted with its score"
+    HEATMAP_SMOOTH = "the heatmap, Gaussian-smoothed within the atlas"
+    METRIC = "maps of one network on one hemisphere's mesh"
+    DSCALAR = "maps of one network over cortex and subcortical voxels"
+    PSCALAR = "one value per cortical area"
+    REGIONS = "the ranked table of regions"
+    PAIRS = "the table of pairs of regions of two people"
+    PCONN = "one value per pair of regions of two people"
+    FIGURE = "a rendered scene"
+    SIDECAR = "what another file holds, beside it"
+    SCENE = "the prepared scenes"
+    SPEC = "the files of one mesh, for wb_view"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file of an export, whatever its name.
+
+    Parameters
+    ----------
+    kind : OutputKind
+    network : str
+        Name of the network in file names; empty where the file is not about one, as are the following.
+    hemisphere : Hemisphere or None
+    mesh : str
+        `native`, `32k_fs_LR`, ...
+    surface : str
+        `white`, `pial`, `inflated`, ...
+    atlas : str
+    scene : str
+        What a figure shows.
+    whole_head : bool
+        Whether a T1w shows more than the brain; a name that says otherwise is not given to it.
+    """
+
+    kind: OutputKind
+    network: str = ""
+    hemisphere: Hemisphere | None = None
+    mesh: str = ""
+    surface: str = ""
+    atlas: str = ""
+    scene: str = ""
+    whole_head: bool = False
