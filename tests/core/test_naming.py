@@ -168,7 +168,8 @@ def test_every_data_file_gets_a_sidecar_that_carries_the_notice(tmp_path):
     assert all("no person" in about["Notice"] and "Not for diagnosis" in about["Notice"] for about in found.values())
     assert found["sub-01_space-T1w_desc-unet_relevance.json"]["Units"] == "1/mm^3"
     surface = found["sub-01_hemi-L_space-fsLR_den-59k_veryinflated.json"]
-    assert surface["Description"] == "Cortical surface: veryinflated" and "59,292" in surface["Density"]
+    assert surface["Description"] == "Cortical surface: veryinflated" and list(surface["Density"]) == ["59k"]
+    assert "59,292" in surface["Density"]["59k"]
     assert surface["SpatialReference"] == "bids::sub-01/anat/sub-01_desc-preproc_T1w.nii.gz"
     assert "SpatialReference" not in found["sub-01_desc-unet_regions.json"]
 

@@ -11,14 +11,13 @@ from wbtools.exporting import (
     admission,
     computation,
     cortical_maps,
-    files,
     networks,
     preparation,
     recording,
     release,
-    session,
 )
-from wbtools.exporting.data import ExportData
+from wbtools.exporting.session import assembly, files
+from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.output import destination
@@ -108,7 +107,7 @@ def export_subject(
                 data = files.write(out, made, tools.threads)
             with record.stage("scenes and pictures"):
                 workbench = tools.workbench if settings.render else None
-                shown = session.make(out, data, made, workbench, tools.threads)
+                shown = assembly.make(out, data, made, workbench, tools.threads)
             written = data + shown + out.convention.write_sidecars(data, out, made.notice)
             recording.write(record, out, written, inputs, tools.workbench)
     out.convention.describe_exports(place.out)

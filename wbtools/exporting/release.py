@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wbtools.exporting.data import ExportData
 from wbtools.exporting.explanation import RELEVANCE
+from wbtools.exporting.session.data import ExportData
 from wbtools.native import defacing
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import is_stripped

@@ -133,7 +133,7 @@ def _write_sidecar(file: Written, out: OutputFolder, notice: str) -> Written:
         **{key: text.format_map(named) for key, text in _ABOUT[what.kind].items()},
         **({"SkullStripped": not what.whole_head} if what.kind is OutputKind.T1W else {}),
         **({"SpatialReference": _uri(out, Output(OutputKind.T1W))} if "_space-" in file.path.name else {}),
-        **({"Density": _DENSITIES[density]} if density else {}),
+        **({"Density": {density: _DENSITIES[density]}} if density else {}),
         "GeneratedBy": f"wbtools {wbtools.__version__}; see provenance.json",
         "Notice": " ".join(filter(None, (notice, "Research use only. Not for diagnosis."))),
     }

@@ -1,7 +1,7 @@
 """Figures: slices, surfaces or both, between a title and a foot with colour bar and notice.
 
 A figure is a stack of views, and each has its own part of the window, so that no text can lie on a brain, however far
-that fills its field of view. Which figures an export has is a table in `wbtools.exporting.scenes`.
+that fills its field of view. Which figures an export has is a table in `wbtools.exporting.session.scenes`.
 """
 
 from __future__ import annotations

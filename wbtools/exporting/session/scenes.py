@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
-from wbtools.exporting.data import ExportData
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
-from wbtools.exporting.files import VOLUMES
-from wbtools.exporting.greyordinates import CALIBRATED
+from wbtools.exporting.session.data import ExportData
+from wbtools.exporting.session.files import VOLUMES
+from wbtools.exporting.session.greyordinates import CALIBRATED
 from wbtools.native.cortex import NATIVE, STANDARD
 from wbtools.output.kinds import OutputKind
 from wbtools.output.written import Written, WrittenFiles

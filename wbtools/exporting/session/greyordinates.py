@@ -9,8 +9,8 @@ import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.atlas import mmp
-from wbtools.exporting.data import ExportData
 from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
+from wbtools.exporting.session.data import ExportData
 from wbtools.images import cifti
 from wbtools.images.cifti import Greyordinates
 from wbtools.native.cortex import STANDARD, Values

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from wbtools.exporting import scenes
-from wbtools.exporting.data import ExportData
+from wbtools.exporting.session import scenes
+from wbtools.exporting.session.data import ExportData
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles

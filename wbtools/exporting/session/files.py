@@ -14,10 +14,10 @@ from pathlib import Path
 
 from wbtools.anatomy import Hemisphere, Region
 from wbtools.atlas import mmp
-from wbtools.exporting import greyordinates
-from wbtools.exporting.data import ExportData, palettes_of
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
-from wbtools.exporting.greyordinates import Palettes
+from wbtools.exporting.session import greyordinates
+from wbtools.exporting.session.data import ExportData, palettes_of
+from wbtools.exporting.session.greyordinates import Palettes
 from wbtools.images import gifti, nifti
 from wbtools.native.cortex import STANDARD, Cortex
 from wbtools.output.kinds import Output, OutputKind

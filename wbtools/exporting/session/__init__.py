@@ -1,0 +1,1 @@
+"""What an export writes: data files, scenes and pictures of them, specs."""
