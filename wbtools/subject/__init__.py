@@ -163,16 +163,16 @@ def recognised(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     require_plain_name(subject_id)
     if not places.is_dir(study_folder):
         raise InputError(f"the study folder {study_folder} does not exist", hint="check --study-folder")
-    found = {one: place for one in asked if (place := one.located(study_folder, subject_id))}
+    found = {kind: place for kind in asked if (place := kind.located(study_folder, subject_id))}
     if not found:
         raise refusals.unknown(study_folder, subject_id, asked)
-    made = {one: place for one, place in found.items() if not one.is_raw}
+    made = {kind: place for kind, place in found.items() if not kind.is_raw}
     if made:
         found = _preferred(made, study_folder)
     elif layout == AUTO:
         refusals.require_nothing_better(study_folder, subject_id)
     if len(found) > 1:
-        listed = " and ".join(f"{one.name} ({place})" for one, place in found.items())
+        listed = " and ".join(f"{kind.name} ({place})" for kind, place in found.items())
         raise SubjectError(
             f"subject {subject_id} in {study_folder} looks like several layouts: {listed}",
             hint="say which one with --layout, or give the folder to take by its path",

@@ -113,7 +113,7 @@ class _Batch:
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(describe, chosen))
-        ordered = [{one: words[one] for one in chosen if one in words} for words in (found, refused)]
+        ordered = [{subject: words[subject] for subject in chosen if subject in words} for words in (found, refused)]
         return ordered[0], ordered[1]
 
     def todo(self) -> list[str]:
@@ -127,17 +127,17 @@ class _Batch:
         seen = self.look()
         done = seen.having(State.DONE)
         payload = worker.payload_of(self.plan, self.files.out, 1)
-        found = inspect(self.files, self.plan, done, {one: payload.inputs(one) for one in done}, deep=False)
-        foreign = [one for one in done if found[one].what in {Published.FOREIGN, Published.ANOTHERS}]
+        found = inspect(self.files, self.plan, done, {subject: payload.inputs(subject) for subject in done}, deep=False)
+        foreign = [subject for subject in done if found[subject].what in {Published.FOREIGN, Published.ANOTHERS}]
         if foreign:
             raise InputError(
                 f"{place(self.files.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
                 "results are never mixed",
                 hint="choose another --out, or move them away",
             )
-        again = {one for one in done if found[one].what is not Published.CURRENT}
+        again = {subject for subject in done if found[subject].what is not Published.CURRENT}
         wanted = again.union(seen.having(State.TODO, State.RUNNING))
-        return [one for one in self.subjects if one in wanted]
+        return [subject for subject in self.subjects if subject in wanted]
 
 
 @command.command("run", cls=BatchRun)
@@ -189,10 +189,10 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     chosen = subjects.read(words, sys.stdin, known)
     if options["only"]:
         wanted = set(subjects.read_file(options["only"], known))
-        chosen = [one for one in chosen if one in wanted]
+        chosen = [subject for subject in chosen if subject in wanted]
     if options["exclude"]:
         unwanted = set(subjects.read_file(options["exclude"], known))
-        chosen = [one for one in chosen if one not in unwanted]
+        chosen = [subject for subject in chosen if subject not in unwanted]
     if not chosen:
         raise InputError("--only and --exclude leave no subject", hint="check the lists")
     return chosen
@@ -221,7 +221,7 @@ def _known(study: Path) -> subjects.Known:
 def _plan(options: dict[str, Any]) -> Plan:
     """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
     kept = as_json(export_asked(options))
-    request = Request(**{one.name: options[one.name] for one in fields(Request)})
+    request = Request(**{field.name: options[field.name] for field in fields(Request)})
     return Plan(
         settings_sha256=_identity(kept),
         options=kept,
