@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 
 from wbtools.attribution import Target
@@ -13,10 +14,9 @@ from wbtools.native.engines import ENGINES
 from wbtools.output import containment
 from wbtools.output.destination import Destination, require_writable
 from wbtools.output.names import Naming
-from wbtools.provenance import sha256
 from wbtools.subject import MeshName, Subject
 from wbtools.subject.layouts import layout_named
-from wbtools.subject.selection import Comparison, FileChoice, Known, find_named, find_people
+from wbtools.subject.selection import Comparison, FileChoice, FoundPerson, find_named, find_people
 from wbtools.workbench.runner import Workbench
 
 
@@ -28,14 +28,14 @@ class Inputs:
     ----------
     subject : Subject
         Under the name of its outputs.
-    people : tuple of Known
+    people : tuple of FoundPerson
         Everybody that the target compares with, `--other` first.
     choice : FileChoice
         Which of their files are taken.
     """
 
     subject: Subject
-    people: tuple[Known, ...]
+    people: tuple[FoundPerson, ...]
     choice: FileChoice
 
     @property
@@ -74,7 +74,7 @@ def require_admitted(job: ExportJob, settings: ExportSettings, inputs: Inputs) -
     convention: Naming = settings.naming or layout_named(inputs.subject.layout).naming
     destination = Destination(job.out, job.study_folder, inputs.subject.id, convention, job.overwrite)
     read = [*inputs.subject.own_folders(job.study_folder), *inputs.subject.used(inputs.subject.meshes)]
-    read += [known.t1w for known in inputs.people] + [path for path in settings.models if path.exists()]
+    read += [person.t1w for person in inputs.people] + [path for path in settings.models if path.exists()]
     containment.require_apart(destination.folder, read, job.study_folder)
     containment.require_place(job.out, job.study_folder, work=settings.work)
     require_others(job.compared, settings.target, inputs)
@@ -109,7 +109,7 @@ def require_others(compared: Comparison, target: Target | None, inputs: Inputs) 
     """
     if not compared.other or target is None or not target.compares:
         return
-    first, *more = (known.t1w for known in inputs.people)
+    first, *more = (person.t1w for person in inputs.people)
     if _same(inputs.subject.t1w, first):
         raise InputError(
             f"--other {compared.other} is the image of {inputs.subject.id} itself: there is no difference to explain",
@@ -126,4 +126,4 @@ def _same(first: Path, second: Path) -> bool:
     """Whether two files are one, or have the same bytes."""
     if first.samefile(second):
         return True
-    return first.stat().st_size == second.stat().st_size and sha256(first) == sha256(second)
+    return cmp(first, second, shallow=False)  # stops where they differ

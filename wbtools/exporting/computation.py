@@ -31,9 +31,9 @@ def compared_with(
 
     paired = target is not None and target.paired
     found = []
-    for place, known in enumerate(inputs.people):
+    for place, other in enumerate(inputs.people):
         with record.stage("people compared with"):
-            found.append(people.show(known, networks, regions if paired and not place else None))
+            found.append(people.show(other, networks, regions if paired and not place else None))
         for remark in found[-1].remarks:
             record.notice(f"Of the person compared with: {remark}")
     return found

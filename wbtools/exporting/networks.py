@@ -9,7 +9,7 @@ from wbtools import model
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.model import Model
 from wbtools.output import names as naming
-from wbtools.subject.selection import Comparison, Known
+from wbtools.subject.selection import Comparison, FoundPerson
 
 
 def load(models: Sequence[Path], options: ExplanationOptions, compared: Comparison) -> list[Model]:
@@ -49,7 +49,7 @@ def by_name(networks: Sequence[Model], models: Sequence[Path]) -> dict[str, Mode
     return {name: network.named(name) for name, network in zip(names, networks, strict=True)}
 
 
-def deciding(networks: Sequence[Model], people: Sequence[Known]) -> list[str]:
+def deciding(networks: Sequence[Model], people: Sequence[FoundPerson]) -> list[str]:
     """SHA-256 of all files that decide a result beside the subject's own, for `provenance.settings_sha256`."""
     of_networks = [digest for network in networks for digest in network.hashes]
-    return of_networks + [digest for known in people for digest in known.files.values()]
+    return of_networks + [digest for person in people for digest in person.files.values()]

@@ -15,7 +15,7 @@ from wbtools.native.person import read_scan
 from wbtools.space.foreground import Scan, is_stripped
 from wbtools.space.grid import canonical
 from wbtools.subject import Subject, prepared
-from wbtools.subject.selection import Known
+from wbtools.subject.selection import FoundPerson
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,12 @@ class ComparedPerson:
 Regions = Callable[[Subject, Scan], Atlas]
 
 
-def show(known: Known, networks: Mapping[str, Model], regions: Regions | None = None) -> ComparedPerson:
+def show(person: FoundPerson, networks: Mapping[str, Model], regions: Regions | None = None) -> ComparedPerson:
     """What networks are shown of a person; the T1w image itself is not kept.
 
     Parameters
     ----------
-    known : Known
+    person : FoundPerson
     networks : mapping of str to Model
         By name.
     regions : callable, optional
@@ -62,15 +62,15 @@ def show(known: Known, networks: Mapping[str, Model], regions: Regions | None = 
     InputError
         If a file cannot be read, or the image shows a skull that a network must not see and nothing removes.
     """
-    if known.subject is None:
-        scan, atlas = _plain(known.t1w, any(network.card.skull_stripped for network in networks.values())), None
+    if person.subject is None:
+        scan, atlas = _plain(person.t1w, any(network.card.skull_stripped for network in networks.values())), None
     else:
-        with prepared(known.subject) as ready:
+        with prepared(person.subject) as ready:
             scan = read_scan(ready)
             atlas = regions(ready, scan) if regions else None
     images = {name: seen_by(network, scan) for name, network in networks.items()}
     remarks = dict.fromkeys([*scan.remarks, *(remark for image in images.values() for remark in image.remarks)])
-    return ComparedPerson(known.name, images, atlas, tuple(remarks))
+    return ComparedPerson(person.name, images, atlas, tuple(remarks))
 
 
 def _plain(path: Path, bare: bool) -> Scan:

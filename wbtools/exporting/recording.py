@@ -14,7 +14,7 @@ from wbtools.model.input import scaling_of
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
-from wbtools.subject.selection import Known
+from wbtools.subject.selection import FoundPerson
 from wbtools.workbench.runner import Workbench
 
 logger = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ def note_inputs(record: Provenance, inputs: Inputs) -> None:
         logger.warning("missing: %s (forbids %s)", missing.path, missing.forbids)
 
 
-def note_deciding(record: Provenance, networks: Sequence[Model], people: Sequence[Known]) -> None:
+def note_deciding(record: Provenance, networks: Sequence[Model], people: Sequence[FoundPerson]) -> None:
     """What decides a result: networks under their own names, and people compared with."""
     record.deciding = deciding(networks, people)
     record.facts["compared with"] = [
-        {"file": name, "sha256": digest} for known in people for name, digest in known.files.items()
+        {"file": name, "sha256": digest} for person in people for name, digest in person.files.items()
     ]
 
 

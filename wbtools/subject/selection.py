@@ -74,7 +74,7 @@ NOBODY = Comparison()
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class FoundPerson:
     """A person that the target compares with, as found.
 
     Parameters
@@ -119,7 +119,7 @@ def find_named(study_folder: Path, name: str, choice: FileChoice, given_id: str 
     return replace(subject, id=given_id) if given_id is not None else subject
 
 
-def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) -> tuple[Known, ...]:
+def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) -> tuple[FoundPerson, ...]:
     """Everybody that the target compares with, `--other` first, looked for before anything is read.
 
     Raises
@@ -128,16 +128,16 @@ def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) ->
         If a person is not there, or is neither a subject nor an image.
     """
     options = {person: "--other" if person == compared.other else "--others" for person in compared.people}
-    return tuple(_known(study_folder, person, choice, options[person]) for person in compared.people)
+    return tuple(_found(study_folder, person, choice, options[person]) for person in compared.people)
 
 
-def _known(study_folder: Path, person: str, choice: FileChoice, option: str) -> Known:
+def _found(study_folder: Path, person: str, choice: FileChoice, option: str) -> FoundPerson:
     """A person whose image has a header that can be read."""
     path = Path(person)
     try:
         subject = None if path.is_file() else choice.subject(*placed(study_folder, person))
-        known = Known(subject.t1w if subject else path, subject)
-        nifti.read_grid(known.t1w)
+        found = FoundPerson(subject.t1w if subject else path, subject)
+        nifti.read_grid(found.t1w)
     except InputError as error:
         raise type(error)(f"{option} {person}: {error}", hint=error.hint) from None
-    return known
+    return found
