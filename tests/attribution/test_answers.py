@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from engine_networks import FAMILIES, enlivened
+from engine_networks import FAMILIES
+from random_networks import random_network
 
-from wbtools.attribution import Answers, Images, Target, method
+from wbtools.attribution import Answers, Target, method
 from wbtools.attribution.autograd.gradients import score_of
 from wbtools.attribution.decision import decide
 from wbtools.attribution.evaluation.sensitivity import sensitivity_of
@@ -32,18 +33,18 @@ def _people(count):
 
 
 def test_decision_target_score_and_sensitivity_ask_for_each_image_once():
-    network, shown = _counted(enlivened(FAMILIES["ResNet 10"]))
+    network, shown = _counted(random_network(FAMILIES["ResNet 10"]))
     model = Model(network, Card("net", "Net", "none", shape=SHAPE), {}, "")
     people = _people(3)
     question = method("integrated-gradients-zero").ask(model, people, Target("contrast"))
-    images = Images(question.image, question.people)
-    decision = decide(question.answers, images, ("me", "twin", "stranger"), question.target)
+    decision = decide(question.answers, question.images, ("me", "twin", "stranger"), question.target)
     change = score_of(question, question.reference)
     moved = sensitivity_of(question)
     assert sorted(shown) == sorted(float(image.sum()) for image in (question.image, *question.people, question.base))
     with torch.no_grad():
         mine, other, third, nothing = (
-            enlivened(FAMILIES["ResNet 10"]).raw(image) for image in (question.image, *question.people, question.base)
+            random_network(FAMILIES["ResNet 10"]).raw(image)
+            for image in (question.image, *question.people, question.base)
         )
     similarity = torch.nn.functional.cosine_similarity
     assert decision.comparisons[0].cosine == pytest.approx(float(similarity(mine, other)), abs=1e-6)
@@ -54,8 +55,8 @@ def test_decision_target_score_and_sensitivity_ask_for_each_image_once():
 
 
 def test_another_network_is_asked_anew_unless_its_answer_is_known():
-    network, shown = _counted(enlivened(FAMILIES["ResNet 10"], seed=1))
-    model = Model(enlivened(FAMILIES["ResNet 10"]), Card("net", "Net", "none", shape=SHAPE), {}, "")
+    network, shown = _counted(random_network(FAMILIES["ResNet 10"], seed=1))
+    model = Model(random_network(FAMILIES["ResNet 10"]), Card("net", "Net", "none", shape=SHAPE), {}, "")
     question = method("integrated-gradients-zero").ask(model, _people(2), Target("pair"))
     asked = question.for_network(network)
     assert len(shown) == 3
@@ -68,7 +69,7 @@ def test_another_network_is_asked_anew_unless_its_answer_is_known():
 
 
 def test_images_of_the_same_values_are_told_apart_and_an_identity_is_never_taken_over():
-    network, shown = _counted(enlivened(FAMILIES["ResNet 10"]))
+    network, shown = _counted(random_network(FAMILIES["ResNet 10"]))
     answers = Answers(Model(network, Card("net", "Net", "none", shape=SHAPE), {}, ""))
     found = [answers.of(torch.full((1, 1, *SHAPE), float(value)), "raw") for value in (1, 1, 2)]
     assert len(shown) == 3

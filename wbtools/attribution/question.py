@@ -84,7 +84,7 @@ class Question:
         if known is not None:
             for image, answer in zip(self._shown, known.unsqueeze(1), strict=True):
                 answers.keep(image, self.target.answer, answer)
-        objective = self.target.objective(answers, Images(self.image, self.people, self.reference))
+        objective = self.target.objective(answers, self.images)
         return replace(self, answers=answers, objective=objective)
 
     def answer(self, image: Tensor) -> Tensor:
@@ -118,6 +118,11 @@ class Question:
     def base(self) -> Tensor:
         """The reference, else no brain at all, (1, 1, X, Y, Z)."""
         return self.image.new_full(self.image.shape, self.empty) if self.reference is None else self.reference
+
+    @property
+    def images(self) -> Images:
+        """The images that the target is about."""
+        return Images(self.image, self.people, self.reference)
 
     @property
     def shown(self) -> Tensor:

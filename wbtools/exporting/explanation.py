@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas
-from wbtools.attribution import Attribution, Images, Method, Target, default, default_method, method
+from wbtools.attribution import Attribution, Method, Target, default, default_method, method
 from wbtools.attribution.decision import Decision, decide
 from wbtools.attribution.evaluation.faithfulness import faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
@@ -191,8 +191,7 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
     how, target = options.method_of(model), options.target_of(model)
     with torch_threads(options.threads), reused():
         question = how.ask(model, [person.image for person in people], target, keys)
-        images = Images(question.image, question.people)
-        decision = decide(question.answers, images, [person.name for person in people], target)
+        decision = decide(question.answers, question.images, [person.name for person in people], target)
         attribution = how.attribute(question, image)
         nulls = null_maps(question, how, options.null_networks_of(how), options.cache)
         faithfulness = faithfulness_of(attribution, question, how, keys) if options.thorough else None

@@ -82,6 +82,12 @@ class TargetKind:
         How many others it compares with: none, one (--other), or several (--others, too).
     of_codes : bool
         Whether only hash codes have it.
+
+    Examples
+    --------
+    >>> from wbtools.attribution.targets.embedding import BIT, DIMENSION
+    >>> BIT.spelling, BIT.requires_suffix, DIMENSION.spelling, DIMENSION.requires_suffix
+    ('bit:K', True, 'dimension[:K]', False)
     """
 
     name: str
