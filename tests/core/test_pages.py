@@ -11,6 +11,7 @@ from wbtools.cli import main
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
+CONTRIBUTING = REPOSITORY / "CONTRIBUTING.md"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "modules" not in page.parts and "_build" not in page.parts)
 
 
@@ -22,7 +23,7 @@ def options_of(*words: str) -> set[str]:
     return {name for found in shown for name in found.opts if name.startswith("--")} - {"--help"}
 
 
-@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md", CONTRIBUTING], ids=lambda page: page.stem)
 def test_links_of_a_page_lead_to_files_that_are_there(page):
     linked = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
     assert [name for name in linked if not (page.parent / name).is_file()] == []
@@ -37,6 +38,17 @@ def test_every_page_but_the_first_is_linked_from_a_table_of_contents():
         if name and not name.startswith(":")
     }
     assert {page.resolve() for page in PAGES} - listed == {(DOCS / "index.md").resolve()}
+
+
+def test_the_page_for_contributors_names_files_and_registries_that_are_there():
+    text = CONTRIBUTING.read_text()
+    named = set(re.findall(r"`((?:wbtools|tests|docs)/[\w/.]*)`", text))
+    assert len(named) > 20
+    assert {name for name in named if not (REPOSITORY / name).exists()} == set()
+    registries = re.findall(r"`([A-Z_]+)`\s+\(`(wbtools/[\w/.]+)`\)", text)
+    assert len(registries) > 4
+    for name, place in registries:
+        assert re.search(rf"^{name}\b.* = ", (REPOSITORY / place).read_text(), re.MULTILINE), (name, place)
 
 
 def test_the_way_of_a_voxel_leads_through_modules_that_are_there():

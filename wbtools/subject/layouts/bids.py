@@ -74,7 +74,7 @@ def complete(folder: Path) -> bool:
     try:
         names = _Anat.read(folder)
         native, spheres = _native(names), _spheres(names, folder, None)
-        return names.one("T1w", desc="preproc") is not None and not any(
+        return names.only("T1w", desc="preproc") is not None and not any(
             _lacking(names, native, spheres is not None, None)
         )
     except SubjectError:
@@ -115,7 +115,7 @@ def find(
     assert folder is not None  # the caller has asked `located`
     names = _Anat.read(folder)
     native, standard = _native(names), _standard(names)
-    t1w, spheres = (names.one("T1w", desc="preproc"), _spheres(names, folder, registration))
+    t1w, spheres = (names.only("T1w", desc="preproc"), _spheres(names, folder, registration))
     lacking = list(_lacking(names, native, spheres is not None, registration))
     if t1w is None:
         lacking.insert(0, Missing(f"anat/{names.subject}_desc-preproc_T1w.nii.gz", "everything"))
@@ -144,8 +144,8 @@ def _subject(
 ) -> Subject:
     """The subject, with everything that is there."""
     paths, registration, space = spheres
-    segmentation = next((file for d in _SEGMENTATIONS if (file := names.one("dseg", desc=d))), None)
-    mask, rois = names.one("mask", desc="brain"), names.sides("mask", desc="cortex")
+    segmentation = next((file for d in _SEGMENTATIONS if (file := names.only("dseg", desc=d))), None)
+    mask, rois = names.only("mask", desc="brain"), names.sides("mask", desc="cortex")
     sulci = {side: path for side, path in names.sides("sulc").items() if usable(path)}
     unshown = [key for key, path in surfaces.items() if key[1] == "inflated" and not usable(path)]
     absent = [missing(names.folder, surfaces[key].name, "inflated surfaces of fMRIPrep") for key in unshown]
@@ -204,7 +204,7 @@ class _Anat:
         found = [(*_entities(path.name), path) for path in places.entries(folder / "anat")]
         return cls(folder / "anat", subject, tuple(found))
 
-    def one(self, suffix: str, hemisphere: Hemisphere | None = None, **entities: str) -> Path | None:
+    def only(self, suffix: str, hemisphere: Hemisphere | None = None, **entities: str) -> Path | None:
         """The one file with exactly these entities; None without any."""
         side = hemisphere.letter if hemisphere else None
         found = [
@@ -224,7 +224,7 @@ class _Anat:
 
     def sides(self, suffix: str, **entities: str) -> Sides:
         """The files of both hemispheres, or none."""
-        found = {side: self.one(suffix, side, **entities) for side in Hemisphere}
+        found = {side: self.only(suffix, side, **entities) for side in Hemisphere}
         there = {side: path for side, path in found.items() if path is not None}
         return there if len(there) == len(Hemisphere) else {}
 
@@ -254,7 +254,7 @@ def _native(names: _Anat) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path
     found: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path] = {}
     for side in Hemisphere:
         for kind, suffixes in _NATIVE_KINDS.items():
-            path = next((file for suffix in suffixes if (file := names.one(suffix, side))), None)
+            path = next((file for suffix in suffixes if (file := names.only(suffix, side))), None)
             if path is not None:
                 found[side, kind, "native"] = path
     return found
