@@ -4,6 +4,10 @@
 
     WbtoolsError
     ├── InputError            3   an option or file is not usable
+    │   ├── UnknownChoice         a word that is none of the choices
+    │   ├── OutOfRange            a number below what makes sense
+    │   ├── MissingFile           a file that does not exist
+    │   ├── UnreadableFile        a file that is there and cannot be read
     │   ├── SubjectError          the layout is not recognised, or lacks what this output needs
     │   ├── CheckpointError       family unknown, keys or shapes differ, unsafe pickle refused
     │   └── AtlasError            the labels do not fit the mesh
@@ -13,16 +17,24 @@
     └── TransientError       75   full disk, lost file handle, interruption: run again
 
 Exit code 2 is click's (usage); 1 means that some subjects of a batch failed.
+
+**To add an error**: a sentence that stands in one place is written there, in the class of its exit code. One that
+several places need becomes a class here, or beside what it is about, that builds the sentence from typed fields.
 """
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound="WbtoolsError")
 
 
 class WbtoolsError(Exception):
@@ -47,11 +59,167 @@ class WbtoolsError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]:
+        """Copies and pickles keep the sentence: a class that builds it from fields is not asked to build it again."""
+        return _restored, (type(self), self.args), self.__dict__
+
+    def about(self: E, place: object, hint: str = "") -> E:
+        """The same error, said of a file or option.
+
+        Parameters
+        ----------
+        place : object
+            What the sentence begins with.
+        hint : str
+            In place of its own.
+
+        Examples
+        --------
+        >>> error = CheckpointError("the card's threshold is no number", hint="write a number").about("net.json")
+        >>> str(error), error.hint, type(error).__name__
+        ("net.json: the card's threshold is no number", 'write a number', 'CheckpointError')
+        """
+        return self._reworded(f"{place}: {self}", hint or self.hint)
+
+    def hinting(self: E, hint: str) -> E:
+        """The same error with another hint."""
+        return self._reworded(str(self), hint)
+
+    def _reworded(self: E, message: str, hint: str) -> E:
+        error = copy.copy(self)
+        error.args, error.hint = (message,), hint
+        return error
+
+
+def _restored(kind: type[E], arguments: tuple[Any, ...]) -> E:
+    """An error with these arguments, its fields still missing."""
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
+
+
+def nearest(given: str, choices: Collection[str], count: int = 1) -> str:
+    """The choices that come closest to a word, as a question; empty if none comes close.
+
+    Examples
+    --------
+    >>> nearest("deviaton", ("lrp", "deviation")), nearest("voodoo", ("lrp", "deviation"))
+    ('did you mean deviation?', '')
+    """
+    near = get_close_matches(given, choices, n=count, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
 
 class InputError(WbtoolsError):
     """An option or an input file cannot be used."""
 
     exit_code = 3
+
+
+class UnknownChoice(InputError):
+    """A word that is none of the choices.
+
+    Parameters
+    ----------
+    kind : str
+        What it should be one of, for example `mesh`.
+    given : str
+    choices : collection of str
+        All of them, in the order in which they are listed.
+    option : str
+        Where it was given; the sentence begins with it.
+
+    Examples
+    --------
+    >>> error = UnknownChoice("mesh", "42k", ("32k", "native", "both"))
+    >>> str(error), error.hint
+    ("'42k' is no mesh", 'did you mean 32k? choose one of: 32k, native, both')
+    >>> str(UnknownChoice("check", "contrasts", ("contrast",), option="--allow"))
+    '--allow contrasts: there is no such check'
+    """
+
+    def __init__(self, kind: str, given: str, choices: Collection[str], option: str = "") -> None:
+        said = f"{option} {given}: there is no such {kind}" if option else f"'{given}' is no {kind}"
+        super().__init__(said, hint=f"{nearest(given, choices)} choose one of: {', '.join(choices)}".lstrip())
+        self.kind, self.given, self.choices, self.option = kind, given, tuple(choices), option
+
+
+def require_choice(kind: str, given: str | None, choices: Collection[str]) -> None:
+    """Raise UnknownChoice for a word that is none of the choices; nothing given is fine."""
+    if given is not None and given not in choices:
+        raise UnknownChoice(kind, given, choices)
+
+
+class OutOfRange(InputError):
+    """A number below what makes sense.
+
+    Parameters
+    ----------
+    option : str
+    value : int
+    least : int
+        The lowest that does.
+    of : str
+        What is counted, for example `threads`.
+
+    Examples
+    --------
+    >>> error = OutOfRange("--threads", 0, of="threads")
+    >>> str(error), error.hint, str(OutOfRange("--pack", 0))
+    ('--threads 0 is not a number of threads', 'give 1 or more', '--pack 0 is too few')
+    """
+
+    def __init__(self, option: str, value: int, least: int = 1, of: str = "") -> None:
+        said = f"is not a number of {of}" if of else "is too few"
+        super().__init__(f"{option} {value} {said}", hint=f"give {least} or more")
+        self.option, self.value, self.least = option, value, least
+
+
+class MissingFile(InputError):
+    """A file that does not exist.
+
+    Parameters
+    ----------
+    path : Path
+    hint : str
+    needed_by : str
+        Who needs it.
+
+    Examples
+    --------
+    >>> str(MissingFile(Path("T1w.nii"))), str(MissingFile(Path("T1w.nii"), needed_by="-volume-math"))
+    ('T1w.nii does not exist', 'T1w.nii does not exist, -volume-math needs it')
+    """
+
+    def __init__(self, path: Path, hint: str = "check the path", needed_by: str = "") -> None:
+        super().__init__(f"{path} does not exist{f', {needed_by} needs it' if needed_by else ''}", hint)
+        self.path, self.needed_by = path, needed_by
+
+
+class UnreadableFile(InputError):
+    """A file that is there and cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+    reason : OSError or ValueError
+    hint : str
+    what : str
+        What it is, for example `the list`.
+
+    Examples
+    --------
+    >>> error = UnreadableFile(Path("ids.txt"), PermissionError(errno.EACCES, "Permission denied"), what="the list")
+    >>> str(error), error.hint
+    ('the list ids.txt cannot be read: Permission denied', 'check its permissions')
+    """
+
+    def __init__(
+        self, path: Path, reason: OSError | ValueError, hint: str = "check its permissions", what: str = ""
+    ) -> None:
+        why = (reason.strerror if isinstance(reason, OSError) else None) or str(reason)
+        super().__init__(f"{what} {path} cannot be read: {why}".lstrip(), hint)
+        self.path, self.reason = path, why
 
 
 class SubjectError(InputError):

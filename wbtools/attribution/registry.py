@@ -12,7 +12,7 @@ from importlib import import_module
 from wbtools.attribution.method import Method
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import Target
-from wbtools.errors import InputError
+from wbtools.errors import require_choice
 from wbtools.model import Model
 
 
@@ -89,8 +89,7 @@ def method(name: str) -> Method:
     InputError
         If there is none.
     """
-    if name not in ENTRIES:
-        raise InputError(f"'{name}' is no attribution method", hint=f"choose one of {', '.join(METHODS)}")
+    require_choice("attribution method", name, METHODS)
     entry = ENTRIES[name]
     module, constant = entry.place.split(".")
     found: Method = getattr(import_module(f"{__package__}.methods.{module}"), constant)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from wbtools.errors import InputError
+from wbtools.errors import InputError, UnreadableFile
 
 _MOST = 64 << 20
 """Bytes of the longest list; one of a million ids has a quarter of it."""
 _PATIENCE = 10.0
 """Seconds until a pipe that nobody writes to is given up."""
-_MEND = "give a text file with one id per line, or a table with a column participant_id"
+_HINT = "give a text file with one id per line, or a table with a column participant_id"
 _BOMS = {  # the longer ones first: UTF-32 begins as UTF-16 does
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -59,17 +59,16 @@ def of_file(path: Path) -> ListText:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise InputError(f"the list {path} is a folder", hint=_MEND)
+            raise InputError(f"the list {path} is a folder", hint=_HINT)
         if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-            raise InputError(f"the list {path} is a device, no file", hint=_MEND)
+            raise InputError(f"the list {path} is a device, no file", hint=_HINT)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             data = _read_pipe(handle, path) if stat.S_ISFIFO(mode) else _read(handle)
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError(f"the list {path} cannot be read: {reason}", hint=_MEND) from None
+        raise UnreadableFile(path, error, _HINT, what="the list") from None
     return decoded(data, f"the list {path}")
 
 
@@ -101,13 +100,13 @@ def decoded(data: bytes, source: str) -> ListText:
         raise InputError(f"{source} is {packed}, no text", hint="save it as text (CSV or TSV), and give that file")
     named = next((encoding for mark, encoding in _BOMS.items() if data.startswith(mark)), None)
     if named is None and b"\0" in data:
-        raise InputError(f"{source} is no text", hint=_MEND)
+        raise InputError(f"{source} is no text", hint=_HINT)
     try:
         return ListText(data.decode(named or "utf-8"))
     except UnicodeDecodeError:
         if named:
             raise InputError(
-                f"{source} is damaged: it is no {named.upper()} as its first bytes say", hint=_MEND
+                f"{source} is damaged: it is no {named.upper()} as its first bytes say", hint=_HINT
             ) from None
     return ListText(data.decode("latin-1"), certain=False)
 
@@ -136,6 +135,6 @@ def _read_pipe(handle: int, path: Path) -> bytes:
         except BlockingIOError:  # somebody has it open, and wrote nothing so far
             waiting.poll()
     if not first and time.monotonic() > until:
-        raise InputError(f"the list {path} is a pipe that nobody writes to", hint=_MEND)
+        raise InputError(f"the list {path} is a pipe that nobody writes to", hint=_HINT)
     os.set_blocking(handle, True)
     return first + _read(handle)

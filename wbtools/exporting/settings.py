@@ -7,13 +7,13 @@ environment.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from wbtools.attribution import METHODS, Target
-from wbtools.errors import InputError
+from wbtools.errors import OutOfRange, require_choice
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.native.engines import ENGINES, EngineName
 from wbtools.output.names import NAMINGS, Naming
@@ -126,18 +126,17 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
-            raise InputError(f"--threads {self.threads} is not a number of threads", hint="give 1 or more")
+            raise OutOfRange("--threads", self.threads, of="threads")
         if self.nulls is not None and self.nulls < 0:
-            raise InputError(f"--null {self.nulls} is not a number of networks", hint="give 0 or more")
+            raise OutOfRange("--null", self.nulls, least=0, of="networks")
         require_known(self.layout)
-        _require_named("naming convention", self.naming, NAMINGS)
-        _require_named("attribution method", self.method, METHODS)
-        _require_named("level of trust", self.trust, TRUST_LEVELS)
-        _require_named("mesh", self.mesh, MESHES)
-        _require_named("registration", self.registration, REGISTRATIONS)
-        _require_named("engine", self.engine, ENGINES)
-        if self.atlas not in ATLASES:
-            raise InputError(f"the atlas '{self.atlas}' is unknown", hint=f"choose one of: {', '.join(ATLASES)}")
+        require_choice("naming convention", self.naming, NAMINGS)
+        require_choice("attribution method", self.method, METHODS)
+        require_choice("level of trust", self.trust, TRUST_LEVELS)
+        require_choice("mesh", self.mesh, MESHES)
+        require_choice("registration", self.registration, REGISTRATIONS)
+        require_choice("engine", self.engine, ENGINES)
+        require_choice("atlas", self.atlas, ATLASES)
         if self.allow:
             from wbtools.native import checks
 
@@ -184,12 +183,6 @@ class ExportSettings:
             "render": self.render,
             "keep_face": self.keep_face,
         }
-
-
-def _require_named(what: str, name: str | None, choices: Collection[str]) -> None:
-    """Raise InputError for a name of nothing; Python code may give any."""
-    if name is not None and name not in choices:
-        raise InputError(f"'{name}' is no {what}", hint=f"choose one of: {', '.join(choices)}")
 
 
 def _without_folders(person: str | None) -> str | None:

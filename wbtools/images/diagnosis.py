@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools.errors import InputError, WbtoolsError, from_os_error
+from wbtools.errors import InputError, MissingFile, WbtoolsError, from_os_error
 from wbtools.text import shell
 
 HEAD = 4096
@@ -312,7 +312,7 @@ def _missing(path: Path) -> InputError:
         file = next((part for part in path.parents if part.is_file()), None)
         if file is not None:
             return InputError(f"{file} is a file, not a folder", hint="check the path, or copy the folder again")
-        return InputError(f"{path} does not exist", hint="check the path")
+        return MissingFile(path)
     return InputError(
         f"{link} is a link to nowhere: its file was not fetched, or was moved",
         hint=_FETCH.format(name=shell(path.name)),

@@ -328,7 +328,7 @@ def parse(text: str | bytes, path: Path) -> Card:
     try:
         return Card(**content)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}", hint=error.hint or "correct the card") from None
+        raise error.about(path, hint=error.hint or "correct the card") from None
 
 
 def _whole(digits: str) -> int:

@@ -236,7 +236,7 @@ def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor], card: 
         with torch.device("meta"):  # shapes only: no memory, no random numbers
             network = family.build(_shapes(tensors))
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}", hint=error.hint) from None
+        raise error.about(path) from None
     except KeyError as error:  # of torch, where a tensor's name is one that modules use themselves
         raise CheckpointError(f"{path} has tensors under names that no network can have: {error}") from None
     expected = _shapes(network.state_dict())

@@ -51,7 +51,7 @@ def apply_card(path: Path, network: Network, card: Card) -> None:
     try:
         network.adapt(card)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}", hint=error.hint) from None
+        raise error.about(path) from None
     image = torch.empty(1, 1, *card.shape, device="meta")
     try:
         answer = getattr(network, network.answers[0])(image)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from wbtools.errors import InputError, SubjectError
+from wbtools.errors import InputError, MissingFile, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
 from wbtools.subject.layouts import Layout, layouts_asked
@@ -98,8 +98,7 @@ def require_nothing_better(study_folder: Path, subject_id: str) -> None:
     """
     almost = next(_almost(study_folder, subject_id, beside_scan=True), None)
     if almost is not None:
-        hint = f"{almost.hint}; or take the scan alone, with template surfaces: --layout t1w"
-        raise type(almost)(str(almost), hint=hint)
+        raise almost.hinting(f"{almost.hint}; or take the scan alone, with template surfaces: --layout t1w")
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -124,7 +123,7 @@ def existing(path: Path, study_folder: Path) -> Path:
         names = [entry.name for entry in (*places.children(above), *places.files(above))]
         near = get_close_matches(path.name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
-        raise InputError(f"{path} does not exist", hint=hint)
+        raise MissingFile(path, hint)
     if not places.is_dir(found) and (reason := hindrance(found)) is not None:
         raise reason
     if places.closed(found):

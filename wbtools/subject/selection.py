@@ -139,5 +139,5 @@ def _found(study_folder: Path, person: str, choice: FileChoice, option: str) -> 
         found = FoundPerson(subject.t1w if subject else path, subject)
         nifti.read_grid(found.t1w)
     except InputError as error:
-        raise type(error)(f"{option} {person}: {error}", hint=error.hint) from None
+        raise error.about(f"{option} {person}") from None
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from wbtools.anatomy import Hemisphere
-from wbtools.errors import InputError, SubjectError
+from wbtools.errors import InputError, SubjectError, UnreadableFile, require_choice
 from wbtools.subject.places import is_dir, is_file
 from wbtools.subject.presence import Missing, hindrance, is_named
 from wbtools.surfaces.standard import SphereSpace
@@ -219,8 +219,7 @@ def meshes_named(mesh: MeshChoice | None) -> tuple[MeshName, ...]:
     >>> meshes_named("both")
     ('32k_fs_LR', 'native')
     """
-    if mesh is not None and mesh not in MESHES:  # Python code may pass any word
-        raise InputError(f"'{mesh}' is no mesh", hint=f"choose one of: {', '.join(MESHES)}")
+    require_choice("mesh", mesh, MESHES)  # Python code may pass any word
     return MESHES[mesh or "both"]
 
 
@@ -241,7 +240,7 @@ def notice_in(folder: Path) -> str:
         with path.open("rb") as stream:
             return line(_decoded(stream.read(_LONGEST_NOTICE)))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
+        raise UnreadableFile(path, error) from None
 
 
 def _decoded(data: bytes) -> str:

@@ -76,7 +76,7 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
     except SubjectError:
         raise
     except InputError as error:
-        raise InputError(f"{path}: {error}", hint=error.hint) from None
+        raise error.about(path) from None
 
 
 def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
@@ -91,7 +91,7 @@ def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
     try:
         return Mesh(points, triangles, hemisphere)
     except InputError as error:
-        raise InputError(f"{path}: {error}", hint=error.hint) from None
+        raise error.about(path) from None
 
 
 def read_values(path: Path) -> NDArray[np.float32]:

@@ -143,7 +143,7 @@ def read_with_remarks(
         moved, remarks = (points.data, ()) if placed else in_scanner(path, points, document.meta)
         return Mesh(moved, triangles.data, hemisphere), remarks
     except InputError as error:
-        raise InputError(f"{path}: {error}", hint=error.hint) from None
+        raise error.about(path) from None
 
 
 def _single(path: Path, document: Document, intent: str) -> Array:

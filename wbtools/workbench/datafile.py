@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from wbtools.anatomy import Hemisphere, Structure
-from wbtools.errors import InputError
+from wbtools.errors import InputError, MissingFile
 
 
 class DataType(Enum):
@@ -115,7 +115,7 @@ def read(path: Path) -> DataFile:
     """
     kind = data_type(path)
     if not path.is_file():
-        raise InputError(f"{path} does not exist", hint="check the path")
+        raise MissingFile(path)
     try:
         if kind in GIFTI:
             return _gifti(path, kind)

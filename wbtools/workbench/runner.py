@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wbtools.errors import CommandError, CommandMissing, InputError, from_os_error
+from wbtools.errors import CommandError, CommandMissing, MissingFile, from_os_error
 from wbtools.search_path import find_program
 from wbtools.workbench.command import Command
 
@@ -119,7 +119,7 @@ class Workbench:
         place = cwd or Path()
         for path in command.inputs:
             if not (place / path).exists():
-                raise InputError(f"{path} does not exist, {command.name} needs it", hint="check the path")
+                raise MissingFile(path, needed_by=command.name)
         if command.name not in self.commands():
             raise CommandMissing(f"Workbench {self.version()} has no {command.name}", hint="install a newer version")
         outputs = [place / path for path in command.outputs]

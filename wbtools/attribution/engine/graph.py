@@ -21,6 +21,31 @@ _WHOLE = (Conv3d, Add, Gate, ChannelAttention, SpatialAttention)
 """Modules of wbtools that are one step, whatever they do inside."""
 
 
+class NoRelevanceRule(InputError):
+    """A layer that relevance cannot pass.
+
+    Parameters
+    ----------
+    what : str
+        Its kind and name.
+
+    Examples
+    --------
+    >>> str(NoRelevanceRule.of("fc", nn.GELU()))
+    'there is no relevance rule for the layer fc (GELU)'
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"there is no relevance rule for {what}", hint="choose another --method, such as integrated-gradients"
+        )
+
+    @classmethod
+    def of(cls, name: str, module: nn.Module | None, kind: str = "layer") -> NoRelevanceRule:
+        """The error for a layer of this name."""
+        return cls(f"the {kind} {name} ({type(module).__name__})")
+
+
 class Concatenation(nn.Module):
     """Stands for `torch.cat` along the channels."""
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wbtools.attribution.engine.graph import Concatenation, Step
+from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
 from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean
 from wbtools.attribution.engine.rules import TINY, Redistribution, Rule, RuleSet, spread, stable
 from wbtools.attribution.engine.signal import Activation, LayerResult, Pool
@@ -38,10 +38,7 @@ def apply(step: Step, inputs: list[Activation], rules: RuleSet) -> RuleResult:
     for kind, run in LAYERS.items():
         if isinstance(module, kind):
             return run(module, rules, *inputs)
-    raise InputError(
-        f"there is no relevance rule for the layer {step.name} ({type(module).__name__})",
-        hint="choose another --method, such as lrp",
-    )
+    raise NoRelevanceRule.of(step.name, module)
 
 
 def detached(tensor: Tensor | None) -> Tensor | None:
@@ -60,7 +57,7 @@ def convolution(
         If it is grouped, or padded with anything but zeros; the message has its name.
     """
     if module.groups != 1 or module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise InputError(f"there is no relevance rule for the grouped or oddly padded convolution {name}")
+        raise NoRelevanceRule(f"the grouped or oddly padded convolution {name}")
     scale, bias = None, detached(module.bias)
     if norm is not None:
         scale, offset = scale_and_offset(norm)
@@ -90,7 +87,7 @@ def mean_over_voxels(module: nn.AdaptiveAvgPool3d) -> Mean:
         If it leaves more than one voxel.
     """
     if module.output_size not in (1, (1, 1, 1)):
-        raise InputError("there is no relevance rule for an adaptive pool that leaves more than one voxel")
+        raise NoRelevanceRule("an adaptive pool that leaves more than one voxel")
     return Mean()
 
 

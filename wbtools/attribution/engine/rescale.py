@@ -28,12 +28,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from wbtools.attribution.engine.graph import Concatenation, Step
+from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
 from wbtools.attribution.engine.layers import convolution, detached, mean_over_voxels, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
 from wbtools.attribution.engine.rules import picked, spread
 from wbtools.attribution.engine.signal import ActivationChange, Pool
-from wbtools.errors import InputError
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 MultiplierBackward = Callable[[Tensor], tuple[Tensor, ...]]
@@ -63,10 +62,7 @@ def apply(step: Step, inputs: list[ActivationChange]) -> Rescaled:
     for kind, run in LAYERS.items():
         if isinstance(module, kind):
             return run(module, *inputs)
-    raise InputError(
-        f"there is no relevance rule for the layer {step.name} ({type(module).__name__})",
-        hint="choose another --method, such as integrated-gradients",
-    )
+    raise NoRelevanceRule.of(step.name, module)
 
 
 def knows(module: nn.Module) -> bool:

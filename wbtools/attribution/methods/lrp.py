@@ -18,6 +18,7 @@ from __future__ import annotations
 from torch import nn
 
 from wbtools.attribution.engine import RelevancePropagator
+from wbtools.attribution.engine.graph import NoRelevanceRule
 from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.attribution.relevance_map import relevance_map
@@ -56,10 +57,7 @@ def _require_known(network: Network) -> None:
     """Raise InputError if a convolution is not three-dimensional, or is grouped."""
     for name, module in network.named_modules():
         if isinstance(module, nn.modules.conv._ConvNd) and not (isinstance(module, nn.Conv3d) and module.groups == 1):
-            raise InputError(
-                f"there is no relevance rule for the convolution {name} ({type(module).__name__})",
-                hint="choose another --method, such as integrated-gradients",
-            )
+            raise NoRelevanceRule.of(name, module, kind="convolution")
 
 
 METHOD = Method(

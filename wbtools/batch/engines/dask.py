@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from wbtools.batch.engines.launch import worker_command, worker_environment
 from wbtools.batch.resources import threads as allotted
 from wbtools.batch.state.folder import BatchFiles
-from wbtools.errors import InputError, TransientError
+from wbtools.errors import InputError, MissingFile, TransientError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -112,7 +112,7 @@ def _client(scheduler: str | None, file: Path | None) -> Client:
     if (scheduler is None) == (file is None):
         raise InputError("--engine dask needs a scheduler", hint="give --scheduler ADDRESS or --scheduler-file FILE")
     if file is not None and not file.is_file():
-        raise InputError(f"{file} does not exist", hint="give what dask scheduler --scheduler-file wrote")
+        raise MissingFile(file, hint="give what dask scheduler --scheduler-file wrote")
     try:
         client: Client = Client(scheduler) if scheduler else Client(scheduler_file=str(file))  # type: ignore[no-untyped-call]
         return client

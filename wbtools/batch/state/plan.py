@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from wbtools.batch.state.folder import BatchFiles, create_once, write_whole
 from wbtools.batch.state.records import read_text, whole
 from wbtools.batch.subjects import is_id
-from wbtools.errors import InputError
+from wbtools.errors import InputError, OutOfRange
 from wbtools.text import line, shell
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
-            raise InputError(f"--max-attempts {self.max_attempts} tries nothing", hint="give 1 or more")
+            raise OutOfRange("--max-attempts", self.max_attempts, of="attempts")
         if self.timeout <= 0:
             raise InputError(f"--timeout {self.timeout:g} s is no time", hint="give for example 1h")
 

@@ -210,7 +210,7 @@ def _try(source: str, network: Network, card: Card) -> None:
         with torch.no_grad():
             answer = getattr(network, network.answers[0])(torch.zeros(1, 1, *card.shape))
     except CheckpointError as error:
-        raise CheckpointError(f"{source}: {error}", hint=error.hint) from None
+        raise error.about(source) from None
     except _ANYTHING as error:
         raise _failed(source, f"take an image of {' x '.join(map(str, card.shape))} voxels", error) from error
     finally:

@@ -7,11 +7,10 @@ group average, and are left by files of another person or another space.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from wbtools.atlas.native import NativeAtlas
-from wbtools.errors import CheckError, InputError
+from wbtools.errors import CheckError, UnknownChoice
 from wbtools.native.checks.finding import CheckResult, Evidence, Finding, Labels
 from wbtools.native.checks.placement import fields, sides
 from wbtools.native.checks.regions import areas, volumes
@@ -35,11 +34,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
 def require_known(names: Collection[str]) -> None:
     """Raise InputError if a name of `--allow` is that of no check."""
     if unknown := sorted(set(names) - set(CHECKS)):
-        near = difflib.get_close_matches(unknown[0], CHECKS, n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise InputError(
-            f"--allow {unknown[0]}: there is no such check", hint=f"{guess}choose from {', '.join(CHECKS)}"
-        )
+        raise UnknownChoice("check", unknown[0], CHECKS, option="--allow")
 
 
 def run(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from wbtools.errors import InputError
+from wbtools.errors import require_choice
 from wbtools.output.names import Naming
 from wbtools.subject.subject import MeshChoice, Registration, Subject
 
@@ -129,6 +129,4 @@ def layouts_asked(name: str = AUTO) -> tuple[Layout, ...]:
 
 def require_known(name: str) -> None:
     """Raise InputError unless it is `auto` or the name of a layout."""
-    if name not in {AUTO, *LAYOUTS}:
-        choices = ", ".join([AUTO, *LAYOUTS])
-        raise InputError(f"'{name}' is no folder layout", hint=f"choose one of: {choices}")
+    require_choice("folder layout", name, (AUTO, *LAYOUTS))

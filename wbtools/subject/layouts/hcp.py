@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from wbtools.anatomy import Hemisphere
-from wbtools.errors import InputError
+from wbtools.errors import require_choice
 from wbtools.subject import places
 from wbtools.subject.identity import identity, is_step
 from wbtools.subject.layouts import Layout
@@ -99,9 +99,7 @@ def find(
         If the subject lacks needed files: all are listed with what they forbid.
     """
     wanted = meshes_named(mesh)
-    if registration is not None and registration not in get_args(Registration):
-        choices = ", ".join(get_args(Registration))
-        raise InputError(f"'{registration}' is no registration", hint=f"choose one of: {choices}")
+    require_choice("registration", registration, get_args(Registration))
     folder = located(study_folder, subject_id)
     assert folder is not None  # the caller has asked `located`
     candidates = _candidates(folder, registration)

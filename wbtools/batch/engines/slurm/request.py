@@ -10,7 +10,7 @@ from typing import Any
 from wbtools.batch.resources import slurm_seconds, slurm_time
 from wbtools.batch.state.overview import Cost
 from wbtools.batch.state.records import whole
-from wbtools.errors import InputError
+from wbtools.errors import InputError, OutOfRange
 
 _AIM = 45 * 60.0
 """Seconds that an array task should take: long against the queue's overhead, short against preemption."""
@@ -58,9 +58,9 @@ class Request:
     def __post_init__(self) -> None:
         for name, value in (("--cpus", self.cpus), ("--pack", self.pack), ("--rounds", self.rounds)):
             if value is not None and value < 1:
-                raise InputError(f"{name} {value} is too few", hint="give 1 or more")
+                raise OutOfRange(name, value)
         if self.max_parallel is not None and self.max_parallel < 1:
-            raise InputError(f"--max-parallel {self.max_parallel} is too few", hint="give 1 or more")
+            raise OutOfRange("--max-parallel", self.max_parallel)
         named = {"--partition": self.partition, "--time": self.time, "--mem": self.memory, "--gres": self.gres}
         for name, text in (*named.items(), *(("--sbatch-arg", word) for word in self.sbatch)):
             if text and not text.isprintable():
