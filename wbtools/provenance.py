@@ -18,7 +18,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import wbtools
+from wbtools.version import __version__
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -104,7 +104,7 @@ class Provenance:
         """Write the record as JSON, with the hashes and sizes of `outputs` (relative to `folder`)."""
         made = list(outputs)
         record = {
-            "wbtools": wbtools.__version__,
+            "wbtools": __version__,
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "notices": [*self.notices, "Research use only. Not for diagnosis."],
             "settings": dict(self.settings),
@@ -137,7 +137,7 @@ def settings_sha256(settings: Mapping[str, object], deciding: Sequence[str]) -> 
     True
     """
     options = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
-    known = {"wbtools": wbtools.__version__, "settings": options, "deciding": list(deciding)}
+    known = {"wbtools": __version__, "settings": options, "deciding": list(deciding)}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 

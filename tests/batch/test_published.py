@@ -46,7 +46,7 @@ def test_every_option_that_decides_the_result_makes_it_foreign(folder, deciding)
 
 
 def test_another_version_of_wbtools_makes_it_foreign(folder, monkeypatch):
-    monkeypatch.setattr("wbtools.__version__", "99")
+    monkeypatch.setattr("wbtools.provenance.__version__", "99")
     assert look(folder, settings_sha256(SETTINGS, ["n1"])).what is Published.FOREIGN
 
 

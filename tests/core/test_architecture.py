@@ -20,15 +20,15 @@ from wbtools.provenance import code_sha256
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "wbtools"
 LEVELS = (
-    {"errors", "text", "search_path", "atomic", "provenance"},
-    {"space"},
+    {"version", "errors", "text", "search_path", "atomic"},
+    {"provenance", "space"},
     {"anatomy"},
     {"images", "workbench"},
     {"surfaces", "atlas", "model", "regions", "output"},
     {"subject", "attribution"},
     {"native"},
     {"exporting"},
-    {"batch", "training"},
+    {"batch", "training", "api"},
     {"cli"},
 )
 """A room may import from those of the levels before its own, and from no other."""

@@ -10,8 +10,8 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
-import wbtools  # noqa: E402
 from wbtools.cli.streams import lasting  # noqa: E402
+from wbtools.version import __version__  # noqa: E402
 
 _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),
@@ -45,7 +45,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(wbtools.__version__, prog_name="wbtools")
+@click.version_option(__version__, prog_name="wbtools")
 def main() -> None:
     """See in one person's brain what a trained network looked at.
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import wbtools
 from wbtools.model import card as cards
 from wbtools.model.card import Card
 from wbtools.model.families.unet import UNet, UNetArchitecture
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 from wbtools.training.triplet import Recipe, Scores, distances, fit, scores
+from wbtools.version import __version__
 
 WIDTHS = (8, 16, 32, 64)
 
@@ -71,7 +71,7 @@ def train(folder: Path, recipe: Recipe, template: Path | None, held_out: int, de
     made = {
         "command": f"scripts/train-demo-network --steps {recipe.steps} --pairs {recipe.pairs} --seed {seed}",
         "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
-        "wbtools": wbtools.__version__,
+        "wbtools": __version__,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
     }
@@ -84,7 +84,7 @@ def train(folder: Path, recipe: Recipe, template: Path | None, held_out: int, de
 def main() -> None:
     """The command line of `scripts/train-demo-network`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(wbtools.__file__).parent / "data", help="folder of the files")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "data", help="folder of the files")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--pairs", type=int, default=Recipe.pairs, help="twin pairs in a step")
     parser.add_argument("--held-out", type=int, default=200, help="pairs for validation, and as many for the test")

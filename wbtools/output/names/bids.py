@@ -14,13 +14,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import wbtools
 from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names.convention import Convention, OutputFolder
 from wbtools.output.written import Written, WrittenFiles
 from wbtools.text import line
+from wbtools.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def _write_sidecar(file: Written, out: OutputFolder, notice: str) -> Written:
         **({"SkullStripped": not what.whole_head} if what.kind is OutputKind.T1W else {}),
         **({"SpatialReference": _uri(out, Output(OutputKind.T1W))} if "_space-" in file.path.name else {}),
         **({"Density": {density: _DENSITIES[density]}} if density else {}),
-        "GeneratedBy": f"wbtools {wbtools.__version__}; see provenance.json",
+        "GeneratedBy": f"wbtools {__version__}; see provenance.json",
         "Notice": " ".join(filter(None, (notice, "Research use only. Not for diagnosis."))),
     }
     path = file.path.with_name(f"{file.path.name.partition('.')[0]}.json")
@@ -164,7 +164,7 @@ def write_dataset_description(root: Path) -> None:
         "Name": "wbtools: relevance of networks in individual brains",
         "BIDSVersion": "1.10.0",
         "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "wbtools", "Version": wbtools.__version__}],
+        "GeneratedBy": [{"Name": "wbtools", "Version": __version__}],
     }
     _write_once(root / ".bidsignore", "".join(f"{pattern}\n" for pattern in _IGNORED))
     _write_once(root / "dataset_description.json", json.dumps(about, indent=2) + "\n")

@@ -1,0 +1,78 @@
+"""The public Python interface: its page runs as it stands, has its names, and importing it is quick."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wbtools
+
+PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+PROGRAM = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+NAMES = sorted(name for name in wbtools.__all__ if name != "__version__")
+
+
+@pytest.mark.slow
+def test_the_page_is_a_program_that_runs(small_study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study").symlink_to(small_study("LAS"))
+    found = {}
+    exec(compile(PROGRAM, "docs/python.md", "exec"), found)
+    said = capsys.readouterr().out
+    assert said.startswith("hcp (") and "has no subject 100408" in said
+    export, explanation = found["export"], found["explanation"]
+    assert export.folder.absolute() == tmp_path / "out" / "100307" and (export.folder / "provenance.json").is_file()
+    (ranking,) = export.rankings.values()
+    shown = [
+        [(row.rank, row.region, row.abs_mean) for row in rows.rows[:20]] for rows in (ranking, explanation.ranking)
+    ]
+    assert shown[0] == shown[1] and shown[0][0][1].name in said
+    assert explanation.attribution.relevance.unit is explanation.volumes["relevance"].unit
+
+
+def test_the_names_are_those_of_the_page():
+    table = PAGE[PAGE.index("## Names") :]
+    assert sorted(re.findall(r"`(\w+)`", table)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_there_is_described_and_hides_no_module(name):
+    value = getattr(wbtools, name)
+    assert name in dir(wbtools) and inspect.getdoc(value)
+    package = Path(wbtools.__file__).parent
+    assert not (package / name).exists() and not (package / f"{name}.py").exists()
+
+
+def test_type_checkers_are_told_the_same_modules():
+    tree = ast.parse(Path(wbtools.__file__).read_text())
+    told = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        for alias in node.names
+    }
+    assert told == {name: f"wbtools.{module}" for name, module in wbtools._MODULES.items()}
+
+
+@pytest.mark.parametrize("name", ["find_subject", "load_model", "explain", "export"])
+def test_the_example_of_a_function_is_a_line_of_the_page_or_a_doctest(name):
+    text = inspect.getdoc(getattr(wbtools, name))
+    examples = re.findall(r">>> (.*)", text[text.index("Examples") :])
+    skipped = [example.split("  # doctest: +SKIP")[0] for example in examples if "+SKIP" in example]
+    assert examples and all(example in PROGRAM.splitlines() for example in skipped)
+
+
+def test_what_is_no_name_of_it_is_no_attribute():
+    with pytest.raises(AttributeError, match="'nothing'"):
+        _ = wbtools.nothing
+
+
+def test_importing_it_loads_no_library():
+    code = "import sys, wbtools; print(sorted({'numpy', 'torch', 'nibabel', 'scipy', 'click'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,169 @@
+"""The functions of the public Python interface; users call them by `import wbtools`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wbtools import model as models
+from wbtools.exporting import people as comparing
+from wbtools.exporting import pipeline, preparation
+from wbtools.exporting.explanation import Explanation, ShownPerson, seen_by
+from wbtools.exporting.explanation import explain as explain_image
+from wbtools.exporting.pipeline import Export
+from wbtools.exporting.settings import ExportJob, ExportSettings
+from wbtools.model import Model
+from wbtools.native import person
+from wbtools.output.containment import default_out
+from wbtools.provenance import Provenance
+from wbtools.subject import Subject, placed, prepared
+from wbtools.subject.selection import NOBODY, Comparison, FileChoice, FoundPerson
+
+
+def find_subject(subject: str | Path, study_folder: str | Path = ".", files: FileChoice | None = None) -> Subject:
+    """Find one person's files.
+
+    Parameters
+    ----------
+    subject : str or Path
+        The name of a folder in the study folder, or a path: a folder as the Human Connectome Project, FreeSurfer or
+        fMRIPrep leaves it, or one T1w image.
+    study_folder : str or Path
+        Folder that holds the subject's folder.
+    files : FileChoice, optional
+        Which files are taken, as `ExportSettings(...).files` says it; by default whatever is there.
+
+    Returns
+    -------
+    Subject
+
+    Raises
+    ------
+    WbtoolsError
+        If nobody is found, or files are missing: all are listed with what they forbid.
+
+    Examples
+    --------
+    >>> subject = wbtools.find_subject("100307", "study")  # doctest: +SKIP
+    """
+    folder, name = placed(Path(study_folder), str(subject))
+    return (files or FileChoice()).subject(folder, name)
+
+
+def load_model(source: str | Path | None = None) -> Model:
+    """Load a network and its card.
+
+    Parameters
+    ----------
+    source : str or Path, optional
+        A checkpoint, a `.pt2` file of torch.export, or `package.module:build`, a Python function that builds a network;
+        by default the built-in demonstration network, which is not for science.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    WbtoolsError
+        If there is no such network, it holds code, or it does not fit its card.
+
+    Examples
+    --------
+    >>> load_model().name
+    'unet'
+    """
+    return models.built_in() if source is None else models.load(source)
+
+
+def explain(
+    model: Model,
+    subject: Subject,
+    settings: ExportSettings | None = None,
+    compared_with: Sequence[Subject] = (),
+) -> Explanation:
+    """Explain a network's decision on one person's brain; nothing is written.
+
+    Parameters
+    ----------
+    model : Model
+    subject : Subject
+    settings : ExportSettings, optional
+        How it is explained: `method`, `target`, `nulls`, `trust`, `threads` and `work` count.
+    compared_with : sequence of Subject
+        The people that the target compares with.
+
+    Returns
+    -------
+    Explanation
+        With the `attribution` on the network's own grid, `volumes` on the T1w grid, the `ranking` of regions, and what
+        is known of how far the map can be trusted.
+
+    Raises
+    ------
+    WbtoolsError
+        Whatever is wrong with an input or a result.
+
+    Examples
+    --------
+    >>> explanation = wbtools.explain(model, subject, settings)  # doctest: +SKIP
+    """
+    how = settings or ExportSettings()
+    target = how.explanation.target_of(model)
+    target.require_known(model, len(compared_with))
+    target.require_existing(model)
+    tools = preparation.find_tools(replace(how, render=False), Provenance({}))
+    with prepared(subject) as ready:
+        me = person.read(ready, how.files.meshes(ready)[:1], tools.projection)
+    shown = [ShownPerson(subject.id, seen_by(model, me.scan))]
+    for other in compared_with:
+        shown.append(comparing.show(FoundPerson(other.t1w, other), {model.name: model}).shown_to(model))
+    return explain_image(model, shown, me.atlas.whole, how.explanation)
+
+
+def export(
+    subject: str | Path,
+    study_folder: str | Path = ".",
+    out: str | Path | None = None,
+    settings: ExportSettings | None = None,
+    *,
+    compared_with: Sequence[str | Path] = (),
+    overwrite: bool = False,
+) -> Export:
+    """Export one person as a finished Workbench session, as `wbtools export-subject` does.
+
+    Parameters
+    ----------
+    subject : str or Path
+        As in `find_subject`.
+    study_folder : str or Path
+        Folder that holds the subject's folder.
+    out : str or Path, optional
+        Folder that receives a folder named after the subject; by default `derivatives/wbtools` in the study folder.
+    settings : ExportSettings, optional
+        How; every option of the command line is a field.
+    compared_with : sequence of str or Path
+        The people that the target compares with: ids, folders or images; the first is that of `--other`.
+    overwrite : bool
+        Whether an earlier export of this subject is replaced.
+
+    Returns
+    -------
+    Export
+        Where the result lies, and what was found.
+
+    Raises
+    ------
+    WbtoolsError
+        Whatever is wrong with the input, the machine or a result; nothing is published then.
+
+    Examples
+    --------
+    >>> export = wbtools.export("100307", "study", "out", settings)  # doctest: +SKIP
+    """
+    folder, name = placed(Path(study_folder), str(subject))
+    people = tuple(str(other) for other in compared_with)
+    compared = Comparison(people[0], people[1:]) if people else NOBODY
+    job = ExportJob(name, folder, default_out(folder) if out is None else Path(out), None, compared, overwrite)
+    return pipeline.export_subject(job, settings or ExportSettings())

@@ -1,0 +1,3 @@
+"""The version of wbtools, which every record carries."""
+
+__version__ = "0.1.0"
