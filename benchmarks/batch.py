@@ -1,11 +1,11 @@
 """What `wbtools batch` promises, under kills and at size.
 
     python benchmarks/batch.py                    the first two parts: about ten minutes
-    python benchmarks/batch.py ordeal             1000 stand-ins on a real Slurm, 24 kills of every kind
+    python benchmarks/batch.py crashes            1000 stand-ins on a real Slurm, 24 kills of every kind
     python benchmarks/batch.py overhead           what the batch adds to a subject, 100 to 10,000 subjects; status
     python benchmarks/batch.py exports            8 real exports, --jobs 2, against 8 single runs: a quarter of an hour
 
-The ordeal needs Debian's slurmctld, slurmd, slurm-client and munge; it starts its own Slurm on loopback.
+Crashes need Debian's slurmctld, slurmd, slurm-client and munge; their own Slurm is started on loopback.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "batch"))
 
-from ordeal import Ordeal, exporting, wbtools
+from crash_recovery import CrashRecovery, exporting, wbtools
 from slurm_loopback import Slurm, missing
 from stand_in import manner
 
@@ -38,7 +38,7 @@ from wbtools.output.ownership import MARKER, PROVENANCE
 from wbtools.output.publishing import publishing
 from wbtools.provenance import settings_sha256
 
-PARTS = ("ordeal", "overhead", "exports")
+PARTS = ("crashes", "overhead", "exports")
 
 
 def main() -> None:
@@ -47,8 +47,8 @@ def main() -> None:
         folder = Path(name)
         for part in options.parts:
             print(f"--- {part}", flush=True)
-            if part == "ordeal":
-                ordeal(folder, options.subjects, options.kills, options.seed)
+            if part == "crashes":
+                crashes(folder, options.subjects, options.kills, options.seed)
             elif part == "overhead":
                 overhead(folder)
             else:
@@ -57,7 +57,7 @@ def main() -> None:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=["ordeal", "overhead"])
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=["crashes", "overhead"])
     parser.add_argument("--subjects", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
@@ -66,10 +66,10 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-# ------------------------------------------------------------------------------------------------------------- ordeal
+# ------------------------------------------------------------------------------------------------------------ crashes
 
 
-def ordeal(folder: Path, subjects: int, kills: int, seed: int) -> None:
+def crashes(folder: Path, subjects: int, kills: int, seed: int) -> None:
     """Real Slurm, stand-in subjects, kills; raises if a promise is broken."""
     if missing():
         sys.exit(f"Slurm is not installed ({', '.join(missing())}): apt install slurmctld slurmd slurm-client munge")
@@ -80,7 +80,9 @@ def ordeal(folder: Path, subjects: int, kills: int, seed: int) -> None:
         out = folder / "out"
         line = [folder / "list.txt", "--out", out, "--engine", "slurm", "--mem", "100M", "--time", "10:00", "--wait"]
         line += ["--pack", 5, "--max-parallel", 8, "--max-attempts", 6, "--other", manner(0.3)]
-        seen = Ordeal(cluster, out, ids, seed, kills, line, say=lambda text: print(f"  {text}", flush=True)).run()
+        seen = CrashRecovery(
+            cluster, out, ids, seed, kills, line, say=lambda text: print(f"  {text}", flush=True)
+        ).run()
         print(seen)
         seen.require()
         assert subprocess.run(wbtools("verify", out), stdout=subprocess.DEVNULL).returncode == 0

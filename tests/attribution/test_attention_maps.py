@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
 from engine_networks import FAMILIES, OTHERS, Hand, balls, pointwise
+from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 
@@ -35,7 +35,7 @@ def test_map_of_one_attention_at_full_resolution_is_its_output():
     parts = network.layers[0]
     with torch.no_grad():
         expected = parts.attention(parts.conv(image))[0, 0]
-    np.testing.assert_allclose(explain(asked(network, image)).relevance, expected, rtol=1e-5)
+    np.testing.assert_allclose(explain(question_about(network, image)).relevance, expected, rtol=1e-5)
 
 
 def test_several_are_laid_over_each_other_where_their_features_look():
@@ -45,7 +45,7 @@ def test_several_are_laid_over_each_other_where_their_features_look():
     for stage in (0, 2):
         module = network.encoders[stage].block.spatial_attention
         module.register_forward_hook(lambda m, i, o, stage=stage: outputs.update({stage: o[0].detach()}))
-    found = explain(asked(network, image)).relevance
+    found = explain(question_about(network, image)).relevance
     # a maximum pool of three voxels, padded, sees first the voxel 0; those of two voxels the middle of a pair
     places = {0: Placement((2,) * 3, (0,) * 3), 2: Placement((8,) * 3, (3,) * 3)}
     first, last = (spread(outputs[stage], places[stage], image.shape[2:])[0] for stage in (0, 2))
@@ -54,7 +54,7 @@ def test_several_are_laid_over_each_other_where_their_features_look():
 
 def test_attention_that_is_applied_twice_counts_twice():
     network, image = random_network(FAMILIES["DenseNet"]), balls((17, 19, 18))[:1]
-    question = asked(network, image)
+    question = question_about(network, image)
     outputs = []
     modules = [module for module in network.modules() if isinstance(module, SpatialAttention)]
     handles = [module.register_forward_hook(lambda m, i, o: outputs.append(o.detach()[:, 0])) for module in modules]
@@ -77,4 +77,4 @@ def test_attention_that_is_applied_twice_counts_twice():
 @pytest.mark.parametrize("build", [OTHERS["MriNet"][0], lambda: unet.UNet(unet.UNetArchitecture((8, 8), attention=()))])
 def test_networks_without_spatial_attention_are_refused(build):
     with pytest.raises(InputError, match="no spatial attention"):
-        explain(asked(random_network(build), balls()[:1]))
+        explain(question_about(random_network(build), balls()[:1]))

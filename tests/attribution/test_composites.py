@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
 from engine_networks import FAMILIES, Hand, balls, linear, pointwise
+from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 from zennit.composites import (
@@ -70,7 +70,7 @@ def test_every_composite_has_its_oracle():
 @pytest.mark.parametrize("name", STOCK)
 def test_chain_of_layers_is_explained_as_zennits_stock_composites_do(name):
     network, image = _chain(), noise(1, 1, 12, 12, 12)
-    question = asked(network, image)
+    question = question_about(network, image)
     with STOCK[name]().context(network):
         watched = image.clone().requires_grad_()
         answer = network.raw(watched)
@@ -84,7 +84,7 @@ def test_chain_of_layers_is_explained_as_zennits_stock_composites_do(name):
 
 def test_gamma_box_of_zennit_is_gamma_and_box():
     network, image = _chain(), noise(1, 1, 12, 12, 12)
-    question = asked(network, image)
+    question = question_about(network, image)
     both = composites.Rules(Gamma, lambda: ZBox(0.0, 1.0))
     first = network.layers[0]
     found = propagate(question, composites.composite(network, both, first)).relevance
@@ -116,7 +116,7 @@ def test_residual_sums_share_as_zennits_own_sum_does():
     ours = Hand(Branches(Add()))
     zennits = Hand(Branches(Sum(dim=-1)))
     zennits.load_state_dict(ours.state_dict())
-    question = asked(ours, noise(1, 1, 3, 3, 3) - 0.3)
+    question = question_about(ours, noise(1, 1, 3, 3, 3) - 0.3)
     stock = LayerMapComposite(
         [
             (Sum, Norm()),
@@ -125,7 +125,7 @@ def test_residual_sums_share_as_zennits_own_sum_does():
             (nn.ReLU, Pass()),
         ]
     )
-    expected = propagate(asked(zennits, question.image), stock).relevance
+    expected = propagate(question_about(zennits, question.image), stock).relevance
     found = method("lrp-epsilon").explain(question).relevance
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -159,7 +159,7 @@ def test_sums_share_by_summands_or_their_positive_parts_and_gates_give_all_to_th
     parts.conv.register_forward_hook(note)
     parts.other.register_forward_hook(note)
     image = torch.tensor([0.9]).view(1, 1, 1, 1, 1)
-    method(name).explain(asked(network, image, torch.ones(1, 1)))
+    method(name).explain(question_about(network, image, torch.ones(1, 1)))
     gated = float(2 * 0.9 * torch.sigmoid(image))
     score = gated - 0.9
     assert noted[parts.other] == pytest.approx(score * other * 0.9 / (gated + other * 0.9), abs=1e-5)
@@ -183,14 +183,14 @@ def test_only_the_convolution_that_reads_the_image_takes_the_first_rule():
         lambda: used.append("other") or ZPlus(),
         lambda: used.append("first") or ZPlus(),
     )
-    composites.explain(asked(network, noise(1, 1, 2, 2, 2), torch.ones(1, 8)), "lrp-flat", rules)
+    composites.explain(question_about(network, noise(1, 1, 2, 2, 2), torch.ones(1, 8)), "lrp-flat", rules)
     assert used == ["other", "first"]  # in the order of the modules
 
 
 @pytest.mark.parametrize("name", STOCK)
 def test_published_networks_keep_relevance_in_the_brain_unless_the_first_rule_looks_at_weights_alone(name):
     network, image = random_network(FAMILIES["ResNet 10"]), balls((17, 19, 18))[:1]
-    found = method(name).explain(asked(network, image))
+    found = method(name).explain(question_about(network, image))
     assert np.isfinite(found.relevance).all()
     outside = np.abs(found.relevance[image[0, 0] == 0]).sum()
     assert (outside > 0) == (name in {"lrp-flat", "lrp-w-square", "lrp-box"})
@@ -210,4 +210,4 @@ def test_attention_takes_no_part_and_batch_norms_are_merged():
 def test_network_without_visible_convolutions_is_refused():
     network = Hand(nn.Flatten(), linear([[1.0] * 8]))
     with pytest.raises(InputError, match="--method lrp-flat needs"):
-        method("lrp-flat").explain(asked(network, noise(1, 1, 2, 2, 2)))
+        method("lrp-flat").explain(question_about(network, noise(1, 1, 2, 2, 2)))

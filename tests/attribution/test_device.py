@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
 from engine_networks import FAMILIES, SHAPE
+from questions import noise, question_about
 from random_networks import random_network
 
 from wbtools.attribution import METHODS, method
@@ -20,7 +20,7 @@ def question():
     network = random_network(FAMILIES["U-Net, attention everywhere"])
     image = noise(1, 1, *SHAPE, seed=1)
     reference = noise(1, 1, *SHAPE, seed=2)
-    return asked(network, image, reference=reference)
+    return question_about(network, image, reference=reference)
 
 
 def processor():
@@ -87,7 +87,7 @@ def test_a_card_finds_what_the_processor_finds(name, monkeypatch):
         pytest.skip("there is no graphics card")
     for build in FAMILIES.values():
         network = random_network(build)
-        question = asked(network, noise(1, 1, *SHAPE, seed=1), reference=noise(1, 1, *SHAPE, seed=2))
+        question = question_about(network, noise(1, 1, *SHAPE, seed=1), reference=noise(1, 1, *SHAPE, seed=2))
         found = method(name).explain(question)
         assert found.device != "processor"
         assert all(parameter.device.type == "cpu" for parameter in network.parameters())

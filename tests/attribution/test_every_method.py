@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from asking import answers_of, asked
 from engine_networks import FAMILIES, OTHERS, balls
+from questions import answers_of, question_about
 from random_networks import random_network
 from torch import fx, nn
 
@@ -51,7 +51,7 @@ def _question(network, **changes):
     both = balls(SHAPE)
     regions = torch.zeros(SHAPE, dtype=torch.int64)
     regions[:9], regions[9:] = 5, 11
-    return asked(network, both[:1], reference=both[1:], regions=regions, **changes)
+    return question_about(network, both[:1], reference=both[1:], regions=regions, **changes)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -113,7 +113,7 @@ def test_classifiers_and_codes_are_explained(family, name):
     build, _ = OTHERS[family]
     network = random_network(build)
     both = balls()
-    question = asked(network, both[:1], reference=both[1:], regions=(both[0, 0] > 0.5).long())
+    question = question_about(network, both[:1], reference=both[1:], regions=(both[0, 0] > 0.5).long())
     if name == "attention":
         with pytest.raises(InputError, match="no spatial attention"):
             method(name).explain(question)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from asking import asked, noise
 from engine_networks import FAMILIES, OTHERS, SHAPE, Hand, pointwise
+from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 from torch.nn.functional import interpolate
@@ -24,7 +24,7 @@ BUILD = {**FAMILIES, **{name: build for name, (build, _) in OTHERS.items()}}
 
 
 def _traced(network):
-    made = calls(asked(network, noise(1, 1, *SHAPE)))
+    made = calls(question_about(network, noise(1, 1, *SHAPE)))
     return made, reading(made, "test"), last_features(made)
 
 
@@ -68,7 +68,7 @@ def test_layer_that_is_called_again_is_not_taken():
 
 def test_network_without_visible_convolutions_is_refused_by_name_of_the_method():
     network = Hand(nn.Flatten(), nn.Linear(8, 2))
-    made = calls(asked(network, noise(1, 1, 2, 2, 2)))
+    made = calls(question_about(network, noise(1, 1, 2, 2, 2)))
     with pytest.raises(InputError, match="--method grad-cam needs a network whose convolutions") as caught:
         reading(made, "grad-cam")
     assert "integrated-gradients" in caught.value.hint
@@ -96,7 +96,7 @@ def _all_ones(network):
 def test_features_lie_at_the_centre_of_what_they_see(name):
     network = _all_ones(random_network(BUILD[name]))
     image = noise(1, 1, *SHAPE) + 1
-    made = calls(asked(network, image))
+    made = calls(question_about(network, image))
     last = last_features(made)
     place = placements(made, reading(made, "test"))[last.after[2:]]
     noted = {}
@@ -146,7 +146,7 @@ def test_maps_of_slices_are_put_back_to_where_the_slices_were_taken_from():
     # a map that is what was shown has to be the image again
     found = put_back(given[0][:, 0].detach(), given[0], image)
     torch.testing.assert_close(found, image.detach())
-    made = calls(asked(network, image.detach()))
+    made = calls(question_about(network, image.detach()))
     assert reading(made, "test").before == (6, 3, 6, 6)
 
 

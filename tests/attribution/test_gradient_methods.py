@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from asking import along, asked, noise
 from engine_networks import FAMILIES, OTHERS, Hand, balls, linear, pointwise
+from questions import along, noise, question_about
 from random_networks import random_network
 from torch import nn
 
@@ -27,7 +27,7 @@ GRAD_CAM, HIRES_CAM = class_activation.GRAD_CAM, class_activation.HIRES_CAM
 def _reading(weights):
     """A linear network with one weight for each voxel of a cube."""
     network = Hand(nn.Flatten(), linear([weights.flatten().tolist()], [0.7]))
-    return asked(network, noise(1, 1, *CUBE), torch.ones(1, 1), noise(1, 1, *CUBE, seed=1))
+    return question_about(network, noise(1, 1, *CUBE), torch.ones(1, 1), noise(1, 1, *CUBE, seed=1))
 
 
 def test_linear_network_owes_each_voxel_its_weight_times_what_is_there():
@@ -66,7 +66,7 @@ def test_integrated_gradients_of_a_square_are_those_worked_out_by_hand():
 def test_gradients_are_those_of_finite_differences():
     network = random_network(FAMILIES["U-Net, double blocks"]).double()
     image = balls((17, 19, 18))[:1].double()
-    question = asked(network, image)
+    question = question_about(network, image)
     direction = question.objective.directions[0]
     relevance = INPUT.explain(question).relevance
     step = 1e-6
@@ -85,7 +85,7 @@ def test_integrated_gradients_sum_to_the_change_of_the_score(name):
     build = FAMILIES.get(name) or OTHERS[name][0]
     network = random_network(build)
     image = balls()[:1]
-    found = TEMPLATE.explain(asked(network, image, reference=image * 0.5))
+    found = TEMPLATE.explain(question_about(network, image, reference=image * 0.5))
     # 32 steps through thousands of kinks
     assert found.conservation == pytest.approx(1, abs=0.05)
     with torch.no_grad():
@@ -122,7 +122,7 @@ def _pooling(weights, bias=None):
 def test_grad_cam_and_hires_cam_of_features_worked_out_by_hand():
     image = noise(1, 1, *CUBE)
     bright, dark = (image - 0.5).clamp(min=0)[0, 0], (0.5 - image).clamp(min=0)[0, 0]
-    question = asked(_pooling([3.0, -2.0], [0.3]), image, torch.ones(1, 1))
+    question = question_about(_pooling([3.0, -2.0], [0.3]), image, torch.ones(1, 1))
     expected = (3 * bright - 2 * dark) / image.numel()
     found = HIRES_CAM.explain(question)
     np.testing.assert_allclose(found.relevance, expected, atol=1e-7)
@@ -134,7 +134,7 @@ def test_grad_cam_and_hires_cam_of_features_worked_out_by_hand():
 def test_hires_cam_follows_gradients_that_differ_from_voxel_to_voxel_and_grad_cam_their_mean():
     image, weights = noise(1, 1, *CUBE), noise(*CUBE, seed=3) - 0.5
     network = Hand(pointwise([[2.0]]), nn.ReLU(), nn.Flatten(), linear([weights.flatten().tolist()]))
-    question = asked(network, image, torch.ones(1, 1))
+    question = question_about(network, image, torch.ones(1, 1))
     np.testing.assert_allclose(HIRES_CAM.explain(question).relevance, 2 * image[0, 0] * weights, rtol=1e-5)
     expected = (2 * image[0, 0] * weights.mean()).clamp(min=0)
     np.testing.assert_allclose(GRAD_CAM.explain(question).relevance, expected, rtol=1e-5, atol=1e-9)
@@ -148,7 +148,7 @@ def test_grad_cam_lies_over_the_only_place_that_matters_and_not_beside_it():
     image = torch.zeros(1, 1, 12, 12, 12)
     image[0, 0, 3, 4, 8] = 1
     for method in (GRAD_CAM, HIRES_CAM):
-        relevance = method.explain(asked(network, image, torch.ones(1, 1))).relevance
+        relevance = method.explain(question_about(network, image, torch.ones(1, 1))).relevance
         assert np.argwhere(relevance > 0).tolist() == [[3, 4, 8]]
 
 
@@ -160,12 +160,12 @@ def test_guided_backpropagation_lets_only_positive_gradients_pass():
         nn.Flatten(),
         linear([[3.0] * 64 + [-5.0] * 64]),
     )
-    question = asked(network, noise(1, 1, *CUBE), torch.ones(1, 1))
+    question = question_about(network, noise(1, 1, *CUBE), torch.ones(1, 1))
     np.testing.assert_allclose(guided_backprop.METHOD.explain(question).relevance, 3.0, rtol=1e-6)
 
 
 def test_guided_backpropagation_refuses_networks_whose_relus_cannot_be_seen():
-    question = asked(
+    question = question_about(
         Hand(pointwise([[1.0]]), nn.Flatten()),
         noise(1, 1, *CUBE),
         torch.ones(1, 64) / 64,
@@ -182,7 +182,7 @@ class Cut(nn.Module):
 
 
 def test_network_without_gradients_is_refused_in_one_sentence():
-    question = asked(Hand(Cut()), noise(1, 1, *CUBE), torch.ones(1, 64))
+    question = question_about(Hand(Cut()), noise(1, 1, *CUBE), torch.ones(1, 64))
     with pytest.raises(InputError, match="no gradient"):
         INPUT.explain(question)
 
@@ -203,7 +203,7 @@ class Planes(nn.Module):
 def test_class_activation_of_networks_that_look_at_planes_is_a_volume():
     image = torch.zeros(1, 1, 7, 8, 6)
     image[0, 0, 2, 5, 4] = 1
-    question = asked(Hand(Planes()), image, torch.ones(1, 6))
+    question = question_about(Hand(Planes()), image, torch.ones(1, 6))
     for method in (GRAD_CAM, HIRES_CAM):
         relevance = method.explain(question).relevance
         assert np.argwhere(relevance > 0).tolist() == [[2, 5, 4]]

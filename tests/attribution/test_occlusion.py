@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
 from engine_networks import Hand, balls, linear
+from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 
@@ -32,7 +32,7 @@ def question():
     for key, block in zip(KEYS, (slice(8, 12), slice(12, 16), slice(0, 2)), strict=True):
         regions[block, 8:16, 8:16] = key
     network = random_network(lambda: mrinet.MriNet(mrinet.MriNetArchitecture(width=4, positions=1, classes=3)))
-    return asked(network, both[:1], reference=both[1:], regions=regions)
+    return question_about(network, both[:1], reference=both[1:], regions=regions)
 
 
 def _fall(question, key):
@@ -77,7 +77,7 @@ def test_region_is_flat_where_it_was_replaced_and_linear_networks_get_their_weig
     network = Hand(nn.Flatten(), linear([weights.flatten().tolist()]))
     regions = torch.arange(4).repeat_interleave(16).view(4, 4, 4) * 100
     image, reference = noise(1, 1, 4, 4, 4, seed=1), noise(1, 1, 4, 4, 4, seed=2)
-    found = explain(asked(network, image, torch.ones(1, 1), reference, regions)).relevance
+    found = explain(question_about(network, image, torch.ones(1, 1), reference, regions)).relevance
     expected = (weights * (image - reference)[0, 0]).mean((1, 2))
     np.testing.assert_allclose(found, expected[:, None, None].expand(4, 4, 4), rtol=1e-4, atol=1e-7)
 

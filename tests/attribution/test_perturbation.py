@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
 from engine_networks import Hand, linear
+from questions import noise, question_about
 from scipy.ndimage import correlate1d, shift
 from torch import nn
 from torch.nn.functional import interpolate
@@ -42,7 +42,7 @@ class Deciding(Classifier):
 @pytest.mark.parametrize("network", [Hand(Texture()), Deciding()], ids=["embedding", "class"])
 def test_mask_covers_the_only_region_that_is_read(network):
     image = noise(1, 1, *SHAPE)
-    found = perturbation.explain(asked(network, image), FEW).relevance
+    found = perturbation.explain(question_about(network, image), FEW).relevance
     assert found.shape == SHAPE
     assert found.min() >= -1e-6
     assert found.max() <= 1
@@ -57,7 +57,7 @@ def test_mask_covers_the_only_region_that_is_read(network):
 
 def test_little_is_left_of_the_class_under_the_mask_that_is_found():
     network, image = Deciding(), noise(1, 1, *SHAPE)
-    over = 1 - torch.from_numpy(perturbation.explain(asked(network, image), FEW).relevance)
+    over = 1 - torch.from_numpy(perturbation.explain(question_about(network, image), FEW).relevance)
     mixed = over * image + (1 - over) * smoothed(image)
     before, after = (float(network.logits(shown).softmax(1)[0, 1]) for shown in (image, mixed))
     assert before > 0.9
@@ -116,7 +116,7 @@ def test_part_that_is_left_is_one_for_the_image_and_nothing_for_its_blurred_copy
     network = Hand(nn.Conv3d(1, 3, 3), nn.Tanh(), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(3, 4))
     image = noise(1, 1, *SHAPE)
     with torch.no_grad():
-        left = perturbation._part_left(asked(network, image), smoothed(image))
+        left = perturbation._part_left(question_about(network, image), smoothed(image))
         assert float(left(image)) == pytest.approx(1)
         assert float(left(smoothed(image))) == pytest.approx(0, abs=1e-6)
 
@@ -129,23 +129,23 @@ def test_only_logit_of_a_network_stands_for_one_of_two_classes():
             return super().logits(x)[:, 1:]
 
     image = noise(1, 1, *SHAPE)
-    left = perturbation._part_left(asked(Single(), image), smoothed(image))
+    left = perturbation._part_left(question_about(Single(), image), smoothed(image))
     assert float(left(image)) == pytest.approx(float(torch.sigmoid(Single().logits(image))))
 
 
 def test_answer_that_blurring_cannot_take_away_is_refused():
     image = noise(1, 1, *SHAPE)
-    unlikely = asked(Deciding(), image, torch.eye(2)[:1])
+    unlikely = question_about(Deciding(), image, torch.eye(2)[:1])
     with pytest.raises(InputError, match="nothing to take away"):
         perturbation.explain(unlikely)
     constant = Hand(nn.AdaptiveAvgPool3d(1), nn.Flatten(), linear([[0.0]], [1.0]))
     with pytest.raises(InputError, match="blurring the image does not change"):
-        perturbation.explain(asked(constant, image))
+        perturbation.explain(question_about(constant, image))
 
 
 def test_same_question_same_mask():
     network, image = Hand(Texture()), noise(1, 1, *SHAPE)
     few = Settings(steps=5, ramp=2, jitters=3, reach=2)
-    first = perturbation.explain(asked(network, image), few).relevance
+    first = perturbation.explain(question_about(network, image), few).relevance
     torch.manual_seed(123)
-    np.testing.assert_array_equal(first, perturbation.explain(asked(network, image), few).relevance)
+    np.testing.assert_array_equal(first, perturbation.explain(question_about(network, image), few).relevance)

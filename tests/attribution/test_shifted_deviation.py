@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from asking import along, answers_of
 from engine_networks import FAMILIES, balls
+from questions import along, answers_of
 from random_networks import random_network
 
 from wbtools.attribution import Objective, Question, Target

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from asking import asked, noise
+from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 
@@ -35,7 +35,7 @@ def question():
     image, reference = noise(1, 1, *SHAPE), noise(1, 1, *SHAPE, seed=1)
     image[..., :2] = reference[..., :2] = 0
     regions = (torch.arange(12) // 4).view(12, 1, 1).expand(SHAPE)
-    return asked(random_network(Slices), image, reference=reference, regions=regions)
+    return question_about(random_network(Slices), image, reference=reference, regions=regions)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_slabs_without_brain_or_without_a_part_in_the_question_are_not_looked_at
     directions[0, 8] = 1
     method("gradient-x-input").explain(question)
     assert len(seen) == 2 * 5  # the score, and its gradient
-    one_slice = asked(question.network, question.image, directions)
+    one_slice = question_about(question.network, question.image, directions)
     seen.clear()
     relevance = method("gradient-x-input").explain(one_slice).relevance
     assert len(seen) == 2

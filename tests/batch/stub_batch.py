@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from click.testing import CliRunner
-from ordeal import wbtools
+from crash_recovery import wbtools
 from stand_in import installed, manner
 
 from wbtools.cli import main

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import stub_batch
 from click.testing import CliRunner
-from ordeal import is_whole, wbtools
+from crash_recovery import is_whole, wbtools
 from stand_in import installed, manner
 
 from wbtools.batch.engines.slurm import rounds

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import stub_batch
-from ordeal import events, is_whole, visible, wbtools
+from crash_recovery import events, is_whole, visible, wbtools
 from stand_in import PROGRAM, manner
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install wbtools[dask]")

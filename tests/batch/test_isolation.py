@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ordeal import events, is_whole, wbtools
+from crash_recovery import events, is_whole, wbtools
 from stand_in import PROGRAM, manner
 
 from wbtools import cli

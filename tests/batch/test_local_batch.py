@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import stub_batch
-from ordeal import events, is_whole, running, visible
+from crash_recovery import events, is_whole, running, visible
 
 
 def endings(out, subject):

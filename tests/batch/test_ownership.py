@@ -10,7 +10,7 @@ import time
 
 import pytest
 import stub_batch
-from ordeal import events, is_whole, running, visible, wbtools
+from crash_recovery import events, is_whole, running, visible, wbtools
 from stand_in import manner
 
 from wbtools.batch.state.folder import BatchFiles

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ordeal import wbtools
+from crash_recovery import wbtools
 from stand_in import manner
 
 from wbtools.batch.engines.slurm import queue, rounds, script

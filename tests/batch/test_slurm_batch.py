@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import slurm_loopback
-from ordeal import Ordeal, events, exporting, is_whole, running, visible, wbtools
+from crash_recovery import CrashRecovery, events, exporting, is_whole, running, visible, wbtools
 from stand_in import manner
 
 pytestmark = pytest.mark.skipif(
@@ -59,7 +59,7 @@ def count(out, subjects, event, ending=None):
 def test_sixty_subjects_and_four_kills_end_in_sixty_published_once(slurm, tmp_path):
     options = ["--pack", 5, "--max-parallel", 6]
     long_enough = line(tmp_path, ids(60), *options, seconds=0.7)  # for the last kill to find somebody at work
-    seen = Ordeal(slurm, tmp_path, ids(60), 1, 4, long_enough, pause=(1.0, 3.0)).run()
+    seen = CrashRecovery(slurm, tmp_path, ids(60), 1, 4, long_enough, pause=(1.0, 3.0)).run()
     assert len(seen.kills) == 4 and seen.probes > 200
     seen.require()
 
@@ -68,7 +68,7 @@ def test_sixty_subjects_and_four_kills_end_in_sixty_published_once(slurm, tmp_pa
 def test_a_writer_that_publishes_in_place_fails_the_same_look(slurm, tmp_path):
     options = ["--pack", 5, "--max-parallel", 6]
     cheat = line(tmp_path, ids(24), *options, seconds=0.5, how=["--in-place"])
-    seen = Ordeal(slurm, tmp_path, ids(24), 1, 4, cheat).run()
+    seen = CrashRecovery(slurm, tmp_path, ids(24), 1, 4, cheat).run()
     with pytest.raises(AssertionError, match="not whole"):
         seen.require()
 

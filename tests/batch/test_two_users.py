@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ordeal import events, is_whole, visible, wbtools
+from crash_recovery import events, is_whole, visible, wbtools
 from stand_in import manner
 
 FIRST, SECOND, GROUP, OTHERS = 54321, 54322, 54300, 54301

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from crash_recovery import events
 from made_exports import write_record
-from ordeal import events
 
 from wbtools.batch import scratch
 from wbtools.batch.child import Child, hold_back, start

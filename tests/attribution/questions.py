@@ -21,7 +21,7 @@ def answers_of(network: Network) -> Answers:
     return Answers(Model(network, Card("hand", "made by hand", "none"), {}, ""))
 
 
-def asked(
+def question_about(
     network: Network,
     image: Tensor,
     directions: Tensor | None = None,

@@ -97,7 +97,7 @@ def _environment(pid: int) -> str:
 
 @dataclass
 class Report:
-    """What an ordeal saw."""
+    """What a run with kills showed."""
 
     subjects: list[str]
     kills: list[str] = field(default_factory=list)
@@ -140,7 +140,7 @@ class Report:
 
 
 @dataclass
-class Ordeal:
+class CrashRecovery:
     """N subjects, K kills, one seed."""
 
     slurm: Slurm
