@@ -344,7 +344,7 @@ def test_vertex_counts_that_differ_are_listed(folder):
 
 def test_an_inflated_surface_in_place_of_a_sphere_is_refused(folder):
     shutil.copyfile(folder / "surf/lh.inflated", folder / "surf/lh.sphere.reg")
-    damaged(folder, r"lh\.sphere\.reg is no sphere")
+    damaged(folder, r"lh\.sphere\.reg is not a sphere")
 
 
 @pytest.mark.parametrize("name", ["surf/lh.white", "surf/rh.sphere.reg", "surf/rh.sulc"])

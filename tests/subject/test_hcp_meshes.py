@@ -109,6 +109,6 @@ def test_a_file_that_is_no_sphere_is_refused(study):
     shutil.copyfile(
         study / ID / f"T1w/Native/{ID}.L.pial.native.surf.gii", folder / f"{ID}.L.sphere.MSMAll.native.surf.gii"
     )
-    with pytest.raises(InputError, match=r"L\.sphere\.MSMAll\.native\.surf\.gii is no sphere") as caught:
+    with pytest.raises(InputError, match=r"L\.sphere\.MSMAll\.native\.surf\.gii is not a sphere") as caught:
         cortex.read(find(study, ID), "native")
     assert caught.value.hint

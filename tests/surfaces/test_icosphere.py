@@ -7,7 +7,7 @@ from wbtools.surfaces.icosphere import icosphere
 
 
 @pytest.mark.parametrize("frequency", [1, 2, 3, 7, 16])
-def test_an_icosphere_is_a_closed_sphere_seen_from_outside(frequency: int) -> None:
+def test_an_icosphere_is_a_closed_outward_oriented_sphere(frequency: int) -> None:
     sphere = icosphere(frequency, radius=10.0)
     assert len(sphere.vertices) == 10 * frequency**2 + 2
     assert len(sphere.triangles) == 20 * frequency**2
@@ -20,12 +20,12 @@ def test_an_icosphere_is_a_closed_sphere_seen_from_outside(frequency: int) -> No
     assert (np.einsum("tx,tx->t", np.cross(b - a, c - a), a) > 0).all()
 
 
-def test_a_rotation_moves_the_vertices_off_their_places() -> None:
+def test_a_rotation_moves_the_vertices() -> None:
     turn = Rotation.from_euler("xyz", [0.3, 0.5, 0.7]).as_matrix()
     np.testing.assert_allclose(icosphere(3, rotation=turn).vertices, icosphere(3).vertices @ turn.T, atol=1e-4)
 
 
 @pytest.mark.parametrize(("frequency", "radius"), [(0, 1.0), (3, 0.0)])
-def test_an_icosphere_without_extent_is_refused(frequency: int, radius: float) -> None:
+def test_an_icosphere_without_extent_is_rejected(frequency: int, radius: float) -> None:
     with pytest.raises(InputError, match="icosphere"):
         icosphere(frequency, radius)

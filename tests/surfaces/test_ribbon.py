@@ -50,7 +50,9 @@ def test_concentric_spheres_give_the_analytic_volume(voxel: float) -> None:
     columns=st.sampled_from(Columns),
 )
 @example(seed=0, roughness=4.0, division=3, columns=Columns.THICK)
-def test_weights_are_shares_and_constants_stay(seed: int, roughness: float, division: int, columns: Columns) -> None:
+def test_weights_are_shares_and_preserve_constants(
+    seed: int, roughness: float, division: int, columns: Columns
+) -> None:
     grid = sphere_grid(2.0)
     ribbon = RibbonWeights.between(*folded_cortex(seed, 6, roughness), grid, columns, division)
     assert ribbon.matrix.data.min() > 0
@@ -68,7 +70,7 @@ def test_thin_columns_never_fill_a_voxel_more_than_once() -> None:
 
 @pytest.mark.parametrize("columns", Columns)
 @pytest.mark.parametrize("orientation", ["LAS", "LPS", "SRA"])
-def test_the_order_of_voxels_does_not_matter(columns: Columns, orientation: str) -> None:
+def test_the_orientation_of_voxels_does_not_matter(columns: Columns, orientation: str) -> None:
     cortex, grid = folded_cortex(), sphere_grid()
     volume = Volume(noise(grid), grid)
     turned = reorient(volume, orientation)
@@ -107,7 +109,7 @@ def test_the_order_of_vertices_and_triangles_does_not_matter(columns: Columns) -
 
 
 @pytest.mark.parametrize("columns", Columns)
-def test_the_ribbon_may_be_given_inside_out(columns: Columns) -> None:
+def test_white_and_pial_may_be_swapped(columns: Columns) -> None:
     (white, pial), grid = folded_cortex(), sphere_grid()
     difference = RibbonWeights.between(white, pial, grid, columns).matrix
     difference = difference - RibbonWeights.between(pial, white, grid, columns).matrix
@@ -115,7 +117,7 @@ def test_the_ribbon_may_be_given_inside_out(columns: Columns) -> None:
 
 
 @pytest.mark.parametrize("columns", Columns)
-def test_what_lies_outside_the_grid_is_left_out_and_nothing_else(columns: Columns) -> None:
+def test_only_parts_outside_the_grid_are_ignored(columns: Columns) -> None:
     cortex, grid = folded_cortex(), sphere_grid()
     start, stop = (7, 3, 16), (30, 20, 31)
     affine = grid.affine.copy()
@@ -158,7 +160,7 @@ def test_cortex_without_thickness_has_no_voxels(columns: Columns) -> None:
     assert not metric[0, without_data(ribbon)].any()
 
 
-def test_repeated_vertices_and_borders_do_no_harm() -> None:
+def test_repeated_vertices_and_borders_are_handled() -> None:
     white, pial = folded_cortex()
     a, b = white.triangles[0, :2]
     for mesh in (white, pial):
@@ -177,7 +179,7 @@ def test_repeated_vertices_and_borders_do_no_harm() -> None:
         assert np.abs(difference).max() < 1e-6
 
 
-def test_columns_that_do_not_fit_into_one_buffer_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_columns_that_exceed_a_buffer_are_computed_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     cortex, grid = folded_cortex(), sphere_grid()
     whole = RibbonWeights.between(*cortex, grid).matrix
     monkeypatch.setattr("wbtools.surfaces.ribbon.rasterising._CHUNK", 1000)
@@ -198,7 +200,7 @@ def test_many_maps_are_mapped_at_once_and_hemispheres_in_threads() -> None:
         np.testing.assert_array_equal(both[1].to_surface([alone])[0], row)
 
 
-def test_inputs_that_do_not_fit_are_refused() -> None:
+def test_inconsistent_ribbon_inputs_are_rejected() -> None:
     (white, pial), grid = folded_cortex(), sphere_grid()
     with pytest.raises(InputError, match="white surface has 642 vertices but the pial surface 252"):
         RibbonWeights.between(white, icosphere(5), grid)
@@ -258,7 +260,7 @@ def test_surfaces_may_list_their_common_triangles_differently(columns: Columns) 
 
 
 @pytest.mark.parametrize("columns", Columns)
-def test_a_ribbon_that_crosses_itself_is_still_a_ribbon(columns: Columns) -> None:
+def test_a_self_intersecting_ribbon_is_mapped(columns: Columns) -> None:
     white, pial = folded_cortex()
     crossed = np.where(white.vertices[:, :1] > 0, 2 * white.vertices - pial.vertices, pial.vertices)
     grid = sphere_grid()
@@ -269,7 +271,7 @@ def test_a_ribbon_that_crosses_itself_is_still_a_ribbon(columns: Columns) -> Non
     np.testing.assert_array_equal(ribbon.to_surface([np.full(grid.shape, 2.5)]), np.float32(2.5))
 
 
-def test_a_region_of_interest_leaves_out_the_other_voxels() -> None:
+def test_a_region_of_interest_excludes_the_other_voxels() -> None:
     cortex, grid = folded_cortex(), sphere_grid()
     ribbon, roi = RibbonWeights.between(*cortex, grid), noise(grid, 1)
     roi[:9] = 0
@@ -284,7 +286,7 @@ def test_a_region_of_interest_leaves_out_the_other_voxels() -> None:
         ribbon.within(roi[1:])
 
 
-def test_a_device_of_torch_gives_the_same_sums() -> None:
+def test_a_torch_device_gives_the_same_sums() -> None:
     import torch
 
     ribbon = RibbonWeights.between(*folded_cortex(), sphere_grid())
@@ -296,14 +298,14 @@ def test_a_device_of_torch_gives_the_same_sums() -> None:
         np.testing.assert_allclose(by_torch(ribbon.shares, values, torch.device("cuda")), expected, atol=1e-10)
 
 
-def test_a_package_that_cannot_be_written_compiles_in_every_process(tmp_path: Path) -> None:
+def test_a_read_only_package_compiles_in_every_process(tmp_path: Path) -> None:
     shutil.copytree(Path(wbtools.__file__).parent, tmp_path / "wbtools", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "wbtools/surfaces/ribbon/__pycache__").touch()  # a file where the folder would be: for root, too
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     environment |= {"HOME": os.devnull, "XDG_CACHE_HOME": f"{os.devnull}/none", "PYTHONPATH": str(tmp_path)}
     code = (
-        "import wbtools, numpy as np; from wbtools.surfaces.ribbon.rasterising import _turn;"
-        "print(wbtools.__file__, _turn.stats.cache_path, _turn(np.eye(4, 3), 0, 1, 2, 3))"
+        "import wbtools, numpy as np; from wbtools.surfaces.ribbon.rasterising import _side;"
+        "print(wbtools.__file__, _side.stats.cache_path, _side(np.eye(4, 3), 0, 1, 2, 3))"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.split() == [str(tmp_path / "wbtools/__init__.py"), "None", "-1"], done.stderr
@@ -322,13 +324,13 @@ from wbtools.surfaces.ribbon.weights import RibbonWeights
 affine = np.diag([0.7, 0.7, 0.7, 1]); affine[:3, 3] = -90
 data = np.zeros((260, 311, 260), np.float32)
 white, pial = icosphere(119, 86), icosphere(119, 89)
-def one(_):
+def weights_of_a_side(_):
     for columns in Columns:
         ribbon = RibbonWeights.between(white, pial, Grid(data.shape, affine), columns)
         ribbon.to_surface([data])
         ribbon.labels_to_volume(np.arange(141612) % 180)
 with ThreadPoolExecutor(2) as pool:
-    list(pool.map(one, range(2)))
+    list(pool.map(weights_of_a_side, range(2)))
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(int(status["VmHWM"].split()[0]) * 1024)  # unlike ru_maxrss, not inherited from the process that started this one
 """

@@ -90,7 +90,7 @@ def test_means_over_columns_equal_those_of_workbench(case: Case, columns: Column
     assert_equal_but_for_rounding(found, reference)
 
 
-def test_a_region_of_interest_counts_as_in_workbench(case: Case) -> None:
+def test_a_region_of_interest_is_applied_as_in_workbench(case: Case) -> None:
     roi = noise(case.grid, 5)
     nibabel.save(nibabel.Nifti1Image(roi, case.grid.affine), case.folder / "roi.nii")
     reference = case.mapped(*RIBBON, "-volume-roi", "roi.nii", "-bad-vertices-out", "bad.func.gii")

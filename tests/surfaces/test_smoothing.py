@@ -26,7 +26,7 @@ def sheet(count=60, spacing=0.7, fold=None):
     return Mesh(np.stack([x, y, z], axis=1), np.concatenate([lower, upper]), Hemisphere.LEFT)
 
 
-def test_on_a_plane_a_point_becomes_the_gaussian_of_the_wanted_width():
+def test_on_a_plane_a_point_becomes_a_gaussian_of_the_given_width():
     plane = sheet(61)
     point = np.zeros(len(plane.vertices))
     point[len(point) // 2] = 1
@@ -60,7 +60,7 @@ def test_smoothing_stays_inside_the_mask_and_within_the_range_of_its_values():
     assert np.allclose(level[mask], 0.7, atol=1e-5)
 
 
-def test_broken_triangles_and_lonely_vertices_are_survived():
+def test_degenerate_triangles_and_isolated_vertices_are_handled():
     ball = icosphere(10)
     flat = np.concatenate([ball.triangles, [[0, 0, 1], [2, 3, 2]]])
     mesh = Mesh(np.concatenate([ball.vertices, [[1, 2, 3]]]), flat, Hemisphere.LEFT)
@@ -71,7 +71,7 @@ def test_broken_triangles_and_lonely_vertices_are_survived():
 
 
 @pytest.mark.workbench
-def test_scores_are_smoothed_as_workbench_smooths_them(small_study, tmp_path):
+def test_scores_are_smoothed_like_workbench_does(small_study, tmp_path):
     # Workbench weighs by estimated geodesic distance, we let heat spread: .004 apart in the mean (scores of 0 to 1).
     import subprocess
 

@@ -44,7 +44,7 @@ def test_a_sphere_onto_itself_keeps_every_value() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [(6, 15), (15, 6)])
-def test_weights_are_shares_and_constants_stay(old: int, new: int) -> None:
+def test_weights_are_shares_and_preserve_constants(old: int, new: int) -> None:
     current, wanted = irregular_sphere(old, seed=2), irregular_sphere(new, seed=3, turned=True)
     for weights in (
         barycentric(current, wanted),
@@ -55,14 +55,14 @@ def test_weights_are_shares_and_constants_stay(old: int, new: int) -> None:
         assert (weights.labels(np.full(len(current.vertices), 9)) == 9).all()
 
 
-def test_no_current_vertex_is_lost_when_the_new_mesh_is_coarser() -> None:
+def test_every_current_vertex_counts_when_the_new_mesh_is_coarser() -> None:
     current, wanted = irregular_sphere(20, seed=4), irregular_sphere(5, seed=5, turned=True)
     adaptive = adaptive_barycentric_area(current, wanted, current, wanted).matrix
     assert (adaptive.sum(axis=0) > 0).all()
     assert (barycentric(current, wanted).matrix.sum(axis=0) == 0).any()
 
 
-def test_the_largest_weight_alone_copies_values() -> None:
+def test_the_largest_weights_alone_copy_values() -> None:
     current, wanted = irregular_sphere(9, seed=2), irregular_sphere(6, seed=3, turned=True)
     weights = barycentric(current, wanted)
     keys = patches(current)
@@ -73,7 +73,7 @@ def test_the_largest_weight_alone_copies_values() -> None:
     assert (weights.labels(keys) != keys[strongest]).any()  # popularity of labels is something else
 
 
-def test_coordinates_move_to_another_mesh() -> None:
+def test_coordinates_are_resampled_to_another_mesh() -> None:
     current, wanted = icosphere(30), irregular_sphere(12, seed=6, turned=True)
     moved = barycentric(current, wanted).surface(current, wanted)
     # A chord of the finer sphere lies up to (edge / 2)^2 / 2 r below it: 0.02 mm for edges of 4 mm on 100 mm.
@@ -82,7 +82,7 @@ def test_coordinates_move_to_another_mesh() -> None:
     assert np.array_equal(moved.triangles, wanted.triangles)
 
 
-def test_a_sliver_far_from_its_centroid_is_still_found() -> None:
+def test_a_sliver_far_from_its_centroid_is_found() -> None:
     even = icosphere(12)
     points = even.vertices.astype(np.float64)
     points[:, 2] *= 40  # nearly all vertices crowd at the poles: long thin triangles in between
@@ -98,7 +98,7 @@ def test_a_sliver_far_from_its_centroid_is_still_found() -> None:
     assert found.min() > 0.97
 
 
-def test_surfaces_that_are_no_spheres_and_strangers_are_refused() -> None:
+def test_non_spheres_and_spheres_of_different_hemispheres_are_rejected() -> None:
     sphere = icosphere(4)
     with pytest.raises(InputError, match="not a sphere"):
         barycentric(bumpy_surface(sphere), sphere)

@@ -46,7 +46,7 @@ def surface(
     ("encoding", "order"), [("ASCII", "C"), ("B64BIN", "C"), ("B64BIN", "F"), ("B64GZ", "C"), ("B64GZ", "F")]
 )
 @pytest.mark.parametrize("endian", ["little", "big"])
-def test_every_encoding_order_and_byte_order_is_read_as_nibabel_does(tmp_path, encoding, order, endian):
+def test_every_encoding_order_and_byte_order_is_read_as_by_nibabel(tmp_path, encoding, order, endian):
     path = surface(tmp_path / "s.surf.gii", SIDE, encoding=encoding, ordering=order, endian=endian)
     read = meshes.read(path, LEFT)
     theirs = nibabel.load(path)
@@ -54,7 +54,7 @@ def test_every_encoding_order_and_byte_order_is_read_as_nibabel_does(tmp_path, e
     np.testing.assert_array_equal(read.triangles, theirs.agg_data("triangle"))
 
 
-def test_the_hemisphere_is_found_wherever_it_stands(tmp_path):
+def test_the_hemisphere_is_found_in_any_metadata(tmp_path):
     for first in ("points", "triangles"):
         path = surface(tmp_path / f"{first}.surf.gii", SIDE, first=first)
         np.testing.assert_array_equal(meshes.read(path, LEFT, side_required=True).vertices, POINTS)
@@ -73,7 +73,7 @@ def test_the_hemisphere_is_found_wherever_it_stands(tmp_path):
 
 @pytest.mark.parametrize("axes", [{}, CONFORMED])
 @pytest.mark.parametrize("place", ["points", "file"])
-def test_a_surface_centred_on_freesurfers_volume_is_moved_once_and_that_is_said(tmp_path, axes, place):
+def test_a_surface_in_tkr_coordinates_is_moved_once_with_a_remark(tmp_path, axes, place):
     said = C_RAS | axes
     path = surface(tmp_path / "tkr.surf.gii", SIDE | (said if place == "points" else {}), first="triangles",
                    file_meta=said if place == "file" else {})  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_surface_centred_on_freesurfers_volume_is_moved_once_and_that_is_said(
     assert not nothing
 
 
-def test_a_gifti_surface_lies_where_the_same_surface_of_freesurfer_lies(tmp_path):
+def test_a_gifti_surface_is_placed_like_the_same_freesurfer_surface(tmp_path):
     """A volume of any axes: FreeSurfer's footer and GIFTI's metadata tell one place."""
     turn = np.array([[-0.8, 0.0, 0.6], [0.6, 0.0, 0.8], [0.0, -1.0, 0.0]])  # columns: directions of the axes
     footer = {
@@ -115,7 +115,7 @@ STAYING = {
 
 
 @pytest.mark.parametrize("case", STAYING)
-def test_a_surface_that_lies_right_stays(tmp_path, case):
+def test_a_surface_in_scanner_coordinates_is_not_moved(tmp_path, case):
     meta, space, kind, placed = STAYING[case]
     path = surface(tmp_path / "s.surf.gii", meta, space)
     read, remarks = files.read_with_remarks(path, LEFT, kind, placed=placed)
@@ -123,7 +123,7 @@ def test_a_surface_that_lies_right_stays(tmp_path, case):
     assert not remarks
 
 
-def test_a_place_that_is_no_number_is_refused(tmp_path):
+def test_an_invalid_position_is_rejected(tmp_path):
     for value in ("nan", "1e999", "left", "99999"):
         path = surface(tmp_path / "s.surf.gii", SIDE | C_RAS | {"VolGeomC_A": value})
         with pytest.raises(InputError, match=r"s\.surf\.gii: .*place in") as caught:
@@ -132,7 +132,7 @@ def test_a_place_that_is_no_number_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["/etc/hostname", "../secret", "data.bin"])
-def test_numbers_in_another_file_are_never_read(tmp_path, name):
+def test_data_in_external_files_are_never_read(tmp_path, name):
     path = surface(tmp_path / "s.surf.gii", SIDE, encoding="B64BIN")
     (tmp_path / "data.bin").write_bytes(POINTS.tobytes())
     os.mkfifo(tmp_path / "pipe")
@@ -146,7 +146,7 @@ def test_numbers_in_another_file_are_never_read(tmp_path, name):
         meshes.read(path, LEFT)
 
 
-def test_labels_without_a_text_a_colour_or_a_table_are_read(tmp_path):
+def test_labels_without_a_name_a_colour_or_a_table_are_read(tmp_path):
     table = GiftiLabelTable()
     nothing, named = GiftiLabel(0), GiftiLabel(1, 0.5, 0.25, 0, 1)
     nothing.label, named.label = "", "area"
@@ -168,14 +168,14 @@ def test_labels_without_a_text_a_colour_or_a_table_are_read(tmp_path):
         gifti.read_labels(tmp_path / "odd.label.gii")
 
 
-def test_what_a_file_calls_its_side_reaches_a_message_in_printable_letters(tmp_path):
+def test_a_structure_name_is_made_printable_for_messages(tmp_path):
     path = surface(tmp_path / "s.surf.gii", {"AnatomicalStructurePrimary": "Cortex\u202e" + "x" * 500})
     with pytest.raises(InputError) as caught:
         meshes.read(path, LEFT)
     assert str(caught.value).isprintable() and len(str(caught.value)) < len(str(path)) + 100
 
 
-def test_a_packed_gifti_file_is_read(tmp_path):
+def test_a_gzip_compressed_gifti_file_is_read(tmp_path):
     import gzip
 
     path = surface(tmp_path / "s.surf.gii", SIDE)
@@ -184,7 +184,7 @@ def test_a_packed_gifti_file_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["xras   = 1 0", "cras   = a b c", "zras   = nan 0 0", "cras   = 1e30 0 0"])
-def test_a_damaged_footer_is_refused_not_guessed(tmp_path, line):
+def test_a_damaged_footer_is_rejected(tmp_path, line):
     footer = {
         "head": np.array([2, 0, 20]), "valid": "1  # volume info valid", "filename": "orig.mgz",
         "volume": np.array([256] * 3), "voxelsize": np.ones(3), "xras": np.array([-1.0, 0, 0]),
@@ -200,7 +200,7 @@ def test_a_damaged_footer_is_refused_not_guessed(tmp_path, line):
     assert caught.value.hint and caught.value.exit_code == 3
 
 
-def test_values_of_the_last_century_are_hundredths(tmp_path):
+def test_values_in_the_old_format_are_hundredths(tmp_path):
     (tmp_path / "lh.curv").write_bytes(b"\0\0\4\0\0\4" + np.array([100, -50, 7, 0], ">i2").tobytes())
     np.testing.assert_allclose(freesurfer.read_values(tmp_path / "lh.curv"), [1, -0.5, 0.07, 0])
     theirs = nibabel.freesurfer.read_morph_data(tmp_path / "lh.curv")

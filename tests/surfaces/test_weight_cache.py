@@ -33,7 +33,7 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("columns", Columns)
-def test_what_was_computed_once_is_read_afterwards(
+def test_weights_are_computed_once_and_then_read_from_the_cache(
     tmp_path: Path, columns: Columns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "work" / "ribbon"
@@ -46,7 +46,9 @@ def test_what_was_computed_once_is_read_afterwards(
     assert again.columns is columns
 
 
-def test_whatever_decides_the_weights_has_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_determines_the_weights_changes_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = WeightCache(tmp_path)
     shifted = Mesh(PIAL.vertices + np.float32(0.01), PIAL.triangles, PIAL.hemisphere)
     turned = Mesh(WHITE.vertices, np.roll(WHITE.triangles, 1, axis=0), WHITE.hemisphere)
@@ -130,7 +132,7 @@ def packed(path: Path) -> None:
     [truncated, one_bit_changed, emptied, text, pickled, of_another_mesh, pointing_outside, with_columns_outside,
      without_a_part, packed],
 )  # fmt: skip
-def test_a_damaged_or_foreign_file_is_written_anew(
+def test_a_damaged_or_foreign_file_is_replaced(
     tmp_path: Path, damage: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = WeightCache(tmp_path)
@@ -148,17 +150,17 @@ def test_a_damaged_or_foreign_file_is_written_anew(
     assert files(tmp_path) == [path]
 
 
-def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pipe_in_the_cache_does_not_block(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cache = WeightCache(tmp_path)
     first = cache.between(WHITE, PIAL, GRID)
     (path,) = files(tmp_path)
     path.unlink()
     os.mkfifo(path)
     assert_same(cache.between(WHITE, PIAL, GRID), first)
-    assert "no plain file" in caplog.text
+    assert "not a regular file" in caplog.text
 
 
-def test_a_folder_that_cannot_be_used_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unusable_cache_folder_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
         found = WeightCache(tmp_path / "file").between(WHITE, PIAL, GRID)
@@ -166,13 +168,13 @@ def test_a_folder_that_cannot_be_used_does_no_harm(tmp_path: Path, caplog: pytes
     assert "could not be cached" in caplog.text
 
 
-def test_surfaces_that_do_not_fit_are_refused_as_without_a_cache(tmp_path: Path) -> None:
+def test_inconsistent_surfaces_are_rejected_as_without_a_cache(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="252"):
         WeightCache(tmp_path).between(WHITE, icosphere(5), GRID)
     assert not files(tmp_path)
 
 
-def test_many_processes_may_want_the_same_weights_at_once(tmp_path: Path) -> None:
+def test_many_processes_can_use_the_same_weights_at_once(tmp_path: Path) -> None:
     code = """
 import hashlib, sys
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Meshes, and the ways between them and voxels."""
+"""Surface meshes, their files, and mappings between meshes and between mesh and voxels."""

@@ -1,4 +1,4 @@
-"""Surface files of any format that wbtools reads: GIFTI and FreeSurfer's own, told apart by their names."""
+"""Reading of surface files in GIFTI or FreeSurfer's own format, distinguished by their names."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wbtools.surfaces.mesh import Mesh
 logger = logging.getLogger(__name__)
 
 ROUNDNESS = 0.05
-"""Share of the radius by which a sphere may be out of round; those of FreeSurfer and HCP are round to 1e-5."""
+"""Largest deviation from a sphere, relative to the radius; spheres of FreeSurfer and HCP are round to 1e-5."""
 
 _ANATOMICAL = ("white", "midthickness", "pial")
 
 
 def is_gifti(path: Path) -> bool:
-    """Whether a file's name says GIFTI.
+    """Whether a file has the name of a GIFTI file.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def is_gifti(path: Path) -> bool:
 
 
 def read_surface(path: Path, hemisphere: Hemisphere, kind: str, *, placed: bool = False) -> Mesh:
-    """Read a surface into the T1w's (scanner) coordinates; as `read_with_remarks`, which logs its remarks here."""
+    """Read a surface in scanner coordinates (those of the T1w) and log its remarks (see `read_with_remarks`)."""
     mesh, remarks = read_with_remarks(path, hemisphere, kind, placed=placed)
     for remark in remarks:
         logger.info("%s", remark)
@@ -45,21 +45,21 @@ def read_surface(path: Path, hemisphere: Hemisphere, kind: str, *, placed: bool 
 def read_with_remarks(
     path: Path, hemisphere: Hemisphere, kind: str, *, placed: bool = False
 ) -> tuple[Mesh, tuple[str, ...]]:
-    """Read a surface into the T1w's (scanner) coordinates, and say what had to be decided.
+    """Read a surface in scanner coordinates (those of the T1w), with a remark if its points had to be moved.
 
     Parameters
     ----------
     path : Path
     hemisphere : Hemisphere
     kind : str
-        The HCP name; an `inflated` surface has no place in the head and stays where it is.
+        The HCP name; an `inflated` surface has no position in the head and is not moved.
     placed : bool
-        GIFTI surfaces are in scanner coordinates whatever their metadata say.
+        GIFTI surfaces are in scanner coordinates, whatever their metadata say.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, no surface, or a GIFTI file of the other or of no hemisphere.
+        If the file is missing, damaged, not a surface, or a GIFTI file that names the other hemisphere or none.
     """
     in_head = kind in _ANATOMICAL
     if not is_gifti(path):
@@ -73,21 +73,21 @@ def read_sphere(path: Path, hemisphere: Hemisphere) -> Mesh:
     Raises
     ------
     InputError
-        If the file is missing, damaged, or no sphere around the origin.
+        If the file is missing, damaged, or not a sphere around the origin.
     """
     gifti_file = is_gifti(path)
     sphere = meshes.read(path, hemisphere, placed=True) if gifti_file else freesurfer.read_unplaced(path, hemisphere)
     radius = np.linalg.norm(sphere.vertices, axis=1)
     if not radius.size or radius.max() - radius.min() > ROUNDNESS * radius.max():
         raise InputError(
-            f"{path} is no sphere around the origin",
+            f"{path} is not a sphere around the origin",
             hint="give the registration sphere itself (sphere.reg, sphere.MSMAll or a registered sphere)",
         )
     return sphere
 
 
 def read_values(path: Path, hemisphere: Hemisphere) -> NDArray[np.float32]:
-    """Read one value per vertex, the first map of several, (V,).
+    """Read a value per vertex, (V,); the first map if there are several.
 
     Raises
     ------
@@ -100,14 +100,14 @@ def read_values(path: Path, hemisphere: Hemisphere) -> NDArray[np.float32]:
 
 
 def read_mask(path: Path, hemisphere: Hemisphere, count: int) -> NDArray[np.bool_]:
-    """Read which vertices are cortex: values above 0, or FreeSurfer's list of vertices, (V,).
+    """Read a cortex mask, (V,): values above 0, or the vertices in a FreeSurfer label file.
 
     Parameters
     ----------
     path : Path
     hemisphere : Hemisphere
     count : int
-        Vertices of the mesh, which a list does not tell.
+        Number of vertices of the mesh, which a label file does not give.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""FreeSurfer's own surface files, in scanner coordinates.
+"""Reading of FreeSurfer surface files in scanner coordinates, without a FreeSurfer installation.
 
-Where a surface lies stands in the file's footer, or else in `mri/orig.mgz` beside it. It is applied here, once (see
-`scanner_space`), and nothing of it is passed on. No FreeSurfer installation is needed.
+The position of a surface is given by the file's footer, or else by `mri/orig.mgz`. It is applied here, once (see
+`scanner_space`), so that no other module has to handle FreeSurfer's surface coordinates.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wbtools.errors import InputError, SubjectError
 from wbtools.images import diagnosis, limits, mgz
 from wbtools.images.stream import InputStream
 from wbtools.surfaces.mesh import Mesh
-from wbtools.surfaces.scanner_space import moved
+from wbtools.surfaces.scanner_space import tkr_points_in_scanner
 
 VOLUMES = ("orig.mgz", "T1.mgz", "brain.mgz", "brainmask.mgz", "aseg.mgz")
 """Files of `mri/` that share the grid of the surfaces, the best known first."""
@@ -35,14 +35,14 @@ _AGAIN = "copy the file again, or run recon-all again"
 
 @dataclass(frozen=True)
 class _Footer:
-    """What stands after the triangles.
+    """The footer of a surface file.
 
     Parameters
     ----------
     in_scanner : bool
         The points are in scanner coordinates already (`mris_convert --to-scanner`).
     geometry : mapping of str to str
-        The volume that the surface was made on, by FreeSurfer's words; empty where it is not said.
+        Geometry of the volume that the surface was made on, by FreeSurfer's keywords; empty if not given.
     """
 
     in_scanner: bool
@@ -50,7 +50,7 @@ class _Footer:
 
 
 def read(path: Path, hemisphere: Hemisphere) -> Mesh:
-    """Read an anatomical surface (white, pial, ...) into scanner coordinates.
+    """Read an anatomical surface (white, pial, ...) in scanner coordinates.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
     Raises
     ------
     InputError
-        If the file is missing, empty, cut short or no surface.
+        If the file is missing, empty, truncated or not a surface.
     SubjectError
-        If neither the file nor `mri/` says where the surface lies.
+        If neither the file nor `mri/` gives the surface's position.
     """
     points, triangles, footer = _read(path)
     try:
@@ -80,7 +80,7 @@ def read(path: Path, hemisphere: Hemisphere) -> Mesh:
 
 
 def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
-    """Read a surface that lies nowhere in the head: a sphere or an inflated surface, as it is.
+    """Read a surface without a position in the head (a sphere or an inflated surface), unchanged.
 
     Raises
     ------
@@ -95,19 +95,19 @@ def read_unplaced(path: Path, hemisphere: Hemisphere) -> Mesh:
 
 
 def read_values(path: Path) -> NDArray[np.float32]:
-    """Read one value per vertex (`?h.sulc`, `?h.curv`, `?h.thickness`), (V,).
+    """Read a value per vertex (`?h.sulc`, `?h.curv`, `?h.thickness`), (V,).
 
     Raises
     ------
     InputError
-        If the file is missing, empty or cut short.
+        If the file is missing, empty or truncated.
     """
     with InputStream(path, _VALUES, _AGAIN) as stream:
         start = stream.peek(diagnosis.HEAD)
         if start[:3] != _PER_VERTEX and diagnosis.kind_of(start):
             raise stream.damaged()
         magic = stream.read(3)
-        # Files of the last century have no mark, begin with the number of vertices, and hold hundredths.
+        # The old format has no magic bytes, begins with the number of vertices, and holds hundredths.
         old = magic != _PER_VERTEX
         count = int.from_bytes(magic if old else stream.read(4), "big")
         stream.read(3 if old else 4)
@@ -120,20 +120,20 @@ def read_values(path: Path) -> NDArray[np.float32]:
 
 
 def read_label(path: Path, count: int) -> NDArray[np.bool_]:
-    """Read a vertex list (`label/?h.cortex.label`) as a mask, (V,).
+    """Read a label file (`label/?h.cortex.label`) as a mask, (V,).
 
     Parameters
     ----------
     path : Path
     count : int
-        Vertices of the mesh.
+        Number of vertices of the mesh.
 
     Raises
     ------
     InputError
-        If the file is missing or no vertex list.
+        If the file is missing or not a list of vertices.
     SubjectError
-        If it names vertices that the mesh does not have.
+        If it names vertices beyond those of the mesh.
     """
     with InputStream(path, _LIST, _AGAIN) as stream:
         if stream.peek(2)[:1] != b"#":
@@ -144,10 +144,10 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
         if vertices is None or not re.fullmatch(rb"\s*[0-9]{1,9}\s*", announced):
             raise stream.damaged("it has lines that do not begin with a vertex")
         if len(vertices) < int(announced):
-            raise stream.damaged(f"it has {len(vertices):,} of the {int(announced):,} vertices it says it has")
+            raise stream.damaged(f"it has {len(vertices):,} of the {int(announced):,} vertices that it announces")
     if not vertices.size or vertices.min() < 0 or vertices.max() >= count:
         raise SubjectError(
-            f"{path} names vertex {int(vertices.max(initial=-1))}, and the mesh has {count}",
+            f"{path} names vertex {int(vertices.max(initial=-1))}, but the mesh has {count}",
             hint="take surf/ and label/ from one run of recon-all",
         )
     mask = np.zeros(count, bool)
@@ -156,12 +156,12 @@ def read_label(path: Path, count: int) -> NDArray[np.bool_]:
 
 
 def _first_column(rows: bytes) -> NDArray[np.int64] | None:
-    """The whole numbers that lines begin with; None if they begin with something else."""
+    """The integers at the beginning of the lines; None if a line begins with something else."""
     if not rows.strip():
         return np.empty(0, np.int64)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # older releases of numpy only warn of a word that is no whole number
+            warnings.simplefilter("error")  # older releases of numpy only warn about a word that is not an integer
             found = np.loadtxt(io.BytesIO(rows), np.int64, comments=None, usecols=0, ndmin=1, encoding="latin-1")
     except (ValueError, OverflowError, DeprecationWarning):
         return None
@@ -173,7 +173,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32], _Footer]:
     with InputStream(path, _SURFACE, _AGAIN) as stream:
         if stream.peek(3) != _TRIANGLES:
             raise stream.damaged()
-        # The mark, a line about who made it, and an empty one.
+        # After the magic bytes: a line on the file's creation, and an empty line.
         ends = [match.end() for match in re.finditer(rb"\n", stream.peek(diagnosis.HEAD))][:2]
         if len(ends) < 2:
             raise stream.damaged("its first lines have no end")
@@ -188,7 +188,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int32], _Footer]:
 
 
 def _footer(data: bytes) -> _Footer:
-    """What stands after the triangles."""
+    """Parse the bytes after the triangles."""
     in_scanner = data[:4] == _REAL_RAS and data[4:8] == b"\0\0\0\1"
     start = 8 if data[:4] == _REAL_RAS else 0
     if data[start : start + 4] != _GEOMETRY:
@@ -199,20 +199,20 @@ def _footer(data: bytes) -> _Footer:
 
 
 def _scanner(points: NDArray[np.float32], path: Path, footer: _Footer) -> NDArray[np.floating]:
-    """The points in scanner coordinates, whatever they are in now."""
+    """The points of a file in scanner coordinates."""
     if footer.in_scanner:
         return points
-    with np.errstate(over="ignore", invalid="ignore"):  # `Mesh` refuses coordinates that are no numbers
+    with np.errstate(over="ignore", invalid="ignore"):  # `Mesh` rejects non-finite coordinates
         if footer.geometry.get("valid", "").startswith("1"):
             axes = np.stack([_vector(footer, name) for name in ("xras", "yras", "zras")], axis=1)
-            return moved(points.astype(np.float64), axes, _vector(footer, "cras"))
+            return tkr_points_in_scanner(points.astype(np.float64), axes, _vector(footer, "cras"))
         matrix = mgz.tkr_to_scanner(_volume_of(path))
         shifted: NDArray[np.float64] = points @ matrix[:3, :3].T + matrix[:3, 3]
         return shifted
 
 
 def _vector(footer: _Footer, name: str) -> NDArray[np.float64]:
-    """Three numbers of the footer."""
+    """A vector from the footer."""
     words = footer.geometry.get(name, "").split()
     try:
         numbers = np.array([float(word) for word in words[:3]])

@@ -1,4 +1,4 @@
-"""Geodesic spheres of any fineness."""
+"""Geodesic spheres of any resolution."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def icosphere(
     hemisphere: Hemisphere = Hemisphere.LEFT,
     rotation: NDArray[np.float64] | None = None,
 ) -> Mesh:
-    """A geodesic sphere: every edge of an icosahedron cut into `frequency` parts, pushed out to the sphere.
+    """A geodesic sphere: every edge of an icosahedron is divided into `frequency` parts and projected to the sphere.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def icosphere(
         mm.
     hemisphere : Hemisphere
     rotation : ndarray, (3, 3), optional
-        Turns the sphere, for example so that its vertices do not fall on those of another sphere.
+        Applied to the vertices, for example so that they do not coincide with those of another sphere.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def icosphere(
             f"an icosphere needs a frequency of at least 1 and a radius above 0, not {frequency}, {radius}"
         )
     steps, small = _subdivided(frequency)
-    # A point is an integer mixture of corners, so that the faces on both sides of an edge name it exactly alike.
+    # A point is an integer combination of corners, so that both faces of an edge give exactly the same point.
     mixtures = np.zeros((len(_FACES), len(steps), len(_CORNERS)), np.int16)
     np.put_along_axis(mixtures, np.broadcast_to(_FACES[:, None], (*mixtures.shape[:2], 3)), steps[None], axis=2)
     unique, index = np.unique(mixtures.reshape(-1, len(_CORNERS)), axis=0, return_inverse=True)
@@ -79,7 +79,7 @@ def icosphere(
 
 
 def _subdivided(frequency: int) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-    """A triangle cut into frequency^2: steps towards its three corners (P, 3), and the small triangles (T, 3)."""
+    """A triangle divided into frequency^2: steps towards its three corners (P, 3), and the small triangles (T, 3)."""
     row = np.repeat(np.arange(frequency + 1), np.arange(frequency + 1) + 1)
     place = np.arange(len(row)) - row * (row + 1) // 2
     steps = np.stack([frequency - row, row - place, place], axis=1).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Triangle meshes of a hemisphere, and their GIFTI files."""
+"""Triangle meshes of a hemisphere, and reading and writing their GIFTI files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FAR = 1e5  # mm
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """A surface: points and the triangles between them.
+    """A surface: vertices and the triangles between them.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Mesh:
     hemisphere: Hemisphere
 
     def __post_init__(self) -> None:
-        # What is too large for float32 becomes infinite, and what is no index becomes none: both are refused below.
+        # Values too large for float32 become infinite, invalid indices wrap around: both are rejected below.
         with np.errstate(over="ignore", invalid="ignore"):
             vertices = np.ascontiguousarray(self.vertices, dtype=np.float32)
             triangles = np.ascontiguousarray(self.triangles, dtype=np.int32)
@@ -70,7 +70,13 @@ class Mesh:
         return areas
 
     def vertex_areas(self) -> NDArray[np.float64]:
-        """A third of the area of the triangles around each vertex, mm2, (V,)."""
+        """Area of each vertex, a third of that of the triangles around it, mm2, (V,).
+
+        Examples
+        --------
+        >>> Mesh([[0, 0, 0], [3, 0, 0], [0, 2, 0]], [[0, 1, 2]], Hemisphere.LEFT).vertex_areas()
+        array([1., 1., 1.])
+        """
         areas = np.repeat(self.triangle_areas() / 3, 3)
         return np.asarray(np.bincount(self.triangles.ravel(), areas, minlength=len(self.vertices)), np.float64)
 
@@ -87,7 +93,7 @@ _GEOMETRY = {
 
 
 def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False, placed: bool = False) -> Mesh:
-    """Read a GIFTI surface; that it was moved is logged (see `read_with_remarks`)."""
+    """Read a GIFTI surface and log its remarks (see `read_with_remarks`)."""
     mesh, remarks = read_with_remarks(path, hemisphere, side_required=side_required, placed=placed)
     for remark in remarks:
         logger.info("%s", remark)
@@ -97,23 +103,23 @@ def read(path: Path, hemisphere: Hemisphere, *, side_required: bool = False, pla
 def read_with_remarks(
     path: Path, hemisphere: Hemisphere, *, side_required: bool = False, placed: bool = False
 ) -> tuple[Mesh, tuple[str, ...]]:
-    """Read a GIFTI surface, and say what had to be decided to read it.
+    """Read a GIFTI surface, with a remark if its points had to be moved.
 
-    FreeSurfer's `mris_convert` leaves points in coordinates that are centred on its volume, and the volume's place in
-    the metadata (`VolGeomC_R` and so on), unless it is told `--to-scanner`. Such points are moved to scanner
-    coordinates, here and only here.
+    Without `--to-scanner`, FreeSurfer's `mris_convert` leaves the points in coordinates centred on its volume and
+    stores the volume's position in the metadata (`VolGeomC_R` and so on). Such points are moved to scanner coordinates
+    here and nowhere else.
 
     Parameters
     ----------
     path : Path
         A `.surf.gii` file.
     hemisphere : Hemisphere
-        The side the caller expects; a file that names the other side is refused.
+        The expected side; a file that names the other side is rejected.
     side_required : bool
-        Refuse a file that names no side, too.
+        Reject a file that names no side, too.
     placed : bool
-        The points are in scanner coordinates whatever the metadata say: the HCP pipelines move them and leave the
-        metadata as they were. Also for surfaces that lie nowhere in the head (spheres, inflated).
+        The points are in scanner coordinates, whatever the metadata say: the HCP pipelines move them and leave the
+        metadata unchanged. Also for surfaces without a position in the head (spheres, inflated).
 
     Returns
     -------
@@ -140,14 +146,14 @@ def read_with_remarks(
             hint="give a surface of one hemisphere, at most as fine as its voxels",
         )
     try:
-        moved, remarks = (points.data, ()) if placed else in_scanner(path, points, document.meta)
-        return Mesh(moved, triangles.data, hemisphere), remarks
+        vertices, remarks = (points.data, ()) if placed else in_scanner(path, points, document.meta)
+        return Mesh(vertices, triangles.data, hemisphere), remarks
     except InputError as error:
         raise error.about(path) from None
 
 
 def _single(path: Path, document: Document, intent: str) -> Array:
-    """The one array of an intent."""
+    """The only array with an intent."""
     found = [array for array in document.arrays if array.intent == intent]
     if not found:
         raise InputError(f"{path} holds no surface", hint="give a .surf.gii file with points and triangles")
@@ -157,7 +163,7 @@ def _single(path: Path, document: Document, intent: str) -> Array:
 
 
 def write(path: Path, mesh: Mesh, geometry: str) -> None:
-    """Write a GIFTI surface whose metadata holds the anatomy and nothing of the file it came from.
+    """Write a GIFTI surface whose metadata describe the anatomy and hold nothing about its source file.
 
     Parameters
     ----------

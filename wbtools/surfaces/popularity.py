@@ -1,4 +1,4 @@
-"""Which label wins where several have a share."""
+"""The label with the largest weight, for resampling label maps."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from scipy import sparse
 
 
 def most_popular(weights: sparse.csr_matrix, keys: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The label that gathers the largest weight in each row.
+    """The label with the largest summed weight in each row.
 
     Parameters
     ----------
     weights : csr_matrix, (R, C)
-        Not negative; what each column contributes to each row.
+        The non-negative weight of each column in each row.
     keys : ndarray, (C,), int32
-        The label of each column; 0 competes like any other.
+        The label of each column; 0 counts like any other.
 
     Returns
     -------
     winner : ndarray, (R,), int32
-        Of equal weights the smallest key wins, as in Workbench (whose sums, too, are of single precision); 0 in rows
+        The smallest key for equal weights, as in Workbench (whose sums are of single precision, too); 0 in rows
         without weight.
     weight : ndarray, (R,), float32
-        What the winner gathered.
+        Summed weight of the winner.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Metrics, labels and coordinates from one mesh to another, between spheres that are in register."""
+"""Resampling of metrics, labels and surfaces from one mesh to another over registered spheres."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NONE = 1e-12  # below this a weight or a triangle's normal is rounding
 
 @dataclass(frozen=True, eq=False)
 class SphereWeights:
-    """How much each vertex of the current mesh counts at each vertex of the new mesh.
+    """Weights of the current mesh's vertices at each vertex of the new mesh.
 
     Parameters
     ----------
     matrix : csr_matrix, (new vertices, current vertices), float64
-        Not negative; every row sums to 1.
+        Non-negative; every row sums to 1.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class SphereWeights:
         return most_popular(self.matrix, np.asarray(keys, np.int32))[0]
 
     def largest(self) -> SphereWeights:
-        """Only the current vertex of largest weight at each new vertex; of equal ones that of the smallest number."""
+        """Weights of 1 for the current vertex of largest weight at each new vertex; the first of equal ones."""
         matrix = self.matrix.sorted_indices()
         # Every row sums to 1, so none is empty.
         largest = np.maximum.reduceat(matrix.data, matrix.indptr[:-1])
@@ -59,7 +59,7 @@ class SphereWeights:
         return SphereWeights(sparse.csr_matrix((np.ones(len(first)), matrix.indices[first], rows), shape=matrix.shape))
 
     def surface(self, mesh: Mesh, sphere: Mesh) -> Mesh:
-        """The surface `mesh` (on the current mesh's vertices) with the vertices and triangles of the new `sphere`."""
+        """A surface on the current mesh, resampled to the vertices and triangles of the new `sphere`."""
         self._require(len(mesh.vertices))
         return Mesh(self.metric(mesh.vertices.T).T, sphere.triangles, mesh.hemisphere)
 
@@ -72,12 +72,12 @@ class SphereWeights:
 
 
 def barycentric(current: Mesh, new: Mesh) -> SphereWeights:
-    """Weights of the triangle of `current` that each vertex of `new` lies on; as Workbench's BARYCENTRIC.
+    """Barycentric weights of the triangle of `current` on which each vertex of `new` lies; Workbench's BARYCENTRIC.
 
     Parameters
     ----------
     current, new : Mesh
-        Spheres in register, centred on the origin, of any radius.
+        Registered spheres, centred on the origin, of any radius.
 
     Raises
     ------
@@ -96,15 +96,16 @@ def barycentric(current: Mesh, new: Mesh) -> SphereWeights:
 
 
 def adaptive_barycentric_area(current: Mesh, new: Mesh, current_area: Mesh, new_area: Mesh) -> SphereWeights:
-    """Barycentric weights that lose no data when the new mesh is coarser; as Workbench's ADAP_BARY_AREA.
+    """Barycentric weights that use all data even if the new mesh is coarser; Workbench's ADAP_BARY_AREA.
 
-    A new vertex gathers from the triangle it lies on, unless current vertices outside that triangle lie on its own
-    triangles: then it gathers from these. Then every current vertex spreads exactly its own area over the new ones.
+    A new vertex takes its values from the triangle it lies on, unless current vertices outside that triangle lie on the
+    triangles around the new vertex: then it takes them from these. The weights are then corrected so that every current
+    vertex distributes exactly its own area over the new ones.
 
     Parameters
     ----------
     current, new : Mesh
-        Spheres in register, centred on the origin.
+        Registered spheres, centred on the origin.
     current_area, new_area : Mesh
         Anatomical surfaces (midthickness) on the vertices of `current` and `new`; only their vertex areas are used.
 
@@ -115,7 +116,7 @@ def adaptive_barycentric_area(current: Mesh, new: Mesh, current_area: Mesh, new_
 
     References
     ----------
-    Help text of `wb_command -metric-resample`; the rule was found by comparing the weights of wb_command 1.5.0.
+    Help text of `wb_command -metric-resample`; verified against the weights of wb_command 1.5.0.
     """
     for sphere, surface in ((current, current_area), (new, new_area)):
         if len(sphere.vertices) != len(surface.vertices):
@@ -143,7 +144,7 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np
 
 
 def _directions(sphere: Mesh) -> NDArray[np.float64]:
-    """Unit vectors from the origin to the vertices; InputError if the mesh is no sphere around the origin."""
+    """Unit vectors from the origin to the vertices; InputError if the mesh is not a sphere around the origin."""
     points = sphere.vertices.astype(np.float64)
     radius = np.linalg.norm(points, axis=1)
     if not len(radius) or not len(sphere.triangles) or radius.max() - radius.min() > _ROUNDNESS * radius.max():
@@ -157,10 +158,10 @@ def _directions(sphere: Mesh) -> NDArray[np.float64]:
 def _locate(
     vertices: NDArray[np.float64], triangles: NDArray[np.int32], points: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The triangle closest to each point, and the barycentric weights of the closest place on it (P,), (P, 3).
+    """The closest triangle to each point, (P,), and the barycentric weights of the closest point on it, (P, 3).
 
-    The triangle is looked for among those with the closest centroids. A point that lies above none of them widens
-    its search until no other triangle can be closer: spheres of real subjects have slivers and folds.
+    The search begins with the triangles of closest centroids. For a point that projects into none of them, it is
+    widened until no other triangle can be closer: spheres of real subjects have slivers and folds.
     """
     from scipy.spatial import cKDTree
 
@@ -189,10 +190,10 @@ def _locate(
 def _closest(
     corners: NDArray[np.float64], points: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Closest places on triangles (P, K, 3, 3) to points (P, 3): weights (P, K, 3), distances, and whether inside.
+    """Closest points on triangles (P, K, 3, 3) to points (P, 3): weights (P, K, 3), distances, and whether inside.
 
-    A point beyond an edge gets its closest place on the edge across from its most negative weight, which is the true
-    closest place unless the triangle is very obtuse there; a neighbouring triangle is closer then.
+    A point outside a triangle gets its closest point on the edge opposite its most negative weight. This is the true
+    closest point unless the triangle is very obtuse there; a neighbouring triangle is closer then.
     """
     a, b, c = corners[:, :, 0], corners[:, :, 1], corners[:, :, 2]
     u, v, w = b - a, c - a, points[:, None] - a
@@ -214,7 +215,7 @@ def _closest(
 def _on_edge(
     corners: NDArray[np.float64], points: NDArray[np.float64], across: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Weights (N, 3) of the place closest to each point on the edge across from one corner of each triangle."""
+    """Weights (N, 3) of the closest point on the edge opposite a corner of each triangle."""
     row = np.arange(len(points))
     start, end = (across + 1) % 3, (across + 2) % 3
     edge = corners[row, end] - corners[row, start]

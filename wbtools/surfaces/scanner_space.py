@@ -1,7 +1,7 @@
-"""From the coordinates that FreeSurfer's surfaces are in to scanner coordinates.
+"""Conversion of FreeSurfer's surface coordinates to scanner coordinates.
 
-FreeSurfer writes surfaces in coordinates that are centred on its conformed volume (`tkr`). What leads to scanner
-coordinates stands beside the points: in the footer of its own format, in the metadata of GIFTI. For a conformed volume
+FreeSurfer writes surfaces in coordinates centred on its conformed volume (`tkr`). The transformation to scanner
+coordinates is stored with the points: in the footer of its own format, in the metadata of GIFTI. For a conformed volume
 it is a shift by the scanner coordinates of the volume's centre (`c_ras`).
 """
 
@@ -20,15 +20,17 @@ from wbtools.images.gifti_document import Array, quoted
 SCANNER = "NIFTI_XFORM_SCANNER_ANAT"
 
 _TKR_AXES = np.array([[-1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-"""Columns: the directions of a conformed volume's three axes, right-anterior-superior."""
+"""Columns: the directions of the three axes of a conformed volume, right-anterior-superior."""
 
 _WORLD = ("R", "A", "S")
 _FAR = 1e4  # mm
-_STILL = 1e-3  # mm; less is no shift
+_NO_SHIFT = 1e-3  # mm; less is rounding
 
 
-def moved(points: NDArray[Any], axes: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points in scanner coordinates.
+def tkr_points_in_scanner(
+    points: NDArray[Any], axes: NDArray[np.float64], centre: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Transform points from FreeSurfer's surface coordinates to scanner coordinates.
 
     Parameters
     ----------
@@ -42,17 +44,17 @@ def moved(points: NDArray[Any], axes: NDArray[np.float64], centre: NDArray[np.fl
     Raises
     ------
     InputError
-        If the numbers are those of no volume.
+        If axes and centre are implausible.
 
     Examples
     --------
-    >>> moved(np.zeros((1, 3)), _TKR_AXES, np.array([1.0, -3.0, 2.0]))
+    >>> tkr_points_in_scanner(np.zeros((1, 3)), _TKR_AXES, np.array([1.0, -3.0, 2.0]))
     array([[ 1., -3.,  2.]])
     """
     sane = axes.shape == (3, 3) and centre.shape == (3,) and np.isfinite(axes).all() and np.isfinite(centre).all()
     if not sane or not np.allclose(axes.T @ axes, np.eye(3), atol=0.01) or np.abs(centre).max() > _FAR:
         raise InputError(
-            "the volume that the surface was made on has no place in space: axes and centre are not those of a scan",
+            "the volume that the surface was made on has no valid position: axes and centre are not those of a scan",
             hint="convert the surface again: mris_convert --to-scanner",
         )
     result: NDArray[np.float64] = points @ (axes @ np.linalg.inv(_TKR_AXES)).T + centre
@@ -60,26 +62,26 @@ def moved(points: NDArray[Any], axes: NDArray[np.float64], centre: NDArray[np.fl
 
 
 def in_scanner(path: Path, points: Array, meta: Mapping[str, str]) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The points of a GIFTI file in scanner coordinates, and a sentence if they had to be moved.
+    """The points of a GIFTI file in scanner coordinates, with a remark if they had to be moved.
 
     Parameters
     ----------
     path : Path
     points : Array
     meta : mapping of str to str
-        Of the file, for what does not stand with the points.
+        The file's metadata, used where those of the points lack an entry.
 
     Raises
     ------
     InputError
-        If the metadata say that they have to be moved, but not where to.
+        If the points have to be moved and the metadata are invalid.
     """
-    said = {**meta, **points.meta}
-    centre = np.array([_number(said, f"VolGeomC_{world}", 0.0) for world in _WORLD])
-    axes = np.array([[_number(said, f"VolGeom{axis}_{world}", np.nan) for axis in "XYZ"] for world in _WORLD])
+    metadata = {**meta, **points.meta}
+    centre = np.array([_number(metadata, f"VolGeomC_{world}", 0.0) for world in _WORLD])
+    axes = np.array([[_number(metadata, f"VolGeom{axis}_{world}", np.nan) for axis in "XYZ"] for world in _WORLD])
     axes = np.where(np.isnan(axes).any(), _TKR_AXES, axes)
-    # A centre of zero says that somebody moved them already (sMRIPrep does), whatever axes it left.
-    if points.space == SCANNER or np.abs(centre).max() < _STILL:
+    # A centre of zero means that the points were moved already (sMRIPrep does), whatever the axes are.
+    if points.space == SCANNER or np.abs(centre).max() < _NO_SHIFT:
         return points.data, ()
     shift = ", ".join(f"{number:.1f}" for number in centre)
     turned = "" if np.allclose(axes, _TKR_AXES, atol=1e-4) else " and turned to the axes of its volume"
@@ -88,14 +90,14 @@ def in_scanner(path: Path, points: Array, meta: Mapping[str, str]) -> tuple[NDAr
         f"'{quoted(points.space or 'none')}'); they are moved by that{turned}, to scanner coordinates"
     )
     if points.data.ndim != 2 or points.data.shape[1] != 3:
-        return points.data, ()  # `Mesh` refuses it
+        return points.data, ()  # `Mesh` rejects it
     with np.errstate(over="ignore", invalid="ignore"):
-        return moved(points.data.astype(np.float64), axes, centre), (remark,)
+        return tkr_points_in_scanner(points.data.astype(np.float64), axes, centre), (remark,)
 
 
-def _number(said: Mapping[str, str], name: str, default: float) -> float:
-    """A number of the metadata."""
-    text = said.get(name, "")
+def _number(metadata: Mapping[str, str], name: str, default: float) -> float:
+    """A number from the metadata."""
+    text = metadata.get(name, "")
     if not text:
         return default
     try:
@@ -104,7 +106,7 @@ def _number(said: Mapping[str, str], name: str, default: float) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise InputError(
-            f"its metadata have {name} = '{quoted(text)}', which is no number, so its place in the head is unknown",
+            f"its metadata have {name} = '{quoted(text)}', which is not a number, so its position is unknown",
             hint="convert the surface again: mris_convert --to-scanner",
         )
     return value

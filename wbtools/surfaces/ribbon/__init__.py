@@ -1,1 +1,1 @@
-"""The cortical ribbon: how much of every voxel belongs to which vertex."""
+"""Ribbon-constrained mapping: the share of every voxel that belongs to each vertex of the cortex."""

@@ -1,8 +1,8 @@
-"""Ribbon weights kept on disk, for people who are exported more than once.
+"""A cache of ribbon weights on disk, for subjects that are exported more than once.
 
-A file's name is a hash of everything that decides its content: both surfaces, the grid, the kind of columns, the
-division, and the very code that computes them. So a file is either the right one or has another name; nothing can be
-stale, and several processes may use one folder at a time: each writes beside the file and then puts it into place.
+The name of a file is a hash of everything that determines its content: both surfaces, the grid, the kind of columns,
+the division, and the source code that computes them. Files are therefore never stale. Several processes may use a
+folder at the same time, since files are written atomically.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class WeightCache:
     Parameters
     ----------
     folder : Path
-        Made when needed. wbtools never empties it; it may be removed at any time.
+        Created when needed. wbtools never empties it; it may be removed at any time.
     """
 
     folder: Path
@@ -52,10 +52,9 @@ class WeightCache:
     def between(
         self, white: Mesh, pial: Mesh, grid: Grid, columns: Columns = Columns.THICK, division: int = 3
     ) -> RibbonWeights:
-        """As `RibbonWeights.between`, read from the folder where it has them, else computed and put there.
+        """As `RibbonWeights.between`, read from the cache if present, else computed and stored.
 
-        A file that is damaged or something else is written anew. A folder that cannot be read or written is reported
-        to the log and otherwise does no harm.
+        A damaged or foreign file is replaced. A folder that cannot be read or written is logged and otherwise ignored.
 
         Raises
         ------
@@ -72,7 +71,7 @@ class WeightCache:
 
 
 def _key(white: Mesh, pial: Mesh, grid: Grid, columns: Columns, division: int) -> str:
-    """Hash of all that decides the weights."""
+    """Hash of everything that determines the weights."""
     key = hashlib.sha256(repr((columns.value, division, grid.shape, len(white.vertices))).encode())
     for array in (white.vertices, white.triangles, pial.vertices, grid.affine):
         key.update(array.tobytes())
@@ -81,15 +80,15 @@ def _key(white: Mesh, pial: Mesh, grid: Grid, columns: Columns, division: int) -
 
 
 def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeights | None:
-    """The weights in a file, None if it is missing or anything but sound weights of this size."""
+    """The weights in a file; None if it is missing or does not hold valid weights of this size."""
     try:
-        _require_unpacked(path)
+        _require_uncompressed(path)
         with np.load(path, allow_pickle=False) as file:
             data, indices, indptr, voxels = (file[name] for name in _PARTS)
         if data.dtype != np.float32 or voxels.ndim != 1 or any(part.dtype.kind != "i" for part in (indices, voxels)):
-            raise ValueError("arrays of another kind")
+            raise ValueError("arrays of other types")
         if voxels.size and not (voxels[0] >= 0 and voxels[-1] < math.prod(grid.shape) and (np.diff(voxels) > 0).all()):
-            raise ValueError("voxels that the grid does not have")
+            raise ValueError("voxels outside the grid")
         shares = sparse.csr_matrix((data, indices, indptr), shape=(vertices, len(voxels)))
         shares.check_format(full_check=True)
         return RibbonWeights(shares, voxels, grid, columns)
@@ -100,17 +99,17 @@ def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeig
         return None
 
 
-def _require_unpacked(path: Path) -> None:
-    """Raise ValueError for what holds more than it is long, or has no end: a packed file, a pipe, a device."""
+def _require_uncompressed(path: Path) -> None:
+    """Raise ValueError for a compressed file, a pipe or a device, which may yield more bytes than the file has."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is no plain file")
+        raise ValueError("it is not a regular file")
     with zipfile.ZipFile(path) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise ValueError("its parts are packed")
+            raise ValueError("its members are compressed")
 
 
 def _write(path: Path, weights: RibbonWeights) -> None:
-    """Put weights into place, whole or not at all."""
+    """Write weights atomically."""
     shares = weights.shares
     parts = dict(zip(_PARTS, (shares.data, shares.indices, shares.indptr, weights.voxels), strict=True))
     try:

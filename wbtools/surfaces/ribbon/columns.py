@@ -1,4 +1,4 @@
-"""Columns of cortex: what of the space between the white and the pial surface belongs to which vertex."""
+"""Columns of cortex: the part of the space between white and pial surface that belongs to each vertex."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 
 class Columns(Enum):
-    """How much of its surroundings a vertex's column takes in."""
+    """The extent of the columns around their vertices."""
 
     THICK = "thick"
-    """All triangles around the vertex, so that neighbours overlap: Workbench's default from volume to surface."""
+    """All triangles around the vertex, so that columns overlap: Workbench's default from volume to surface."""
     THIN = "thin"
     """These triangles up to edge midpoints and centroids, without overlap: its default from labels to volume."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Flat polygons that, swept from white to pial, make up the columns.
+    """Polygons of the mesh that, swept from white to pial, form the columns.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class Cells:
     polygons : ndarray, (C, 3) or (C, 4), int32
         Point numbers around each cell.
     is_open : ndarray, (C, 3) or (C, 4), bool
-        Whether the side from each corner to the next lies on the mesh's border. A side at a vertex is a wall of that
-        vertex's column only there; elsewhere the next cell of the column continues behind it.
+        Whether the side from each corner to the next lies on the border of the mesh. Only there is a side at a vertex a
+        wall of that vertex's column; elsewhere the next cell of the column adjoins it.
     starts : ndarray, (V + 1,), int64
     members : ndarray, int32
         The cells of vertex v's column are `members[starts[v]:starts[v + 1]]`.
@@ -47,7 +47,7 @@ class Cells:
 def divide(
     columns: Columns, white: NDArray[np.float64], pial: NDArray[np.float64], triangles: NDArray[np.int32]
 ) -> Cells:
-    """Cut the triangles of a mesh into the cells of its columns.
+    """Divide the triangles of a mesh into the cells of its columns.
 
     Parameters
     ----------
@@ -85,17 +85,17 @@ def divide(
 def _edges(
     triangles: NDArray[np.int32], vertices: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """The mesh's edges (E, 2), and of each triangle's sides (T, 3) the edge, and whether it lies on the border."""
+    """The edges of a mesh (E, 2), and for each side of each triangle (T, 3) its edge and whether it is a border."""
     start, end = triangles.astype(np.int64), np.roll(triangles, -1, axis=1).astype(np.int64)
     numbers, edge = np.unique(np.minimum(start, end) * vertices + np.maximum(start, end), return_inverse=True)
     edge = edge.reshape(triangles.shape)
-    # Inside a mesh its triangles run along an edge as often in one direction as in the other.
+    # The triangles of an inner edge traverse it as often in one direction as in the other.
     balance = np.bincount(edge.ravel(), np.sign(end - start).ravel(), minlength=len(numbers))
     return np.stack(np.divmod(numbers, vertices), axis=1), edge, balance[edge] != 0
 
 
 def _members(owners: NDArray[np.int32], vertices: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """For each vertex the cells that it owns, from the owners (C, n) of each cell: starts (V + 1,) and cells."""
+    """The cells of each vertex, from the vertices (C, n) of each cell: starts (V + 1,) and cells."""
     order = np.argsort(owners, axis=None, kind="stable")
     counts = np.bincount(owners.ravel(), minlength=vertices)
     return np.concatenate([[0], np.cumsum(counts)]), (order // owners.shape[1]).astype(np.int32)

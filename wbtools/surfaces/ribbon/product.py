@@ -1,4 +1,4 @@
-"""A sparse matrix times many maps: on the processor, or on a GPU where torch uses one and it is faster."""
+"""Product of a sparse matrix with many maps, on the CPU, or on a GPU if torch uses one already and it is faster."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WORTH = 1 << 25
-"""Multiplications from which sending the matrix to a GPU pays: measured, see docs/evidence/ribbon.md."""
+"""Multiplications from which a GPU is faster, transfer included: measured, see docs/evidence/ribbon.md."""
 
 
 def product(matrix: sparse.csr_matrix, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """`matrix @ values` in double precision.
 
-    A GPU is used when the program uses it already (for a network), the work is large enough, and its memory has room:
-    importing torch and starting CUDA take longer than the product.
+    A GPU is used if the process uses it already (for a network), the product is large enough, and its memory suffices:
+    importing torch and initialising CUDA take longer than the product.
 
     Parameters
     ----------
@@ -50,16 +50,20 @@ def product(matrix: sparse.csr_matrix, values: NDArray[np.float64]) -> NDArray[n
 
 
 def by_torch(matrix: sparse.csr_matrix, values: NDArray[np.float64], device: torch.device) -> NDArray[np.float64]:
-    """The same product on a device of torch."""
+    """As `product`, on a torch device."""
     import torch
 
     warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
 
-    def there(array: NDArray[np.generic]) -> torch.Tensor:
+    def on_device(array: NDArray[np.generic]) -> torch.Tensor:
         return torch.from_numpy(array).to(device)
 
     weights = torch.sparse_csr_tensor(
-        there(matrix.indptr), there(matrix.indices), there(matrix.data).double(), matrix.shape, check_invariants=False
+        on_device(matrix.indptr),
+        on_device(matrix.indices),
+        on_device(matrix.data).double(),
+        matrix.shape,
+        check_invariants=False,
     )
-    result: NDArray[np.float64] = (weights @ there(values)).cpu().numpy()
+    result: NDArray[np.float64] = (weights @ on_device(values)).cpu().numpy()
     return result

@@ -1,19 +1,19 @@
-"""How much of each voxel a column between two surfaces fills, by counting sub-voxel centres.
+"""Rasterisation: the share of each voxel inside a column between two surfaces, by counting sub-voxel centres.
 
-The walls of a column are bent quadrilaterals: each can be cut into triangles along either diagonal. A centre between
-the two cuts of any wall is half inside. Of the others, those are inside that a line from outside reaches after an odd
-number of faces: where a column folds over itself twice, it is outside again. (wb_command does exactly so: found by
-comparing a million centres one by one.)
+The walls of a column are curved quadrilaterals: each can be split into triangles along either diagonal. A centre
+between the two triangulations of any wall is half inside. Any other centre is inside if a line from outside crosses an
+odd number of faces before it: where a column folds over itself twice, it is outside again. (wb_command uses the same
+rule; a million centres were compared one by one.)
 
-Lines run along the last axis. A line steps in through faces that it meets from outside and out through the others, so
-that walls between the cells of one column cancel and can be left out, and the order of vertices and triangles does not
-matter. A second count of the same steps says in how many walls, between their cuts, a centre lies.
+Lines run along the last axis. A line enters through faces that it meets from outside and leaves through the others, so
+that walls between the cells of one column cancel and can be omitted, and the order of vertices and triangles does not
+matter. A second count of the same crossings gives the number of walls between whose triangulations a centre lies.
 
-Points come in sub-voxel units: sub-voxel centres have whole numbers. Lines pass edges by half-open rules that both
-triangles of an edge share, so that every line that enters a column leaves it.
+Points are in sub-voxel units: sub-voxel centres have integer coordinates. Edges are crossed by half-open rules that
+both triangles of an edge share, so that every line that enters a column leaves it.
 
-numba compiles these functions at their first call ever (about 3 s) and keeps the result on disk. Import this module
-only where it is needed: importing numba alone takes a while.
+numba compiles these functions at their first call ever (about 3 s) and caches the result on disk. Import this module
+only where it is needed, because importing numba is slow.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from wbtools.surfaces.ribbon.columns import Cells
 Function = TypeVar("Function", bound=Callable[..., Any])
 Triple = tuple[int, int, int]
 
-_DOUBT = 64  # a step into the room between a wall's two cuts; steps into a column are 1, and fewer than half of this
-_CHUNK = 1 << 22  # voxel shares handed over at once: bounds the memory, not the result
+_WALL = 64  # a step into the space between a wall's two triangulations; steps into a column are 1, fewer than half this
+_CHUNK = 1 << 22  # voxel shares per chunk: bounds the memory, does not change the result
 
 
 def _compiled(function: Function) -> Function:
-    """Compile with numba, without Python's lock, so that two hemispheres run in two threads."""
+    """Compile with numba, without the GIL, so that two hemispheres run in two threads."""
     try:
         fast: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written: compile in every process
+    except RuntimeError:  # neither the package folder nor the user's cache is writable: compile in every process
         fast = numba.njit(nogil=True, error_model="numpy")(function)
     return fast
 
 
 class _Columns(NamedTuple):
-    """Columns of cortex as `Cells` has them, with the white points first and then the pial ones, in sub-voxels."""
+    """Columns of cortex as in `Cells`, in sub-voxels, with all points in one array: first white, then pial."""
 
     points: NDArray[np.floating]
     polygons: NDArray[np.integer]
@@ -63,7 +63,7 @@ class _Boxes(NamedTuple):
 
 
 class _Buffers(NamedTuple):
-    """What columns are counted in, one after the other, and where the shares of many of them are put."""
+    """Work arrays for a single column, and arrays for the voxel shares of many columns."""
 
     block: NDArray[np.int16]
     counts: NDArray[np.int32]
@@ -86,18 +86,17 @@ class _Buffers(NamedTuple):
 
 @_compiled
 def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
-    """The y at which the edge between p and q crosses x, the very same number in both directions."""
+    """The y at which the edge between p and q crosses x, exactly the same in both directions."""
     if px > qx:
         px, py, qx, qy = qx, qy, px, py
     return py + (qy - py) / (qx - px) * (x - px)
 
 
 @_compiled
-def _pass(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) -> None:
-    """Let each line of the block that crosses a triangle of points pass a step into or out of it.
+def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) -> None:
+    """Add a step to each line of the block that crosses a triangle, at the first centre behind it.
 
-    The step is taken at the first centre behind the triangle, inwards where the line meets its outer side. The block's
-    first centre is at `corner`.
+    The step is positive if the line meets the outer side of the triangle. The first centre of the block is at `corner`.
     """
     i, j, k = triangle
     x0, y0, z0 = corner
@@ -128,7 +127,7 @@ def _pass(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) 
         inwards = step if falling < rising else -step
         low, high = min(rising, falling), max(rising, falling)
         for y in range(max(int(np.ceil(low)), y0), min(int(np.ceil(high)), y0 + lines.shape[1])):
-            # Slivers seen edge-on have no usable slope: their crossing still lies between their corners.
+            # Slivers seen edge-on have no usable slope, but their crossing lies between their corners.
             z = min(max(az + slope_x * (x - ax) + slope_y * (y - ay), bottom), top)
             behind = max(int(np.ceil(z)) - z0, 0)
             if behind < lines.shape[2]:
@@ -136,7 +135,7 @@ def _pass(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) 
 
 
 @_compiled
-def _turn(points: Any, p: int, q: int, r: int, s: int) -> int:
+def _side(points: Any, p: int, q: int, r: int, s: int) -> int:
     """Whether point s lies in front of (1) or behind (-1) the triangle p, q, r."""
     ax, ay, az = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1], points[q, 2] - points[p, 2]
     bx, by, bz = points[r, 0] - points[p, 0], points[r, 1] - points[p, 1], points[r, 2] - points[p, 2]
@@ -146,9 +145,9 @@ def _turn(points: Any, p: int, q: int, r: int, s: int) -> int:
 
 @_compiled
 def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None:
-    """Pass through all faces of a vertex's column: its caps, its walls by their first cut, and the room to the other.
+    """Cross the faces of a column: caps, walls by their first triangulation, and the space up to the second.
 
-    This room is a tetrahedron; turned the right way round, it counts as 1 inside whichever way the wall is bent.
+    This space is a tetrahedron; with the right orientation it counts as 1, whichever way the wall is curved.
     """
     points, polygons = columns.points, columns.polygons
     sides = polygons.shape[1]
@@ -156,22 +155,22 @@ def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None
     for cell in columns.members[columns.starts[vertex] : columns.starts[vertex + 1]]:
         for n in range(1, sides - 1):
             p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
-            _pass(points, (r, q, p), 1, lines, corner)
-            _pass(points, (pial + p, pial + q, pial + r), 1, lines, corner)
+            _cross(points, (r, q, p), 1, lines, corner)
+            _cross(points, (pial + p, pial + q, pial + r), 1, lines, corner)
         for n in range(sides):
             p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
             if vertex in (p, q) and not columns.is_open[cell, n]:
                 continue
-            doubt = _DOUBT * _turn(points, p, pial + q, q, pial + p)
-            _pass(points, (p, q, pial + q), 1 + doubt, lines, corner)
-            _pass(points, (p, pial + q, pial + p), 1 + doubt, lines, corner)
-            _pass(points, (p, q, pial + p), -doubt, lines, corner)
-            _pass(points, (q, pial + q, pial + p), -doubt, lines, corner)
+            wall = _WALL * _side(points, p, pial + q, q, pial + p)
+            _cross(points, (p, q, pial + q), 1 + wall, lines, corner)
+            _cross(points, (p, pial + q, pial + p), 1 + wall, lines, corner)
+            _cross(points, (p, q, pial + p), -wall, lines, corner)
+            _cross(points, (q, pial + q, pial + p), -wall, lines, corner)
 
 
 @_compiled
 def _count(lines: Any, division: int, counts: Any) -> None:
-    """Add up, per voxel, by how many halves its centres are inside; clears the lines for the next column."""
+    """Sum, per voxel, the halves by which its centres are inside, and clear the lines for the next column."""
     for x in range(lines.shape[0]):
         for y in range(lines.shape[1]):
             inside = 0
@@ -179,13 +178,13 @@ def _count(lines: Any, division: int, counts: Any) -> None:
                 inside += lines[x, y, z]
                 lines[x, y, z] = 0
                 if inside != 0:
-                    halves = 1 if (inside + _DOUBT // 2) // _DOUBT != 0 else 2 * (inside % 2)
+                    halves = 1 if (inside + _WALL // 2) // _WALL != 0 else 2 * (inside % 2)
                     counts[x // division, y // division, z // division] += halves
 
 
 @_compiled
 def _rasterise(columns: _Columns, boxes: _Boxes, shape: Any, division: int, first: int, buffers: _Buffers) -> int:
-    """Voxel shares of the columns from `first` on until the buffer is full; returns the first vertex not done."""
+    """Compute voxel shares of the columns from `first` on until the buffer is full; return the next vertex."""
     low, size, counts = boxes.low, boxes.size, buffers.counts
     filled = 0
     for vertex in range(first, len(size)):
@@ -210,14 +209,14 @@ def _rasterise(columns: _Columns, boxes: _Boxes, shape: Any, division: int, firs
 
 
 def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sparse.csr_matrix:
-    """The share of each voxel that each vertex's column fills.
+    """The share of each voxel inside each vertex's column.
 
     Parameters
     ----------
     cells : Cells
         Points in voxel indices.
     shape : tuple of int
-        The grid's; columns are clipped to it.
+        Of the grid; columns are clipped to it.
     division : int
         Sub-voxels along each axis of a voxel.
 
@@ -231,21 +230,21 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     boxes = _Boxes(*_boxes(columns, np.array(shape), division))
     buffers = _Buffers.of(boxes.size, division, math.prod(shape))
     voxels, shares, indptr = buffers.voxels, buffers.shares, buffers.indptr
-    pieces = [(voxels[:0], shares[:0])]
+    chunks = [(voxels[:0], shares[:0])]
     first = before = 0
     while first < len(boxes.size):
         stop = _rasterise(columns, boxes, np.array(shape), division, first, buffers)
         filled = int(indptr[stop])
-        pieces.append((voxels[:filled].copy(), shares[:filled].copy()))
+        chunks.append((voxels[:filled].copy(), shares[:filled].copy()))
         indptr[first + 1 : stop + 1] += before
         first, before = stop, before + filled
-    indices, data = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    indices, data = (np.concatenate(part) for part in zip(*chunks, strict=True))
     return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(boxes.size), math.prod(shape)))
 
 
 @_compiled
 def _boxes(columns: _Columns, shape: Any, division: int) -> Any:
-    """First voxel (V, 3) and number of voxels (V, 3) around each column in the grid; 0 voxels where none."""
+    """First voxel (V, 3) and number of voxels (V, 3) of the box around each column in the grid; 0 if outside."""
     points, polygons, starts = columns.points, columns.polygons, columns.starts
     vertices, pial = len(starts) - 1, len(points) // 2
     low, size = np.zeros((vertices, 3), np.int64), np.zeros((vertices, 3), np.int64)

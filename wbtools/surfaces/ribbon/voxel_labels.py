@@ -1,4 +1,4 @@
-"""The labels of hemispheres in a voxel grid, and one volume of both."""
+"""Voxel labels of each hemisphere, and their combination into one volume."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from wbtools.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class VoxelLabels:
-    """The labels that one hemisphere puts into a grid.
+    """The voxel labels of a hemisphere.
 
     Parameters
     ----------
     keys : ndarray, (X, Y, Z), int32
-        0 where no label is put.
+        0 where there is no label.
     weights : ndarray, (X, Y, Z), float32
-        The share of the voxel that lies in columns of that label; 0 where none.
+        The share of the voxel inside columns of that label; 0 where there is none.
     """
 
     keys: NDArray[np.int32]
@@ -27,13 +27,13 @@ class VoxelLabels:
 
 
 def join_hemispheres(left: VoxelLabels, right: VoxelLabels) -> tuple[NDArray[np.int32], int]:
-    """One label volume of both hemispheres; where both claim a voxel the larger weight wins, and the left if equal.
+    """Combine the labels of both hemispheres; where they overlap the larger weight wins, and the left if equal.
 
     Returns
     -------
     keys : ndarray, (X, Y, Z), int32
     conflicts : int
-        Number of voxels that both claimed.
+        Number of voxels with labels of both.
 
     Raises
     ------
@@ -42,9 +42,9 @@ def join_hemispheres(left: VoxelLabels, right: VoxelLabels) -> tuple[NDArray[np.
 
     Examples
     --------
-    >>> one = VoxelLabels(np.array([[[1, 1, 0]]], np.int32), np.array([[[0.6, 0.9, 0]]], np.float32))
-    >>> two = VoxelLabels(np.array([[[2, 0, 2]]], np.int32), np.array([[[0.7, 0, 0.5]]], np.float32))
-    >>> keys, conflicts = join_hemispheres(one, two)
+    >>> left = VoxelLabels(np.array([[[1, 1, 0]]], np.int32), np.array([[[0.6, 0.9, 0]]], np.float32))
+    >>> right = VoxelLabels(np.array([[[2, 0, 2]]], np.int32), np.array([[[0.7, 0, 0.5]]], np.float32))
+    >>> keys, conflicts = join_hemispheres(left, right)
     >>> keys.tolist(), conflicts
     ([[[2, 1, 2]]], 1)
     """

@@ -1,6 +1,6 @@
-"""Between voxels and cortex: the ribbon from the white to the pial surface.
+"""Ribbon weights: mapping between voxels and the cortex between white and pial surface.
 
-The geometry is the same for every map, so it is computed once, as a sparse matrix of vertices by voxels. Definitions
+The geometry is the same for all maps, so it is computed once, as a sparse matrix of vertices by voxels. Definitions
 are those of Workbench's `-volume-to-surface-mapping`, `-label-to-volume-mapping` and `-metric-to-volume-mapping` with
 `-ribbon-constrained`.
 """
@@ -32,18 +32,18 @@ _HALF = 0.5 - 1e-4  # a voxel exactly half inside counts; sums of float32 shares
 
 @dataclass(frozen=True, eq=False)
 class RibbonWeights:
-    """The share of every voxel that lies in every vertex's column of cortex.
+    """The share of each voxel inside each vertex's column of cortex.
 
     Parameters
     ----------
     shares : csr_matrix, (V, U), float32
-        In (0, 1]; its columns are the voxels that any column of cortex reaches.
+        In (0, 1]; the matrix columns are the voxels that intersect any column of cortex.
     voxels : ndarray, (U,), int
         These voxels, ascending, ravelled in C order of the grid's shape.
     grid : Grid
     columns : Columns
-        With THICK columns a voxel is shared by three vertices at a time, so its weights sum up to three times the part
-        of it that is cortex; with THIN ones, to that part.
+        THICK columns overlap three-fold, so the weights of a voxel sum to three times the part of it that is cortex;
+        those of THIN columns, to that part.
 
     Examples
     --------
@@ -69,13 +69,13 @@ class RibbonWeights:
         Parameters
         ----------
         white, pial : Mesh
-            The two surfaces of one hemisphere, of one mesh, in the grid's world space (mm). They may list their
-            triangles in another order.
+            The two surfaces of one hemisphere and mesh, in the grid's world space (mm). They may list their triangles
+            in different order.
         grid : Grid
-            Parts of the surfaces outside it count for nothing.
+            Parts of the surfaces outside it are ignored.
         columns : Columns
         division : int
-            A voxel's share is the share of its division^3 sub-voxel centres.
+            The share of a voxel is estimated by division^3 sub-voxel centres.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class RibbonWeights:
         return cls(*_reached(voxel_shares(cells, grid.shape, division)), grid, columns)
 
     def within(self, roi: Array) -> RibbonWeights:
-        """The same weights without the voxels of a region of interest that are not positive.
+        """The weights restricted to the voxels where a region of interest is positive.
 
         Parameters
         ----------
@@ -113,12 +113,12 @@ class RibbonWeights:
         return sparse.csr_matrix(parts, shape=(self.shares.shape[0], math.prod(self.grid.shape)))
 
     def to_surface(self, maps: Sequence[Array] | Array) -> NDArray[np.float32]:
-        """Mean of each map over each vertex's column; as in Workbench, 0 where a column holds no voxel's part.
+        """Mean of each map over each vertex's column; as in Workbench, 0 where a column contains no voxels.
 
         Parameters
         ----------
         maps : ndarray, (M, X, Y, Z), or sequence of M ndarrays (X, Y, Z)
-            On the grid; any number of maps costs little more than one.
+            On the grid; many maps cost little more than a single one.
 
         Returns
         -------
@@ -132,10 +132,10 @@ class RibbonWeights:
         return _means(product(self.shares, self._stacked(maps)))
 
     def labels_to_volume(self, keys: NDArray[np.integer]) -> VoxelLabels:
-        """Put labels of vertices into the voxels that are at least half cortex.
+        """Map labels of vertices to the voxels that are at least half cortex.
 
-        In each voxel the labels' weights are summed and the largest sum wins; unlabelled vertices (key 0) compete like
-        the others, and where they win the voxel stays unlabelled. Of equal sums the smallest key wins.
+        In each voxel the weights of each label are summed and the largest sum wins; unlabelled vertices (key 0) count
+        like a label, and where they win the voxel stays unlabelled. For equal sums the smallest key wins.
 
         Parameters
         ----------
@@ -149,20 +149,20 @@ class RibbonWeights:
         self._require_one_key_per_vertex(keys)
         winner, weight = most_popular(self.shares.T.tocsr(), np.asarray(keys, np.int32))
         labelled = (winner != 0) & (self._cortex() >= _HALF)
-        put = self.voxels[labelled]
-        return VoxelLabels(self._volume(put, winner[labelled]), self._volume(put, weight[labelled]))
+        voxels = self.voxels[labelled]
+        return VoxelLabels(self._volume(voxels, winner[labelled]), self._volume(voxels, weight[labelled]))
 
     @property
-    def _shared(self) -> int:
-        """How many columns each place of the cortex belongs to."""
+    def _multiplicity(self) -> int:
+        """Number of columns that each point of the cortex belongs to."""
         return 3 if self.columns is Columns.THICK else 1
 
     def _cortex(self) -> NDArray[np.float32]:
-        """The share of each reached voxel that is cortex."""
-        return np.asarray(self.shares.sum(axis=0), np.float32).ravel() / np.float32(self._shared)
+        """The share of each voxel in `voxels` that is cortex."""
+        return np.asarray(self.shares.sum(axis=0), np.float32).ravel() / np.float32(self._multiplicity)
 
     def _stacked(self, maps: Sequence[Array] | Array) -> NDArray[np.float64]:
-        """The maps' values in the reached voxels, (U, M + 1), with a last map of ones."""
+        """The values of the maps in `voxels`, (U, M + 1), with a last map of ones."""
         values = np.ones((len(self.voxels), len(maps) + 1))
         for number, volume in enumerate(maps):
             self._require(volume)
@@ -170,7 +170,7 @@ class RibbonWeights:
         return values
 
     def _volume(self, voxels: NDArray[np.integer], values: NDArray[Number]) -> NDArray[Number]:
-        """A volume that holds these values and is 0 elsewhere."""
+        """A volume with these values, and 0 elsewhere."""
         volume = np.zeros(self.grid.shape, values.dtype)
         volume.reshape(-1)[voxels] = values
         return volume
@@ -191,7 +191,7 @@ class RibbonWeights:
 
 
 def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
-    """The matrix without its empty columns, and the numbers of the others."""
+    """The matrix without its empty columns, and the indices of the remaining ones."""
     touched = np.zeros(matrix.shape[1], bool)
     touched[matrix.indices] = True
     number = np.cumsum(touched, dtype=np.int32) - 1
@@ -201,14 +201,14 @@ def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.i
 
 
 def _means(sums: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Weighted sums (N, M), then the sum of weights as their last column, to means (M, N); 0 without weight."""
+    """Means (M, N) from weighted sums (N, M + 1), whose last column is the sum of weights; 0 without weight."""
     weight = sums[:, -1:]
     means = np.divide(sums[:, :-1], weight, out=np.zeros_like(sums[:, :-1]), where=weight > 0)
     return np.ascontiguousarray(means.T, dtype=np.float32)
 
 
 def require_one_mesh(white: Mesh, pial: Mesh) -> None:
-    """Raise InputError unless both surfaces have the same vertices and triangles, on one side."""
+    """Raise InputError unless both surfaces have the same number of vertices, triangles and hemisphere."""
     counts = len(white.vertices), len(pial.vertices)
     if counts[0] != counts[1]:
         raise InputError(
@@ -223,7 +223,7 @@ def require_one_mesh(white: Mesh, pial: Mesh) -> None:
 
 
 def _same_triangles(first: Mesh, other: Mesh) -> bool:
-    """Whether two meshes have the same triangles, whatever corner and triangle they list first."""
+    """Whether two meshes have the same triangles, in any order."""
     if np.array_equal(first.triangles, other.triangles):
         return True
     rows, others = (np.sort(mesh.triangles, axis=1) for mesh in (first, other))
