@@ -126,7 +126,7 @@ def test_a_surface_in_scanner_coordinates_is_not_moved(tmp_path, case):
 def test_an_invalid_position_is_rejected(tmp_path):
     for value in ("nan", "1e999", "left", "99999"):
         path = surface(tmp_path / "s.surf.gii", SIDE | C_RAS | {"VolGeomC_A": value})
-        with pytest.raises(InputError, match=r"s\.surf\.gii: .*place in") as caught:
+        with pytest.raises(InputError, match=r"s\.surf\.gii: .*position") as caught:
             meshes.read(path, LEFT)
         assert "mris_convert --to-scanner" in caught.value.hint
 
