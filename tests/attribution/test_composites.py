@@ -85,7 +85,7 @@ def test_chain_of_layers_is_explained_as_zennits_stock_composites_do(name):
 def test_gamma_box_of_zennit_is_gamma_and_box():
     network, image = _chain(), noise(1, 1, 12, 12, 12)
     question = question_about(network, image)
-    both = composites.Rules(Gamma, lambda: ZBox(0.0, 1.0))
+    both = composites.LayerRules(Gamma, lambda: ZBox(0.0, 1.0))
     first = network.layers[0]
     found = propagate(question, composites.composite(network, both, first)).relevance
     stock = propagate(question, EpsilonGammaBox(low=0.0, high=1.0)).relevance
@@ -179,7 +179,7 @@ def test_only_the_convolution_that_reads_the_image_takes_the_first_rule():
 
     network = Hand(Reversed())
     used = []
-    rules = composites.Rules(
+    rules = composites.LayerRules(
         lambda: used.append("other") or ZPlus(),
         lambda: used.append("first") or ZPlus(),
     )

@@ -1,12 +1,19 @@
-"""Each rule on a case that is worked out by hand."""
+"""Each rule on a case that is worked out by hand, and the engine against zennit on whole networks."""
 
+import engine_networks
+import numpy as np
 import pytest
 import torch
-from random_networks import random_unet
+from engine_networks import FAMILIES, balls
+from questions import question_about
+from random_networks import random_network, random_unet
 from torch import nn
 
+from wbtools.attribution import method
 from wbtools.attribution.autograd import lrp_by_zennit
 from wbtools.attribution.autograd.propagation import merged
+from wbtools.attribution.engine import RelevancePropagator
+from wbtools.errors import InputError
 from wbtools.model.families.unet import UNetArchitecture
 from wbtools.model.junctions import Add, Gate
 
@@ -133,3 +140,24 @@ def test_merging_batch_norms_changes_no_output_and_is_undone():
     after = network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[key], before[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_engine_and_zennit_draw_the_same_map_of_every_family(name, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "half", lambda share: share)  # in half precision another voxel may win a pool
+    question = question_about(random_network(FAMILIES[name]), balls((19, 21, 20))[:1])
+    ours, zennits = method("lrp").explain(question), lrp_by_zennit.explain(question)
+    assert ours.conservation == pytest.approx(zennits.conservation, rel=1e-4)
+    np.testing.assert_allclose(ours.relevance, zennits.relevance, atol=1e-4 * np.abs(zennits.relevance).max())
+
+
+def test_a_network_with_a_layer_that_the_engine_does_not_know_is_explained_by_zennit(monkeypatch):
+    torch.manual_seed(0)
+    network = engine_networks.Hand(nn.Conv3d(1, 4, 3), nn.ELU(), nn.Flatten(), nn.Linear(4 * 64, 3))
+    monkeypatch.setattr(type(network), "batch_norms", lambda network: [])
+    question = question_about(network, torch.rand(1, 1, 6, 6, 6))
+    with pytest.raises(InputError, match=r"layers\.1 \(ELU\)"):
+        RelevancePropagator(network, question.image)
+    found = method("lrp").explain(question)
+    np.testing.assert_array_equal(found.relevance, lrp_by_zennit.explain(question).relevance)
+    assert np.abs(found.relevance).sum() > 0

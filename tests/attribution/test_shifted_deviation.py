@@ -24,7 +24,7 @@ def test_it_is_the_mean_magnitude_of_maps_that_each_conserve(question, monkeypat
     found = shifted_deviation.explain(question)
     assert found.conservation == pytest.approx(1, abs=1e-3)
     assert (found.relevance >= 0).all()
-    monkeypatch.setattr(shifted_deviation, "moved", lambda reference, seed: reference)
+    monkeypatch.setattr(shifted_deviation, "shifted_reference", lambda reference, seed: reference)
     still = shifted_deviation.explain(question)
     once = deviation.explain(question)
     np.testing.assert_allclose(still.relevance, abs(once.relevance), rtol=1e-4, atol=1e-9)
@@ -36,8 +36,8 @@ def test_places_are_rigid_small_and_always_the_same():
     ball = ((places - torch.tensor([14.0, 18, 15]).view(3, 1, 1, 1)).norm(dim=0) < 9).float()[None, None]
     centres = []
     for seed in range(4):
-        there = shifted_deviation.moved(ball, seed)
-        assert torch.equal(there, shifted_deviation.moved(ball, seed))
+        there = shifted_deviation.shifted_reference(ball, seed)
+        assert torch.equal(there, shifted_deviation.shifted_reference(ball, seed))
         assert there.sum() == pytest.approx(float(ball.sum()), rel=0.02)  # rigid: the volume stays
         centres.append((places * there[0, 0]).sum((1, 2, 3)) / there.sum())
     distance = (torch.stack(centres) - torch.tensor([14.0, 18, 15])).norm(dim=1)

@@ -12,7 +12,8 @@ import pytest
 from made_exports import files_in
 
 from wbtools import atomic
-from wbtools.errors import InputError, from_os_error
+from wbtools.errors import InputError
+from wbtools.errors.system import from_os_error
 from wbtools.output import staging
 from wbtools.output.containment import require_place
 from wbtools.output.ownership import MARKER, PROVENANCE

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from wbtools import atomic
 from wbtools.cli import main
-from wbtools.errors import CheckpointError, InputError, from_os_error
+from wbtools.errors import CheckpointError, InputError
+from wbtools.errors.system import from_os_error
 from wbtools.model import FAMILIES, Card, load
 from wbtools.model import card as cards
 from wbtools.model.convert import convert

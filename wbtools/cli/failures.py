@@ -16,7 +16,8 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 
 from wbtools.cli.console import err
-from wbtools.errors import InputError, TransientError, WbtoolsError, from_os_error
+from wbtools.errors import InputError, TransientError, WbtoolsError
+from wbtools.errors.system import from_os_error
 from wbtools.text import line
 
 P = ParamSpec("P")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from wbtools.errors import TransientError, from_os_error
+from wbtools.errors import TransientError
+from wbtools.errors.system import from_os_error
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wbtools.errors import writing
+from wbtools.errors.system import writing
 from wbtools.exporting import (
     admission,
     computation,

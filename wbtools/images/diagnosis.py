@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools.errors import InputError, MissingFile, WbtoolsError, from_os_error
+from wbtools.errors import InputError, MissingFile, WbtoolsError
+from wbtools.errors.system import from_os_error
 from wbtools.text import shell
 
 HEAD = 4096

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from wbtools import atomic
-from wbtools.errors import InputError, writing
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
 from wbtools.model import card as cards
 from wbtools.model.checkpoint import Model, load
 from wbtools.model.files import safetensors

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wbtools import atomic
-from wbtools.errors import InputError, writing
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
 from wbtools.output import ownership, staging
 from wbtools.output.ownership import PROVENANCE, foreign
 from wbtools.text import counted, line

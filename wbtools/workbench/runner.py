@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wbtools.errors import CommandError, CommandMissing, MissingFile, from_os_error
+from wbtools.errors import CommandError, CommandFailed, CommandMissing, CommandNotStarted, MissingFile, ending
+from wbtools.errors.system import from_os_error
 from wbtools.search_path import find_program
 from wbtools.workbench.command import Command
 
@@ -142,15 +143,14 @@ class Workbench:
         status, stdout, stderr = _execute(argv, threads, cwd)
         seconds = time.perf_counter() - started
         if status != 0:
-            reason = sentence(stderr or stdout) or _ending(status)
-            raise CommandError(f"{command.name} failed: {reason}", argv=argv, status=status, stderr=stderr)
+            raise CommandFailed(command.name, argv, status, stderr, said=sentence(stderr or stdout))
         _log.debug("%s took %.1f s", command.name, seconds)
         return Completed(_bare(command), round(seconds, 2), stdout, stderr)
 
     def _ask(self, option: str) -> str:
         status, stdout, stderr = _execute((str(self.program), option), 1, None)
         if status != 0:
-            raise CommandMissing(f"{self.program} does not answer to {option}: {_ending(status)}", hint=_INSTALL)
+            raise CommandMissing(f"{self.program} does not answer to {option}: {ending(status)}", hint=_INSTALL)
         return stdout + stderr
 
 
@@ -169,7 +169,7 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None) -> tuple[int
             cwd=cwd,
         )
     except (FileNotFoundError, PermissionError) as error:
-        raise CommandMissing(f"{argv[0]} cannot be started: {error.strerror}", hint=_INSTALL) from None
+        raise CommandNotStarted(argv, error, hint=_INSTALL) from None
     except OSError as error:
         raise from_os_error(error) from None
     try:
@@ -195,10 +195,6 @@ def sentence(printed: str) -> str:
         words = lines[-1] if lines else ""
     words = re.sub(r"NAME OF FILE: *(\S.*?) *\n", r"\1: ", words)
     return " ".join(words.split())[:_LONGEST_SENTENCE]
-
-
-def _ending(status: int) -> str:
-    return f"it was ended by signal {-status}" if status < 0 else f"it ended with exit code {status}"
 
 
 def _bare(command: Command) -> tuple[str, ...]:

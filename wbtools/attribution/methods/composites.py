@@ -59,7 +59,7 @@ class Share(Hook):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Rules:
+class LayerRules:
     """What distinguishes one composite from another.
 
     Parameters
@@ -81,14 +81,14 @@ class Rules:
 
 
 def composite(
-    network: nn.Module, rules: Rules, first: nn.Module, bounds: tuple[float, float] = (0.0, 1.0)
+    network: nn.Module, rules: LayerRules, first: nn.Module, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> Composite:
     """The rules for each layer of a network whose batch norms are merged.
 
     Parameters
     ----------
     network : nn.Module
-    rules : Rules
+    rules : LayerRules
     first : nn.Module
         The convolution that reads the image.
     bounds : tuple of float
@@ -116,7 +116,7 @@ def composite(
     return Composite(rule)
 
 
-def explain(question: Question, name: str, rules: Rules) -> MethodOutput:
+def explain(question: Question, name: str, rules: LayerRules) -> MethodOutput:
     """Propagate the relevance of a network's answer back to the voxels."""
     first = reading(calls(question), name).layer
     with merged(question.network).context(question.network):
@@ -134,7 +134,7 @@ _CANCELS = (
 _BACKGROUND = "Its first rule hands relevance to the empty background, too, often more than half of it."
 
 
-def _method(name: str, words: str, convolution: str, rules: Rules, caution: str = "", first: str = "") -> Method:
+def _method(name: str, words: str, convolution: str, rules: LayerRules, caution: str = "", first: str = "") -> Method:
     return Method(
         name=name,
         title=f"plain layer-wise relevance propagation ({words}), by zennit",
@@ -154,19 +154,19 @@ def _method(name: str, words: str, convolution: str, rules: Rules, caution: str 
     )
 
 
-EPSILON = _method("lrp-epsilon", "epsilon", "epsilon 1e-6", Rules(Epsilon, positive=False), _CANCELS)
+EPSILON = _method("lrp-epsilon", "epsilon", "epsilon 1e-6", LayerRules(Epsilon, positive=False), _CANCELS)
 
-GAMMA = _method("lrp-gamma", "gamma", "gamma 0.25", Rules(Gamma, positive=False), _CANCELS)
+GAMMA = _method("lrp-gamma", "gamma", "gamma 0.25", LayerRules(Gamma, positive=False), _CANCELS)
 
-ALPHA_BETA = _method("lrp-alpha-beta", "alpha 2, beta 1", "alpha 2, beta 1", Rules(AlphaBeta), _CANCELS)
+ALPHA_BETA = _method("lrp-alpha-beta", "alpha 2, beta 1", "alpha 2, beta 1", LayerRules(AlphaBeta), _CANCELS)
 
-FLAT = _method("lrp-flat", "z-plus, flat first", "z-plus", Rules(ZPlus, Flat), _BACKGROUND, "flat")
+FLAT = _method("lrp-flat", "z-plus, flat first", "z-plus", LayerRules(ZPlus, Flat), _BACKGROUND, "flat")
 
 W_SQUARE = _method(
     "lrp-w-square",
     "z-plus, w-square first",
     "z-plus",
-    Rules(ZPlus, WSquare),
+    LayerRules(ZPlus, WSquare),
     _BACKGROUND,
     "squares of the weights",
 )
@@ -175,7 +175,7 @@ BOX = _method(
     "lrp-box",
     "z-plus, box first",
     "z-plus",
-    Rules(ZPlus, box=True),
+    LayerRules(ZPlus, box=True),
     _BACKGROUND,
     "box between the image's lowest and highest value",
 )

@@ -23,7 +23,7 @@ _DEGREES = 2.5
 _SHIFT = 0.8  # voxels
 
 
-def moved(reference: Tensor, seed: int) -> Tensor:
+def shifted_reference(reference: Tensor, seed: int) -> Tensor:
     """A brain turned about its centre and shifted, by normal deviates of 2.5 degrees and 0.8 voxels for each axis.
 
     Parameters
@@ -44,7 +44,7 @@ def moved(reference: Tensor, seed: int) -> Tensor:
 
 
 def explain(question: Question) -> MethodOutput:
-    """Explain the difference from each of the moved references.
+    """Explain the difference from each of the shifted references.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def explain(question: Question) -> MethodOutput:
         With a reference.
     """
     shown = question.require_reference() - question.empty  # 0 beyond the image, as where there is no brain
-    places = [moved(shown, seed) + question.empty for seed in range(PLACES)]
+    places = [shifted_reference(shown, seed) + question.empty for seed in range(PLACES)]
     found = [deviation.explain(replace(question, reference=place)) for place in places]
     magnitude = np.mean([abs(output.relevance) for output in found], axis=0)
     expected_sum = sum(output.expected_sum or 0.0 for output in found) / PLACES

@@ -14,7 +14,8 @@ from wbtools.batch.state.export import BatchExport, from_json
 from wbtools.batch.state.names import PublishedName
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
-from wbtools.errors import InputError, WriteFailure
+from wbtools.errors import InputError
+from wbtools.errors.system import WriteFailure
 from wbtools.output.names import folder_name
 from wbtools.subject import Whereabouts, located
 from wbtools.subject.layouts import layout_named

@@ -36,7 +36,8 @@ from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, su
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
-from wbtools.errors import InputError, TransientError, writing
+from wbtools.errors import InputError, TransientError
+from wbtools.errors.system import writing
 from wbtools.output.containment import require_not_around, require_place
 from wbtools.output.destination import require_writable
 from wbtools.text import counted, line

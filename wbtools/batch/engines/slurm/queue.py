@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.batch.resources import seconds
-from wbtools.errors import CommandError, InputError, TransientError
+from wbtools.errors import CommandError, CommandNotStarted, InputError, TransientError
 from wbtools.search_path import find_program
 from wbtools.text import line
 
@@ -259,4 +259,4 @@ def _ask(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Com
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(words, 1, "", f"{words[0]} timed out")
     except OSError as error:
-        raise CommandError(f"{program} cannot be started: {error.strerror}", hint="look at the file") from None
+        raise CommandNotStarted((program, *words[1:]), error, hint="look at the file") from None

@@ -12,7 +12,9 @@
     │   ├── CheckpointError       family unknown, keys or shapes differ, unsafe pickle refused
     │   └── AtlasError            the labels do not fit the mesh
     ├── CommandError          4   an outside program failed
+    │   ├── CommandFailed         it ended with a status other than 0
     │   └── CommandMissing        it is not on PATH, or lacks this command
+    │       └── CommandNotStarted     the system does not start it
     ├── CheckError            5   a result failed its own check
     └── TransientError       75   full disk, lost file handle, interruption: run again
 
@@ -25,11 +27,7 @@ several places need becomes a class here, or beside what it is about, that build
 from __future__ import annotations
 
 import copy
-import errno
-import os
-import tempfile
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -209,7 +207,7 @@ class UnreadableFile(InputError):
 
     Examples
     --------
-    >>> error = UnreadableFile(Path("ids.txt"), PermissionError(errno.EACCES, "Permission denied"), what="the list")
+    >>> error = UnreadableFile(Path("ids.txt"), PermissionError(13, "Permission denied"), what="the list")
     >>> str(error), error.hint
     ('the list ids.txt cannot be read: Permission denied', 'check its permissions')
     """
@@ -270,6 +268,62 @@ class CommandMissing(CommandError):
     """The program is not installed, or its version lacks the command that is needed."""
 
 
+class CommandFailed(CommandError):
+    """A command ended with a status other than 0.
+
+    Parameters
+    ----------
+    name : str
+    argv : tuple of str
+    status : int
+    stderr : str
+        As in `CommandError`.
+    said : str
+        The useful words of what it printed.
+
+    Examples
+    --------
+    >>> str(CommandFailed("-metric-mask", (), 1, said="a.func.gii: File does not exist."))
+    '-metric-mask failed: a.func.gii: File does not exist.'
+    >>> str(CommandFailed("-metric-mask", (), -9))
+    '-metric-mask failed: it was ended by signal 9'
+    """
+
+    def __init__(self, name: str, argv: tuple[str, ...], status: int, stderr: str = "", said: str = "") -> None:
+        super().__init__(f"{name} failed: {said or ending(status)}", argv=argv, status=status, stderr=stderr)
+
+
+class CommandNotStarted(CommandMissing):
+    """A program that is there and that the system does not start.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Its words, the program first.
+    reason : OSError
+    hint : str
+
+    Examples
+    --------
+    >>> str(CommandNotStarted(("sbatch",), PermissionError(13, "Permission denied"), hint="look at the file"))
+    'sbatch cannot be started: Permission denied'
+    """
+
+    def __init__(self, argv: Sequence[str], reason: OSError, hint: str) -> None:
+        super().__init__(f"{argv[0]} cannot be started: {reason.strerror}", hint, argv=tuple(argv))
+
+
+def ending(status: int) -> str:
+    """How a program ended.
+
+    Examples
+    --------
+    >>> ending(-9), ending(1)
+    ('it was ended by signal 9', 'it ended with exit code 1')
+    """
+    return f"it was ended by signal {-status}" if status < 0 else f"it ended with exit code {status}"
+
+
 class CheckError(WbtoolsError):
     """A result failed its own check and was not published."""
 
@@ -280,113 +334,3 @@ class TransientError(WbtoolsError):
     """The machine, not the input, is at fault: the same command may succeed later."""
 
     exit_code = 75
-
-
-class WriteFailure(OSError):
-    """The operating system refused to write where wbtools was writing; still an OSError, with its number and its file.
-
-    Parameters
-    ----------
-    cause : OSError
-    begun : bool
-        Whether work had begun. Before that, a place that may not be written is an option's fault; later it is the
-        machine's, because the place could be written when the work began.
-    """
-
-    def __init__(self, cause: OSError, *, begun: bool) -> None:
-        super().__init__(cause.errno, cause.strerror or str(cause), cause.filename)
-        self.begun = begun
-
-
-@contextmanager
-def writing(place: Path, *, begun: bool = True, whole: bool = True) -> Iterator[None]:
-    """Turn OSErrors of a block that writes into a folder into `WriteFailure`, so that no input is blamed for them.
-
-    Parameters
-    ----------
-    place : Path
-        Errors that name a file elsewhere pass unchanged: they come from reading.
-    begun : bool
-        As in `WriteFailure`.
-    whole : bool
-        The block does nothing but write, so that errors that name no file are those of writing, too.
-    """
-    try:
-        yield
-    except WriteFailure:
-        raise
-    except OSError as error:
-        if error.errno is None or not _is_in(error.filename, place, whole):
-            raise
-        raise WriteFailure(error, begun=begun) from error
-
-
-def _is_in(name: object, place: Path, otherwise: bool) -> bool:
-    """Whether the file that an OSError names lies in a place; `otherwise` if it names none."""
-    if not isinstance(name, str | os.PathLike):
-        return otherwise
-    path, folder = (Path(os.path.abspath(given)) for given in (name, place))  # noqa: PTH100, links are not followed
-    return path == folder or folder in path.parents
-
-
-_TRANSIENT = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.ESTALE,
-    errno.EIO,
-    errno.EFBIG,
-    errno.ENOMEM,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EAGAIN,
-    errno.EBUSY,
-    errno.ENOLCK,
-    errno.ETIMEDOUT,
-    errno.ENOTCONN,
-    errno.EHOSTDOWN,
-    errno.EREMOTEIO,
-}
-"""The machine is short of something, or a file system is away; whether reading or writing."""
-_REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS}
-_SHAPES = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ}
-"""What a path is, not what the machine does: another attempt would end alike."""
-
-
-def from_os_error(error: OSError) -> WbtoolsError:
-    """Turn an operating-system error into the wbtools error a user should see.
-
-    A failure to write is never the input's fault. It is transient (75), unless the path itself cannot be, or the place
-    was refused before any work: then the option that names it is wrong (3).
-
-    Examples
-    --------
-    >>> from_os_error(OSError(errno.ENOSPC, "No space left on device")).exit_code
-    75
-    >>> refused = PermissionError(errno.EACCES, "Permission denied", "/out")
-    >>> [from_os_error(WriteFailure(refused, begun=begun)).exit_code for begun in (False, True)]
-    [3, 75]
-    """
-    reason = error.strerror or str(error)
-    where = f": {error.filename}" if error.filename else ""
-    if error.errno in _TRANSIENT:
-        return TransientError(
-            f"The system could not finish: {reason}", hint="free disk space or memory, then run again"
-        )
-    if isinstance(error, WriteFailure) and error.errno not in _SHAPES and error.begun:
-        return TransientError(
-            f"The result could not be written: {reason}{where}", hint="look at the disk or its server, then run again"
-        )
-    if isinstance(error, WriteFailure) or error.errno == errno.EROFS:
-        return InputError(f"{reason}{where}", hint="choose a folder you may write to with --out")
-    if (error.errno in _REFUSALS and not error.filename) or _is_temporary(error):
-        return TransientError(f"The system refused: {reason}{where}", hint="look at the machine, then run again")
-    if error.errno in _REFUSALS:
-        return InputError(f"{reason}{where}", hint="ask its owner for the right to read it (ls -l shows who that is)")
-    return InputError(f"{reason}{where}", hint="check the path and its permissions")
-
-
-def _is_temporary(error: OSError) -> bool:
-    """Whether an error is about temporary data: no folder for it, or a file in a folder of wbtools' own there."""
-    if error.filename is None:
-        return error.errno == errno.ENOENT and "temporary directory" in (error.strerror or "")
-    return _is_in(error.filename, Path(tempfile.gettempdir()), False) and "/wbtools-" in str(error.filename)
