@@ -17,7 +17,7 @@ from wbtools.model import Model
 from wbtools.native import person
 from wbtools.output.containment import default_out
 from wbtools.provenance import Provenance
-from wbtools.subject import Subject, placed, prepared
+from wbtools.subject import Subject, prepared, resolve
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice, FoundPerson
 
 
@@ -47,7 +47,7 @@ def find_subject(subject: str | Path, study_folder: str | Path = ".", files: Fil
     --------
     >>> subject = wbtools.find_subject("100307", "study")  # doctest: +SKIP
     """
-    folder, name = placed(Path(study_folder), str(subject))
+    folder, name = resolve(Path(study_folder), str(subject))
     return (files or FileChoice()).subject(folder, name)
 
 
@@ -162,7 +162,7 @@ def export(
     --------
     >>> export = wbtools.export("100307", "study", "out", settings)  # doctest: +SKIP
     """
-    folder, name = placed(Path(study_folder), str(subject))
+    folder, name = resolve(Path(study_folder), str(subject))
     people = tuple(str(other) for other in compared_with)
     compared = Comparison(people[0], people[1:]) if people else NOBODY
     job = ExportJob(name, folder, default_out(folder) if out is None else Path(out), None, compared, overwrite)

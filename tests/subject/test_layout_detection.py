@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject import LAYOUTS, find, placed, recognised
+from wbtools.subject import LAYOUTS, find, recognise, resolve
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -24,15 +24,15 @@ BIDS = "sub-X/anat/sub-X_desc-preproc_T1w.nii.gz"
     ("files", "layout"), [((HCP,), "hcp"), (FREESURFER, "freesurfer"), ((BIDS,), "bids")], ids=["hcp", "fs", "bids"]
 )
 def test_every_layout_is_recognised(tmp_path, files, layout):
-    assert recognised(make(tmp_path, *files), "X") == layout
+    assert recognise(make(tmp_path, *files), "X") == layout
 
 
 def test_a_folder_that_looks_like_two_layouts_is_asked_about(tmp_path):
     make(tmp_path, HCP, *FREESURFER)
     with pytest.raises(SubjectError, match=r"looks like several layouts: hcp .* and freesurfer") as caught:
-        recognised(tmp_path, "X")
+        recognise(tmp_path, "X")
     assert "--layout" in caught.value.hint
-    assert recognised(tmp_path, "X", "freesurfer") == "freesurfer"
+    assert recognise(tmp_path, "X", "freesurfer") == "freesurfer"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_was_made_of_a_raw_scan_is_taken_instead_of_it(tmp_path, beside, la
     make(tmp_path, *beside)
     (tmp_path / "sub-X/anat").mkdir(parents=True)
     (tmp_path / "sub-X/anat/sub-X_T1w.nii.gz").write_text("an image")
-    assert recognised(tmp_path, "X") == layout
+    assert recognise(tmp_path, "X") == layout
 
 
 def test_several_raw_scans_are_named_and_none_is_taken(tmp_path):
@@ -58,7 +58,7 @@ def test_several_raw_scans_are_named_and_none_is_taken(tmp_path):
             f"sub-X/anat/sub-X_run-{run}_T1w.nii.gz"
         ).write_text("an image")
     with pytest.raises(SubjectError, match="has 2 T1w images") as caught:
-        recognised(tmp_path, "X")
+        recognise(tmp_path, "X")
     assert "sub-X_run-2_T1w.nii.gz" in str(caught.value) and "sub-X_run-1_T1w.nii.gz" in caught.value.hint
 
 
@@ -85,32 +85,32 @@ def test_near_ids_of_every_layout_are_offered(tmp_path):
 
 def test_an_unknown_layout_is_answered_with_the_choices(tmp_path):
     with pytest.raises(InputError) as caught:
-        recognised(tmp_path, "X", "spm")
+        recognise(tmp_path, "X", "spm")
     assert all(name in caught.value.hint for name in ("auto", *LAYOUTS))
 
 
 def test_a_path_stands_for_study_folder_and_id(tmp_path):
     make(tmp_path, *FREESURFER, "sub-Y/ses-1/anat/a")
-    assert placed(Path("study"), str(tmp_path / "X")) == (tmp_path, "X")
-    assert placed(Path("study"), str(tmp_path / "X") + "/") == (tmp_path, "X")
-    assert placed(Path("study"), str(tmp_path / "sub-Y/ses-1")) == (tmp_path, "sub-Y_ses-1")
-    assert placed(Path("study"), "X") == (Path("study"), "X")
+    assert resolve(Path("study"), str(tmp_path / "X")) == (tmp_path, "X")
+    assert resolve(Path("study"), str(tmp_path / "X") + "/") == (tmp_path, "X")
+    assert resolve(Path("study"), str(tmp_path / "sub-Y/ses-1")) == (tmp_path, "sub-Y_ses-1")
+    assert resolve(Path("study"), "X") == (Path("study"), "X")
     with pytest.raises(InputError, match="none does not exist"):
-        placed(Path("study"), str(tmp_path / "none"))
+        resolve(Path("study"), str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("inside", ["", "surf", "mri"])
 def test_a_folder_inside_the_subjects_or_with_one_subject_only_will_do(tmp_path, inside):
     make(tmp_path, *FREESURFER)
     (tmp_path / "X/mri/T1.mgz").write_text("an image, which is not taken alone")
-    assert placed(Path("study"), str(tmp_path / "X" / inside)) == (tmp_path, "X")
-    assert placed(Path("study"), str(tmp_path)) == (tmp_path, "X")
+    assert resolve(Path("study"), str(tmp_path / "X" / inside)) == (tmp_path, "X")
+    assert resolve(Path("study"), str(tmp_path)) == (tmp_path, "X")
 
 
 def test_a_folder_of_several_subjects_lists_them(tmp_path):
     make(tmp_path, *FREESURFER, *[name.replace("X/", "Y/") for name in FREESURFER])
     with pytest.raises(SubjectError, match=r"holds 2 subjects \(X, Y\)") as caught:
-        placed(Path("study"), str(tmp_path))
+        resolve(Path("study"), str(tmp_path))
     assert "name one: X --study-folder" in caught.value.hint
 
 
@@ -118,5 +118,5 @@ def test_a_folder_of_several_subjects_lists_them(tmp_path):
 def test_a_file_that_is_no_image_is_told_as_such(tmp_path, name, content, word):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError) as caught:
-        placed(Path("study"), str(tmp_path / name))
+        resolve(Path("study"), str(tmp_path / name))
     assert word in f"{caught.value} {caught.value.hint}"

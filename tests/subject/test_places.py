@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject import located, placed
+from wbtools.subject import locate, resolve
 
 FREESURFER = ("surf/lh.white", "mri/T1.mgz")
 RAW = "sub-X/anat/sub-X_T1w.nii.gz"
@@ -48,9 +48,9 @@ def put(folder, *names):
 def test_derivatives_are_taken_instead_of_the_raw_scan_wherever_they_lie(tmp_path, place):
     put(tmp_path, RAW)
     put(tmp_path / place, PREPROCESSED)
-    found = located(tmp_path, "X")
+    found = locate(tmp_path, "X")
     assert (found.id, found.layout, found.folder) == ("sub-X", "bids", tmp_path / place / "sub-X")
-    assert located(*placed(Path(), str(tmp_path / "sub-X"))) == found
+    assert locate(*resolve(Path(), str(tmp_path / "sub-X"))) == found
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_derivatives_are_taken_instead_of_the_raw_scan_wherever_they_lie(tmp_pat
 def test_freesurfers_output_is_taken_instead_of_the_raw_scan(tmp_path, place, name):
     put(tmp_path, RAW)
     put(tmp_path / place / name, *FREESURFER)
-    assert located(tmp_path, "sub-X").folder == tmp_path / place / name
+    assert locate(tmp_path, "sub-X").folder == tmp_path / place / name
 
 
 def test_ciftifys_output_is_taken_instead_of_the_raw_scan(tmp_path):
     put(tmp_path, RAW)
     put(tmp_path / "derivatives/ciftify/sub-X", "T1w/T1w.nii.gz", "MNINonLinear/x")
-    assert located(tmp_path, "sub-X").layout == "hcp"
+    assert locate(tmp_path, "sub-X").layout == "hcp"
 
 
 @pytest.mark.parametrize("study", ["rawdata", "", "sub-X", "rawdata/sub-X", "derivatives"])
@@ -83,58 +83,58 @@ def test_the_study_folder_may_be_the_raw_data_beside_them_or_the_subjects(tmp_pa
     raw = "rawdata/" if "rawdata" in study or not study else ""
     put(tmp_path, f"{raw}{RAW}")
     put(tmp_path / "derivatives/fmriprep-24", PREPROCESSED)
-    assert located(tmp_path / study, "sub-X").folder == tmp_path / "derivatives/fmriprep-24/sub-X"
+    assert locate(tmp_path / study, "sub-X").folder == tmp_path / "derivatives/fmriprep-24/sub-X"
 
 
 def test_without_any_derivatives_the_raw_scan_is_taken_also_from_rawdata(tmp_path):
     put(tmp_path / "rawdata", RAW)
     (tmp_path / "derivatives/mriqc").mkdir(parents=True)
-    assert located(tmp_path, "sub-X").layout == "t1w"
+    assert locate(tmp_path, "sub-X").layout == "t1w"
 
 
 def test_the_study_folders_own_folder_comes_before_what_lies_beside(tmp_path):
     put(tmp_path / "bids", *WHOLE)
     put(tmp_path / "freesurfer/sub-X", *FREESURFER)
     put(tmp_path / "ciftify/sub-X", "T1w/T1w.nii.gz")
-    assert located(tmp_path / "bids", "X").layout == "bids"
+    assert locate(tmp_path / "bids", "X").layout == "bids"
     put(tmp_path / "raw", RAW)
     with pytest.raises(SubjectError, match=r"several layouts: hcp .* and freesurfer"):
-        located(tmp_path / "raw", "X")
+        locate(tmp_path / "raw", "X")
 
 
 def test_an_export_of_ours_is_no_derivative_to_start_from(tmp_path):
     put(tmp_path, RAW)
     put(tmp_path / "derivatives/wbtools", *WHOLE, "sub-X/provenance.json")
-    assert located(tmp_path, "sub-X").layout == "t1w"
+    assert locate(tmp_path, "sub-X").layout == "t1w"
 
 
 def test_several_derivatives_are_listed_and_none_is_taken(tmp_path):
     put(tmp_path, RAW)
     folders = [put(tmp_path / "derivatives" / name, *WHOLE) / "sub-X" for name in ("fmriprep-20", "fmriprep-23")]
     with pytest.raises(SubjectError, match="found in 2 places") as caught:
-        located(tmp_path, "X")
+        locate(tmp_path, "X")
     assert all(str(folder) in str(caught.value) for folder in folders) and "path" in caught.value.hint
     for folder in folders:
-        assert located(*placed(Path(), str(folder))).folder == folder
+        assert locate(*resolve(Path(), str(folder))).folder == folder
 
 
 def test_the_only_complete_one_of_several_is_taken(tmp_path):
     put(tmp_path / "derivatives/qsiprep", PREPROCESSED)
     put(tmp_path / "derivatives/fmriprep", *WHOLE)
-    assert located(tmp_path, "X").folder == tmp_path / "derivatives/fmriprep/sub-X"
+    assert locate(tmp_path, "X").folder == tmp_path / "derivatives/fmriprep/sub-X"
 
 
 def test_one_folder_under_two_names_is_one(tmp_path):
     put(tmp_path / "derivatives/fmriprep-23", *WHOLE)
     (tmp_path / "derivatives/fmriprep").symlink_to("fmriprep-23")
-    assert located(tmp_path, "X").id == "sub-X"
+    assert locate(tmp_path, "X").id == "sub-X"
 
 
 def test_several_folders_of_freesurfer_are_listed(tmp_path):
     for name in ("freesurfer-6", "freesurfer-7"):
         put(tmp_path / "derivatives" / name / "sub-X", *FREESURFER)
     with pytest.raises(SubjectError, match="found in 2 places"):
-        located(tmp_path, "X")
+        locate(tmp_path, "X")
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_several_folders_of_freesurfer_are_listed(tmp_path):
 def test_the_raw_scan_does_not_stand_in_for_surfaces_that_were_begun(tmp_path, half, words):
     put(tmp_path, RAW, half)
     with pytest.raises(SubjectError, match=words) as caught:
-        located(tmp_path, "sub-X")
+        locate(tmp_path, "sub-X")
     assert "--layout t1w" in caught.value.hint
-    assert located(tmp_path, "sub-X", "t1w").layout == "t1w"
+    assert locate(tmp_path, "sub-X", "t1w").layout == "t1w"
 
 
 # ------------------------------------------------------------------------------------------- almost a layout, by name
@@ -168,7 +168,7 @@ def test_the_raw_scan_does_not_stand_in_for_surfaces_that_were_begun(tmp_path, h
 )
 def test_what_is_almost_a_layout_is_named_with_what_is_missing(tmp_path, files, words, hint):
     put(tmp_path, *files)
-    for study, name in ((tmp_path, "P"), placed(Path(), str(tmp_path / "P"))):
+    for study, name in ((tmp_path, "P"), resolve(Path(), str(tmp_path / "P"))):
         with pytest.raises(SubjectError) as caught:
             find_anyhow(study, name)
         assert words in str(caught.value) and hint in caught.value.hint
@@ -186,16 +186,16 @@ def find_anyhow(study, name):
 def test_a_mistyped_path_says_that_it_does_not_exist_and_what_is_near(tmp_path):
     put(tmp_path / "subjects/bert", *FREESURFER)
     with pytest.raises(InputError, match="bort does not exist") as caught:
-        placed(Path(), str(tmp_path / "subjects/bort"))
+        resolve(Path(), str(tmp_path / "subjects/bort"))
     assert "subjects/bert" in caught.value.hint
     for path in ("../nowhere/at/all", "/nowhere", "nowhere/"):
         with pytest.raises(InputError, match="does not exist"):
-            placed(tmp_path, path)
+            resolve(tmp_path, path)
 
 
 def test_a_path_may_start_at_the_study_folder(tmp_path):
     put(tmp_path / "sub-1/ses-2", *FREESURFER)
-    assert located(*placed(tmp_path, "sub-1/ses-2")).id == "sub-1_ses-2"
+    assert locate(*resolve(tmp_path, "sub-1/ses-2")).id == "sub-1_ses-2"
 
 
 @pytest.mark.parametrize("asked", ["path", "id"])
@@ -213,9 +213,9 @@ def test_a_file_that_was_not_fetched_is_told_as_such(tmp_path, asked, content, w
     path.symlink_to("../../.git/annex/objects/gone") if content is None else path.write_text(content)
     with pytest.raises(InputError) as caught:
         if asked == "path":
-            placed(Path(), str(path))
+            resolve(Path(), str(path))
         else:
-            located(tmp_path, "sub-03")
+            locate(tmp_path, "sub-03")
     assert f"sub-03_T1w.nii.gz {words}" in str(caught.value) and "datalad get" in caught.value.hint
     assert "no subject" not in str(caught.value)
 
@@ -223,7 +223,7 @@ def test_a_file_that_was_not_fetched_is_told_as_such(tmp_path, asked, content, w
 def test_a_link_to_nowhere_in_place_of_a_folder_is_told_as_such(tmp_path):
     (tmp_path / "bert").symlink_to("gone")
     with pytest.raises(InputError, match="bert is a link to nowhere"):
-        placed(tmp_path, str(tmp_path / "bert"))
+        resolve(tmp_path, str(tmp_path / "bert"))
 
 
 def test_a_plain_name_that_only_the_working_directory_has_is_a_path(tmp_path, monkeypatch):
@@ -231,10 +231,10 @@ def test_a_plain_name_that_only_the_working_directory_has_is_a_path(tmp_path, mo
     put(tmp_path / "study/two", *FREESURFER)
     put(tmp_path / "two/another", *FREESURFER)
     monkeypatch.chdir(tmp_path)
-    assert placed(Path(), "one") == placed(Path(), "one/") == (tmp_path / "one", "person")
-    assert placed(Path("study"), "two") == (Path("study"), "two")  # the study's own comes first
-    assert placed(Path("study"), "two/")[1] == "another"
-    assert placed(Path("study"), "three") == (Path("study"), "three")
+    assert resolve(Path(), "one") == resolve(Path(), "one/") == (tmp_path / "one", "person")
+    assert resolve(Path("study"), "two") == (Path("study"), "two")  # the study's own comes first
+    assert resolve(Path("study"), "two/")[1] == "another"
+    assert resolve(Path("study"), "three") == (Path("study"), "three")
 
 
 # ---------------------------------------------------------------------------------------------- what may not be read
@@ -245,9 +245,9 @@ _DROP = "--bounding-set=-dac_override,-dac_read_search,-fowner"
 def said(study, name):
     """What looking for a subject ends in, without the right to read everything that tests may have."""
     code = (
-        "import sys; from pathlib import Path; from wbtools.subject import located\n"
+        "import sys; from pathlib import Path; from wbtools.subject import locate\n"
         "from wbtools.errors import WbtoolsError\n"
-        "try: print(located(Path(sys.argv[1]), sys.argv[2]).id)\n"
+        "try: print(locate(Path(sys.argv[1]), sys.argv[2]).id)\n"
         "except WbtoolsError as error: print(type(error).__name__, error, '|', error.hint)"
     )
     as_others = ["setpriv", _DROP] if os.geteuid() == 0 else []
@@ -266,14 +266,14 @@ def said(study, name):
 def test_who_mistypes_a_session_is_told_that_persons_sessions(tmp_path, there, asked, lacks, meant):
     put(tmp_path, *there, "derivatives/fmriprep/sub-Y/ses-c/anat/x")
     with pytest.raises(SubjectError, match=lacks) as caught:
-        located(tmp_path, asked)
+        locate(tmp_path, asked)
     assert f"did you mean {' or '.join(meant)}?" in caught.value.hint
 
 
 def test_the_path_of_a_session_that_is_not_there_is_answered_with_those_that_are(tmp_path):
     put(tmp_path, "sub-X/ses-a/anat/sub-X_ses-a_T1w.nii.gz")
     with pytest.raises(InputError, match="sub-X/ses-b does not exist") as caught:
-        placed(tmp_path, "sub-X/ses-b")
+        resolve(tmp_path, "sub-X/ses-b")
     assert "did you mean sub-X/ses-a?" in caught.value.hint
 
 

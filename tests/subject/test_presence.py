@@ -12,7 +12,7 @@ import pytest
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject import find, located, placed
+from wbtools.subject import find, locate, resolve
 from wbtools.subject.presence import absence, is_named, usable
 from wbtools.subject.subject import NOTICE, notice_in
 
@@ -245,7 +245,7 @@ def test_another_scan_is_not_taken_for_one_that_was_not_fetched(studies, tmp_pat
     with pytest.raises(SubjectError, match=r"run-1_T1w.*link to nowhere") as caught:
         find(tmp_path, "01")
     assert "run-2" in caught.value.hint
-    image = placed(tmp_path, str(anat / "sub-01_run-2_T1w.nii.gz"))
+    image = resolve(tmp_path, str(anat / "sub-01_run-2_T1w.nii.gz"))
     assert find(*image).id == "sub-01_run-2"
 
 
@@ -257,11 +257,11 @@ def test_what_a_path_leads_to_is_named_for_what_it_is(tmp_path, what):
     if what == "a folder":
         return  # of which a subject may be the content
     with pytest.raises(InputError, match=said) as caught:
-        placed(tmp_path, str(path))
+        resolve(tmp_path, str(path))
     assert "Permission" not in str(caught.value)
     assert ("datalad" in caught.value.hint) == ("fetched" in str(caught.value))
     with pytest.raises(InputError, match=said):
-        located(tmp_path, "head")
+        locate(tmp_path, "head")
 
 
 def test_a_notice_that_cannot_be_had_is_not_left_out(tmp_path):

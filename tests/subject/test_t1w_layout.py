@@ -106,7 +106,7 @@ def put(folder, *names):
 )
 def test_one_image_is_found_under_any_usual_name(tmp_path, file, asked, known_as):
     put(tmp_path, file)
-    assert t1w.located(tmp_path, asked) == tmp_path / file
+    assert t1w.locate(tmp_path, asked) == tmp_path / file
     assert t1w.find(tmp_path, asked).id == known_as
 
 
@@ -123,12 +123,12 @@ def test_one_image_is_found_under_any_usual_name(tmp_path, file, asked, known_as
 )
 def test_nothing_is_guessed(tmp_path, files):
     put(tmp_path, *files)
-    assert t1w.located(tmp_path, "p7") is None
+    assert t1w.locate(tmp_path, "p7") is None
 
 
 def test_known_subjects_are_files_and_folders_of_one_scan(tmp_path):
     put(tmp_path, "a_T1w.nii.gz", "b/anat/b_T1w.nii.gz", "c/anat/c_T1w.nii", "c/anat/c_run-2_T1w.nii", "d.txt")
-    assert t1w.known(tmp_path) == ["a", "b"]
+    assert t1w.list_subjects(tmp_path) == ["a", "b"]
 
 
 def test_what_one_image_cannot_give_is_refused(scan):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject import find, identity, located, placed, require_plain_name
+from wbtools.subject import find, identity, locate, require_plain_name, resolve
 from wbtools.subject.identity import typed
 
 FREESURFER = ("surf/lh.white", "mri/T1.mgz")
@@ -93,8 +93,8 @@ def test_a_link_names_the_person_who_typed_it(tmp_path):
     image.parent.mkdir(parents=True)
     image.symlink_to(tmp_path / ".git/annex/objects/aa/MD5E-s1--0a.nii.gz/MD5E-s1--0a.nii.gz")
     for path, person in ((tmp_path / "subjects/bert", "bert"), (image, "sub-01"), (image.parent, "sub-01")):
-        assert located(*placed(Path(), str(path))).id == person
-    assert located(tmp_path / "ds", "sub-01").id == "sub-01"
+        assert locate(*resolve(Path(), str(path))).id == person
+    assert locate(tmp_path / "ds", "sub-01").id == "sub-01"
 
 
 def test_the_working_directory_is_called_as_it_was_typed_too(tmp_path, monkeypatch):
@@ -102,11 +102,11 @@ def test_the_working_directory_is_called_as_it_was_typed_too(tmp_path, monkeypat
     (tmp_path / "bert").symlink_to("archive/scan_007")
     monkeypatch.chdir(tmp_path / "bert")
     monkeypatch.setenv("PWD", str(tmp_path / "bert"))
-    assert located(*placed(Path(), ".")).id == "bert"
-    assert located(*placed(Path(), "surf")).id == "bert"
-    assert located(Path(), "bert").id == "bert"  # the study folder is the subject's own
+    assert locate(*resolve(Path(), ".")).id == "bert"
+    assert locate(*resolve(Path(), "surf")).id == "bert"
+    assert locate(Path(), "bert").id == "bert"  # the study folder is the subject's own
     monkeypatch.setenv("PWD", "/")  # of another program: not where we are
-    assert located(*placed(Path(), ".")).id == "scan_007"
+    assert locate(*resolve(Path(), ".")).id == "scan_007"
 
 
 def test_going_up_from_a_link_leads_where_the_system_goes(tmp_path):
@@ -119,53 +119,53 @@ def test_going_up_from_a_link_leads_where_the_system_goes(tmp_path):
 @pytest.mark.parametrize("inside", ["", "freesurfer", "T1w_run-01/freesurfer"])
 def test_ids_find_what_a_program_put_below_the_persons_folder(tmp_path, inside):
     put(tmp_path / "P1" / inside, *FREESURFER)
-    found = located(tmp_path, "P1")
+    found = locate(tmp_path, "P1")
     assert (found.layout, found.folder) == ("freesurfer", tmp_path / "P1" / inside)
-    assert located(*placed(Path(), str(tmp_path / "P1"))) == found
-    assert located(tmp_path, found.id).folder == found.folder  # what it is called leads there again
+    assert locate(*resolve(Path(), str(tmp_path / "P1"))) == found
+    assert locate(tmp_path, found.id).folder == found.folder  # what it is called leads there again
 
 
 @pytest.mark.parametrize("files", [FREESURFER, HCP], ids=["freesurfer", "hcp"])
 @pytest.mark.parametrize("session", ["ses-{}", "session_{}", "ses-{}/freesurfer"])
 def test_sessions_are_found_and_told_apart_in_every_layout(tmp_path, files, session):
     put(tmp_path / "sub-01" / session.format(1), *files)
-    assert located(tmp_path, "sub-01").id == located(tmp_path, "01").id == "sub-01_ses-1"
+    assert locate(tmp_path, "sub-01").id == locate(tmp_path, "01").id == "sub-01_ses-1"
     put(tmp_path / "sub-01" / session.format(2), *files)
     with pytest.raises(SubjectError, match="has 2 sessions") as caught:
-        located(tmp_path, "sub-01")
+        locate(tmp_path, "sub-01")
     assert "sub-01_ses-1, sub-01_ses-2" in caught.value.hint
     for number in "12":
-        found = located(tmp_path, f"sub-01_ses-{number}")
+        found = locate(tmp_path, f"sub-01_ses-{number}")
         assert found.folder == tmp_path / "sub-01" / session.format(number)
-        assert found == located(*placed(Path(), str(found.folder)))
+        assert found == locate(*resolve(Path(), str(found.folder)))
 
 
 def test_runs_are_told_apart_by_id_and_by_any_path_that_leads_to_one(tmp_path):
     for run in "12":
         put(tmp_path / f"sub-A/T1w_HCP_run-{run}/freesurfer", *FREESURFER)
     for path in ("T1w_HCP_run-2", "T1w_HCP_run-2/freesurfer", "T1w_HCP_run-2/freesurfer/mri"):
-        assert located(*placed(Path(), str(tmp_path / "sub-A" / path))).id == "sub-A_run-2"
-    assert located(tmp_path, "sub-A_run-1").folder == tmp_path / "sub-A/T1w_HCP_run-1/freesurfer"
+        assert locate(*resolve(Path(), str(tmp_path / "sub-A" / path))).id == "sub-A_run-2"
+    assert locate(tmp_path, "sub-A_run-1").folder == tmp_path / "sub-A/T1w_HCP_run-1/freesurfer"
     with pytest.raises(SubjectError) as caught:
-        located(tmp_path, "sub-A")
+        locate(tmp_path, "sub-A")
     assert "sub-A_run-1, sub-A_run-2" in caught.value.hint
 
 
 def test_flat_folders_of_sessions_are_found_by_their_person(tmp_path):
     put(tmp_path / "sub-01_ses-1", *FREESURFER)
-    assert located(tmp_path, "sub-01").id == "sub-01_ses-1"
+    assert locate(tmp_path, "sub-01").id == "sub-01_ses-1"
     put(tmp_path / "sub-01_ses-2", *FREESURFER)
     with pytest.raises(SubjectError, match="has 2 sessions"):
-        located(tmp_path, "sub-01")
+        locate(tmp_path, "sub-01")
 
 
 def test_raw_scans_of_sessions_are_found_by_their_ids(tmp_path):
     for session in "12":
         put(tmp_path, f"sub-01/ses-{session}/anat/sub-01_ses-{session}_T1w.nii.gz")
-    found = located(tmp_path, "sub-01_ses-2")
+    found = locate(tmp_path, "sub-01_ses-2")
     assert (found.id, found.layout) == ("sub-01_ses-2", "t1w")
     with pytest.raises(SubjectError, match="has 2 T1w images"):
-        located(tmp_path, "sub-01")
+        locate(tmp_path, "sub-01")
 
 
 def test_the_same_person_is_found_whether_asked_by_id_or_by_path(tmp_path):
@@ -177,8 +177,8 @@ def test_the_same_person_is_found_whether_asked_by_id_or_by_path(tmp_path):
         (tmp_path, "x", "x/T1w.nii.gz"),
         (tmp_path / "hcp", "100307", "hcp/100307/T1w"),
     ):
-        assert located(study, name).id == located(*placed(Path(), str(tmp_path / path))).id
-        assert find_id(study, name) in {None, located(study, name).id}
+        assert locate(study, name).id == locate(*resolve(Path(), str(tmp_path / path))).id
+        assert find_id(study, name) in {None, locate(study, name).id}
 
 
 def find_id(study, name):

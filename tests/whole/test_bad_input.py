@@ -55,7 +55,7 @@ def test_an_id_that_is_no_plain_folder_name_is_refused(study, subject):
 
 @pytest.mark.parametrize(
     ("subject", "words"),
-    [("../100307", "does not exist"), ("a/b", "does not exist"), ("..", "looks like no subject's folder")],
+    [("../100307", "does not exist"), ("a/b", "does not exist"), ("..", "does not look like a subject's folder")],
 )
 def test_a_path_that_leads_to_nobody_is_refused_as_a_path(study, monkeypatch, subject, words):
     monkeypatch.chdir(study)

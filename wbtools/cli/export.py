@@ -17,7 +17,7 @@ from wbtools.exporting.settings import ATLASES, REGISTRATIONS, TRUST_LEVELS, Exp
 from wbtools.native.engines import ENGINES
 from wbtools.output.containment import default_out
 from wbtools.output.names import NAMINGS
-from wbtools.subject import MESHES, placed
+from wbtools.subject import MESHES, resolve
 from wbtools.subject.layouts import AUTO, LAYOUTS
 from wbtools.subject.selection import Comparison
 from wbtools.text import line
@@ -198,7 +198,7 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     set_up_logging(verbose, held)
     from wbtools.exporting import pipeline, plan
 
-    study_folder, subject = placed(options["study_folder"], subject)
+    study_folder, subject = resolve(options["study_folder"], subject)
     destination = options["out"] or default_out(study_folder)
     how, overwrite = settings(options), options["overwrite"]
     job = ExportJob(subject, study_folder, destination, options["id"], comparison(options), overwrite)

@@ -1,7 +1,7 @@
-"""Whether a file is there, is absent, or is there and not to be had: one rule for every layout.
+"""Whether a file is present, absent, or present but unusable: a common rule for all layouts.
 
-A layout chooses among a person's files by their names (`is_named`). What was chosen is then required to be a file that
-can be read (`hindrance`), so that nothing takes the place of a file that is there and was only not fetched.
+A layout chooses among a subject's files by name (`is_named`). The chosen files must then be readable (`hindrance`), so
+that no other file silently replaces one that is present but, for example, was not fetched.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from wbtools.errors import InputError, SubjectError
 from wbtools.images import diagnosis
 
 _POINTERS = {b"annex/objects/": "git-annex", b"version https://git-lfs.github.com/spec/": "git-lfs"}
-"""What the first line of files that stand for others has in it, and whose they are."""
+"""Marks in the first line of pointer files, and the programs that write them."""
 _LONGEST_POINTER = 1024
 
 UNFETCHED = "its file was not fetched"
 
 
 class Missing(NamedTuple):
-    """A file that is not there, relative to the subject's folder, and what cannot be done without it."""
+    """A missing file, relative to the subject's folder, and what cannot be done without it."""
 
     path: str
     forbids: str
 
 
 def is_named(path: Path) -> bool:
-    """Whether a folder has a file of this name, whatever it is; also where the folder itself cannot be looked into.
+    """Whether there is a file of this name, of any kind; also True if its folder is not accessible.
 
     Examples
     --------
@@ -43,18 +43,18 @@ def is_named(path: Path) -> bool:
         return True
     except (FileNotFoundError, ValueError):
         above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
-        return not above.exists()  # behind a link to nowhere may be anything
+        return not above.exists()  # anything may be behind a broken link
     except OSError as error:
         return error.errno != errno.ENAMETOOLONG
 
 
 def hindrance(path: Path) -> InputError | None:
-    """Why a file that is there cannot be had; None for one that can be read, and for one that is not there.
+    """The error for a file that is present but unusable; None for a readable or an absent file.
 
     Raises
     ------
     TransientError
-        If the machine cannot tell now.
+        If the state of the file cannot be determined now.
     """
     try:
         found = diagnosis.require_file(path)
@@ -67,12 +67,12 @@ def hindrance(path: Path) -> InputError | None:
 
 
 def usable(path: Path) -> bool:
-    """Whether a file is there, holds anything, and is not what git-annex or git-lfs put in its place."""
+    """Whether a file is present, not empty, and not a pointer of git-annex or git-lfs."""
     return is_named(path) and hindrance(path) is None
 
 
 def absence(path: Path) -> str:
-    """Why a file that was looked for cannot be used, as the end of a sentence; empty if it is simply not there.
+    """Why a file cannot be used, as the end of a sentence; empty if it is absent.
 
     Examples
     --------
@@ -82,21 +82,21 @@ def absence(path: Path) -> str:
     reason = hindrance(path)
     if reason is None:
         return ""
-    said = str(reason)
-    return f"it{said.removeprefix(str(path))}" if said.startswith(f"{path} ") else said
+    message = str(reason)
+    return f"it{message.removeprefix(str(path))}" if message.startswith(f"{path} ") else message
 
 
 def missing(folder: Path, name: str, forbids: str) -> Missing:
-    """A missing file, with a word on one that is there and cannot be used."""
+    """A missing file, with the reason if it is present but unusable."""
     reason = absence(folder / name)
     return Missing(name, f"{forbids}; {reason}" if reason else forbids)
 
 
 def incomplete(folder: Path, lacking: Iterable[Missing], hint: str) -> SubjectError:
-    """The refusal of a subject, with all that is missing, one file a line; why, where the file's place tells."""
+    """The error for a subject with missing files: one per line, with the reason for those that are unusable."""
     listed = list({file.path: file for file in lacking}.values())
     reasons = {file.path: absence(folder / file.path) for file in listed}
-    first = next(iter(hindered(folder / file.path for file in listed).values()), None)
+    first = next(iter(unusable_files(folder / file.path for file in listed).values()), None)
     lines = "".join(f"\n  {file.path}  (forbids {_with(file.forbids, reasons[file.path])})" for file in listed)
     if any(UNFETCHED in reason for reason in reasons.values()):
         hint = fetching(folder)
@@ -105,35 +105,35 @@ def incomplete(folder: Path, lacking: Iterable[Missing], hint: str) -> SubjectEr
     return SubjectError(f"subject {folder.name} in {folder.parent} lacks {_files(listed)}:{lines}", hint=hint)
 
 
-def hindered(files: Iterable[Path]) -> dict[Path, InputError]:
-    """The files that are there and cannot be had, with the reasons."""
+def unusable_files(files: Iterable[Path]) -> dict[Path, InputError]:
+    """The files that are present but unusable, with the reasons."""
     return {path: reason for path in files if (reason := hindrance(path)) is not None}
 
 
-def refusal(folder: Path, hindered: Mapping[Path, InputError], otherwise: str = "") -> SubjectError:
-    """The refusal of a subject some of whose files are there and cannot be had, all of them named.
+def refusal(folder: Path, unusable: Mapping[Path, InputError], alternative: str = "") -> SubjectError:
+    """The error for a subject with files that are present but unusable, all of which are named.
 
     Parameters
     ----------
     folder : Path
-        The subject's.
-    hindered : mapping of Path to InputError
-        From the function of this name.
-    otherwise : str
-        What can be done without them, for the hint.
+        The subject's folder.
+    unusable : mapping of Path to InputError
+        From `unusable_files`.
+    alternative : str
+        What can be done without the files, for the hint.
     """
-    lines = "".join(f"\n  {_relative(path, folder)}: {absence(path)}" for path in hindered)
-    unfetched = any(UNFETCHED in str(reason) for reason in hindered.values())
-    hint = fetching(folder) if unfetched else next(iter(hindered.values())).hint
+    lines = "".join(f"\n  {_relative(path, folder)}: {absence(path)}" for path in unusable)
+    unfetched = any(UNFETCHED in str(reason) for reason in unusable.values())
+    hint = fetching(folder) if unfetched else next(iter(unusable.values())).hint
     return SubjectError(
-        f"subject {folder.name} in {folder.parent} has {_files(hindered)} that cannot be used, and nothing takes the "
-        f"place of what is there:{lines}",
-        hint=f"{hint}; {otherwise}" if otherwise else hint,
+        f"subject {folder.name} in {folder.parent} has {_files(unusable)} that cannot be used, and no other file is "
+        f"used instead:{lines}",
+        hint=f"{hint}; {alternative}" if alternative else hint,
     )
 
 
 def fetching(path: Path) -> str:
-    """How to have a file that git-annex, DataLad or git-lfs left out."""
+    """A hint on how to fetch a file that git-annex, DataLad or git-lfs left out."""
     return (
         f"fetch it: datalad get {shlex.quote(str(path))} (or git annex get, git lfs pull), or copy what the link names"
     )
@@ -153,10 +153,10 @@ def _with(forbids: str, reason: str) -> str:
 
 
 def _pointer(path: Path) -> str:
-    """The program that put a few words in a file's place; empty for a file that is itself."""
+    """The program whose pointer a file is; empty for a regular file."""
     try:
         with path.open("rb") as stream:
             first = stream.readline(_LONGEST_POINTER)
-    except OSError:  # that it may not be read is said by whoever reads it
+    except OSError:  # the reader of the file reports that it is unreadable
         return ""
     return next((program for mark, program in _POINTERS.items() if mark in first), "")

@@ -1,4 +1,4 @@
-"""Why a subject is not found, in one sentence that names the cause: asked only when a look-up has failed."""
+"""Errors that explain why a subject was not found; used only after a look-up has failed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pathlib import Path
 from wbtools.errors import InputError, MissingFile, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
-from wbtools.subject.layouts import Layout, layouts_asked
+from wbtools.subject.layouts import Layout, layouts_selected
 from wbtools.subject.presence import hindrance
 
 _FOLDERS = ("surf", "mri", "anat", "T1w", "MNINonLinear")
-"""What a layout needs of a subject's folder."""
+"""Subfolders by which layouts recognise a subject's folder."""
 _MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
 
 
 _NAMED = 5
-"""Sessions that a hint lists."""
+"""Number of sessions that a hint lists."""
 _PARTS = ("anat", "surf", "T1w")
-"""Folders of which a person's folder, or a session's, has one in every layout."""
+"""Subfolders of which a subject's or session's folder has at least one in every layout."""
 
 
-def known(study_folder: Path, layouts: Iterable[Layout]) -> list[str]:
-    """Names of the subjects that look like one of the layouts."""
-    return sorted({name for layout in layouts for name in layout.known(study_folder)})
+def list_subjects(study_folder: Path, layouts: Iterable[Layout]) -> list[str]:
+    """Names of the subjects in a study folder, in any of the layouts."""
+    return sorted({name for layout in layouts for name in layout.list_subjects(study_folder)})
 
 
 def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> InputError:
-    """The refusal of a subject that no layout knows, with what was looked for and the ids that come closest."""
+    """The error for a subject that no layout recognises, with what was looked for and the closest ids."""
     if places.closed(study_folder):
         return _closed(study_folder)
     scans = [scan for layout in layouts for scan in layout.candidates(study_folder, subject_id)]
@@ -41,9 +41,9 @@ def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> I
             f"subject {subject_id} in {study_folder} has {len(scans)} T1w images and nothing made of them: {listed}",
             hint=f"name the one to take: {scans[0]}",
         )
-    almost = next(_almost(study_folder, subject_id), None)
-    if almost is not None:
-        return almost
+    incomplete = next(_incomplete(study_folder, subject_id), None)
+    if incomplete is not None:
+        return incomplete
     for path in (path for layout in layouts for path in layout.unfetched(study_folder, subject_id)):
         if (reason := hindrance(path)) is not None:
             return reason
@@ -51,13 +51,13 @@ def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> I
 
 
 def _not_there(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> SubjectError:
-    """The refusal of an id that nothing in the study folder answers to."""
+    """The error for an id that is not in the study folder."""
     looked_for = "; ".join(layout.looked_for for layout in layouts)
     locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
-    said = f"; what may not be looked into is no subject ({', '.join(locked[:3])})" if locked else ""
+    remark = f"; folders without read permission were not searched ({', '.join(locked[:3])})" if locked else ""
     if places.is_dir(study_folder / subject_id):
         return SubjectError(
-            f"{study_folder / subject_id} looks like no subject's folder (looked for: {looked_for})",
+            f"{study_folder / subject_id} does not look like a subject's folder (looked for: {looked_for})",
             hint="give a subject's own folder or image, or the folder above the subjects' folders with --study-folder",
         )
     if sessions := _sessions(study_folder, subject_id):
@@ -66,21 +66,21 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -
             f"subject {person} in {study_folder} has no {subject_id.removeprefix(person).lstrip('_')}",
             hint=f"did you mean {' or '.join(sessions[:_NAMED])}? ({len(sessions)} there)",
         )
-    there = known(study_folder, layouts)
+    there = list_subjects(study_folder, layouts)
     if not there:
         return SubjectError(
-            f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for}){said}",
+            f"{study_folder} has no subject {subject_id}, nor any other (looked for: {looked_for}){remark}",
             hint="give the folder above the subjects' folders with --study-folder",
         )
     near = get_close_matches(subject_id, there, n=3, cutoff=0.5) or there[:3]
     return SubjectError(
-        f"{study_folder} has no subject {subject_id} (looked for: {looked_for}){said}",
+        f"{study_folder} has no subject {subject_id} (looked for: {looked_for}){remark}",
         hint=f"did you mean {' or '.join(near)}? ({len(there)} subject{'s' * (len(there) > 1)} there)",
     )
 
 
 def _sessions(study_folder: Path, subject_id: str) -> list[str]:
-    """Ids of the sessions and runs that there are of a person of whom another one was asked for."""
+    """Ids of the existing sessions and runs of a person, if the id is that of a session or run."""
     person = person_of(subject_id)
     if person == subject_id:
         return []
@@ -89,37 +89,37 @@ def _sessions(study_folder: Path, subject_id: str) -> list[str]:
 
 
 def require_nothing_better(study_folder: Path, subject_id: str) -> None:
-    """Raise if a raw scan would stand in for what was made of it and cannot be used as it is.
+    """Raise InputError if a raw scan would be used although the subject has processed data that are unusable.
 
     Raises
     ------
     InputError
-        Naming a folder of the subject's that may not be looked into, or is an unfinished one of another layout.
+        Names a folder of the subject that is unreadable, or an unfinished folder of another layout.
     """
-    almost = next(_almost(study_folder, subject_id, beside_scan=True), None)
-    if almost is not None:
-        raise almost.hinting(f"{almost.hint}; or take the scan alone, with template surfaces: --layout t1w")
+    incomplete = next(_incomplete(study_folder, subject_id, beside_scan=True), None)
+    if incomplete is not None:
+        raise incomplete.hinting(f"{incomplete.hint}; or take the scan alone, with template surfaces: --layout t1w")
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a folder is almost one of a layout's, which whoever looks for a subject there is told."""
+    """Whether a folder is an unfinished or unreadable folder of a layout."""
     return _reason(folder) is not None
 
 
-def existing(path: Path, study_folder: Path) -> Path:
-    """A path that was typed, absolute, from the working directory or else from the study folder.
+def require_existing(path: Path, study_folder: Path) -> Path:
+    """An absolute path from a typed one, relative to the working directory or else to the study folder.
 
     Raises
     ------
     InputError
-        If nothing is there, or only a link to nowhere.
+        If it does not exist, or is a broken link.
     """
-    places_ = [typed(path), typed(study_folder / path)]
-    found = next((place for place in places_ if os.path.lexists(place)), None)
+    candidates = [typed(path), typed(study_folder / path)]
+    found = next((place for place in candidates if os.path.lexists(place)), None)
     if found is None:
-        if (reason := hindrance(places_[0])) is not None:  # in a folder that may not be looked into, or behind a link
+        if (reason := hindrance(candidates[0])) is not None:  # in an unreadable folder, or behind a broken link
             raise reason
-        above = next((place.parent for place in places_ if places.is_dir(place.parent)), places_[0].parent)
+        above = next((place.parent for place in candidates if places.is_dir(place.parent)), candidates[0].parent)
         names = [entry.name for entry in (*places.children(above), *places.files(above))]
         near = get_close_matches(path.name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "check the path"
@@ -135,8 +135,8 @@ def _closed(path: Path) -> InputError:
     return InputError(f"{path} may not be read: Permission denied", hint=f"{_MAY_READ} {shlex.quote(str(path))}")
 
 
-def _almost(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -> Iterator[InputError]:
-    """What each folder of the subject's lacks that is almost a layout's, or may not be looked into."""
+def _incomplete(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -> Iterator[InputError]:
+    """The errors for the subject's folders that are unfinished or unreadable."""
     roots = (study_folder, *places.data_sets(study_folder, subject_id))
     yield from (_closed(root) for root in roots if places.closed(root))
     for folder in _with_steps(home for root in roots for home in places.homes(root, subject_id)):
@@ -145,14 +145,14 @@ def _almost(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -
 
 
 def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
-    """What one folder lacks that is almost a layout's, or that it may not be looked into; also of scans alone."""
+    """The error for a folder that is unfinished or unreadable; with `scans`, also for one of DICOM files."""
     if places.closed(folder):
         return _closed(folder)
     for part in _FOLDERS:
-        # Asked of a file in it: a link to nowhere or a file in the part's place is told, an absent part is not.
+        # Asked for a file inside it: this reports a broken link or a file instead of the folder, not an absent folder.
         if (hidden := hindrance(folder / part / "file")) is not None:
             return hidden
-    for layout in layouts_asked():
+    for layout in layouts_selected():
         if found := layout.unfinished(folder):
             return SubjectError(found[0], hint=found[1])
     if scans and any(path.suffix.lower() in {".dcm", ".ima"} for path in places.files(folder)):
@@ -161,7 +161,7 @@ def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
 
 
 def _with_steps(folders: Iterable[Path]) -> Iterator[Path]:
-    """Folders, and those of programs and steps in them."""
+    """Folders, each followed by the program and step folders inside it."""
     for folder in folders:
         yield folder
         yield from (entry for entry in places.children(folder) if is_step(image_stem(entry.name)))

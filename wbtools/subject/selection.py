@@ -9,7 +9,7 @@ from pathlib import Path
 from wbtools.errors import InputError, SubjectError
 from wbtools.images import nifti
 from wbtools.provenance import sha256
-from wbtools.subject import MeshChoice, MeshName, Registration, Subject, meshes_named, placed, require_plain_name
+from wbtools.subject import MeshChoice, MeshName, Registration, Subject, meshes_named, require_plain_name, resolve
 from wbtools.subject import find as find_subject
 from wbtools.subject.identity import identity
 from wbtools.subject.layouts import AUTO
@@ -135,7 +135,7 @@ def _found(study_folder: Path, person: str, choice: FileChoice, option: str) -> 
     """A person whose image has a header that can be read."""
     path = Path(person)
     try:
-        subject = None if path.is_file() else choice.subject(*placed(study_folder, person))
+        subject = None if path.is_file() else choice.subject(*resolve(study_folder, person))
         found = FoundPerson(subject.t1w if subject else path, subject)
         nifti.read_grid(found.t1w)
     except InputError as error:

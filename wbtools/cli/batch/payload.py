@@ -17,7 +17,7 @@ from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError
 from wbtools.errors.system import WriteFailure
 from wbtools.output.names import folder_name
-from wbtools.subject import Whereabouts, located
+from wbtools.subject import Location, locate
 from wbtools.subject.layouts import layout_named
 
 if TYPE_CHECKING:
@@ -117,11 +117,11 @@ class ExportPayload:
         found = self._export.settings.files.subject(self._export.study_folder, subject)
         return f"found as {found.id} ({found.layout} layout, registration {found.registration})"
 
-    def _located(self, subject: str) -> Whereabouts | None:
+    def _located(self, subject: str) -> Location | None:
         """The subject in the study folder; of one that is not there, or is ambiguous, its own export will tell."""
         export = self._export  # of damaged options it tells itself
         try:
-            return located(export.study_folder, subject, export.settings.layout)
+            return locate(export.study_folder, subject, export.settings.layout)
         except InputError:
             return None
 

@@ -28,7 +28,7 @@ LAYOUTS: Mapping[str, str] = {
 """The module of each layout, imported when it is asked for."""
 
 Find = Callable[[Path, str, MeshChoice | None, Registration | None], Subject]
-"""Of a study folder and an id: the subject, whose folder `located` has found."""
+"""Of a study folder and an id: the subject, whose folder `locate` has found."""
 
 
 def _no_images(study_folder: Path, subject_id: str) -> list[Path]:
@@ -53,9 +53,9 @@ class Layout:
         Its key in `LAYOUTS`.
     looked_for : str
         What its folders look like, in a few words.
-    located : callable
+    locate : callable
         Of a study folder and an id: the subject's folder or file if it looks like this layout's, else None.
-    known : callable
+    list_subjects : callable
         Of a study folder: names of the subjects that look like this layout's.
     find : callable
         See `Find`.
@@ -73,15 +73,15 @@ class Layout:
         Another layout with the same cortex. Found among a data set's derivatives beside it, this one is taken only if
         it alone is complete.
     candidates : callable
-        Of a study folder and an id: images of which `located` chooses none, because there are several.
+        Of a study folder and an id: images of which `locate` chooses none, because there are several.
     unfetched : callable
         Of a study folder and an id: images that are named and not there.
     """
 
     name: str
     looked_for: str
-    located: Callable[[Path, str], Path | None]
-    known: Callable[[Path], list[str]]
+    locate: Callable[[Path, str], Path | None]
+    list_subjects: Callable[[Path], list[str]]
     find: Find
     naming: Naming = "hcp"
     is_raw: bool = False
@@ -111,7 +111,7 @@ def layout_named(name: str) -> Layout:
     return found
 
 
-def layouts_asked(name: str = AUTO) -> tuple[Layout, ...]:
+def layouts_selected(name: str = AUTO) -> tuple[Layout, ...]:
     """All layouts for `auto`, else the one of this name.
 
     Raises
@@ -121,7 +121,7 @@ def layouts_asked(name: str = AUTO) -> tuple[Layout, ...]:
 
     Examples
     --------
-    >>> [layout.name for layout in layouts_asked()]
+    >>> [layout.name for layout in layouts_selected()]
     ['hcp', 'freesurfer', 'bids', 't1w']
     """
     return tuple(map(layout_named, LAYOUTS)) if name == AUTO else (layout_named(name),)

@@ -48,7 +48,7 @@ _MEND = "run fMRIPrep or sMRIPrep with surfaces (not --fs-no-reconall), or copy 
 Sides = dict[Hemisphere, Path]
 
 
-def located(study_folder: Path, subject_id: str) -> Path | None:
+def locate(study_folder: Path, subject_id: str) -> Path | None:
     """The subject's folder (of a session, the session's), if it has an anat folder of derivatives; see `places.found`.
 
     Of several data sets that have the subject, the one whose surfaces are complete is taken.
@@ -64,7 +64,7 @@ def located(study_folder: Path, subject_id: str) -> Path | None:
     return places.only(there, study_folder, subject_id)
 
 
-def known(study_folder: Path) -> list[str]:
+def list_subjects(study_folder: Path) -> list[str]:
     """Names of the subjects that have derivatives."""
     return places.people(study_folder, _is_subject)
 
@@ -111,8 +111,8 @@ def find(
         raise InputError(
             f"BIDS derivatives have no registration {registration}", hint="leave out --surf-reg, or give MSMSulc"
         )
-    folder = located(study_folder, subject_id)
-    assert folder is not None  # the caller has asked `located`
+    folder = locate(study_folder, subject_id)
+    assert folder is not None  # the caller has asked `locate`
     names = _Anat.read(folder)
     native, standard = _native(names), _standard(names)
     t1w, spheres = (names.only("T1w", desc="preproc"), _spheres(names, folder, registration))
@@ -332,8 +332,8 @@ def _derived(
 LAYOUT = Layout(
     "bids",
     "sub-SUBJECT/anat or sub-SUBJECT/ses-*/anat with surfaces (BIDS derivatives)",
-    located,
-    known,
+    locate,
+    list_subjects,
     find,
     naming="bids",
     complete=complete,

@@ -36,7 +36,7 @@ _MEND = "let recon-all finish (recon-all -all), or copy the rest of its folder"
 _MESHES: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
-def located(study_folder: Path, subject_id: str) -> Path | None:
+def locate(study_folder: Path, subject_id: str) -> Path | None:
     """The subject's folder, if there is one that looks like recon-all's; see `places.found`.
 
     Raises
@@ -47,7 +47,7 @@ def located(study_folder: Path, subject_id: str) -> Path | None:
     return places.only(places.found(study_folder, subject_id, _is_subject), study_folder, subject_id)
 
 
-def known(study_folder: Path) -> list[str]:
+def list_subjects(study_folder: Path) -> list[str]:
     """Names of the folders that look like recon-all's, or hold such."""
     return places.people(study_folder, _is_subject)
 
@@ -103,8 +103,8 @@ def find(
         )
     if not set(wanted) & set(_MESHES):
         raise InputError(f"FreeSurfer's surfaces give no {mesh} mesh", hint="choose --mesh 32k, native or both")
-    folder = located(study_folder, subject_id)
-    assert folder is not None  # the caller has asked `located`
+    folder = locate(study_folder, subject_id)
+    assert folder is not None  # the caller has asked `locate`
     if (almost := unfinished(folder)) is not None:
         raise SubjectError(almost[0], hint=almost[1])
     surfaces = _surfaces(folder)
@@ -279,8 +279,8 @@ def _why_not(pial: Path) -> str:
 LAYOUT = Layout(
     "freesurfer",
     "SUBJECT/surf and SUBJECT/mri (FreeSurfer)",
-    located,
-    known,
+    locate,
+    list_subjects,
     find,
     unfinished=unfinished,
     complete=complete,

@@ -32,7 +32,7 @@ from wbtools.subject.subject import (
 )
 from wbtools.surfaces.standard import SOURCES
 
-__all__ = ["LAYOUT", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "known", "located"]
+__all__ = ["LAYOUT", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "list_subjects", "locate"]
 
 _STRIPPED = (T1W[0], CIFTIFY_T1W[0])
 
@@ -41,7 +41,7 @@ _SHOWN: tuple[SurfaceKind, ...] = ("inflated", "very_inflated")
 _ALWAYS: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
-def located(study_folder: Path, subject_id: str) -> Path | None:
+def locate(study_folder: Path, subject_id: str) -> Path | None:
     """The subject's folder, if there is one that looks like the HCP's; see `places.found`.
 
     Raises
@@ -52,7 +52,7 @@ def located(study_folder: Path, subject_id: str) -> Path | None:
     return places.only(places.found(study_folder, subject_id, _is_subject), study_folder, subject_id)
 
 
-def known(study_folder: Path) -> list[str]:
+def list_subjects(study_folder: Path) -> list[str]:
     """Names of the folders that look like the HCP's, or hold such."""
     return places.people(study_folder, _is_subject)
 
@@ -100,8 +100,8 @@ def find(
     """
     wanted = meshes_named(mesh)
     require_choice("registration", registration, get_args(Registration))
-    folder = located(study_folder, subject_id)
-    assert folder is not None  # the caller has asked `located`
+    folder = locate(study_folder, subject_id)
+    assert folder is not None  # the caller has asked `locate`
     candidates = _candidates(folder, registration)
     if mesh is None and not any(_complete(folder, names, wanted) for names in candidates):
         wanted = (*wanted, "59k_fs_LR")
@@ -345,4 +345,4 @@ def _passed_over(
     )
 
 
-LAYOUT = Layout("hcp", "SUBJECT/T1w (HCP)", located, known, find, unfinished=unfinished)
+LAYOUT = Layout("hcp", "SUBJECT/T1w (HCP)", locate, list_subjects, find, unfinished=unfinished)

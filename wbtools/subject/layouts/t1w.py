@@ -25,7 +25,7 @@ from wbtools.space.resampling import resample_labels
 from wbtools.subject import places
 from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
 from wbtools.subject.layouts import Layout
-from wbtools.subject.presence import Missing, hindered, hindrance, is_named, refusal, usable
+from wbtools.subject.presence import Missing, hindrance, is_named, refusal, unusable_files, usable
 from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
@@ -43,7 +43,7 @@ _IMPOSSIBLE = (
 )
 
 
-def located(study_folder: Path, subject_id: str) -> Path | None:
+def locate(study_folder: Path, subject_id: str) -> Path | None:
     """The subject's T1w image: a file of this name, or the only raw T1w in the subject's folder."""
     found = next((file for file in _files_named(study_folder, subject_id) if usable(file)), None)
     if found is not None:
@@ -53,7 +53,7 @@ def located(study_folder: Path, subject_id: str) -> Path | None:
 
 
 def candidates(study_folder: Path, subject_id: str, fit: Callable[[Path], bool] = usable) -> list[Path]:
-    """The raw T1w images in the subject's folder, of which `located` chooses none if there are several.
+    """The raw T1w images in the subject's folder, of which `locate` chooses none if there are several.
 
     Those of the folder itself and its `anat/`, else those of its sessions; in the study folder, or in `rawdata/`.
     """
@@ -77,7 +77,7 @@ def unfetched(study_folder: Path, subject_id: str) -> list[Path]:
     return [*filter(fit, _files_named(study_folder, subject_id)), *candidates(study_folder, subject_id, fit)]
 
 
-def known(study_folder: Path) -> list[str]:
+def list_subjects(study_folder: Path) -> list[str]:
     """Names of the files and folders that hold one T1w image."""
     files = (identity(path) for path in places.files(study_folder) if _is_scan(path) and usable(path))
     folders = (home for root in (study_folder, study_folder / "rawdata") for home in places.children(root))
@@ -111,9 +111,9 @@ def find(
             f"one T1w image gives no {mesh} mesh: template surfaces have only 32k",
             hint="choose --mesh 32k, or run FreeSurfer and give its folder",
         )
-    t1w = located(study_folder, subject_id)
-    assert t1w is not None  # the caller has asked `located`
-    if lost := hindered(_rivals(study_folder, subject_id, t1w)):
+    t1w = locate(study_folder, subject_id)
+    assert t1w is not None  # the caller has asked `locate`
+    if lost := unusable_files(_rivals(study_folder, subject_id, t1w)):
         raise refusal(t1w.parent, lost, f"or give the image to take by its path: {t1w}")
     kinds = get_args(SurfaceKind)
     return Subject(
@@ -240,8 +240,8 @@ def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Pat
 LAYOUT = Layout(
     "t1w",
     "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)",
-    located,
-    known,
+    locate,
+    list_subjects,
     find,
     is_raw=True,
     prepare=prepare,
