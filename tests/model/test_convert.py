@@ -45,9 +45,9 @@ def test_there_and_back_keeps_everything(tmp_path, state, card):
         cards.write(cards.beside(source), card)
     (tmp_path / "away").mkdir()
     (there,) = convert(source, tmp_path / "away" / "net.safetensors")
-    with safe_open(there, "pt") as judge:
-        metadata = judge.metadata()
-        assert set(judge.keys()) == set(state)
+    with safe_open(there, "pt") as opened:
+        metadata = opened.metadata()
+        assert set(opened.keys()) == set(state)
     assert metadata["threshold"] == "0.125"
     assert ("card" in metadata) == bool(card)
     if card:

@@ -101,44 +101,44 @@ def test_attention_of_a_dense_block_acts_twice():
 def test_a_resnet_on_equal_slices_is_torchvisions_resnet(block):
     from torchvision.models import resnet as torchvision
 
-    judge = torchvision.ResNet(getattr(torchvision, block), [2, 1, 2, 1])
-    judge.conv1 = torch.nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    judge.fc = torch.nn.Identity()
-    for layer, dilation in ((judge.layer3, 2), (judge.layer4, 4)):
+    reference = torchvision.ResNet(getattr(torchvision, block), [2, 1, 2, 1])
+    reference.conv1 = torch.nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    reference.fc = torch.nn.Identity()
+    for layer, dilation in ((reference.layer3, 2), (reference.layer4, 4)):
         for module in layer.modules():
             if isinstance(module, torch.nn.Conv2d):
                 module.stride = (1, 1)
                 if module.kernel_size == (3, 3):
                     module.dilation = module.padding = (dilation, dilation)
-    judge = randomised(judge)
+    reference = randomised(reference)
     layout = resnet.ResNetArchitecture(blocks=(2, 1, 2, 1), bottleneck=block == "Bottleneck", attention=())
-    assert_equal_on_slices(ResNet(layout), judge, slices=3)
+    assert_equal_on_slices(ResNet(layout), reference, slices=3)
 
 
 def test_a_densenet_on_equal_slices_is_torchvisions_densenet():
-    from torchvision.models.densenet import DenseNet as Judge
+    from torchvision.models.densenet import DenseNet as Reference
 
-    judge = Judge(growth_rate=8, block_config=(2, 3, 2, 2), num_init_features=16)
-    judge.features.conv0 = torch.nn.Conv2d(1, 16, 7, stride=2, padding=3, bias=False)
-    judge.classifier = torch.nn.Identity()
+    reference = Reference(growth_rate=8, block_config=(2, 3, 2, 2), num_init_features=16)
+    reference.features.conv0 = torch.nn.Conv2d(1, 16, 7, stride=2, padding=3, bias=False)
+    reference.classifier = torch.nn.Identity()
     layout = densenet.DenseNetArchitecture(layers=(2, 3, 2, 2), growth=8, inner=32, stem=16, attention=())
-    assert_equal_on_slices(DenseNet(layout), randomised(judge), slices=16)
+    assert_equal_on_slices(DenseNet(layout), randomised(reference), slices=16)
 
 
-def randomised(judge):
+def randomised(reference):
     torch.manual_seed(1)
-    for module in judge.modules():
+    for module in reference.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.3, 2)
             module.bias.data.normal_(0, 0.3)
-    return judge.eval()
+    return reference.eval()
 
 
-def assert_equal_on_slices(network, judge, slices):
+def assert_equal_on_slices(network, reference, slices):
     """Give a 3-D network a 2-D one's weights, each kernel in its middle plane; compare them on equal slices."""
     trunk = [value for key, value in network.state_dict().items() if not key.startswith(("fc", "bn_fc"))]
-    for target, source in zip(trunk, judge.state_dict().values(), strict=True):
+    for target, source in zip(trunk, reference.state_dict().values(), strict=True):
         if target.ndim == 5:
             target.zero_()[:, :, target.shape[2] // 2] = source
         else:
@@ -146,7 +146,7 @@ def assert_equal_on_slices(network, judge, slices):
     x = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
         features = network.eval().trunk(x[:, :, None].expand(-1, -1, slices, -1, -1))
-        torch.testing.assert_close(features.mean((2, 3, 4)), judge(x), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(features.mean((2, 3, 4)), reference(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("build", [ResNet, DenseNet])

@@ -106,8 +106,8 @@ def brain():
 
 @pytest.mark.parametrize("backbone", [*SMALL, *LARGE])
 def test_values_of_slices_are_those_of_torchvisions_network(brain, backbone):
-    judge = published(backbone)
-    state = judge.state_dict()
+    reference = published(backbone)
+    state = reference.state_dict()
     shapes = {key: tuple(value.shape) for key, value in state.items()}
     assert [family.name for family in known_families() if family.recognises(shapes)] == ["hemispheres"]
     with torch.device("meta"):
@@ -116,7 +116,7 @@ def test_values_of_slices_are_those_of_torchvisions_network(brain, backbone):
     network.load_state_dict(state, assign=True)
     assert network.architecture.backbone == backbone
     with torch.no_grad():
-        expected = judge(*halves(brain[0, 0].numpy()))
+        expected = reference(*halves(brain[0, 0].numpy()))
         found = network.eval().logits(brain)
         assert found.shape == (1, SLICES)
         torch.testing.assert_close(found, expected.T, rtol=1e-5, atol=1e-6)
@@ -131,14 +131,14 @@ def saved(tmp_path, state, **card):
 
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_a_hemisphere_checkpoint_loads_bare_and_wrapped(tmp_path, brain, wrapped):
-    judge = published("resnet18")
-    state = judge.state_dict()
+    reference = published("resnet18")
+    state = reference.state_dict()
     content = {"model_state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3} if wrapped else state
     model = load(saved(tmp_path, content))
     assert model.description["backbone"] == "resnet18"
     assert model.description["units"] == [1024, 256, 1]
     with torch.no_grad():
-        expected = judge(*halves(brain[0, 0].numpy()))
+        expected = reference(*halves(brain[0, 0].numpy()))
         torch.testing.assert_close(model.network.raw(brain), expected.T, rtol=1e-5, atol=1e-6)
 
 
