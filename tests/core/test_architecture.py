@@ -130,6 +130,10 @@ def test_modules_stay_short(module):
     assert len(MODULES[module].read_text().splitlines()) <= 400
 
 
+def test_the_line_of_an_export_fits_on_one_screen():
+    assert len(MODULES["wbtools.exporting.pipeline"].read_text().splitlines()) <= 120
+
+
 def functions(tree, around=None):
     """Every function of a syntax tree, with the class that it is a method of."""
     for node in ast.iter_child_nodes(tree):

@@ -7,15 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools.errors.system import writing
-from wbtools.exporting import (
-    admission,
-    computation,
-    cortical_maps,
-    networks,
-    preparation,
-    recording,
-    release,
-)
+from wbtools.exporting import admission, computation, cortical_maps, networks, preparation, recording, release
 from wbtools.exporting.session import assembly, files
 from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.settings import ExportJob, ExportSettings
