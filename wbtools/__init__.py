@@ -4,13 +4,11 @@ The names here are the public Python interface; see docs/python.md. They are imp
 `import wbtools` is quick.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+# Nothing of the standard library is imported here: `python -m wbtools.cli` loads this before `wbtools.cli` can leave
+# the working directory, whose `typing.py` must not be run. Type checkers know a constant of the name TYPE_CHECKING.
 from wbtools.version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from wbtools.anatomy import Atlas
     from wbtools.api import explain, export, find_subject, load_model
@@ -62,12 +60,16 @@ _MODULES = {
 """The modules that define the names; type checkers read the imports above."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value  # the next look finds it without asking here
-    return value
+if not TYPE_CHECKING:  # which would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value  # the next look finds it without asking here
+        return value
 
 
 def __dir__() -> list[str]:

@@ -52,7 +52,7 @@ def test_type_checkers_are_told_the_same_modules():
     told = {
         alias.name: node.module
         for block in tree.body
-        if isinstance(block, ast.If)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
         for node in block.body
         for alias in node.names
     }
