@@ -10,6 +10,7 @@ from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.state.export import as_json, from_json
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
+from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.batch.options import export_asked, subject_options
 from wbtools.cli.batch.run import _Batch, _say_what_would_be_done, run
 from wbtools.cli.export import command as export_subject
@@ -102,14 +103,14 @@ def test_a_dry_run_says_who_was_found_as_what_and_who_is_missing(tmp_path, capsy
         (tmp_path / name).write_bytes(b"an image, as far as finding goes")
     options = as_json(given("--study-folder", str(tmp_path)))
     batch = _Batch(BatchFiles(tmp_path / "out"), Plan("", options), ["sub-01", "sub-09", "sub-02"])
-    assert _say_what_would_be_done(batch, {"engine": "local"}) == 1
+    assert _say_what_would_be_done(batch, BATCH_ENGINES["local"]) == 1
     said = capsys.readouterr().out
     assert "3 subjects: 0 done already, 3 to do" in said and "found as sub-01_ses-a (t1w layout" in said
     missing = said[said.index("not found, or not whole: 1") :]
     assert "sub-09: " in missing and "has no subject sub-09" in missing and "sub-02: found" not in missing
     assert "worker" not in said and not (tmp_path / "out").exists()
     batch = _Batch(batch.files, batch.plan, ["sub-02"])
-    assert _say_what_would_be_done(batch, {"engine": "local"}) == 0
+    assert _say_what_would_be_done(batch, BATCH_ENGINES["local"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import click
 
 from wbtools.batch.resources import seconds, whole_number
 from wbtools.batch.state.export import BatchExport
+from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.export import comparison, export_options, settings
 
 Command = Callable[..., Any]
-
-ENGINES = ("local", "slurm", "dask")
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -38,7 +37,13 @@ def _number_or_auto(context: click.Context, option: click.Parameter, value: str)
 
 
 _OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="Who computes."),
+    click.option(
+        "--engine",
+        type=click.Choice(list(BATCH_ENGINES)),
+        default=next(iter(BATCH_ENGINES)),
+        show_default=True,
+        help="Who computes.",
+    ),
     click.option("--jobs", type=click.IntRange(1), help="local: subjects at once. [default: half the processors]"),
     click.option("--gpus", metavar="0,1", help="local: graphics cards to hand out, one per subject."),
     click.option("--partition", help="slurm: where to queue."),

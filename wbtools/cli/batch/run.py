@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
@@ -18,20 +16,18 @@ from typing import Any
 import click
 
 from wbtools.batch import subjects
-from wbtools.batch.engines import dask, local
 from wbtools.batch.engines.launch import environment, program
-from wbtools.batch.engines.slurm import rounds, script
 from wbtools.batch.engines.slurm.request import Request
-from wbtools.batch.resources import threads
 from wbtools.batch.state import names
 from wbtools.batch.state.attempts import State
-from wbtools.batch.state.export import as_json
+from wbtools.batch.state.export import BatchExport, as_json
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.overview import Overview, inspect, overview
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.state.published import Published, is_there, place
 from wbtools.cli.batch import maintenance, worker
 from wbtools.cli.batch.display import display
+from wbtools.cli.batch.engines import BATCH_ENGINES, BatchEngine, Work
 from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
@@ -42,14 +38,10 @@ from wbtools.output.containment import require_not_around, require_place
 from wbtools.output.destination import require_writable
 from wbtools.text import counted, line
 
-_POLL = 2.0
 _AT_ONCE = 16
 """Threads that look for subjects: on a network file system, asking takes long and costs nothing."""
 _SHOWN = 20
 """Subjects of each kind that a dry run names."""
-
-_Steps = Generator[None, None, None]
-"""An engine at work; what it started is ended or let go when this is closed."""
 
 
 @click.group("batch")
@@ -96,6 +88,11 @@ class _Batch:
             target = place(self.files.out, subject)
             if target.exists() and not is_there(self.files.out, subject):
                 require_not_around(target, [study, payload.inputs(subject) or study], study)
+
+    @property
+    def work(self) -> Work:
+        """What its engine is given."""
+        return Work(self.files, self.plan, self.todo)
 
     def look(self) -> Overview:
         """How this line's subjects stand."""
@@ -156,17 +153,17 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     tried and some failed; 75: not finished, run it again.
     """
     set_up_logging(verbose)
+    export, engine = export_asked(options), BATCH_ENGINES[options["engine"]]
     chosen = _chosen(words, options)
-    _require_place(BatchFiles(out.resolve()), options["study_folder"], chosen, options["work"])
-    batch = _Batch(BatchFiles(out.resolve()), _plan(options), chosen)
-    if options["engine"] == "slurm":
-        script.log_pattern(batch.files.slurm, "")  # a folder that no script can name is refused before all else
+    _require_place(BatchFiles(out.resolve()), export.study_folder, chosen, export.settings.work)
+    batch = _Batch(BatchFiles(out.resolve()), _plan(export, options), chosen)
+    engine.require(batch.files)
     batch.settle_names(write=False)
-    batch.require_apart(options["study_folder"])
+    batch.require_apart(export.study_folder)
     if options["dry_run"]:
         batch.plan.require_same(batch.files)
         require_writable(batch.files.home, "--out")
-        sys.exit(_say_what_would_be_done(batch, options))
+        sys.exit(_say_what_would_be_done(batch, engine))
     with writing(out, begun=False):
         batch.plan.write(batch.files)
         batch.settle_names()
@@ -174,7 +171,7 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
         batch.files.stop.unlink(missing_ok=True)
     if batch.todo():
         try:
-            with closing(_ENGINES[options["engine"]](batch, options)) as steps, display(batch.look) as tick:
+            with closing(engine.run(batch.work, options)) as steps, display(batch.look) as tick:
                 for _ in steps:
                     tick()
         except KeyboardInterrupt:
@@ -219,9 +216,9 @@ def _known(study: Path) -> subjects.Known:
     return known
 
 
-def _plan(options: dict[str, Any]) -> Plan:
+def _plan(export: BatchExport, options: dict[str, Any]) -> Plan:
     """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
-    kept = as_json(export_asked(options))
+    kept = as_json(export)
     request = Request(**{field.name: options[field.name] for field in fields(Request)})
     return Plan(
         settings_sha256=_identity(kept),
@@ -229,7 +226,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         max_attempts=options["max_attempts"],
         timeout=options["timeout"],
         grace=options["grace"],
-        threads=options["threads"],
+        threads=export.settings.threads,
         scratch=str(options["scratch"].resolve()) if options["scratch"] else None,
         engine=asdict(request),
         line=shlex.join(["wbtools", *sys.argv[1:]]),
@@ -246,56 +243,7 @@ def _identity(kept: dict[str, object]) -> str:
     return asked.stdout.split()[-1]
 
 
-# ------------------------------------------------------------------------------------------------------------- engines
-
-
-def _run_here(batch: _Batch, options: dict[str, Any]) -> _Steps:
-    processors = len(os.sched_getaffinity(0))
-    jobs = options["jobs"] or max(1, processors // (options["threads"] or 2))
-    gpus = [card for card in (options["gpus"] or "").split(",") if card]
-    each = threads(options["threads"], jobs, {})
-    return local.run(batch.files, batch.todo, jobs=jobs, threads=each, gpus=gpus)
-
-
-def _run_on_dask(batch: _Batch, options: dict[str, Any]) -> _Steps:
-    return dask.run(
-        batch.files,
-        batch.todo,
-        scheduler=options["scheduler"],
-        file=options["scheduler_file"],
-        threads=options["threads"],
-    )
-
-
-def _run_on_slurm(batch: _Batch, options: dict[str, Any]) -> _Steps:
-    """Submit, unless jobs of this batch are queued already; with `--wait`, wait until none is left."""
-    queued = rounds.jobs(batch.files)
-    if queued:
-        terminal.print(f"Queued or running already: {counted(len(queued), 'job')} of this batch; nothing is submitted")
-    else:
-        made = rounds.submit(batch.files, batch.plan, batch.todo())
-        terminal.print(
-            f"Submitted {counted(made.subjects, 'subject')} as {counted(made.tasks, 'task')} of up to {made.pack}: "
-            f"job {', '.join(made.arrays)}"
-        )
-        if made.trouble:
-            terminal.print(f"The job that would submit what these leave was not taken: {made.trouble}", markup=False)
-            terminal.print("When they are over, run the same line again")
-        if made.left:
-            terminal.print("Slurm takes no more jobs now; the rest is submitted when these are over")
-    while options["wait"] and rounds.jobs(batch.files):
-        yield
-        time.sleep(_POLL)
-
-
-_ENGINES: dict[str, Callable[[_Batch, dict[str, Any]], _Steps]] = {
-    "local": _run_here,
-    "slurm": _run_on_slurm,
-    "dask": _run_on_dask,
-}
-
-
-def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> int:
+def _say_what_would_be_done(batch: _Batch, engine: BatchEngine) -> int:
     """The answer to --dry-run; 1 if some of those to do are not there, or lack files."""
     todo = batch.todo()
     given_up = len(batch.look().having(State.FAILED, State.EXCLUDED))
@@ -310,7 +258,6 @@ def _say_what_would_be_done(batch: _Batch, options: dict[str, Any]) -> int:
             terminal.print(f"  {subject}: {words}")
         if len(shown) > _SHOWN:
             terminal.print(f"  and {len(shown) - _SHOWN} more")
-    if options["engine"] == "slurm" and todo:
-        for text in rounds.scripts(batch.files, batch.plan, todo, "dry-run"):
-            terminal.print(text, markup=False)
+    for text in engine.scripts(batch.work, todo) if todo else ():
+        terminal.print(text, markup=False)
     return int(bool(refused))
