@@ -1,4 +1,4 @@
-"""Everything that an export computes of a person who was read and checked; nothing of it is written here."""
+"""Everything that an export computes, from the files of a person to what is written; nothing is written here."""
 
 from __future__ import annotations
 
@@ -6,18 +6,54 @@ from collections.abc import Mapping, Sequence
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
-from wbtools.exporting import people, recording
+from wbtools.exporting import cortical_maps, people, preparation, recording, release
 from wbtools.exporting.admission import Inputs
 from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, explain, seen_by
 from wbtools.exporting.people import ComparedPerson
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.region_pairs import ParcellatedImage, RegionPairs, pair
+from wbtools.exporting.session.data import ExportData
+from wbtools.exporting.settings import ExportSettings
 from wbtools.model import Model
 from wbtools.native import person
 from wbtools.native.person import Person
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import Scan
 from wbtools.subject import Subject
+
+
+def compute(
+    inputs: Inputs, networks: Mapping[str, Model], settings: ExportSettings, tools: Tools, record: Provenance
+) -> ExportData:
+    """Read a person, explain what each network says, and carry the maps to the cortex.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    networks : mapping of str to Model
+        By their names in files.
+    settings : ExportSettings
+    tools : Tools
+    record : Provenance
+
+    Returns
+    -------
+    ExportData
+        As it may be written: without the face, unless that was asked for.
+
+    Raises
+    ------
+    WbtoolsError
+        Whatever is wrong with a file or a result.
+    """
+    me = preparation.read(inputs, tools, record)
+    notice = preparation.check(me, inputs.subject, settings.allow, record)
+    compared = compared_with(inputs, networks, settings.target, tools, record)
+    found, pairings = explanations(inputs.subject.id, me, networks, compared, settings.explanation, record)
+    with record.stage("maps on the cortex"):
+        metrics = cortical_maps.on_cortex(me, found, tools.projection)
+    data = ExportData(me, found, metrics, pairings, notice)
+    return release.whole_head(data, record) if settings.keep_face else release.brain_only(data, record)
 
 
 def compared_with(

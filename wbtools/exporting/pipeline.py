@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools.errors.system import writing
-from wbtools.exporting import admission, computation, cortical_maps, networks, preparation, recording, release
+from wbtools.exporting import admission, computation, networks, preparation, recording
 from wbtools.exporting.session import assembly, files
-from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.output import destination
@@ -83,16 +82,7 @@ def export_subject(
         published = destination.require(place, list(named))
     tidy = not loaded  # a batch tidies up once for all its subjects
     with publishing(place.out, place.name, overwrite=place.overwrite, subject=place.subject, tidy=tidy) as staged:
-        me = preparation.read(inputs, tools, record)
-        notice = preparation.check(me, inputs.subject, settings.allow, record)
-        compared = computation.compared_with(inputs, named, settings.target, tools, record)
-        explanations, pairings = computation.explanations(
-            inputs.subject.id, me, named, compared, settings.explanation, record
-        )
-        with record.stage("maps on the cortex"):
-            metrics = cortical_maps.on_cortex(me, explanations, tools.projection)
-        made = ExportData(me, explanations, metrics, pairings, notice)
-        made = (release.whole_head if settings.keep_face else release.brain_only)(made, record)
+        made = computation.compute(inputs, named, settings, tools, record)
         out = replace(published, folder=staged)
         with writing(staged):
             with record.stage("files"):
