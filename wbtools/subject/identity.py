@@ -1,7 +1,8 @@
-"""Who a path belongs to: one rule for every layout, for dry runs, exports and batches.
+"""The identity of the subject that a path belongs to: one rule for all layouts, for dry runs, exports and batches.
 
-A person is named by what the user typed. Links are not followed: behind them lie an archive's or git-annex's names.
-Names of programs and of steps of processing, bare sessions and bare runs name nobody; then the folders above do.
+The id is derived from the path as typed. Links are not followed, since their targets have names of an archive or of
+git-annex. Names of programs, processing steps, sessions or runs alone do not identify a subject; then the folders above
+are used.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from wbtools.errors import SubjectError
 
 IMAGES = (".nii.gz", ".nii", ".mgz", ".mgh")
-"""How the names of images end."""
+"""Suffixes of image names."""
 
 STEPS = frozenset(
     word
@@ -29,14 +30,14 @@ STEPS = frozenset(
     )
     for word in line.split()
 )
-"""Words of names that belong to programs and to steps of processing, in small letters and without `-`."""
+"""Words in names of programs and processing steps, in lower case and without `-`."""
 
 CONTAINERS = frozenset(["subjects", "participants", "patients", "studies", "users", "home", "tmp", "mnt", "media"])
-"""Names of folders that hold many people, and above which there is no person's name either."""
+"""Names of folders that contain many subjects; no folder above them identifies a subject."""
 
 _PROGRAMS = ("freesurfer", "fastsurfer", "reconall", "fmriprep", "smriprep", "ciftify", "qsiprep")
 _VERSIONED = re.compile(rf"({'|'.join(_PROGRAMS)}|fs(?=v?\d+\.))v?\d[\d.a-z]*")
-"""Programs with their version, for example `freesurfer7`, `fmriprep23.1.4` and `fs7.1`; `fs01` may be a person."""
+"""Programs with a version, for example `freesurfer7`, `fmriprep23.1.4` and `fs7.1`; `fs01` may be a subject."""
 _VERSION = re.compile(r"v?\d+(\.\d+)+|v\d+")
 _SESSION = re.compile(
     r"(?:ses|sess|session|visit|timepoint|wave)(?:[-_]([A-Za-z0-9]+)|(\d+))|(baseline|followup\d*)", re.I
@@ -47,23 +48,23 @@ _QUALIFIED = re.compile(r"_(?=(?:ses|run|acq|rec|echo|part)-)")
 
 
 def identity(path: Path) -> str:
-    """The id of the person whom a folder or an image belongs to.
+    """The id of the subject that a folder or an image belongs to.
 
     Parameters
     ----------
     path : Path
-        Of an image or of a subject's folder, as it was typed. Nothing is looked up on disk, but the working directory
-        for a relative path.
+        An image or a subject's folder, as typed. The disk is not accessed, except for the working directory if the path
+        is relative.
 
     Returns
     -------
     str
-        A plain name; `_ses-X` and `_run-X` are added where only a folder tells the session or the run.
+        A plain name; `_ses-X` and `_run-X` are appended if only a folder gives the session or the run.
 
     Raises
     ------
     SubjectError
-        If every folder's name is a program's or a step's.
+        If all folders have names of programs or steps.
 
     Examples
     --------
@@ -88,7 +89,7 @@ def identity(path: Path) -> str:
 
 
 def typed(path: Path) -> Path:
-    """An absolute path by the names that were typed: links, also that of the working directory, are not followed.
+    """An absolute path that keeps the names as typed: links, also in the working directory, are not followed.
 
     Examples
     --------
@@ -98,12 +99,12 @@ def typed(path: Path) -> Path:
     whole = path if path.is_absolute() else _working_directory() / path
     plain = Path(os.path.normpath(whole))
     if ".." in whole.parts and _same(whole, whole) and not _same(plain, whole):
-        return Path(os.path.realpath(whole))  # `..` after a link leads elsewhere than the names say
+        return Path(os.path.realpath(whole))  # `..` after a link leads elsewhere than the names suggest
     return plain
 
 
 def is_step(name: str) -> bool:
-    """Whether a folder's name says what was done, and not to whom; sessions and runs count as well.
+    """Whether a folder is named after a program, processing step, session or run instead of a subject.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def is_step(name: str) -> bool:
 
 
 def session_of(name: str) -> str | None:
-    """The label of a folder that is a session's; None for another.
+    """The session label in a folder's name; None if it is not the name of a session.
 
     Examples
     --------
@@ -128,7 +129,7 @@ def session_of(name: str) -> str | None:
 
 
 def person_of(subject_id: str) -> str:
-    """An id without session, run and what else tells scans of one person apart.
+    """An id without session, run and other entities that distinguish scans of a person.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def person_of(subject_id: str) -> str:
 
 
 def image_stem(name: str) -> str:
-    """An image's name without its ending; another name as it is.
+    """An image's name without its suffix; any other name unchanged.
 
     Examples
     --------
@@ -150,20 +151,20 @@ def image_stem(name: str) -> str:
 
 
 def _working_directory() -> Path:
-    """Where the user is, by the names that lead there (`pwd -L`)."""
+    """The logical working directory (as `pwd -L`)."""
     here, named = Path.cwd(), Path(os.environ.get("PWD", ""))
     return named if named.is_absolute() and _same(named, here) else here
 
 
 def _same(path: Path, other: Path) -> bool:
-    """Whether two paths lead to one thing that is there."""
+    """Whether two paths lead to the same existing file or folder."""
     with suppress(OSError):
         return path.samefile(other)
     return False
 
 
 def _names(path: Path) -> Iterator[str]:
-    """The names in a path, innermost first; an image's without its ending and what says that it is a T1w."""
+    """The names in a path, innermost first; that of an image without its suffix and `_T1w`."""
     *folders, last = path.parts[1:] or ("",)
     stem = image_stem(last)
     if stem != last and folders[-1:] == ["orig"]:  # of recon-all: 001.mgz
@@ -174,7 +175,7 @@ def _names(path: Path) -> Iterator[str]:
 
 
 def _of_nobody(name: str) -> list[str] | None:
-    """Session and run in a name that names no person, as entities; None for a name that does."""
+    """Session and run entities in a name that does not identify a subject; None for a name that does."""
     if (session := session_of(name)) is not None:
         return [f"ses-{session}"]
     if run := _RUN.fullmatch(name):
@@ -192,7 +193,7 @@ def _of_nobody(name: str) -> list[str] | None:
 
 
 def _are_steps(words: list[str]) -> bool:
-    """Whether words, the last of which may be a version, are a program's or steps'."""
+    """Whether words, the last of which may be a version, name a program or steps."""
     *first, last = words
     if first and (_VERSION.fullmatch(last) or (last.isdecimal() and first[-1] in _PROGRAMS)):
         words = first
@@ -201,7 +202,7 @@ def _are_steps(words: list[str]) -> bool:
 
 
 def _above(person: str, names: list[str]) -> list[str]:
-    """The session and run of folders between a person's folder and something in it that repeats the person's name."""
+    """Session and run entities of the folders between a name and the folder above that repeats it."""
     found: list[str] = []
     for name in names:
         if name in {person, f"sub-{person}"}:
@@ -214,7 +215,7 @@ def _above(person: str, names: list[str]) -> list[str]:
 
 
 def _in_order(entities: list[str], name: str) -> list[str]:
-    """Each entity once, the session first, without those whose kind the name has already."""
+    """Each entity once, the session first, without those of a kind that the name has already."""
     kept: dict[str, str] = {}
     for entity in entities:
         kind = entity.partition("-")[0]

@@ -1,6 +1,6 @@
-"""Where a person's folder may lie: in the study folder, or in one of the data sets that were made of it.
+"""Locations of a subject's folder: in the study folder, or in a data set derived from it.
 
-A folder that may not be looked into holds nothing here and ends no look-up; `closed` tells of it.
+An unreadable folder counts as empty and does not end a search; `closed` reports it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ Match = Callable[[Path], bool]
 """Whether a folder looks like a subject's in one layout."""
 
 _RAW = frozenset({"rawdata", "raw", "raw_data", "bids", "bids_raw", "bids_data", "sourcedata", "source", "nifti"})
-"""Names of folders of scans, beside which `derivatives` may lie."""
+"""Names of folders of raw scans, next to which `derivatives` may be."""
 _PARTS = frozenset(["surf", "mri", "anat", "func", "T1w", "MNINonLinear"])
-"""A folder with one of these is a person's and no data set."""
+"""A folder with any of these is a subject's folder, not a data set."""
 _NO_DATA_SETS = frozenset(["logs", "log", "figures", "tmp", "work", "sourcedata"])
 _FREESURFER = Path("sourcedata", "freesurfer")
-"""Where BIDS programs keep the SUBJECTS_DIR that they used."""
+"""Where BIDS apps keep the SUBJECTS_DIR that they used."""
 
 
 def children(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; none of one that is not there or may not be looked into."""
+    """The folders in a folder, sorted; empty if it does not exist or is unreadable."""
     try:
         with os.scandir(folder) as entries:
             return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and _is_dir(entry))
@@ -36,7 +36,7 @@ def children(folder: Path) -> list[Path]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Everything in a folder that is no folder, links to nowhere included, sorted; as `children`."""
+    """Everything in a folder but folders, broken links included, sorted; as `children`."""
     try:
         with os.scandir(folder) as entries:
             return sorted(Path(entry.path) for entry in entries if not _is_dir(entry))
@@ -53,7 +53,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def is_dir(path: Path) -> bool:
-    """Whether a path leads to a folder, as far as may be seen."""
+    """Whether a path leads to a folder; False if that cannot be determined."""
     try:
         return path.is_dir()
     except OSError:
@@ -61,7 +61,7 @@ def is_dir(path: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path leads to a file, as far as may be seen."""
+    """Whether a path leads to a file; False if that cannot be determined."""
     try:
         return path.is_file()
     except OSError:
@@ -69,12 +69,18 @@ def is_file(path: Path) -> bool:
 
 
 def has_folder(folder: Path, *names: str) -> bool:
-    """Whether all of these are folders in a folder."""
+    """Whether a folder contains all of these folders.
+
+    Examples
+    --------
+    >>> has_folder(Path("/"), "dev", "proc"), has_folder(Path("/"), "no such folder")
+    (True, False)
+    """
     return all(is_dir(folder / name) for name in names)
 
 
 def closed(folder: Path) -> bool:
-    """Whether a folder is there and may not be looked into.
+    """Whether a folder exists and is unreadable.
 
     Examples
     --------
@@ -85,21 +91,21 @@ def closed(folder: Path) -> bool:
 
 
 def folders_named(study_folder: Path, subject_id: str) -> tuple[Path, ...]:
-    """Where a subject's folder may be: in the study folder, with or without `sub-`, or the study folder itself.
+    """Possible folders of a subject: in the study folder, with or without `sub-`, or the study folder itself.
 
     Examples
     --------
     >>> [path.as_posix() for path in folders_named(Path("study/sub-01"), "01")]
     ['study/sub-01/01', 'study/sub-01/sub-01', 'study/sub-01']
     """
-    bare = subject_id.removeprefix("sub-")
-    names = dict.fromkeys([subject_id, bare, f"sub-{bare}"])
+    label = subject_id.removeprefix("sub-")
+    names = dict.fromkeys([subject_id, label, f"sub-{label}"])
     inside = tuple(study_folder / name for name in names)
     return (*inside, study_folder) if study_folder.name in names else inside
 
 
 def homes(root: Path, subject_id: str) -> list[Path]:
-    """The folders of a data set that may be, or hold, the subject's: by its id, else by that of the person in it."""
+    """The folders of a data set that may be or contain the subject's: by its id, else by that of its person."""
     named = dict.fromkeys([*folders_named(root, subject_id), *folders_named(root, person_of(subject_id))])
     there = [folder for folder in named if is_dir(folder)]
     if there or subject_id != person_of(subject_id):
@@ -111,9 +117,9 @@ def homes(root: Path, subject_id: str) -> list[Path]:
 
 
 def found(study_folder: Path, subject_id: str, match: Match) -> list[Path]:
-    """The folders of a subject that match: those of the study folder, or else those of the data sets made of it.
+    """The matching folders of a subject: those in the study folder, or else those in derived data sets.
 
-    Several mean several sessions or runs, or several data sets; links to one folder count once.
+    There may be several sessions or runs, or several data sets; several links to a folder count once.
     """
     direct = _in_data_set(study_folder, subject_id, match)
     if direct:
@@ -125,12 +131,12 @@ def found(study_folder: Path, subject_id: str, match: Match) -> list[Path]:
 
 
 def only(candidates: list[Path], study_folder: Path, subject_id: str) -> Path | None:
-    """The one folder that was found, None without any.
+    """The only one of several candidates; None without any.
 
     Raises
     ------
     SubjectError
-        If there are several: all are named.
+        If there are several, all of which are named.
     """
     if len(candidates) < 2:
         return candidates[0] if candidates else None
@@ -148,17 +154,17 @@ def only(candidates: list[Path], study_folder: Path, subject_id: str) -> Path | 
 
 
 def people(study_folder: Path, match: Match, subject_id: str = "") -> list[str]:
-    """Names of the folders of a study folder, and of the data sets made of it, that match or hold what does."""
+    """Names of the subject folders of a study folder, and of derived data sets, that match or contain a match."""
     roots = (study_folder, *data_sets(study_folder, subject_id))
     return sorted({home.name for root in roots for home in children(root) if _matching(home, match)})
 
 
 def data_sets(study_folder: Path, subject_id: str) -> Iterator[Path]:
-    """Folders of people that programs made of a study folder's scans, wherever they usually lie.
+    """Data sets derived from a study folder's scans, in the usual locations.
 
-    `derivatives/`, the folders in it and in those, folders of a program's name beside the people's (`freesurfer/`), and
-    `sourcedata/freesurfer` of any of them. Beside scans in `rawdata/`, and above a study folder that is the subject's
-    own, too.
+    These are `derivatives/`, the folders in it and the folders in those, folders with a program's name next to the
+    subjects' (`freesurfer/`), and `sourcedata/freesurfer` in any of them. They also lie next to `rawdata/`, and
+    above a study folder that is the subject's own folder.
     """
     if subject_id and study_folder in folders_named(study_folder, person_of(subject_id)):
         study_folder = study_folder.parent
@@ -175,7 +181,7 @@ def data_sets(study_folder: Path, subject_id: str) -> Iterator[Path]:
 
 
 def is_derived(folder: Path, study_folder: Path) -> bool:
-    """Whether a folder lies in a data set that was made of the study folder's, and not in the study folder itself."""
+    """Whether a folder is in a derived data set rather than in the study folder itself."""
     if not folder.is_relative_to(study_folder):
         return True
     first, *_ = (*folder.relative_to(study_folder).parts, "")
@@ -190,7 +196,7 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
 
 
 def _in_data_set(root: Path, subject_id: str, match: Match) -> list[Path]:
-    """Folders of the subject in one data set: of its very id, else of the person, where session and run fit."""
+    """Matching folders of the subject in a data set: by its exact id, else by person with matching session and run."""
     there = homes(root, subject_id)
     flat = [home for home in there if person_of(home.name) != home.name and home.name != subject_id]
     groups = [*([home] for home in there if home not in flat), flat]  # the id itself comes before its other spellings
@@ -205,19 +211,20 @@ def _in_data_set(root: Path, subject_id: str, match: Match) -> list[Path]:
 
 
 def _matching(home: Path, match: Match) -> list[Path]:
-    """What matches of a person's folder: itself, else what folders of steps and runs in it hold; and its sessions'."""
-    if is_file(home / PROVENANCE):  # an export of ours: it holds a T1w and surfaces, too
+    """The matches in a person's folder: itself, else step and run folders inside it; and those of its sessions."""
+    if is_file(home / PROVENANCE):  # one of our exports, which has a T1w and surfaces, too
         return []
     inside = children(home)
     sessions = [folder for folder in inside if session_of(folder.name) is not None]
-    own = [home] if match(home) else _of_steps((entry for entry in inside if entry not in sessions), match, deeper=True)
+    steps = (entry for entry in inside if entry not in sessions)
+    matches = [home] if match(home) else _of_steps(steps, match, deeper=True)
     for folder in sessions:
-        own += [folder] if match(folder) else _of_steps(children(folder), match, deeper=True)
-    return own
+        matches += [folder] if match(folder) else _of_steps(children(folder), match, deeper=True)
+    return matches
 
 
 def _of_steps(folders: Iterable[Path], match: Match, *, deeper: bool) -> list[Path]:
-    """Of folders with a program's, a step's, a session's or a run's name, those that match, or what matches in them."""
+    """The matches among folders named after programs, steps, sessions or runs, and one level below these."""
     matching: list[Path] = []
     for folder in folders:
         if is_step(folder.name) and match(folder):
@@ -228,12 +235,12 @@ def _of_steps(folders: Iterable[Path], match: Match, *, deeper: bool) -> list[Pa
 
 
 def _is_programs(name: str) -> bool:
-    """Whether a folder beside those of people says by its name what was done to them."""
+    """Whether a folder next to the subjects' is named after a processing program."""
     return is_step(name) and session_of(name) is None and name.lower() not in {*_RAW, "derivatives"}
 
 
 def _holders(folder: Path) -> tuple[Path, ...]:
-    """The folders in a folder of data sets that may be data sets: no person's, no session's."""
+    """The folders in a folder that may be data sets, which are not a subject's or session's."""
     try:
         return _listed(folder, folder.stat().st_mtime_ns)
     except OSError:
@@ -242,7 +249,7 @@ def _holders(folder: Path) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=64)
 def _flat_sessions(root: Path, changed: int) -> dict[str, tuple[Path, ...]]:
-    """Folders such as `sub-01_ses-1` by their person, without `sub-`; remembered as those of `_listed`."""
+    """Folders such as `sub-01_ses-1` by their person, without `sub-`; cached as in `_listed`."""
     by_person: dict[str, tuple[Path, ...]] = {}
     for folder in children(root):
         if "_ses-" in folder.name:
@@ -253,7 +260,7 @@ def _flat_sessions(root: Path, changed: int) -> dict[str, tuple[Path, ...]]:
 
 @lru_cache(maxsize=4096)
 def _listed(folder: Path, changed: int) -> tuple[Path, ...]:
-    """As `_holders`; remembered while the folder is unchanged, as a batch asks for every one of its people."""
+    """As `_holders`; cached while the folder is unchanged, since a batch asks for every subject."""
     return tuple(
         child
         for child in children(folder)

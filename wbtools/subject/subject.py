@@ -1,4 +1,4 @@
-"""The files of one person, whatever layout they came in."""
+"""The files of a subject, independent of the layout of its folder."""
 
 from __future__ import annotations
 
@@ -29,63 +29,62 @@ MESHES: Mapping[MeshChoice, tuple[MeshName, ...]] = {
     "164k": ("164k_fs_LR",),
     "all": ("32k_fs_LR", "native", "59k_fs_LR", "164k_fs_LR"),
 }
-"""The meshes that each word of `--mesh` means."""
+"""The meshes of each choice of `--mesh`."""
 
 RIBBON: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 """The surfaces that a mesh cannot do without; any one of them follows from the other two."""
 
 
 NOTICE = "wbtools-notice.txt"
-"""File in the subject's folder whose text every output repeats."""
+"""File in the subject's folder whose text is repeated in every output."""
 _LONGEST_NOTICE = 8192
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Where one person's images and surfaces are. Every path exists when the subject is found.
+    """Paths of a subject's images and surfaces. Every path exists when the subject is found.
 
-    Nothing here says which pipeline made a file; readers tell formats apart by the files' names.
+    The pipeline that made a file is not recorded; readers distinguish formats by the files' names.
 
     Parameters
     ----------
     id : str
-        Plain name for output files: that of the subject's folder; of a BIDS session `sub-X_ses-Y`.
+        Plain name for output files: that of the subject's folder; for a BIDS session `sub-X_ses-Y`.
     layout : str
-        Under which layout it was found, for example `hcp`.
+        The layout of the folder, for example `hcp`.
     folder : Path
     t1w : Path
-        T1-weighted image, native space, skull-stripped where that is there.
+        T1-weighted image in native space, skull-stripped if available.
     surfaces : mapping of (Hemisphere, SurfaceKind, MeshName) to Path
-        In the space of the T1w. A mesh is here with at least two of white, midthickness and pial of both sides, or not
-        at all.
+        In the space of the T1w. A mesh has at least two of white, midthickness and pial of both sides, or is absent.
     spheres : mapping of (Hemisphere, MeshName) to Path
         Native: the sphere registered to `sphere_space`. Others: the standard sphere in fs_LR; 32k may be absent, since
-        it is everybody's.
+        it is the same for all subjects.
     rois : mapping of (Hemisphere, MeshName) to Path
-        Cortex without the medial wall. A mesh without one takes the standard medial wall, over its sphere.
+        Cortex without the medial wall. A mesh without an entry takes the standard medial wall, over its sphere.
     sulci : mapping of (Hemisphere, MeshName) to Path
         Depth of the folds, for shading; may lack entries.
     segmentation : Path or None
-        FreeSurfer labels (wmparc, aparc+aseg or aseg); None leaves out the subcortex.
+        FreeSurfer labels (wmparc, aparc+aseg or aseg); None omits the subcortex.
     brain_mask : Path or None
-        Not 0 inside the brain.
+        Non-zero inside the brain.
     registration : str
-        What the standard meshes and the native spheres really come from.
+        Description of the registration of the standard meshes and the native spheres.
     sphere_space : {"fs_LR", "fsaverage"}
         The template that the native spheres are registered to.
     in_scanner_space : bool
-        GIFTI surfaces are in scanner coordinates whatever their metadata say; else those that are centred on
+        GIFTI surfaces are in scanner coordinates, whatever their metadata say; else those that are centred on
         FreeSurfer's volume are moved.
     resampled : tuple of str
-        Standard meshes that have no surfaces of their own and are made from the native ones over the spheres.
+        Standard meshes without surfaces, which are resampled from the native ones over the spheres.
     derived : tuple of str
-        What is not read but made, a sentence each; for the user and for the record.
+        A sentence for each part that is computed instead of read; for the user and for the record.
     remarks : tuple of str
-        What had to be decided because a file was not as usual, a sentence each; every reader of a result is told.
+        A sentence for each decision on an unusual file; repeated in every output.
     missing : tuple of Missing
-        What is not there, though the rest can do without it.
+        Missing files that are not required.
     notice : str
-        What every output must say about this subject; empty for a person.
+        A notice on this subject that every output repeats; empty for a person.
     from_template : bool
         Whether surfaces, segmentation and brain mask are a template's, laid over the image, and not this person's.
     """
@@ -112,18 +111,18 @@ class Subject:
 
     @property
     def meshes(self) -> tuple[MeshName, ...]:
-        """The meshes that are there or can be made, the standard one first."""
+        """The meshes that are available or can be made, the standard one first."""
         there = {name for _, _, name in self.surfaces} | set(self.resampled)
         return tuple(name for name in MESHES["all"] if name in there)
 
     def files_of(self, hemisphere: Hemisphere, mesh: MeshName) -> tuple[Path, ...]:
-        """Every file that has one entry per vertex of this mesh."""
+        """All files with an entry per vertex of this mesh."""
         surfaces = [path for (side, _, name), path in self.surfaces.items() if (side, name) == (hemisphere, mesh)]
         others = [table.get((hemisphere, mesh)) for table in (self.spheres, self.rois, self.sulci)]
         return (*surfaces, *(path for path in others if path is not None))
 
     def used(self, meshes: Iterable[MeshName]) -> tuple[Path, ...]:
-        """Every file that an export of these meshes reads, each once."""
+        """All files that an export of these meshes reads, each once."""
         wanted = list(meshes)
         if set(wanted) & set(self.resampled):
             wanted.append("native")
@@ -132,11 +131,11 @@ class Subject:
         return tuple(dict.fromkeys([*volumes, *surfaces, *self.spheres.values()]))
 
     def own_folders(self, study_folder: Path) -> tuple[Path, ...]:
-        """The folders that hold this subject and nobody else, those that links in them lead to among them.
+        """The folders that belong to this subject alone.
 
-        A study folder in which images of several people lie side by side is no subject's own.
+        A study folder with images of several subjects does not belong to any of them.
         """
-        shared = self.t1w.parent == self.folder  # an image beside others, in no folder of one person's
+        shared = self.t1w.parent == self.folder  # an image in a folder that may hold those of other subjects
         if shared and study_folder.resolve() not in self.folder.resolve().parents:
             return ()
         files = (path for path in self.used(self.meshes) if path.is_relative_to(self.folder))
@@ -145,18 +144,18 @@ class Subject:
 
 
 def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
-    """Require that the files of each mesh have one number of vertices.
+    """Require that the files of each mesh have the same number of vertices.
 
     Parameters
     ----------
     subject : Subject
     vertices : mapping of Path to int
-        Vertices of each file that was read already; the subject's other files are not looked at.
+        Number of vertices of each file that has been read; the subject's other files are ignored.
 
     Raises
     ------
     SubjectError
-        Naming the files of a mesh that differ.
+        Names the files of a mesh that differ.
     """
     for mesh in subject.meshes:
         for hemisphere in Hemisphere:
@@ -171,10 +170,10 @@ def check_meshes(subject: Subject, vertices: Mapping[Path, int]) -> None:
 
 
 def is_plain_name(word: str) -> bool:
-    """Whether a word can name a subject and its folder: the one rule for exports and for batches.
+    """Whether a word is a valid name of a subject and its folder, in exports and in batches.
 
-    It becomes part of paths, of command lines and of lists with one name a line: nothing may lead out of a folder, look
-    like an option, or have blanks at its ends, which nobody sees.
+    It becomes part of paths, of command lines and of lists with a name per line: it must not lead out of a folder, look
+    like an option, or have (invisible) blanks at its ends.
 
     Examples
     --------
@@ -186,7 +185,7 @@ def is_plain_name(word: str) -> bool:
 
 
 def require_plain_name(subject_id: str, option: str = "") -> None:
-    """Raise InputError unless the id, or an option's value, is the plain name of a folder.
+    """Raise InputError unless the id, or the value of an option, is the plain name of a folder.
 
     Examples
     --------
@@ -207,7 +206,7 @@ def require_plain_name(subject_id: str, option: str = "") -> None:
 
 
 def meshes_named(mesh: MeshChoice | None) -> tuple[MeshName, ...]:
-    """The meshes that a word of `--mesh` means; None means 32k and native.
+    """The meshes of a choice of `--mesh`; None means 32k and native.
 
     Raises
     ------
@@ -224,12 +223,12 @@ def meshes_named(mesh: MeshChoice | None) -> tuple[MeshName, ...]:
 
 
 def notice_in(folder: Path) -> str:
-    """What every output must say about this subject, as one line; empty for a person.
+    """The notice on a subject that every output repeats, as a single line; empty for a person.
 
     Raises
     ------
     InputError
-        If the file may not be read.
+        If the file is unreadable.
     """
     path = folder / NOTICE
     if not is_named(path) or is_dir(path):
@@ -244,7 +243,7 @@ def notice_in(folder: Path) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    """Text as editors write it: UTF-8, UTF-16 by its mark, else Latin-1; the last letter may be cut."""
+    """Decode text: UTF-16 if it has a byte order mark, UTF-8, else Latin-1; the last letter may be truncated."""
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         return codecs.getincrementaldecoder(encoding)().decode(data)

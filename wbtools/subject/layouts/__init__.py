@@ -17,7 +17,7 @@ from wbtools.output.names import Naming
 from wbtools.subject.subject import MeshChoice, Registration, Subject
 
 AUTO = "auto"
-"""The word for asking every layout."""
+"""The name that stands for trying all layouts."""
 
 LAYOUTS: Mapping[str, str] = {
     "hcp": "wbtools.subject.layouts.hcp",

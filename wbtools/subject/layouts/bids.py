@@ -1,8 +1,8 @@
 """BIDS derivatives of fMRIPrep and sMRIPrep: `sub-X/anat/` or `sub-X/ses-Y/anat/`, surfaces as GIFTI.
 
-Names are read as entities, whatever their order: `sub-01_hemi-L_space-fsLR_desc-msmsulc_sphere.surf.gii` is the sphere
-with hemi L, space fsLR, desc msmsulc. Entities that only tell scans apart (acq, run, ...) do not count; what has
-another space or resolution is never taken for native.
+Names are parsed as entities in any order: `sub-01_hemi-L_space-fsLR_desc-msmsulc_sphere.surf.gii` is the sphere with
+hemi L, space fsLR, desc msmsulc. Entities that only distinguish scans (acq, run, ...) are ignored; files with another
+space or resolution are never taken for native ones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject,
 from wbtools.surfaces.standard import SOURCES, SphereSpace
 
 _SCAN = {"sub", "ses", "acq", "run", "rec", "ce", "part", "echo", "hemi"}
-"""Entities that do not change what a file is; `hemi` is asked for by itself."""
+"""Entities that do not change the meaning of a file; `hemi` is compared separately."""
 
 _NATIVE_KINDS: dict[SurfaceKind, tuple[str, ...]] = {
     "white": ("white", "smoothwm"),  # fMRIPrep before 22.1 had only smoothwm
@@ -41,22 +41,22 @@ _SPHERES: tuple[tuple[dict[str, str], str, SphereSpace], ...] = (
 _PREPROCESSED = re.compile(r"_desc-preproc_T1w\.nii")
 _SEGMENTATIONS = ("aparcaseg", "aseg")
 _FREESURFER = ("sourcedata/freesurfer", "../freesurfer", "../sourcedata/freesurfer")
-"""Where fMRIPrep leaves FreeSurfer's folders, from its own; the older ones wrote no spheres."""
+"""FreeSurfer's folders, relative to fMRIPrep's, of which older versions wrote no spheres."""
 
-_MEND = "run fMRIPrep or sMRIPrep with surfaces (not --fs-no-reconall), or copy the rest of its anat folder"
+_HINT = "run fMRIPrep or sMRIPrep with surfaces (not --fs-no-reconall), or copy the rest of its anat folder"
 
 Sides = dict[Hemisphere, Path]
 
 
 def locate(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder (of a session, the session's), if it has an anat folder of derivatives; see `places.found`.
+    """The subject's (or session's) folder, if it has an anat folder of derivatives; see `places.found`.
 
-    Of several data sets that have the subject, the one whose surfaces are complete is taken.
+    If several data sets have the subject, the one with complete surfaces is taken.
 
     Raises
     ------
     SubjectError
-        If several sessions have one and the id names none, or several data sets are complete.
+        If there are several sessions and the id names none, or several complete data sets.
     """
     there = places.found(study_folder, subject_id, _is_subject)
     if len({identity(folder) for folder in there}) < len(there):
@@ -70,7 +70,7 @@ def list_subjects(study_folder: Path) -> list[str]:
 
 
 def complete(folder: Path) -> bool:
-    """Whether a subject's folder has all that no mesh can do without."""
+    """Whether a subject's folder has all files that every mesh requires."""
     try:
         names = _Anat.read(folder)
         native, spheres = _native(names), _spheres(names, folder, None)
@@ -84,7 +84,7 @@ def complete(folder: Path) -> bool:
 def find(
     study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
 ) -> Subject:
-    """Find one subject of a derivatives folder.
+    """Find a subject of a derivatives folder.
 
     Parameters
     ----------
@@ -93,16 +93,16 @@ def find(
     subject_id : str
         `X` or `sub-X`; with several sessions `sub-X_ses-Y`.
     mesh : str, optional
-        None and `both` mean native and 32k; 32k is made from the native one where it is not there.
+        None and `both` mean native and 32k; 32k is made from the native mesh if it is missing.
     registration : {"MSMSulc"}, optional
-        None takes MSMSulc where it is there, else FreeSurfer's.
+        None takes MSMSulc if available, else FreeSurfer's.
 
     Raises
     ------
     InputError
-        If a mesh or registration is asked for that the layout does not have.
+        If a mesh or registration is requested that the layout does not have.
     SubjectError
-        If needed files are missing: all are listed with what they forbid.
+        If required files are missing: all are listed with their consequences.
     """
     wanted = meshes_named(mesh)
     if not set(wanted) & {"32k_fs_LR", "native"}:
@@ -120,14 +120,14 @@ def find(
     if t1w is None:
         lacking.insert(0, Missing(f"anat/{names.subject}_desc-preproc_T1w.nii.gz", "everything"))
     if lacking:
-        raise incomplete(folder, lacking, _MEND if native or t1w is None else _without_surfaces(t1w))
+        raise incomplete(folder, lacking, _HINT if native or t1w is None else _without_surfaces(t1w))
     assert t1w is not None and spheres is not None
     made: tuple[MeshName, ...] = ("32k_fs_LR",) if "32k_fs_LR" in wanted and not standard else ()
     return _subject(folder, names, t1w, native | standard, spheres, made)
 
 
 def _without_surfaces(t1w: Path) -> str:
-    """What helps where the anatomy was processed, and no surface made."""
+    """A hint for processed anatomy without surfaces."""
     return (
         "fMRIPrep or sMRIPrep made no surfaces here (--fs-no-reconall): run it with FreeSurfer; with template surfaces "
         f"instead of this person's: wbtools export-subject {shlex.quote(str(t1w))}"
@@ -142,7 +142,7 @@ def _subject(
     spheres: tuple[Sides, str, SphereSpace],
     resampled: tuple[MeshName, ...],
 ) -> Subject:
-    """The subject, with everything that is there."""
+    """The subject with all available files."""
     paths, registration, space = spheres
     segmentation = next((file for d in _SEGMENTATIONS if (file := names.only("dseg", desc=d))), None)
     mask, rois = names.only("mask", desc="brain"), names.sides("mask", desc="cortex")
@@ -181,7 +181,7 @@ def _subject(
 
 @dataclass(frozen=True)
 class _Anat:
-    """The files of one anat folder by what their names say.
+    """The files of an anat folder, with the entities in their names.
 
     Parameters
     ----------
@@ -198,14 +198,14 @@ class _Anat:
 
     @classmethod
     def read(cls, folder: Path) -> _Anat:
-        """Of a subject's or a session's folder."""
+        """List the anat folder of a subject's or a session's folder."""
         in_session = folder.name.startswith("ses-")
         subject = f"{folder.parent.name}_{folder.name}" if in_session else folder.name
         found = [(*_entities(path.name), path) for path in places.entries(folder / "anat")]
         return cls(folder / "anat", subject, tuple(found))
 
     def only(self, suffix: str, hemisphere: Hemisphere | None = None, **entities: str) -> Path | None:
-        """The one file with exactly these entities; None without any."""
+        """The only file with exactly these entities; None if there is none."""
         side = hemisphere.letter if hemisphere else None
         found = [
             path
@@ -223,7 +223,7 @@ class _Anat:
         return found[0] if found else None
 
     def sides(self, suffix: str, **entities: str) -> Sides:
-        """The files of both hemispheres, or none."""
+        """The files of both hemispheres; empty if either is missing."""
         found = {side: self.only(suffix, side, **entities) for side in Hemisphere}
         there = {side: path for side, path in found.items() if path is not None}
         return there if len(there) == len(Hemisphere) else {}
@@ -261,7 +261,7 @@ def _native(names: _Anat) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path
 
 
 def _standard(names: _Anat) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]:
-    """The 32k surfaces, if white and one more are there on both sides."""
+    """The 32k surfaces, if white and pial or midthickness of both sides exist."""
     kinds: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial", "inflated")
     there = {kind: names.sides(kind, space="fsLR", den="32k") for kind in kinds}
     if not there["white"] or not (there["pial"] or there["midthickness"]):
@@ -270,7 +270,7 @@ def _standard(names: _Anat) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Pa
 
 
 def _spheres(names: _Anat, folder: Path, registration: str | None) -> tuple[Sides, str, SphereSpace] | None:
-    """The best registered spheres, what they come from, and the template that they are registered to."""
+    """The best registered spheres, their source, and the template that they are registered to."""
     for entities, source, space in _SPHERES:
         if registration in {None, source}:
             sides = names.sides("sphere", **entities)
@@ -291,7 +291,7 @@ def _lacking(
     spheres: bool,
     registration: str | None,
 ) -> Iterator[Missing]:
-    """What no mesh can do without."""
+    """Missing files that every mesh requires."""
     for side in Hemisphere:
         start = f"anat/{names.subject}_hemi-{side.letter}"
         if (side, "white", "native") not in native:
@@ -314,7 +314,7 @@ def _derived(
     resampled: bool,
     masked: bool,
 ) -> Iterator[str]:
-    """What is made of the files, a sentence each."""
+    """A sentence for each part that is computed instead of read."""
     for mesh in {name: None for _, _, name in surfaces}:
         if (Hemisphere.LEFT, "pial", mesh) not in surfaces:
             yield f"pial, {mesh}: as far outside midthickness as white is inside, not measured"

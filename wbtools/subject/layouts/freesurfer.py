@@ -1,8 +1,8 @@
-"""The folder that FreeSurfer's `recon-all` makes of one person, versions 5 to 8.
+"""The layout of FreeSurfer's `recon-all`, versions 5 to 8.
 
-Surfaces are in FreeSurfer's own coordinates there; reading them brings them to scanner coordinates
-(`wbtools.surfaces.freesurfer`). `sphere.reg` is in register with fsaverage, and so the areas come from the 32k mesh on
-fsaverage's sphere (`wbtools.surfaces.standard`).
+Surfaces are in FreeSurfer's own coordinates there and are read in scanner coordinates
+(`wbtools.surfaces.freesurfer`). `sphere.reg` is registered to fsaverage, so the areas are resampled from the 32k mesh
+on fsaverage's sphere (`wbtools.surfaces.standard`).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ SEGMENTATIONS = ("wmparc.mgz", "aparc+aseg.mgz", "aseg.mgz", "aseg.presurf.mgz")
 
 _STRIPPED = 3
 _PIALS = ("pial.T2", "pial.FLAIR", "pial.T1")
-"""What `pial` is a link to since version 6; the first two were made with a second scan, and are better."""
+"""Targets of the link `pial` since version 6; the first two were made with a second scan and are better."""
 _SURFACE = b"\xff\xff\xfe"
-"""How a file of triangles begins."""
-_MEND = "let recon-all finish (recon-all -all), or copy the rest of its folder"
+"""Magic bytes of a triangle file."""
+_HINT = "let recon-all finish (recon-all -all), or copy the rest of its folder"
 _MESHES: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
 def locate(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder, if there is one that looks like recon-all's; see `places.found`.
+    """The subject's folder, if there is one in the layout of recon-all; see `places.found`.
 
     Raises
     ------
@@ -48,12 +48,12 @@ def locate(study_folder: Path, subject_id: str) -> Path | None:
 
 
 def list_subjects(study_folder: Path) -> list[str]:
-    """Names of the folders that look like recon-all's, or hold such."""
+    """Names of the folders in the layout of recon-all, or that contain such folders."""
     return places.people(study_folder, _is_subject)
 
 
 def unfinished(folder: Path) -> tuple[str, str] | None:
-    """What a folder lacks that is almost recon-all's, and what helps; None for another."""
+    """Message and hint for an incomplete recon-all folder; None for any other folder."""
     has_mri = any(path.name.endswith(".mgz") for path in places.files(folder / "mri"))
     surfaces = [path.name for path in places.files(folder / "surf") if path.name.startswith(("lh.", "rh."))]
     if any(".central." in name for name in surfaces):
@@ -70,14 +70,14 @@ def unfinished(folder: Path) -> tuple[str, str] | None:
 
 
 def complete(folder: Path) -> bool:
-    """Whether a subject's folder has all that no mesh can do without."""
+    """Whether a subject's folder has all files that every mesh requires."""
     return any(is_named(folder / "mri" / name) for name in T1W) and not any(_lacking(folder, _surfaces(folder)))
 
 
 def find(
     study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
 ) -> Subject:
-    """Find one subject of a FreeSurfer SUBJECTS_DIR.
+    """Find a subject of a FreeSurfer SUBJECTS_DIR.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ def find(
     mesh : str, optional
         None and `both` mean the native mesh, and the 32k mesh made from it.
     registration : str, optional
-        None; FreeSurfer has only `sphere.reg`.
+        Must be None; FreeSurfer has only `sphere.reg`.
 
     Raises
     ------
     InputError
-        If a mesh or a registration is asked for that FreeSurfer does not have.
+        If a mesh or a registration is requested that FreeSurfer does not have.
     SubjectError
-        If needed files are missing or empty: all are listed with what they forbid.
+        If required files are missing or empty: all are listed with their consequences.
     """
     wanted = meshes_named(mesh)
     if registration is not None:
@@ -105,15 +105,15 @@ def find(
         raise InputError(f"FreeSurfer's surfaces give no {mesh} mesh", hint="choose --mesh 32k, native or both")
     folder = locate(study_folder, subject_id)
     assert folder is not None  # the caller has asked `locate`
-    if (almost := unfinished(folder)) is not None:
-        raise SubjectError(almost[0], hint=almost[1])
+    if (reason := unfinished(folder)) is not None:
+        raise SubjectError(reason[0], hint=reason[1])
     surfaces = _surfaces(folder)
     t1w = next((folder / "mri" / name for name in T1W if is_named(folder / "mri" / name)), None)
     lacking = list(_lacking(folder, surfaces))
     if t1w is None:
         lacking.insert(0, Missing(f"mri/{T1W[0]}", f"everything; {' or '.join(T1W[1:])} would do"))
     if lacking:
-        raise incomplete(folder, lacking, _MEND)
+        raise incomplete(folder, lacking, _HINT)
     assert t1w is not None
     return _subject(folder, surfaces, t1w, tuple(mesh for mesh in _MESHES if mesh in wanted))
 
@@ -124,11 +124,11 @@ def _subject(
     t1w: Path,
     meshes: tuple[MeshName, ...],
 ) -> Subject:
-    """The subject, with everything that is there."""
+    """The subject with all available files."""
     segmentation = next((folder / "mri" / name for name in SEGMENTATIONS if is_named(folder / "mri" / name)), None)
     mask = folder / "mri" / "brainmask.mgz"
     rois = _per_side(folder, "label/{side}.cortex.label", is_named)
-    lacking = list(_wished(folder, surfaces))
+    lacking = list(_optional(folder, surfaces))
     if t1w.name not in T1W[:_STRIPPED]:
         lacking.append(Missing(f"mri/{T1W[0]}", "a skull-stripped scan; the whole head is used"))
     if segmentation is None:
@@ -164,7 +164,7 @@ def _side(hemisphere: Hemisphere) -> str:
 
 
 def _per_side(folder: Path, name: str, fit: Callable[[Path], bool]) -> dict[tuple[Hemisphere, MeshName], Path]:
-    """Files of the native mesh that are fit, by a name in which `{side}` stands for lh or rh."""
+    """Files of the native mesh that meet a condition, by a name in which `{side}` stands for lh or rh."""
     paths = {(side, _MESHES[1]): folder / name.format(side=_side(side)) for side in Hemisphere}
     return {key: path for key, path in paths.items() if fit(path)}
 
@@ -182,10 +182,10 @@ def _surfaces(folder: Path) -> dict[tuple[Hemisphere, SurfaceKind, MeshName], Pa
 
 
 def _pial(folder: Path) -> str:
-    """The name of the pial surfaces, the same for both sides: where copying lost one of them, what it was a link to.
+    """The name of the pial surfaces, for both sides; if copying lost one, the name of the file that `pial` linked to.
 
-    The side that is whole tells what that was; otherwise the better ones come first. What copying does not do, such as
-    a folder or a locked file of this name, is left for the user to look at.
+    An intact side shows which file that was; otherwise the best one is taken. Faults that copying does not cause, such
+    as a folder or an unreadable file of this name, are left to the user.
     """
     files = {side: folder / "surf" / f"{_side(side)}.pial" for side in Hemisphere}
     if all(_is_surface(path) for path in files.values()) or not all(_may_be_lost(path) for path in files.values()):
@@ -200,9 +200,9 @@ def _pial(folder: Path) -> str:
 
 
 def _is_surface(path: Path) -> bool:
-    """Whether a file begins as a surface does; a link that became a few words of text does not."""
+    """Whether a file begins like a surface; a link that was turned into text does not."""
     try:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading a pipe would block
             return False
         with path.open("rb") as stream:
             return stream.read(len(_SURFACE)) == _SURFACE
@@ -211,19 +211,19 @@ def _is_surface(path: Path) -> bool:
 
 
 def _may_be_lost(path: Path) -> bool:
-    """Whether a file is whole, gone, a link to nowhere, or what copying made of a link."""
+    """Whether a file is intact, missing, a broken link, or a link that copying turned into text."""
     if not is_named(path) or _is_surface(path):
         return True
     try:
         return stat.S_ISREG(path.stat().st_mode) and os.access(path, os.R_OK)
-    except FileNotFoundError:  # a link to nowhere
+    except FileNotFoundError:  # a broken link
         return True
-    except OSError:  # a link that leads back to itself, or a closed folder
+    except OSError:  # a circular link, or an unreadable folder
         return False
 
 
 def _lacking(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[Missing]:
-    """What no mesh can do without."""
+    """Missing files that every mesh requires."""
     kinds: tuple[SurfaceKind, ...] = ("white", "pial")
     for side in Hemisphere:
         for kind in kinds:
@@ -234,8 +234,8 @@ def _lacking(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshNam
             yield missing(folder, name, "every mesh (areas are carried over this sphere)")
 
 
-def _wished(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[Missing]:
-    """What only some pictures need."""
+def _optional(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[Missing]:
+    """Missing files that only pictures need."""
     for side in Hemisphere:
         if (side, "inflated", "native") not in surfaces:
             yield missing(folder, f"surf/{_side(side)}.inflated", "inflated surfaces from FreeSurfer")
@@ -247,7 +247,7 @@ def _derived(
     surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path],
     rois: dict[tuple[Hemisphere, MeshName], Path],
 ) -> Iterator[str]:
-    """What is made of the files, a sentence each."""
+    """A sentence for each part that is computed instead of read."""
     yield "surfaces: from FreeSurfer's coordinates to the scanner's, by the volume geometry in each file"
     for side in Hemisphere:
         if not surfaces[side, "pial", "native"].name.endswith(".pial"):
@@ -260,7 +260,7 @@ def _derived(
 
 
 def _remarks(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshName], Path]) -> Iterator[str]:
-    """What is read in place of the usual files, and why."""
+    """A sentence for each file that is used instead of the usual one, with the reason."""
     for side in Hemisphere:
         used, usual = surfaces[side, "pial", "native"], folder / "surf" / f"{_side(side)}.pial"
         if used != usual:
@@ -268,7 +268,7 @@ def _remarks(folder: Path, surfaces: dict[tuple[Hemisphere, SurfaceKind, MeshNam
 
 
 def _why_not(pial: Path) -> str:
-    """Why `pial` itself is not read."""
+    """The reason for not reading `pial` itself."""
     if _is_surface(pial):
         return "the other side's is lost, and both are to be of one kind"
     if not pial.is_symlink() and not pial.exists():

@@ -1,10 +1,11 @@
 """The folder layout of the Human Connectome Project's minimal preprocessing pipeline.
 
-Geometry comes from `T1w/` (the person's own space); `MNINonLinear/` has only the spheres, medial-wall masks and sulcal
-depth, which know no position. Its surfaces of the same names are warped to MNI and must never meet the T1w image. The
-164k mesh has surfaces only there; in the person's space it is made from the native mesh over its spheres.
+Geometry is read from `T1w/` (native space). From `MNINonLinear/` only spheres, medial-wall masks and sulcal depth are
+read, which do not depend on the space: its surfaces, which have the same names, are warped to MNI space and must never
+be combined with the T1w image. The 164k mesh has surfaces only there; in native space it is made from the native mesh
+over its spheres.
 
-Young adults at 3T (S1200) and 7T (1.6 mm, 59k), Development and Aging (`HCD..._V1_MR`) name their files alike.
+Young adults at 3T (S1200) and 7T (1.6 mm, 59k), Development and Aging (`HCD..._V1_MR`) share the same file names.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _ALWAYS: tuple[MeshName, ...] = ("32k_fs_LR", "native")
 
 
 def locate(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's folder, if there is one that looks like the HCP's; see `places.found`.
+    """The subject's folder, if there is one in the HCP layout; see `places.found`.
 
     Raises
     ------
@@ -53,12 +54,12 @@ def locate(study_folder: Path, subject_id: str) -> Path | None:
 
 
 def list_subjects(study_folder: Path) -> list[str]:
-    """Names of the folders that look like the HCP's, or hold such."""
+    """Names of the folders in the HCP layout, or that contain such folders."""
     return places.people(study_folder, _is_subject)
 
 
 def unfinished(folder: Path) -> tuple[str, str] | None:
-    """What a folder lacks that is almost the HCP's, and what helps; None for another."""
+    """Message and hint for an incomplete folder in the HCP layout; None for any other folder."""
     if places.has_folder(folder, "T1w"):
         return None
     if places.has_folder(folder, "MNINonLinear"):
@@ -79,7 +80,7 @@ def unfinished(folder: Path) -> tuple[str, str] | None:
 def find(
     study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
 ) -> Subject:
-    """Find one subject of an HCP study folder.
+    """Find a subject of an HCP study folder.
 
     Parameters
     ----------
@@ -89,14 +90,14 @@ def find(
     mesh : str, optional
         None takes native and 32k, whichever are complete, and 59k if neither is.
     registration : {"MSMAll", "MSMSulc"}, optional
-        None takes the registration under which more of the wanted meshes are complete, MSMAll if both do.
+        None takes the registration with more of the wanted meshes complete, MSMAll if equal.
 
     Raises
     ------
     InputError
         If an option is unknown.
     SubjectError
-        If the subject lacks needed files: all are listed with what they forbid.
+        If the subject lacks required files: all are listed with their consequences.
     """
     wanted = meshes_named(mesh)
     require_choice("registration", registration, get_args(Registration))
@@ -105,22 +106,22 @@ def find(
     candidates = _candidates(folder, registration)
     if mesh is None and not any(_complete(folder, names, wanted) for names in candidates):
         wanted = (*wanted, "59k_fs_LR")
-    if mesh in {None, "all"}:  # the finer meshes are extras that most downloads do not have
+    if mesh in {None, "all"}:  # most downloads do not have the finer meshes
         wanted = tuple(name for name in wanted if name in _ALWAYS or _begun(folder, name))
     # max keeps the first of equals, so MSMAll wins unless MSMSulc completes more.
     names = max(
         candidates, key=lambda each: (len(_complete(folder, each, wanted)), -len(_lacking(folder, each, wanted)))
     )
-    # Areas reach other meshes from the 32k one, whose surfaces serve there if they exist.
+    # Areas are resampled to other meshes from the 32k mesh, whose surfaces are used for that if they exist.
     have = _complete(folder, names, dict.fromkeys([*wanted, "32k_fs_LR"]))
     made = _made(folder, names, wanted, have)
     lacking = _lacking(folder, names, [name for name in wanted if name not in made])
     t1w = _first(folder, (*T1W, *(CIFTIFY_T1W if _is_ciftifys(folder) else ())))
     if t1w is None or not have or (mesh and lacking):
         scan = [] if t1w else [Missing(T1W[0], f"everything; {Path(T1W[1]).name} would do")]
-        raise incomplete(folder, [*scan, *lacking], _mend(folder, lacking, mesh, registration))
-    passed = _passed_over(folder, candidates, names, wanted)
-    return _subject(folder, names, have, made, t1w, tuple(lacking) + passed)
+        raise incomplete(folder, [*scan, *lacking], _hint(folder, lacking, mesh, registration))
+    rejected = _files_of_better_registrations(folder, candidates, names, wanted)
+    return _subject(folder, names, have, made, t1w, tuple(lacking) + rejected)
 
 
 def _subject(
@@ -131,7 +132,7 @@ def _subject(
     t1w: Path,
     lacking: tuple[Missing, ...],
 ) -> Subject:
-    """The subject, with everything that is there."""
+    """The subject with all available files."""
     segmentation = _first(folder, SEGMENTATIONS)
     shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
     drawn = tuple(name for name in dict.fromkeys(shown) if name != "164k_fs_LR")
@@ -141,8 +142,8 @@ def _subject(
     if segmentation is None:
         absent.append(Missing(SEGMENTATIONS[0], "the subcortex; the atlas is cortex only"))
     sides = [(side, mesh) for mesh in (*drawn, *made) for side in Hemisphere]
-    # The standard sphere also serves other meshes without its 32k surfaces.
-    balls = dict.fromkeys([*sides, *((side, meshes_named("32k")[0]) for side in Hemisphere)])
+    # The standard sphere is also needed for other meshes, even without 32k surfaces.
+    of_spheres = dict.fromkeys([*sides, *((side, meshes_named("32k")[0]) for side in Hemisphere)])
     kinds: tuple[SurfaceKind, ...] = (*NEEDED, "midthickness", *_SHOWN)
     surfaces = {(side, kind, mesh): folder / names.surface(side, kind, mesh) for side, mesh in sides for kind in kinds}
     return Subject(
@@ -151,13 +152,13 @@ def _subject(
         folder=folder,
         t1w=t1w,
         surfaces={key: path for key, path in surfaces.items() if key[2] in drawn and _fit(key[1])(path)},
-        spheres=_present({key: folder / names.sphere(*key) for key in balls}),
+        spheres=_present({key: folder / names.sphere(*key) for key in of_spheres}),
         rois=_present({key: folder / names.roi(*key) for key in sides}),
         sulci=_present({key: folder / names.sulc(*key) for key in sides}, usable),
         segmentation=segmentation,
         brain_mask=_first(folder, _MASKS),
         registration=names.source,
-        in_scanner_space=True,  # the pipelines move surfaces, and leave the metadata of FreeSurfer's as they were
+        in_scanner_space=True,  # the pipelines move surfaces but leave FreeSurfer's metadata unchanged
         resampled=made,
         derived=tuple(_derived(folder, names, drawn, made)),
         remarks=tuple(_remarks(names, t1w)),
@@ -167,7 +168,7 @@ def _subject(
 
 
 def _is_subject(folder: Path) -> bool:
-    """Whether a folder has a T1w folder; one that only holds a SUBJECTS_DIR's is another layout's."""
+    """Whether a folder has a T1w folder that does not just contain FreeSurfer folders, which are of another layout."""
     if not places.has_folder(folder, "T1w"):
         return False
     inside = places.children(folder / "T1w")
@@ -175,18 +176,18 @@ def _is_subject(folder: Path) -> bool:
 
 
 def _is_ciftifys(folder: Path) -> bool:
-    """Whether the scan may have ciftify's name: the HCP pipelines, where it means another image, left no trace."""
+    """Whether the scan may have ciftify's name, which the HCP pipelines, absent here, use for another image."""
     aligned = (path.name.startswith("T1w_acpc") for path in places.files(folder / "T1w"))
     return not places.has_folder(folder, "T1w/xfms") and not any(aligned)
 
 
 def _candidates(folder: Path, registration: str | None) -> list[Names]:
-    """The registrations that may be meant, the best first.
+    """The possible registrations, the best first.
 
     Raises
     ------
     SubjectError
-        If MSM is asked for and the pipeline ran without it: then surfaces of MSMSulc's names are FreeSurfer's.
+        If MSM is requested but the pipeline ran without it: surfaces with MSMSulc's names are FreeSurfer's then.
     """
     start = _start(folder)
     without = Names(start, "reg_LR")
@@ -203,22 +204,22 @@ def _candidates(folder: Path, registration: str | None) -> list[Names]:
 
 
 def _ran_msm(folder: Path) -> bool:
-    """Whether anything tells of a registration by MSM."""
+    """Whether there are files from a registration by MSM."""
     spheres = (path.name for path in places.files(folder / "MNINonLinear/Native"))
     surfaces = (path.name for path in places.files(folder / "T1w/fsaverage_LR32k"))
     return any("MSM" in name for name in (*spheres, *surfaces))
 
 
 def _begun(folder: Path, mesh: MeshName) -> bool:
-    """Whether any file of a mesh is there that only some downloads have."""
+    """Whether there are any files of a mesh."""
     resolution = mesh.partition("_")[0]
     near = places.files(folder / f"T1w/fsaverage_LR{resolution}")
     spheres = [path for path in places.files(folder / "MNINonLinear") if f".sphere.{mesh}." in path.name]
     return bool(near or spheres)
 
 
-def _mend(folder: Path, lacking: list[Missing], mesh: str | None, registration: str | None) -> str:
-    """What helps, by what is missing."""
+def _hint(folder: Path, lacking: list[Missing], mesh: str | None, registration: str | None) -> str:
+    """A hint for the missing files."""
     surfaces = any(
         path.name.endswith(".surf.gii") for inner in places.children(folder / "T1w") for path in places.files(inner)
     )
@@ -235,7 +236,7 @@ def _mend(folder: Path, lacking: list[Missing], mesh: str | None, registration: 
 
 
 def _unshown(folder: Path, names: Names, drawn: Iterable[MeshName]) -> Iterator[Missing]:
-    """What some pictures need, is not there, and is not made from the native mesh either."""
+    """Missing files that only pictures need and that are not made from the native mesh either."""
     for mesh in drawn:
         made = mesh != "native" and "native" in drawn
         for kind in _SHOWN:
@@ -252,19 +253,19 @@ def _unshown(folder: Path, names: Names, drawn: Iterable[MeshName]) -> Iterator[
 
 
 def _absent_of(folder: Path, names: Names, kind: SurfaceKind, mesh: MeshName) -> list[str]:
-    """The surfaces of one kind that are not there."""
+    """The missing surfaces of a kind."""
     files = (Missing(names.surface(side, kind, mesh), "") for side in Hemisphere)
     return [file.path for file in _absent(folder, files, _fit(kind))]
 
 
 def _start(folder: Path) -> str:
-    """What the subject's file names begin with: the folder's name, or one other start that all surfaces share."""
+    """The prefix of the subject's file names: the folder's name, or another prefix that all surfaces share."""
     starts = {path.name.partition(".L.white")[0] for path in folder.glob("T1w/*/*.L.white*.surf.gii")}
     return starts.pop() if len(starts) == 1 and folder.name not in starts else folder.name
 
 
 def _made(folder: Path, names: Names, wanted: Iterable[MeshName], have: tuple[MeshName, ...]) -> tuple[MeshName, ...]:
-    """Wanted standard meshes without surfaces of their own that the native mesh can be resampled to."""
+    """Wanted standard meshes without native-space surfaces, to which the native mesh can be resampled."""
     if _lacking(folder, names, ["native"]):
         return ()
     return tuple(
@@ -273,7 +274,7 @@ def _made(folder: Path, names: Names, wanted: Iterable[MeshName], have: tuple[Me
 
 
 def _remarks(names: Names, t1w: Path) -> Iterator[str]:
-    """What is read in place of the usual files."""
+    """A sentence for each file that is used instead of the usual one."""
     if f"T1w/{t1w.name}" in {spelt for name in CIFTIFY_T1W for spelt in (name, name.removesuffix(".gz"))}:
         yield f"The T1w is {t1w.name}, as ciftify calls it."
     if names.registration == REG_LR:
@@ -281,7 +282,7 @@ def _remarks(names: Names, t1w: Path) -> Iterator[str]:
 
 
 def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[MeshName, ...]) -> Iterator[str]:
-    """What is made of the files, a sentence each."""
+    """A sentence for each part that is computed instead of read."""
     for mesh in drawn:
         if _absent_of(folder, names, "midthickness", mesh):
             yield f"midthickness, {mesh}: mean of white and pial"
@@ -298,43 +299,43 @@ def _derived(folder: Path, names: Names, drawn: Iterable[MeshName], made: tuple[
 
 
 def _fit(kind: SurfaceKind) -> Callable[[Path], bool]:
-    """What a surface must be to be chosen: what is only shown may be left out, and nothing takes another's place."""
+    """The condition for choosing a surface: unusable ones are omitted if only pictures need them, else reported."""
     return usable if kind in _SHOWN else is_named
 
 
 def _present(
     files: dict[tuple[Hemisphere, MeshName], Path], fit: Callable[[Path], bool] = is_named
 ) -> dict[tuple[Hemisphere, MeshName], Path]:
-    """The files that exist, or are fit otherwise."""
+    """The files that exist, or meet another condition."""
     return {key: path for key, path in files.items() if fit(path)}
 
 
 def _first(folder: Path, names: Iterable[str]) -> Path | None:
-    """The first of several files that exists, packed or, where somebody unpacked it, not."""
+    """The first of several files that exists, compressed or not."""
     paths = (folder / spelt for name in names for spelt in (name, name.removesuffix(".gz")))
     return next((path for path in paths if is_named(path)), None)
 
 
 def _absent(folder: Path, files: Iterable[Missing], fit: Callable[[Path], bool] = is_named) -> list[Missing]:
-    """Those of the files that do not exist, or are not fit otherwise."""
+    """The files that do not exist, or do not meet another condition."""
     return [missing(folder, *file) for file in files if not fit(folder / file.path)]
 
 
 def _lacking(folder: Path, names: Names, meshes: Iterable[MeshName]) -> list[Missing]:
-    """Needed files of these meshes that do not exist, each named once."""
+    """Missing files that these meshes require, each once."""
     absent = [file for mesh in meshes for file in _absent(folder, names.needed(mesh))]
     return list({file.path: file for file in absent}.values())
 
 
 def _complete(folder: Path, names: Names, meshes: Iterable[MeshName]) -> tuple[MeshName, ...]:
-    """The meshes that have all they need."""
+    """The meshes with all required files."""
     return tuple(mesh for mesh in meshes if not _lacking(folder, names, [mesh]))
 
 
-def _passed_over(
+def _files_of_better_registrations(
     folder: Path, candidates: list[Names], taken: Names, meshes: tuple[MeshName, ...]
 ) -> tuple[Missing, ...]:
-    """Why a better registration was not taken: its files that do not exist."""
+    """The missing files because of which a better registration was not taken."""
     better = candidates[: candidates.index(taken)]
     of_taken = {file.path for file in _lacking(folder, taken, meshes)}
     return tuple(

@@ -1,4 +1,4 @@
-"""How the Human Connectome Project names one subject's files, and what each mesh needs of them."""
+"""File names of the Human Connectome Project, and the files that each mesh requires."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T1W = (
     "T1w/T1w_acpc_dc_restore.1.60.nii.gz",
     "T1w/T1w_acpc_dc_restore_1.25.nii.gz",
 )
-"""The T1w, the best first; downloads of single packages have only the coarser ones."""
+"""Names of the T1w, the best first; some download packages have only the coarser ones."""
 CIFTIFY_T1W = ("T1w/T1w_brain.nii.gz", "T1w/T1w.nii.gz")
-"""What ciftify calls it. In folders of the HCP pipelines `T1w.nii.gz` is the scan before its alignment, never read."""
+"""Ciftify's names of the T1w. In HCP folders `T1w.nii.gz` is the scan before alignment, which is never read."""
 
 SEGMENTATIONS = ("T1w/wmparc.nii.gz", "T1w/aparc+aseg.nii.gz")
 NEEDED: tuple[SurfaceKind, ...] = ("white", "pial")
@@ -30,14 +30,14 @@ Spheres = Literal["MSMAll", "MSMSulc", "reg_LR"]
 
 @dataclass(frozen=True)
 class Names:
-    """The relative paths of one subject's files under one registration.
+    """Relative paths of a subject's files for a registration.
 
     Parameters
     ----------
     subject : str
-        Beginning of the file names.
+        Prefix of the file names.
     registration : {"MSMAll", "MSMSulc", "reg_LR"}
-        The last is FreeSurfer's, of pipelines that ran without MSM.
+        The last is FreeSurfer's registration, for pipelines that ran without MSM.
 
     Examples
     --------
@@ -52,29 +52,29 @@ class Names:
 
     @property
     def source(self) -> str:
-        """What the registration comes from, for the record."""
+        """Description of the registration, for the record."""
         return FREESURFERS if self.registration == REG_LR else self.registration
 
     def surface(self, side: Hemisphere, kind: SurfaceKind, mesh: MeshName) -> str:
-        """A surface in the T1w's space."""
+        """A surface in the space of the T1w."""
         if mesh == "native":
             return f"T1w/Native/{self.subject}.{side.letter}.{kind}.native.surf.gii"
         folder = f"T1w/fsaverage_LR{mesh.partition('_')[0]}"
         return f"{folder}/{self.subject}.{side.letter}.{kind}{self._suffix(mesh)}.{mesh}.surf.gii"
 
     def sphere(self, side: Hemisphere, mesh: MeshName) -> str:
-        """The sphere that is in register with fs_LR."""
-        own = "reg.reg_LR" if self.registration == REG_LR else self.registration
-        name = f"sphere.{own}" if mesh == "native" else "sphere"
+        """The sphere registered to fs_LR."""
+        registration = "reg.reg_LR" if self.registration == REG_LR else self.registration
+        name = f"sphere.{registration}" if mesh == "native" else "sphere"
         return f"{self._registered(mesh)}/{self.subject}.{side.letter}.{name}.{mesh}.surf.gii"
 
     def roi(self, side: Hemisphere, mesh: MeshName) -> str:
-        """The mask that leaves out the medial wall."""
+        """The cortex mask, without the medial wall."""
         name = "roi" if mesh == "native" else "atlasroi"
         return f"{self._registered(mesh)}/{self.subject}.{side.letter}.{name}.{mesh}.shape.gii"
 
     def sulc(self, side: Hemisphere, mesh: MeshName) -> str:
-        """The depth of the folds; there is one for both registrations of 7T."""
+        """Sulcal depth; 7T data have a single file for both registrations."""
         suffix = self._suffix(mesh) if mesh == "32k_fs_LR" else ""
         return f"{self._registered(mesh)}/{self.subject}.{side.letter}.sulc{suffix}.{mesh}.shape.gii"
 
@@ -85,12 +85,12 @@ class Names:
 
     @staticmethod
     def _registered(mesh: MeshName) -> str:
-        """The folder of what knows no position."""
+        """The folder of files that do not depend on the space."""
         folders = {"native": "/Native", "164k_fs_LR": ""}
         return "MNINonLinear" + folders.get(mesh, f"/fsaverage_LR{mesh.partition('_')[0]}")
 
     def needed(self, mesh: MeshName) -> Iterator[Missing]:
-        """What the mesh cannot do without."""
+        """The files that a mesh requires."""
         label = f"the {mesh.partition('_')[0]} mesh"
         if mesh == "164k_fs_LR":
             yield from (Missing(file.path, label) for file in self.needed("native"))
@@ -98,5 +98,5 @@ class Names:
             if mesh != "164k_fs_LR":
                 for kind in NEEDED:
                     yield Missing(self.surface(side, kind, mesh), label)
-            if mesh != "32k_fs_LR":  # its sphere is everybody's
+            if mesh != "32k_fs_LR":  # whose sphere is the same for all subjects
                 yield Missing(self.sphere(side, mesh), f"{label} (areas are carried over its sphere)")

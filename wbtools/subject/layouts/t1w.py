@@ -1,7 +1,7 @@
-"""One T1w image and nothing else: the S1200 group average's surfaces and segmentation, brought to it affinely.
+"""A T1w image alone, with surfaces and segmentation of the S1200 group average registered to it affinely.
 
-The average lies in MNI space, where the MNI152 template does; the template is registered to the image, with its skull
-or without, and takes surfaces, segmentation and brain mask along. What comes out are the average's folds in this
+The average is in MNI space. The MNI152 template is registered to the image, with or without its skull, and its
+surfaces, segmentation and brain mask are transformed along with it. The result is the average's folding in this
 person's pose and size: areas are roughly where they are in most people, and nothing is measured on this cortex.
 """
 
@@ -34,9 +34,9 @@ NOTICE = "Template surfaces, affine: cortex, structures and brain mask of group 
 
 _MESH: MeshName = "32k_fs_LR"
 _DERIVED = ("desc", "space", "res", "label")
-"""Entities of BIDS names that no raw scan has."""
+"""Entities of BIDS names that raw scans do not have."""
 _SULC = "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"
-_PLACED: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
+_ANATOMICAL: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 _IMPOSSIBLE = (
     Missing("surfaces of this person", "the native mesh, this person's folds and thickness"),
     Missing("a segmentation of this person", "the true outlines and volumes of subcortical structures"),
@@ -44,7 +44,7 @@ _IMPOSSIBLE = (
 
 
 def locate(study_folder: Path, subject_id: str) -> Path | None:
-    """The subject's T1w image: a file of this name, or the only raw T1w in the subject's folder."""
+    """The subject's T1w image: a file with this name, or the only raw T1w in the subject's folder."""
     found = next((file for file in _files_named(study_folder, subject_id) if usable(file)), None)
     if found is not None:
         return found
@@ -53,9 +53,10 @@ def locate(study_folder: Path, subject_id: str) -> Path | None:
 
 
 def candidates(study_folder: Path, subject_id: str, fit: Callable[[Path], bool] = usable) -> list[Path]:
-    """The raw T1w images in the subject's folder, of which `locate` chooses none if there are several.
+    """The raw T1w images in the subject's folder; `locate` does not choose between several.
 
-    Those of the folder itself and its `anat/`, else those of its sessions; in the study folder, or in `rawdata/`.
+    These are the images in the folder itself and its `anat/`, else those of its sessions; in the study folder, or in
+    `rawdata/`.
     """
     roots = (study_folder, study_folder / "rawdata")
     for home in (home for root in roots for home in places.homes(root, subject_id)):
@@ -69,7 +70,7 @@ def candidates(study_folder: Path, subject_id: str, fit: Callable[[Path], bool] 
 
 
 def unfetched(study_folder: Path, subject_id: str) -> list[Path]:
-    """Images of the subject that are links to nowhere, pointers or empty."""
+    """Images of the subject that are broken links, pointers or empty."""
 
     def fit(path: Path) -> bool:
         return hindrance(path) is not None
@@ -78,7 +79,7 @@ def unfetched(study_folder: Path, subject_id: str) -> list[Path]:
 
 
 def list_subjects(study_folder: Path) -> list[str]:
-    """Names of the files and folders that hold one T1w image."""
+    """Names of the T1w images, and of the folders with a single T1w image."""
     files = (identity(path) for path in places.files(study_folder) if _is_scan(path) and usable(path))
     folders = (home for root in (study_folder, study_folder / "rawdata") for home in places.children(root))
     return sorted({*files, *(inner.name for inner in folders if not is_step(inner.name) and len(_scans(inner)) == 1)})
@@ -87,22 +88,22 @@ def list_subjects(study_folder: Path) -> list[str]:
 def find(
     study_folder: Path, subject_id: str, mesh: MeshChoice | None = None, registration: Registration | None = None
 ) -> Subject:
-    """Find one T1w image; what is brought to it by `prepare` is still in template space here.
+    """Find a T1w image; its surfaces and segmentation are still in template space, until `prepare`.
 
     Parameters
     ----------
     study_folder : Path
     subject_id : str
-        Name of the image, with or without its ending, or of a folder that holds one.
+        Name of the image, with or without its suffix, or of a folder with a single image.
     mesh : str, optional
-        Any word that includes the 32k mesh.
+        Any choice that includes the 32k mesh.
     registration : str, optional
-        None; an affine map is the only one.
+        Must be None, since the registration is affine.
 
     Raises
     ------
     InputError
-        If a mesh or a registration is asked for that one image cannot give.
+        If a mesh or a registration is requested that a T1w image cannot give.
     """
     if registration is not None:
         raise InputError(f"one T1w image has no registration {registration}", hint="leave out --surf-reg")
@@ -113,8 +114,8 @@ def find(
         )
     t1w = locate(study_folder, subject_id)
     assert t1w is not None  # the caller has asked `locate`
-    if lost := unusable_files(_rivals(study_folder, subject_id, t1w)):
-        raise refusal(t1w.parent, lost, f"or give the image to take by its path: {t1w}")
+    if unusable := unusable_files(_alternatives(study_folder, subject_id, t1w)):
+        raise refusal(t1w.parent, unusable, f"or give the image to take by its path: {t1w}")
     kinds = get_args(SurfaceKind)
     return Subject(
         id=identity(t1w),
@@ -138,19 +139,19 @@ def find(
 
 
 def prepare(subject: Subject, folder: Path) -> Subject:
-    """Bring the template to the T1w image, and write what comes with it into a folder.
+    """Register the template to the T1w image, and write the transformed surfaces and volumes into a folder.
 
     Parameters
     ----------
     subject : Subject
         From `find`.
     folder : Path
-        Exists; its files are needed as long as the subject is.
+        An existing folder; its files are needed as long as the subject is used.
 
     Returns
     -------
     Subject
-        Its surfaces, sulcal depth, segmentation and brain mask are the folder's.
+        With surfaces, sulcal depth, segmentation and brain mask in the folder.
 
     Raises
     ------
@@ -186,32 +187,32 @@ def prepare(subject: Subject, folder: Path) -> Subject:
 
 
 def _files_named(study_folder: Path, subject_id: str) -> list[Path]:
-    """The images that an id may mean in a folder of images."""
+    """The image names that an id may stand for in a folder of images."""
     names = [subject_id, *(f"{subject_id}{end}{suffix}" for end in ("", "_T1w", "_T1") for suffix in IMAGES)]
     return [study_folder / name for name in names if name.endswith(IMAGES)]
 
 
-def _rivals(study_folder: Path, subject_id: str, t1w: Path) -> list[Path]:
-    """The images that would have been found instead, or made a choice necessary, if they could be had."""
+def _alternatives(study_folder: Path, subject_id: str, t1w: Path) -> list[Path]:
+    """The images that would have been found instead, or would have been ambiguous, if they were usable."""
     named = _files_named(study_folder, subject_id)
     return named[: named.index(t1w)] if t1w in named else candidates(study_folder, subject_id, is_named)
 
 
 def _is_of(scan: Path, subject_id: str) -> bool:
-    """Whether a scan is one of a session or run."""
-    mine, theirs = (name.removeprefix("sub-") for name in (subject_id, identity(scan)))
-    return theirs == mine or theirs.startswith(f"{mine}_")
+    """Whether a scan belongs to a subject, session or run."""
+    wanted, found = (name.removeprefix("sub-") for name in (subject_id, identity(scan)))
+    return found == wanted or found.startswith(f"{wanted}_")
 
 
 def _scans(folder: Path, fit: Callable[[Path], bool] = usable) -> list[Path]:
-    """Raw T1w images of one subject's or session's folder."""
+    """Raw T1w images in a subject's or session's folder."""
     return sorted(
         path for place in (folder, folder / "anat") for path in places.entries(place) if _is_scan(path) and fit(path)
     )
 
 
 def _is_scan(path: Path) -> bool:
-    """Whether a file's name says that it is a T1w image as a scanner gave it."""
+    """Whether a file has the name of a raw T1w image."""
     name = image_stem(path.name)
     if name == path.name:
         return False
@@ -222,9 +223,9 @@ def _is_scan(path: Path) -> bool:
 
 
 def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignment, folder: Path) -> Path:
-    """One surface of the average, moved into the image's space where it has a place in the head."""
+    """A surface of the average, transformed to the image's space if it has a position in the head."""
     mesh = meshes.read(path, side)
-    if kind in _PLACED:
+    if kind in _ANATOMICAL:
         mesh = meshes.Mesh(alignment.apply_to_points(mesh.vertices).astype(np.float32), mesh.triangles, side)
     made = folder / f"{side.letter}.{kind}.{_MESH}.surf.gii"
     meshes.write(made, mesh, kind)
@@ -232,7 +233,7 @@ def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignme
 
 
 def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Path:
-    """Labels of template space on the image's grid."""
+    """Write labels of template space on the image's grid."""
     nifti.write_volume(path, resample_labels(alignment.apply(labels), grid))
     return path
 
