@@ -43,7 +43,7 @@ from wbtools.native import person
 from wbtools.native.projection import NativeProjection
 from wbtools.regions import abs_means, calibrated, rank
 from wbtools.regions.calibration import FEWEST_NETWORKS, holm
-from wbtools.regions.ranking import Ranking
+from wbtools.regions.ranking import NullSummary, Ranking
 from wbtools.subject import find
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
 from wbtools.training.planted import Head, mni_head
@@ -65,6 +65,9 @@ SIGNIFICANT = 0.05
 
 SHARES = ("a region comes out", "without division by the width of the bulk", "with 4 randomised networks")
 """Columns of the first table."""
+
+RANGES = ("freedom", "alike", "spread")
+"""Of the comparisons as wholes, lowest and highest."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,9 @@ def untrained(family: str, size: Size, folder: Path) -> Figures:
 
 
 def shares(rankings: Sequence[Ranking], pool: NDArray[np.float64], draws: int, chance: np.random.Generator) -> Figures:
-    """Shares of draws, of a network and of those it is compared with, in which a region comes out."""
+    """Shares of draws, of a network and of those it is compared with, in which a region comes out, and ranges of figures."""
     counts = dict.fromkeys(SHARES, 0)
+    drawn: list[NullSummary] = []
     for _ in range(draws):
         ranking = rankings[int(chance.integers(len(rankings)))]
         others = pool[chance.choice(len(pool), NULL, replace=False)]
@@ -200,7 +204,13 @@ def shares(rankings: Sequence[Ranking], pool: NDArray[np.float64], draws: int, c
         )
         for name, significant in zip(SHARES, found, strict=True):
             counts[name] += bool(significant)
-    return {name: count / draws for name, count in counts.items()}
+        assert compared.null is not None
+        drawn.append(compared.null)
+    ranges = {name: [getattr(null, name) for null in drawn] for name in RANGES}
+    return {
+        **{name: count / draws for name, count in counts.items()},
+        **{name: [min(values), max(values)] for name, values in ranges.items()},
+    }
 
 
 def lowest_undivided(ranking: Ranking) -> float:
@@ -284,6 +294,9 @@ def table_of_untrained(results: dict[str, Figures]) -> None:
         print(f"\n{column}\n\n| batch norms | {' | '.join(results)} |\n|---{'|---' * len(results)}|")
         for kind in KINDS:
             print(f"| {kind} | {' | '.join(f'{found[kind][column]:.3f}' for found in results.values())} |")
+    for name in RANGES:
+        values = [value for found in results.values() for kind in KINDS for value in found[kind][name]]
+        print(f"\n{name}: {min(values):.2f} to {max(values):.2f}")
 
 
 def table_of_planted(results: dict[Case, Figures]) -> None:
