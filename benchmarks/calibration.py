@@ -189,7 +189,7 @@ def untrained(family: str, size: Size, folder: Path) -> Figures:
 
 
 def shares(rankings: Sequence[Ranking], pool: NDArray[np.float64], draws: int, chance: np.random.Generator) -> Figures:
-    """Shares of draws, of a network and of those it is compared with, in which a region comes out, and ranges of figures."""
+    """Shares of draws (a network, and others to compare it with) in which a region comes out, and ranges of figures."""
     counts = dict.fromkeys(SHARES, 0)
     drawn: list[NullSummary] = []
     for _ in range(draws):
