@@ -1,4 +1,4 @@
-"""Hemispheres, structures, regions and atlases, and every spelling under which files name them."""
+"""Hemispheres, structures, regions and atlases, and their spellings in files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Hemisphere(Enum):
 
     @classmethod
     def parse(cls, name: str) -> Hemisphere:
-        """The hemisphere that any usual spelling means (`L`, `lh`, `left`, `CORTEX_LEFT`, `CortexLeft`, ...)."""
+        """The hemisphere of any usual spelling (`L`, `lh`, `left`, `CORTEX_LEFT`, `CortexLeft`, ...)."""
         key = name.removeprefix("CIFTI_STRUCTURE_").replace("_", "").lower()
         for hemisphere in cls:
             side = hemisphere.name.lower()
@@ -48,7 +48,7 @@ class Hemisphere(Enum):
 
 
 class Structure(Enum):
-    """A brain structure as CIFTI knows it; the value is Workbench's spelling.
+    """A brain structure of CIFTI; the value is Workbench's spelling.
 
     Examples
     --------
@@ -80,12 +80,12 @@ class Structure(Enum):
 
     @property
     def cifti(self) -> str:
-        """The spelling of CIFTI-2 brain models."""
+        """The spelling in CIFTI-2 brain models."""
         return f"CIFTI_STRUCTURE_{self.value}"
 
     @property
     def gifti(self) -> str:
-        """The spelling of GIFTI's AnatomicalStructurePrimary and of spec files."""
+        """The spelling in GIFTI's AnatomicalStructurePrimary and in spec files."""
         return self.value.title().replace("_", "")
 
     @property
@@ -123,7 +123,7 @@ _FREESURFER_KEYS = {
 }
 
 SUBCORTEX: tuple[Structure, ...] = tuple(_FREESURFER_KEYS)
-"""The 19 structures that CIFTI keeps as voxels, in the order of their CIFTI names."""
+"""The 19 structures that CIFTI stores as voxels, in the order of their CIFTI names."""
 
 
 class Kind(Enum):
@@ -135,7 +135,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Region:
-    """One named region of an atlas.
+    """A named region of an atlas.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Regions, and the volume of their keys on one person's T1w grid.
+    """Regions, and the volume of their keys on a person's T1w grid.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class Atlas:
     Raises
     ------
     InputError
-        If keys or names repeat, or the volume holds a key that no region has.
+        If keys or names are not unique, or the volume has a key without a region.
     """
 
     name: str

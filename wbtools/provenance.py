@@ -1,6 +1,6 @@
-"""How a result came about: versions, settings, hashes of what went in and came out, commands and seconds.
+"""Provenance of a result: versions, settings, hashes of inputs and outputs, commands and times.
 
-No absolute path, host or user name enters the record: a result can be given away with it.
+The record contains no absolute path, host or user name, so that it can be shared with the result.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _NOT_DECIDING = ("subject", "threads")
 
 
 def _nobody(stage: str) -> None:
-    """The listener when nobody listens."""
+    """The default listener, which does nothing."""
 
 
 @dataclass
 class Provenance:
-    """A growing record of one export.
+    """The record of an export, to which stages, inputs and notices are added.
 
     Parameters
     ----------
     settings : mapping
-        What was asked for, as JSON values.
+        The settings as JSON values.
     listener : callable
-        Told the name of every stage when it begins.
+        Called with the name of every stage when it begins.
     deciding : list of str
-        SHA-256 of what decides the result beside the settings and the subject, as `settings_sha256` takes it.
+        SHA-256 of everything that determines the result besides settings and subject, for `settings_sha256`.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Provenance:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a block; tell the listener when it begins, and the log when it ends."""
+        """Time a block; notify the listener when it begins, and log when it ends."""
         self.listener(name)
         start = time.perf_counter()
         yield
@@ -77,24 +77,24 @@ class Provenance:
         logger.info("%s: %.1f s", name, self.seconds[name])
 
     def notice(self, text: str, *, about: str = "", grave: bool = True) -> None:
-        """Add a sentence every reader of the result must know; repeated ones are kept once.
+        """Add a sentence that every reader of the result must know; repeated ones are recorded once.
 
         Parameters
         ----------
         text : str
-            Empty to say nothing.
+            Empty adds nothing.
         about : str
-            The network that it is about, where there are several.
+            The network concerned, if there are several.
         grave : bool
-            Whether it is a warning; else it is a line like others in the log.
+            Whether it is logged as a warning.
         """
-        said = f"{about}: {text}" if about and text else text
-        if said and said not in self.notices:
-            self.notices.append(said)
-            logger.log(logging.WARNING if grave else logging.INFO, "%s", said, extra={NOTICE: True})
+        sentence = f"{about}: {text}" if about and text else text
+        if sentence and sentence not in self.notices:
+            self.notices.append(sentence)
+            logger.log(logging.WARNING if grave else logging.INFO, "%s", sentence, extra={NOTICE: True})
 
     def add_inputs(self, folder: Path, paths: Iterable[Path]) -> None:
-        """Hash input files; those inside `folder` are named relative to it, others by their name alone."""
+        """Hash input files; those inside `folder` are recorded relative to it, others by their name alone."""
         for path in paths:
             name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
             self.inputs[name] = sha256(path)
@@ -121,14 +121,14 @@ class Provenance:
 
 
 def settings_sha256(settings: Mapping[str, object], deciding: Sequence[str]) -> str:
-    """One hash of everything but the subject that decides a result: options, networks, version of wbtools.
+    """A hash of everything but the subject that determines a result: options, networks, version of wbtools.
 
     Parameters
     ----------
     settings : mapping
-        As in `Provenance`; whose brain it is and how many threads computed do not count.
+        As in `Provenance`; subject and number of threads are ignored.
     deciding : sequence of str
-        SHA-256 of every network, its card and its reference brain, and of the images of people that are compared with.
+        SHA-256 of every network, its card and its reference brain, and of the images of compared people.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def settings_sha256(settings: Mapping[str, object], deciding: Sequence[str]) -> 
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the machine's kind, and the libraries that decide numbers."""
+    """Versions of Python, the platform, and the libraries that affect results."""
     found = {"python": platform.python_version(), "system": f"{sys.platform} {platform.machine()}"}
     for name in _LIBRARIES:
         try:
@@ -159,7 +159,7 @@ def sha256(path: Path) -> str:
 
 
 def sha256_of(stream: BinaryIO) -> str:
-    """SHA-256 of what is left to read of an open file, hexadecimal."""
+    """SHA-256 of the rest of an open file, hexadecimal."""
     digest = hashlib.sha256()
     while block := stream.read(1 << 20):
         digest.update(block)
@@ -169,7 +169,7 @@ def sha256_of(stream: BinaryIO) -> str:
 def code_sha256(*packages: str) -> str:
     """SHA-256 of the source code of packages, all modules below them included.
 
-    What is kept on disk between runs carries it in its key, so that a result of other code is never served.
+    It is part of the key of everything that is cached on disk, so that results of other code are never used.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""Where programs and modules are looked for: at places that somebody installed, never in the folder of the data.
+"""Search paths of programs and modules, restricted to installed ones: never the working directory.
 
-An empty or relative entry of `PATH` or `PYTHONPATH` means the working directory, and a trailing colon is such an entry.
-A `numpy.py` or a `wb_command` that lies among the data would be run.
+An empty or relative entry of `PATH` or `PYTHONPATH` stands for the working directory, and a trailing colon is such an
+entry. A `numpy.py` or a `wb_command` among the data would be run.
 """
 
 # ruff: noqa: PTH100, PTH117
-# This is imported while the working directory may still be searched: only what Python itself has loaded already.
+# This is imported while the working directory may still be searched: import only modules that are already loaded.
 import os
 import sys
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LISTS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
-"""Variables that hold several folders."""
+"""Variables with several folders."""
 _FOLDERS = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
-"""Variables that hold one folder which Python takes code from."""
+"""Variables with a folder from which Python loads code."""
 _CACHE = "NUMBA_CACHE_DIR"
 """Where numba keeps pickles. A `.numba_config.yaml` in the working directory names another place, if no variable does;
 empty, it means numba's own choice."""
 _PROGRAMS = ("/wbtools", "/wbtools/cli/__main__.py")
-"""How the first word of this program's own command line ends."""
+"""Suffixes of the first word of this program's command line."""
 
 
 def absolute_only(entries: str) -> str:
-    """A list of folders as in `PATH`, without the entries that depend on the working directory.
+    """A list of folders as in `PATH`, without entries that depend on the working directory.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def absolute_only(entries: str) -> str:
 
 
 def find_program(name: str) -> "str | None":
-    """The path of a program on `PATH`, None if there is none; a name with a folder in it is taken as it is.
+    """The path of a program on `PATH`, None if there is none; a name with a folder in it is used unchanged.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def python_path(environment: "Mapping[str, str]") -> str:
 
 
 def without_working_directory(environment: "Mapping[str, str]") -> "dict[str, str]":
-    """An environment in which nothing is looked for in the working directory.
+    """An environment in which the working directory is not searched.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def without_working_directory(environment: "Mapping[str, str]") -> "dict[str, st
 
 
 def leave_working_directory() -> None:
-    """Take the working directory off the search paths of this process, if it is the program `wbtools`.
+    """Remove the working directory from the search paths of this process, if it is the program `wbtools`.
 
-    A library must not do that to the program that imports it.
+    As a library, wbtools must not do that to the program that imports it.
     """
     by_module = sys.argv[:1] == ["-m"]  # `python -m wbtools.cli`, while Python still looks for it
     if not by_module and not (sys.argv and f"/{sys.argv[0]}".endswith(_PROGRAMS)):

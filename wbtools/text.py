@@ -1,6 +1,6 @@
-"""Text of others made safe: names of files, cards, headers and messages of libraries end in tables and on terminals.
+"""Escaping of untrusted text, such as file names, cards, headers and library messages, for tables and terminals.
 
-Nothing here forbids a text; what could forge a line, a row or a formula is shown instead of done.
+No text is rejected; characters that could forge a line, a row or a formula are escaped.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import unicodedata
 from collections.abc import Iterable
 
 LONGEST = 2000
-"""Letters that a text of others may have before it is cut."""
+"""Largest length of an untrusted text, in characters; longer ones are truncated."""
 
-_JOINERS = "\u200c\u200d"  # have no width, and belong to the spelling of Persian, Hindi and others
+_JOINERS = "\u200c\u200d"  # zero width, but part of the spelling of Persian, Hindi and other languages
 _FORMULA = '=+-@"'
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 
 
 def line(text: object, longest: int = LONGEST) -> str:
-    r"""A text as one printable line: white space becomes one blank, other control characters are written out.
+    r"""A text as a single printable line: white space becomes a blank, other control characters are escaped.
 
     Parameters
     ----------
     text : object
-        What `str` makes a text of.
+        Converted by `str`.
     longest : int
-        Letters; a longer text ends in an ellipsis.
+        Characters; a longer text ends in an ellipsis.
 
     Examples
     --------
@@ -39,9 +39,9 @@ def line(text: object, longest: int = LONGEST) -> str:
 
 
 def printable(text: str) -> str:
-    r"""A text whose line breaks are kept and whose other control characters are written out.
+    r"""A text with its line breaks kept and all other control characters escaped.
 
-    Terminals obey escape sequences and marks of direction; XML cannot hold most control characters at all.
+    Terminals obey escape sequences and directional marks; XML cannot contain most control characters at all.
 
     Examples
     --------
@@ -50,24 +50,30 @@ def printable(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
-    return "".join(letter if _harmless(letter) else _written_out(letter) for letter in text)
+    return "".join(letter if _harmless(letter) else _escaped(letter) for letter in text)
 
 
 def _harmless(letter: str) -> bool:
     return letter.isprintable() or letter == "\n" or letter in _JOINERS or unicodedata.category(letter) == "Zs"
 
 
-def _written_out(letter: str) -> str:
+def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode()
 
 
 def shortened(text: str, longest: int) -> str:
-    """A text of at most `longest` letters; the end of a longer one is an ellipsis."""
+    r"""A text of at most `longest` characters; a longer one ends in an ellipsis.
+
+    Examples
+    --------
+    >>> shortened("abcdef", 4), shortened("abc", 4)
+    ('abc\u2026', 'abc')
+    """
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
 
 
 def counted(number: int, thing: str) -> str:
-    """A number of things: the word for one of them, or for several.
+    """A number with its noun in singular or plural.
 
     Examples
     --------
@@ -78,34 +84,40 @@ def counted(number: int, thing: str) -> str:
 
 
 def cell(text: object, longest: int = LONGEST) -> str:
-    r"""A text as a cell of a tab-separated table that no spreadsheet takes for a formula or for a quoted text.
+    r"""A text as a cell of a tab-separated table that spreadsheets do not interpret as a formula or a quoted text.
 
-    Not for numbers: a cell that begins with `=`, `+`, `-`, `@` or a quotation mark gets an apostrophe before it.
+    Not for numbers: a cell that begins with `=`, `+`, `-`, `@` or a quotation mark is prefixed with an apostrophe.
 
     Examples
     --------
     >>> cell("=cmd()"), cell("one\ttwo"), cell("U-Net")
     ("'=cmd()", 'one two', 'U-Net')
     """
-    shown = line(text, longest)
-    # Full-width forms of the signs count as the signs.
-    return f"'{shown}" if unicodedata.normalize("NFKC", shown[:1]) in _FORMULA and shown else shown
+    content = line(text, longest)
+    # Full-width forms of the signs count, too.
+    return f"'{content}" if unicodedata.normalize("NFKC", content[:1]) in _FORMULA and content else content
 
 
 def tsv(rows: Iterable[Iterable[str]]) -> str:
-    """Rows of cells as tab-separated text; cells are taken as they are (see `cell`)."""
+    r"""Rows of cells as tab-separated text; cells are not escaped (see `cell`).
+
+    Examples
+    --------
+    >>> tsv([["rank", "region"], ["1", "R_V1_ROI"]])
+    'rank\tregion\n1\tR_V1_ROI\n'
+    """
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def shell(*words: object, encoding: str = "utf-8") -> str:
-    r"""A command line that can be pasted into bash or zsh, whatever its words hold.
+    r"""A command line that can be pasted into bash or zsh, whatever its words contain.
 
     Parameters
     ----------
     words : object
-        What `str` makes words of.
+        Converted by `str`.
     encoding : str
-        Of the terminal; letters that it lacks are written as bytes.
+        Of the terminal; characters that it lacks are written as bytes.
 
     Examples
     --------
@@ -125,7 +137,7 @@ def _word(word: str, encoding: str) -> str:
 
 
 def _byte(byte: int) -> str:
-    """One byte inside `$'...'`."""
+    """A byte inside `$'...'`."""
     letter = chr(byte)
     if letter in "\\'":
         return "\\" + letter

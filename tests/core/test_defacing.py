@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_closing, distance_transform_edt
 
-from wbtools.native.defacing import DILATION, closed, dilated, shown
+from wbtools.native.defacing import DILATION, closed, dilated, release_mask
 from wbtools.space.foreground import Scan
 from wbtools.space.grid import Grid, Unit, Volume
 
@@ -37,7 +37,7 @@ def test_closing_is_that_of_a_ball():
 
 
 def test_a_head_is_shown_within_its_own_mask_dilated():
-    found = shown(Scan(HEAD, labels(BRAIN)), ATLAS)
+    found = release_mask(Scan(HEAD, labels(BRAIN)), ATLAS)
     np.testing.assert_array_equal(found.inside, distance_transform_edt(~BRAIN, sampling=3) <= DILATION)
     assert not found.made and found.source == "the subject's brain mask"
     assert not found.cut(HEAD).data[~found.inside].any()
@@ -49,21 +49,21 @@ def test_a_head_is_shown_within_its_own_mask_dilated():
 @pytest.mark.parametrize("offset", [0.0, -1000.0])
 def test_what_is_outside_is_zero_whatever_the_background_was(offset):
     head = Volume(HEAD.data + np.float32(offset), GRID)
-    found = shown(Scan(head, labels(BRAIN)), ATLAS)
+    found = release_mask(Scan(head, labels(BRAIN)), ATLAS)
     assert set(np.unique(found.cut(head).data[~found.inside])) == {0.0}
 
 
 def test_without_a_mask_the_segmentation_gives_one_and_labels_of_skin_and_skull_do_not_count():
     segmentation = labels(BRAIN & (AWAY < 60))
     segmentation.data[(AWAY > 80) & (AWAY < 95)] = 258  # FreeSurfer's "head, extra-cerebral"
-    found = shown(Scan(HEAD), ATLAS, segmentation)
+    found = release_mask(Scan(HEAD), ATLAS, segmentation)
     assert found.made and "segmentation" in found.source and not found.inside[AWAY > 70].any()
     assert "no brain mask of this person was found" in next(found.remarks(HEAD))
 
 
 def test_a_bare_brain_is_not_cut_by_a_mask_of_a_template_that_is_too_small():
     small = labels(AWAY < 55)
-    found = shown(Scan(BARE, small, "template"), ATLAS)
+    found = release_mask(Scan(BARE, small, "template"), ATLAS)
     np.testing.assert_array_equal(found.cut(BARE).data, BARE.data)
     assert not list(found.remarks(BARE))
 
@@ -72,18 +72,18 @@ def test_a_small_head_that_passes_for_a_bare_brain_is_cut_all_the_same():
     """A child's, its air exactly 0: less than 2.6 litres, and a face 30 mm from the brain."""
     face = (np.abs(AWAY - 75) < 3) & (np.indices(GRID.shape)[1] > 40)
     child = Volume(np.where(BRAIN & (AWAY < 55) | face, 100, 0).astype(np.float32), GRID)
-    found = shown(Scan(child, labels(AWAY < 52), "template"), labels(AWAY < 50))
+    found = release_mask(Scan(child, labels(AWAY < 52), "template"), labels(AWAY < 50))
     assert not found.cut(child).data[face].any()
 
 
 @pytest.mark.parametrize("wrong", [AWAY < 30, np.ones(GRID.shape, bool)], ids=["a tenth of a litre", "everything"])
 def test_an_own_mask_that_is_no_brain_is_not_believed(wrong):
-    found = shown(Scan(HEAD, labels(wrong)), ATLAS, labels(BRAIN))
+    found = release_mask(Scan(HEAD, labels(wrong)), ATLAS, labels(BRAIN))
     assert found.made and found.inside[BRAIN].all() and not found.inside[AWAY > 75].any()
 
 
 def test_a_mask_that_cuts_the_cortex_is_widened_and_that_is_said():
-    found = shown(
+    found = release_mask(
         Scan(HEAD, labels(BRAIN & (GRID.to_world(np.moveaxis(np.indices(GRID.shape), 0, -1))[..., 2] < 50))), ATLAS
     )
     assert found.inside[ATLAS.data > 0].all() and found.widened > 0.01

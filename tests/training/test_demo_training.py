@@ -25,7 +25,7 @@ def brain():
     return (brain / brain.max()).astype(np.float32)
 
 
-STILL = Conditions(spacing=6, own=0, degrees=0, shift=0, gain=0, bias=0, noise=0)
+STILL = Conditions(spacing=6, per_scan=0, degrees=0, shift=0, gain=0, bias=0, noise=0)
 
 
 def test_without_a_person_or_conditions_a_scan_is_the_template(brain):

@@ -19,7 +19,7 @@ from wbtools.training import planted, triplet
 from wbtools.training.planted import Head, Plant, PlantedTwins
 from wbtools.training.synthetic_twins import Conditions
 
-STILL = Conditions(spacing=6, own=0, degrees=0, shift=0, gain=0, bias=0, noise=0)
+STILL = Conditions(spacing=6, per_scan=0, degrees=0, shift=0, gain=0, bias=0, noise=0)
 REGION, DECOY = (3,), (5,)
 
 
@@ -132,7 +132,7 @@ def test_deviation_finds_what_a_network_was_taught_and_nothing_in_one_that_was_n
     """The small form of benchmarks/planted.py: an easy plant on a coarse grid, trained in 15 seconds."""
     head = planted.mni_head(8.0)
     plant = replace(Plant.named("superior frontal", "lateral occipital"), strength=0.8, spacing=4.0)
-    conditions = Conditions(spacing=7, own=0.1, degrees=1.5, shift=0.2)
+    conditions = Conditions(spacing=7, per_scan=0.1, degrees=1.5, shift=0.2)
     people, unseen = (PlantedTwins(head, plant, conditions, seed) for seed in (1, 2))
     torch.manual_seed(0)
     untrained = small_network().eval().requires_grad_(False)

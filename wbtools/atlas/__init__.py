@@ -1,1 +1,1 @@
-"""The HCP-MMP 1.0 atlas: its own data, and the same atlas in one person's native space."""
+"""The HCP-MMP 1.0 atlas on the standard mesh, and in a person's native space."""

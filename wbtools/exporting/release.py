@@ -34,7 +34,7 @@ def brain_only(made: ExportData, record: Provenance) -> ExportData:
     """
     with record.stage("brain mask"):
         me = made.person
-        shown = defacing.shown(me.scan, me.atlas.whole.volume, me.segmentation)
+        shown = defacing.release_mask(me.scan, me.atlas.whole.volume, me.segmentation)
         for remark in shown.remarks(me.t1w):
             record.notice(remark)
         relevance = {explanation.name: explanation.volumes[RELEVANCE] for explanation in made.explanations}

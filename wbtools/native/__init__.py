@@ -1,1 +1,1 @@
-"""One person's native space: cortex, atlas, the ways between voxels and cortex, and checks that all belong together."""
+"""A person's native space: cortex, projection between voxels and cortex, defacing, and consistency checks."""

@@ -1,8 +1,7 @@
-"""One person's cortex on one mesh: its surfaces, its medial wall, and the atlas's areas on it.
+"""A person's cortex on a mesh: surfaces, spheres, medial wall and sulcal depth.
 
-Whatever the subject's files lack and the others determine is made here: midthickness or pial from the other and white,
-standard meshes from the native one, the medial wall from the standard one. The layout that found the subject says what
-will be made (`Subject.derived`).
+Missing parts that follow from others are computed here: midthickness or pial from the other and white, standard meshes
+from the native one, the medial wall from the standard one. The subject's layout announces them (`Subject.derived`).
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ NATIVE: MeshName = "native"
 Values = NDArray[np.float32]
 Surfaces = dict[tuple[Hemisphere, SurfaceKind], Mesh]
 
-_INFLATION = 0.75  # of Workbench's iterations on a mesh of 32k; the HCP pipelines' choice, finer meshes take more
-_APART = 20.0  # mm between the middles of both hemispheres, left to right; they are 60 to 70 mm apart
+_INFLATION = 0.75  # iterations scale on a 32k mesh, as in the HCP pipelines; finer meshes take more
+_APART = 20.0  # mm, least distance between the centres of both hemispheres; they are 60 to 70 mm apart
 
 
 @dataclass(frozen=True, eq=False)
 class Cortex:
-    """Both hemispheres on one mesh, in native T1w space.
+    """Both hemispheres on a mesh, in native T1w space.
 
     Parameters
     ----------
@@ -52,11 +51,11 @@ class Cortex:
     mask : mapping of Hemisphere to ndarray, (V,), bool
         False on the medial wall.
     spheres : mapping of Hemisphere to Mesh
-        All meshes of a subject are in register over them.
+        Registered spheres, over which all meshes of a subject correspond.
     sulc : mapping of Hemisphere to ndarray, (V,), float32
-        Sulcal depth, where the subject has it.
+        Sulcal depth, if the subject has it.
     remarks : tuple of str
-        What had to be decided to read the surfaces, a sentence for each file.
+        A sentence for each surface file with an ambiguity that had to be resolved.
     """
 
     mesh: MeshName
@@ -74,7 +73,7 @@ class Cortex:
 
 
 def read(subject: Subject, mesh: MeshName) -> Cortex:
-    """One mesh, read from its files or made from the native one.
+    """Read a mesh from its files, or make it from the native mesh.
 
     Parameters
     ----------
@@ -87,8 +86,8 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
     InputError
         If a file is damaged or of the other side.
     SubjectError
-        If files have another number of vertices than their neighbours, lie on the other side, or the sphere is of
-        another mesh.
+        If the files of a mesh differ in their number of vertices, are of the other side, or the sphere is of another
+        mesh.
     """
     if mesh in subject.resampled:
         return _resampled(subject, mesh, read(subject, NATIVE))
@@ -98,7 +97,7 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
         if name == mesh
     }
     surfaces: Surfaces = {key: surface for key, (surface, _) in read_files.items()}
-    remarks = tuple(remark for _, said in read_files.values() for remark in said)
+    remarks = tuple(remark for _, of_file in read_files.values() for remark in of_file)
     spheres = _spheres(subject, mesh)
     sulc = {side: files.read_values(path, side) for (side, name), path in subject.sulci.items() if name == mesh}
     sizes = {
@@ -111,18 +110,18 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
         counts |= {table[side, mesh]: len(value) for side, value in values.items() if (side, mesh) in table}
     counts |= {path: len(spheres[side].vertices) for (side, name), path in subject.spheres.items() if name == mesh}
     check_meshes(subject, counts)
-    _complete(surfaces)
+    _add_missing_layer(surfaces)
     _require_sides(subject, mesh, surfaces)
-    _require_own_spheres(subject, mesh, surfaces, spheres)
+    _require_matching_spheres(subject, mesh, surfaces, spheres)
     depth = sulc if len(sulc) == len(Hemisphere) else {}
-    return _shown(subject, Cortex(mesh, surfaces, mask, spheres, depth, remarks))
+    return _with_display_data(subject, Cortex(mesh, surfaces, mask, spheres, depth, remarks))
 
 
 def read_standard(subject: Subject) -> Cortex:
-    """What carrying areas to another mesh needs of the 32k mesh: spheres, and a midthickness surface for its areas.
+    """The parts of the 32k mesh that are needed to resample areas: spheres, and midthickness for vertex areas.
 
-    The midthickness is the subject's own where it exists, else the S1200 group average's: only ratios of vertex areas
-    are taken from it.
+    The midthickness is the subject's if it exists, else that of the S1200 group average: only ratios of its vertex
+    areas are used.
     """
     middle: SurfaceKind = "midthickness"
     paths = {side: subject.surfaces.get((side, middle, STANDARD)) or standard.average_32k(side) for side in Hemisphere}
@@ -136,7 +135,7 @@ def read_standard(subject: Subject) -> Cortex:
 
 
 def inflated(cortex: Cortex, workbench: Workbench, threads: int = 1) -> Cortex:
-    """The cortex with inflated surfaces from Workbench where it has none; as the HCP pipelines inflate.
+    """The cortex with inflated surfaces, made by Workbench if missing, with the settings of the HCP pipelines.
 
     Parameters
     ----------
@@ -182,11 +181,11 @@ def standard_areas(cortex: Cortex) -> dict[Hemisphere, NDArray[np.int32]]:
     return {side: mmp.labels_32k(side) for side in Hemisphere}
 
 
-# -------------------------------------------------------------------------------------------- what is made, not read
+# ---------------------------------------------------------------------------------------------------- computed parts
 
 
 def _resampled(subject: Subject, mesh: MeshName, native: Cortex) -> Cortex:
-    """A standard mesh with the native mesh's geometry, over the registered spheres."""
+    """A standard mesh, resampled from the native mesh over the registered spheres."""
     spheres = _spheres(subject, mesh)
     weights = {side: barycentric(native.spheres[side], spheres[side]) for side in Hemisphere}
     surfaces: Surfaces = {
@@ -198,62 +197,62 @@ def _resampled(subject: Subject, mesh: MeshName, native: Cortex) -> Cortex:
     return Cortex(mesh, surfaces, mask, spheres, depth, native.remarks)
 
 
-def _shown(subject: Subject, cortex: Cortex) -> Cortex:
-    """What only pictures need and a standard mesh lacks, from the native mesh: inflated surfaces and sulcal depth."""
+def _with_display_data(subject: Subject, cortex: Cortex) -> Cortex:
+    """A standard mesh with missing inflated surfaces and sulcal depth, for pictures, resampled from the native mesh."""
     inflated = [(side, "inflated") for side in Hemisphere if (side, "inflated") not in cortex.surfaces]
     native = subject.surfaces.keys() >= {(side, "inflated", NATIVE) for side in Hemisphere}
     if cortex.mesh == NATIVE or NATIVE not in subject.meshes or not ((inflated and native) or not cortex.sulc):
         return cortex
     made = _resampled(subject, cortex.mesh, read(subject, NATIVE))
-    shown = {key: surface for key, surface in made.surfaces.items() if key in inflated}
-    return replace(cortex, surfaces={**cortex.surfaces, **shown}, sulc=cortex.sulc or made.sulc)
+    added = {key: surface for key, surface in made.surfaces.items() if key in inflated}
+    return replace(cortex, surfaces={**cortex.surfaces, **added}, sulc=cortex.sulc or made.sulc)
 
 
-def _complete(surfaces: Surfaces) -> None:
-    """Add the one of midthickness and pial that a side lacks, as if midthickness were the mean of white and pial."""
+def _add_missing_layer(surfaces: Surfaces) -> None:
+    """Add a missing midthickness or pial surface, assuming that midthickness is the mean of white and pial."""
     for side in Hemisphere:
         white, middle, pial = (surfaces.get((side, kind)) for kind in ("white", "midthickness", "pial"))
         if white and pial and not middle:
-            surfaces[side, "midthickness"] = _moved(white, (white.vertices + pial.vertices) / 2)
+            surfaces[side, "midthickness"] = _with_vertices(white, (white.vertices + pial.vertices) / 2)
         elif white and middle and not pial:
-            surfaces[side, "pial"] = _moved(white, 2 * middle.vertices - white.vertices)
+            surfaces[side, "pial"] = _with_vertices(white, 2 * middle.vertices - white.vertices)
 
 
-def _moved(mesh: Mesh, vertices: NDArray[np.floating]) -> Mesh:
+def _with_vertices(mesh: Mesh, vertices: NDArray[np.floating]) -> Mesh:
     return Mesh(vertices.astype(np.float32), mesh.triangles, mesh.hemisphere)
 
 
 def _mask(subject: Subject, mesh: MeshName, side: Hemisphere, count: int, sphere: Mesh) -> NDArray[np.bool_]:
-    """Cortex without the medial wall: the subject's own, else the standard one."""
+    """Cortex without the medial wall: from the subject's file, else the standard one."""
     path = subject.rois.get((side, mesh))
     if path is not None:
         return files.read_mask(path, side, count)
     if mesh == STANDARD:
         return mmp.cortex_32k(side)
-    ball = meshes.read(_standard_sphere(subject, mesh, side), side)
-    weights: SphereWeights = barycentric(ball, sphere)
+    standard_sphere = meshes.read(_standard_sphere(subject, mesh, side), side)
+    weights: SphereWeights = barycentric(standard_sphere, sphere)
     return weights.labels(mmp.cortex_32k(side).astype(np.int32)) > 0
 
 
 def _spheres(subject: Subject, mesh: MeshName) -> dict[Hemisphere, Mesh]:
-    """The registered spheres; the 32k ones are everybody's, so an installed copy stands in for missing files."""
+    """The registered spheres; missing 32k spheres, which are the same for all subjects, are read from a package."""
     paths = {side: subject.spheres.get((side, mesh)) or _standard_sphere(subject, mesh, side) for side in Hemisphere}
     return {side: files.read_sphere(path, side) for side, path in paths.items()}
 
 
 def _standard_sphere(subject: Subject, mesh: MeshName, side: Hemisphere) -> Path:
-    """The 32k sphere in register with this mesh: only native meshes are ever registered to fsaverage."""
-    own = subject.spheres.get((side, STANDARD))
-    if own is not None:
-        return own
+    """The 32k sphere registered to this mesh's; only native meshes are ever registered to fsaverage."""
+    path = subject.spheres.get((side, STANDARD))
+    if path is not None:
+        return path
     return standard.sphere_32k(side, subject.sphere_space if mesh in (NATIVE, STANDARD) else "fs_LR")
 
 
-# ------------------------------------------------------------------------------------------------------ wrong files
+# ------------------------------------------------------------------------------------------------------ consistency
 
 
 def _require_sides(subject: Subject, mesh: MeshName, surfaces: Surfaces) -> None:
-    """Raise SubjectError unless the left hemisphere lies to the left of the right one."""
+    """Raise SubjectError unless the left hemisphere is to the left of the right one."""
     left, right = (float(surfaces[side, "white"].vertices[:, 0].mean()) for side in Hemisphere)
     if right - left < _APART:
         names = [
@@ -267,10 +266,10 @@ def _require_sides(subject: Subject, mesh: MeshName, surfaces: Surfaces) -> None
         )
 
 
-def _require_own_spheres(
+def _require_matching_spheres(
     subject: Subject, mesh: MeshName, surfaces: Surfaces, spheres: Mapping[Hemisphere, Mesh]
 ) -> None:
-    """Raise SubjectError if a FreeSurfer sphere has other triangles than its surface: all of one side have the same."""
+    """Raise SubjectError if a FreeSurfer sphere does not have the triangles of the white surface."""
     for side in Hemisphere:
         path = subject.spheres.get((side, mesh))
         if path is None or files.is_gifti(path):

@@ -1,9 +1,9 @@
-"""What of a head may be given away: the brain, and a rim around it. A face is not, unless that is asked for.
+"""Defacing: outputs show only the brain and a margin around it, unless the user asks for the whole head.
 
-Exports are made to be handed over, and a whole-head image shows who somebody is. So nothing outside the person's brain
-mask, dilated by `DILATION`, is written or drawn. It is the mask that lies beside the image; where none does, the
-outline of what was stripped already, of the segmentation, or of a template's brain that is registered to the head. An
-area of the atlas is never cut. Relevance is computed on the whole image, and its table counts all of it.
+Exports are made to be shared, and a whole-head image identifies a person. Therefore nothing outside the person's brain
+mask, dilated by `DILATION`, is written or drawn. The mask is the one that belongs to the image; else the outline of a
+skull-stripped image, of the segmentation, or of a template's brain registered to the head. Areas of the atlas are never
+cut. Relevance is computed on the whole image, and its table includes all of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from wbtools.space.resampling import resample_labels
 Mask = NDArray[np.bool_]
 
 DILATION = 4.0
-"""Millimetres around the brain mask that are shown: masks cut the outermost cortex, and faces begin farther out."""
+"""Margin around the brain mask, mm: masks cut the outermost cortex, and faces begin farther out."""
 
 _SOURCES: dict[MaskOf, str] = {
     "subject": "the subject's brain mask",
@@ -33,21 +33,21 @@ _SOURCES: dict[MaskOf, str] = {
     "template": "the MNI152 template's brain mask laid over this head",
 }
 
-_CLOSING = 6.0  # mm; sulci, which segmentations leave empty, are not wider than twice this
-_LOOSE = 15.0  # mm around a brain's outline that an image without skull may show; faces reach farther
-_STRAY = 0.02  # of what such an image shows may lie beyond
-_COARSE = 3.0  # mm; fine enough for that
-_LEAST_BRAIN = 0.5  # litres; a smaller mask leaves most of a brain out
-_TOO_SMALL = 0.01  # of the atlas outside the dilated mask; more is a mask that does not belong here
-_NO_BRAIN = (*range(118, 136), 165, *range(257, 263))
-"""FreeSurfer's labels of the skull, of skin, eyes and all else around a brain."""
+_CLOSING = 6.0  # mm; sulci, which segmentations leave empty, are at most twice as wide
+_LOOSE = 15.0  # mm around the outline of a brain; the foreground of a skull-stripped image stays within, faces do not
+_STRAY = 0.02  # largest share of that foreground beyond
+_COARSE = 3.0  # mm; resolution of that comparison
+_LEAST_BRAIN = 0.5  # litres; a smaller mask omits most of a brain
+_TOO_SMALL = 0.01  # share of the atlas outside the dilated mask, above which the mask does not fit
+_NOT_BRAIN = (*range(118, 136), 165, *range(257, 263))
+"""FreeSurfer's labels of skull, skin, eyes and other tissue around the brain."""
 
-_WHOLE = 8000  # what the square of the radius counts in whole numbers of 16 bits, which are quick
+_WHOLE = 8000  # the squared radius in 16-bit integers, which are fast
 _FAR = 30000
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class ReleaseMask:
     """The part of a person's image that may be written and drawn.
 
     Parameters
@@ -55,11 +55,11 @@ class Shown:
     inside : ndarray of bool, (X, Y, Z)
         On the T1w's grid.
     source : str
-        What the mask is, as words that follow "of".
+        Description of the mask, as words that follow "of".
     made : bool
-        Whether no mask of this person was known.
+        Whether the mask had to be made, because the person has none.
     widened : float
-        Share of the atlas that the dilated mask leaves out; the atlas is shown nevertheless.
+        Share of the atlas outside the dilated mask; the atlas is included nevertheless.
     """
 
     inside: Mask
@@ -73,19 +73,19 @@ class Shown:
         Examples
         --------
         >>> volume = Volume(np.array([[[3.0, 7.0]]]), Grid((1, 1, 2), np.eye(4)))
-        >>> Shown(np.array([[[True, False]]]), "the brain mask", False).cut(volume).data.ravel().tolist()
+        >>> ReleaseMask(np.array([[[True, False]]]), "the brain mask", False).cut(volume).data.ravel().tolist()
         [3.0, 0.0]
         """
         return Volume(np.where(self.inside, volume.data, volume.data.dtype.type(0)), volume.grid, volume.unit)
 
     def share_outside(self, volume: Volume) -> float:
-        """Share of a map's magnitudes that `cut` takes away."""
+        """Share of the magnitude of a map that `cut` removes."""
         size = np.abs(volume.data)
         whole = float(size.sum(dtype=np.float64))
         return 1 - float(size.sum(dtype=np.float64, where=self.inside)) / whole if whole else 0.0
 
     def remarks(self, t1w: Volume) -> Iterator[str]:
-        """What was done, a sentence each; nothing where all that the image shows lies inside."""
+        """A sentence for each change; none if the whole foreground of the image is inside."""
         if (foreground(t1w) & ~self.inside).any():
             none = ", since no brain mask of this person was found" if self.made else ""
             yield f"Only what lies within {DILATION:g} mm of {self.source} is written and drawn{none}."
@@ -94,7 +94,7 @@ class Shown:
             yield f"{name} leaves out {self.widened:.0%} of the atlas; it was widened for what is written."
 
     def as_record(self) -> dict[str, object]:
-        """What provenance keeps."""
+        """The entry in provenance, as JSON values."""
         return {
             "mask": self.source,
             "dilation_mm": DILATION,
@@ -103,8 +103,8 @@ class Shown:
         }
 
 
-def shown(scan: Scan, atlas: Volume, segmentation: Volume | None = None) -> Shown:
-    """What of a scan may be written: its brain mask, dilated, and every voxel of the atlas.
+def release_mask(scan: Scan, atlas: Volume, segmentation: Volume | None = None) -> ReleaseMask:
+    """The part of a scan that may be written: its dilated brain mask, and all voxels of the atlas.
 
     Parameters
     ----------
@@ -112,32 +112,32 @@ def shown(scan: Scan, atlas: Volume, segmentation: Volume | None = None) -> Show
     atlas : Volume
         Keys of regions on the T1w's grid.
     segmentation : Volume, optional
-        FreeSurfer labels on any grid, from which an outline is made where no mask is known.
+        FreeSurfer labels on any grid, whose outline is used if there is no mask.
     """
     outline, source, made = _outline(scan, atlas, segmentation)
     inside, areas = dilated(outline, atlas.grid, DILATION), atlas.data > 0
     left_out = float((areas & ~inside).sum()) / max(1, int(areas.sum()))
     if left_out > _TOO_SMALL:
         inside = dilated(outline | areas, atlas.grid, DILATION)
-    return Shown(inside | areas, source, made, left_out)
+    return ReleaseMask(inside | areas, source, made, left_out)
 
 
 def with_mask(scan: Scan, segmentation: Volume | None = None) -> Scan:
-    """A scan of a head with a brain mask: its own, else one that is made; without, where nothing gives one.
+    """A scan with a brain mask, which is made if the scan has none; unchanged if that fails.
 
     Parameters
     ----------
     scan : Scan
     segmentation : Volume, optional
-        FreeSurfer labels of the person, on any grid; without, or where they hold no brain, the MNI152 template is
+        FreeSurfer labels of the person, on any grid; without them, or if they contain no brain, the MNI152 template is
         registered.
     """
     if scan.mask is not None:
         return scan
     if segmentation is not None:
-        there = segmentation.grid.same_as(scan.t1w.grid)
-        labels = (segmentation if there else resample_labels(segmentation, scan.t1w.grid)).data
-        brain = (labels > 0) & ~np.isin(labels, _NO_BRAIN)
+        same = segmentation.grid.same_as(scan.t1w.grid)
+        labels = (segmentation if same else resample_labels(segmentation, scan.t1w.grid)).data
+        brain = (labels > 0) & ~np.isin(labels, _NOT_BRAIN)
         if _is_brain(brain, scan.t1w.grid):
             return _masked(scan, closed(brain, scan.t1w.grid, _CLOSING), "segmentation")
     try:
@@ -153,7 +153,7 @@ def _masked(scan: Scan, mask: Mask, mask_of: MaskOf) -> Scan:
 
 
 def dilated(mask: Mask, grid: Grid, radius: float) -> Mask:
-    """All voxels whose centres lie within a radius (mm) of a voxel of the mask.
+    """A mask dilated by a ball: all voxels whose centres are within a radius (mm) of one in the mask.
 
     Examples
     --------
@@ -171,17 +171,17 @@ def dilated(mask: Mask, grid: Grid, radius: float) -> Mask:
         after = np.moveaxis(least, axis, 0)
         for steps in range(1, count + 1):
             away = np.uint16(round(_WHOLE * (steps * size / radius) ** 2))
-            moved = before + away
-            np.minimum(after[steps:], moved[:-steps], out=after[steps:])
-            np.minimum(after[:-steps], moved[steps:], out=after[:-steps])
+            shifted = before + away
+            np.minimum(after[steps:], shifted[:-steps], out=after[steps:])
+            np.minimum(after[:-steps], shifted[steps:], out=after[:-steps])
         square = least
     grown = np.zeros_like(mask)
-    grown[box] = square <= _WHOLE + 2  # each of the three is rounded
+    grown[box] = square <= _WHOLE + 2  # each of the three squared distances is rounded
     return grown
 
 
 def closed(mask: Mask, grid: Grid, radius: float) -> Mask:
-    """A mask without gaps and grooves of up to twice a radius (mm).
+    """A mask closed by a ball: gaps and grooves up to twice the radius (mm) wide are filled.
 
     Examples
     --------
@@ -197,11 +197,11 @@ def closed(mask: Mask, grid: Grid, radius: float) -> Mask:
 
 
 def _outline(scan: Scan, atlas: Volume, segmentation: Volume | None) -> tuple[Mask, str, bool]:
-    """The best outline of the brain there is, what it is, and whether it had to be made."""
-    own = scan.inside if scan.mask_of == "subject" else None
-    if own is not None and _is_brain(own, scan.t1w.grid):
-        return own, _SOURCES["subject"], False
-    made = with_mask(scan if own is None else replace(scan, mask=None), segmentation)
+    """The best available outline of the brain, its description, and whether it had to be made."""
+    given = scan.inside if scan.mask_of == "subject" else None
+    if given is not None and _is_brain(given, scan.t1w.grid):
+        return given, _SOURCES["subject"], False
+    made = with_mask(scan if given is None else replace(scan, mask=None), segmentation)
     outline, source = made.inside, _SOURCES[made.mask_of]
     if outline is None:
         outline, source = closed(atlas.data > 0, scan.t1w.grid, _CLOSING), "the atlas's areas"
@@ -218,9 +218,9 @@ def _is_brain(mask: Mask, grid: Grid) -> bool:
 
 
 def _stray(brain: Mask, outline: Mask, grid: Grid) -> float:
-    """Share of what a stripped image shows that lies farther outside an outline than a brain's rim does."""
+    """Share of the foreground of a skull-stripped image that is farther than `_LOOSE` outside an outline."""
     step = np.maximum(1, np.floor(_COARSE / grid.voxel_sizes)).astype(int)
-    places = tuple(slice(None, None, int(n)) for n in step)
-    coarse = Grid(outline[places].shape, grid.affine @ np.diag([*step, 1.0]))
-    near = dilated(outline[places], coarse, _LOOSE)
-    return float(np.count_nonzero(brain[places] & ~near)) / max(1, int(np.count_nonzero(brain[places])))
+    every = tuple(slice(None, None, int(n)) for n in step)
+    coarse = Grid(outline[every].shape, grid.affine @ np.diag([*step, 1.0]))
+    near = dilated(outline[every], coarse, _LOOSE)
+    return float(np.count_nonzero(brain[every] & ~near)) / max(1, int(np.count_nonzero(brain[every])))

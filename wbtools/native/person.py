@@ -1,7 +1,7 @@
-"""One person's anatomy in native T1w space: image, cortex on every mesh, and the atlas in voxels and on vertices.
+"""A person's anatomy in native T1w space: image, cortex on every mesh, and the atlas in voxels and on vertices.
 
-All volumes are in one order (`space.grid.canonical`), whatever that of the files is, so that no result depends on it;
-`Scan.as_stored` gives one back in the order of the T1w's file.
+All volumes have the same orientation (`space.grid.canonical`), whatever that of the files is, so that no result depends
+on it; `Scan.as_stored` returns a volume to the orientation of the T1w's file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from wbtools.subject import MeshName, Subject
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """What is known of one person before any network is asked.
+    """A person's image, cortex and atlas, independent of any network.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class Person:
     atlas : NativeAtlas
         Areas and subcortical structures on the T1w grid.
     main : MeshName
-        The mesh that the atlas's voxels come from.
+        The mesh from which the atlas's voxels are labelled.
     remarks : tuple of str
-        What had to be decided to read the T1w image and the surfaces, for example where sform and qform disagree.
+        How ambiguities in the T1w image and the surfaces were resolved, for example where sform and qform disagree.
     """
 
     scan: Scan
@@ -63,7 +63,7 @@ class Person:
 
 
 def read_scan(subject: Subject) -> Scan:
-    """A person's T1w image and brain mask; where a head has none, one is made (`wbtools.native.defacing.with_mask`).
+    """Read a person's T1w image and brain mask; a head without a mask gets one (`wbtools.native.defacing.with_mask`).
 
     Raises
     ------
@@ -88,7 +88,7 @@ def read(
     stage: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     scan: Scan | None = None,
 ) -> Person:
-    """Read a person's files and carry the atlas to them.
+    """Read a person's files and project the atlas to them.
 
     Parameters
     ----------
@@ -97,16 +97,16 @@ def read(
         At least one.
     projection : Projection
     inflate : callable
-        Gives a cortex the inflated surfaces it may lack.
+        Adds missing inflated surfaces to a cortex.
     stage : callable
         Entered with the name of each stage.
     scan : Scan, optional
-        What `read_scan` gave for this subject, to read it once.
+        The result of `read_scan` for this subject, if it has been read already.
 
     Raises
     ------
     InputError, AtlasError
-        If a file cannot be read, or surfaces and T1w do not meet.
+        If a file cannot be read, or surfaces and T1w do not overlap.
     """
     with stage("T1w and surfaces"):
         scan = scan or read_scan(subject)
@@ -125,7 +125,7 @@ def read(
 
 
 def _mask(path: Path) -> Volume:
-    """Whether a voxel is inside the brain: of a mask, or of an image of the brain alone."""
+    """A brain mask from the file of a mask, or of a skull-stripped image."""
     volume = nifti.read_volume(path)
     return Volume((volume.data > 0).astype(np.uint8), volume.grid, Unit.LABEL)
 

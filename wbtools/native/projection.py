@@ -1,6 +1,6 @@
-"""Two ways to carry numbers between voxels and cortex: in-process ribbon weights, or wb_command as the reference.
+"""Projection between voxels and cortex, by in-process ribbon weights or by wb_command as the reference.
 
-Both follow one definition (Workbench's ribbon-constrained mapping); tests hold them to each other.
+Both implement Workbench's ribbon-constrained mapping; tests compare them.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ Maps = dict[Hemisphere, Values]
 
 
 class Projection(Protocol):
-    """Carries labels and maps between one person's voxels and cortex."""
+    """Projects labels and maps between a person's voxels and cortex."""
 
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
-        """Labels on the 32k mesh, (32492,) per side, to another mesh in register; 0 on the medial wall."""
+        """Resample labels on the 32k mesh, (32492,) per side, to another registered mesh; 0 on the medial wall."""
         ...
 
     def volume(self, cortex: Cortex, keys: Areas, grid: Grid) -> tuple[Volume, int]:
-        """Labels of both hemispheres as voxels at least half inside cortex, and how many both sides claimed."""
+        """Label the voxels that are at least half cortex; also returns the number that both hemispheres claim."""
         ...
 
     def metrics(self, cortex: Cortex, volumes: Sequence[Volume]) -> Maps:
-        """Ribbon-weighted means per vertex of volumes on one grid; 0 on the medial wall and where no voxel is."""
+        """Ribbon-weighted means per vertex of volumes on one grid; 0 on the medial wall and where there is no voxel."""
         ...
 
 
 def on_both_sides(work: Callable[[Hemisphere], T], threads: int) -> dict[Hemisphere, T]:
-    """Do the same for both hemispheres, side by side when there are two threads to use."""
+    """Apply a function to both hemispheres, in parallel if there are two threads."""
     with ThreadPoolExecutor(min(2, threads)) as pool:
         return dict(zip(Hemisphere, pool.map(work, Hemisphere), strict=True))
 
 
 class NativeProjection:
-    """Ribbon weights, computed once per mesh and side and applied to every map.
+    """Projection by ribbon weights, computed once per mesh and side and applied to every map.
 
     Parameters
     ----------
     threads : int
     cache : WeightCache, optional
-        Where weights are kept for the next export of the same person.
+        Stores weights for the next export of the same person.
     """
 
     def __init__(self, threads: int, cache: WeightCache | None = None) -> None:
@@ -86,7 +86,7 @@ class NativeProjection:
         return on_both_sides(side_areas, self._threads)
 
     def volume(self, cortex: Cortex, keys: Areas, grid: Grid) -> tuple[Volume, int]:
-        """See `Projection`; where both sides claim a voxel, the one with more ribbon in it has it."""
+        """See `Projection`; a voxel that both sides claim goes to the one with the larger share of it."""
         sides = on_both_sides(
             lambda side: self._weights(cortex, side, grid, Columns.THIN).labels_to_volume(keys[side]), self._threads
         )
@@ -107,7 +107,7 @@ class NativeProjection:
 
 
 class WorkbenchProjection:
-    """The same through wb_command: minutes per hemisphere, and the reference for the other way.
+    """Projection by wb_command: minutes per hemisphere; the reference for `NativeProjection`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class WorkbenchProjection:
         return found
 
     def volume(self, cortex: Cortex, keys: Areas, grid: Grid) -> tuple[Volume, int]:
-        """See `Projection`; a voxel claimed by both sides goes to the side of the midline (x = 0) it lies on."""
+        """See `Projection`; a voxel that both sides claim goes to the side of the midline (x = 0) it is on."""
         from wbtools.workbench import command
 
         sides: dict[Hemisphere, NDArray[np.int32]] = {}
@@ -167,7 +167,7 @@ class WorkbenchProjection:
         return Volume(joined, grid, Unit.LABEL), int(both.sum())
 
     def metrics(self, cortex: Cortex, volumes: Sequence[Volume]) -> Maps:
-        """See `Projection`; all maps go through one call per side, since the geometry is what costs."""
+        """See `Projection`; all maps share a call per side, since the geometry takes most of the time."""
         from wbtools.workbench import command
 
         found: Maps = {}

@@ -1,4 +1,4 @@
-"""Which regions carry the relevance, and which of them the network chose.
+"""Ranking of regions by relevance, and its calibration.
 
 - `table`: relevance and atlas in, ranked table out
 - `calibration`: the ranks again, against networks with randomised weights

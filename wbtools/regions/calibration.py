@@ -1,16 +1,16 @@
-"""Ranks against networks that have learned nothing.
+"""Calibration of ranks against networks that have learned nothing.
 
-Such networks rank regions much alike, because brains are what they are and architectures see some places better. Every
-region is therefore compared with itself in the maps of networks with randomised weights. The statistic is the region's
-*level*: the binary logarithm of its mean |relevance|, less that of the median region of the same map. From one
-randomised network to the next, levels vary by much the same factor in every region, so that few networks are enough:
+Untrained networks rank regions similarly, because brains are alike and architectures are more sensitive in some places.
+Every region is therefore compared with itself in the maps of networks with randomised weights. The statistic is the
+region's *level*: the binary logarithm of its mean |relevance|, minus that of the median region of the same map. Between
+randomised networks, levels vary by a similar factor in every region, so few networks suffice:
 
-1. the variance of each region is moderated: drawn towards that of all regions, as far as these agree (Smyth 2004);
-2. the network is compared as one more of the kind, not with their mean: its deviation has their variance times
-   1 + 1 / K, and Student's t;
-3. z is centred, and divided by the widest bulk of regions that any of the randomised networks shows against the others:
-   maps of such networks also differ as wholes, and p would be too small by that;
-4. p is that of a higher level, corrected for the number of regions (Holm 1979).
+1. the variance of each region is moderated: shrunk towards that of all regions, as far as these agree (Smyth 2004);
+2. the network is treated as another draw, not compared with the mean: its deviation has the variance of the randomised
+   networks times 1 + 1 / K, and Student's t distribution;
+3. z is centred, and divided by the largest spread of the bulk of regions that any randomised network shows against the
+   others: maps of such networks also differ as a whole, which would make p too small;
+4. p is one-sided, for higher levels, and corrected for the number of regions (Holm 1979).
 
 References: Smyth 2004, doi:10.2202/1544-6115.1027; Anders and Huber 2010, doi:10.1186/gb-2010-11-10-r106 (the median as
 the common scale of logarithms); Efron 2004, doi:10.1198/016214504000000089 (the width of the bulk); Holm 1979.
@@ -27,13 +27,13 @@ from wbtools.errors import InputError
 from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking
 
 FEWEST_NETWORKS = 4
-"""So many randomised networks are needed to tell how far such networks differ."""
+"""Least number of randomised networks for an estimate of how much they differ."""
 
 FEWEST_REGIONS = 10
-"""So many regions are needed to tell the bulk from what stands out of it."""
+"""Least number of regions for distinguishing the bulk from outliers."""
 
-_FLOOR = 1e-6  # of the median region; keeps the logarithm of regions without relevance finite
-_FARTHEST = 37.0  # standard deviations; further out a normal tail is 0 in double precision
+_FLOOR = 1e-6  # of the median region; keeps the logarithm finite for regions without relevance
+_FARTHEST = 37.0  # standard deviations, beyond which a normal tail is 0 in double precision
 _ONE_IN_20 = 1.6448536269514722  # standard deviations of a normal distribution, one-sided
 _MAD_TO_SD = 1.482602218505602  # of a normal distribution
 
@@ -41,20 +41,20 @@ Array = NDArray[np.float64]
 
 
 def calibrated(ranking: Ranking, null: Array) -> Ranking:
-    """A ranking, each region compared with the same region in randomised networks.
+    """A ranking with each region compared with the same region in randomised networks.
 
     Parameters
     ----------
     ranking : Ranking
     null : ndarray, (K, R)
         Mean |relevance| of every region in the maps of K randomised networks, in the order of the regions' keys, in
-        any unit; as `abs_means` gives it.
+        any unit; as `abs_means` returns it.
 
     Returns
     -------
     Ranking
-        The same rows in the same order. Without comparison if fewer than 10 regions have voxels, or half of them, or
-        those of a randomised network, carry no relevance at all.
+        The same rows in the same order. Without comparison if fewer than 10 regions have voxels, or if half of them
+        carry no relevance at all in the map of the network or of a randomised one.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def calibrated(ranking: Ranking, null: Array) -> Ranking:
 
 
 def _regions(observed: Array, scale: float, compared: Deviation, width: float) -> list[AgainstNull]:
-    """The comparison of each region; `scale` is the value of a level of 0, `width` what z is divided by."""
+    """The comparison of each region; `scale` is the value of a level of 0, `width` the divisor of z."""
     z = compared.z / width
     expected, limit = scale * 2**compared.mean, scale * 2 ** (compared.mean + _ONE_IN_20 * width * compared.error)
     excess = observed - limit
@@ -110,18 +110,18 @@ def _levels(maps: Array) -> tuple[Array, float]:
 
 @dataclass(frozen=True, eq=False)
 class Deviation:
-    """How far one map's regions are from those of other maps.
+    """The deviation of the regions of a map from those of other maps.
 
     Parameters
     ----------
     mean, sd : ndarray, (R,)
         Of the other maps' levels; the standard deviation is moderated.
     error : ndarray, (R,)
-        Standard deviation of one more map's level from their mean.
+        Standard deviation of another map's level from their mean.
     z : ndarray, (R,)
         0 for the median region.
     freedom : float
-        Of the moderated variances.
+        Degrees of freedom of the moderated variances.
     """
 
     mean: Array
@@ -132,12 +132,12 @@ class Deviation:
 
     @property
     def width(self) -> float:
-        """Standard deviation of the bulk of z, by the median absolute value, which a few regions cannot move."""
+        """Standard deviation of the bulk of z, by the median absolute value, which is robust to a few regions."""
         return float(_MAD_TO_SD * np.median(np.abs(self.z)))
 
 
 def deviation(level: Array, others: Array) -> Deviation:
-    """Compare a map with other maps, as one more of the kind.
+    """Compare a map with other maps, as another draw from their distribution.
 
     Parameters
     ----------
@@ -154,10 +154,10 @@ def deviation(level: Array, others: Array) -> Deviation:
 
 
 def moderated(variances: Array, freedom: float) -> tuple[Array, float]:
-    """Variances drawn towards a common value as far as they agree, and their degrees of freedom.
+    """Variances shrunk towards a common value as far as they agree, and their degrees of freedom.
 
-    Sample variances around true ones that vary as an inverse chi-square distribution does; its parameters are found
-    from the mean and the variance of their logarithms (Smyth 2004, section 6.2).
+    The true variances are modelled by an inverse chi-square distribution, whose parameters are estimated from the mean
+    and the variance of the logarithms of the sample variances (Smyth 2004, section 6.2).
 
     Parameters
     ----------
@@ -188,13 +188,13 @@ def _inverse_trigamma(value: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import polygamma
 
-    # 1 / x < trigamma(x) < 1 / x + 1 / x^2 encloses the solution.
+    # 1 / x < trigamma(x) < 1 / x + 1 / x^2 brackets the solution.
     high = (1 + np.sqrt(1 + 4 * value)) / (2 * value)
     return float(brentq(lambda x: float(polygamma(1, x)) - value, 1 / value, high))
 
 
 def _normal(t: Array, freedom: float) -> Array:
-    """The normal deviate as rare as Student's t."""
+    """The normal deviate with the same tail probability as Student's t."""
     from scipy import stats
 
     size = np.abs(t)
@@ -204,7 +204,7 @@ def _normal(t: Array, freedom: float) -> Array:
 
 
 def holm(z: Array) -> Array:
-    """Probability that any of the regions would stand out as far, Holm's step-down correction, one-sided.
+    """One-sided p values with Holm's step-down correction for the number of regions.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Maps from a ranking: regions painted with their scores, smoothed inside the atlas, and brought to coarser voxels."""
+"""Heatmaps from a ranking: regions painted with their scores, smoothed inside the atlas, and downsampled."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.resampling import average, resample_density
 
 SMOOTHING_FWHM = 4.0
-"""Full width at half maximum of the heatmap's Gaussian, mm: somewhat more than the cortex is thick."""
+"""Full width at half maximum of the heatmap's Gaussian, mm: slightly more than cortical thickness."""
 
 CIFTI_SPACING = 2.0
-"""Edge of the subcortical voxels in CIFTI files, mm: that of HCP's grayordinates (see `cifti_grid` for their axes)."""
+"""Edge of the subcortical voxels in CIFTI files, mm: that of HCP's grayordinates (see `cifti_grid` for the axes)."""
 
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
 def paint(scores: Mapping[int, float], labels: Volume) -> Volume:
-    """Give every voxel the score of its region.
+    """The score of each voxel's region.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def paint(scores: Mapping[int, float], labels: Volume) -> Volume:
     Returns
     -------
     Volume
-        float32 scores; 0 where no scored region is.
+        float32 scores; 0 outside the scored regions.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def paint(scores: Mapping[int, float], labels: Volume) -> Volume:
 
 
 def paint_vertices(scores: Mapping[int, float], keys: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Give every vertex the score of its area; 0 where no scored area is.
+    """The score of each vertex's area; 0 outside the scored areas.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def paint_vertices(scores: Mapping[int, float], keys: NDArray[np.int32]) -> NDAr
 
 
 def _looked_up(scores: Mapping[int, float], keys: NDArray[np.int32]) -> NDArray[np.float32]:
-    """The score of every key, 0 for keys without."""
+    """The score of every key, 0 for keys without a score."""
     table = np.zeros(max(int(keys.max(initial=0)), max(scores, default=0)) + 1, np.float32)
     for key, score in scores.items():
         if key:
@@ -73,8 +73,8 @@ def _looked_up(scores: Mapping[int, float], keys: NDArray[np.int32]) -> NDArray[
 def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHING_FWHM) -> Volume:
     """Gaussian smoothing that neither leaks out of a mask nor fades towards its edge.
 
-    Each voxel of the mask becomes the Gaussian-weighted mean of the mask's voxels around it, so values stay within
-    the range they came from; outside the mask everything is 0.
+    Each voxel of the mask becomes the Gaussian-weighted mean of the surrounding voxels of the mask, so values stay
+    within their range; outside the mask the result is 0.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHI
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """The smallest block that holds every true voxel; all voxels if there is none.
+    """The smallest block that contains all true voxels; the whole array if there are none.
 
     Examples
     --------
@@ -125,10 +125,10 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
 
 
 def cifti_grid(grid: Grid) -> Grid:
-    """The grid of subcortical voxels in CIFTI files: `CIFTI_SPACING`, on the T1w's axes and from its first corner.
+    """The grid of subcortical voxels in CIFTI files: `CIFTI_SPACING`, along the T1w's axes and from its first corner.
 
-    Of an oblique T1w it lies along the world's axes and holds the T1w's field of view, since Workbench takes no CIFTI
-    file whose voxels are oblique.
+    For an oblique T1w it is parallel to the world's axes and contains the T1w's field of view, since Workbench rejects
+    CIFTI files with oblique voxels.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def cifti_grid(grid: Grid) -> Grid:
 
 
 def on_cifti_grid(volume: Volume) -> Volume:
-    """Means of a map over the subcortical voxels of CIFTI files.
+    """Means of a map over the subcortical voxels of CIFTI files (see `cifti_grid`).
 
     Examples
     --------
@@ -152,7 +152,7 @@ def on_cifti_grid(volume: Volume) -> Volume:
 
 
 def _box(grid: Grid) -> Grid:
-    """One voxel along the world's axes, in HCP's orientation (LAS), that holds a field of view."""
+    """A grid of one voxel along the world's axes, in HCP's orientation (LAS), that contains a field of view."""
     low, high = grid.corners().min(axis=0), grid.corners().max(axis=0)
     affine = np.diag([*((high - low) * (-1, 1, 1)), 1.0])
     affine[:3, 3] = (low + high) / 2

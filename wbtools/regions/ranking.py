@@ -1,4 +1,4 @@
-"""The ranked table of regions: relevance and atlas in, table out."""
+"""The ranked table of regions, from a relevance map and an atlas."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _MISSING = "n/a"  # the BIDS word for an empty cell
 
 @dataclass(frozen=True)
 class AgainstNull:
-    """One region in a network's map, compared with the same region in maps of randomised networks.
+    """The comparison of a region in a network's map with the same region in maps of randomised networks.
 
     Parameters
     ----------
     mean : float
-        What randomised networks give the region: the geometric mean of their mean |relevance|, each map scaled to the
-        median region of the network's own, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
+        The region's value in randomised networks: the geometric mean of their mean |relevance|, each map scaled to the
+        median region of the network's map, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
     sd : float
         Standard deviation of a randomised network's level, moderated, in doublings.
     excess : float
-        What the region carries beyond what 19 of 20 randomised networks would give it, 1/mm3; negative if it does not.
+        Mean |relevance| beyond the 95th percentile of randomised networks, 1/mm3; negative if below it.
     z : float
-        How far the region stands out, in standard deviations.
+        Deviation of the region from randomised networks, in standard deviations.
     p : float
-        Probability of a z as high as that in any region, if the network were a randomised one.
+        Probability of at least this z in any region of a randomised network.
     score : float
-        `excess` relative to the highest region's, cut at 0, in [0, 1].
+        `excess` relative to that of the highest region, clipped at 0, in [0, 1].
     rank : int
         1 for the highest excess.
     """
@@ -49,20 +49,20 @@ class AgainstNull:
 
 @dataclass(frozen=True)
 class NullSummary:
-    """The comparison as a whole.
+    """Summary of the comparison of all regions.
 
     Parameters
     ----------
     networks : int
     spread : float
-        How wide the bulk of the regions is spread around the randomised networks, in standard deviations of the latter:
-        about 1 for a network that has learned nothing.
+        Spread of the bulk of the regions around the randomised networks, in standard deviations of the latter: about 1
+        for a network that has learned nothing.
     widest : float
-        The widest such spread of a randomised network around the others. If it is above 1, z is divided by it.
+        The largest such spread of a randomised network around the others. If it is above 1, z is divided by it.
     alike : float
         Spearman's correlation of the regions' mean |relevance| with that of a randomised network; mean over these.
     freedom : float
-        Degrees of freedom of the moderated t; infinite where all regions have one variance.
+        Degrees of freedom of the moderated t; infinite if all regions have the same variance.
     """
 
     networks: int
@@ -72,7 +72,7 @@ class NullSummary:
     freedom: float
 
     def as_record(self) -> dict[str, object]:
-        """What provenance keeps, as JSON values."""
+        """The entry in provenance, as JSON values."""
         freedom = round(self.freedom, 1) if np.isfinite(self.freedom) else "infinite"
         return {
             "networks": self.networks,
@@ -84,12 +84,12 @@ class NullSummary:
 
 @dataclass(frozen=True)
 class RegionRelevance:
-    """One row of a ranking.
+    """A row of a ranking.
 
     Parameters
     ----------
     region : Region or None
-        None is everything outside the atlas.
+        None for the part outside the atlas.
     voxels : int
     volume : float
         mm3.
@@ -102,11 +102,11 @@ class RegionRelevance:
     share : float
         `total` divided by the relevance of the whole field of view.
     score : float
-        `mean` relative to the highest region's, cut at 0: the value that the heatmap paints, in [0, 1].
+        `mean` relative to that of the highest region, clipped at 0, in [0, 1]: the value in the heatmap.
     rank : int or None
         1 for the highest mean; None outside the atlas and for regions without voxels.
     null : AgainstNull or None
-        None outside the atlas, for regions without voxels, and where there was no comparison.
+        None outside the atlas, for regions without voxels, and if there was no comparison.
     """
 
     region: Region | None
@@ -123,13 +123,13 @@ class RegionRelevance:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All regions of an atlas, highest mean relevance first, and what lies outside it.
+    """All regions of an atlas, highest mean relevance first, and the part outside it.
 
     Parameters
     ----------
     rows : tuple of RegionRelevance
     outside : RegionRelevance
-        The field of view that no region covers.
+        The part of the field of view outside all regions.
     total : float
         Relevance of the whole field of view.
     null : NullSummary or None
@@ -142,21 +142,21 @@ class Ranking:
     null: NullSummary | None = None
 
     def scores(self) -> dict[int, float]:
-        """Score by region key; regions without voxels are left out."""
+        """Score by region key, without regions that have no voxels."""
         return {row.region.key: row.score for row in self.rows if row.region and row.rank is not None}
 
     def significant(self, level: float = 0.05) -> tuple[RegionRelevance, ...]:
-        """The regions that carry more than in randomised networks, corrected for their number; in calibrated order."""
+        """The regions with significantly more relevance than in randomised networks, in calibrated order."""
         found = [(row.null.rank, row) for row in self.rows if row.null and row.null.p < level]
         return tuple(row for _, row in sorted(found, key=lambda pair: pair[0]))
 
     def to_tsv(self, model: str, method: str) -> str:
-        """The table as tab-separated text, one row per region and a last one for the part outside.
+        """The table as tab-separated text: a row per region, and a last one for the part outside.
 
         Parameters
         ----------
         model, method : str
-            Repeated in every row, so that a row cut out of the table still says where it comes from.
+            Repeated in every row, so that rows can be separated from the table.
         """
         rows = (_cells(row, model, method) for row in (*self.rows, self.outside))
         return tsv([_COLUMNS, *rows])
@@ -187,7 +187,7 @@ _COLUMNS = (
 
 
 def rank(relevance: Volume, atlas: Atlas) -> Ranking:
-    """Sum relevance over each region of an atlas and order the regions by their mean.
+    """Sum relevance over each region of an atlas and rank the regions by their mean.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
 
 
 def abs_means(relevance: Volume, atlas: Atlas) -> NDArray[np.float64]:
-    """Mean |relevance| (R,) of each region, in the order of their keys, 1/mm3; NaN for regions without voxels.
+    """Mean |relevance| of each region, (R,), in the order of their keys, 1/mm3; NaN for regions without voxels.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def _require_fitting(relevance: Volume, atlas: Atlas) -> None:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Per label, index 0 being the background: voxels, mm3, signed relevance, its magnitude."""
+    """Sums per region, after the background: voxels, mm3, signed relevance, and its magnitude."""
 
     voxels: NDArray[np.int64]
     volume: NDArray[np.floating]
@@ -292,27 +292,27 @@ def _region_sums(relevance: Volume, atlas: Atlas) -> _Sums:
     """Voxel counts and sums per region, in the order of the atlas's regions."""
     inside, regions = _inside(atlas)
     density, outside = relevance.data.ravel(), atlas.volume.data.ravel() == 0
-    found, rest = density[inside], density[outside]
+    of_regions, rest = density[inside], density[outside]
     count = len(atlas.regions) + 1
     voxel = relevance.grid.voxel_volume
     voxels = np.bincount(regions, minlength=count)
-    total, magnitude = np.bincount(regions, found, count), np.bincount(regions, np.abs(found), count)
+    total, magnitude = np.bincount(regions, of_regions, count), np.bincount(regions, np.abs(of_regions), count)
     voxels[0], total[0], magnitude[0] = rest.size, rest.sum(dtype=np.float64), np.abs(rest).sum(dtype=np.float64)
     return _Sums(voxels, voxels * voxel, total * voxel, magnitude * voxel)
 
 
 def _inside(atlas: Atlas) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The atlas's voxels, flattened, and each one's region: 1 is the first of the atlas's. Few voxels are inside."""
-    place = np.zeros(max((region.key for region in atlas.regions), default=0) + 1, np.intp)
+    """Flat indices of the labelled voxels, and the number of each one's region in the atlas, from 1."""
+    number = np.zeros(max((region.key for region in atlas.regions), default=0) + 1, np.intp)
     for index, region in enumerate(atlas.regions, 1):
-        place[region.key] = index
+        number[region.key] = index
     labels = atlas.volume.data.ravel()
     inside = np.flatnonzero(labels)
-    return inside, place[labels[inside]]
+    return inside, number[labels[inside]]
 
 
-def _compared(null: AgainstNull | None) -> tuple[str, ...]:
-    """The last cells of a row."""
+def _null_cells(null: AgainstNull | None) -> tuple[str, ...]:
+    """The cells of a row that hold the comparison with randomised networks."""
     if null is None:
         return (_MISSING,) * 6
     numbers = (f"{null.mean:.6g}", f"{null.sd:.4f}", f"{null.excess:.6g}", f"{null.z:.3f}", f"{null.p:.3g}")
@@ -320,7 +320,7 @@ def _compared(null: AgainstNull | None) -> tuple[str, ...]:
 
 
 def _cells(row: RegionRelevance, model: str, method: str) -> tuple[str, ...]:
-    """One row."""
+    """The cells of a row."""
     region = row.region
     return (
         str(row.rank) if row.rank else _MISSING,
@@ -334,5 +334,5 @@ def _cells(row: RegionRelevance, model: str, method: str) -> tuple[str, ...]:
         f"{row.score:.6f}" if region and row.rank else _MISSING,
         cell(model),
         cell(method),
-        *_compared(row.null),
+        *_null_cells(row.null),
     )

@@ -1,1 +1,1 @@
-"""Recipes that train networks; today the one that makes the built-in demonstration network."""
+"""Training of networks on synthetic twins, such as the built-in demonstration network."""

@@ -36,12 +36,12 @@ CARD = Card(
 
 
 def train(folder: Path, recipe: Recipe, template: Path | None, held_out: int, device: str, seed: int) -> Scores:
-    """Train, choose the threshold on validation people, score on test people, write `demo_unet.pt` and its card.
+    """Train, choose the threshold on validation people, evaluate on test people, write `demo_unet.pt` and its card.
 
     Parameters
     ----------
     folder : Path
-        Where the two files go.
+        Folder of the two files.
     recipe : Recipe
     template : Path or None
         An `.npz` with the array `template` instead of nilearn's brain, for machines without nilearn.
@@ -55,7 +55,7 @@ def train(folder: Path, recipe: Recipe, template: Path | None, held_out: int, de
     brain = mni_template(CARD) if template is None else np.load(template)["template"]
     network = UNet(UNetArchitecture(WIDTHS)).to(device)
     fit(network, SyntheticTwins(brain, Conditions(), device, seed), recipe)
-    # People are continuous draws: other seeds are other people.
+    # People are drawn from a continuous distribution: other seeds give other people.
     validation = scores(distances(network, SyntheticTwins(brain, Conditions(), device, seed + 1), held_out))
     test = scores(
         distances(network, SyntheticTwins(brain, Conditions(), device, seed + 2), held_out), validation.threshold

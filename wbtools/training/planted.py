@@ -1,9 +1,10 @@
 """Planted regions: synthetic twins whose identity lives in one region of the brain, so that a map's answer is known.
 
 Twins share a smooth random field, of intensity or of shape, that exists in one region only. In a second region, the
-decoy, a field of the same strength is drawn anew for every scan: it differs from the template just as much, and says
-nothing. Rotation, shift, a small deformation, gain, bias field and noise differ between any two scans. A network that
-tells twins from others has to read the planted region and to ignore the decoy, and so has a map of what it uses.
+decoy, a field of the same strength is drawn anew for every scan: it differs from the template just as much, but carries
+no information. Rotation, shift, a small deformation, gain, bias field and noise differ between any two scans. A network
+that distinguishes twins from others has to use the planted region and ignore the decoy, and a correct relevance map
+shows that.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ REGIONS: dict[str, tuple[int, ...]] = {
 RECIPE = Recipe(steps=160, pairs=12, rate=4e-3, clip=1.0)
 """One round of training."""
 
-NUISANCE = Conditions(spacing=9.0, own=0.2, degrees=2.0, shift=0.35)
-"""What differs between two scans of one head; lengths in voxels of 6 mm."""
+NUISANCE = Conditions(spacing=9.0, per_scan=0.2, degrees=2.0, shift=0.35)
+"""Differences between two scans of a head; lengths in voxels of 6 mm."""
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The brain that everyone has, and its regions.
+    """The template brain of all people, and its regions.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class Head:
             raise InputError(f"a template of shape {self.template.shape} with labels of shape {self.labels.shape}")
 
     def keys(self, least: int = 8) -> tuple[int, ...]:
-        """The regions of at least so many voxels."""
+        """Keys of the regions with at least `least` voxels."""
         found, counts = np.unique(self.labels[self.labels > 0], return_counts=True)
         return tuple(found[counts >= least].tolist())
 
@@ -100,12 +101,12 @@ def mni_head(spacing: float = 6.0) -> Head:
 
 @dataclass(frozen=True)
 class Plant:
-    """What is planted where.
+    """A field that carries identity, and its region.
 
     Parameters
     ----------
     region, decoy : tuple of int
-        Keys of the labels that carry the identity, and of those whose field is drawn anew for every scan.
+        Keys of the labels that carry identity, and of those whose field is drawn anew for every scan.
     kind : str
         `intensity`: the field is a relative change of the intensity; `shape`: a displacement.
     strength : float
@@ -122,12 +123,12 @@ class Plant:
 
     @classmethod
     def named(cls, region: str, decoy: str, kind: Literal["intensity", "shape"] = "intensity") -> Plant:
-        """From names in REGIONS, at the strength that small networks can learn."""
+        """From names in REGIONS, with a strength that small networks can learn."""
         return cls(REGIONS[region], REGIONS[decoy], kind, 0.6 if kind == "intensity" else 1.5)
 
 
 class PlantedTwins(SyntheticTwins):
-    """Draws people who differ in one region only, and scans of them.
+    """Draws people who differ in one region only, and their scans.
 
     Parameters
     ----------
@@ -166,10 +167,10 @@ class PlantedTwins(SyntheticTwins):
         return self.scans_and_labels(people)[0]
 
     def scans_and_labels(self, people: Tensor) -> tuple[Tensor, Tensor]:
-        """Scans as `scans` draws them, and the labels (N, X, Y, Z) of their voxels: they move with the head."""
+        """Scans as from `scans`, and the labels (N, X, Y, Z) of their voxels, which move with the head."""
         count = len(people)
         places = self._moved(count)
-        places = places + self._field(self._normal(count, 3, *self.controls) * self.conditions.own)
+        places = places + self._field(self._normal(count, 3, *self.controls) * self.conditions.per_scan)
         field = self.fields(people) * self._region + self.fields(self._normal(*people.shape)) * self._decoy
         field = sample(self.plant.strength * field, places)
         template = self.template.expand(count, -1, -1, -1, -1)
@@ -189,7 +190,7 @@ class PlantedTwins(SyntheticTwins):
 def contrast(first: Tensor, second: Tensor, recipe: Recipe, temperature: float = 0.25) -> Tensor:
     """Cross entropy of finding each person's twin among everyone in the batch, by cosine.
 
-    It learns from all others at once, and is quicker on few examples than triplets are.
+    It learns from all others at once, and needs fewer examples than triplets.
 
     Parameters
     ----------
@@ -222,9 +223,9 @@ def learn(
     enough: float = 0.93,
     rounds: int = 4,
 ) -> Scores:
-    """Train a network in place, round by round, until it tells enough twins from others.
+    """Train a network in place, round by round, until it distinguishes twins from others well enough.
 
-    In the first round the plant is twice as strong: what is looked for is found sooner.
+    In the first round the plant is twice as strong, so that it is found sooner.
 
     Parameters
     ----------
@@ -232,18 +233,18 @@ def learn(
     head : Head
     plant : Plant
     seed : int
-        Of the people; weights are drawn by the caller.
+        Of the people; the caller initialises the weights.
     enough : float
         Training ends when the AUC of people drawn for validation reaches this.
     rounds : int
-        No more rounds than this.
+        Largest number of rounds.
 
     Returns
     -------
     Scores
         Of people drawn for the test.
     """
-    # People are continuous draws: other seeds are other people.
+    # People are drawn from a continuous distribution: other seeds give other people.
     easy = PlantedTwins(head, replace(plant, strength=2 * plant.strength), seed=1000 * seed + 3)
     people, validation, test = (PlantedTwins(head, plant, seed=1000 * seed + i) for i in range(3))
     for i in range(rounds):

@@ -1,7 +1,7 @@
-"""Synthetic twins: two scans of one smooth deformation of a template brain, scanned under different conditions.
+"""Synthetic twins: two scans of the same smooth deformation of a template brain, under different conditions.
 
-A person is a smooth random deformation of the template. Twins share it; each scan adds a small deformation of its own,
-a rotation, a shift, a gain, a bias field and noise. Nothing but the shape of the brain tells people apart.
+A person is a smooth random deformation of the template. Twins share it; each scan adds another small deformation, a
+rotation, a shift, a gain, a bias field and noise. Only the shape of the brain distinguishes people.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], 
 
 
 def mni_template(card: Card) -> NDArray[np.float32]:
-    """Nilearn's MNI152 brain as the network would see it in an HCP scan, (X, Y, Z), in [0, 1]."""
+    """Nilearn's MNI152 brain as a network's input from an HCP scan, (X, Y, Z), in [0, 1]."""
     from nilearn.datasets import load_mni152_template
 
     image = load_mni152_template(resolution=1)
     data = np.asarray(image.dataobj, np.float32)
     brain = Volume(np.clip(data, 0, None), Grid(data.shape, image.affine))
-    seen = resample_density(brain, HCP_GRID.reoriented(card.orientation).covering(card.shape))
-    brain_only: NDArray[np.float32] = model_input(seen, card).data[0, 0]
+    resampled = resample_density(brain, HCP_GRID.reoriented(card.orientation).covering(card.shape))
+    brain_only: NDArray[np.float32] = model_input(resampled, card).data[0, 0]
     return brain_only
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How far people differ, and how far two scans of one person do; lengths in voxels.
+    """Variability between people, and between two scans of a person; lengths in voxels.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class Conditions:
         Distance of the control points of a personal deformation.
     identity : float
         Root mean square, per axis, of the deformation that twins share.
-    own : float
-        The same, of the deformation that a single scan adds.
+    per_scan : float
+        The same, of the deformation that each scan adds.
     degrees, shift : float
         Standard deviation of the rotation about each axis, and of the shift along it.
     gain, bias, noise : float
@@ -55,7 +55,7 @@ class Conditions:
 
     spacing: float = 11.0
     identity: float = 1.4
-    own: float = 0.2
+    per_scan: float = 0.2
     degrees: float = 2.5
     shift: float = 0.8
     gain: float = 0.1
@@ -64,7 +64,7 @@ class Conditions:
 
 
 class SyntheticTwins:
-    """Draws people, and scans of them.
+    """Draws people and their scans.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class SyntheticTwins:
     conditions : Conditions
     device : torch.device or str
     seed : int
-        The draws repeat on the same kind of device.
+        Draws are reproducible on the same kind of device.
     """
 
     def __init__(
@@ -94,12 +94,12 @@ class SyntheticTwins:
     def scans(self, people: Tensor) -> Tensor:
         """One scan of each person under new conditions, (N, 1, X, Y, Z), in [0, 1]."""
         count, c = len(people), self.conditions
-        places = self._moved(count)
-        shape = self._field(people) + self._field(self._normal(*people.shape) * c.own)
-        return self._acquired(sample(self.template.expand(count, -1, -1, -1, -1), places + sample(shape, places)))
+        positions = self._moved(count)
+        shape = self._field(people) + self._field(self._normal(*people.shape) * c.per_scan)
+        return self._acquired(sample(self.template.expand(count, -1, -1, -1, -1), positions + sample(shape, positions)))
 
     def _acquired(self, heads: Tensor) -> Tensor:
-        """Heads (N, 1, X, Y, Z) as a scanner shows them: gain, bias field and noise, then brought to [0, 1]."""
+        """Scans of heads (N, 1, X, Y, Z): with gain, bias field and noise, then scaled to [0, 1]."""
         count, c = len(heads), self.conditions
         scans = heads * (1 + c.gain * self._normal(count, 1, 1, 1, 1)).clamp(min=0.5)
         scans = scans * torch.exp(c.bias * self._field(self._normal(count, 1, *self.controls)))
@@ -110,12 +110,12 @@ class SyntheticTwins:
         return torch.randn(*shape, generator=self.generator, device=self.generator.device)
 
     def _field(self, controls: Tensor) -> Tensor:
-        """Smooth field (N, C, X, Y, Z) of the control points' standard deviation."""
+        """Smooth field (N, C, X, Y, Z) with the standard deviation of the control points."""
         x, y, z = self._basis
         return torch.einsum("ncijk,xi,yj,zk->ncxyz", controls, x, y, z)
 
     def _moved(self, count: int) -> Tensor:
-        """Where each voxel of a scan lies in the head: turned about the centre and shifted, (N, 3, X, Y, Z)."""
+        """Position in the head of each voxel of a scan: rotated about the centre and shifted, (N, 3, X, Y, Z)."""
         angle = torch.deg2rad(self.conditions.degrees * self._normal(count, 3))
         shift = self.conditions.shift * self._normal(count, 3, 1, 1, 1)
         skew = torch.zeros(count, 3, 3, device=angle.device)
@@ -126,17 +126,17 @@ class SyntheticTwins:
 
 
 def splines(voxels: int, controls: int) -> Tensor:
-    """Cubic B-splines (voxels, controls) that turn independent control values into a field of the same variance."""
-    places = np.arange(voxels) * (controls - 3) / max(voxels - 1, 1) + 1
-    weights = torch.from_numpy(spline_weights(places, controls)).float()
+    """Cubic B-spline weights (voxels, controls); independent control values give a field of equal variance."""
+    positions = np.arange(voxels) * (controls - 3) / max(voxels - 1, 1) + 1
+    weights = torch.from_numpy(spline_weights(positions, controls)).float()
     return weights / weights.square().sum(1).mean().sqrt()
 
 
-def sample(images: Tensor, places: Tensor, mode: str = "bilinear") -> Tensor:
-    """Images (N, C, X, Y, Z) read at places (N, 3, X, Y, Z) in voxels; 0 outside.
+def sample(images: Tensor, positions: Tensor, mode: str = "bilinear") -> Tensor:
+    """Images (N, C, X, Y, Z) sampled at positions (N, 3, X, Y, Z) in voxels; 0 outside.
 
-    `mode` is `bilinear`, as torch calls linear interpolation in three dimensions, too, or `nearest`.
+    `mode` is `bilinear`, torch's name of linear interpolation also in three dimensions, or `nearest`.
     """
     last = torch.tensor(images.shape[2:], device=images.device).view(1, 3, 1, 1, 1) - 1
-    grid = (2 * places / last - 1).flip(1).permute(0, 2, 3, 4, 1)
+    grid = (2 * positions / last - 1).flip(1).permute(0, 2, 3, 4, 1)
     return torch.nn.functional.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=True)

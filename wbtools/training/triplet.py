@@ -1,4 +1,4 @@
-"""Training by triplets: a person's twin shall be nearer than anyone else (system S1)."""
+"""Training by triplet loss: a person's twin should be closer than anyone else (system S1)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recipe:
-    """The published recipe's numbers; steps, pairs and rate are those that the synthetic twins need.
+    """Hyperparameters of the published recipe; steps, pairs and rate are adapted to the synthetic twins.
 
     Parameters
     ----------
     steps, pairs : int
-        Optimiser steps, and twin pairs drawn anew for each.
+        Optimiser steps, and twin pairs drawn for each step.
     rate : float
         Highest learning rate of the one-cycle schedule.
     margin, weight_decay, clip, spread : float
@@ -43,7 +43,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Scores:
-    """How well twins are told from others.
+    """How well twins are distinguished from others.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Scores:
 
 
 def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
-    """Triplet loss with the nearest non-twins of the batch, and a term that keeps the embeddings apart.
+    """Triplet loss with the nearest non-twins in the batch, and a term against collapse of the embeddings.
 
     Parameters
     ----------
@@ -87,15 +87,16 @@ def loss(first: Tensor, second: Tensor, recipe: Recipe) -> Tensor:
 
 
 Loss = Callable[[Tensor, Tensor, Recipe], Tensor]
-"""From the embeddings of P people and of their twins, (P, E) each, in the order of `loss`."""
+"""A loss of the embeddings of P people and of their twins, (P, E) each, with the arguments of `loss`."""
 
 
 def fit(network: Embedder, twins: SyntheticTwins, recipe: Recipe, loss: Loss = loss) -> None:
-    """Train the network in place; its device must be the twins'.
+    """Train the network in place, on the device of the twins.
 
-    People are drawn anew for every step: nothing can be learned by heart, and dropout is off. The two last layers are
-    followed by their otherwise unused batch norms, which end up in the layers' weights. Without them the embeddings of
-    these look-alike brains start within 0.001 of each other, and the nearest negatives pull them into one point.
+    People are drawn anew for every step: overfitting is not possible, and dropout is off. The last two layers are
+    followed by their otherwise unused batch norms, which are merged into the layers' weights afterwards. Without them
+    the embeddings of these similar brains start within 0.001 of each other, and the nearest negatives collapse them
+    into a point.
     """
     network.fc_dropout.p = 0.0
     network.to(memory_format=torch.channels_last_3d)
@@ -141,7 +142,7 @@ def _calibrate(network: nn.Module, twins: SyntheticTwins, pairs: int, batches: i
 
 @torch.no_grad()
 def _merge(layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
-    """Move a batch norm into the layer before it, and leave it as new."""
+    """Merge a batch norm into the layer before it, and reset it."""
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     layer.bias.copy_((layer.bias - norm.running_mean) * scale + norm.bias)
@@ -151,7 +152,7 @@ def _merge(layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
 
 @torch.no_grad()
 def distances(network: nn.Module, twins: SyntheticTwins, pairs: int, batch: int = 16) -> Tensor:
-    """Cosine distance (P, P) of the first scan of each person to the second scan of each, on people drawn anew."""
+    """Cosine distances (P, P) between first scans (rows) and second scans (columns) of newly drawn people."""
     network.eval()
     sides: tuple[list[Tensor], list[Tensor]] = ([], [])
     for start in range(0, pairs, batch):
@@ -162,13 +163,13 @@ def distances(network: nn.Module, twins: SyntheticTwins, pairs: int, batch: int 
 
 
 def scores(distance: Tensor, threshold: float | None = None) -> Scores:
-    """AUC and F1 of a distance table (P, P) whose diagonal holds the twins.
+    """AUC and F1 of a distance matrix (P, P) with the twins on its diagonal.
 
     Parameters
     ----------
     distance : Tensor, (P, P)
     threshold : float, optional
-        Without it, the one with the highest F1 is chosen.
+        None chooses the one with the highest F1.
 
     Examples
     --------
@@ -178,7 +179,7 @@ def scores(distance: Tensor, threshold: float | None = None) -> Scores:
     twin = distance.diagonal()
     other = distance[~torch.eye(len(distance), dtype=torch.bool)]
     auc = (twin[:, None] < other).float().mean() + 0.5 * (twin[:, None] == other).float().mean()
-    matched = distance.roll(1, 1).diagonal()  # each with the twin of the one before: as many non-twins as twins
+    matched = distance.roll(1, 1).diagonal()  # each with the twin of the previous person: as many non-twins as twins
     ordered = torch.cat((twin, matched)).sort().values
     candidates = (ordered[1:] + ordered[:-1]) / 2 if threshold is None else torch.tensor([threshold])
     hits = (twin < candidates[:, None]).sum(1)

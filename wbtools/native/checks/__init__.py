@@ -1,8 +1,8 @@
-"""Self-checks of one person's data, before anything is published: do image, surfaces and atlas belong together?
+"""Self-checks of a person's data before anything is published: whether image, surfaces and atlas belong together.
 
-Each check has a name, numbers, and a sentence. A failed one ends the export with exit code 5, unless its name is given
-with `--allow`; that is put on record. The bounds are wide: they hold for adults of any age and scanner and for the
-group average, and are left by files of another person or another space.
+Each check has a name, numbers, and a sentence. A failed check ends the export with exit code 5, unless its name is
+given with `--allow`, which is recorded. The bounds are wide: data of adults of any age and scanner and the group
+average pass, files of another person or another space fail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Finding]] = {
     "areas": areas,
     "volumes": volumes,
 }
-"""The checks by name, in the order in which they are made; the names are the choices of `--allow`."""
+"""The checks by name, in their order; the names are the choices of `--allow`."""
 
 
 def require_known(names: Collection[str]) -> None:
@@ -59,7 +59,7 @@ def run(
     allowed : frozenset of str
         Names of checks that may fail.
     own_surfaces : bool
-        False for a template's surfaces, whose folds are not this person's.
+        False for surfaces of a template, whose folding is not this person's.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def run(
     InputError
         If `allowed` names no check.
     CheckError
-        If a check fails that is not allowed; all that failed are told.
+        If a check fails that is not allowed to; all failed checks are listed.
     """
     require_known(allowed)
     evidence = Evidence(t1w, tuple(cortices), areas, atlas, own_surfaces)
@@ -88,7 +88,7 @@ def run(
 
 
 def marked(notice: str, results: Sequence[CheckResult]) -> str:
-    """What every picture and file says, with the checks that failed and were allowed to.
+    """The notice on every picture and file, with the checks that failed and were allowed to.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a check is given, and what it finds."""
+"""Inputs and results of checks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from wbtools.native.cortex import Cortex
 from wbtools.space.grid import Volume
 
 Labels = Mapping[Hemisphere, NDArray[np.int32]]
-"""Keys of areas on one mesh, (V,) per side."""
+"""Keys of areas on a mesh, (V,) per side."""
 
 Number = float | int | str | list[str]
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """One person's image, surfaces and atlas; as in `wbtools.native.checks.run`."""
+    """A person's image, surfaces and atlas; as in `wbtools.native.checks.run`."""
 
     t1w: Volume
     cortices: Sequence[Cortex]
@@ -32,13 +32,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """The outcome of a check.
 
     Parameters
     ----------
     passed : bool
     sentence : str
-        With the numbers that decided, and their bounds.
+        States the deciding numbers and their bounds.
     numbers : mapping of str to number, or list of names
     """
 
@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check's finding, and what the user said about it.
+    """The finding of a named check, and whether the user allows it to fail.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class CheckResult:
     numbers : mapping
         As in `Finding`.
     allowed : bool
-        Whether the user lets this check fail.
+        Whether the user allows this check to fail.
 
     Examples
     --------
@@ -76,26 +76,26 @@ class CheckResult:
 
     @classmethod
     def of(cls, name: str, finding: Finding, allowed: bool) -> CheckResult:
-        """The result of a finding."""
+        """The result of a check from its finding."""
         return cls(name, finding.passed, finding.sentence, finding.numbers, allowed)
 
     @property
     def refused(self) -> bool:
-        """Whether nothing may be published."""
+        """Whether the check prevents publication."""
         return not (self.passed or self.allowed)
 
     @property
     def notice(self) -> str:
-        """What every reader of the result must know; empty if the check passed."""
+        """A notice for every reader of the results; empty if the check passed."""
         return "" if self.passed else f"The self-check '{self.name}' failed and was allowed: {self.sentence}."
 
     @property
     def mark(self) -> str:
-        """The notice in the few words that a picture has room for."""
+        """A short form of the notice, for pictures."""
         return "" if self.passed else f"Self-check '{self.name}' failed, allowed by the user"
 
     def as_record(self) -> dict[str, object]:
-        """What provenance keeps."""
+        """The entry in provenance, as JSON values."""
         failed = "failed, allowed by the user" if self.allowed else "failed"
         outcome = "passed" if self.passed else failed
         return {"check": self.name, "outcome": outcome, "finding": self.sentence, **self.numbers}

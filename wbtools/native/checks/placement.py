@@ -1,4 +1,4 @@
-"""Whether image, surfaces and segmentation lie in one space, and left is left."""
+"""Checks that image, surfaces and segmentation are in the same space, and that left is left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEEP_STRUCTURES = ("THALAMUS", "PUTAMEN", "CAUDATE", "PALLIDUM")
 
 
 def fields(evidence: Evidence) -> Finding:
-    """Affines and fields of view agree: surfaces in the T1w, atlas on its grid, deep structures amid the cortex."""
+    """Check affines and fields of view: surfaces in the T1w, atlas on its grid, deep structures inside the cortex."""
     grid, atlas = evidence.t1w.grid, evidence.atlas.whole
     white = [cortex.surfaces[side, "white"].vertices for cortex in evidence.cortices for side in Hemisphere]
     index = grid.to_index(np.concatenate(white))
@@ -24,21 +24,21 @@ def fields(evidence: Evidence) -> Finding:
     deep = {region.key for region in atlas.regions if region.name.startswith(_DEEP_STRUCTURES)}
     middle = np.mean([surface.mean(axis=0) for surface in white], axis=0)
     found = _middle(atlas, deep)
-    away = float(np.linalg.norm(found - middle)) if found is not None else 0.0
+    distance = float(np.linalg.norm(found - middle)) if found is not None else 0.0
     return Finding(
-        passed=share >= _INSIDE and same and away <= _DEEP,
+        passed=share >= _INSIDE and same and distance <= _DEEP,
         sentence=f"{share:.1%} of the white surface lies in the T1w's field of view ({_INSIDE:.0%} needed); the deep "
-        f"structures lie {away:.0f} mm from the middle of the cortex ({_DEEP:.0f} at most); the atlas is "
+        f"structures lie {distance:.0f} mm from the middle of the cortex ({_DEEP:.0f} at most); the atlas is "
         f"{'' if same else 'not '}on the T1w's grid",
         numbers={
             "white_inside_field_of_view": round(share, 4),
-            "deep_structures_from_middle_of_cortex_mm": round(away, 1),
+            "deep_structures_from_middle_of_cortex_mm": round(distance, 1),
         },
     )
 
 
 def sides(evidence: Evidence) -> Finding:
-    """Left is left: surfaces of every mesh, cortical areas, and subcortical structures."""
+    """Check that left is left: surfaces of every mesh, cortical areas, and subcortical structures."""
     found: dict[str, tuple[float, float]] = {}
     for cortex in evidence.cortices:
         left, right = (float(cortex.surfaces[side, "white"].vertices[:, 0].mean()) for side in Hemisphere)

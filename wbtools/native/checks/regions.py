@@ -1,4 +1,4 @@
-"""Whether the atlas has all its areas, and regions the size of regions."""
+"""Checks that the atlas is complete, and that regions have plausible volumes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from wbtools.native.cortex import Cortex
 
 _FEW_VOXELS = 10  # an area of fewer may leave no voxel that is at least half inside cortex
 _HEMISPHERE = {True: (100.0, 450.0), False: (60.0, 450.0)}
-"""Cortex of one side, ml: of a person, and of a template's surfaces. An average's are smooth: 143 in the template's
-size, 112 in a small adult's head."""
+"""Cortical volume of a hemisphere, ml: for a person's surfaces (True), and for a template's (False), which are smooth:
+143 in the template's size, 112 in a small adult's head."""
 _ASYMMETRY = 1.35
 _STRUCTURES = {
     "ACCUMBENS": (0.1, 1.8),
@@ -27,11 +27,11 @@ _STRUCTURES = {
     "PUTAMEN": (1.8, 10.0),
     "THALAMUS": (3.0, 14.0),
 }
-"""Volume of a structure on one side, ml: from the atrophy of old age to the largest of young adults."""
+"""Volume of a structure in a hemisphere, ml: from atrophy in old age to the largest of young adults."""
 
 
 def areas(evidence: Evidence) -> Finding:
-    """All areas are on every mesh, and in the volume all but those too small for its voxels."""
+    """Check that every mesh has all areas, and the volume all but those too small for its voxels."""
     lacking = {
         f"{area.name} ({mesh})"
         for mesh, labels in evidence.areas.items()
@@ -54,7 +54,7 @@ def areas(evidence: Evidence) -> Finding:
 
 
 def volumes(evidence: Evidence) -> Finding:
-    """Both hemispheres' cortex and every structure have a plausible volume."""
+    """Check that the cortex of both hemispheres and every structure have a plausible volume."""
     cortex = evidence.cortices[0]
     left, right = (float(_vertex_volumes(cortex, side).sum()) / 1e3 for side in Hemisphere)
     found = {"CORTEX_LEFT": left, "CORTEX_RIGHT": right}
@@ -88,7 +88,7 @@ def _ribbon(evidence: Evidence) -> dict[int, float]:
 
 
 def _vertex_volumes(cortex: Cortex, side: Hemisphere) -> NDArray[np.float64]:
-    """Cortex that belongs to each vertex, mm3, (V,): thickness times the mean of its areas on white and pial."""
+    """Cortical volume of each vertex, mm3, (V,): thickness times the mean of its areas on white and pial."""
     white, pial = (cortex.surfaces[side, kind] for kind in ("white", "pial"))
     thickness = np.linalg.norm(pial.vertices.astype(np.float64) - white.vertices, axis=1)
     return np.asarray(thickness * (white.vertex_areas() + pial.vertex_areas()) / 2 * cortex.mask[side], np.float64)

@@ -1,4 +1,4 @@
-"""Whether white lies inside pial, and both on this T1w's cortex."""
+"""Checks that the white surface is inside the pial surface, and that both fit the cortex in the T1w."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ it .93 at most on people; 2 mm beside it 1.06 and more.
 
 
 def nesting(evidence: Evidence) -> Finding:
-    """White lies inside pial, a cortex's thickness away."""
+    """Check that white is inside pial, at a plausible thickness."""
     numbers: dict[str, Number] = {}
     crossed, thickness = [], []
     for cortex in evidence.cortices:
@@ -67,7 +67,7 @@ def nesting(evidence: Evidence) -> Finding:
 
 
 def contrast(evidence: Evidence) -> Finding:
-    """The T1w is bright inside white, darker in the ribbon, darkest outside pial, and nowhere else fits better."""
+    """Check that the T1w is bright inside white, darker in the ribbon, darkest outside pial, and fits best in place."""
     layers = _layers(evidence.cortices[0])
     here = _Profile.of(evidence.t1w, *layers)
     elsewhere = {name: _Profile.of(evidence.t1w, *moved).ordered for name, moved in _displaced(layers)}
@@ -100,7 +100,7 @@ def contrast(evidence: Evidence) -> Finding:
 
 @dataclass(frozen=True)
 class _Profile:
-    """Brightness across the cortex.
+    """Intensities across the cortex.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class _Profile:
     brighter : float
         Share of vertices where white matter is brighter than cortex.
     ordered : float
-        Share of vertices where brightness falls twice, and cortex is no fluid, bone or air.
+        Share of vertices where intensity falls twice, and the ribbon is not fluid, bone or air.
     """
 
     means: tuple[float, float, float]
@@ -118,7 +118,7 @@ class _Profile:
 
     @classmethod
     def of(cls, t1w: Volume, white: Points, pial: Points) -> _Profile:
-        """Across a cortex between two surfaces, (V, 3) each."""
+        """The profile of an image across two surfaces, (V, 3) each."""
         from scipy.ndimage import map_coordinates
 
         way = pial - white
@@ -126,8 +126,8 @@ class _Profile:
         places = np.stack([white - step, (white + pial) / 2, pial + step])
         index = t1w.grid.to_index(places)
         inner, ribbon, outer = map_coordinates(t1w.data, np.moveaxis(index, -1, 0), np.float32, order=1, mode="nearest")
-        # The commonest value of the image's faces is any value where air is noise (MP2RAGE), and the brain's mean where
-        # it was standardised.
+        # The most frequent value on the faces of the image is arbitrary if air is noise (MP2RAGE), and the mean of the
+        # brain if the image was standardised.
         black = min(background(t1w), float(np.quantile(outer, _BLACK)))
         least = min(_DARK * (np.median(inner) - black), _DIM * (np.median(ribbon) - black))
         falls = (inner > ribbon) & (ribbon > outer) & (ribbon - black > least)
@@ -136,7 +136,7 @@ class _Profile:
 
 
 def _layers(cortex: Cortex) -> tuple[Points, Points]:
-    """White and pial points of both sides without the medial wall, (V, 3) each."""
+    """Vertices of white and pial of both sides without the medial wall, (V, 3) each."""
     white, pial = (
         np.concatenate([cortex.surfaces[side, kind].vertices[cortex.mask[side]] for side in Hemisphere])
         for kind in ("white", "pial")
@@ -145,7 +145,7 @@ def _layers(cortex: Cortex) -> tuple[Points, Points]:
 
 
 def _displaced(layers: tuple[Points, Points]) -> Iterator[tuple[str, list[Points]]]:
-    """The cortex in wrong places: to every side, smaller, larger."""
+    """The cortex in wrong places: shifted in every direction, smaller, larger."""
     middle = layers[0].mean(axis=0)
     yield from _to_every_side(layers, _SHIFT)
     for name, scale in (("smaller", 1 / _SCALE), ("larger", _SCALE)):
@@ -153,7 +153,7 @@ def _displaced(layers: tuple[Points, Points]) -> Iterator[tuple[str, list[Points
 
 
 def _to_every_side(layers: tuple[Points, Points], distance: float) -> Iterator[tuple[str, list[Points]]]:
-    """The cortex moved by a distance, mm, along the world's axes."""
+    """The cortex shifted by a distance (mm) along the world's axes, in both directions."""
     for axis, names in enumerate((("left", "right"), ("back", "forward"), ("down", "up"))):
         for name, sign in zip(names, (-1, 1), strict=True):
             shift = np.eye(3)[axis] * sign * distance
@@ -161,7 +161,7 @@ def _to_every_side(layers: tuple[Points, Points], distance: float) -> Iterator[t
 
 
 def _normals(mesh: Mesh) -> Points:
-    """Outward normals at the vertices, not of length 1, (V, 3)."""
+    """Outward normals at the vertices, not normalised, (V, 3)."""
     a, b, c = (mesh.vertices[mesh.triangles[:, corner]].astype(np.float64) for corner in range(3))
     faces = np.cross(b - a, c - a)
     summed = np.stack(
