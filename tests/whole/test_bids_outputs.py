@@ -42,8 +42,10 @@ def errors(folder: Path) -> list[str]:
 def test_the_validator_finds_no_error(exports):
     assert errors(exports) == []
     # It looks: a name that BIDS does not know is one.
-    (exports / "sub-02" / "anat" / "sub-02_wrong.nii.gz").write_bytes(b"")
+    wrong = exports / "sub-02" / "anat" / "sub-02_wrong.nii.gz"
+    wrong.write_bytes(b"")
     assert errors(exports) != []
+    wrong.unlink()
 
 
 def test_sessions_lie_in_their_subject_s_folder_and_label_files_have_names_that_bids_knows(exports):
