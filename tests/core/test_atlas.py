@@ -20,7 +20,7 @@ def labels(**keys):
     return Volume(data, GRID, Unit.LABEL)
 
 
-def test_cortex_wins_where_both_claim_a_voxel_and_the_loss_is_counted():
+def test_cortex_wins_conflicts_and_the_loss_is_counted():
     joined = join("x", labels(i0=300, i1=300), [AREA], 3, labels(i1=17, i2=17, i3=2), [(17, HIPPOCAMPUS)])
     assert joined.whole.volume.data[:, 0, 0].tolist() == [300, 300, 417, 0]
     assert joined.cortex.volume.data[:, 0, 0].tolist() == [300, 300, 0, 0]
@@ -34,7 +34,7 @@ def test_without_a_segmentation_the_atlas_is_cortex_alone():
     assert [region.name for region in joined.whole.regions] == ["L_H_ROI"]
 
 
-def test_a_segmentation_on_another_grid_is_brought_over():
+def test_a_segmentation_on_another_grid_is_resampled():
     fine = GRID.covering((8, 8, 8)).reoriented("RAS")
     data = np.zeros(fine.shape, np.int32)
     data[-2:] = 17  # the right end in RAS is the first voxel in LAS
@@ -42,12 +42,12 @@ def test_a_segmentation_on_another_grid_is_brought_over():
     assert joined.whole.volume.data[:, 0, 0].tolist() == [417, 0, 0, 300]
 
 
-def test_surfaces_that_miss_the_image_are_named_as_the_fault():
+def test_surfaces_outside_the_image_are_reported():
     with pytest.raises(AtlasError, match="ribbon") as caught:
         join("x", labels(), [AREA], 0, None, [])
     assert "MNINonLinear" in caught.value.hint
 
 
-def test_a_segmentation_without_any_structure_is_refused():
+def test_a_segmentation_without_any_structure_is_rejected():
     with pytest.raises(AtlasError, match="no subcortical structure"):
         join("x", labels(i0=300), [AREA], 0, labels(i1=1001), [(17, HIPPOCAMPUS)])

@@ -88,7 +88,7 @@ def test_surfaces_that_do_not_lie_on_this_cortex_fail(built_in, change):
 
 
 @pytest.mark.parametrize("shift", [(4, 0, 0), (-4, 0, 0), (0, 3, 0), (0, -3, 0), (0, 0, 3), (0, 0, -3), (1, -3, 2)])
-def test_a_shift_of_three_millimetres_is_found_even_in_voxels_of_four(built_in, shift):
+def test_a_shift_of_three_millimetres_is_detected_even_in_voxels_of_four(built_in, shift):
     """As a forgotten c_ras leaves it."""
     results = checked(built_in, cortices=moved(built_in, shifted(*shift)))
     assert failing(results) == {"contrast"}
@@ -117,7 +117,7 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_an_image_passes_whatever_its_scanner_made_of_its_intensities(built_in, name):
+def test_an_image_passes_whatever_its_intensity_scale(built_in, name):
     image = Volume(ENCODINGS[name](built_in.t1w.data).astype(np.float32), built_in.t1w.grid)
     assert not failing(checked(built_in, t1w=image))
     assert failing(checked(built_in, t1w=image, cortices=moved(built_in, shifted(0, 0, 5)))) == {"contrast"}
@@ -155,7 +155,7 @@ def test_white_outside_pial_fails(built_in):
     assert "nesting" in failing(checked(built_in, cortices=thick))
 
 
-def test_right_under_the_name_of_left_fails(built_in):
+def test_swapped_hemispheres_fail(built_in):
     other = {LEFT: RIGHT, RIGHT: LEFT}
     swapped = [
         replace(
@@ -217,7 +217,7 @@ def test_implausible_volumes_fail(built_in):
     assert "volumes" in failing(checked(built_in, cortices=one_sided))
 
 
-def test_a_failure_ends_with_its_numbers_unless_it_is_allowed(built_in):
+def test_a_failure_is_reported_with_its_numbers_unless_it_is_allowed(built_in):
     wrong = moved(built_in, shifted(8, 0, 0))
     with pytest.raises(CheckError, match="1 of 6 checks failed\n  contrast: the T1w is") as caught:
         checked(built_in, allowed=("volumes",), cortices=wrong)

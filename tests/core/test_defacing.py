@@ -36,7 +36,7 @@ def test_closing_is_that_of_a_ball():
     np.testing.assert_array_equal(closed(mask, Grid(mask.shape, np.eye(4)), 3.0), expected)
 
 
-def test_a_head_is_shown_within_its_own_mask_dilated():
+def test_a_head_is_cut_to_its_dilated_mask():
     found = release_mask(Scan(HEAD, labels(BRAIN)), ATLAS)
     np.testing.assert_array_equal(found.inside, distance_transform_edt(~BRAIN, sampling=3) <= DILATION)
     assert not found.made and found.source == "the subject's brain mask"
@@ -61,14 +61,14 @@ def test_without_a_mask_the_segmentation_gives_one_and_labels_of_skin_and_skull_
     assert "no brain mask of this person was found" in next(found.remarks(HEAD))
 
 
-def test_a_bare_brain_is_not_cut_by_a_mask_of_a_template_that_is_too_small():
+def test_a_stripped_brain_is_not_cut_by_a_small_template_mask():
     small = labels(AWAY < 55)
     found = release_mask(Scan(BARE, small, "template"), ATLAS)
     np.testing.assert_array_equal(found.cut(BARE).data, BARE.data)
     assert not list(found.remarks(BARE))
 
 
-def test_a_small_head_that_passes_for_a_bare_brain_is_cut_all_the_same():
+def test_a_small_head_that_looks_stripped_is_cut_nevertheless():
     """A child's, its air exactly 0: less than 2.6 litres, and a face 30 mm from the brain."""
     face = (np.abs(AWAY - 75) < 3) & (np.indices(GRID.shape)[1] > 40)
     child = Volume(np.where(BRAIN & (AWAY < 55) | face, 100, 0).astype(np.float32), GRID)
@@ -77,12 +77,12 @@ def test_a_small_head_that_passes_for_a_bare_brain_is_cut_all_the_same():
 
 
 @pytest.mark.parametrize("wrong", [AWAY < 30, np.ones(GRID.shape, bool)], ids=["a tenth of a litre", "everything"])
-def test_an_own_mask_that_is_no_brain_is_not_believed(wrong):
+def test_an_implausible_brain_mask_is_ignored(wrong):
     found = release_mask(Scan(HEAD, labels(wrong)), ATLAS, labels(BRAIN))
     assert found.made and found.inside[BRAIN].all() and not found.inside[AWAY > 75].any()
 
 
-def test_a_mask_that_cuts_the_cortex_is_widened_and_that_is_said():
+def test_a_mask_that_cuts_the_cortex_is_widened_with_a_remark():
     found = release_mask(
         Scan(HEAD, labels(BRAIN & (GRID.to_world(np.moveaxis(np.indices(GRID.shape), 0, -1))[..., 2] < 50))), ATLAS
     )

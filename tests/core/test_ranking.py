@@ -124,7 +124,7 @@ def test_no_region_of_a_network_that_has_learned_nothing_stands_out_in_19_of_20_
     assert np.mean(found) < 0.05 + 0.056
 
 
-def test_region_that_was_learned_comes_first_and_stands_out_though_the_brain_hides_it():
+def test_a_learned_region_ranks_first_and_is_significant_despite_the_background():
     random = np.random.default_rng(1)
     first, significant, raw = 0, 0, 0
     for _ in range(25):
@@ -163,7 +163,7 @@ def test_few_degrees_of_freedom_make_a_deviation_less_rare():
     assert np.median(ours.z[1::2] - ours.z[::2]) == pytest.approx(expected, abs=0.1)
 
 
-def test_variances_of_one_kind_are_found_again():
+def test_parameters_of_simulated_variances_are_recovered():
     random = np.random.default_rng(3)
     prior, variance = 12.0, 0.3
     true = variance * prior / random.chisquare(prior, 20000)
@@ -176,7 +176,7 @@ def test_variances_of_one_kind_are_found_again():
     assert np.mean((np.log(drawn) - np.log(true)) ** 2) < 0.5 * np.mean((np.log(sample) - np.log(true)) ** 2)
 
 
-def test_equal_variances_become_one():
+def test_equal_variances_are_pooled():
     drawn, freedom = calibration.moderated(np.full(30, 0.25), 7)
     assert np.isinf(freedom)
     assert np.ptp(drawn) == 0
@@ -192,7 +192,7 @@ def test_unit_and_strength_of_maps_do_not_matter():
         assert theirs[key].mean == pytest.approx(null.mean, rel=1e-4)
 
 
-def test_what_randomised_networks_give_a_region_can_be_read_beside_what_the_network_gives_it():
+def test_the_null_mean_is_on_the_scale_of_the_networks_own_mean():
     random = np.random.default_rng(6)
     levels = learned_nothing(random)
     levels[:] = levels[1]

@@ -59,7 +59,7 @@ def test_every_table_of_cells_is_read_back_as_it_was_written(rows):
     assert not any(text.startswith(("=", "+", "-", "@")) for row in written for text in row)
 
 
-def test_honest_names_stay_as_they_are():
+def test_ordinary_names_are_unchanged():
     for text in ("U-Net of 2026", "Zoë 北京 Жук", "L_V1_ROI", "a=b", "\u0645\u06cc\u200c\u062e"):
         assert line(text) == cell(text) == printable(text) == text
 

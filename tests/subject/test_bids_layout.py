@@ -59,7 +59,7 @@ def test_derivatives_are_found_from_the_raw_data_above_them(made, tmp_path, plac
     assert find(made / "sub-01", "sub-01").folder == made / "sub-01"
 
 
-def test_one_session_is_found_and_several_must_be_named(truth, tmp_path):
+def test_a_single_session_is_found_and_several_must_be_named(truth, tmp_path):
     write_bids(truth, tmp_path, "sub-02_ses-a")
     subject = find(tmp_path, "02")
     assert (subject.id, subject.folder.name) == ("sub-02_ses-a", "ses-a")
@@ -71,14 +71,14 @@ def test_one_session_is_found_and_several_must_be_named(truth, tmp_path):
     assert find(tmp_path, "02_ses-a").id == "sub-02_ses-a"
 
 
-def test_raw_data_alone_are_no_derivatives(tmp_path):
+def test_raw_data_alone_are_not_derivatives(tmp_path):
     (tmp_path / "sub-01/anat").mkdir(parents=True)
     (tmp_path / "sub-01/anat/sub-01_T1w.nii.gz").touch()
     with pytest.raises(SubjectError, match="has no subject 01"):
         find(tmp_path, "01", layout="bids")
 
 
-def test_entities_count_and_not_their_order(root):
+def test_entities_are_matched_in_any_order(root):
     anat = root / "sub-01/anat"
     for side in "LR":
         (anat / f"sub-01_hemi-{side}_space-fsLR_desc-reg_sphere.surf.gii").rename(
@@ -87,14 +87,14 @@ def test_entities_count_and_not_their_order(root):
     assert find(root, "01").sphere_space == "fs_LR"
 
 
-def test_two_files_that_could_be_meant_are_named(root):
+def test_ambiguous_files_are_named(root):
     anat = root / "sub-01/anat"
     shutil.copyfile(anat / "sub-01_desc-preproc_T1w.nii.gz", anat / "sub-01_run-2_desc-preproc_T1w.nii.gz")
     with pytest.raises(SubjectError, match=r"2 files that could be meant: .*run-2"):
         find(root, "01")
 
 
-def test_everything_missing_is_listed_with_what_it_forbids(root):
+def test_all_missing_files_are_listed_with_their_consequences(root):
     anat = root / "sub-01/anat"
     for name in ("desc-preproc_T1w.nii.gz", "hemi-L_white.surf.gii", "hemi-R_space-fsLR_desc-reg_sphere.surf.gii"):
         (anat / f"sub-01_{name}").unlink()
@@ -106,7 +106,7 @@ def test_everything_missing_is_listed_with_what_it_forbids(root):
     assert "FreeSurfer's sphere.reg is not in sourcedata/freesurfer either" in sentence
 
 
-def test_derivatives_without_any_surface_are_told_as_such_with_two_ways_on(root):
+def test_derivatives_without_surfaces_are_rejected_with_two_alternatives(root):
     for path in (root / "sub-01/anat").glob("*.surf.gii"):
         path.unlink()
     with pytest.raises(SubjectError, match="lacks") as caught:
@@ -114,7 +114,7 @@ def test_derivatives_without_any_surface_are_told_as_such_with_two_ways_on(root)
     assert "--fs-no-reconall" in caught.value.hint and "sub-01_desc-preproc_T1w.nii.gz" in caught.value.hint
 
 
-def test_what_can_be_done_without_is_recorded(root):
+def test_missing_optional_files_are_recorded(root):
     anat = root / "sub-01/anat"
     for name in ("desc-aparcaseg_dseg.nii.gz", "desc-brain_mask.nii.gz", "hemi-L_sulc.shape.gii"):
         (anat / f"sub-01_{name}").unlink()
@@ -127,7 +127,7 @@ def test_what_can_be_done_without_is_recorded(root):
 
 
 @pytest.mark.parametrize("option", [{"mesh": "164k"}, {"registration": "MSMAll"}])
-def test_what_the_layout_cannot_give_is_refused(made, option):
+def test_unavailable_meshes_and_registrations_are_rejected(made, option):
     with pytest.raises(InputError) as caught:
         find(made, "01", **option)
     assert caught.value.hint
@@ -156,19 +156,19 @@ def test_each_registration_gives_the_same_areas(truth, tmp_path, sphere, registr
         assert np.median(apart) < 0.15  # as for FreeSurfer: the coarse native mesh
 
 
-def test_msmsulc_wins_where_there_are_both(truth, tmp_path, root):
+def test_msmsulc_is_preferred(truth, tmp_path, root):
     anat = write_bids(truth, tmp_path / "other", sphere="space-fsLR_desc-msmsulc")
     for path in anat.glob("*sphere*"):
         shutil.copyfile(path, root / "sub-01/anat" / path.name)
     assert find(root, "01").registration == "MSMSulc"
 
 
-def test_a_registration_that_was_asked_for_is_there_or_refused(made):
+def test_a_requested_registration_is_used_or_rejected(made):
     with pytest.raises(SubjectError, match="desc-msmsulc_sphere"):
         find(made, "01", registration="MSMSulc")
 
 
-def test_older_derivatives_without_spheres_use_freesurfers_beside_them(truth, tmp_path):
+def test_older_derivatives_without_spheres_use_those_of_freesurfer(truth, tmp_path):
     write_bids(truth, tmp_path, sphere="")
     with pytest.raises(SubjectError, match="sphere"):
         find(tmp_path, "01")
@@ -188,7 +188,7 @@ def test_surfaces_of_the_persons_own_32k_mesh_are_used_and_shaded(made, truth):
         assert np.corrcoef(read.sulc[side], own.sulc[side])[0, 1] > 0.99  # carried over from the native mesh
 
 
-def test_pial_is_made_of_midthickness_and_said(truth, tmp_path):
+def test_pial_is_made_from_midthickness_and_recorded(truth, tmp_path):
     write_bids(truth, tmp_path, kinds=("white", "midthickness"))
     subject = find(tmp_path, "01")
     assert any("pial" in note and "not measured" in note for note in subject.derived)
@@ -217,7 +217,7 @@ def centred(path, c_ras):
     nibabel.save(image, path)
 
 
-def test_surfaces_around_freesurfers_volume_are_moved_to_the_scan_and_that_is_said(root, made):
+def test_surfaces_in_tkr_coordinates_are_moved_to_the_scan_with_a_remark(root, made):
     c_ras = 2.5, -31.25, 38.75
     for path in root.rglob("*hemi-?_*.surf.gii"):
         if "sphere" not in path.name and "fsLR" not in path.name and "inflated" not in path.name:
@@ -230,7 +230,7 @@ def test_surfaces_around_freesurfers_volume_are_moved_to_the_scan_and_that_is_sa
     assert all("2.5, -31.2, 38.8" in remark and "hemi-" in remark for remark in found.remarks)
 
 
-def test_metadata_that_the_hcp_pipelines_left_move_nothing(small_study, tmp_path):
+def test_surfaces_of_the_hcp_pipelines_are_not_moved(small_study, tmp_path):
     study = shutil.copytree(small_study("LAS"), tmp_path / "study")
     expected = cortex.read(find(small_study("LAS"), "100307"), "32k_fs_LR")
     for path in (study / "100307" / "T1w").rglob("*.surf.gii"):
@@ -255,7 +255,7 @@ def test_the_brain_mask_and_the_segmentation_lie_on_the_scan(made):
 # ----------------------------------------------------------------------------------------- wrong files, one sentence
 
 
-def test_a_surface_that_names_no_hemisphere_is_refused_with_the_command_that_mends_it(root):
+def test_a_surface_without_a_hemisphere_is_rejected_with_the_command_that_adds_it(root):
     path = root / "sub-01/anat/sub-01_hemi-L_white.surf.gii"
     image = nibabel.load(path)
     for meta in (image.meta, image.darrays[0].meta):
@@ -266,7 +266,7 @@ def test_a_surface_that_names_no_hemisphere_is_refused_with_the_command_that_men
     assert "wb_command -set-structure" in caught.value.hint and "CORTEX_LEFT" in caught.value.hint
 
 
-def test_a_left_surface_under_a_right_name_is_refused(root):
+def test_a_left_surface_with_a_right_name_is_rejected(root):
     anat = root / "sub-01/anat"
     shutil.copyfile(anat / "sub-01_hemi-L_pial.surf.gii", anat / "sub-01_hemi-R_pial.surf.gii")
     with pytest.raises(InputError, match="says it is CortexLeft, not CortexRight"):
@@ -281,7 +281,7 @@ def test_surfaces_of_another_mesh_are_listed(root):
     assert "32492 vertices" in str(caught.value)
 
 
-def test_an_empty_sphere_is_a_missing_one(root):
+def test_an_empty_sphere_counts_as_missing(root):
     (root / "sub-01/anat/sub-01_hemi-L_space-fsLR_desc-reg_sphere.surf.gii").write_bytes(b"")
     with pytest.raises(SubjectError, match="sphere"):
         find(root, "01")

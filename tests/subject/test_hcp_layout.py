@@ -81,7 +81,7 @@ def test_left_files_are_left_and_right_files_right(tmp_path):
             assert path.name.split(".")[1] == side.letter
 
 
-def test_without_msmall_the_subject_is_found_under_msmsulc_and_says_so(tmp_path):
+def test_without_msmall_msmsulc_is_used_and_recorded(tmp_path):
     subject = find(study(tmp_path, "MSMAll"), ID)
     assert subject.registration == "MSMSulc" and subject.meshes == ("32k_fs_LR", "native")
     assert not any("MSMAll" in name for name in names(subject))
@@ -96,7 +96,7 @@ def test_one_missing_msmall_file_never_mixes_the_registrations(tmp_path):
     assert not any("MSMAll" in name for name in names(subject))
 
 
-def test_msmall_with_one_mesh_gives_way_only_to_more_meshes(tmp_path):
+def test_msmall_yields_only_to_a_registration_with_more_meshes(tmp_path):
     only_32k = find(study(tmp_path / "a", "Native"), ID)
     assert (only_32k.registration, only_32k.meshes) == ("MSMAll", ("32k_fs_LR",))
     only_native = find(study(tmp_path / "b", "T1w/fsaverage_LR32k"), ID)
@@ -104,7 +104,7 @@ def test_msmall_with_one_mesh_gives_way_only_to_more_meshes(tmp_path):
     assert only_native.resampled == ("32k_fs_LR",) and any("32k_fs_LR mesh:" in note for note in only_native.derived)
 
 
-def test_a_registration_that_was_asked_for_is_kept_or_refused(tmp_path):
+def test_a_requested_hcp_registration_is_used_or_rejected(tmp_path):
     assert find(study(tmp_path), ID, registration="MSMSulc").registration == "MSMSulc"
     with pytest.raises(SubjectError, match=r"sphere\.MSMAll\.native"):
         find(study(tmp_path / "b", "MSMAll"), ID, registration="MSMAll")
@@ -134,7 +134,7 @@ def test_an_incomplete_mesh_is_left_out_and_recorded_unless_it_was_asked_for(tmp
         find(folder, ID, "both")
 
 
-def test_everything_missing_is_listed_at_once_with_what_it_forbids(tmp_path):
+def test_all_missing_hcp_files_are_listed_at_once(tmp_path):
     folder = study(tmp_path, ("T1w_acpc", "L.white", "roi", "sphere"))
     with pytest.raises(SubjectError) as caught:
         find(folder, ID, "both")
@@ -169,14 +169,14 @@ def test_without_a_t1w_there_is_no_subject_even_if_the_meshes_are_whole(tmp_path
         ("R.inflated.native", f"T1w/Native/{ID}.R.inflated.native.surf.gii", "inflated surfaces of the native mesh"),
     ],
 )
-def test_what_can_be_done_without_is_recorded(tmp_path, without, path, forbids):
+def test_missing_optional_files_are_recorded(tmp_path, without, path, forbids):
     subject = find(study(tmp_path, without), ID)
     (missing,) = subject.missing
     assert missing.path == path and missing.forbids.startswith(forbids)
     assert subject.meshes == ("32k_fs_LR", "native")
 
 
-def test_the_older_segmentation_serves_and_the_whole_head_serves(tmp_path):
+def test_the_older_segmentation_and_the_whole_head_are_used_if_needed(tmp_path):
     subject = find(study(tmp_path, ("wmparc", "restore_brain")), ID)
     assert subject.segmentation == subject.folder / "T1w/aparc+aseg.nii.gz"
     assert subject.t1w == subject.folder / "T1w/T1w_acpc_dc_restore.nii.gz"
@@ -185,13 +185,13 @@ def test_the_older_segmentation_serves_and_the_whole_head_serves(tmp_path):
 @pytest.mark.parametrize(
     "subject", ["", "/etc", "a/b", "a\\b", "..", "100307/..", "a..b", ".hidden", "-rf", "a\nb", "a\0b", "\x1b[31m", "."]
 )
-def test_an_id_that_is_no_plain_folder_name_is_refused(tmp_path, subject):
+def test_an_id_that_is_not_a_plain_name_is_rejected(tmp_path, subject):
     with pytest.raises(InputError, match="is no subject id") as caught:
         find(study(tmp_path), subject)
     assert not isinstance(caught.value, SubjectError)
 
 
-def test_ids_of_other_studies_are_fine(tmp_path):
+def test_ids_of_other_studies_are_accepted(tmp_path):
     for subject in ("HCA6002236_V1_MR", "sub-01", "103818+retest"):
         assert find(study(tmp_path, subject=subject), subject).id == subject
 
@@ -218,14 +218,14 @@ def test_unknown_options_are_answered_with_the_choices(tmp_path, option):
     assert "choose one of" in caught.value.hint
 
 
-def test_the_notice_is_carried(tmp_path):
+def test_the_notice_is_read(tmp_path):
     folder = study(tmp_path)
     assert find(folder, ID).notice == ""
     (folder / ID / NOTICE).write_text("no person\n")
     assert find(folder, ID).notice == "no person"
 
 
-def test_files_of_one_mesh_must_have_as_many_vertices(tmp_path):
+def test_files_of_a_mesh_must_have_the_same_number_of_vertices(tmp_path):
     subject = find(study(tmp_path), ID)
     pial, roi = subject.surfaces[LEFT, "pial", "native"], subject.rois[LEFT, "native"]
     check_meshes(subject, {pial: 100, roi: 100, subject.surfaces[RIGHT, "pial", "native"]: 90})
@@ -291,7 +291,7 @@ def test_the_164k_mesh_is_made_from_the_native_one_because_its_surfaces_are_warp
 
 
 @pytest.mark.parametrize("subject", ["HCA6002236_V1_MR", "HCD0001305_V1_MR"])
-def test_lifespan_names_are_found_whole(tmp_path, subject):
+def test_lifespan_subjects_are_complete(tmp_path, subject):
     found = find(study(tmp_path, subject=subject), subject)
     assert (found.meshes, found.missing) == (("32k_fs_LR", "native"), ())
 
@@ -308,7 +308,7 @@ def test_the_t1w_part_of_a_download_alone_has_its_32k_mesh(tmp_path):
     assert any("standard sphere" in note for note in found.derived)
 
 
-def test_midthickness_may_be_absent_and_is_the_mean_then(tmp_path):
+def test_a_missing_midthickness_is_the_mean(tmp_path):
     found = find(study(tmp_path, "midthickness"), ID)
     assert found.meshes == ("32k_fs_LR", "native")
     assert "midthickness, native: mean of white and pial" in found.derived
@@ -343,13 +343,13 @@ def test_a_pipeline_without_msm_is_recorded_as_freesurfers_registration(tmp_path
 
 
 @pytest.mark.parametrize("registration", ["MSMAll", "MSMSulc"])
-def test_a_registration_that_never_ran_is_refused_with_its_cause(tmp_path, registration):
+def test_a_registration_that_did_not_run_is_rejected_with_the_cause(tmp_path, registration):
     with pytest.raises(SubjectError, match=r"sphere\.MSM") as caught:
         find(without_msm(tmp_path), ID, registration=registration)
     assert "leave out --surf-reg" in caught.value.hint and "reg_LR is there" in str(caught.value)
 
 
-def test_freesurfers_sphere_never_stands_in_where_msm_ran(tmp_path):
+def test_freesurfers_sphere_is_never_used_if_msm_ran(tmp_path):
     folder = without_msm(tmp_path, f"MNINonLinear/Native/{ID}.L.sphere.MSMSulc.native.surf.gii")
     subject = find(folder, ID)
     assert subject.registration == "MSMSulc" and not any("reg_LR" in name for name in names(subject))
@@ -393,7 +393,7 @@ def test_the_hint_follows_from_what_is_missing(tmp_path, without, options, hint)
 
 
 @pytest.mark.parametrize("scan", ["T1w/T1w_brain.nii.gz", "T1w/T1w.nii.gz"])
-def test_ciftifys_names_of_the_scan_come_after_the_hcps_and_are_said(tmp_path, scan):
+def test_ciftifys_scan_names_come_after_the_hcps_and_are_recorded(tmp_path, scan):
     folder = study(tmp_path, "T1w_acpc")
     (folder / ID / scan).write_bytes(b"x")
     subject = find(folder, ID)
@@ -422,12 +422,12 @@ def test_images_that_were_not_fetched_are_refused_with_the_way_to_have_them(tmp_
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
-def test_a_notice_is_one_line_in_whatever_encoding_it_was_saved(encoding, tmp_path):
+def test_a_notice_is_a_single_line_in_any_encoding(encoding, tmp_path):
     (tmp_path / NOTICE).write_bytes("Gruppenmittel für Zürich,\n\x1b[31m keine Person\n".encode(encoding))
     assert notice_in(tmp_path) == "Gruppenmittel für Zürich, \\x1b[31m keine Person"
 
 
-def test_a_notice_without_end_is_cut_and_one_that_is_a_folder_says_nothing(tmp_path):
+def test_a_long_notice_is_truncated_and_a_folder_is_ignored(tmp_path):
     (tmp_path / NOTICE).write_bytes(b"x" * 4095 + "ü".encode() * 100_000)
     assert len(notice_in(tmp_path)) == 2000
     (tmp_path / "other" / NOTICE).mkdir(parents=True)

@@ -104,7 +104,7 @@ def test_a_lost_midthickness_is_made(study, whole):
         assert np.median(apart(cortex.read(subject, mesh), expected, "midthickness")) < 0.15
 
 
-def test_a_file_that_is_no_sphere_is_refused(study):
+def test_a_file_other_than_a_sphere_is_rejected(study):
     folder = study / ID / "MNINonLinear/Native"
     shutil.copyfile(
         study / ID / f"T1w/Native/{ID}.L.pial.native.surf.gii", folder / f"{ID}.L.sphere.MSMAll.native.surf.gii"

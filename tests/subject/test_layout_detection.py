@@ -27,7 +27,7 @@ def test_every_layout_is_recognised(tmp_path, files, layout):
     assert recognise(make(tmp_path, *files), "X") == layout
 
 
-def test_a_folder_that_looks_like_two_layouts_is_asked_about(tmp_path):
+def test_a_folder_in_two_layouts_is_rejected(tmp_path):
     make(tmp_path, HCP, *FREESURFER)
     with pytest.raises(SubjectError, match=r"looks like several layouts: hcp .* and freesurfer") as caught:
         recognise(tmp_path, "X")
@@ -45,7 +45,7 @@ def test_a_folder_that_looks_like_two_layouts_is_asked_about(tmp_path):
     ],
     ids=["raw", "fmriprep", "freesurfer", "both"],
 )
-def test_what_was_made_of_a_raw_scan_is_taken_instead_of_it(tmp_path, beside, layout):
+def test_processed_data_take_precedence_over_a_raw_scan(tmp_path, beside, layout):
     make(tmp_path, *beside)
     (tmp_path / "sub-X/anat").mkdir(parents=True)
     (tmp_path / "sub-X/anat/sub-X_T1w.nii.gz").write_text("an image")
@@ -62,14 +62,14 @@ def test_several_raw_scans_are_named_and_none_is_taken(tmp_path):
     assert "sub-X_run-2_T1w.nii.gz" in str(caught.value) and "sub-X_run-1_T1w.nii.gz" in caught.value.hint
 
 
-def test_nothing_found_says_everything_that_was_looked_for(tmp_path):
+def test_an_unrecognised_folder_lists_what_was_looked_for(tmp_path):
     with pytest.raises(SubjectError) as caught:
         find(tmp_path, "X")
     for word in ("SUBJECT/T1w (HCP)", "SUBJECT/surf and SUBJECT/mri (FreeSurfer)", "sub-SUBJECT/anat", "(BIDS"):
         assert word in str(caught.value)
 
 
-def test_a_layout_that_was_asked_for_is_the_only_one_looked_for(tmp_path):
+def test_only_the_requested_layout_is_tried(tmp_path):
     make(tmp_path, HCP)
     with pytest.raises(SubjectError) as caught:
         find(tmp_path, "X", layout="freesurfer")
@@ -100,7 +100,7 @@ def test_a_path_stands_for_study_folder_and_id(tmp_path):
 
 
 @pytest.mark.parametrize("inside", ["", "surf", "mri"])
-def test_a_folder_inside_the_subjects_or_with_one_subject_only_will_do(tmp_path, inside):
+def test_a_folder_inside_the_subjects_or_with_a_single_subject_is_accepted(tmp_path, inside):
     make(tmp_path, *FREESURFER)
     (tmp_path / "X/mri/T1.mgz").write_text("an image, which is not taken alone")
     assert resolve(Path("study"), str(tmp_path / "X" / inside)) == (tmp_path, "X")
@@ -115,7 +115,7 @@ def test_a_folder_of_several_subjects_lists_them(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content", "word"), [("scan.dcm", "x", "dcm2niix"), ("scan.nii.gz", "", "empty")])
-def test_a_file_that_is_no_image_is_told_as_such(tmp_path, name, content, word):
+def test_a_file_other_than_an_image_is_rejected(tmp_path, name, content, word):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError) as caught:
         resolve(Path("study"), str(tmp_path / name))

@@ -92,7 +92,7 @@ def test_without_any_derivatives_the_raw_scan_is_taken_also_from_rawdata(tmp_pat
     assert locate(tmp_path, "sub-X").layout == "t1w"
 
 
-def test_the_study_folders_own_folder_comes_before_what_lies_beside(tmp_path):
+def test_the_study_folders_own_folder_takes_precedence(tmp_path):
     put(tmp_path / "bids", *WHOLE)
     put(tmp_path / "freesurfer/sub-X", *FREESURFER)
     put(tmp_path / "ciftify/sub-X", "T1w/T1w.nii.gz")
@@ -102,7 +102,7 @@ def test_the_study_folders_own_folder_comes_before_what_lies_beside(tmp_path):
         locate(tmp_path / "raw", "X")
 
 
-def test_an_export_of_ours_is_no_derivative_to_start_from(tmp_path):
+def test_our_own_exports_are_not_taken_for_derivatives(tmp_path):
     put(tmp_path, RAW)
     put(tmp_path / "derivatives/wbtools", *WHOLE, "sub-X/provenance.json")
     assert locate(tmp_path, "sub-X").layout == "t1w"
@@ -124,7 +124,7 @@ def test_the_only_complete_one_of_several_is_taken(tmp_path):
     assert locate(tmp_path, "X").folder == tmp_path / "derivatives/fmriprep/sub-X"
 
 
-def test_one_folder_under_two_names_is_one(tmp_path):
+def test_two_links_to_a_folder_count_once(tmp_path):
     put(tmp_path / "derivatives/fmriprep-23", *WHOLE)
     (tmp_path / "derivatives/fmriprep").symlink_to("fmriprep-23")
     assert locate(tmp_path, "X").id == "sub-X"
@@ -144,7 +144,7 @@ def test_several_folders_of_freesurfer_are_listed(tmp_path):
         ("sub-X/freesurfer/surf/lh.white", "has surf/ and no mri/"),
     ],
 )
-def test_the_raw_scan_does_not_stand_in_for_surfaces_that_were_begun(tmp_path, half, words):
+def test_a_raw_scan_does_not_replace_unfinished_surfaces(tmp_path, half, words):
     put(tmp_path, RAW, half)
     with pytest.raises(SubjectError, match=words) as caught:
         locate(tmp_path, "sub-X")
@@ -166,7 +166,7 @@ def test_the_raw_scan_does_not_stand_in_for_surfaces_that_were_begun(tmp_path, h
         (("P/surf/lh.central.P.gii", "P/mri/p1P.nii"), "CAT12", "recon-all"),
     ],
 )
-def test_what_is_almost_a_layout_is_named_with_what_is_missing(tmp_path, files, words, hint):
+def test_an_incomplete_layout_is_reported_with_what_is_missing(tmp_path, files, words, hint):
     put(tmp_path, *files)
     for study, name in ((tmp_path, "P"), resolve(Path(), str(tmp_path / "P"))):
         with pytest.raises(SubjectError) as caught:
@@ -183,7 +183,7 @@ def find_anyhow(study, name):
 # ------------------------------------------------------------------------------------------------ paths lead somewhere
 
 
-def test_a_mistyped_path_says_that_it_does_not_exist_and_what_is_near(tmp_path):
+def test_a_mistyped_path_is_rejected_with_similar_names(tmp_path):
     put(tmp_path / "subjects/bert", *FREESURFER)
     with pytest.raises(InputError, match="bort does not exist") as caught:
         resolve(Path(), str(tmp_path / "subjects/bort"))
@@ -193,7 +193,7 @@ def test_a_mistyped_path_says_that_it_does_not_exist_and_what_is_near(tmp_path):
             resolve(tmp_path, path)
 
 
-def test_a_path_may_start_at_the_study_folder(tmp_path):
+def test_a_path_may_be_relative_to_the_study_folder(tmp_path):
     put(tmp_path / "sub-1/ses-2", *FREESURFER)
     assert locate(*resolve(tmp_path, "sub-1/ses-2")).id == "sub-1_ses-2"
 
@@ -207,7 +207,7 @@ def test_a_path_may_start_at_the_study_folder(tmp_path):
         ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "is a pointer of git-lfs"),
     ],
 )
-def test_a_file_that_was_not_fetched_is_told_as_such(tmp_path, asked, content, words):
+def test_an_unfetched_file_is_reported(tmp_path, asked, content, words):
     path = tmp_path / "sub-03/anat/sub-03_T1w.nii.gz"
     path.parent.mkdir(parents=True)
     path.symlink_to("../../.git/annex/objects/gone") if content is None else path.write_text(content)
@@ -220,13 +220,13 @@ def test_a_file_that_was_not_fetched_is_told_as_such(tmp_path, asked, content, w
     assert "no subject" not in str(caught.value)
 
 
-def test_a_link_to_nowhere_in_place_of_a_folder_is_told_as_such(tmp_path):
+def test_a_broken_link_instead_of_a_folder_is_reported(tmp_path):
     (tmp_path / "bert").symlink_to("gone")
     with pytest.raises(InputError, match="bert is a link to nowhere"):
         resolve(tmp_path, str(tmp_path / "bert"))
 
 
-def test_a_plain_name_that_only_the_working_directory_has_is_a_path(tmp_path, monkeypatch):
+def test_a_plain_name_that_exists_only_in_the_working_directory_is_a_path(tmp_path, monkeypatch):
     put(tmp_path / "one/person", *FREESURFER)
     put(tmp_path / "study/two", *FREESURFER)
     put(tmp_path / "two/another", *FREESURFER)
@@ -242,7 +242,7 @@ def test_a_plain_name_that_only_the_working_directory_has_is_a_path(tmp_path, mo
 _DROP = "--bounding-set=-dac_override,-dac_read_search,-fowner"
 
 
-def said(study, name):
+def message_of(study, name):
     """What looking for a subject ends in, without the right to read everything that tests may have."""
     code = (
         "import sys; from pathlib import Path; from wbtools.subject import locate\n"
@@ -263,14 +263,14 @@ def said(study, name):
         (("P7/ses-1/surf/x", "P7/ses-2/surf/x"), "P7_ses-3", "P7 .* has no ses-3", ["P7_ses-1", "P7_ses-2"]),
     ],
 )
-def test_who_mistypes_a_session_is_told_that_persons_sessions(tmp_path, there, asked, lacks, meant):
+def test_a_mistyped_session_is_answered_with_the_persons_sessions(tmp_path, there, asked, lacks, meant):
     put(tmp_path, *there, "derivatives/fmriprep/sub-Y/ses-c/anat/x")
     with pytest.raises(SubjectError, match=lacks) as caught:
         locate(tmp_path, asked)
     assert f"did you mean {' or '.join(meant)}?" in caught.value.hint
 
 
-def test_the_path_of_a_session_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+def test_the_path_of_a_missing_session_is_answered_with_existing_ones(tmp_path):
     put(tmp_path, "sub-X/ses-a/anat/sub-X_ses-a_T1w.nii.gz")
     with pytest.raises(InputError, match="sub-X/ses-b does not exist") as caught:
         resolve(tmp_path, "sub-X/ses-b")
@@ -278,7 +278,7 @@ def test_the_path_of_a_session_that_is_not_there_is_answered_with_those_that_are
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")
-def test_a_locked_folder_is_no_subject_ends_no_look_up_and_is_named(tmp_path):
+def test_an_unreadable_folder_does_not_end_a_search_and_is_reported(tmp_path):
     put(tmp_path / "100307", *FREESURFER)
     put(tmp_path / "raw", RAW)
     locked = [tmp_path / "100408", tmp_path / "raw/derivatives/fmriprep/sub-X"]
@@ -286,12 +286,12 @@ def test_a_locked_folder_is_no_subject_ends_no_look_up_and_is_named(tmp_path):
         folder.mkdir(parents=True)
         folder.chmod(0)
     try:
-        assert said(tmp_path, "100307") == "100307\n"
-        unknown = said(tmp_path, "100999")
+        assert message_of(tmp_path, "100307") == "100307\n"
+        unknown = message_of(tmp_path, "100999")
         assert "has no subject 100999" in unknown and "100408" in unknown and "did you mean" in unknown
-        assert "100408 may not be read: Permission denied" in said(tmp_path, "100408")
-        assert "chmod" in said(tmp_path, "100408") and "--out" not in said(tmp_path, "100408")
-        assert "sub-X may not be read" in said(tmp_path / "raw", "sub-X")  # and no template surfaces
+        assert "100408 may not be read: Permission denied" in message_of(tmp_path, "100408")
+        assert "chmod" in message_of(tmp_path, "100408") and "--out" not in message_of(tmp_path, "100408")
+        assert "sub-X may not be read" in message_of(tmp_path / "raw", "sub-X")  # and no template surfaces
     finally:
         for folder in locked:
             folder.chmod(0o700)

@@ -131,7 +131,7 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize(("layout", "name"), [(layout, name) for layout, names in CHOSEN.items() for name in names])
-def test_nothing_takes_the_place_of_a_file_that_was_not_fetched(study, layout, name):
+def test_no_other_file_replaces_an_unfetched_one(study, layout, name):
     root, person = study(layout)
     subject = find(root, person)
     path = subject.folder / name
@@ -144,21 +144,21 @@ def test_nothing_takes_the_place_of_a_file_that_was_not_fetched(study, layout, n
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
 @pytest.mark.parametrize(("layout", "name"), [(layout, names[0]) for layout, names in CHOSEN.items()])
-def test_whatever_lies_in_the_scans_place_is_refused_for_what_it_is(study, layout, name, what):
+def test_anything_else_in_place_of_the_scan_is_reported_as_what_it_is(study, layout, name, what):
     root, person = study(layout)
     path = find(root, person).folder / name
     path.unlink()
-    put, said = IN_ITS_PLACE[what]
+    put, message = IN_ITS_PLACE[what]
     put(path)
     with pytest.raises(SubjectError) as caught:
         find(root, person)
-    assert f"{name}: it is" in str(caught.value) and said in str(caught.value)
+    assert f"{name}: it is" in str(caught.value) and message in str(caught.value)
     assert ("datalad" in caught.value.hint) == ("fetched" in str(caught.value))
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
-def test_what_only_shades_is_done_without_and_said(study, what):
-    put, said = IN_ITS_PLACE[what]
+def test_files_needed_only_for_shading_are_optional_and_recorded(study, what):
+    put, message = IN_ITS_PLACE[what]
     shading = {
         "hcp": (f"MNINonLinear/Native/{ID}.L.sulc.native.shape.gii", f"T1w/Native/{ID}.L.inflated.native.surf.gii"),
         "freesurfer": ("surf/lh.sulc", "surf/lh.inflated"),
@@ -173,22 +173,22 @@ def test_what_only_shades_is_done_without_and_said(study, what):
         subject = find(root, person)
         assert (LEFT, "native") not in subject.sulci and (LEFT, "inflated", "native") not in subject.surfaces
         told = [missing for missing in subject.missing if any(missing.path in name for name in names)]
-        assert len(told) == 2 and all(said in missing.forbids for missing in told), subject.missing
+        assert len(told) == 2 and all(message in missing.forbids for missing in told), subject.missing
 
 
 @pytest.mark.parametrize("what", ["a pipe", "a device", "a folder", "a loop"])
-def test_pial_surfaces_are_replaced_only_where_copying_lost_them(study, what):
+def test_pial_surfaces_are_replaced_only_if_copying_lost_them(study, what):
     root, person = study("freesurfer")
     path = root / ID / "surf/lh.pial"
     path.unlink()
-    put, said = IN_ITS_PLACE[what]
+    put, message = IN_ITS_PLACE[what]
     put(path)
-    with pytest.raises(SubjectError, match=said) as caught:
+    with pytest.raises(SubjectError, match=message) as caught:
         find(root, person)
     assert "surf/lh.pial " in str(caught.value)
 
 
-def test_a_mesh_that_is_whole_is_offered_and_taken(study):
+def test_a_complete_mesh_is_offered_and_taken(study):
     root, person = study("hcp")
     for path in (root / ID / "T1w/Native").iterdir():
         path.unlink()
@@ -200,20 +200,20 @@ def test_a_mesh_that_is_whole_is_offered_and_taken(study):
 
 
 @pytest.mark.parametrize(
-    ("put", "said"),
+    ("put", "message"),
     [
         (lambda path: path.symlink_to("gone"), "MNINonLinear is a link to nowhere"),
         (lambda path: path.symlink_to(path.name), "MNINonLinear is a link that leads back to itself"),
         (lambda path: path.write_text("a folder that became a file"), "MNINonLinear is a file, not a folder"),
     ],
 )
-def test_a_folder_that_is_there_and_is_none_hides_no_files(study, put, said):
+def test_a_file_in_place_of_a_folder_is_reported(study, put, message):
     root, person = study("hcp")
     shutil.rmtree(root / ID / "MNINonLinear")
     put(root / ID / "MNINonLinear")
     with pytest.raises(SubjectError) as caught:
         find(root, person)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(("layout", "part"), [("hcp", "T1w"), ("freesurfer", "mri"), ("bids", "anat")])
@@ -227,7 +227,7 @@ def test_a_part_of_a_subject_that_is_a_link_to_nowhere_is_named_also_beside_a_ra
         find(root, person)
 
 
-def test_another_data_set_is_not_taken_for_one_that_was_not_fetched(studies, tmp_path):
+def test_no_other_data_set_replaces_an_unfetched_one(studies, tmp_path):
     shutil.copytree(studies / "bids", tmp_path / "derivatives/fmriprep", copy_function=os.link)
     shutil.copytree(studies / f"freesurfer/{ID}", tmp_path / "derivatives/freesurfer/sub-01", symlinks=True)
     white = tmp_path / "derivatives/fmriprep/sub-01/anat/sub-01_hemi-L_white.surf.gii"
@@ -237,7 +237,7 @@ def test_another_data_set_is_not_taken_for_one_that_was_not_fetched(studies, tmp
         find(tmp_path, "01")
 
 
-def test_another_scan_is_not_taken_for_one_that_was_not_fetched(studies, tmp_path):
+def test_no_other_scan_replaces_an_unfetched_one(studies, tmp_path):
     anat = tmp_path / "sub-01/anat"
     anat.mkdir(parents=True)
     shutil.copyfile(next((studies / "bids").rglob("*preproc_T1w.nii.gz")), anat / "sub-01_run-2_T1w.nii.gz")
@@ -250,21 +250,21 @@ def test_another_scan_is_not_taken_for_one_that_was_not_fetched(studies, tmp_pat
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
-def test_what_a_path_leads_to_is_named_for_what_it_is(tmp_path, what):
+def test_the_target_of_a_path_is_reported_as_what_it_is(tmp_path, what):
     path = tmp_path / "head_T1w.nii.gz"
-    put, said = IN_ITS_PLACE[what]
+    put, message = IN_ITS_PLACE[what]
     put(path)
     if what == "a folder":
         return  # of which a subject may be the content
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         resolve(tmp_path, str(path))
     assert "Permission" not in str(caught.value)
     assert ("datalad" in caught.value.hint) == ("fetched" in str(caught.value))
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         locate(tmp_path, "head")
 
 
-def test_a_notice_that_cannot_be_had_is_not_left_out(tmp_path):
+def test_an_unreadable_notice_is_an_error(tmp_path):
     (tmp_path / NOTICE).symlink_to("gone")
     with pytest.raises(InputError, match="link to nowhere"):
         notice_in(tmp_path)
@@ -274,7 +274,7 @@ def test_a_notice_that_cannot_be_had_is_not_left_out(tmp_path):
         notice_in(tmp_path)
 
 
-def test_a_name_that_no_folder_has_is_absent(tmp_path):
+def test_an_impossible_name_is_absent(tmp_path):
     (tmp_path / "file").write_text("something")
     for name in ("nothing", "no folder/nothing", "x" * 300):
         assert not is_named(tmp_path / name) and absence(tmp_path / name) == ""
@@ -293,7 +293,7 @@ def test_a_name_that_no_folder_has_is_absent(tmp_path):
         ("bids", "anat/sub-01_desc-brain_mask.nii.gz"),
     ],
 )
-def test_what_may_not_be_read_is_not_taken_for_missing(studies, tmp_path, layout, locked):
+def test_an_unreadable_file_is_not_taken_for_missing(studies, tmp_path, layout, locked):
     root = shutil.copytree(studies / layout, tmp_path / layout, symlinks=True)
     person = "01" if layout == "bids" else ID
     path = find(root, person).folder / locked
@@ -307,7 +307,7 @@ def test_what_may_not_be_read_is_not_taken_for_missing(studies, tmp_path, layout
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
     try:
         words = [*drop, sys.executable, "-c", code, str(root), person]
-        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        assert "may not be read: Permission denied" in said and "chmod" in said, said
+        message = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        assert "may not be read: Permission denied" in message and "chmod" in message, message
     finally:
         path.resolve().chmod(0o700)

@@ -48,7 +48,7 @@ def test_surfaces_of_the_average_lie_where_the_registration_puts_them(prepared):
     np.testing.assert_array_equal(meshes.read(inflated, LEFT).vertices, average.vertices)
 
 
-def test_segmentation_and_brain_mask_come_along_on_the_images_grid(prepared, scan):
+def test_segmentation_and_brain_mask_are_resampled_to_the_images_grid(prepared, scan):
     image = nifti.read_volume(scan / "p7_T1w.nii.gz")
     labels = nifti.read_volume(prepared.segmentation, Unit.LABEL)
     mask = nifti.read_volume(prepared.brain_mask, Unit.LABEL)
@@ -60,7 +60,7 @@ def test_segmentation_and_brain_mask_come_along_on_the_images_grid(prepared, sca
     assert 2 * (brain & (mask.data > 0)).sum() / (brain.sum() + mask.data.sum()) > 0.95
 
 
-def test_it_is_read_as_any_subject_and_says_what_it_is(prepared, scan):
+def test_a_prepared_image_is_read_like_any_subject_with_a_notice(prepared, scan):
     surfaces = cortex.read(prepared, "32k_fs_LR")
     assert set(surfaces.kinds) == {"white", "midthickness", "pial", "inflated", "very_inflated"}
     assert surfaces.mask[LEFT].sum() == 29696 and surfaces.sulc[RIGHT].std() > 0
@@ -104,7 +104,7 @@ def put(folder, *names):
         ("p7/T1.mgz", "p7", "p7"),
     ],
 )
-def test_one_image_is_found_under_any_usual_name(tmp_path, file, asked, known_as):
+def test_an_image_is_found_under_any_usual_name(tmp_path, file, asked, known_as):
     put(tmp_path, file)
     assert t1w.locate(tmp_path, asked) == tmp_path / file
     assert t1w.find(tmp_path, asked).id == known_as
@@ -121,7 +121,7 @@ def test_one_image_is_found_under_any_usual_name(tmp_path, file, asked, known_as
         ("p7.txt",),
     ],
 )
-def test_nothing_is_guessed(tmp_path, files):
+def test_ambiguous_images_are_not_found(tmp_path, files):
     put(tmp_path, *files)
     assert t1w.locate(tmp_path, "p7") is None
 
@@ -131,7 +131,7 @@ def test_known_subjects_are_files_and_folders_of_one_scan(tmp_path):
     assert t1w.list_subjects(tmp_path) == ["a", "b"]
 
 
-def test_what_one_image_cannot_give_is_refused(scan):
+def test_meshes_and_registrations_that_an_image_cannot_give_are_rejected(scan):
     with pytest.raises(InputError, match="no native mesh"):
         t1w.find(scan, "p7", mesh="native")
     with pytest.raises(InputError, match="no registration MSMAll"):

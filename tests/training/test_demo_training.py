@@ -125,7 +125,7 @@ def test_a_short_training_writes_a_checkpoint_that_loads(tmp_path, brain):
     assert str(tmp_path) not in json.dumps(model.card.provenance)
 
 
-def test_built_in_network_tells_new_people_from_twins():
+def test_the_built_in_network_distinguishes_new_people_from_twins():
     """Seed 99 draws people that neither training nor validation nor test has seen."""
     model = built_in()
     template = mni_template(model.card)

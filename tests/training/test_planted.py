@@ -73,7 +73,7 @@ def test_labels_move_with_the_head(cube):
     assert (labels.numpy()[inside] > 0).mean() > 0.7
 
 
-def test_a_region_needs_voxels_of_its_own(cube):
+def test_region_and_decoy_must_be_distinct_and_not_empty(cube):
     for plant in (Plant((77,), DECOY), Plant(REGION, REGION)):
         with pytest.raises(InputError, match="voxels of their own"):
             PlantedTwins(cube, plant)
@@ -128,7 +128,7 @@ def figures(network, people, name):
 
 
 @pytest.mark.slow
-def test_deviation_finds_what_a_network_was_taught_and_nothing_in_one_that_was_not():
+def test_deviation_finds_the_planted_region_and_nothing_in_an_untrained_network():
     """The small form of benchmarks/planted.py: an easy plant on a coarse grid, trained in 15 seconds."""
     head = planted.mni_head(8.0)
     plant = replace(Plant.named("superior frontal", "lateral occipital"), strength=0.8, spacing=4.0)

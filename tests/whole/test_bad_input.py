@@ -49,7 +49,7 @@ def test_an_unknown_subject_is_named_with_those_that_exist(study):
 
 
 @pytest.mark.parametrize("subject", [".hidden", "", "a\\b"])
-def test_an_id_that_is_no_plain_folder_name_is_refused(study, subject):
+def test_an_id_that_is_not_a_plain_name_is_rejected(study, subject):
     assert_refused(export(study, subject=subject), 3, "no subject id", out=study / "derivatives")
 
 
@@ -231,7 +231,7 @@ def test_surfaces_of_another_space_are_named_as_the_fault(study):
     assert_refused(export(study), 3, "ribbon", out=study / "derivatives")
 
 
-def test_a_left_surface_under_a_right_name_is_refused(study):
+def test_a_left_surface_with_a_right_name_is_rejected(study):
     folder = study / "100307" / "T1w" / "fsaverage_LR32k"
     shutil.copy(
         folder / "100307.L.white_MSMAll.32k_fs_LR.surf.gii", folder / "100307.R.white_MSMAll.32k_fs_LR.surf.gii"

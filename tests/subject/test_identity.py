@@ -71,20 +71,20 @@ def put(folder, *names):
         ("bert.long.bert_base", "bert.long.bert_base"),
     ],
 )
-def test_a_path_names_the_person_and_not_what_was_done(path, person):
+def test_a_path_gives_the_persons_id_and_not_the_processing_step(path, person):
     assert identity(Path("/data/study") / path) == person
 
 
 @pytest.mark.parametrize(
     "path", ["/freesurfer", "/data/subjects/freesurfer", "/derivatives/fmriprep/ses-1", "/home/T1w"]
 )
-def test_a_path_that_names_nobody_is_refused_with_the_option_that_does(path):
+def test_a_path_without_an_id_is_rejected_with_the_option_that_gives_it(path):
     with pytest.raises(SubjectError, match="names no person") as caught:
         identity(Path(path))
     assert "--id" in caught.value.hint
 
 
-def test_a_link_names_the_person_who_typed_it(tmp_path):
+def test_a_link_gives_the_id_as_typed(tmp_path):
     put(tmp_path / "archive/2019_scan_007", *FREESURFER)
     (tmp_path / "subjects").mkdir()
     (tmp_path / "subjects/bert").symlink_to("../archive/2019_scan_007")
@@ -97,7 +97,7 @@ def test_a_link_names_the_person_who_typed_it(tmp_path):
     assert locate(tmp_path / "ds", "sub-01").id == "sub-01"
 
 
-def test_the_working_directory_is_called_as_it_was_typed_too(tmp_path, monkeypatch):
+def test_the_working_directory_gives_the_id_as_typed(tmp_path, monkeypatch):
     put(tmp_path / "archive/scan_007", *FREESURFER)
     (tmp_path / "bert").symlink_to("archive/scan_007")
     monkeypatch.chdir(tmp_path / "bert")
@@ -109,7 +109,7 @@ def test_the_working_directory_is_called_as_it_was_typed_too(tmp_path, monkeypat
     assert locate(*resolve(Path(), ".")).id == "scan_007"
 
 
-def test_going_up_from_a_link_leads_where_the_system_goes(tmp_path):
+def test_the_parent_of_a_link_is_that_of_the_system(tmp_path):
     put(tmp_path / "archive/deep/scan_007", *FREESURFER)
     (tmp_path / "bert").symlink_to("archive/deep/scan_007")
     assert typed(tmp_path / "bert/../scan_007") == (tmp_path / "archive/deep/scan_007").resolve()
@@ -117,7 +117,7 @@ def test_going_up_from_a_link_leads_where_the_system_goes(tmp_path):
 
 
 @pytest.mark.parametrize("inside", ["", "freesurfer", "T1w_run-01/freesurfer"])
-def test_ids_find_what_a_program_put_below_the_persons_folder(tmp_path, inside):
+def test_ids_find_program_folders_below_the_persons_folder(tmp_path, inside):
     put(tmp_path / "P1" / inside, *FREESURFER)
     found = locate(tmp_path, "P1")
     assert (found.layout, found.folder) == ("freesurfer", tmp_path / "P1" / inside)
@@ -127,7 +127,7 @@ def test_ids_find_what_a_program_put_below_the_persons_folder(tmp_path, inside):
 
 @pytest.mark.parametrize("files", [FREESURFER, HCP], ids=["freesurfer", "hcp"])
 @pytest.mark.parametrize("session", ["ses-{}", "session_{}", "ses-{}/freesurfer"])
-def test_sessions_are_found_and_told_apart_in_every_layout(tmp_path, files, session):
+def test_sessions_are_found_and_distinguished_in_every_layout(tmp_path, files, session):
     put(tmp_path / "sub-01" / session.format(1), *files)
     assert locate(tmp_path, "sub-01").id == locate(tmp_path, "01").id == "sub-01_ses-1"
     put(tmp_path / "sub-01" / session.format(2), *files)
@@ -140,7 +140,7 @@ def test_sessions_are_found_and_told_apart_in_every_layout(tmp_path, files, sess
         assert found == locate(*resolve(Path(), str(found.folder)))
 
 
-def test_runs_are_told_apart_by_id_and_by_any_path_that_leads_to_one(tmp_path):
+def test_runs_are_distinguished_by_id_and_by_path(tmp_path):
     for run in "12":
         put(tmp_path / f"sub-A/T1w_HCP_run-{run}/freesurfer", *FREESURFER)
     for path in ("T1w_HCP_run-2", "T1w_HCP_run-2/freesurfer", "T1w_HCP_run-2/freesurfer/mri"):
@@ -189,6 +189,6 @@ def find_id(study, name):
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "", "-x", ".x", "a\nb"])
-def test_a_name_that_was_given_must_be_plain(name):
+def test_a_given_id_must_be_a_plain_name(name):
     with pytest.raises(InputError, match=r"--id .* is no plain name"):
         require_plain_name(name, "--id")
