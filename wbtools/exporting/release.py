@@ -34,17 +34,17 @@ def brain_only(made: ExportData, record: Provenance) -> ExportData:
     """
     with record.stage("brain mask"):
         me = made.person
-        shown = defacing.release_mask(me.scan, me.atlas.whole.volume, me.segmentation)
-        for remark in shown.remarks(me.t1w):
+        visible = defacing.release_mask(me.scan, me.atlas.whole.volume, me.segmentation)
+        for remark in visible.remarks(me.t1w):
             record.notice(remark)
         relevance = {explanation.name: explanation.volumes[RELEVANCE] for explanation in made.explanations}
-        outside = {name: round(shown.share_outside(volume), 4) for name, volume in relevance.items()}
-        record.facts["face"] = {"kept": False, **shown.as_record(), "share_of_relevance_cut_from_volume": outside}
+        outside = {name: round(visible.share_outside(volume), 4) for name, volume in relevance.items()}
+        record.facts["face"] = {"kept": False, **visible.as_record(), "share_of_relevance_cut_from_volume": outside}
         explanations = tuple(
-            replace(explanation, volumes={**explanation.volumes, RELEVANCE: shown.cut(relevance[explanation.name])})
+            replace(explanation, volumes={**explanation.volumes, RELEVANCE: visible.cut(relevance[explanation.name])})
             for explanation in made.explanations
         )
-        scan = replace(me.scan, t1w=shown.cut(me.t1w), mask=None)
+        scan = replace(me.scan, t1w=visible.cut(me.t1w), mask=None)
     return replace(made, person=replace(me, scan=scan), explanations=explanations)
 
 

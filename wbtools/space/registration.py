@@ -311,16 +311,16 @@ def _correlation(target: Volume, source: Volume, mask: NDArray[np.bool_] | None,
     """Correlation of both images over the mask, or over the whole target."""
     moved = _sampled(source, target.grid, matrix).data
     inside = slice(None) if mask is None else mask
-    ours, theirs = (data[inside].astype(np.float64) for data in (target.data, moved))
-    scale = ours.std() * theirs.std()
-    return float(((ours - ours.mean()) * (theirs - theirs.mean())).mean() / scale) if scale > 0 else 0.0
+    first, second = (data[inside].astype(np.float64) for data in (target.data, moved))
+    scale = first.std() * second.std()
+    return float(((first - first.mean()) * (second - second.mean())).mean() / scale) if scale > 0 else 0.0
 
 
 def _overlap(target: Volume, source: Volume, matrix: Affine, alike: bool) -> float:
     """Dice coefficient of the foregrounds if both images are alike; else the share of the target inside the source."""
-    ours, theirs = target.data > 0, _sampled(source, target.grid, matrix).data > 0
-    shared = int((ours & theirs).sum())
-    return 2 * shared / max(1, int(ours.sum() + theirs.sum())) if alike else shared / max(1, int(ours.sum()))
+    first, second = target.data > 0, _sampled(source, target.grid, matrix).data > 0
+    shared = int((first & second).sum())
+    return 2 * shared / max(1, int(first.sum() + second.sum())) if alike else shared / max(1, int(first.sum()))
 
 
 def _require_plausible(alignment: Alignment) -> None:

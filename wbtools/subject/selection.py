@@ -1,4 +1,4 @@
-"""Whom an export is about, as the user named them: the subject, and the people that the target compares with."""
+"""The subject of an export, and the people that the target compares with, as named by the user."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from wbtools.subject.layouts import AUTO
 
 @dataclass(frozen=True)
 class FileChoice:
-    """Which of a person's files are taken.
+    """The choice among a person's files.
 
     Parameters
     ----------
     layout : str
         A name of `LAYOUTS`, or `auto`.
     mesh : str, optional
-        A word of `MESHES`; None takes every mesh that there is.
+        A key of `MESHES`; None takes every available mesh.
     registration : {"MSMAll", "MSMSulc"}, optional
-        None takes the best there is.
+        None takes the best available.
     """
 
     layout: str = AUTO
@@ -38,14 +38,14 @@ class FileChoice:
         return find_subject(study_folder, name, self.mesh, self.registration, self.layout)
 
     def meshes(self, subject: Subject) -> tuple[MeshName, ...]:
-        """The meshes that are asked for, of those that the subject has; all of them if it has none of these."""
+        """The requested meshes that the subject has; all of its meshes if it has none of them."""
         wanted = meshes_named(self.mesh)
         return tuple(mesh for mesh in subject.meshes if mesh in wanted) or subject.meshes
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The people that a target compares with, as the user named them: an id, a subject's folder, or an image each.
+    """The people that a target compares with, each named by an id, a subject's folder, or an image.
 
     Parameters
     ----------
@@ -65,24 +65,24 @@ class Comparison:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Everybody, `other` first."""
+        """All people, `other` first."""
         return (*((self.other,) if self.other else ()), *self.others)
 
 
 NOBODY = Comparison()
-"""Nobody is compared with."""
+"""No comparison."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoundPerson:
-    """A person that the target compares with, as found.
+    """A person that the target compares with, whose files were found.
 
     Parameters
     ----------
     t1w : Path
         The T1w image.
     subject : Subject or None
-        None for a plain image, of which nothing else is known.
+        None for an image alone.
     """
 
     t1w: Path
@@ -90,7 +90,7 @@ class FoundPerson:
 
     @property
     def name(self) -> str:
-        """What the person is called, by the rule for subjects; an image that names nobody by its own name."""
+        """The id, by the rule for subjects; the file name of an image that gives no id."""
         if self.subject:
             return self.subject.id
         try:
@@ -100,13 +100,13 @@ class FoundPerson:
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """SHA-256 by name of what decides what a network is shown of the person: the image, and what masks it."""
+        """SHA-256 by name of the files that determine the network's input: the image, and its mask or segmentation."""
         mask = self.subject and (self.subject.brain_mask or self.subject.segmentation)
         return {path.name: sha256(path) for path in (self.t1w, mask) if path}
 
 
 def find_named(study_folder: Path, name: str, choice: FileChoice, given_id: str | None = None) -> Subject:
-    """The subject that is exported, under the id that was given for it, if any.
+    """The subject to export, with the given id if any.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def find_named(study_folder: Path, name: str, choice: FileChoice, given_id: str 
 
 
 def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) -> tuple[FoundPerson, ...]:
-    """Everybody that the target compares with, `--other` first, looked for before anything is read.
+    """Find all people that the target compares with, `--other` first, before anything is read.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) ->
 
 
 def _found(study_folder: Path, person: str, choice: FileChoice, option: str) -> FoundPerson:
-    """A person whose image has a header that can be read."""
+    """Find a person, whose image must have a readable header."""
     path = Path(person)
     try:
         subject = None if path.is_file() else choice.subject(*resolve(study_folder, person))

@@ -66,11 +66,13 @@ def volumes(evidence: Evidence) -> Finding:
             count = int(voxels[region.key]) if region.key < len(voxels) else 0
             found[region.name] = count * whole.volume.grid.voxel_volume / 1e3
             ranges[region.name] = _STRUCTURES[region.name.removesuffix("_LEFT").removesuffix("_RIGHT")]
-    odd = [name for name, volume in found.items() if not ranges[name][0] <= volume <= ranges[name][1]]
+    outliers = [name for name, volume in found.items() if not ranges[name][0] <= volume <= ranges[name][1]]
     asymmetry = max(left, right) / max(min(left, right), 1e-6)
-    listed = "; ".join(f"{n} has {found[n]:.2f} ml ({ranges[n][0]:g} to {ranges[n][1]:g} expected)" for n in odd[:5])
+    listed = "; ".join(
+        f"{n} has {found[n]:.2f} ml ({ranges[n][0]:g} to {ranges[n][1]:g} expected)" for n in outliers[:5]
+    )
     return Finding(
-        passed=not odd and asymmetry <= _ASYMMETRY,
+        passed=not outliers and asymmetry <= _ASYMMETRY,
         sentence=f"{listed or 'all volumes are plausible'}; one side's cortex has {asymmetry:.2f} times the volume of "
         f"the other ({_ASYMMETRY} at most)",
         numbers={f"{name}_ml": round(volume, 3) for name, volume in found.items()},

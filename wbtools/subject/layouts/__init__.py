@@ -1,8 +1,8 @@
-"""Layouts of subject folders: the registry, with a module for each.
+"""The registry of layouts of subject folders, with a module for each layout.
 
-A layout is a constant `LAYOUT` of type `Layout` in a module here, added by its name to `LAYOUTS`, which is also the
-command line's choice. What is special about a layout is a field of its entry. Where folders lie is common to all
-(`wbtools.subject.places`), and so is what a person is called (`wbtools.subject.identity`).
+A layout is a constant `LAYOUT` of type `Layout` in a module here; its name in `LAYOUTS` is also the choice on the
+command line. Whatever is special about a layout is a field of its entry. The location of folders
+(`wbtools.subject.places`) and the identity of subjects (`wbtools.subject.identity`) are common to all layouts.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ LAYOUTS: Mapping[str, str] = {
     "bids": "wbtools.subject.layouts.bids",
     "t1w": "wbtools.subject.layouts.t1w",
 }
-"""The module of each layout, imported when it is asked for."""
+"""The module of each layout, imported when it is needed."""
 
 Find = Callable[[Path, str, MeshChoice | None, Registration | None], Subject]
-"""Of a study folder and an id: the subject, whose folder `locate` has found."""
+"""Takes study folder, id, mesh and registration; returns the subject, whose folder `locate` has found."""
 
 
 def _no_images(study_folder: Path, subject_id: str) -> list[Path]:
@@ -52,30 +52,30 @@ class Layout:
     name : str
         Its key in `LAYOUTS`.
     looked_for : str
-        What its folders look like, in a few words.
+        Short description of its folders, for messages.
     locate : callable
-        Of a study folder and an id: the subject's folder or file if it looks like this layout's, else None.
+        Takes study folder and id; returns the subject's folder or file in this layout, or None.
     list_subjects : callable
-        Of a study folder: names of the subjects that look like this layout's.
+        Takes a study folder; returns the names of the subjects in this layout.
     find : callable
         See `Find`.
     naming : str
-        How the outputs of its subjects are named unless told.
+        Default naming of the outputs of its subjects.
     is_raw : bool
-        Whether it is a scan with nothing made of it, which counts only where no other layout is found.
+        Whether it is an unprocessed scan, which is used only if no other layout is found.
     prepare : callable, optional
-        Of a subject and a folder: the subject with everything made that has to be made first, in that folder.
+        Takes a subject and a folder; makes the files that the subject needs in the folder, and returns the subject.
     unfinished : callable
-        Of a folder: what it lacks that is almost this layout's, and what helps; None for another.
+        Takes a folder; returns message and hint if it is an incomplete folder of this layout, else None.
     complete : callable
-        Whether a located folder has all that no mesh can do without.
+        Whether a located folder has all files that every mesh requires.
     yields_to : str
-        Another layout with the same cortex. Found among a data set's derivatives beside it, this one is taken only if
-        it alone is complete.
+        Another layout with the same cortex. If both are found and this one is among the derivatives of a data set, it
+        is taken only if it alone is complete.
     candidates : callable
-        Of a study folder and an id: images of which `locate` chooses none, because there are several.
+        Takes study folder and id; returns images between which `locate` does not choose.
     unfetched : callable
-        Of a study folder and an id: images that are named and not there.
+        Takes study folder and id; returns images whose files were not fetched.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Layout:
 
 
 def layout_named(name: str) -> Layout:
-    """The layout of this name.
+    """The layout with a name.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def layout_named(name: str) -> Layout:
 
 
 def layouts_selected(name: str = AUTO) -> tuple[Layout, ...]:
-    """All layouts for `auto`, else the one of this name.
+    """All layouts for `auto`, else the one with this name.
 
     Raises
     ------

@@ -134,8 +134,8 @@ def _subject(
 ) -> Subject:
     """The subject with all available files."""
     segmentation = _first(folder, SEGMENTATIONS)
-    shown: list[MeshName] = [*meshes, "native"] if made else [*meshes]
-    drawn = tuple(name for name in dict.fromkeys(shown) if name != "164k_fs_LR")
+    needed: list[MeshName] = [*meshes, "native"] if made else [*meshes]
+    drawn = tuple(name for name in dict.fromkeys(needed) if name != "164k_fs_LR")
     absent = [*lacking, *_unshown(folder, names, drawn)]
     if t1w.name.partition(".nii")[0] not in {Path(name).name.partition(".nii")[0] for name in _STRIPPED}:
         absent.append(Missing(T1W[0], "a skull-stripped scan; the whole head is used"))
