@@ -46,13 +46,13 @@ def test_tables_are_read_by_the_heading_of_their_column(text, tmp_path):
         ("# nobody\n", "lists no subject"),
         ("participant_id\n", "lists no subject"),
         ("age\tsex\n30\tF\n", "no column of subjects"),
-        ("../100307\n", "no subject id"),
-        ("100307 100408\n", "no subject id"),
-        (".hidden\n", "no subject id"),
-        ("-rf\n", "no subject id"),
-        ("participant_id\tage\n\t30\n", "no subject id"),
-        ("a..b\n", "no subject id"),
-        ("a/b\n", "no subject id"),
+        ("../100307\n", "not a subject id"),
+        ("100307 100408\n", "not a subject id"),
+        (".hidden\n", "not a subject id"),
+        ("-rf\n", "not a subject id"),
+        ("participant_id\tage\n\t30\n", "not a subject id"),
+        ("a..b\n", "not a subject id"),
+        ("a/b\n", "not a subject id"),
     ],
 )
 def test_what_cannot_name_a_folder_is_refused_with_the_lists_name(text, complaint):
@@ -129,7 +129,7 @@ def test_a_batch_takes_the_ids_that_an_export_takes_and_no_others(word):
 def test_an_id_with_a_blank_needs_the_study_or_quotation_marks():
     assert parse("a b\nc d\n", "people.txt", known("a b", "c d")) == ["a b", "c d"]
     assert parse('"a b"\n', "people.txt") == ["a b"]
-    with pytest.raises(InputError, match="'a b' is no subject id") as caught:
+    with pytest.raises(InputError, match="'a b' is not a subject id") as caught:
         parse("x\na b\n", "people.txt")
     assert "quotation marks" in caught.value.hint
 
@@ -184,7 +184,7 @@ def test_a_cell_may_be_long_and_an_id_may_not():
     long = "x" * 200_000
     assert parse(f'participant_id,notes\nsub-01,"{long}"\nsub-02,{long}\n', "people.csv") == ["sub-01", "sub-02"]
     assert parse(f"participant_id\tnotes\nsub-01\t{long}\n", "people.tsv") == ["sub-01"]
-    with pytest.raises(InputError, match="no subject id") as caught:
+    with pytest.raises(InputError, match="not a subject id") as caught:
         parse(f"{long}\n", "people.txt")
     assert len(str(caught.value)) < 200
 

@@ -206,7 +206,7 @@ def test_an_existing_folder_is_left_alone(tmp_path):
 
 
 def test_an_id_that_leads_out_of_the_folder_is_rejected(tmp_path):
-    with pytest.raises(InputError, match="is no subject id"):
+    with pytest.raises(InputError, match="is not a subject id"):
         demo.write_demo_subject(tmp_path / "study", "../100307")
     assert not list(tmp_path.iterdir())
 

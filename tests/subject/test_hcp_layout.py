@@ -186,7 +186,7 @@ def test_the_older_segmentation_and_the_whole_head_are_used_if_needed(tmp_path):
     "subject", ["", "/etc", "a/b", "a\\b", "..", "100307/..", "a..b", ".hidden", "-rf", "a\nb", "a\0b", "\x1b[31m", "."]
 )
 def test_an_id_that_is_not_a_plain_name_is_rejected(tmp_path, subject):
-    with pytest.raises(InputError, match="is no subject id") as caught:
+    with pytest.raises(InputError, match="is not a subject id") as caught:
         find(study(tmp_path), subject)
     assert not isinstance(caught.value, SubjectError)
 

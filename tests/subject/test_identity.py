@@ -190,5 +190,5 @@ def find_id(study, name):
 
 @pytest.mark.parametrize("name", ["a/b", "..", "", "-x", ".x", "a\nb"])
 def test_a_given_id_must_be_a_plain_name(name):
-    with pytest.raises(InputError, match=r"--id .* is no plain name"):
+    with pytest.raises(InputError, match=r"--id .* is not a plain name"):
         require_plain_name(name, "--id")

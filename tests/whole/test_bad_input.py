@@ -50,7 +50,7 @@ def test_an_unknown_subject_is_named_with_those_that_exist(study):
 
 @pytest.mark.parametrize("subject", [".hidden", "", "a\\b"])
 def test_an_id_that_is_not_a_plain_name_is_rejected(study, subject):
-    assert_refused(export(study, subject=subject), 3, "no subject id", out=study / "derivatives")
+    assert_refused(export(study, subject=subject), 3, "not a subject id", out=study / "derivatives")
 
 
 @pytest.mark.parametrize(

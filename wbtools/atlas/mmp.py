@@ -145,7 +145,7 @@ def _structure(structure: Structure) -> Region:
     """The region of a structure, in FreeSurfer's colour."""
     label = structure.freesurfer_key
     if label is None:
-        raise AtlasError(f"{structure.value} is no subcortical structure")
+        raise AtlasError(f"{structure.value} is not a subcortical structure")
     red, green, blue = _SUBCORTEX_COLOURS[structure.value.split("_")[0]]
     colour: Colour = (red / 255, green / 255, blue / 255, 1.0)
     return Region(SUBCORTEX_OFFSET + label, structure.value, structure.hemisphere, Kind.SUBCORTEX, colour)

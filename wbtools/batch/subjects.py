@@ -70,7 +70,7 @@ def read(words: Sequence[str], stdin: TextIO, known: Known = _nobody) -> list[st
     if len(words) == 1 and (lists or Path(words[0]).is_file()):
         return read_file(Path(words[0]), known)
     if lists:
-        raise InputError(f"{lists[0]} among {len(words)} words is no subject id", hint="give one list, or only ids")
+        raise InputError(f"{lists[0]} among {len(words)} words is not a subject id", hint="give one list, or only ids")
     return _checked(words, "the command line")
 
 
@@ -185,7 +185,7 @@ def _column(lines: Sequence[str], source: str, mark: str, place: int) -> Iterato
         elif word:
             yield word
         elif any(cells):
-            raise InputError(f"{source}: '' is no subject id (row {number})", hint="complete the row, or remove it")
+            raise InputError(f"{source}: '' is not a subject id (row {number})", hint="complete the row, or remove it")
     if missing:
         logger.warning("%s: %d rows have no id (%s) and do not count", source, missing, _MISSING)
 
@@ -223,7 +223,7 @@ def _plain(lines: Sequence[str], source: str, known: Known) -> Iterator[str]:
     for line, word in zip(lines, words, strict=True):
         if len(word.split()) > 1 and _unquoted(line) == line.strip() and not known(word):
             raise InputError(
-                f"{source}: {word[:_SHOWN]!r} is no subject id",
+                f"{source}: {word[:_SHOWN]!r} is not a subject id",
                 hint="give one id per line, in quotation marks if it has a blank",
             )
         if word.lower() != _MISSING:
@@ -244,6 +244,6 @@ def _checked(words: Iterable[str], source: str) -> list[str]:
     for word in found:
         if not is_id(word):
             raise InputError(
-                f"{source}: {word[:_SHOWN]!r} is no subject id", hint="give one plain name of a folder per line"
+                f"{source}: {word[:_SHOWN]!r} is not a subject id", hint="give one plain name of a folder per line"
             )
     return found

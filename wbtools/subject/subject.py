@@ -192,16 +192,16 @@ def require_plain_name(subject_id: str, option: str = "") -> None:
     >>> require_plain_name("sub-01")
     >>> require_plain_name("../100307")
     Traceback (most recent call last):
-    wbtools.errors.InputError: '../100307' is no subject id
+    wbtools.errors.InputError: '../100307' is not a subject id
     """
     if is_plain_name(subject_id):
         return
     if option:
         raise InputError(
-            f"{option} {subject_id!r} is no plain name", hint="give letters, digits, - and _, as in sub-01"
+            f"{option} {subject_id!r} is not a plain name", hint="give letters, digits, - and _, as in sub-01"
         )
     raise InputError(
-        f"{subject_id!r} is no subject id", hint="give the plain name of the subject's folder, for example 100307"
+        f"{subject_id!r} is not a subject id", hint="give the plain name of the subject's folder, for example 100307"
     )
 
 

@@ -31,7 +31,7 @@ to .74, moved by 8 mm .6; another person's surfaces .49 to .69.
 _DARK = 0.5
 """Of the brightness of white matter; cortex is brighter, fluid, bone and air are not, unless contrast is very high."""
 _DIM = 0.7
-"""Of the median in the ribbon; what is darker is no cortex where cortex has less than .7 of white matter (MP2RAGE)."""
+"""Of the median in the ribbon; darker tissue is not cortex if cortex has less than .7 of white matter (MP2RAGE)."""
 _BLACK = 0.01  # quantile of what lies outside pial
 _BETTER = {True: 0.95, False: 1.05}
 """Times the fit that the cortex may reach in a wrong place; .44 on a person's own surfaces, .86 on the average's."""
