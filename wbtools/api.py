@@ -15,9 +15,9 @@ from wbtools.exporting.pipeline import Export
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.native import person
-from wbtools.output.containment import default_out
 from wbtools.provenance import Provenance
 from wbtools.subject import Subject, prepared, resolve
+from wbtools.subject.containment import default_out
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice, FoundPerson
 
 

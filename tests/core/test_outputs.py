@@ -15,7 +15,7 @@ from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.errors.system import from_os_error
 from wbtools.output import staging
-from wbtools.output.containment import require_place
+from wbtools.subject.containment import require_place
 from wbtools.output.ownership import MARKER, PROVENANCE
 from wbtools.output.publishing import publishing
 

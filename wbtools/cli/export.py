@@ -15,9 +15,9 @@ from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
 from wbtools.exporting.settings import ATLASES, REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
-from wbtools.output.containment import default_out
 from wbtools.output.names import NAMINGS
 from wbtools.subject import MESHES, resolve
+from wbtools.subject.containment import default_out
 from wbtools.subject.layouts import AUTO, LAYOUTS
 from wbtools.subject.selection import Comparison
 from wbtools.text import line

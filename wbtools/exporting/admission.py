@@ -11,10 +11,9 @@ from wbtools.errors import InputError
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.images.diagnosis import require_file
 from wbtools.native.engines import ENGINES
-from wbtools.output import containment
 from wbtools.output.destination import Destination, require_writable
 from wbtools.output.names import Naming
-from wbtools.subject import MeshName, Subject
+from wbtools.subject import MeshName, Subject, containment
 from wbtools.subject.layouts import layout_named
 from wbtools.subject.selection import Comparison, FileChoice, FoundPerson, find_named, find_people
 from wbtools.workbench.runner import Workbench
@@ -77,6 +76,7 @@ def require_admitted(job: ExportJob, settings: ExportSettings, inputs: Inputs) -
     read += [person.t1w for person in inputs.people] + [path for path in settings.models if path.exists()]
     containment.require_apart(destination.folder, read, job.study_folder)
     containment.require_place(job.out, job.study_folder, work=settings.work)
+    containment.require_no_subject(destination.folder, job.study_folder)
     require_others(job.compared, settings.target, inputs)
     for path in inputs.subject.used(inputs.meshes):
         require_file(path)

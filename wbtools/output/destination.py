@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.output import containment, publishing
+from wbtools.output import publishing
 from wbtools.output.kinds import Output
 from wbtools.output.names import NAMINGS, Naming, OutputFolder, folder_name
 from wbtools.text import line
@@ -72,7 +72,6 @@ def require(destination: Destination, networks: Sequence[str]) -> OutputFolder:
     out = OutputFolder(destination.folder, destination.subject, NAMINGS[destination.naming])
     _require_short_names(out, networks)
     publishing.require_absent(destination.out, destination.name, destination.overwrite, destination.subject)
-    containment.require_no_subject(out.folder, destination.study_folder)
     require_writable(out.folder.parent, "--out")
     return out
 

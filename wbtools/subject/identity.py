@@ -11,9 +11,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from wbtools.errors import SubjectError
+from wbtools.subject.layouts import Layout, layouts_selected
 
 IMAGES = (".nii.gz", ".nii", ".mgz", ".mgh")
 """Suffixes of image names."""
@@ -22,15 +24,14 @@ STEPS = frozenset(
     word
     for line in (
         "freesurfer fs fastsurfer recon all reconall samseg cat12 fmriprep smriprep mriqc qsiprep xcp xcpd",
-        "hcp hcppipelines ciftify mnilinear mninonlinear native unprocessed 3t 7t fsaveragelr32k lr32k",
-        "anat anatomical struct structural t1 t1w t2w mprage mp2rage acpc dc restore gdc biascorr brain brainmask head",
-        "surf mri label stats touch scripts orig norm nu rawavg",
+        "hcp hcppipelines ciftify",
+        "anatomical struct structural t1 t2w mprage mp2rage acpc dc restore gdc biascorr brain brainmask head",
         "derivatives derivative rawdata raw sourcedata bids nifti nii dicom data",
         "preproc proc processed processing output outputs out results result",
     )
     for word in line.split()
 )
-"""Words in names of programs and processing steps, in lower case and without `-`."""
+"""Words in names of programs and processing steps, in lower case and without `-`; layouts have more."""
 
 CONTAINERS = frozenset(["subjects", "participants", "patients", "studies", "users", "home", "tmp", "mnt", "media"])
 """Names of folders that contain many subjects; no folder above them identifies a subject."""
@@ -197,8 +198,15 @@ def _are_steps(words: list[str]) -> bool:
     *first, last = words
     if first and (_VERSION.fullmatch(last) or (last.isdecimal() and first[-1] in _PROGRAMS)):
         words = first
-    plain = "".join(words)
-    return all(word in STEPS for word in words) or plain in STEPS or _VERSIONED.fullmatch(plain) is not None
+    plain, steps = "".join(words), _steps(layouts_selected())
+    return steps.issuperset(words) or plain in steps or _VERSIONED.fullmatch(plain) is not None
+
+
+@lru_cache
+def _steps(layouts: tuple[Layout, ...]) -> frozenset[str]:
+    """All words that name no subject: those of programs and steps, and of the folders in subjects' folders."""
+    folders = (part.lower() for layout in layouts for part in layout.parts)
+    return STEPS.union(folders, *(layout.steps for layout in layouts))
 
 
 def _above(person: str, names: list[str]) -> list[str]:

@@ -13,14 +13,15 @@ from pathlib import Path
 from wbtools.errors import SubjectError
 from wbtools.output.ownership import PROVENANCE
 from wbtools.subject.identity import identity, is_step, person_of, session_of
+from wbtools.subject.layouts import layouts_selected
 
 Match = Callable[[Path], bool]
 """Whether a folder looks like a subject's in one layout."""
 
 _RAW = frozenset({"rawdata", "raw", "raw_data", "bids", "bids_raw", "bids_data", "sourcedata", "source", "nifti"})
 """Names of folders of raw scans, next to which `derivatives` may be."""
-_PARTS = frozenset(["surf", "mri", "anat", "func", "T1w", "MNINonLinear"])
-"""A folder with any of these is a subject's folder, not a data set."""
+_FUNCTIONAL = "func"
+"""A folder with it, or with a part of a layout's, is a subject's folder, not a data set."""
 _NO_DATA_SETS = frozenset(["logs", "log", "figures", "tmp", "work", "sourcedata"])
 _FREESURFER = Path("sourcedata", "freesurfer")
 """Where BIDS apps keep the SUBJECTS_DIR that they used."""
@@ -261,10 +262,11 @@ def _flat_sessions(root: Path, changed: int) -> dict[str, tuple[Path, ...]]:
 @lru_cache(maxsize=4096)
 def _listed(folder: Path, changed: int) -> tuple[Path, ...]:
     """As `_holders`; cached while the folder is unchanged, since a batch asks for every subject."""
+    parts = (_FUNCTIONAL, *(part for layout in layouts_selected() for part in layout.parts))
     return tuple(
         child
         for child in children(folder)
         if not child.name.startswith(("sub-", "ses-"))
         and child.name not in _NO_DATA_SETS
-        and not any(is_dir(child / part) for part in _PARTS)
+        and not any(is_dir(child / part) for part in parts)
     )

@@ -14,15 +14,11 @@ from wbtools.subject.identity import identity, image_stem, is_step, person_of, t
 from wbtools.subject.layouts import Layout, layouts_selected
 from wbtools.subject.presence import hindrance
 
-_FOLDERS = ("surf", "mri", "anat", "T1w", "MNINonLinear")
-"""Subfolders by which layouts recognise a subject's folder."""
 _MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
 
 
 _NAMED = 5
 """Number of sessions that a hint lists."""
-_PARTS = ("anat", "surf", "T1w")
-"""Subfolders of which a subject's or session's folder has at least one in every layout."""
 
 
 def list_subjects(study_folder: Path, layouts: Iterable[Layout]) -> list[str]:
@@ -84,7 +80,8 @@ def _sessions(study_folder: Path, subject_id: str) -> list[str]:
     person = person_of(subject_id)
     if person == subject_id:
         return []
-    found = places.found(study_folder, person, lambda folder: any(places.is_dir(folder / part) for part in _PARTS))
+    always = [part for layout in layouts_selected() for part in layout.parts[:1]]
+    found = places.found(study_folder, person, lambda folder: any(places.is_dir(folder / part) for part in always))
     return sorted({person for folder in found if person_of(person := identity(folder)) != person})
 
 
@@ -148,7 +145,7 @@ def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
     """The error for a folder that is unfinished or unreadable; with `scans`, also for one of DICOM files."""
     if places.closed(folder):
         return _closed(folder)
-    for part in _FOLDERS:
+    for part in (part for layout in layouts_selected() for part in layout.parts):
         # Asked for a file inside it: this reports a broken link or a file instead of the folder, not an absent folder.
         if (hidden := hindrance(folder / part / "file")) is not None:
             return hidden

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Literal
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError, UnreadableFile, require_choice
-from wbtools.subject.places import is_dir, is_file
 from wbtools.subject.presence import Missing, hindrance, is_named
 from wbtools.surfaces.standard import SphereSpace
 from wbtools.text import line
@@ -231,9 +231,9 @@ def notice_in(folder: Path) -> str:
         If the file is unreadable.
     """
     path = folder / NOTICE
-    if not is_named(path) or is_dir(path):
+    if not is_named(path) or os.path.isdir(path):  # noqa: PTH112  (an error is no folder)
         return ""
-    if (reason := hindrance(path)) is not None and not (is_file(path) and not path.stat().st_size):
+    if (reason := hindrance(path)) is not None and not (os.path.isfile(path) and not path.stat().st_size):  # noqa: PTH113
         raise reason
     try:
         with path.open("rb") as stream:

@@ -34,8 +34,8 @@ from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import writing
-from wbtools.output.containment import require_not_around, require_place
 from wbtools.output.destination import require_writable
+from wbtools.subject.containment import require_not_around, require_place
 from wbtools.text import counted, line
 
 _AT_ONCE = 16

@@ -39,8 +39,49 @@ def _always(folder: Path) -> bool:
     return True
 
 
+def _never(folder: Path) -> bool:
+    return False
+
+
 def _finished(folder: Path) -> tuple[str, str] | None:
     return None
+
+
+def having(*signs: tuple[str, ...]) -> Callable[[Path], bool]:
+    """The condition that a folder holds everything named by at least one of the signs.
+
+    Examples
+    --------
+    >>> holds_devices = having(("dev/null", "dev/zero"), ("devices",))
+    >>> holds_devices(Path("/")), holds_devices(Path("/dev"))
+    (True, False)
+    """
+
+    def holds(folder: Path) -> bool:
+        return any(all((folder / name).exists() for name in names) for names in signs)
+
+    return holds
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What tells a subject's folder of a layout, so that nothing is written into it; see `wbtools.subject.containment`.
+
+    Each is a condition on a folder, which need not be complete: an unfinished folder is somebody's data, too.
+
+    Parameters
+    ----------
+    anywhere : callable
+        Holds for subjects' folders only, wherever they are.
+    in_study : callable
+        Enough in a study folder; need not repeat `anywhere`.
+    beside_export : callable
+        Holds for no export, so that a folder with a record which meets it holds somebody's inputs as well.
+    """
+
+    anywhere: Callable[[Path], bool] = _never
+    in_study: Callable[[Path], bool] = _never
+    beside_export: Callable[[Path], bool] = _never
 
 
 @dataclass(frozen=True)
@@ -59,6 +100,12 @@ class Layout:
         Takes a study folder; returns the names of the subjects in this layout.
     find : callable
         See `Find`.
+    signs : Signs
+        What tells its folders, to which nothing is written; `Signs()` if a subject has no folder of its own.
+    parts : tuple of str
+        The folders in a subject's folder by which it is recognised; every subject has the first.
+    steps : frozenset of str
+        Further words in names of folders and files below those, in lower case and without `-`: they name no subject.
     naming : str
         Default naming of the outputs of its subjects.
     is_raw : bool
@@ -83,6 +130,9 @@ class Layout:
     locate: Callable[[Path, str], Path | None]
     list_subjects: Callable[[Path], list[str]]
     find: Find
+    signs: Signs
+    parts: tuple[str, ...] = ()
+    steps: frozenset[str] = frozenset()
     naming: Naming = "hcp"
     is_raw: bool = False
     prepare: Callable[[Subject, Path], Subject] | None = None

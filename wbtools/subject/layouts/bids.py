@@ -17,7 +17,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
-from wbtools.subject.layouts import Layout
+from wbtools.subject.layouts import Layout, Signs, having
 from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
 from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES, SphereSpace
@@ -329,12 +329,19 @@ def _derived(
         yield "medial wall: that of the 32k mesh, carried over these spheres"
 
 
+def _has_scans(folder: Path) -> bool:
+    """Whether a folder is a subject's by its name, with scans or sessions, raw or derived."""
+    return folder.name.startswith("sub-") and ((folder / "anat").is_dir() or any(folder.glob("ses-*")))
+
+
 LAYOUT = Layout(
     "bids",
     "sub-SUBJECT/anat or sub-SUBJECT/ses-*/anat with surfaces (BIDS derivatives)",
     locate,
     list_subjects,
     find,
+    Signs(_has_scans, in_study=having(("anat",))),
+    parts=("anat",),
     naming="bids",
     complete=complete,
 )

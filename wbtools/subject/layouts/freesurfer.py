@@ -17,7 +17,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
-from wbtools.subject.layouts import Layout
+from wbtools.subject.layouts import Layout, Signs, having
 from wbtools.subject.presence import Missing, absence, incomplete, is_named, missing, usable
 from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES
@@ -282,6 +282,9 @@ LAYOUT = Layout(
     locate,
     list_subjects,
     find,
+    Signs(having(("surf", "mri")), in_study=having(("surf",), ("mri",)), beside_export=having(("surf", "mri"))),
+    parts=("surf", "mri"),
+    steps=frozenset(["label", "stats", "touch", "scripts", "orig", "norm", "nu", "rawavg"]),
     unfinished=unfinished,
     complete=complete,
     yields_to="bids",

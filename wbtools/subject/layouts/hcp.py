@@ -18,7 +18,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import require_choice
 from wbtools.subject import places
 from wbtools.subject.identity import identity, is_step
-from wbtools.subject.layouts import Layout
+from wbtools.subject.layouts import Layout, Signs, having
 from wbtools.subject.layouts.hcp_names import CIFTIFY_T1W, FREESURFERS, NEEDED, REG_LR, SEGMENTATIONS, T1W, Names
 from wbtools.subject.presence import Missing, incomplete, is_named, missing, usable
 from wbtools.subject.subject import (
@@ -346,4 +346,18 @@ def _files_of_better_registrations(
     )
 
 
-LAYOUT = Layout("hcp", "SUBJECT/T1w (HCP)", locate, list_subjects, find, unfinished=unfinished)
+_ONLY_INPUTS = (("T1w/T1w_acpc_dc_restore.nii.gz",), ("T1w/T1w_acpc_dc.nii.gz",), ("MNINonLinear",))
+_PROCESSED = (("T1w/Native",), ("T1w/fsaverage_LR32k",), ("T1w/T1w_acpc_dc_restore_brain.nii.gz",))
+
+LAYOUT = Layout(
+    "hcp",
+    "SUBJECT/T1w (HCP)",
+    locate,
+    list_subjects,
+    find,
+    # Exports have a T1w folder with surfaces and the masked scan, too.
+    Signs(having(*_PROCESSED, *_ONLY_INPUTS), in_study=having(("T1w",)), beside_export=having(*_ONLY_INPUTS)),
+    parts=("T1w", "MNINonLinear"),
+    steps=frozenset(["mnilinear", "native", "unprocessed", "3t", "7t", "fsaveragelr32k", "lr32k"]),
+    unfinished=unfinished,
+)

@@ -24,7 +24,7 @@ from wbtools.space.registration import Alignment, affine_between
 from wbtools.space.resampling import resample_labels
 from wbtools.subject import places
 from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
-from wbtools.subject.layouts import Layout
+from wbtools.subject.layouts import Layout, Signs
 from wbtools.subject.presence import Missing, hindrance, is_named, refusal, unusable_files, usable
 from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named
 from wbtools.surfaces import mesh as meshes
@@ -244,6 +244,7 @@ LAYOUT = Layout(
     locate,
     list_subjects,
     find,
+    Signs(),  # a scan in a folder of any kind
     is_raw=True,
     prepare=prepare,
     candidates=candidates,

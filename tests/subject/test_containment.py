@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from wbtools.errors import InputError
-from wbtools.output.containment import (
+from wbtools.subject.containment import (
     default_out,
     require_apart,
     require_no_subject,

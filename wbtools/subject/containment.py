@@ -1,5 +1,7 @@
 """Outputs stay out of inputs: an output folder that is, holds or lies in one is refused before any work.
 
+What tells a subject's folder is a field of each layout (`wbtools.subject.layouts.Signs`).
+
 Links are followed on both sides, and folders are compared by device and number, so that a bind mount or another
 spelling of a name is noticed.
 """
@@ -8,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -17,29 +20,11 @@ from typing import NoReturn
 
 from wbtools.errors import InputError
 from wbtools.output.ownership import PROVENANCE, read_plain
+from wbtools.subject.layouts import Layout, layouts_selected
 
 DESCRIPTION = "dataset_description.json"
 
 _DEFAULT = Path("derivatives", "wbtools")
-_SIGNS = (
-    ("T1w/Native",),
-    ("T1w/fsaverage_LR32k",),
-    ("T1w/T1w_acpc_dc_restore_brain.nii.gz",),
-    ("T1w/T1w_acpc_dc_restore.nii.gz",),
-    ("T1w/T1w_acpc_dc.nii.gz",),
-    ("MNINonLinear",),
-    ("surf", "mri"),
-)
-"""What tells a subject's folder (HCP, FreeSurfer) wherever it is: all files of one of these."""
-_SIGNS_IN_A_STUDY = (*_SIGNS, ("T1w",), ("anat",), ("surf",), ("mri",))
-"""The same of a folder in a study folder, where less suffices."""
-_NEVER_WRITTEN = (
-    ("T1w/T1w_acpc_dc_restore.nii.gz",),
-    ("T1w/T1w_acpc_dc.nii.gz",),
-    ("MNINonLinear",),
-    ("surf", "mri"),
-)
-"""Those that no export has: a folder with a record and one of these holds somebody's inputs as well."""
 _LOOKED_AT = 200
 
 _Id = tuple[int, int]
@@ -208,18 +193,22 @@ def _subjects_above(place: _Place, study: _Place | None) -> Iterator[Path]:
     """The folders of subjects that a place is, or lies in; innermost first."""
     for path in (place.real, *place.real.parents):
         within = study is not None and _Place(path).lies_in(study)
-        if _is_subject(path, _SIGNS_IN_A_STUDY if within else _SIGNS):
+        if _is_subject(path) or (within and _any_layout(path, lambda layout: layout.signs.in_study)):
             yield path
 
 
-def _is_subject(folder: Path, signs: tuple[tuple[str, ...], ...] = _SIGNS, *, bids: bool = True) -> bool:
-    """Whether a folder looks like one subject's in any layout, or (`bids` False) in any but BIDS."""
-    try:
-        if bids and folder.name.startswith("sub-") and ((folder / "anat").is_dir() or any(folder.glob("ses-*"))):
-            return True
-        return any(all((folder / name).exists() for name in names) for names in signs)
-    except OSError:
-        return False
+def _is_subject(folder: Path) -> bool:
+    """Whether a folder looks like one subject's in any layout."""
+    return _any_layout(folder, lambda layout: layout.signs.anywhere)
+
+
+def _any_layout(folder: Path, sign: Callable[[Layout], Callable[[Path], bool]]) -> bool:
+    """Whether a folder has a sign of any layout; where that cannot be told, it has not."""
+    for layout in layouts_selected():
+        with suppress(OSError):
+            if sign(layout)(folder):
+                return True
+    return False
 
 
 def _subject_in(out: Path) -> Path | None:
@@ -237,7 +226,7 @@ def _subject_in(out: Path) -> Path | None:
 def _is_made(folder: Path) -> bool:
     """Whether a subject's folder is an export and no more, or holds nothing but exports of BIDS sessions."""
     if os.path.lexists(folder / PROVENANCE):
-        return not _is_subject(folder, _NEVER_WRITTEN, bids=False)
+        return not _any_layout(folder, lambda layout: layout.signs.beside_export)
     sessions = list(folder.glob("ses-*"))
     alone = not (folder / "anat").exists() and bool(sessions)
     return alone and all(os.path.lexists(session / PROVENANCE) for session in sessions)
