@@ -13,6 +13,7 @@ from torch import fx, nn
 
 from wbtools.attribution import METHODS, method
 from wbtools.attribution.methods import integrated_gradients, perturbation
+from wbtools.attribution.registry import ENTRIES
 from wbtools.errors import InputError
 from wbtools.model.imported.exported import load
 from wbtools.model.imported.foreign import Foreign
@@ -25,10 +26,10 @@ ONE_AT_A_TIME = {
     "meaningful-perturbation",
 }
 MANY = [name for name in METHODS if name not in {*ONE_AT_A_TIME, "attention"}]
-SEEING = {name for name in METHODS if "cam" in name or name.startswith("lrp-")} | {"guided-backprop", "attention"}
+SEEING = {name for name, entry in ENTRIES.items() if entry.layers == "visible"}
 """Methods that need layers."""
 
-ANYTHING = [name for name in METHODS if name != "lrp" and not name.startswith("deviation")]
+ANYTHING = [name for name, entry in ENTRIES.items() if entry.layers != "known"]
 """Methods that do not need to know every step of a network."""
 
 
@@ -174,7 +175,7 @@ class Overwriting(nn.Module):
         return torch.cat((self.second(x), self.relu(x)), 1).mean((2, 3, 4))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name.startswith("lrp-")])
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.place.startswith("composites.")])
 def test_rules_see_what_layers_were_given_and_not_what_was_made_of_it(name):
     network = _foreign(random_network(Overwriting))
     network.network.first.bias.data.fill_(-0.5)

@@ -176,3 +176,4 @@ def test_every_picture_is_in_the_page_on_outputs():
     names = {scene.name for scene in SCENES}
     assert "region-heatmap-calibrated" in names and len(names) == len(SCENES)
     assert [name for name in names if f"{name}.png" not in page] == []
+    assert len([row for row in page.splitlines() if row.startswith("| `unet: ")]) == len(SCENES)

@@ -15,9 +15,9 @@ from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.errors.system import from_os_error
 from wbtools.output import staging
-from wbtools.subject.containment import require_place
 from wbtools.output.ownership import MARKER, PROVENANCE
 from wbtools.output.publishing import publishing
+from wbtools.subject.containment import require_place
 
 
 def names(folder):

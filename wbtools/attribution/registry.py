@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import Literal
 
 from wbtools.attribution.method import Method
 from wbtools.attribution.slicewise import piece_by_piece
@@ -30,11 +31,15 @@ class Entry:
     suits : callable, optional
         Whether it is taken for a network and target if the user names no method; of several, the first is. Without, it
         never is.
+    layers : {"any", "visible", "known"}
+        Which networks it can explain: any; those whose layers are modules; or those whose every layer the engine
+        knows (`wbtools.attribution.engine`).
     """
 
     place: str
     null_networks: int = 1
     suits: Callable[[Model, Target], bool] | None = None
+    layers: Literal["any", "visible", "known"] = "any"
 
 
 def _has_reference(model: Model, target: Target) -> bool:
@@ -54,26 +59,26 @@ def _is_known(model: Model, target: Target) -> bool:
 
 
 ENTRIES = {
-    "lrp": Entry("lrp.METHOD"),
-    "deviation": Entry("deviation.METHOD", null_networks=8, suits=_is_known),
-    "deviation-moved": Entry("shifted_deviation.METHOD"),
-    "lrp-epsilon": Entry("composites.EPSILON"),
-    "lrp-gamma": Entry("composites.GAMMA"),
-    "lrp-alpha-beta": Entry("composites.ALPHA_BETA"),
-    "lrp-flat": Entry("composites.FLAT"),
-    "lrp-w-square": Entry("composites.W_SQUARE"),
-    "lrp-box": Entry("composites.BOX"),
+    "lrp": Entry("lrp.METHOD", layers="known"),
+    "deviation": Entry("deviation.METHOD", null_networks=8, suits=_is_known, layers="known"),
+    "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
+    "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),
+    "lrp-gamma": Entry("composites.GAMMA", layers="visible"),
+    "lrp-alpha-beta": Entry("composites.ALPHA_BETA", layers="visible"),
+    "lrp-flat": Entry("composites.FLAT", layers="visible"),
+    "lrp-w-square": Entry("composites.W_SQUARE", layers="visible"),
+    "lrp-box": Entry("composites.BOX", layers="visible"),
     "integrated-gradients": Entry("integrated_gradients.TEMPLATE", suits=_has_reference),
     "integrated-gradients-zero": Entry("integrated_gradients.ZERO", suits=_has_none),
     "integrated-gradients-blurred": Entry("integrated_gradients.BLURRED"),
     "gradient-x-input": Entry("gradient_products.INPUT"),
     "gradient-x-difference": Entry("gradient_products.DIFFERENCE"),
-    "guided-backprop": Entry("guided_backprop.METHOD"),
-    "grad-cam": Entry("class_activation.GRAD_CAM"),
-    "hires-cam": Entry("class_activation.HIRES_CAM"),
+    "guided-backprop": Entry("guided_backprop.METHOD", layers="visible"),
+    "grad-cam": Entry("class_activation.GRAD_CAM", layers="visible"),
+    "hires-cam": Entry("class_activation.HIRES_CAM", layers="visible"),
     "occlusion": Entry("occlusion.METHOD"),
     "meaningful-perturbation": Entry("perturbation.METHOD"),
-    "attention": Entry("attention_maps.METHOD"),
+    "attention": Entry("attention_maps.METHOD", layers="visible"),
 }
 """By the names that are the choices of `--method`."""
 

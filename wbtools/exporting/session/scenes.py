@@ -44,6 +44,8 @@ class SceneType:
         Above the picture, and in wb_view's list.
     shows : str
         Name of the map.
+    unit : str
+        Of the map, above the colour bar.
     slices : bool
         Whether the map is shown on slices of the T1w.
     surface : str
@@ -64,6 +66,7 @@ class SceneType:
     name: str
     title: str
     shows: str
+    unit: str
     slices: bool = False
     surface: str = ""
     meshes: tuple[MeshName, ...] = FLAT
@@ -73,17 +76,24 @@ class SceneType:
     only_if_seen: bool = False
 
 
+_DENSITY, _SCORE = "relevance / mm3", "region score"
+
 SCENES = (
-    SceneType("overview", "Overview", HEATMAP_SMOOTH, slices=True, surface="inflated", areas=True),
-    SceneType("relevance-volume", "Relevance", RELEVANCE, slices=True, listed="Relevance on the T1w"),
-    SceneType("relevance-pial", "Relevance on the pial surface", RELEVANCE, surface="pial", meshes=FOLDED),
-    SceneType("relevance-inflated", "Relevance with HCP-MMP 1.0 areas", RELEVANCE, surface="inflated", areas=True),
-    SceneType("region-heatmap", "Region heatmap", HEATMAP, slices=True, surface="inflated", areas=True),
-    SceneType("heatmap-pial", "Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, surface="pial", meshes=FOLDED),
+    SceneType("overview", "Overview", HEATMAP_SMOOTH, _SCORE, slices=True, surface="inflated", areas=True),
+    SceneType("relevance-volume", "Relevance", RELEVANCE, _DENSITY, slices=True, listed="Relevance on the T1w"),
+    SceneType("relevance-pial", "Relevance on the pial surface", RELEVANCE, _DENSITY, surface="pial", meshes=FOLDED),
+    SceneType(
+        "relevance-inflated", "Relevance with HCP-MMP 1.0 areas", RELEVANCE, _DENSITY, surface="inflated", areas=True
+    ),
+    SceneType("region-heatmap", "Region heatmap", HEATMAP, _SCORE, slices=True, surface="inflated", areas=True),
+    SceneType(
+        "heatmap-pial", "Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, _SCORE, surface="pial", meshes=FOLDED
+    ),
     SceneType(
         "region-heatmap-calibrated",
         "Region heatmap against randomised networks",
         CALIBRATED,
+        "calibrated region score",
         surface="inflated",
         areas=True,
         file=OutputKind.PSCALAR,
@@ -91,14 +101,6 @@ SCENES = (
     ),
 )
 """The scenes of every network, in the order of wb_view's list."""
-
-_UNITS = {
-    RELEVANCE: "relevance / mm3",
-    HEATMAP: "region score",
-    HEATMAP_SMOOTH: "region score",
-    CALIBRATED: "calibrated region score",
-}
-"""Of each map, above the colour bar."""
 
 _LEAST_SHOWN = 0.03
 """Share of the cortex that has to be coloured, so that a picture of it without colour must be wrong."""
@@ -133,7 +135,7 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
         title, listed = f"{kind.title}: subject {line(subject)}, network {network.name}", kind.listed or kind.title
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
-            Legend(title, caption, notice, _UNITS[kind.shows]),
+            Legend(title, caption, notice, kind.unit),
             network.slices(kind, room) if kind.slices else None,
             network.surfaces(kind) if kind.surface else None,
         )
