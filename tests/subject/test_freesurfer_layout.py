@@ -253,7 +253,7 @@ def test_the_32k_mesh_lies_where_the_persons_own_32k_mesh_lies(truth, cortices):
             )
             # The made native mesh has 9,002 vertices, 3 mm apart: between them it cuts curves short by this much.
             assert np.median(apart) < 0.15 and np.percentile(apart, 99) < 0.8
-        assert (cortices["32k_fs_LR"].mask[side] == mmp.cortex_32k(side)).all()
+        assert (cortices["32k_fs_LR"].mask[side] == standard.cortex_32k(side)).all()
 
 
 def test_the_native_medial_wall_is_freesurfers_own_where_there_is_a_list(truth, folder, cortices):
@@ -274,7 +274,7 @@ def test_areas_agree_with_the_route_through_an_annotation_on_fsaverage(made, cor
     from wbtools.surfaces.icosphere import icosphere
 
     projection = NativeProjection(1)
-    keys = cortex.standard_areas(cortices["32k_fs_LR"])
+    keys = cortex.standard_areas(cortices["32k_fs_LR"], mmp.ATLAS)
     ours = projection.areas(cortices["32k_fs_LR"], keys, cortices["native"])
     dice = []
     for side in Hemisphere:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from wbtools.anatomy import Hemisphere
+from wbtools.atlas import mmp
 from wbtools.images import nifti
 from wbtools.native import cortex
 from wbtools.native.projection import NativeProjection, WorkbenchProjection
@@ -26,7 +27,7 @@ def test_both_engines_give_the_same_areas_labels_and_maps(small_study):
     subject = find(small_study("LAS"), "100307")
     t1w = nifti.read_volume(subject.t1w)
     standard, native = (cortex.read(subject, mesh) for mesh in ("32k_fs_LR", "native"))
-    keys = cortex.standard_areas(standard)
+    keys = cortex.standard_areas(standard, mmp.ATLAS)
     ours, theirs = NativeProjection(2), WorkbenchProjection(Workbench.find(), 2)
     carried, reference = ours.areas(standard, keys, native), theirs.areas(standard, keys, native)
     for side in Hemisphere:

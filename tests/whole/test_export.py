@@ -290,7 +290,7 @@ def test_left_is_left_through_every_stage(small_study, orientation):
         assert maps[Hemisphere.LEFT][0][surfaces.mask[Hemisphere.LEFT]].mean() > 0.97
         assert maps[Hemisphere.RIGHT][0][surfaces.mask[Hemisphere.RIGHT]].mean() < 0.03
     standard = cortex.read(subject, "32k_fs_LR")
-    labels, _ = projection.volume(standard, cortex.standard_areas(standard), grid)
+    labels, _ = projection.volume(standard, cortex.standard_areas(standard, mmp.ATLAS), grid)
     assert (labels.data[(x < -6)] <= 180).sum() == (labels.data[(x < -6)] == 0).sum()
     assert (labels.data[(x > 6)] <= 180).all()
 

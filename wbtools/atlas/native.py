@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wbtools.anatomy import Atlas, Region
+from wbtools.atlas.cortical import CorticalAtlas
 from wbtools.errors import AtlasError
 from wbtools.space.grid import Unit, Volume
 from wbtools.space.resampling import resample_labels
@@ -19,6 +20,8 @@ class NativeAtlas:
 
     Parameters
     ----------
+    source : CorticalAtlas
+        The atlas that was carried to this person.
     cortex : Atlas
         Cortical areas alone.
     whole : Atlas
@@ -29,6 +32,7 @@ class NativeAtlas:
         Voxels of each subcortical structure that were assigned to the cortex.
     """
 
+    source: CorticalAtlas
     cortex: Atlas
     whole: Atlas
     hemisphere_conflicts: int
@@ -42,14 +46,13 @@ class NativeAtlas:
             "labelled_voxels": int(np.count_nonzero(self.whole.volume.data)),
             "hemisphere_conflicts": self.hemisphere_conflicts,
             "subcortical_voxels_given_to_cortex": self.overlap,
-            "hippocampus": "area H of HCP-MMP 1.0 is cortical here; HIPPOCAMPUS_* comes from the segmentation",
+            **self.source.remarks,
         }
 
 
 def join(
-    name: str,
+    source: CorticalAtlas,
     cortex: Volume,
-    areas: Sequence[Region],
     hemisphere_conflicts: int,
     segmentation: Volume | None,
     structures: Sequence[tuple[int, Region]],
@@ -58,10 +61,9 @@ def join(
 
     Parameters
     ----------
-    name : str
+    source : CorticalAtlas
     cortex : Volume
-        int32 keys of `areas` on the T1w grid.
-    areas : sequence of Region
+        int32 keys of its areas on the T1w grid.
     hemisphere_conflicts : int
         Copied to the result.
     segmentation : Volume or None
@@ -83,9 +85,9 @@ def join(
             "no voxel of the T1w lies in the cortical ribbon",
             hint="check that surfaces and T1w are of one person and one space (T1w/, not MNINonLinear/)",
         )
-    cortical = Atlas(name, tuple(areas), cortex)
+    cortical = Atlas(source.name, source.regions(), cortex)
     if segmentation is None:
-        return NativeAtlas(cortical, cortical, hemisphere_conflicts, {})
+        return NativeAtlas(source, cortical, cortical, hemisphere_conflicts, {})
     if not segmentation.grid.same_as(cortex.grid):
         segmentation = resample_labels(segmentation, cortex.grid)
     table = np.zeros(int(segmentation.data.max(initial=0)) + 1, np.int32)
@@ -104,5 +106,5 @@ def join(
         if region.key < len(claimed) and claimed[region.key]
     }
     joined = Volume(np.where(cortex.data > 0, cortex.data, subcortex), cortex.grid, Unit.LABEL)
-    whole = Atlas(f"{name}+subcortex", (*areas, *(region for _, region in structures)), joined)
-    return NativeAtlas(cortical, whole, hemisphere_conflicts, overlap)
+    whole = Atlas(f"{source.name}+subcortex", (*cortical.regions, *(region for _, region in structures)), joined)
+    return NativeAtlas(source, cortical, whole, hemisphere_conflicts, overlap)

@@ -112,9 +112,9 @@ _COMMANDS = {
 
 
 def _atlas() -> object:
-    from wbtools.atlas import mmp
+    from wbtools.atlas import cortical_atlas
 
-    return mmp.regions()
+    return cortical_atlas().regions()
 
 
 def _readable(what: str, read: Callable[[], object]) -> _Finding:

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from wbtools.atlas import ATLASES
 from wbtools.attribution import KINDS, METHODS, Target
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
-from wbtools.exporting.settings import ATLASES, REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
+from wbtools.exporting.settings import REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
 from wbtools.subject import MESHES, resolve
@@ -93,7 +94,11 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         "--surf-reg", type=click.Choice(REGISTRATIONS), help="[default: MSMAll where it exists, else MSMSulc]"
     ),
     click.option(
-        "--atlas", type=click.Choice(ATLASES), default=ATLASES[0], show_default=True, help="Names of regions."
+        "--atlas",
+        type=click.Choice(list(ATLASES)),
+        default=next(iter(ATLASES)),
+        show_default=True,
+        help="Names of regions.",
     ),
 )
 _HOW: tuple[Callable[[Command], Command], ...] = (

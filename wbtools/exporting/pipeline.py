@@ -91,7 +91,7 @@ def export_subject(
                 workbench = tools.workbench if settings.render else None
                 shown = assembly.make(out, data, made, workbench, tools.threads)
             written = data + shown + out.convention.write_sidecars(data, out, made.notice)
-            recording.write(record, out, written, inputs, tools.workbench)
+            recording.write(record, out, written, inputs, tools)
     out.convention.describe_exports(place.out)
     return Export(
         published.folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wbtools.atlas import cortical_atlas
 from wbtools.errors import CommandMissing
 from wbtools.exporting.admission import Inputs
 from wbtools.exporting.settings import ExportSettings
@@ -52,7 +53,7 @@ def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
                 raise
             workbench = None
             record.notice(f"No pictures were rendered: {error}. To have them, {error.hint}.")
-    projection = engine.projection(workbench, settings.processors, settings.work)
+    projection = engine.projection(workbench, settings.processors, settings.work, cortical_atlas(settings.atlas))
     return Tools(projection, workbench, settings.processors)
 
 

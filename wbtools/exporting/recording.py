@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from wbtools.atlas import mmp
 from wbtools.exporting.admission import Inputs
 from wbtools.exporting.explanation import Explanation
 from wbtools.exporting.networks import deciding
+from wbtools.exporting.preparation import Tools
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
 from wbtools.subject.selection import FoundPerson
-from wbtools.workbench.runner import Workbench
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +72,13 @@ def note_explanation(record: Provenance, explanation: Explanation, about: str) -
     record.notice(trust.verdict, about=about, grave=bool(trust.failures))
 
 
-def write(
-    record: Provenance, out: OutputFolder, written: WrittenFiles, inputs: Inputs, workbench: Workbench | None
-) -> None:
+def write(record: Provenance, out: OutputFolder, written: WrittenFiles, inputs: Inputs, tools: Tools) -> None:
     """The provenance, last: its presence means that the folder is whole."""
     with record.stage("hashes"):
         record.add_inputs(inputs.subject.folder, inputs.subject.used(inputs.meshes))
-        record.facts["acknowledgement"] = mmp.ACKNOWLEDGEMENT
+        record.facts["acknowledgement"] = tools.projection.atlas.acknowledgement
         record.facts["commands"] = [
             {"argv": list(command.argv), "seconds": round(command.seconds, 2)}
-            for command in (workbench.completed if workbench else [])
+            for command in (tools.workbench.completed if tools.workbench else [])
         ]
     record.write(out.provenance, out.folder, written.relative(out.folder))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
 from wbtools.errors import OutOfRange, require_choice
 from wbtools.exporting.explanation import ExplanationOptions
@@ -21,7 +22,6 @@ from wbtools.subject import MESHES, MeshChoice, Registration
 from wbtools.subject.layouts import AUTO, require_known
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice
 
-ATLASES = ("hcp-mmp1",)
 """Names of regions."""
 
 TrustLevel = Literal["default", "full"]
@@ -115,7 +115,7 @@ class ExportSettings:
     trust: TrustLevel = "default"
     mesh: MeshChoice | None = None
     registration: Registration | None = None
-    atlas: str = ATLASES[0]
+    atlas: str = next(iter(ATLASES))
     engine: EngineName = "native"
     threads: int | None = None
     allow: tuple[str, ...] = ()

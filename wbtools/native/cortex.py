@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
-from wbtools.atlas import mmp
+from wbtools.atlas import CorticalAtlas
 from wbtools.errors import AtlasError, SubjectError
 from wbtools.subject import MeshName, Subject, SurfaceKind, check_meshes
 from wbtools.surfaces import files, standard
@@ -128,7 +128,7 @@ def read_standard(subject: Subject) -> Cortex:
     return Cortex(
         mesh=STANDARD,
         surfaces={(side, middle): meshes.read(path, side, placed=True) for side, path in paths.items()},
-        mask={side: mmp.cortex_32k(side) for side in Hemisphere},
+        mask={side: standard.cortex_32k(side) for side in Hemisphere},
         spheres=_spheres(subject, STANDARD),
         sulc={},
     )
@@ -156,15 +156,15 @@ def inflated(cortex: Cortex, workbench: Workbench, threads: int = 1) -> Cortex:
         with TemporaryDirectory(prefix="wbtools-") as name:
             path, little, much = (Path(name) / f"{word}.surf.gii" for word in ("middle", "inflated", "very_inflated"))
             meshes.write(path, middle, "midthickness")
-            scale = _INFLATION * len(middle.vertices) / mmp.VERTICES
+            scale = _INFLATION * len(middle.vertices) / standard.VERTICES_32K
             workbench.run(command.surface_generate_inflated(path, little, much, scale), threads=threads)
             made[side, "inflated"] = meshes.read(little, side)
             made[side, "very_inflated"] = meshes.read(much, side)
     return replace(cortex, surfaces={**cortex.surfaces, **made})
 
 
-def standard_areas(cortex: Cortex) -> dict[Hemisphere, NDArray[np.int32]]:
-    """HCP-MMP 1.0 keys on the 32k mesh, (V,) per side.
+def standard_areas(cortex: Cortex, atlas: CorticalAtlas) -> dict[Hemisphere, NDArray[np.int32]]:
+    """An atlas's keys on the 32k mesh, (V,) per side.
 
     Raises
     ------
@@ -173,12 +173,12 @@ def standard_areas(cortex: Cortex) -> dict[Hemisphere, NDArray[np.int32]]:
     """
     for side in Hemisphere:
         count = len(cortex.mask[side])
-        if count != mmp.VERTICES:
+        if count != standard.VERTICES_32K:
             raise AtlasError(
-                f"the 32k mesh of the {side.name.lower()} hemisphere has {count} vertices, not {mmp.VERTICES}",
+                f"the 32k mesh of the {side.name.lower()} hemisphere has {count} vertices, not {standard.VERTICES_32K}",
                 hint="use the 32k_fs_LR surfaces of the HCP pipelines",
             )
-    return {side: mmp.labels_32k(side) for side in Hemisphere}
+    return {side: atlas.labels_32k(side) for side in Hemisphere}
 
 
 # ---------------------------------------------------------------------------------------------------- computed parts
@@ -228,10 +228,10 @@ def _mask(subject: Subject, mesh: MeshName, side: Hemisphere, count: int, sphere
     if path is not None:
         return files.read_mask(path, side, count)
     if mesh == STANDARD:
-        return mmp.cortex_32k(side)
+        return standard.cortex_32k(side)
     standard_sphere = meshes.read(_standard_sphere(subject, mesh, side), side)
     weights: SphereWeights = barycentric(standard_sphere, sphere)
-    return weights.labels(mmp.cortex_32k(side).astype(np.int32)) > 0
+    return weights.labels(standard.cortex_32k(side).astype(np.int32)) > 0
 
 
 def _spheres(subject: Subject, mesh: MeshName) -> dict[Hemisphere, Mesh]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from wbtools.atlas import CorticalAtlas
     from wbtools.native.projection import Projection
     from wbtools.workbench.runner import Workbench
 
@@ -25,28 +26,28 @@ class Engine:
     Parameters
     ----------
     projection : callable
-        Makes it, from the installed Workbench (None where there is none), a number of threads, and a folder that keeps
-        ribbon weights (None keeps nothing).
+        Makes it, from the installed Workbench (None where there is none), a number of threads, a folder that keeps
+        ribbon weights (None keeps nothing), and the atlas that is carried.
     needs_workbench : bool
         Whether it is nothing without an installed Workbench.
     """
 
-    projection: Callable[[Workbench | None, int, Path | None], Projection]
+    projection: Callable[[Workbench | None, int, Path | None, CorticalAtlas], Projection]
     needs_workbench: bool
 
 
-def _native(workbench: Workbench | None, threads: int, work: Path | None) -> Projection:
+def _native(workbench: Workbench | None, threads: int, work: Path | None, atlas: CorticalAtlas) -> Projection:
     from wbtools.native.projection import NativeProjection
     from wbtools.surfaces.ribbon.cache import WeightCache
 
-    return NativeProjection(threads, WeightCache(work) if work else None)
+    return NativeProjection(threads, WeightCache(work) if work else None, atlas)
 
 
-def _wb_command(workbench: Workbench | None, threads: int, work: Path | None) -> Projection:
+def _wb_command(workbench: Workbench | None, threads: int, work: Path | None, atlas: CorticalAtlas) -> Projection:
     from wbtools.native.projection import WorkbenchProjection
 
     assert workbench is not None  # it needs one
-    return WorkbenchProjection(workbench, threads)
+    return WorkbenchProjection(workbench, threads, atlas)
 
 
 ENGINES: Mapping[EngineName, Engine] = {

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from wbtools.anatomy import Structure
-from wbtools.atlas import mmp
-from wbtools.atlas import native as atlas
-from wbtools.atlas.native import NativeAtlas
+from wbtools.atlas.native import NativeAtlas, join
+from wbtools.atlas.subcortex import subcortex_regions
 from wbtools.images import nifti
 from wbtools.native import cortex
 from wbtools.native.cortex import NATIVE, STANDARD, Cortex
@@ -39,7 +38,7 @@ class Person:
         FreeSurfer labels.
     cortices : dict of MeshName to Cortex
     areas : dict of MeshName to Areas
-        HCP-MMP 1.0 on each mesh.
+        Keys of the atlas on each mesh.
     atlas : NativeAtlas
         Areas and subcortical structures on the T1w grid.
     main : MeshName
@@ -119,8 +118,8 @@ def read(
     with stage("atlas in T1w space"):
         main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
         labels, conflicts = projection.volume(cortices[main], areas[main], scan.t1w.grid)
-        structures = [(Structure(region.name).freesurfer_key or 0, region) for region in mmp.subcortex_regions()]
-        native = atlas.join(mmp.NAME, labels, mmp.regions(), conflicts, segmentation, structures)
+        structures = [(Structure(region.name).freesurfer_key or 0, region) for region in subcortex_regions()]
+        native = join(projection.atlas, labels, conflicts, segmentation, structures)
     return Person(scan, segmentation, cortices, areas, native, main, remarks)
 
 
@@ -131,9 +130,9 @@ def _mask(path: Path) -> Volume:
 
 
 def _areas(subject: Subject, cortices: dict[MeshName, Cortex], projection: Projection) -> dict[MeshName, Areas]:
-    """HCP-MMP 1.0 on every exported mesh."""
+    """The atlas on every exported mesh."""
     standard = cortices.get(STANDARD) or cortex.read_standard(subject)
-    keys = cortex.standard_areas(standard)
+    keys = cortex.standard_areas(standard, projection.atlas)
     return {
         mesh: keys if mesh == STANDARD else projection.areas(standard, keys, chosen)
         for mesh, chosen in cortices.items()

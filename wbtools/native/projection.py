@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
-from wbtools.atlas import mmp
+from wbtools.atlas import CorticalAtlas, cortical_atlas
 from wbtools.images import gifti, nifti
 from wbtools.native.cortex import Cortex, Values
 from wbtools.space.grid import Grid, Unit, Volume
@@ -37,6 +37,11 @@ Maps = dict[Hemisphere, Values]
 
 class Projection(Protocol):
     """Projects labels and maps between a person's voxels and cortex."""
+
+    @property
+    def atlas(self) -> CorticalAtlas:
+        """The atlas whose labels are carried."""
+        ...
 
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
         """Resample labels on the 32k mesh, (32492,) per side, to another registered mesh; 0 on the medial wall."""
@@ -65,10 +70,13 @@ class NativeProjection:
     threads : int
     cache : WeightCache, optional
         Stores weights for the next export of the same person.
+    atlas : CorticalAtlas, optional
+        The default one without.
     """
 
-    def __init__(self, threads: int, cache: WeightCache | None = None) -> None:
+    def __init__(self, threads: int, cache: WeightCache | None = None, atlas: CorticalAtlas | None = None) -> None:
         self._threads = threads
+        self.atlas = atlas or cortical_atlas()
         self._between = cache.between if cache else RibbonWeights.between
 
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
@@ -113,11 +121,14 @@ class WorkbenchProjection:
     ----------
     workbench : Workbench
     threads : int
+    atlas : CorticalAtlas, optional
+        The default one without.
     """
 
-    def __init__(self, workbench: Workbench, threads: int) -> None:
+    def __init__(self, workbench: Workbench, threads: int, atlas: CorticalAtlas | None = None) -> None:
         self._workbench = workbench
         self._threads = threads
+        self.atlas = atlas or cortical_atlas()
 
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
         """See `Projection`."""
@@ -128,7 +139,7 @@ class WorkbenchProjection:
             with TemporaryDirectory(prefix="wbtools-") as name:
                 folder = Path(name)
                 label, result = folder / "current.label.gii", folder / "new.label.gii"
-                gifti.write_labels(label, keys[side], mmp.regions(), side, mmp.NAME)
+                gifti.write_labels(label, keys[side], self.atlas.regions(), side, self.atlas.name)
                 sphere, new_sphere = (
                     self._write(folder / f"{word}.sphere.surf.gii", chosen.spheres[side], "sphere")
                     for word, chosen in (("current", standard), ("new", target))
@@ -153,7 +164,7 @@ class WorkbenchProjection:
                 folder = Path(name)
                 white, middle, pial = self._ribbon(folder, cortex, side)
                 label, template, result = folder / "l.label.gii", folder / "t.nii.gz", folder / "l.nii.gz"
-                gifti.write_labels(label, keys[side], mmp.regions(), side, mmp.NAME)
+                gifti.write_labels(label, keys[side], self.atlas.regions(), side, self.atlas.name)
                 nifti.write_volume(template, Volume(np.zeros(grid.shape, np.float32), grid))
                 self._workbench.run(
                     command.label_to_volume_ribbon(label, middle, template, white, pial, result), threads=self._threads

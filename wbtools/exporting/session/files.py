@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere, Region
-from wbtools.atlas import mmp
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
 from wbtools.exporting.session import greyordinates
 from wbtools.exporting.session.data import ExportData, palettes_of
@@ -83,6 +82,7 @@ def write(out: OutputFolder, data: ExportData, threads: int) -> WrittenFiles:
 def _of_person(data: ExportData) -> Iterator[File]:
     """The T1w, and the atlas in its voxels."""
     t1w, atlas = data.person.t1w, data.person.atlas
+    name = atlas.source.name
     grey = palette.anatomy(t1w.data)
     yield File(
         Output(OutputKind.T1W, whole_head=data.whole_head),
@@ -90,14 +90,14 @@ def _of_person(data: ExportData) -> Iterator[File]:
         {"T1w": grey},
     )
     areas = {
-        OutputKind.CORTEX_VOLUME: (atlas.cortex.volume, mmp.regions(), mmp.NAME),
+        OutputKind.CORTEX_VOLUME: (atlas.cortex.volume, atlas.cortex.regions, name),
         OutputKind.ATLAS_VOLUME: (atlas.whole.volume, atlas.whole.regions, atlas.whole.name),
     }
-    for kind, (labels, regions, name) in areas.items():
+    for kind, (labels, regions, map_name) in areas.items():
         stored = data.stored(labels)
-        write = partial(nifti.write_volume, volume=stored, regions=regions, map_name=name)
-        yield File(Output(kind, atlas=mmp.NAME), write)
-    yield File(Output(OutputKind.LUT, atlas=mmp.NAME), partial(_write_text, text=_lookup_table(atlas.whole.regions)))
+        write = partial(nifti.write_volume, volume=stored, regions=regions, map_name=map_name)
+        yield File(Output(kind, atlas=name), write)
+    yield File(Output(OutputKind.LUT, atlas=name), partial(_write_text, text=_lookup_table(atlas.whole.regions)))
 
 
 def _of_mesh(data: ExportData, cortex: Cortex) -> Iterator[File]:
@@ -109,13 +109,14 @@ def _of_mesh(data: ExportData, cortex: Cortex) -> Iterator[File]:
         grey = palette.folding(depth)
         write = partial(gifti.write_metrics, maps={"sulc": depth}, hemisphere=side, palettes={"sulc": grey.xml()})
         yield File(Output(OutputKind.SULC, hemisphere=side, mesh=cortex.mesh), write, {"sulc": grey})
+    atlas = data.person.atlas.cortex
     for side in Hemisphere:
-        what = Output(OutputKind.LABEL, hemisphere=side, mesh=cortex.mesh, atlas=mmp.NAME)
-        keys, regions = data.person.areas[cortex.mesh][side], mmp.regions()
-        write = partial(gifti.write_labels, keys=keys, regions=regions, hemisphere=side, map_name=mmp.NAME)
+        what = Output(OutputKind.LABEL, hemisphere=side, mesh=cortex.mesh, atlas=atlas.name)
+        keys = data.person.areas[cortex.mesh][side]
+        write = partial(gifti.write_labels, keys=keys, regions=atlas.regions, hemisphere=side, map_name=atlas.name)
         yield File(what, write)
     if cortex.mesh == STANDARD:
-        what = Output(OutputKind.DLABEL, mesh=cortex.mesh, atlas=mmp.NAME)
+        what = Output(OutputKind.DLABEL, mesh=cortex.mesh, atlas=atlas.name)
         yield File(what, partial(greyordinates.write_areas, data=data))
 
 
@@ -143,14 +144,15 @@ def _of_network(data: ExportData, explanation: Explanation) -> Iterator[File]:
 
 def _of_greyordinates(data: ExportData, explanation: Explanation, dense: Palettes) -> Iterator[File]:
     """The CIFTI files of one network."""
-    name, parcels = explanation.name, greyordinates.parcel_palettes(explanation, dense)
+    name, atlas = explanation.name, data.person.atlas.source.name
+    parcels = greyordinates.parcel_palettes(explanation, dense)
     maps = partial(greyordinates.write_maps, data=data, explanation=explanation, palettes=dense)
     yield File(Output(OutputKind.DSCALAR, name, mesh=STANDARD), maps, dense)
     scores = partial(greyordinates.write_parcels, data=data, explanation=explanation, palettes=parcels)
-    yield File(Output(OutputKind.PSCALAR, name, mesh=STANDARD, atlas=mmp.NAME), scores, parcels)
+    yield File(Output(OutputKind.PSCALAR, name, mesh=STANDARD, atlas=atlas), scores, parcels)
     if name in data.pairings:
         pairs = partial(greyordinates.write_pairs, data=data, explanation=explanation)
-        yield File(Output(OutputKind.PCONN, name, mesh=STANDARD, atlas=mmp.NAME), pairs)
+        yield File(Output(OutputKind.PCONN, name, mesh=STANDARD, atlas=atlas), pairs)
 
 
 def _write_map(path: Path, volume: Volume, name: str, shown: Palette, about: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
-from wbtools.atlas import mmp
 from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
 from wbtools.exporting.session.data import ExportData
 from wbtools.images import cifti
@@ -32,9 +31,9 @@ _Z_PALETTE = Palette(PaletteName.MAGMA, 0.0, 4.0, threshold=1.0)
 
 def write_areas(path: Path, data: ExportData) -> None:
     """The areas of both hemispheres."""
-    rows = Greyordinates(data.person.cortices[STANDARD].mask)
+    rows, atlas = Greyordinates(data.person.cortices[STANDARD].mask), data.person.atlas.cortex
     keys = {side: data.person.areas[STANDARD][side] for side in Hemisphere}
-    cifti.write_dlabel(path, rows.gather(keys), rows, mmp.regions(), mmp.NAME)
+    cifti.write_dlabel(path, rows.gather(keys), rows, atlas.regions, atlas.name)
 
 
 def write_maps(path: Path, data: ExportData, explanation: Explanation, palettes: Palettes) -> None:
@@ -60,8 +59,9 @@ def write_pairs(path: Path, data: ExportData, explanation: Explanation) -> None:
 
 def write_parcels(path: Path, data: ExportData, explanation: Explanation, palettes: Palettes) -> None:
     """The ranking's cortical values as parcels: mean relevance, score and ranks, as in the table."""
-    areas, parcels = data.person.areas[STANDARD], _parcels(explanation.ranking)
-    cifti.write_pscalar(path, parcels, areas, mmp.regions(), as_xml(palettes), data.notice_of(explanation))
+    areas, regions = data.person.areas[STANDARD], data.person.atlas.cortex.regions
+    parcels = _parcels(explanation.ranking)
+    cifti.write_pscalar(path, parcels, areas, regions, as_xml(palettes), data.notice_of(explanation))
 
 
 def parcel_palettes(explanation: Explanation, palettes: Palettes) -> Palettes:
@@ -84,8 +84,8 @@ def _rows(data: ExportData) -> Greyordinates:
 
 def _parcels(ranking: Ranking) -> dict[str, Values]:
     """Maps (R,) over the cortical areas; the last three only where there is a null."""
-    found = {row.region.key: row for row in ranking.rows if row.region}
-    rows = [found[area.key] for area in mmp.regions()]
+    found = {row.region.key: row for row in ranking.rows if row.region and row.region.kind is Kind.CORTEX}
+    rows = [found[key] for key in sorted(found)]
     values: list[list[float]] = [
         [0.0 if np.isnan(row.mean) else row.mean for row in rows],
         [row.score for row in rows],

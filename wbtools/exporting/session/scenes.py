@@ -83,7 +83,7 @@ SCENES = (
     SceneType("relevance-volume", "Relevance", RELEVANCE, _DENSITY, slices=True, listed="Relevance on the T1w"),
     SceneType("relevance-pial", "Relevance on the pial surface", RELEVANCE, _DENSITY, surface="pial", meshes=FOLDED),
     SceneType(
-        "relevance-inflated", "Relevance with HCP-MMP 1.0 areas", RELEVANCE, _DENSITY, surface="inflated", areas=True
+        "relevance-inflated", "Relevance with {atlas} areas", RELEVANCE, _DENSITY, surface="inflated", areas=True
     ),
     SceneType("region-heatmap", "Region heatmap", HEATMAP, _SCORE, slices=True, surface="inflated", areas=True),
     SceneType(
@@ -132,7 +132,8 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
         share = shares.get(kind.shows, 0.0)
         if kind.only_if_seen and not share:
             continue
-        title, listed = f"{kind.title}: subject {line(subject)}, network {network.name}", kind.listed or kind.title
+        shown = kind.title.format(atlas=data.person.atlas.source.title)
+        title, listed = f"{shown}: subject {line(subject)}, network {network.name}", kind.listed or shown
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
             Legend(title, caption, notice, kind.unit),

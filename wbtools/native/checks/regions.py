@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere, Kind
-from wbtools.atlas import mmp
 from wbtools.native.checks.finding import Evidence, Finding
 from wbtools.native.cortex import Cortex
 
@@ -35,19 +34,19 @@ def areas(evidence: Evidence) -> Finding:
     lacking = {
         f"{area.name} ({mesh})"
         for mesh, labels in evidence.areas.items()
-        for area in mmp.regions()
+        for area in evidence.atlas.cortex.regions
         if area.hemisphere and not (labels[area.hemisphere] == area.key).any()
     }
-    atlas = evidence.atlas.cortex.volume
-    voxels = np.bincount(atlas.data[atlas.data > 0], minlength=len(mmp.regions()) + 1)
-    absent = [area for area in mmp.regions() if not voxels[area.key]]
+    atlas, regions = evidence.atlas.cortex.volume, evidence.atlas.cortex.regions
+    voxels = np.bincount(atlas.data[atlas.data > 0], minlength=len(regions) + 1)
+    absent = [area for area in regions if not voxels[area.key]]
     sizes = _ribbon(evidence) if absent else {}
     small = [area.name for area in absent if sizes[area.key] < _FEW_VOXELS * atlas.grid.voxel_volume]
     lost = sorted(lacking | {area.name for area in absent} - set(small))
     few = f": {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}" if lost else ""
     return Finding(
         passed=not lost,
-        sentence=f"areas missing: {len(lost)} of {len(mmp.regions())}{few}; too small for voxels of "
+        sentence=f"areas missing: {len(lost)} of {len(regions)}{few}; too small for voxels of "
         f"{atlas.grid.voxel_volume:.3g} mm3: {len(small)} more",
         numbers={"missing": lost, "too_small_for_the_voxels": sorted(small)},
     )
@@ -81,9 +80,9 @@ def volumes(evidence: Evidence) -> Finding:
 
 def _ribbon(evidence: Evidence) -> dict[int, float]:
     """Volume of each area between white and pial, mm3, by key."""
-    cortex = evidence.cortices[0]
+    cortex, count = evidence.cortices[0], len(evidence.atlas.cortex.regions)
     total = sum(
-        np.bincount(evidence.areas[cortex.mesh][side], _vertex_volumes(cortex, side), minlength=len(mmp.regions()) + 1)
+        np.bincount(evidence.areas[cortex.mesh][side], _vertex_volumes(cortex, side), minlength=count + 1)
         for side in Hemisphere
     )
     return dict(enumerate(np.asarray(total).tolist()))
