@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wbtools import model as models
-from wbtools.exporting import people as comparing
-from wbtools.exporting import pipeline, preparation
+from wbtools.exporting import comparison_people, pipeline, preparation
 from wbtools.exporting.explanation import Explanation, ShownPerson, seen_by
 from wbtools.exporting.explanation import explain as explain_image
 from wbtools.exporting.pipeline import Export
@@ -118,7 +117,7 @@ def explain(
         me = person.read(ready, how.files.meshes(ready)[:1], tools.projection)
     shown = [ShownPerson(subject.id, seen_by(model, me.scan))]
     for other in compared_with:
-        shown.append(comparing.show(FoundPerson(other.t1w, other), {model.name: model}).shown_to(model))
+        shown.append(comparison_people.show(FoundPerson(other.t1w, other), {model.name: model}).shown_to(model))
     return explain_image(model, shown, me.atlas.whole, how.explanation)
 
 

@@ -19,7 +19,7 @@ from wbtools.space.grid import Grid, Volume, reorient
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.ribbon.columns import Columns
-from wbtools.surfaces.ribbon.product import by_torch, product
+from wbtools.surfaces.ribbon.sparse_product import by_torch, product
 from wbtools.surfaces.ribbon.voxel_labels import VoxelLabels, join_hemispheres
 from wbtools.surfaces.ribbon.weights import RibbonWeights
 
@@ -319,7 +319,7 @@ import numpy as np
 from wbtools.space.grid import Grid
 from wbtools.surfaces.ribbon.columns import Columns
 from wbtools.surfaces.icosphere import icosphere
-from wbtools.surfaces.ribbon.product import by_torch, product
+from wbtools.surfaces.ribbon.sparse_product import by_torch, product
 from wbtools.surfaces.ribbon.weights import RibbonWeights
 affine = np.diag([0.7, 0.7, 0.7, 1]); affine[:3, 3] = -90
 data = np.zeros((260, 311, 260), np.float32)

@@ -10,7 +10,7 @@ import pytest
 from made_heads import write_bids_head, write_network
 
 from wbtools import model
-from wbtools.exporting import people
+from wbtools.exporting import comparison_people
 from wbtools.model.input import field_over
 from wbtools.native.person import read_scan
 from wbtools.subject import find
@@ -27,9 +27,9 @@ def network(tmp_path_factory):
 def test_the_mask_of_a_subject_compared_with_is_its_own(small_study, network, tmp_path):
     study = write_bids_head(small_study("LAS"), tmp_path)
     subject, networks = find(study, "100307"), {"small": model.load(network)}
-    found = people.show(FoundPerson(subject.t1w, subject), networks)
+    found = comparison_people.show(FoundPerson(subject.t1w, subject), networks)
     np.testing.assert_array_equal(
-        found.images["small"].data, people.seen_by(networks["small"], read_scan(subject)).data
+        found.images["small"].data, comparison_people.seen_by(networks["small"], read_scan(subject)).data
     )
     assert "subject's brain mask" in found.remarks[0] and found.atlas is None
 
@@ -39,14 +39,14 @@ def test_a_head_is_masked_and_registered_once_for_all_networks_that_are_shown_it
     subject, first = find(study, "100307"), model.load(network)
     second = replace(first.named("second"), card=replace(first.card, name="second", shape=(24, 30, 24)))
     before = field_over.cache_info().misses
-    found = people.show(FoundPerson(subject.t1w, subject), {"small": first, "second": second})
+    found = comparison_people.show(FoundPerson(subject.t1w, subject), {"small": first, "second": second})
     assert found.images["small"].grid.shape != found.images["second"].grid.shape
     assert field_over.cache_info().misses == before + 1
 
 
 def test_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(small_study, network, tmp_path):
     study = write_bids_head(small_study("LAS"), tmp_path)
-    found = people.show(FoundPerson(find(study, "100307").t1w), {"small": model.load(network)})
+    found = comparison_people.show(FoundPerson(find(study, "100307").t1w), {"small": model.load(network)})
     assert "template's brain mask" in found.remarks[0] and "Caution" in found.remarks[0]
 
 

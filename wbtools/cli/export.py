@@ -201,7 +201,8 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     """
     held = Held()
     set_up_logging(verbose, held)
-    from wbtools.exporting import pipeline, plan
+    from wbtools.exporting import pipeline
+    from wbtools.exporting.dry_run import plan
 
     study_folder, subject = resolve(options["study_folder"], subject)
     destination = options["out"] or default_out(study_folder)
@@ -209,7 +210,7 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     job = ExportJob(subject, study_folder, destination, options["id"], comparison(options), overwrite)
 
     if dry_run:
-        for text in plan.plan(job, how):
+        for text in plan(job, how):
             out.print(line(text))
         return
     try:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
-from wbtools.exporting import cortical_maps, people, preparation, recording, release
-from wbtools.exporting.admission import Inputs
+from wbtools.exporting import comparison_people, cortical_maps, face_removal, preparation, recording
+from wbtools.exporting.comparison_people import ComparedPerson
 from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, explain, seen_by
-from wbtools.exporting.people import ComparedPerson
+from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.region_pairs import ParcellatedImage, RegionPairs, pair
 from wbtools.exporting.session.data import ExportData
@@ -53,7 +53,7 @@ def compute(
     with record.stage("maps on the cortex"):
         metrics = cortical_maps.on_cortex(me, found, tools.projection)
     data = ExportData(me, found, metrics, pairings, notice)
-    return release.whole_head(data, record) if settings.keep_face else release.brain_only(data, record)
+    return face_removal.whole_head(data, record) if settings.keep_face else face_removal.brain_only(data, record)
 
 
 def compared_with(
@@ -69,7 +69,7 @@ def compared_with(
     found = []
     for place, other in enumerate(inputs.people):
         with record.stage("people compared with"):
-            found.append(people.show(other, networks, regions if paired and not place else None))
+            found.append(comparison_people.show(other, networks, regions if paired and not place else None))
         for remark in found[-1].remarks:
             record.notice(f"Of the person compared with: {remark}")
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools.errors.system import writing
-from wbtools.exporting import admission, computation, networks, preparation, recording
+from wbtools.exporting import computation, networks, preflight, preparation, recording
 from wbtools.exporting.session import assembly, files
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
@@ -70,9 +70,9 @@ def export_subject(
     """
     record = Provenance({"subject": job.subject, **settings.as_record(job.compared)}, listener)
     with record.stage("subject"):
-        inputs = admission.find(job, settings)
+        inputs = preflight.find(job, settings)
         recording.note_inputs(record, inputs)
-        place = admission.require_admitted(job, settings, inputs)
+        place = preflight.require_exportable(job, settings, inputs)
         tools = preparation.find_tools(settings, record)
     with record.stage("networks"):
         models = loaded or networks.load(settings.models, settings.explanation, job.compared)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wbtools.atlas import cortical_atlas
 from wbtools.errors import CommandMissing
-from wbtools.exporting.admission import Inputs
+from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.settings import ExportSettings
 from wbtools.native import checks, cortex, person
 from wbtools.native.cortex import Cortex

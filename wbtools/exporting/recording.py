@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from wbtools.exporting.admission import Inputs
 from wbtools.exporting.explanation import Explanation
 from wbtools.exporting.networks import deciding
+from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
 from wbtools.model import Model
 from wbtools.model.input import scaling_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject import places, refusals
+from wbtools.subject import not_found, places
 from wbtools.subject.identity import identity, typed
 from wbtools.subject.layouts import AUTO, Layout, layout_named, layouts_selected
 from wbtools.subject.presence import refusal, unusable_files
@@ -130,12 +130,12 @@ def recognise(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
         raise InputError(f"the study folder {study_folder} does not exist", hint="check --study-folder")
     found = {entry: path for entry in candidates if (path := entry.locate(study_folder, subject_id))}
     if not found:
-        raise refusals.unknown(study_folder, subject_id, candidates)
+        raise not_found.unknown(study_folder, subject_id, candidates)
     processed = {entry: path for entry, path in found.items() if not entry.is_raw}
     if processed:
         found = _preferred(processed, study_folder)
     elif layout == AUTO:
-        refusals.require_nothing_better(study_folder, subject_id)
+        not_found.require_nothing_better(study_folder, subject_id)
     if len(found) > 1:
         listed = " and ".join(f"{entry.name} ({path})" for entry, path in found.items())
         raise SubjectError(

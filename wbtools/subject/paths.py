@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wbtools.errors import InputError, SubjectError
-from wbtools.subject import places, refusals
+from wbtools.subject import not_found, places
 from wbtools.subject.identity import IMAGES, is_step, session_of
 from wbtools.subject.layouts import Layout, layouts_selected
 
@@ -42,7 +42,7 @@ def resolve(study_folder: Path, subject: str) -> tuple[Path, str]:
         is_plain and (not (places.is_dir(path) or places.is_file(path)) or _is_subject(study_folder, subject))
     ):
         return study_folder, subject
-    path = refusals.require_existing(path, study_folder)
+    path = not_found.require_existing(path, study_folder)
     if places.is_file(path):
         return _image(path)
     return _folder(path)
@@ -54,7 +54,7 @@ def _folder(path: Path) -> tuple[Path, str]:
     if _is_subject(path.parent, path.name, processed):
         return path.parent, path.name
     above = path.parent
-    if is_step(path.name) and (_is_subject(above.parent, above.name, processed) or refusals.is_unfinished(above)):
+    if is_step(path.name) and (_is_subject(above.parent, above.name, processed) or not_found.is_unfinished(above)):
         return above.parent, above.name
     if _is_subject(path.parent, path.name):
         return path.parent, path.name
@@ -62,7 +62,7 @@ def _folder(path: Path) -> tuple[Path, str]:
     if session is not None:
         study, named = path.parent.parent, f"{path.parent.name}_ses-{session}"
         return (study, named) if _is_subject(study, named) or not _subjects(path) else _only_one(path)
-    if refusals.is_unfinished(path):
+    if not_found.is_unfinished(path):
         return path.parent, path.name
     if is_step(path.name) and path.parent != path and not _subjects(path):
         return _folder(path.parent)
@@ -102,4 +102,4 @@ def _is_subject(study_folder: Path, name: str, layouts: Iterable[Layout] | None 
 
 def _subjects(study_folder: Path) -> list[str]:
     """Names of the subjects in a study folder, in any layout."""
-    return refusals.list_subjects(study_folder, layouts_selected())
+    return not_found.list_subjects(study_folder, layouts_selected())

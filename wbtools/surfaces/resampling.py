@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from wbtools.errors import AtlasError, InputError
+from wbtools.surfaces.majority_label import majority_label
 from wbtools.surfaces.mesh import Mesh
-from wbtools.surfaces.popularity import most_popular
 
 _ROUNDNESS = 0.05  # spheres of FreeSurfer and HCP are round to 1e-5; SUMA's may be off-centre by far more than this
 _FIRST_CANDIDATES = 6
@@ -46,7 +46,7 @@ class SphereWeights:
     def labels(self, keys: NDArray[np.integer]) -> NDArray[np.int32]:
         """The label with the largest summed weight: keys (current vertices,) to (new vertices,), int32."""
         self._require(len(keys))
-        return most_popular(self.matrix, np.asarray(keys, np.int32))[0]
+        return majority_label(self.matrix, np.asarray(keys, np.int32))[0]
 
     def largest(self) -> SphereWeights:
         """Weights of 1 for the current vertex of largest weight at each new vertex; the first of equal ones."""

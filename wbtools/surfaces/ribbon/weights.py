@@ -19,10 +19,10 @@ from scipy import sparse
 
 from wbtools.errors import AtlasError, InputError
 from wbtools.space.grid import Array, Grid
+from wbtools.surfaces.majority_label import majority_label
 from wbtools.surfaces.mesh import Mesh
-from wbtools.surfaces.popularity import most_popular
 from wbtools.surfaces.ribbon.columns import Columns, divide
-from wbtools.surfaces.ribbon.product import product
+from wbtools.surfaces.ribbon.sparse_product import product
 from wbtools.surfaces.ribbon.voxel_labels import VoxelLabels
 
 Number = TypeVar("Number", bound=np.generic)
@@ -147,7 +147,7 @@ class RibbonWeights:
             If there is not one key per vertex.
         """
         self._require_one_key_per_vertex(keys)
-        winner, weight = most_popular(self.shares.T.tocsr(), np.asarray(keys, np.int32))
+        winner, weight = majority_label(self.shares.T.tocsr(), np.asarray(keys, np.int32))
         labelled = (winner != 0) & (self._cortex() >= _HALF)
         voxels = self.voxels[labelled]
         return VoxelLabels(self._volume(voxels, winner[labelled]), self._volume(voxels, weight[labelled]))

@@ -21,7 +21,7 @@ from wbtools.workbench.xml import Element
 Files = Mapping[Path, DataFile]
 
 
-class Model(Enum):
+class ModelType(Enum):
     """The kinds of view that Workbench knows, of those used here."""
 
     VOLUME = "MODEL_TYPE_VOLUME_SLICES"
@@ -29,14 +29,14 @@ class Model(Enum):
     WHOLE_BRAIN = "MODEL_TYPE_WHOLE_BRAIN"
 
 
-def model(view: View, files: Files) -> Model:
+def model(view: View, files: Files) -> ModelType:
     """The kind of a view. An empty one takes a kind that exists: whole brain needs a surface, slices a volume."""
     if isinstance(view, VolumeView):
-        return Model.VOLUME
+        return ModelType.VOLUME
     if isinstance(view, MontageView):
-        return Model.MONTAGE
+        return ModelType.MONTAGE
     has_surface = any(file.type is DataType.SURFACE for file in files.values())
-    return Model.WHOLE_BRAIN if has_surface else Model.VOLUME
+    return ModelType.WHOLE_BRAIN if has_surface else ModelType.VOLUME
 
 
 def brain(scene: Scene, files: Files, folder: Path) -> Element:
@@ -121,13 +121,13 @@ def _label_style(style: LabelStyle) -> Element:
 
 def _models(scene: Scene, files: Files, folder: Path) -> list[Element]:
     """One model for each kind of view; it holds the layers of all tabs of this kind."""
-    kinds: dict[Model, dict[int, View]] = {}
+    kinds: dict[ModelType, dict[int, View]] = {}
     for index, view in enumerate(scene.views):
         kinds.setdefault(model(view, files), {})[index] = view
     return [_model(kind, views, files, folder) for kind, views in kinds.items()]
 
 
-def _model(kind: Model, views: dict[int, View], files: Files, folder: Path) -> Element:
+def _model(kind: ModelType, views: dict[int, View], files: Files, folder: Path) -> Element:
     sets = [
         xml.instance(
             f"modelOverlay[{index}]",
@@ -139,7 +139,7 @@ def _model(kind: Model, views: dict[int, View], files: Files, folder: Path) -> E
         for index, view in views.items()
     ]
     members = [xml.enumerated("m_modelType", kind.value), xml.array("m_overlaySet", "class", sets)]
-    if kind is Model.MONTAGE:
+    if kind is ModelType.MONTAGE:
         montages = {i: _montage(i, v, files, folder) for i, v in views.items() if isinstance(v, MontageView)}
         # All three are needed though two are empty: without the cerebellar one the cerebral one is not read, and
         # without the flat one the program crashes.

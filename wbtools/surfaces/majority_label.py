@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 
-def most_popular(weights: sparse.csr_matrix, keys: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def majority_label(
+    weights: sparse.csr_matrix, keys: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The label with the largest summed weight in each row.
 
     Parameters
@@ -28,7 +30,7 @@ def most_popular(weights: sparse.csr_matrix, keys: NDArray[np.int32]) -> tuple[N
     Examples
     --------
     >>> shares = sparse.csr_matrix(np.array([[0.5, 0.25, 0.5], [0, 0, 0]]))
-    >>> winner, weight = most_popular(shares, np.array([5, 7, 7], np.int32))
+    >>> winner, weight = majority_label(shares, np.array([5, 7, 7], np.int32))
     >>> winner.tolist(), weight.tolist()
     ([7, 0], [0.75, 0.0])
     """

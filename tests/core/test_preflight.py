@@ -16,8 +16,8 @@ from wbtools.cli import main
 from wbtools.cli.batch.options import export_asked
 from wbtools.cli.console import Held
 from wbtools.errors import InputError
-from wbtools.exporting import computation, networks, recording, release
-from wbtools.exporting.admission import Inputs, require_machine, require_others
+from wbtools.exporting import computation, face_removal, networks, recording
+from wbtools.exporting.preflight import Inputs, require_machine, require_others
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.session.scenes import SCENES
 from wbtools.exporting.settings import ExportSettings
@@ -167,8 +167,8 @@ def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study,
     assert f"{said}the outline of its segmentation, and 4 mm around it" in done
     assert "with the face (--keep-face)" in export(study, tmp_path, "--dry-run", "--keep-face").output
     subject = find(study, "100307")
-    assert "its brain mask" in release.planned(replace(subject, brain_mask=subject.t1w), False)
-    assert "the template's brain" in release.planned(replace(subject, segmentation=None), False)
+    assert "its brain mask" in face_removal.planned(replace(subject, brain_mask=subject.t1w), False)
+    assert "the template's brain" in face_removal.planned(replace(subject, segmentation=None), False)
 
 
 def test_every_picture_is_in_the_page_on_outputs():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wbtools.exporting import admission, networks, release
+from wbtools.exporting import face_removal, networks, preflight
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.output import destination
 
@@ -15,8 +15,8 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
     WbtoolsError
         As `export_subject`, as far as can be told without computing.
     """
-    inputs = admission.find(job, settings)
-    place = admission.require_admitted(job, settings, inputs)
+    inputs = preflight.find(job, settings)
+    place = preflight.require_exportable(job, settings, inputs)
     loaded = networks.load(settings.models, settings.explanation, job.compared)
     names = list(networks.by_name(loaded, settings.models))
     published = destination.require(place, names)  # last: it hides no other mistake
@@ -29,7 +29,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         f"networks: {', '.join(names)}",
         *(f"compared with: {known.t1w}" for known in inputs.people),
         *(f"note: {remark}" for remark in subject.remarks),
-        *(f"will make: {made}" for made in (*subject.derived, release.planned(subject, settings.keep_face))),
+        *(f"will make: {made}" for made in (*subject.derived, face_removal.planned(subject, settings.keep_face))),
         f"would write: {published.folder}",
     ]
     return lines + [f"missing: {missing.path} (forbids {missing.forbids})" for missing in subject.missing]

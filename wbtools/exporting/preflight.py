@@ -57,7 +57,7 @@ def find(job: ExportJob, settings: ExportSettings) -> Inputs:
     return Inputs(subject, people, settings.files)
 
 
-def require_admitted(job: ExportJob, settings: ExportSettings, inputs: Inputs) -> Destination:
+def require_exportable(job: ExportJob, settings: ExportSettings, inputs: Inputs) -> Destination:
     """Require outputs apart from all inputs, people who are several, and files that can be opened.
 
     Returns
