@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wbtools import model as models
+from wbtools.errors import InputError, require_kind
 from wbtools.exporting import comparison_people, pipeline, preparation
 from wbtools.exporting.explanation import Explanation, ShownPerson, seen_by
 from wbtools.exporting.explanation import explain as explain_image
@@ -46,7 +47,7 @@ def find_subject(subject: str | Path, study_folder: str | Path = ".", files: Fil
     --------
     >>> subject = wbtools.find_subject("100307", "study")  # doctest: +SKIP
     """
-    folder, name = resolve(Path(study_folder), str(subject))
+    folder, name = resolve(Path(_named("study_folder", study_folder)), _named("subject", subject))
     return (files or FileChoice()).subject(folder, name)
 
 
@@ -108,6 +109,9 @@ def explain(
     --------
     >>> explanation = wbtools.explain(model, subject, settings)  # doctest: +SKIP
     """
+    require_kind("model", model, Model, "give what wbtools.load_model returns")
+    for person_given in (subject, *compared_with):
+        require_kind("subject", person_given, Subject, "give what wbtools.find_subject returns")
     how = settings or ExportSettings()
     target = how.explanation.target_of(model)
     target.require_known(model, len(compared_with))
@@ -161,8 +165,17 @@ def export(
     --------
     >>> export = wbtools.export("100307", "study", "out", settings)  # doctest: +SKIP
     """
-    folder, name = resolve(Path(study_folder), str(subject))
+    if isinstance(compared_with, str | Path):
+        compared_with = (compared_with,)
+    folder, name = resolve(Path(_named("study_folder", study_folder)), _named("subject", subject))
     people = tuple(str(other) for other in compared_with)
     compared = Comparison(people[0], people[1:]) if people else NOBODY
     job = ExportJob(name, folder, default_out(folder) if out is None else Path(out), None, compared, overwrite)
     return pipeline.export_subject(job, settings or ExportSettings())
+
+
+def _named(what: str, value: object) -> str:
+    """What a program named, as it would be typed."""
+    if not isinstance(value, str | Path):
+        raise InputError(f"{what}={value!r} does not name a folder or a file", hint="give a name or a path")
+    return str(value)

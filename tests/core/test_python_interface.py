@@ -76,3 +76,21 @@ def test_importing_it_loads_no_library():
     code = "import sys, wbtools; print(sorted({'numpy', 'torch', 'nibabel', 'scipy', 'click'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: wbtools.ExportSettings(target="pair"), "target='pair' is a str, not a Target"),
+        (lambda: wbtools.ExportSettings(nulls="3"), "nulls='3' is a str, not an int"),
+        (lambda: wbtools.explain(None, "100307"), "model=None is a NoneType, not a Model"),
+        (lambda: wbtools.explain(wbtools.load_model(), "100307"), "subject='100307' is a str, not a Subject"),
+        (lambda: wbtools.find_subject(None), "subject=None does not name a folder or a file"),
+        (lambda: wbtools.export(3), "subject=3 does not name a folder or a file"),
+        (lambda: wbtools.export("100307", "nowhere", compared_with="100408"), "nowhere"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_in_one_sentence(call, said):
+    with pytest.raises(wbtools.WbtoolsError, match=re.escape(said)) as caught:
+        call()
+    assert caught.value.hint

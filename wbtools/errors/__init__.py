@@ -142,6 +142,22 @@ class UnknownChoice(InputError):
         self.kind, self.given, self.choices, self.option = kind, given, tuple(choices), option
 
 
+def require_kind(what: str, value: object, kind: type, hint: str) -> None:
+    """Raise InputError unless a value that a program gave is of the right kind.
+
+    Examples
+    --------
+    >>> require_kind("nulls", 3, int, "give a whole number")
+    >>> require_kind("nulls", "3", int, "give a whole number")
+    Traceback (most recent call last):
+    ...
+    wbtools.errors.InputError: nulls='3' is a str, not an int
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "aeiouAEIOU" else "a"
+        raise InputError(f"{what}={value!r} is a {type(value).__name__}, not {article} {kind.__name__}", hint=hint)
+
+
 def require_choice(kind: str, given: str | None, choices: Collection[str]) -> None:
     """Raise UnknownChoice for a word that is none of the choices; nothing given is fine."""
     if given is not None and given not in choices:

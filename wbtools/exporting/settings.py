@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
-from wbtools.errors import OutOfRange, require_choice
+from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.native.engines import ENGINES, EngineName
 from wbtools.output.names import NAMINGS, Naming
@@ -58,6 +58,16 @@ class ExportJob:
     id: str | None = None
     compared: Comparison = NOBODY
     overwrite: bool = False
+
+
+_KINDS = (
+    ("target", Target, 'give a wbtools.Target, such as wbtools.Target("pair")'),
+    ("threads", int, "give a whole number"),
+    ("nulls", int, "give a whole number"),
+    ("allow", tuple, "give a tuple of names of self-checks"),
+    ("models", tuple, "give a tuple of checkpoints"),
+)
+"""Fields that a program may easily give in another form: name, kind, hint."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,9 @@ class ExportSettings:
     work: Path | None = None
 
     def __post_init__(self) -> None:
+        for name, kind, hint in _KINDS:
+            if getattr(self, name) is not None:
+                require_kind(name, getattr(self, name), kind, hint)
         if self.threads is not None and self.threads < 1:
             raise OutOfRange("--threads", self.threads, of="threads")
         if self.nulls is not None and self.nulls < 0:
