@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wbtools.attribution.answers import Answers, Images
 from wbtools.attribution.question import Question
+from wbtools.attribution.references.sets import ReferenceSet, ReferenceSource, usual
 from wbtools.errors import CheckError, InputError
 from wbtools.space.grid import Unit, Volume
 
@@ -136,6 +137,8 @@ class Method:
     reference : callable, optional
         For methods that explain the difference from another image: that image, from the network's card, the image, and
         the file that the card names, if any.
+    several_references : bool
+        Whether it explains the difference from several images, such as other people's.
     by_region : bool
         Whether it treats the regions of an atlas as wholes, and needs them.
     on_cards : bool
@@ -150,6 +153,7 @@ class Method:
     caution: str
     explain: Callable[[Question], MethodOutput]
     reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
+    several_references: bool = False
     by_region: bool = False
     on_cards: bool = False
     null_networks: int = 1
@@ -160,6 +164,7 @@ class Method:
         inputs: Sequence[ModelInput],
         target: Target,
         regions: NDArray[np.integer] | None = None,
+        references: ReferenceSource = usual,
     ) -> Question:
         """The question about an image that this method answers.
 
@@ -171,6 +176,9 @@ class Method:
         target : Target
         regions : ndarray, (X, Y, Z), int, optional
             Keys of an atlas's regions on the image's grid, for methods that need them.
+        references : callable
+            Gives the images that are compared with, for methods that take several: those of the network's card, else
+            made-up heads, unless told.
 
         Raises
         ------
@@ -183,8 +191,9 @@ class Method:
             raise InputError(f"--method {self.name} needs the regions of an atlas")
         image = inputs[0]
         person, *people = (torch.from_numpy(shown.data) for shown in inputs)
-        brain = self.reference(model.card, image, model.reference) if self.reference else None
-        reference = torch.from_numpy(brain.data) if brain else None
+        brains = self._references(model, image, references)
+        several = tuple(torch.from_numpy(brain.data) for brain in brains.brains) if brains else ()
+        reference = several[0] if several else None
         answers = Answers(model)
         return Question(
             answers=answers,
@@ -194,10 +203,19 @@ class Method:
             people=tuple(people),
             reference=reference,
             regions=torch.from_numpy(regions.astype(np.int64)) if self.by_region and regions is not None else None,
-            reference_record=brain.as_record() if brain else None,
+            reference_record=brains.as_record() if brains else None,
             empty=image.empty,
             bounds=(float(image.data.min()), float(image.data.max())),
+            references=several if self.several_references else (),
         )
+
+    def _references(self, model: Model, image: ModelInput, references: ReferenceSource) -> ReferenceSet | None:
+        """What the image is compared with: one brain, unless the method takes several."""
+        if self.reference is None:
+            return None
+        if self.several_references:
+            return references(model, image)
+        return ReferenceSet((self.reference(model.card, image, model.reference),))
 
     def attribute(self, question: Question, image: ModelInput) -> Attribution:
         """Explain a network's answer, with all that can be said of the map at once.
@@ -230,7 +248,7 @@ class Method:
             caution=self.caution,
             target=question.objective.description,
             reference=question.reference_record,
-            score=question.objective.score,
+            score=question.score,
             expected_sum=expected,
             conservation=output.conservation,
             cancellation=size / abs(expected) if expected else None,

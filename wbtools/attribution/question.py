@@ -34,7 +34,7 @@ class Question:
     people : tuple of Tensor, (1, 1, X, Y, Z) each
         The people that the target compares with, `--other` first.
     reference : Tensor, (1, 1, X, Y, Z), optional
-        For methods that explain the difference from another image.
+        For methods that explain the difference from another image; the first of `references`, where there are several.
     regions : Tensor, (X, Y, Z), int, optional
         Keys of the atlas's regions on the image's grid, 0 outside; for methods that treat a region as one.
     reference_record : mapping, optional
@@ -43,6 +43,11 @@ class Question:
         The value that the network is given where there is no brain.
     bounds : tuple of float
         The lowest and the highest value that it is given.
+    references : tuple of Tensor, (1, 1, X, Y, Z) each
+        All images that differences are explained from, for methods that take several; empty for the others.
+    objectives : tuple of Objective
+        Against each of the references, where that cannot be read off the network's answers to them: in pieces of an
+        image. Empty, if it can.
     """
 
     answers: Answers
@@ -55,6 +60,8 @@ class Question:
     reference_record: Mapping[str, object] | None = None
     empty: float = 0.0
     bounds: tuple[float, float] = (0.0, 1.0)
+    references: tuple[Tensor, ...] = ()
+    objectives: tuple[Objective, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -87,6 +94,30 @@ class Question:
         objective = self.target.objective(answers, self.images)
         return replace(self, answers=answers, objective=objective)
 
+    def against(self, reference: Tensor) -> Question:
+        """The same question with this reference alone: the objective is that of the difference from it.
+
+        Answers are kept, so that each image passes the network once, whatever is asked of it.
+
+        Parameters
+        ----------
+        reference : Tensor, (1, 1, X, Y, Z)
+        """
+        place = next((place for place, known in enumerate(self.references) if known is reference), None)
+        if place is not None and self.objectives:
+            objective = self.objectives[place]
+        elif reference is self.reference:
+            objective = self.objective
+        else:
+            objective = self.target.objective(self.answers, Images(self.image, self.people, reference))
+        return replace(self, reference=reference, references=(), objectives=(), objective=objective)
+
+    @property
+    def score(self) -> float:
+        """The target's value; where it depends on the reference, the mean over all references."""
+        scores = [self.against(reference).objective.score for reference in self.references]
+        return sum(scores) / len(scores) if scores else self.objective.score
+
     def answer(self, image: Tensor) -> Tensor:
         """What the network answers to images (N, 1, X, Y, Z) in the way that is explained, (N, E), with gradients."""
         answer: Tensor = getattr(self.network, self.objective.answer)(image)
@@ -110,9 +141,16 @@ class Question:
 
     @property
     def brain(self) -> Tensor:
-        """Voxels that show anything, in the image or in the reference, (X, Y, Z), bool."""
+        """Voxels that show anything, in the image or in a reference, (X, Y, Z), bool."""
         shown = self.image[0, 0] != self.empty
-        return shown if self.reference is None else shown | (self.reference[0, 0] != self.empty)
+        for reference in self.compared:
+            shown = shown | (reference[0, 0] != self.empty)
+        return shown
+
+    @property
+    def compared(self) -> tuple[Tensor, ...]:
+        """All references, whether the method takes one or several; empty without."""
+        return self.references or (() if self.reference is None else (self.reference,))
 
     @property
     def base(self) -> Tensor:
@@ -126,7 +164,7 @@ class Question:
 
     @property
     def shown(self) -> Tensor:
-        """The image, and the reference if there is one, (N, 1, X, Y, Z)."""
+        """The image, and the reference (the first of several) if there is one, (N, 1, X, Y, Z)."""
         import torch
 
         return torch.cat(self._shown)

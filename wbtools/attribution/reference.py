@@ -82,29 +82,69 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
         If the network takes heads with a skull and the reference has none, or the reference can neither be registered
         nor lies where the brain is.
     """
+    return placement(card, image, file).known
+
+
+def placement(card: Card, image: ModelInput, file: Path | None = None) -> Placement:
+    """As `reference_brain`, with what is known on the way: registered once, whatever is made of it."""
     if file is None and not card.skull_stripped:
         raise InputError(
             f"the reference brain has no skull, and {card.name} was trained on heads with one", hint="use --method lrp"
         )
-    return _registered(image, file, card.orientation, card.shape)
+    return _placed(image, file, card.orientation, card.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A reference brain laid where a person's is, before its intensities are changed.
+
+    Parameters
+    ----------
+    image : ModelInput
+        Of the person.
+    person : Volume
+        The person's brain in [0, 1] on the grid that it would have if the head were level.
+    moved : ndarray, (4, 4), float64
+        From the world of the level head to the person's.
+    brain : Volume
+        The reference brain in voxels of half the grid's size, positioned in the world of the level head.
+    laid : ndarray, (X, Y, Z), float32
+        The same on the person's grid.
+    known : ReferenceBrain
+        The reference brain with the person's intensities.
+    """
+
+    image: ModelInput
+    person: Volume
+    moved: NDArray[np.float64]
+    brain: Volume
+    laid: NDArray[np.float32]
+    known: ReferenceBrain
+
+    def with_intensities(self, laid: NDArray[np.float32], known: ReferenceBrain) -> ReferenceBrain:
+        """Another brain on the person's grid, as `known` says, with the person's intensities."""
+        shown = matched(laid, self.person.data) * self.image.scanned
+        return replace(known, data=self.image.taken(shown), shown=shown)
 
 
 @lru_cache(maxsize=2)  # a map and a table of pairs need it of the same two people; images are told apart by identity
-def _registered(image: ModelInput, file: Path | None, orientation: str, shape: Shape) -> ReferenceBrain:
+def _placed(image: ModelInput, file: Path | None, orientation: str, shape: Shape) -> Placement:
     """The reference brain in the place of the person's, for networks trained on such grids."""
-    brain = nifti.read_volume(file) if file else mni152()
+    original = nifti.read_volume(file) if file else mni152()
     source = file.name if file else TEMPLATE
     # Registered where the training images lie, a head comes to the same place however it lay in the scanner.
     level, moved = _levelled(image.grid, orientation, shape)
     person = Volume(image.plain, level)
     alignment, note = None, ""
+    brain = coarsened(original, level.voxel_sizes.min() / 2)
     laid = _laid(brain, level)
     if _agreement(person.data, laid) > _SAME:
         note = f"This brain is the reference brain ({source}) itself: what differs from it is rounding."
     else:
         try:
-            alignment = affine_between(person, brain)
-            laid = _laid(alignment.apply(brain), level)
+            alignment = affine_between(person, original)
+            brain = alignment.apply(brain)
+            laid = _laid(brain, level)
             alignment = replace(alignment, matrix=moved @ alignment.matrix)
         except CheckError as error:
             note = f"The reference brain ({source}) lies by world coordinates: {error}."
@@ -114,7 +154,7 @@ def _registered(image: ModelInput, file: Path | None, orientation: str, shape: S
             hint="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
         )
     shown = matched(laid, person.data) * image.scanned
-    return ReferenceBrain(
+    known = ReferenceBrain(
         image.taken(shown),
         image.grid,
         scan=image.scan,
@@ -124,6 +164,7 @@ def _registered(image: ModelInput, file: Path | None, orientation: str, shape: S
         alignment=alignment,
         note=note,
     )
+    return Placement(image, person, moved, brain, laid, known)
 
 
 def _levelled(grid: Grid, orientation: str, shape: Shape) -> tuple[Grid, NDArray[np.float64]]:
@@ -138,17 +179,27 @@ def _levelled(grid: Grid, orientation: str, shape: Shape) -> tuple[Grid, NDArray
 
 def template_on(grid: Grid) -> NDArray[np.float32]:
     """Nilearn's MNI152 brain, averaged over each voxel of a grid in world millimetres, (X, Y, Z), 0 outside."""
-    return _laid(mni152(), grid)
+    return laid_on(mni152(), grid)
 
 
-def _laid(brain: Volume, grid: Grid) -> NDArray[np.float32]:
+def laid_on(brain: Volume, grid: Grid) -> NDArray[np.float32]:
     """A brain averaged over each voxel of a grid; its background is 0."""
-    shown = np.where(foreground(brain), brain.data, 0).astype(np.float32)
-    # Voxels of half the grid's size are fine enough, and cheaper to turn than those of the template.
-    ratio = np.minimum(1, 2 * brain.grid.voxel_sizes / grid.voxel_sizes.min())
-    count = np.maximum(1, np.round(np.array(brain.grid.shape) * ratio)).astype(int)
-    coarse = average(Volume(shown, brain.grid), brain.grid.covering((int(count[0]), int(count[1]), int(count[2]))))
+    return _laid(coarsened(brain, grid.voxel_sizes.min() / 2), grid)
+
+
+def _laid(coarse: Volume, grid: Grid) -> NDArray[np.float32]:
     return np.asarray(resample_density(coarse, grid).data, np.float32).clip(0)
+
+
+def coarsened(brain: Volume, size: float) -> Volume:
+    """A brain, its background 0, averaged over voxels of about this size (mm) where its own are smaller.
+
+    Voxels of half a grid's size are fine enough to be laid on it, and cheaper to turn than those of the template.
+    """
+    shown = np.where(foreground(brain), brain.data, 0).astype(np.float32)
+    ratio = np.minimum(1, brain.grid.voxel_sizes / size)
+    count = np.maximum(1, np.round(np.array(brain.grid.shape) * ratio)).astype(int)
+    return average(Volume(shown, brain.grid), brain.grid.covering((int(count[0]), int(count[1]), int(count[2]))))
 
 
 def share_inside(brain: NDArray[np.floating], other: NDArray[np.floating]) -> float:

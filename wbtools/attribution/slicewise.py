@@ -14,6 +14,8 @@ import numpy as np
 from wbtools.attribution.method import MethodOutput
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from wbtools.attribution.question import Question
     from wbtools.model.family import Index
 
@@ -46,19 +48,29 @@ def piece_by_piece(explain: Explain) -> Explain:
 
 def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:
     """The pieces that can have relevance, and where each lies."""
-    image, reference, regions, objective = question.image, question.reference, question.regions, question.objective
-    for index, directions in question.network.parts(tuple(image.shape), objective.directions):
-        other = None if reference is None else reference[index]
-        shown = (image[index] != question.empty).any() or (other is not None and (other != question.empty).any())
-        if directions.any() and shown:
-            keys = None if regions is None else regions[index[2:]]
+    image, regions, objective = question.image, question.regions, question.objective
+    shape = tuple(image.shape)
+    against = [question.against(reference).objective for reference in question.references]
+    parts = (question.network.parts(shape, asked.directions) for asked in (objective, *against))
+    for (index, directions), *others in zip(*parts, strict=True):
+        shown = any(bool((seen[index] != question.empty).any()) for seen in (image, *question.compared))
+        if shown and any(asked.any() for asked in (directions, *(other for _, other in others))):
+            references = tuple(reference[index] for reference in question.references)
             yield (
                 index,
                 replace(
                     question,
                     image=image[index],
-                    reference=other,
-                    regions=keys,
+                    reference=references[0] if references else _part(question.reference, index),
+                    references=references,
+                    regions=None if regions is None else regions[index[2:]],
                     objective=replace(objective, directions=directions),
+                    objectives=tuple(
+                        replace(asked, directions=part) for asked, (_, part) in zip(against, others, strict=True)
+                    ),
                 ),
             )
+
+
+def _part(image: Tensor | None, index: Index) -> Tensor | None:
+    return None if image is None else image[index]

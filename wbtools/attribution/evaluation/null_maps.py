@@ -138,9 +138,10 @@ def _key(question: Question, method: Method) -> str:
     shapes = {name: tuple(value.shape) for name, value in model.network.state_dict().items()}
     weights = "" if model.family in FAMILIES else model.sha256  # those of other networks are made from their own
     answers = (model.network.answers, model.card.classes)
-    asked = (method.name, method.rules, target, len(question.people), question.empty, question.bounds)
+    counts = len(question.people), len(question.references)  # all arrays follow one another below
+    asked = (method.name, method.rules, target, counts, question.empty, question.bounds)
     key = hashlib.sha256(repr((model.family, shapes, weights, answers, asked, torch.__version__)).encode())
-    tensors = (question.image, question.reference, question.regions, *question.people)
+    tensors = (question.image, question.reference, question.regions, *question.people, *question.references)
     for array in (tensor.numpy() for tensor in tensors if tensor is not None):
         key.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
     key.update(code_sha256("wbtools.attribution", "wbtools.model").encode())

@@ -47,7 +47,7 @@ class Trust:
     image : Similarity
         With the image itself.
     difference : Similarity or None
-        With the image's difference from the reference, for methods that have one.
+        With the image's difference from the reference, for methods that have one; the mean magnitude for several.
     outside : float
         Share of the map where there is no brain: neither the person's nor the reference's.
     conservation : float or None
@@ -144,7 +144,7 @@ def assess(
     """
     relevance = attribution.relevance.data
     image = question.image[0, 0].numpy()
-    reference = None if question.reference is None else question.reference[0, 0].numpy()
+    differences = [abs(image - reference[0, 0].numpy()) for reference in question.compared]
     brain = question.brain.numpy()
     size = float(np.abs(relevance).sum(dtype=np.float64))
     shown = relevance[brain]
@@ -152,7 +152,7 @@ def assess(
         networks=len(nulls),
         randomised=Similarity.mean([Similarity.of(shown, null[brain]) for null in nulls]) if len(nulls) else None,
         image=Similarity.of(shown, image[brain]),
-        difference=None if reference is None else Similarity.of(shown, (image - reference)[brain]),
+        difference=Similarity.of(shown, np.mean(differences, axis=0)[brain]) if differences else None,
         outside=max(0.0, round(1 - float(np.abs(shown).sum(dtype=np.float64)) / size, 6)) if size else 0.0,
         conservation=attribution.conservation,
         faithfulness=faithfulness,

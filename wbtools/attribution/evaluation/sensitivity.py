@@ -82,8 +82,8 @@ def sensitivity_of(question: Question) -> Sensitivity:
     question : Question
         As it was put to the method.
     """
-    if question.reference is not None:
-        others, words = [question.reference], "the reference"
+    if question.compared:
+        others, words = list(question.compared), "the reference"
     else:
         others, words = [question.base, _shuffled(question)], "an image without a brain, or without its anatomy"
     own, *found = (question.known_answer(image).double() for image in (question.image, *others))

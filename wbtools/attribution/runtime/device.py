@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wbtools.attribution.answers import Answers
 from wbtools.attribution.method import MethodOutput
+from wbtools.attribution.objective import Objective
 from wbtools.attribution.question import Question
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,13 @@ def _on(device: torch.device, question: Question) -> Iterator[Question]:
     def there(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(device)
 
+    def moved(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(tensor.to(device) for tensor in tensors)
+
+    def lent(objective: Objective) -> Objective:
+        return replace(objective, directions=objective.directions.to(device))
+
+    references = moved(question.references)
     precisions = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     home = next((parameter.device for parameter in question.network.parameters()), torch.device("cpu"))
     try:
@@ -78,8 +86,11 @@ def _on(device: torch.device, question: Question) -> Iterator[Question]:
             question,
             answers=Answers(question.model),  # its own: those that are kept stay on the processor
             image=question.image.to(device),
-            objective=replace(question.objective, directions=question.objective.directions.to(device)),
-            reference=there(question.reference),
+            objective=lent(question.objective),
+            people=moved(question.people),
+            reference=references[0] if references else there(question.reference),
+            references=references,
+            objectives=tuple(lent(objective) for objective in question.objectives),
             regions=there(question.regions),
         )
     finally:

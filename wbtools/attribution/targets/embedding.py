@@ -26,7 +26,7 @@ def _dimension(asked: Asked) -> Objective:
     v, before = asked.person, asked.reference
     if not asked.which:
         words = f"the mean of the absolute maps of all {v.shape[1]} dimensions of the embedding"
-        return Objective("raw", in_embedding(torch.eye(v.shape[1]), v, before), words, 1.0)
+        return Objective("raw", in_embedding(torch.eye(v.shape[1], device=v.device), v, before), words, 1.0)
     index = DIMENSION.place(asked.model, asked.which, v.shape[1])
     unit = torch.zeros_like(v)
     unit[0, index] = 1
