@@ -12,7 +12,8 @@ from random_networks import random_network
 from torch import fx, nn
 
 from wbtools.attribution import METHODS, method
-from wbtools.attribution.methods import integrated_gradients, perturbation
+from wbtools.attribution.methods import integrated_gradients, perturbation, smoothgrad
+from wbtools.attribution.noise import Noise
 from wbtools.attribution.registry import ENTRIES
 from wbtools.errors import InputError
 from wbtools.model.imported.exported import load
@@ -35,7 +36,8 @@ ANYTHING = [name for name, entry in ENTRIES.items() if entry.layers != "known"]
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    """A short search for the mask, and few images on the way: what is found is not looked at here."""
+    """A short search for the mask, few images on the way, few draws: what is found is not looked at here."""
+    monkeypatch.setattr(smoothgrad, "NOISE", Noise(draws=2, level=0.1))
     monkeypatch.setattr(integrated_gradients, "STEPS", 4)
     few = perturbation.Settings(steps=3, ramp=1, jitters=2, reach=1)
     explain = perturbation.explain
@@ -99,6 +101,20 @@ def test_map_of_several_directions_is_the_mean_of_the_absolute_maps(name):
         assert found.expected_sum == pytest.approx(np.mean([output.expected_sum for output in each]), rel=1e-3)
         actual_sum = np.mean([output.expected_sum * output.conservation for output in each])
         assert found.expected_sum * found.conservation == pytest.approx(actual_sum, rel=1e-2)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_maps_tell_for_from_against_or_are_nowhere_negative_as_their_method_says(name):
+    network, found = _network(), method(name)
+    direction = torch.randn(1, 128, generator=torch.Generator().manual_seed(0))
+    question, opposite = (_question(network, directions=sign * direction) for sign in (1, -1))
+    both = np.stack([found.explain(asked).relevance for asked in (question, opposite)])
+    assert both.max() > 0
+    assert found.signed == (both.min() < 0)
+    # Of several directions it is the mean of magnitudes, whatever the method.
+    several = replace(question.objective, directions=torch.eye(128)[:3])
+    assert found.signed_for(question.objective) == found.signed
+    assert not found.signed_for(several)
 
 
 @pytest.mark.parametrize("name", sorted(ONE_AT_A_TIME))

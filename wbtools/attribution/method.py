@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.attribution.answers import Answers, Images
+from wbtools.attribution.noise import Noise
+from wbtools.attribution.objective import Objective
 from wbtools.attribution.question import Question
 from wbtools.attribution.references.sets import ReferenceSet, ReferenceSource, usual
 from wbtools.errors import CheckError, InputError
@@ -30,7 +32,7 @@ class MethodOutput:
     Parameters
     ----------
     relevance : ndarray, (X, Y, Z), float
-        Per voxel, signed; the mean of the absolute maps if there were several directions.
+        Per voxel; the mean of the absolute maps if there were several directions.
     expected_sum : float, optional
         What the map's sum should be; None for methods that promise nothing about it.
     actual_sum : float, optional
@@ -60,8 +62,11 @@ class Attribution:
     Parameters
     ----------
     relevance : Volume
-        Density (1/mm3) on the grid of the network's input, signed, float32.
+        Density (1/mm3) on the grid of the network's input, float32.
     method : str
+    signed : bool
+        Whether its sign tells what speaks for the answer from what speaks against it; magnitudes if not, as those of
+        some methods, and of every method if there were several directions.
     rules : tuple of str
     caution : str
         As in `Method`.
@@ -84,6 +89,8 @@ class Attribution:
     seconds : float
     device : str
         What it was computed on.
+    noise : mapping or None
+        What was added to the images that the network was shown: draws, level, seed.
 
     Raises
     ------
@@ -93,6 +100,7 @@ class Attribution:
 
     relevance: Volume
     method: str
+    signed: bool
     rules: tuple[str, ...]
     caution: str
     target: str
@@ -104,6 +112,7 @@ class Attribution:
     background: float
     seconds: float
     device: str
+    noise: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.relevance.unit is not Unit.DENSITY:
@@ -143,6 +152,10 @@ class Method:
         Whether it treats the regions of an atlas as wholes, and needs them.
     on_cards : bool
         Whether graphics cards can do it.
+    signed : bool
+        Whether the sign of a map of one direction tells for from against; if not, nothing in it is negative.
+    noise : Noise, optional
+        For methods that show the network noisy images: which noise.
     null_networks : int
         With how many randomised networks a map is compared unless the user says; the registry knows.
     """
@@ -156,6 +169,8 @@ class Method:
     several_references: bool = False
     by_region: bool = False
     on_cards: bool = False
+    signed: bool = True
+    noise: Noise | None = None
     null_networks: int = 1
 
     def ask(
@@ -244,6 +259,7 @@ class Method:
         return Attribution(
             relevance=Volume((relevance / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY),
             method=self.name,
+            signed=self.signed_for(question.objective),
             rules=self.rules,
             caution=self.caution,
             target=question.objective.description,
@@ -255,4 +271,9 @@ class Method:
             background=outside / size if size else 0.0,
             seconds=seconds,
             device=output.device,
+            noise=self.noise.as_record(question.bounds) if self.noise else None,
         )
+
+    def signed_for(self, objective: Objective) -> bool:
+        """Whether the sign of its map tells for from against; that of several directions holds magnitudes."""
+        return self.signed and len(objective.directions) == 1

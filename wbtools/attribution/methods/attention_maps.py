@@ -66,4 +66,5 @@ METHOD = Method(
         "them, and are often largest in the empty background."
     ),
     explain=explain,
+    signed=False,
 )

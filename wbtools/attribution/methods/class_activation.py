@@ -57,6 +57,7 @@ GRAD_CAM = Method(
         "brain, not a region, and reach into the background."
     ),
     explain=lambda question: _explain(question, "grad-cam", _grad_cam),
+    signed=False,
 )
 
 HIRES_CAM = Method(

@@ -7,11 +7,12 @@ References: Shrikumar et al. 2016 (gradient x input), Kokhlikyan et al. 2020 (ca
 
 from __future__ import annotations
 
-from captum.attr import InputXGradient, Saliency
+from captum.attr import InputXGradient
 from torch import Tensor
 
 from wbtools.attribution.autograd.gradients import Score, explain_each, score_of
 from wbtools.attribution.method import Method, MethodOutput
+from wbtools.attribution.methods.gradient import gradient
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import reference_brain
 
@@ -26,8 +27,7 @@ def explain_difference(question: Question) -> MethodOutput:
     reference = question.require_reference()
 
     def find(score: Score, image: Tensor) -> Tensor:
-        gradient: Tensor = Saliency(score).attribute(image, abs=False)
-        return gradient * (image - reference)
+        return gradient(score, image) * (image - reference)
 
     return explain_each(question, find, score_of(question, reference))
 

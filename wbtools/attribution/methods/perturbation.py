@@ -235,4 +235,5 @@ METHOD = Method(
         "the network uses; it cannot see what blurring over 5 voxels leaves as it is, such as the size of a structure."
     ),
     explain=explain,
+    signed=False,
 )

@@ -70,4 +70,5 @@ METHOD = Method(
     ),
     explain=explain,
     reference=deviation.METHOD.reference,
+    signed=False,
 )
