@@ -118,6 +118,13 @@ class Attribution:
         if self.relevance.unit is not Unit.DENSITY:
             raise InputError("relevance is carried as a density (1/mm3)")
 
+    @property
+    def meaning(self) -> str:
+        """What the sign of relevance says, in a sentence."""
+        if self.signed:
+            return "Relevance is signed: above 0 for what is explained, below 0 against it."
+        return "Relevance is a magnitude: it says where, not whether for or against."
+
     def as_record(self) -> dict[str, object]:
         """Everything but the map, as JSON values for the provenance."""
         names = {"expected_sum": "put_in"}  # files say what earlier releases did

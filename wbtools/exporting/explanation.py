@@ -197,7 +197,7 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
         faithfulness = faithfulness_of(attribution, question, how, keys) if options.thorough else None
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
-    ranking = _ranked(relevance, atlas, nulls, image.grid)
+    ranking = replace(_ranked(relevance, atlas, nulls, image.grid), signed=attribution.signed)
     return Explanation(
         name=model.name,
         model=model,

@@ -134,12 +134,20 @@ class Ranking:
         Relevance of the whole field of view.
     null : NullSummary or None
         None if the map was not compared with those of randomised networks.
+    signed : bool
+        Whether relevance tells for from against; magnitudes if not.
     """
 
     rows: tuple[RegionRelevance, ...]
     outside: RegionRelevance
     total: float
     null: NullSummary | None = None
+    signed: bool = True
+
+    @property
+    def values(self) -> str:
+        """What relevance is, in a word."""
+        return "signed" if self.signed else "magnitude"
 
     def scores(self) -> dict[int, float]:
         """Score by region key, without regions that have no voxels."""
@@ -158,7 +166,7 @@ class Ranking:
         model, method : str
             Repeated in every row, so that rows can be separated from the table.
         """
-        rows = (_cells(row, model, method) for row in (*self.rows, self.outside))
+        rows = (_cells(row, model, method, self.values) for row in (*self.rows, self.outside))
         return tsv([_COLUMNS, *rows])
 
 
@@ -177,6 +185,7 @@ _COLUMNS = (
     "score",
     "model",
     "method",
+    "values",
     "null_mean",
     "null_sd",
     "excess",
@@ -319,7 +328,7 @@ def _null_cells(null: AgainstNull | None) -> tuple[str, ...]:
     return (*numbers, str(null.rank))
 
 
-def _cells(row: RegionRelevance, model: str, method: str) -> tuple[str, ...]:
+def _cells(row: RegionRelevance, model: str, method: str, values: str) -> tuple[str, ...]:
     """The cells of a row."""
     region = row.region
     return (
@@ -334,5 +343,6 @@ def _cells(row: RegionRelevance, model: str, method: str) -> tuple[str, ...]:
         f"{row.score:.6f}" if region and row.rank else _MISSING,
         cell(model),
         cell(method),
+        values,
         *_null_cells(row.null),
     )

@@ -59,6 +59,7 @@ class ExportData:
             self.notice,
             f"Network: {card.title}.",
             card.notice,
+            explanation.attribution.meaning,
             explanation.trust.mark,
             f"{explanation.decision.caption()}.",
             "Research use only. Not for diagnosis.",

@@ -127,7 +127,8 @@ def _of_network(data: ExportData, explanation: Explanation) -> Iterator[File]:
     xml = greyordinates.as_xml(palettes)
     for key, kind in VOLUMES.items():
         volume, shown = data.stored(explanation.volumes[key]), palettes[key]
-        write = partial(_write_map, volume=volume, name=key, shown=shown, about=f"{key}; {card.title}")
+        about = f"{key}, {explanation.ranking.values}; {card.title}"
+        write = partial(_write_map, volume=volume, name=key, shown=shown, about=about)
         yield File(Output(kind, name), write, {key: shown})
     for cortex in data.person.cortices.values():
         for side in Hemisphere:

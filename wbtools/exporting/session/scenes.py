@@ -124,7 +124,7 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
     explanation : Explanation
     """
     network = _Network(files, explanation.name, tuple(data.person.cortices))
-    caption = f"{explanation.decision.caption()}. Explained: {line(explanation.attribution.target)}"
+    caption = _caption(explanation)
     notice, room = _notice(data, explanation), _room(data.person.t1w)
     shares = _shares(network, data, explanation)
     made = {}
@@ -136,7 +136,7 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
         title, listed = f"{shown}: subject {line(subject)}, network {network.name}", kind.listed or shown
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
-            Legend(title, caption, notice, kind.unit),
+            Legend(title, caption, notice, _unit(kind, explanation)),
             network.slices(kind, room) if kind.slices else None,
             network.surfaces(kind) if kind.surface else None,
         )
@@ -229,6 +229,19 @@ def _room(t1w: Volume) -> float:
     corners = t1w.grid.to_world(np.stack(np.meshgrid(*spans, indexing="ij"), -1).reshape(-1, 3))
     middle = t1w.grid.corners().mean(axis=0)
     return float(np.clip(2 * np.abs(corners - middle).max() + _LETTERS, *_ROOM))
+
+
+def _unit(kind: SceneType, explanation: Explanation) -> str:
+    """What the colour bar counts: palettes show nothing below 0."""
+    if kind.unit is not _DENSITY:
+        return kind.unit
+    return f"positive {_DENSITY}" if explanation.attribution.signed else f"magnitude of {_DENSITY}"
+
+
+def _caption(explanation: Explanation) -> str:
+    """What stands below the title: the decision, and what of it was explained how."""
+    explained, values = explanation.attribution, explanation.ranking.values
+    return f"{explanation.decision.caption()}. Explained: {line(explained.target)}, by {explained.method} ({values})"
 
 
 def _notice(data: ExportData, explanation: Explanation) -> str:
