@@ -116,10 +116,10 @@ def test_channel_attention_and_maxima_of_many_voxels_lose_nothing():
 
 
 def test_a_product_is_shared_by_the_product_rule():
-    signal = ActivationChange(torch.tensor([[[[[2.0]]]]]), torch.tensor([[[[[1.0]]]]]))  # 1 to 3
-    coefficient = ActivationChange(torch.tensor([[[[[4.0]]]]]), torch.tensor([[[[[0.5]]]]]))  # 0.5 to 4.5
+    signal = ActivationChange(torch.tensor([[[[[2.0]]]]]), torch.tensor([[[[[3.0]]]]]))  # 1 to 3
+    coefficient = ActivationChange(torch.tensor([[[[[4.0]]]]]), torch.tensor([[[[[4.5]]]]]))  # 0.5 to 4.5
     output, back = product(signal, coefficient)
-    assert (output.change.item(), output.reference.item()) == (13, 0.5)  # 3 * 4.5 - 1 * 0.5
+    assert (output.change.item(), output.whole.item()) == (13, 13.5)  # 3 * 4.5 - 1 * 0.5
     first, second = back(torch.ones(1, 1, 1, 1, 1))
     assert (first.item() * 2, second.item() * 4) == (5, 8)
 

@@ -15,8 +15,6 @@ def relevance_map(propagator: Propagator[S], directions: Tensor) -> MethodOutput
     each = seeds(propagator, directions)
     whole = each.mean(0, keepdim=True)
     expected_sum = float(whole.sum(dtype=torch.float64))
-    relevance = propagator.relevance(whole)[0, 0]
-    if len(each) == 1:
-        return MethodOutput(relevance.cpu().numpy(), expected_sum)
-    mean, _ = mean_absolute(propagator, each)
-    return MethodOutput(mean.cpu().numpy(), expected_sum, float(relevance.sum(dtype=torch.float64)))
+    relevance = propagator.relevance(whole)
+    shown = relevance[0, 0] if len(each) == 1 else mean_absolute(propagator, each)[0]
+    return MethodOutput(shown.cpu().numpy(), expected_sum, propagator.total(relevance))

@@ -19,7 +19,7 @@ one function in `layers` and enter it in the table `layers.LAYERS`, and the same
 differences. A rule set becomes a choice of `--method` through a `Method` in `wbtools.attribution.methods`.
 """
 
-from wbtools.attribution.engine.difference import DifferencePropagator
+from wbtools.attribution.engine.difference import DifferencePropagator, Differences
 from wbtools.attribution.engine.propagator import Propagator
 from wbtools.attribution.engine.relevance import RelevancePropagator
 from wbtools.attribution.engine.rules import EPSILON, IMAGE_SHARE, MATCHED, PLAIN, Z_PLUS, RuleSet, gamma
@@ -32,6 +32,7 @@ __all__ = [
     "PLAIN",
     "Z_PLUS",
     "DifferencePropagator",
+    "Differences",
     "Propagator",
     "RelevancePropagator",
     "RuleSet",

@@ -118,6 +118,10 @@ class Propagator(Generic[S]):
         """The relevance of a step's outputs, from the messages that reach it."""
         return messages
 
+    def total(self, maps: Tensor) -> float:
+        """What maps of the image, as `relevance` gives them, are worth together."""
+        return float(maps.sum(dtype=torch.float64))
+
     def _back(self, messages: Tensor, start: int, stop: int) -> Tensor:
         waiting = {start: messages}
         for i in range(start, stop, -1):

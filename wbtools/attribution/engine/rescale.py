@@ -32,7 +32,7 @@ from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Ste
 from wbtools.attribution.engine.layers import convolution, detached, mean_over_voxels, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
 from wbtools.attribution.engine.rules import picked, spread
-from wbtools.attribution.engine.signal import ActivationChange, Pool
+from wbtools.attribution.engine.signal import ActivationChange, Once, Pool
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 MultiplierBackward = Callable[[Tensor], tuple[Tensor, ...]]
@@ -43,12 +43,18 @@ Rescaled = tuple[ActivationChange, MultiplierBackward]
 
 _TINY = 1e-30  # keeps a distance off 0
 
+_NEAR = 1e-4
+"""How far from image and reference, of the way between them, their largest voxels are looked for.
+
+Of voxels that are equally large, as in the empty background, the one counts that is the largest in between. The order
+of the voxels, or rounding, would decide otherwise."""
+
 _SMALL = (
     1e-3  # below this change a sigmoid's slope is the derivative in the middle, to 1e-7; a quotient would be rounding
 )
 
 
-def apply(step: Step, inputs: list[ActivationChange]) -> Rescaled:
+def apply(step: Step, inputs: list[ActivationChange], once: Once) -> Rescaled:
     """Run one step.
 
     Raises
@@ -58,10 +64,10 @@ def apply(step: Step, inputs: list[ActivationChange]) -> Rescaled:
     """
     module = step.module
     if isinstance(module, nn.Conv3d):
-        return linear(*convolution(module, step.norm, step.name), inputs[0])
+        return linear(*convolution(module, step.norm, step.name), inputs[0], once)
     for kind, run in LAYERS.items():
         if isinstance(module, kind):
-            return run(module, *inputs)
+            return run(module, once, *inputs)
     raise NoRelevanceRule.of(step.name, module)
 
 
@@ -70,11 +76,13 @@ def knows(module: nn.Module) -> bool:
     return isinstance(module, (nn.Conv3d, *LAYERS))
 
 
-def linear(weights: LinearMap, bias: Tensor | None, x: ActivationChange, at_image: bool = False) -> Rescaled:
+def linear(
+    weights: LinearMap, bias: Tensor | None, x: ActivationChange, once: Once, at_image: bool = False
+) -> Rescaled:
     """A linear map and a bias; of the image itself, back to relevance and not to multipliers (see `_by_magnitude`)."""
     now = weights.ready()
-    change, base = now(x.change), now(x.reference)
-    output = ActivationChange(change, base if bias is None else base + bias)
+    change = now(x.change)
+    output = ActivationChange(change, once(lambda: now(x.image) if bias is None else now(x.image).add_(bias)))
     if at_image:
         ratio, back = _by_magnitude(weights, x, change)
         return output, lambda m: back(m * ratio)
@@ -106,41 +114,39 @@ def relu(x: ActivationChange) -> Rescaled:
 def rectified(x: ActivationChange) -> tuple[ActivationChange, Tensor]:
     """After a ReLU, and its slope, max(a, b) / |a - b| between 0 and 1: exactly 1 where both a and b are positive."""
     distance = x.change.abs().add_(_TINY)
-    slope = torch.maximum(x.whole, x.reference).div_(distance).clamp_(0, 1)
-    return ActivationChange(torch.mul(x.change, slope, out=distance), x.reference.clamp(min=0)), slope
+    slope = x.reference
+    torch.maximum(x.image, slope, out=slope).div_(distance).clamp_(0, 1)
+    return ActivationChange(torch.mul(x.change, slope, out=distance), x.image.clamp(min=0)), slope
 
 
 def sigmoid(x: ActivationChange) -> Rescaled:
     """Of a sigmoid s the slope in the middle is s (1 - s)."""
-    base = x.reference.sigmoid()
-    middle = (x.reference + x.change / 2).sigmoid()
-    return _curve(x, base, x.whole.sigmoid() - base, middle * (1 - middle))
+    here, middle = x.image.sigmoid(), x.between(0.5).sigmoid()
+    return _curve(x, here, here - x.reference.sigmoid(), middle * (1 - middle))
 
 
 def tanh(x: ActivationChange) -> Rescaled:
     """Of a hyperbolic tangent t the slope in the middle is 1 - t^2."""
-    base = x.reference.tanh()
-    middle = (x.reference + x.change / 2).tanh()
-    return _curve(x, base, x.whole.tanh() - base, 1 - middle * middle)
+    here, middle = x.image.tanh(), x.between(0.5).tanh()
+    return _curve(x, here, here - x.reference.tanh(), 1 - middle * middle)
 
 
-def _curve(x: ActivationChange, base: Tensor, change: Tensor, middle: Tensor) -> Rescaled:
+def _curve(x: ActivationChange, here: Tensor, change: Tensor, middle: Tensor) -> Rescaled:
     small = x.change.abs() < _SMALL
     slope = torch.where(small, middle, change / torch.where(small, 1.0, x.change))
-    return ActivationChange(slope * x.change, base), lambda m: (m * slope,)
+    return ActivationChange(slope * x.change, here), lambda m: (m * slope,)
 
 
 def product(signal: ActivationChange, coefficients: ActivationChange) -> Rescaled:
     """A signal (1, C, X, Y, Z) and coefficients that broadcast against it."""
-    coefficient = coefficients.reference + coefficients.change / 2
-    mean = signal.reference + signal.change / 2
+    coefficient, mean = coefficients.between(0.5), signal.between(0.5)
     change = signal.change * coefficient + mean * coefficients.change
     shared = [axis for axis, size in enumerate(coefficients.change.shape) if axis and size == 1]
 
     def backward(m: Tensor) -> tuple[Tensor, ...]:
         return m * coefficient, (m * mean).sum(shared, keepdim=True)
 
-    return ActivationChange(change, signal.reference * coefficients.reference), backward
+    return ActivationChange(change, signal.image * coefficients.image), backward
 
 
 def maximum(x: ActivationChange, pool: Pool) -> Rescaled:
@@ -156,30 +162,32 @@ Winner = tuple[Tensor, Tensor]
 
 def winners(x: ActivationChange, pool: Pool) -> tuple[ActivationChange, Winner, Winner]:
     """The output of a maximum pool, and the largest voxels of the image and of the reference."""
-    (highest, place), (base, before) = pool(x.whole), pool(x.reference)
+    (_, place), (_, before) = (pool(x.between(way)) for way in (_NEAR, 1 - _NEAR))
     here, there = picked(x.change, place), picked(x.change, before)
-    change, alpha = _shared(highest - base, here, there, place == before)
-    return ActivationChange(change, base), (place.int(), alpha), (before.int(), 1 - alpha)
+    highest = picked(x.image, place)
+    change, alpha = _shared(highest - picked(x.reference, before), here, there)
+    return ActivationChange(change, highest), (place.int(), alpha), (before.int(), 1 - alpha)
 
 
-def _shared(change: Tensor, here: Tensor, there: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
+def _shared(change: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     """Change of a maximum, and the image's winner's share of the slope, from the changes of both winners."""
     # The image's winner changed by at least as much as the maximum, the reference's by at most as much.
-    change = torch.where(same, here, change)
     apart = here - there
-    return change, torch.where(apart > 0, (change - there) / torch.where(apart > 0, apart, 1.0), 1.0).clamp_(0, 1)
+    differ = apart > 0
+    alpha = torch.where(differ, (change - there) / torch.where(differ, apart, 1.0), 1.0).clamp_(0, 1)
+    return torch.where(differ, there + alpha * apart, here), alpha
 
 
 def pooled_linear(
-    weights: LinearMap, bias: Tensor | None, x: ActivationChange, pool: Pool, at_image: bool = False
+    weights: LinearMap, bias: Tensor | None, x: ActivationChange, pool: Pool, once: Once, at_image: bool = False
 ) -> Rescaled:
     """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept."""
-    y, back = linear(weights, bias, x)
-    (highest, place), (base, before) = pool(y.whole.relu_()), pool(y.reference.relu())
+    y, back = linear(weights, bias, x, once)
+    (_, place), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
     (here, first), (there, second) = (
-        rectified(ActivationChange(picked(y.change, where), picked(y.reference, where))) for where in (place, before)
+        rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (place, before)
     )
-    change, alpha = _shared(highest - base, here.change, there.change, place == before)
+    change, alpha = _shared(here.image - there.reference, here.change, there.change)
     first.mul_(alpha)
     second.mul_(1 - alpha)
     if at_image:
@@ -191,10 +199,10 @@ def pooled_linear(
     def backward(m: Tensor) -> tuple[Tensor, ...]:
         return back(spread(m * first, place, shape).add_(spread(m * second, before, shape)))
 
-    return ActivationChange(change, base), backward
+    return ActivationChange(change, here.image), backward
 
 
-def _max_pool(module: nn.MaxPool3d, x: ActivationChange) -> Rescaled:
+def _max_pool(module: nn.MaxPool3d, once: Once, x: ActivationChange) -> Rescaled:
     return maximum(x, pooling(module))
 
 
@@ -204,47 +212,47 @@ def _highest(t: Tensor) -> tuple[Tensor, Tensor]:
     return value[:, :, None, None, None], place[:, :, None, None, None]
 
 
-def _dense(module: nn.Linear, x: ActivationChange) -> Rescaled:
-    return linear(Dense(module.weight.detach()), detached(module.bias), x)
+def _dense(module: nn.Linear, once: Once, x: ActivationChange) -> Rescaled:
+    return linear(Dense(module.weight.detach()), detached(module.bias), x, once)
 
 
-def _average(module: nn.AvgPool3d, x: ActivationChange) -> Rescaled:
-    return linear(Average(module), None, x)
+def _average(module: nn.AvgPool3d, once: Once, x: ActivationChange) -> Rescaled:
+    return linear(Average(module), None, x, once)
 
 
-def _mean(module: nn.AdaptiveAvgPool3d, x: ActivationChange) -> Rescaled:
-    return linear(mean_over_voxels(module), None, x)
+def _mean(module: nn.AdaptiveAvgPool3d, once: Once, x: ActivationChange) -> Rescaled:
+    return linear(mean_over_voxels(module), None, x, once)
 
 
-def _norm(module: nn.BatchNorm3d, x: ActivationChange) -> Rescaled:
+def _norm(module: nn.BatchNorm3d, once: Once, x: ActivationChange) -> Rescaled:
     scale, offset = (t[:, None, None, None] for t in scale_and_offset(module))
-    return ActivationChange(x.change * scale, x.reference * scale + offset), lambda m: (m * scale,)
+    return ActivationChange(x.change * scale, x.image * scale + offset), lambda m: (m * scale,)
 
 
-def _flatten(module: nn.Flatten, x: ActivationChange) -> Rescaled:
+def _flatten(module: nn.Flatten, once: Once, x: ActivationChange) -> Rescaled:
     shape = x.change.shape[1:]
     return x.each(module), lambda m: (m.reshape(len(m), *shape),)
 
 
-def _same(module: nn.Module, x: ActivationChange) -> Rescaled:
+def _same(module: nn.Module, once: Once, x: ActivationChange) -> Rescaled:
     return x, lambda m: (m,)
 
 
-def _sum(module: Add, x: ActivationChange, y: ActivationChange) -> Rescaled:
-    return ActivationChange(x.change + y.change, x.reference + y.reference), lambda m: (m, m)
+def _sum(module: Add, once: Once, x: ActivationChange, y: ActivationChange) -> Rescaled:
+    return ActivationChange(x.change + y.change, x.image + y.image), lambda m: (m, m)
 
 
-def _concatenated(module: Concatenation, *parts: ActivationChange) -> Rescaled:
+def _concatenated(module: Concatenation, once: Once, *parts: ActivationChange) -> Rescaled:
     sizes = [part.change.shape[1] for part in parts]
     return ActivationChange.joined(parts, 1), lambda m: m.split(sizes, 1)
 
 
-def _channel_attention(module: ChannelAttention, x: ActivationChange) -> Rescaled:
+def _channel_attention(module: ChannelAttention, once: Once, x: ActivationChange) -> Rescaled:
     """Mean and maximum of each channel go through the same two layers, are added and squeezed."""
-    pools = (linear(Mean(), None, x), maximum(x, _highest))
-    branches = [_through(module.fc, _same_as_vector(pooled), back) for pooled, back in pools]
+    pools = (linear(Mean(), None, x, once), maximum(x, _highest))
+    branches = [_through(module.fc, _same_as_vector(pooled), back, once) for pooled, back in pools]
     (mean, back), (highest, also_back) = branches
-    output, squeeze = sigmoid(ActivationChange(mean.change + highest.change, mean.reference + highest.reference))
+    output, squeeze = sigmoid(ActivationChange(mean.change + highest.change, mean.image + highest.image))
 
     def backward(m: Tensor) -> tuple[Tensor, ...]:
         (inner,) = squeeze(m.flatten(1))
@@ -258,12 +266,12 @@ def _same_as_vector(x: ActivationChange) -> ActivationChange:
 
 
 def _through(
-    layers: nn.Sequential, x: ActivationChange, first: MultiplierBackward
+    layers: nn.Sequential, x: ActivationChange, first: MultiplierBackward, once: Once
 ) -> tuple[ActivationChange, Callable[[Tensor], Tensor]]:
     """The attention's layers after a pool, and the way back through them and the pool."""
     ways_back = []
     for layer in layers:
-        x, back = LAYERS[type(layer)](layer, x)
+        x, back = LAYERS[type(layer)](layer, once, x)
         ways_back.append(back)
 
     def back_through_all(m: Tensor) -> Tensor:
@@ -275,17 +283,17 @@ def _through(
     return x, back_through_all
 
 
-def _spatial_attention(module: SpatialAttention, x: ActivationChange) -> Rescaled:
-    inner, back = linear(*convolution(module.conv), x)
+def _spatial_attention(module: SpatialAttention, once: Once, x: ActivationChange) -> Rescaled:
+    inner, back = linear(*convolution(module.conv), x, once)
     output, squeeze = sigmoid(inner)
     return output, lambda m: back(*squeeze(m))
 
 
 LAYERS: dict[type[nn.Module], Callable[..., Rescaled]] = {
     nn.Linear: _dense,
-    nn.ReLU: lambda module, x: relu(x),
-    nn.Sigmoid: lambda module, x: sigmoid(x),
-    nn.Tanh: lambda module, x: tanh(x),
+    nn.ReLU: lambda module, once, x: relu(x),
+    nn.Sigmoid: lambda module, once, x: sigmoid(x),
+    nn.Tanh: lambda module, once, x: tanh(x),
     nn.BatchNorm3d: _norm,
     nn.MaxPool3d: _max_pool,
     nn.AvgPool3d: _average,
@@ -294,7 +302,7 @@ LAYERS: dict[type[nn.Module], Callable[..., Rescaled]] = {
     nn.Dropout: _same,
     nn.Identity: _same,
     Add: _sum,
-    Gate: lambda module, x, c: product(x, c),
+    Gate: lambda module, once, x, c: product(x, c),
     ChannelAttention: _channel_attention,
     SpatialAttention: _spatial_attention,
     Concatenation: _concatenated,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 S = TypeVar("S", bound="Signal")
+T = TypeVar("T")
 
 
 class Signal(ABC):
@@ -84,18 +85,18 @@ class Activation(Signal):
 
 @dataclass(frozen=True, eq=False)
 class ActivationChange(Signal):
-    """The activations of an image as those of a reference and the change from them.
+    """The activations of an image, and their change from those of a reference.
 
     Linear layers act on the change itself, so that biases and the offsets of batch norms cancel exactly, and equal
-    images differ by exactly nothing.
+    images differ by exactly nothing. The image's own activations are the same whatever it is compared with.
 
     Parameters
     ----------
-    change, reference : Tensor, (1, ...)
+    change, image : Tensor, (1, ...)
     """
 
     change: Tensor
-    reference: Tensor
+    image: Tensor
 
     @property
     def explained(self) -> Tensor:
@@ -105,18 +106,62 @@ class ActivationChange(Signal):
     @property
     def whole(self) -> Tensor:
         """The image's activations, (1, ...)."""
-        return self.reference + self.change
+        return self.image
+
+    @property
+    def reference(self) -> Tensor:
+        """The reference's activations, (1, ...), made anew."""
+        return self.between(1)
+
+    def between(self, way: float) -> Tensor:
+        """The activations on the straight way from the image, 0, to the reference, 1; a new tensor, (1, ...)."""
+        return torch.sub(self.image, self.change, alpha=way)
 
     def each(self, function: Callable[[Tensor], Tensor]) -> ActivationChange:
         """After a function of every tensor that only moves values about."""
-        return ActivationChange(function(self.change), function(self.reference))
+        return ActivationChange(function(self.change), function(self.image))
 
     @classmethod
     def joined(cls, parts: Sequence[ActivationChange], axis: int) -> ActivationChange:
         """Several signals one after the other along an axis."""
         return ActivationChange(
-            torch.cat([part.change for part in parts], axis), torch.cat([part.reference for part in parts], axis)
+            torch.cat([part.change for part in parts], axis), torch.cat([part.image for part in parts], axis)
         )
+
+
+class Kept:
+    """What layers compute of the image alone: in the first pass through a network, and given back in each further one.
+
+    Layers ask in the same order in every pass. What is given back must not be changed.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[Any] = []
+        self._next = 0
+
+    def restart(self) -> None:
+        """Begin a pass."""
+        self._next = 0
+
+    def __call__(self, compute: Callable[[], T]) -> T:
+        """What `compute` gives, or gave in the pass before."""
+        if self._next == len(self._found):
+            self._found.append(compute())
+        self._next += 1
+        found: T = self._found[self._next - 1]
+        return found
+
+
+class Once(Protocol):
+    """`Kept`, or `computed` where there is one pass only."""
+
+    def __call__(self, compute: Callable[[], T]) -> T:
+        """What `compute` gives."""
+
+
+def computed(compute: Callable[[], T]) -> T:
+    """What `compute` gives."""
+    return compute()
 
 
 Backward = Callable[[Tensor], tuple[Tensor | None, ...]]
