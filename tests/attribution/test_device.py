@@ -8,7 +8,7 @@ from questions import noise, question_about
 from random_networks import random_network
 
 from wbtools.attribution import METHODS, method
-from wbtools.attribution.methods.deviation import explain
+from wbtools.attribution.methods.several_references import explain_over as explain
 from wbtools.attribution.runtime import device
 from wbtools.attribution.runtime.device import accelerated
 

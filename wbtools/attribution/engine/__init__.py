@@ -19,11 +19,12 @@ one function in `layers` and enter it in the table `layers.LAYERS`, and the same
 differences. A rule set becomes a choice of `--method` through a `Method` in `wbtools.attribution.methods`.
 """
 
-from wbtools.attribution.engine.difference import DifferencePropagator, Differences
+from wbtools.attribution.engine.difference import DifferencePropagator
 from wbtools.attribution.engine.propagator import Propagator
 from wbtools.attribution.engine.relevance import RelevancePropagator
 from wbtools.attribution.engine.rules import EPSILON, IMAGE_SHARE, MATCHED, PLAIN, Z_PLUS, RuleSet, gamma
 from wbtools.attribution.engine.seeds import dimension_seeds, low_rank, low_rank_maps, mean_absolute, seeds
+from wbtools.attribution.engine.signal import Kept
 
 __all__ = [
     "EPSILON",
@@ -32,7 +33,7 @@ __all__ = [
     "PLAIN",
     "Z_PLUS",
     "DifferencePropagator",
-    "Differences",
+    "Kept",
     "Propagator",
     "RelevancePropagator",
     "RuleSet",

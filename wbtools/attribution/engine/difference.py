@@ -35,8 +35,9 @@ class DifferencePropagator(Propagator[ActivationChange]):
     multipliers : bool
         Whether the multipliers of the image's voxels are given in place of their relevance, which is multiplier times
         change; only without `magnitudes`.
-    once : callable
-        Where what depends on the image alone is kept from one pass to the next (see `Differences`).
+    kept : Kept, optional
+        Where to keep what depends on the image alone, for differences of the same image from further references by the
+        same network: the memory of one image's activations, for a quarter of the time.
     """
 
     energy = 1 - 1e-8  # what is small at a cut, because units hardly changed, may be larger at the image
@@ -49,12 +50,14 @@ class DifferencePropagator(Propagator[ActivationChange]):
         output: str = "raw",
         magnitudes: bool = True,
         multipliers: bool = False,
-        once: Once = computed,
+        kept: Kept | None = None,
     ) -> None:
         if magnitudes and multipliers:
             raise ValueError("shares by magnitude are no multiplier times change")
         self._multipliers = multipliers
-        run = partial(_run, magnitudes, multipliers, once)
+        if kept is not None:
+            kept.restart()
+        run = partial(_run, magnitudes, multipliers, computed if kept is None else kept)
         super().__init__(network, ActivationChange(image - reference, image), run, output)
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
@@ -69,43 +72,6 @@ class DifferencePropagator(Propagator[ActivationChange]):
     def total(self, maps: Tensor) -> float:
         """The sum of relevance."""
         return super().total(maps * self._explained[0] if self._multipliers else maps)
-
-
-class Differences:
-    """An image in a network, to be compared with one reference after the other.
-
-    What depends on the image alone, such as the outputs of its convolutions, is computed for the first reference and
-    kept for the others: about the memory of one image's activations, for a quarter of the time.
-
-    Parameters
-    ----------
-    network, image, output, magnitudes, multipliers
-        As for `DifferencePropagator`.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        image: Tensor,
-        output: str = "raw",
-        magnitudes: bool = True,
-        multipliers: bool = False,
-    ) -> None:
-        self._kept = Kept()
-        self._propagator = partial(
-            DifferencePropagator,
-            network,
-            image,
-            output=output,
-            magnitudes=magnitudes,
-            multipliers=multipliers,
-            once=self._kept,
-        )
-
-    def against(self, reference: Tensor) -> DifferencePropagator:
-        """The difference from a reference (1, 1, X, Y, Z)."""
-        self._kept.restart()
-        return self._propagator(reference)
 
 
 def _run(

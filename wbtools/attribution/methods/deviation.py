@@ -12,27 +12,16 @@ References: Bach et al. 2015 (LRP), Shrikumar et al. 2017 (DeepLIFT: contributio
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import torch
 
 from wbtools.attribution.engine import DifferencePropagator
-from wbtools.attribution.method import Method, MethodOutput
-from wbtools.attribution.question import Question
+from wbtools.attribution.method import Method
+from wbtools.attribution.methods.several_references import Form, explain_over
 from wbtools.attribution.reference import reference_brain
-from wbtools.attribution.relevance_map import relevance_map
 from wbtools.model import Model, ModelInput
-
-
-def explain(question: Question) -> MethodOutput:
-    """Propagate the difference of two answers back to the voxels.
-
-    Parameters
-    ----------
-    question : Question
-        With a reference.
-    """
-    network, objective, reference = question.network, question.objective, question.require_reference()
-    propagator = DifferencePropagator(network, question.image, reference, objective.answer)
-    return relevance_map(propagator, objective.directions)
 
 
 def propagator_of(model: Model, image: ModelInput) -> DifferencePropagator:
@@ -41,24 +30,46 @@ def propagator_of(model: Model, image: ModelInput) -> DifferencePropagator:
     return DifferencePropagator(model.network, torch.from_numpy(image.data), torch.from_numpy(reference.data))
 
 
+_RULES = (
+    "every contribution is a difference from the reference brain in the same layer",
+    "start: the answer's change from the reference brain's, in the target's direction",
+    "the convolution that sees the image: in proportion to the magnitudes of the voxels' contributions",
+    "other convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
+    "activations and sigmoids: the secant between both brains",
+    "maximum pools: shared by the person's and the reference's largest voxel; both changes make up the maximum's",
+    "gates: signal and coefficient by the product rule; attention is followed back, too",
+    "batch norms: their scale; offsets cancel",
+)
+_CAUTION = (
+    "A deviation map explains the difference from a reference brain: relevance marks what is different here and "
+    "used, not what is ill. Read ranks beside those of randomised networks."
+)
+
 METHOD = Method(
     name="deviation",
     title="layer-wise relevance propagation of the difference from a reference brain",
-    rules=(
-        "every contribution is a difference from the reference brain in the same layer",
-        "start: the answer's change from the reference brain's, in the target's direction",
-        "the convolution that sees the image: in proportion to the magnitudes of the voxels' contributions",
-        "other convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
-        "activations and sigmoids: the secant between both brains",
-        "maximum pools: shared by the person's and the reference's largest voxel; both changes make up the maximum's",
-        "gates: signal and coefficient by the product rule; attention is followed back, too",
-        "batch norms: their scale; offsets cancel",
-    ),
-    caution=(
-        "A deviation map explains the difference from a reference brain: relevance marks what is different here and "
-        "used, not what is ill. Read ranks beside those of randomised networks."
-    ),
-    explain=explain,
+    rules=(*_RULES, "of several references: the mean of the maps"),
+    caution=_CAUTION,
+    explain=explain_over,
     reference=reference_brain,
     on_cards=True,
+)
+
+MAGNITUDE = replace(
+    METHOD,
+    name="deviation-magnitude",
+    title="deviation LRP, mean magnitude over several reference brains",
+    rules=(*_RULES, "of several references: the mean of the maps' magnitudes"),
+    caution=f"Magnitudes: where relevance lies, not whether it speaks for or against. {_CAUTION}",
+    explain=partial(explain_over, form=Form("magnitude")),
+    several_references=True,
+    signed=False,
+)
+
+SQUARED = replace(
+    MAGNITUDE,
+    name="deviation-squared",
+    title="deviation LRP, root mean square over several reference brains",
+    rules=(*_RULES, "of several references: the root of the mean of the maps' squares"),
+    explain=partial(explain_over, form=Form("square")),
 )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods import deviation
+from wbtools.attribution.methods.several_references import Form, explain_over
 from wbtools.attribution.question import Question
 
 PLACES = 4
@@ -52,12 +52,10 @@ def explain(question: Question) -> MethodOutput:
         With a reference.
     """
     shown = question.require_reference() - question.empty  # 0 beyond the image, as where there is no brain
-    places = [shifted_reference(shown, seed) + question.empty for seed in range(PLACES)]
-    found = [deviation.explain(replace(question, reference=place)) for place in places]
-    magnitude = np.mean([abs(output.relevance) for output in found], axis=0)
-    expected_sum = sum(output.expected_sum or 0.0 for output in found) / PLACES
-    actual_sum = sum((output.expected_sum or 0.0) * (output.conservation or 0.0) for output in found) / PLACES
-    return MethodOutput(magnitude, expected_sum, actual_sum)
+    places = tuple(shifted_reference(shown, seed) + question.empty for seed in range(PLACES))
+    # The same is asked against each of them.
+    moved = replace(question, references=places, objectives=(question.objective,) * PLACES)
+    return explain_over(moved, Form("magnitude"))
 
 
 METHOD = Method(
