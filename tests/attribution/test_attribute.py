@@ -7,9 +7,10 @@ import pytest
 import torch
 from random_networks import random_unet
 
-from wbtools.attribution import METHODS, attribute, default, method
+from wbtools.attribution import METHODS, Target, attribute, default, method
 from wbtools.attribution.autograd.propagation import merged
-from wbtools.attribution.methods import lrp
+from wbtools.attribution.methods import lrp, smoothgrad
+from wbtools.attribution.noise import Noise
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError, InputError
 from wbtools.model import ModelInput, built_in
@@ -126,3 +127,21 @@ def test_built_in_network_conserves_on_a_ball(image):
     found = attribute(built_in(), image, "lrp")
     assert found.conservation == pytest.approx(1, abs=0.01)
     assert found.as_record()["method"] == "lrp"
+
+
+def test_sign_and_noise_are_on_the_record(image):
+    network = random_unet(LAYOUTS[0])
+    signed, magnitudes = (attribute(_model(network), image, name) for name in ("lrp", "grad-cam"))
+    assert signed.as_record()["signed"] is True and "above 0 for what is explained" in signed.meaning
+    assert magnitudes.as_record()["signed"] is False and "not whether for or against" in magnitudes.meaning
+    assert signed.as_record()["noise"] is None
+    several = attribute(_model(random_unet(LAYOUTS[3])), image, "gradient-x-input", Target("dimension"))
+    assert not several.signed and several.relevance.data.min() >= 0
+    assert method("gradient-x-input").signed
+
+
+def test_a_magnitude_keeps_its_noise_on_record(image, monkeypatch):
+    monkeypatch.setattr(smoothgrad, "NOISE", Noise(draws=2, level=0.1))
+    record = attribute(_model(random_unet(LAYOUTS[2])), image, "vargrad").as_record()
+    assert record["signed"] is False and record["put_in"] is None
+    assert record["noise"]["seed"] == 0 and record["noise"]["standard_deviation"] == pytest.approx(0.1, rel=0.01)

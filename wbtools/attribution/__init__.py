@@ -63,7 +63,7 @@ def attribute(
     Returns
     -------
     Attribution
-        Relevance as a density (1/mm3) on the image's grid, signed.
+        Relevance as a density (1/mm3) on the image's grid; its sign means something where `signed` says so.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Literal
 
+from wbtools.attribution.measured import sentence
 from wbtools.attribution.method import Method
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import Target
@@ -115,7 +116,8 @@ def method(name: str) -> Method:
         from wbtools.attribution.runtime.device import accelerated
 
         explain = accelerated(explain)
-    return replace(found, explain=explain, null_networks=entry.null_networks)
+    caution = f"{found.caution} {sentence(name)}"
+    return replace(found, explain=explain, caution=caution, null_networks=entry.null_networks)
 
 
 def default_method(model: Model, target: Target) -> str:

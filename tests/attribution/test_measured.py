@@ -1,0 +1,50 @@
+"""What cautions say was measured is what the page of the measurements says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wbtools.attribution import METHODS, method
+from wbtools.attribution.measured import MEASURED, NOT_MEASURED, WORDS, Measured, best, sentence
+
+PAGE = (Path(__file__).parents[2] / "docs" / "evidence" / "methods.md").read_text()
+
+
+def _table():
+    """The rows of the page's table: method, then a figure for each kind of task, None where there is a dash."""
+    section = PAGE.partition("## Known sources\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if row.startswith("|")]
+    header, _, *body = rows
+    kinds = {words: kind for kind, words in WORDS.items()}
+    return {
+        row[0].strip("`"): {
+            kinds[words]: None if cell == "-" else float(cell.strip("*"))
+            for words, cell in zip(header[1:], row[1:], strict=True)
+        }
+        for row in body
+    }
+
+
+def test_figures_are_those_of_the_page():
+    assert {name: Measured(**figures) for name, figures in _table().items()} == MEASURED
+    assert set(MEASURED) <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_caution_ends_with_what_was_measured(name):
+    caution = method(name).caution
+    assert caution.endswith(sentence(name))
+    if name not in MEASURED:
+        assert caution.endswith(NOT_MEASURED)
+        return
+    for kind, figure in _table()[name].items():
+        said = re.search(rf"{WORDS[kind]} (\.\d\d)(?: \(best: ([a-z-]+), (\.\d\d)\))?", caution)
+        if figure is None:
+            assert said is None
+            continue
+        # Cautions round to two digits; the best is named only where that is not this method, by what is said.
+        highest = max(row[kind] for row in _table().values() if row[kind] is not None)
+        assert float(said[1]) == pytest.approx(figure, abs=0.00501)
+        assert (said[2] is None) == (round(highest, 2) == round(figure, 2))
+        assert said[2] is None or said[2] == best(kind)
