@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wbtools.attribution import Attribution, Target
     from wbtools.errors import WbtoolsError
     from wbtools.exporting.pipeline import Export
+    from wbtools.exporting.references.choice import ReferenceChoice
     from wbtools.exporting.settings import ExportSettings
     from wbtools.model import Model
     from wbtools.regions import Ranking
@@ -29,6 +30,7 @@ __all__ = [
     "Grid",
     "Model",
     "Ranking",
+    "ReferenceChoice",
     "Subject",
     "Target",
     "Volume",
@@ -48,6 +50,7 @@ _MODULES = {
     "Grid": "space.grid",
     "Model": "model",
     "Ranking": "regions",
+    "ReferenceChoice": "exporting.references.choice",
     "Subject": "subject",
     "Target": "attribution",
     "Volume": "space.grid",

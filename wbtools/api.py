@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from wbtools import model as models
+from wbtools.attribution.references.people import of_people
 from wbtools.errors import InputError, require_kind
 from wbtools.exporting import comparison_people, pipeline, preparation
-from wbtools.exporting.explanation import Explanation, ShownPerson, seen_by
+from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, seen_by
 from wbtools.exporting.explanation import explain as explain_image
 from wbtools.exporting.pipeline import Export
+from wbtools.exporting.references import people as reference_people
+from wbtools.exporting.references.conforming import conformed
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.native import person
@@ -90,7 +93,8 @@ def explain(
     model : Model
     subject : Subject
     settings : ExportSettings, optional
-        How it is explained: `method`, `target`, `nulls`, `trust`, `threads` and `work` count.
+        How it is explained: `method`, `target`, `references`, `nulls`, `trust`, `threads` and `work` count. So many
+        other people, and ids in a list, are looked for beside the subject's folder.
     compared_with : sequence of Subject
         The people that the target compares with.
 
@@ -122,7 +126,20 @@ def explain(
     shown = [ShownPerson(subject.id, seen_by(model, me.scan))]
     for other in compared_with:
         shown.append(comparison_people.show(FoundPerson(other.t1w, other), {model.name: model}).shown_to(model))
-    return explain_image(model, shown, me.atlas.whole, how.explanation)
+    return explain_image(model, shown, me.atlas.whole, _with_references(model, subject, compared_with, how))
+
+
+def _with_references(
+    model: Model, subject: Subject, compared_with: Sequence[Subject], how: ExportSettings
+) -> ExplanationOptions:
+    """How a network is explained; with the people who are references, if there are some."""
+    known = tuple(FoundPerson(somebody.t1w, somebody) for somebody in (subject, *compared_with))
+    people = reference_people.find(how.references, subject.folder.parent, how.files, known).people
+    if not people:
+        return how.explanation
+    return replace(
+        how.explanation, references=of_people(conformed(people, {model.name: model}, how.work)[model.name].brains)
+    )
 
 
 def export(

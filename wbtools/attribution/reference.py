@@ -28,10 +28,10 @@ from wbtools.space.resampling import average, resample_density
 
 Shape = tuple[int, int, int]
 
-_LEAST_INSIDE = 0.7
+LEAST_INSIDE = 0.7
 """Share of the brain that has to lie in the reference's. Aligned brains reach .97; moved by 4 cm they fall below."""
 
-_SAME = 0.99
+SAME = 0.99
 """Correlation from which two brains are one image. Two people's reach .88 when registered, two templates' .98."""
 
 
@@ -95,8 +95,8 @@ def placement(card: Card, image: ModelInput, file: Path | None = None) -> Placem
 
 
 @dataclass(frozen=True, eq=False)
-class Placement:
-    """A reference brain laid where a person's is, before its intensities are changed.
+class Registered:
+    """A person's brain, and where the reference brain lies in it.
 
     Parameters
     ----------
@@ -107,64 +107,116 @@ class Placement:
     moved : ndarray, (4, 4), float64
         From the world of the level head to the person's.
     brain : Volume
-        The reference brain in voxels of half the grid's size, positioned in the world of the level head.
-    laid : ndarray, (X, Y, Z), float32
-        The same on the person's grid.
-    known : ReferenceBrain
-        The reference brain with the person's intensities.
+        The reference brain, as its file has it.
+    source : str
+        What it is.
+    alignment : Alignment or None
+        From the reference brain's world to that of the level head; None where it lies by world coordinates.
+    same : bool
+        Whether it does because both are one image; else it could not be registered.
+    note : str
+        Why it does.
     """
 
     image: ModelInput
     person: Volume
     moved: NDArray[np.float64]
     brain: Volume
-    laid: NDArray[np.float32]
-    known: ReferenceBrain
+    source: str
+    alignment: Alignment | None = None
+    same: bool = False
+    note: str = ""
 
-    def with_intensities(self, laid: NDArray[np.float32], known: ReferenceBrain) -> ReferenceBrain:
-        """Another brain on the person's grid, as `known` says, with the person's intensities."""
-        shown = matched(laid, self.person.data) * self.image.scanned
-        return replace(known, data=self.image.taken(shown), shown=shown)
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """From the reference brain's world to that of the level head, (4, 4)."""
+        return self.alignment.matrix if self.alignment else np.eye(4)
+
+    @property
+    def in_scanner(self) -> Alignment | None:
+        """From the reference brain's world to the person's."""
+        return self.alignment and replace(self.alignment, matrix=self.moved @ self.alignment.matrix)
+
+    def given(self, laid: NDArray[np.float32], source: str, note: str) -> ReferenceBrain:
+        """A brain that was laid on the person's grid (X, Y, Z), with the person's intensities."""
+        image, shown = self.image, matched(laid, self.person.data) * self.image.scanned
+        return ReferenceBrain(
+            image.taken(shown),
+            image.grid,
+            scan=image.scan,
+            shown=shown,
+            scale=image.scale,
+            source=source,
+            alignment=self.in_scanner,
+            note=note,
+        )
 
 
 @lru_cache(maxsize=2)  # a map and a table of pairs need it of the same two people; images are told apart by identity
-def _placed(image: ModelInput, file: Path | None, orientation: str, shape: Shape) -> Placement:
-    """The reference brain in the place of the person's, for networks trained on such grids."""
-    original = nifti.read_volume(file) if file else mni152()
+def registered(image: ModelInput, file: Path | None, orientation: str, shape: Shape) -> Registered:
+    """Register a reference brain to a person's, for networks trained on such grids.
+
+    Parameters
+    ----------
+    image : ModelInput
+        Of the person.
+    file : Path or None
+        Of the reference brain; the template without.
+    orientation, shape
+        Of the network's card.
+    """
+    brain = nifti.read_volume(file) if file else mni152()
     source = file.name if file else TEMPLATE
     # Registered where the training images lie, a head comes to the same place however it lay in the scanner.
     level, moved = _levelled(image.grid, orientation, shape)
     person = Volume(image.plain, level)
-    alignment, note = None, ""
-    brain = coarsened(original, level.voxel_sizes.min() / 2)
-    laid = _laid(brain, level)
-    if _agreement(person.data, laid) > _SAME:
+    if agreement(person.data, laid_on(brain, level)) > SAME:
         note = f"This brain is the reference brain ({source}) itself: what differs from it is rounding."
-    else:
-        try:
-            alignment = affine_between(person, original)
-            brain = alignment.apply(brain)
-            laid = _laid(brain, level)
-            alignment = replace(alignment, matrix=moved @ alignment.matrix)
-        except CheckError as error:
-            note = f"The reference brain ({source}) lies by world coordinates: {error}."
-    if (inside := share_inside(person.data, laid)) < _LEAST_INSIDE:
+        return Registered(image, person, moved, brain, source, same=True, note=note)
+    try:
+        return Registered(image, person, moved, brain, source, affine_between(person, brain))
+    except CheckError as error:
+        note = f"The reference brain ({source}) lies by world coordinates: {error}."
+        return Registered(image, person, moved, brain, source, note=note)
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A reference brain laid where a person's is.
+
+    Parameters
+    ----------
+    registered : Registered
+    brain : Volume
+        The reference brain in voxels of half the grid's size, positioned in the world of the level head.
+    laid : ndarray, (X, Y, Z), float32
+        The same on the person's grid.
+    known : ReferenceBrain
+        The same with the person's intensities.
+    """
+
+    registered: Registered
+    brain: Volume
+    laid: NDArray[np.float32]
+    known: ReferenceBrain
+
+
+@lru_cache(maxsize=2)
+def _placed(image: ModelInput, file: Path | None, orientation: str, shape: Shape) -> Placement:
+    """The reference brain in the place of the person's."""
+    found = registered(image, file, orientation, shape)
+    grid = found.person.grid
+    brain = coarsened(found.brain, grid.voxel_sizes.min() / 2)
+    if found.alignment:
+        brain = found.alignment.apply(brain)
+    laid = _laid(brain, grid)
+    if (inside := share_inside(found.person.data, laid)) < LEAST_INSIDE:
         raise InputError(
-            f"the brain does not lie where the reference brain ({source}) does: only {inside:.0%} of it is inside",
+            f"the brain does not lie where the reference brain ({found.source}) does: only {inside:.0%} of it is "
+            "inside",
             hint="look at the T1w image: is it a whole brain with its orientation right? Or use --method lrp",
         )
-    shown = matched(laid, person.data) * image.scanned
-    known = ReferenceBrain(
-        image.taken(shown),
-        image.grid,
-        scan=image.scan,
-        shown=shown,
-        scale=image.scale,
-        source=source,
-        alignment=alignment,
-        note=note,
-    )
-    return Placement(image, person, moved, brain, laid, known)
+    return Placement(found, brain, laid, found.given(laid, found.source, found.note))
 
 
 def _levelled(grid: Grid, orientation: str, shape: Shape) -> tuple[Grid, NDArray[np.float64]]:
@@ -214,7 +266,7 @@ def share_inside(brain: NDArray[np.floating], other: NDArray[np.floating]) -> fl
     return float((inside & (other > 0)).sum()) / max(1, int(inside.sum()))
 
 
-def _agreement(brain: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+def agreement(brain: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Correlation over the voxels above 0 of either image; 0 if one is flat there."""
     either = (brain > 0) | (other > 0)
     pair = brain[either].astype(np.float64), other[either].astype(np.float64)

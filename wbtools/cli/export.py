@@ -10,10 +10,12 @@ import click
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import KINDS, METHODS, Target
+from wbtools.attribution.references.sets import SOURCES
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
+from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
@@ -74,6 +76,12 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--others", metavar="SUBJECT|FILE", multiple=True, help="More people, for --target contrast; may be repeated."
+    ),
+    click.option(
+        "--references",
+        metavar="N|DIR|LIST|NAME",
+        help="The brains that deviation methods compare with: N other people of the study folder, those of another "
+        f"folder or of a list, or one of {', '.join(SOURCES)}. [default: those of the network's card, else made-up]",
     ),
     click.option(
         "--null",
@@ -163,6 +171,7 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
         method=options["method"],
         target=None if target is None else Target.parse(target),
         nulls=options["nulls"],
+        references=USUAL if options["references"] is None else ReferenceChoice.parse(options["references"]),
         trust=options["trust"],
         mesh=options["mesh"],
         registration=options["surf_reg"],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
+from wbtools.attribution.references.people import of_people
 from wbtools.exporting import comparison_people, cortical_maps, face_removal, preparation, recording
 from wbtools.exporting.comparison_people import ComparedPerson
 from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, explain, seen_by
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
+from wbtools.exporting.references.conforming import conformed
 from wbtools.exporting.region_pairs import ParcellatedImage, RegionPairs, pair
 from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.settings import ExportSettings
@@ -49,7 +52,8 @@ def compute(
     me = preparation.read(inputs, tools, record)
     notice = preparation.check(me, inputs.subject, settings.allow, record)
     compared = compared_with(inputs, networks, settings.target, tools, record)
-    found, pairings = explanations(inputs.subject.id, me, networks, compared, settings.explanation, record)
+    options = with_references(inputs, networks, settings, record)
+    found, pairings = explanations(inputs.subject.id, me, networks, compared, options, record)
     with record.stage("maps on the cortex"):
         metrics = cortical_maps.on_cortex(me, found, tools.projection)
     data = ExportData(me, found, metrics, pairings, notice)
@@ -75,12 +79,26 @@ def compared_with(
     return found
 
 
+def with_references(
+    inputs: Inputs, networks: Mapping[str, Model], settings: ExportSettings, record: Provenance
+) -> dict[str, ExplanationOptions]:
+    """How each network is explained: with its own view of the people who are references, where there are some."""
+    options, people = settings.explanation, inputs.references.people
+    if not people:
+        return dict.fromkeys(networks, options)
+    with record.stage("references"):
+        found = conformed(people, networks, inputs.cache)
+    for remark in dict.fromkeys(remark for each in found.values() for remark in each.remarks):
+        record.notice(remark)
+    return {name: replace(options, references=of_people(each.brains)) for name, each in found.items()}
+
+
 def explanations(
     subject_id: str,
     me: Person,
     networks: Mapping[str, Model],
     compared: Sequence[ComparedPerson],
-    options: ExplanationOptions,
+    options: Mapping[str, ExplanationOptions],
     record: Provenance,
 ) -> tuple[tuple[Explanation, ...], dict[str, RegionPairs]]:
     """The explanation of each network, and by network the pairs of regions of two people who are compared."""
@@ -92,13 +110,13 @@ def explanations(
                 ShownPerson(subject_id, seen_by(network, me.scan)),
                 *(other.shown_to(network) for other in compared),
             ]
-            found.append(explain(network, shown, me.atlas.whole, options))
+            found.append(explain(network, shown, me.atlas.whole, options[name]))
             recording.note_explanation(record, found[-1], about=name if len(networks) > 1 else "")
         if compared and compared[0].atlas:
             with record.stage(f"pairs of regions in {name}"):
                 mine = ParcellatedImage(shown[0].image, me.atlas.whole)
                 theirs = ParcellatedImage(shown[1].image, compared[0].atlas)
-                pairings[name] = pair(network, mine, theirs, options.threads)
+                pairings[name] = pair(network, mine, theirs, options[name].threads)
     record.facts["networks"] = {explanation.name: explanation.as_record() for explanation in found}
     if pairings:
         record.facts["pairs_of_regions"] = {name: pairing.as_record() for name, pairing in pairings.items()}

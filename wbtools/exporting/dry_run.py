@@ -18,6 +18,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
     inputs = preflight.find(job, settings)
     place = preflight.require_exportable(job, settings, inputs)
     loaded = networks.load(settings.models, settings.explanation, job.compared)
+    networks.require_references_used(loaded, settings)
     names = list(networks.by_name(loaded, settings.models))
     published = destination.require(place, names)  # last: it hides no other mistake
     subject = inputs.subject
@@ -28,6 +29,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
         *(f"compared with: {known.t1w}" for known in inputs.people),
+        *(f"reference: {known.t1w}" for known in inputs.references.people),
         *(f"note: {remark}" for remark in subject.remarks),
         *(f"will make: {made}" for made in (*subject.derived, face_removal.planned(subject, settings.keep_face))),
         f"would write: {published.folder}",

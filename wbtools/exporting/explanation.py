@@ -15,6 +15,7 @@ from wbtools.attribution.decision import Decision, decide
 from wbtools.attribution.evaluation.faithfulness import faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
 from wbtools.attribution.evaluation.sanity_checks import Trust, assess
+from wbtools.attribution.references.sets import ReferenceSource, usual
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
@@ -137,6 +138,8 @@ class ExplanationOptions:
     threads : int
     work : Path or None
         Keeps the maps of randomised networks.
+    references : callable
+        Gives the brains that a person's is compared with, for methods that take several.
     """
 
     method: str | None = None
@@ -145,6 +148,7 @@ class ExplanationOptions:
     thorough: bool = False
     threads: int = 1
     work: Path | None = None
+    references: ReferenceSource = usual
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -190,7 +194,7 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
     keys = resample_labels(atlas.volume, image.grid).data
     how, target = options.method_of(model), options.target_of(model)
     with torch_threads(options.threads), reused():
-        question = how.ask(model, [person.image for person in people], target, keys)
+        question = how.ask(model, [person.image for person in people], target, keys, options.references)
         decision = decide(question.answers, question.images, [person.name for person in people], target)
         attribution = how.attribute(question, image)
         nulls = null_maps(question, how, options.null_networks_of(how), options.cache)

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wbtools import model
+from wbtools.errors import InputError
 from wbtools.exporting.explanation import ExplanationOptions
+from wbtools.exporting.references.choice import TEMPLATE, USUAL
+from wbtools.exporting.settings import ExportSettings
 from wbtools.model import Model
 from wbtools.output import names as naming
 from wbtools.subject.selection import Comparison, FoundPerson
@@ -33,6 +36,26 @@ def load(models: Sequence[Path], options: ExplanationOptions, compared: Comparis
         target.require_known(network, 0 if compared.other is None else 1 + len(compared.others))
         target.require_existing(network)
     return networks
+
+
+def require_references_used(networks: Sequence[Model], settings: ExportSettings) -> None:
+    """Require that the references that were asked for are used: by a method that compares with several brains.
+
+    Raises
+    ------
+    InputError
+        If no network is explained by one; where the template is asked for, by one that compares with a single brain.
+    """
+    asked = settings.references
+    if asked == USUAL:
+        return
+    how = [settings.explanation.method_of(network) for network in networks]
+    if not any(method.several_references or (asked.name == TEMPLATE and method.reference) for method in how):
+        names = ", ".join(dict.fromkeys(method.name for method in how))
+        raise InputError(
+            f"--references {asked.typed} is not used: the method {names} does not compare with several brains",
+            hint="use --method deviation, or leave --references out",
+        )
 
 
 def by_name(networks: Sequence[Model], models: Sequence[Path]) -> dict[str, Model]:

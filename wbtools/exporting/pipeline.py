@@ -72,11 +72,13 @@ def export_subject(
     with record.stage("subject"):
         inputs = preflight.find(job, settings)
         recording.note_inputs(record, inputs)
+        recording.note_references(record, inputs.references)
         place = preflight.require_exportable(job, settings, inputs)
         tools = preparation.find_tools(settings, record)
     with record.stage("networks"):
         models = loaded or networks.load(settings.models, settings.explanation, job.compared)
-        recording.note_deciding(record, models, inputs.people)
+        networks.require_references_used(models, settings)
+        recording.note_deciding(record, models, inputs.people, inputs.references.listed)
         named = networks.by_name(models, settings.models)
         recording.note_networks(record, list(named.values()))
         published = destination.require(place, list(named))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from filecmp import cmp
 from pathlib import Path
 
 from wbtools.attribution import Target
 from wbtools.errors import InputError
+from wbtools.exporting.references import people as reference_people
+from wbtools.exporting.references.people import NOBODY, ReferencePeople, same_image
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.images.diagnosis import require_file
 from wbtools.native.engines import ENGINES
@@ -31,11 +32,17 @@ class Inputs:
         Everybody that the target compares with, `--other` first.
     choice : FileChoice
         Which of their files are taken.
+    references : ReferencePeople
+        Other people as references, for methods that compare with several.
+    cache : Path or None
+        Keeps what networks are shown of them.
     """
 
     subject: Subject
     people: tuple[FoundPerson, ...]
     choice: FileChoice
+    references: ReferencePeople = NOBODY
+    cache: Path | None = None
 
     @property
     def meshes(self) -> tuple[MeshName, ...]:
@@ -54,7 +61,9 @@ def find(job: ExportJob, settings: ExportSettings) -> Inputs:
     require_machine(settings)
     subject = find_named(job.study_folder, job.subject, settings.files, job.id)
     people = find_people(job.study_folder, job.compared, settings.files)
-    return Inputs(subject, people, settings.files)
+    known = (FoundPerson(subject.t1w, subject), *people)
+    references = reference_people.find(settings.references, job.study_folder, settings.files, known)
+    return Inputs(subject, people, settings.files, references, settings.work or job.cache)
 
 
 def require_exportable(job: ExportJob, settings: ExportSettings, inputs: Inputs) -> Destination:
@@ -73,7 +82,8 @@ def require_exportable(job: ExportJob, settings: ExportSettings, inputs: Inputs)
     convention: Naming = settings.naming or layout_named(inputs.subject.layout).naming
     destination = Destination(job.out, job.study_folder, inputs.subject.id, convention, job.overwrite)
     read = [*inputs.subject.own_folders(job.study_folder), *inputs.subject.used(inputs.subject.meshes)]
-    read += [person.t1w for person in inputs.people] + [path for path in settings.models if path.exists()]
+    read += [person.t1w for person in (*inputs.people, *inputs.references.people)]
+    read += [path for path in settings.models if path.exists()]
     containment.require_apart(destination.folder, read, job.study_folder)
     containment.require_place(job.out, job.study_folder, work=settings.work)
     containment.require_no_subject(destination.folder, job.study_folder)
@@ -110,20 +120,13 @@ def require_others(compared: Comparison, target: Target | None, inputs: Inputs) 
     if not compared.other or target is None or not target.compares:
         return
     first, *more = (person.t1w for person in inputs.people)
-    if _same(inputs.subject.t1w, first):
+    if same_image(inputs.subject.t1w, first):
         raise InputError(
             f"--other {compared.other} is the image of {inputs.subject.id} itself: there is no difference to explain",
             hint="name another person with --other",
         )
-    if more and all(_same(first, image) for image in more):
+    if more and all(same_image(first, image) for image in more):
         raise InputError(
             f"--others is the image of --other {compared.other}: there is no difference to explain",
             hint="name other people with --others",
         )
-
-
-def _same(first: Path, second: Path) -> bool:
-    """Whether two files are one, or have the same bytes."""
-    if first.samefile(second):
-        return True
-    return cmp(first, second, shallow=False)  # stops where they differ

@@ -9,6 +9,7 @@ from wbtools.exporting.explanation import Explanation
 from wbtools.exporting.networks import deciding
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
+from wbtools.exporting.references.people import ReferencePeople
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
 from wbtools.output.names import OutputFolder
@@ -37,12 +38,24 @@ def note_inputs(record: Provenance, inputs: Inputs) -> None:
         logger.warning("missing: %s (forbids %s)", missing.path, missing.forbids)
 
 
-def note_deciding(record: Provenance, networks: Sequence[Model], people: Sequence[FoundPerson]) -> None:
-    """What decides a result: networks under their own names, and people compared with."""
-    record.deciding = deciding(networks, people)
-    record.facts["compared with"] = [
-        {"file": name, "sha256": digest} for person in people for name, digest in person.files.items()
-    ]
+def note_references(record: Provenance, references: ReferencePeople) -> None:
+    """The people who are references: how many, and which files; names of people stay out of the notices."""
+    for remark in references.remarks:
+        record.notice(remark)
+    record.facts["references"] = files_of(references.people)
+
+
+def files_of(people: Sequence[FoundPerson]) -> list[dict[str, str]]:
+    """Names and SHA-256 of the files that were read of other people."""
+    return [{"file": name, "sha256": digest} for person in people for name, digest in person.files.items()]
+
+
+def note_deciding(
+    record: Provenance, networks: Sequence[Model], people: Sequence[FoundPerson], listed: Sequence[FoundPerson]
+) -> None:
+    """What decides a result: networks under their own names, people compared with, and those listed as references."""
+    record.deciding = deciding(networks, (*people, *listed))
+    record.facts["compared with"] = files_of(people)
 
 
 def note_networks(record: Provenance, networks: Sequence[Model]) -> None:

@@ -16,6 +16,7 @@ from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
 from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
+from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.native.engines import ENGINES, EngineName
 from wbtools.output.names import NAMINGS, Naming
 from wbtools.subject import MESHES, MeshChoice, Registration
@@ -50,6 +51,8 @@ class ExportJob:
         The people that the target compares with.
     overwrite : bool
         Whether an earlier export of this subject is replaced.
+    cache : Path or None
+        Keeps what networks are shown of references, where no `work` does: of a batch, which shares them.
     """
 
     subject: str
@@ -58,10 +61,12 @@ class ExportJob:
     id: str | None = None
     compared: Comparison = NOBODY
     overwrite: bool = False
+    cache: Path | None = None
 
 
 _KINDS = (
     ("target", Target, 'give a wbtools.Target, such as wbtools.Target("pair")'),
+    ("references", ReferenceChoice, "give a wbtools.ReferenceChoice, such as wbtools.ReferenceChoice(count=8)"),
     ("threads", int, "give a whole number"),
     ("nulls", int, "give a whole number"),
     ("allow", tuple, "give a tuple of names of self-checks"),
@@ -88,6 +93,8 @@ class ExportSettings:
         What is explained; None explains what each network is for.
     nulls : int or None
         Randomised networks that each map is compared with; None takes what the method's cost allows.
+    references : ReferenceChoice
+        Which brains a person's is compared with, by methods that compare with several.
     trust : {"default", "full"}
         Whether the costly checks of a map are run, too.
     mesh : str or None
@@ -122,6 +129,7 @@ class ExportSettings:
     method: str | None = None
     target: Target | None = None
     nulls: int | None = None
+    references: ReferenceChoice = USUAL
     trust: TrustLevel = "default"
     mesh: MeshChoice | None = None
     registration: Registration | None = None
@@ -173,7 +181,15 @@ class ExportSettings:
     @property
     def explanation(self) -> ExplanationOptions:
         """How networks are explained."""
-        return ExplanationOptions(self.method, self.target, self.nulls, self.thorough, self.processors, self.work)
+        return ExplanationOptions(
+            self.method,
+            self.target,
+            self.nulls,
+            self.thorough,
+            self.processors,
+            self.work,
+            self.references.source,
+        )
 
     def as_record(self, compared: Comparison) -> dict[str, object]:
         """All that decides the result of whichever subject, as JSON values without any folder of this machine."""
@@ -186,6 +202,7 @@ class ExportSettings:
             "other": _without_folders(compared.other),
             "others": [_without_folders(person) for person in compared.others],
             "null": "by the method's cost" if self.nulls is None else self.nulls,
+            "references": str(self.references),
             "trust": self.trust,
             "mesh": self.mesh or "all that the subject has",
             "registration": self.registration or "MSMAll, else MSMSulc",

@@ -16,7 +16,6 @@ References: Rueckert et al. 1999 (free-form deformations by B-splines); Kennedy 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -55,12 +54,12 @@ def made_up_heads(placed: Placement, count: int = HEADS) -> Iterator[ReferenceBr
     ------
     ReferenceBrain
     """
-    grid = placed.person.grid
+    grid = placed.registered.person.grid
     brain = _smoothed(placed.brain, grid)
     inside = placed.laid > 0
     for seed in range(FIRST_SEED, FIRST_SEED + count):
-        known = replace(placed.known, source=f"{placed.known.source}, deformed (seed {seed})")
-        yield placed.with_intensities(_sampled(brain, grid, displacement(grid, inside, seed)), known)
+        laid = _sampled(brain, grid, displacement(grid, inside, seed))
+        yield placed.registered.given(laid, f"{placed.known.source}, deformed (seed {seed})", placed.known.note)
 
 
 def displacement(grid: Grid, inside: NDArray[np.bool_], seed: int) -> NDArray[np.float32]:

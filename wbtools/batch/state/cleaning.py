@@ -28,6 +28,7 @@ _FOLDERS = {
     re.compile(r"attempts(~\d+)?"): re.compile(rf".+\.jsonl|{BESIDE}"),
     re.compile(r"logs"): re.compile(r".+\.\d+\.[0-9a-f]{12}\.log|worker\.local-[0-9a-f]{8}\.log"),
     re.compile(r"slurm"): re.compile(rf".*[0-9a-f]{{8}}-.+\.sh|\d+(_\d+)?(\.next)?\.log|{BESIDE}"),
+    re.compile(r"references"): re.compile(rf"reference-[0-9a-f]{{64}}\.npy|{BESIDE}"),
     re.compile(r"marks"): re.compile(rf".+\.json|{BESIDE}"),
 }
 """Names of its own folders, and of the files in them; what is named otherwise is somebody else's."""

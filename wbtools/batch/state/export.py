@@ -13,7 +13,9 @@ from typing import TypeVar
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
+from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError
+from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
@@ -49,7 +51,8 @@ class BatchExport:
 
     def job(self, subject: str, out: Path) -> ExportJob:
         """The export of one subject."""
-        return ExportJob(subject, self.study_folder, out, compared=self.compared)
+        cache = BatchFiles(out).references
+        return ExportJob(subject, self.study_folder, out, compared=self.compared, cache=cache)
 
     def with_threads(self, threads: int) -> BatchExport:
         """The same by a worker that has so many threads."""
@@ -69,6 +72,7 @@ def as_json(export: BatchExport) -> dict[str, object]:
         "other": compared.other if compared.other is None else _person(compared.other),
         "others": [_person(person) for person in compared.others],
         "nulls": how.nulls,
+        "references": _references(how.references),
         "trust": how.trust,
         "mesh": how.mesh,
         "surf_reg": how.registration,
@@ -99,6 +103,7 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         method=read.choice("method", METHODS),
         target=read.target("target"),
         nulls=read.number("nulls"),
+        references=read.references("references"),
         trust=read.choice("trust", TRUST_LEVELS) or _USUAL.trust,
         mesh=read.choice("mesh", MESHES),
         registration=read.choice("surf_reg", REGISTRATIONS),
@@ -113,6 +118,11 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
     )
     compared = Comparison(read.text("other"), read.texts("others"))
     return BatchExport(read.path("study_folder") or Path(), compared, settings)
+
+
+def _references(choice: ReferenceChoice) -> str | None:
+    """A choice of references as it is typed, its path from the root; None for what is usual."""
+    return (_path(choice.place) if choice.place else choice.typed) or None
 
 
 def _path(path: Path) -> str:
@@ -184,6 +194,14 @@ class _Kept:
         text = self.text(key)
         try:
             return None if text is None else Target.parse(text)
+        except InputError:
+            raise self._damaged(key) from None
+
+    def references(self, key: str) -> ReferenceChoice:
+        """Which brains a person's is compared with."""
+        text = self.text(key)
+        try:
+            return USUAL if text is None else ReferenceChoice.parse(text)
         except InputError:
             raise self._damaged(key) from None
 

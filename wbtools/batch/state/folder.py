@@ -140,6 +140,11 @@ class BatchFiles:
         return self.home / "aside"
 
     @property
+    def references(self) -> Path:
+        """Other people's brains as networks see them, where references are people; each is its owner's to read."""
+        return self.home / "references"
+
+    @property
     def logs(self) -> Path:
         """One log per attempt."""
         return self.home / "logs"
@@ -205,7 +210,7 @@ class BatchFiles:
                 f"{self.home} was not made by wbtools: it holds {there[0].name}",
                 hint="move it away, or choose another --out",
             )
-        folders = (self.home / "attempts", self.logs, self.slurm, self.aside, self.home / "marks")
+        folders = (self.home / "attempts", self.logs, self.slurm, self.aside, self.references, self.home / "marks")
         for path in there:
             if path.is_symlink():
                 raise InputError(f"{path} is a link, which wbtools did not make", hint="remove the link")

@@ -1,0 +1,245 @@
+"""Who serves as reference: what `--references` may be, and which people it means."""
+
+import shutil
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from wbtools.attribution.references.sets import SOURCES
+from wbtools.batch.state.export import BatchExport, as_json, from_json
+from wbtools.errors import InputError, SubjectError
+from wbtools.exporting.references.choice import MOST, USUAL, ReferenceChoice
+from wbtools.exporting.references.people import candidates, find
+from wbtools.exporting.settings import ExportSettings
+from wbtools.subject.selection import FileChoice, FoundPerson
+
+
+def image(path, value=1.0):
+    """A T1w image of a few voxels; another value makes it another image."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = np.random.default_rng(0).random((4, 4, 4)).astype(np.float32) + np.float32(value)
+    nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), path)
+    return path
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Ten people in BIDS; sub-03 has two sessions, the scan of sub-04 is damaged."""
+    folder = tmp_path / "study"
+    for number in range(10):
+        name = f"sub-{number:02d}"
+        if number != 3:
+            image(folder / name / "anat" / f"{name}_T1w.nii.gz", number)
+        for session in ("ses-1", "ses-2") if number == 3 else ():
+            image(folder / name / session / "anat" / f"{name}_{session}_T1w.nii.gz", number + int(session[-1]) / 4)
+    (folder / "sub-04/anat/sub-04_T1w.nii.gz").write_bytes(b"nothing of an image")
+    return folder
+
+
+def person(study, name):
+    subject = FileChoice().subject(study, name)
+    return FoundPerson(subject.t1w, subject)
+
+
+def found(study, text, *names, files=FileChoice()):  # noqa: B008
+    return find(ReferenceChoice.parse(text), study, files, [person(study, name) for name in names])
+
+
+def ids(reference_people):
+    return [known.name for known in reference_people.people]
+
+
+# ------------------------------------------------------------------------------------------------------------ the words
+
+
+def test_names_numbers_and_places_are_told_apart(tmp_path):
+    assert ReferenceChoice.parse("template").source is SOURCES["template"]
+    assert ReferenceChoice.parse("made-up").source is SOURCES["made-up"]
+    assert ReferenceChoice.parse("8") == ReferenceChoice(count=8)
+    assert ReferenceChoice.parse(str(tmp_path)) == ReferenceChoice(place=tmp_path)
+    assert [choice.of_people for choice in map(ReferenceChoice.parse, ("template", "8", "x.txt"))] == [
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0", "--references 0 is not a number of people"),
+        ("-3", "--references -3 is not a number of people"),
+        (str(MOST + 1), "too many"),
+        ("", "names nothing"),
+        ("made_up", "--references made_up: there is no such file"),
+        ("tem\nplate", "names nothing"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(text, words):
+    with pytest.raises(InputError, match=words):
+        ReferenceChoice.parse(text)
+
+
+def test_a_name_that_is_nearly_one_gets_a_hint():
+    with pytest.raises(InputError) as refused:
+        ReferenceChoice.parse("templat")
+    assert "did you mean template?" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "nobody"}, {"name": "template", "count": 3}, {"count": 3, "place": Path()}]
+)
+def test_a_program_cannot_give_two_choices_or_an_unknown_name(fields):
+    with pytest.raises(InputError):
+        ReferenceChoice(**fields)
+
+
+def test_settings_refuse_references_that_are_a_word():
+    with pytest.raises(InputError, match="references='8'"):
+        ExportSettings(references="8")
+
+
+@pytest.mark.parametrize("text", ["template", "made-up", "12", "{folder}"])
+def test_a_batch_keeps_the_choice_in_its_file(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("people").mkdir()
+    choice = ReferenceChoice.parse(text.format(folder="people"))
+    kept = from_json(as_json(BatchExport(tmp_path, settings=ExportSettings(references=choice)))).settings.references
+    assert kept == (ReferenceChoice(place=tmp_path / "people") if choice.place else choice)
+    assert from_json(as_json(BatchExport(tmp_path))).settings.references == USUAL
+    with pytest.raises(InputError, match="--references"):
+        from_json({"references": "-1"})
+
+
+def test_the_record_names_no_folder():
+    how = ExportSettings(references=ReferenceChoice(place=Path("/home/somebody/controls.txt")))
+    from wbtools.subject.selection import NOBODY
+
+    assert how.as_record(NOBODY)["references"] == "controls.txt"
+
+
+# ----------------------------------------------------------------------------------------------------------- so many
+
+
+def test_so_many_other_people_are_the_same_every_time_and_never_the_exported_one(study):
+    everybody = {f"sub-{number:02d}" for number in range(10)} - {"sub-04"}
+    for name in sorted(everybody - {"sub-03"}):
+        taken = ids(found(study, "5", name))
+        assert taken == ids(found(study, "5", name)) and len(set(taken)) == 5
+        assert name not in taken
+        assert {other.split("_")[0] for other in taken} <= everybody - {name}
+
+
+def test_a_batch_takes_nearly_the_same_people_for_everybody(study):
+    sets = [set(ids(found(study, "4", f"sub-{number:02d}"))) for number in range(10) if number not in (3, 4)]
+    assert len(set().union(*sets)) <= 5
+
+
+def test_people_of_several_sessions_come_once_and_not_beside_themselves(study):
+    taken = ids(found(study, "8", "sub-00"))
+    assert [name for name in taken if name.startswith("sub-03")] == ["sub-03_ses-1"]
+    assert not [name for name in ids(found(study, "8", "sub-03_ses-2")) if name.startswith("sub-03")]
+
+
+def test_people_compared_with_are_no_references(study):
+    taken = ids(found(study, "6", "sub-00", "sub-01", "sub-02"))
+    assert len(taken) == 6 and not {"sub-00", "sub-01", "sub-02"} & set(taken)
+
+
+def test_a_copy_of_the_exported_image_under_another_name_is_no_reference(study):
+    shutil.copyfile(study / "sub-00/anat/sub-00_T1w.nii.gz", study / "sub-07/anat/sub-07_T1w.nii.gz")
+    assert "sub-07" not in ids(found(study, "7", "sub-00"))
+
+
+def test_too_few_people_are_counted(study):
+    with pytest.raises(InputError, match=r"--references 9: .*study has 8 other people") as refused:
+        found(study, "9", "sub-00")
+    assert "of 10 subjects" in refused.value.hint and refused.value.exit_code == 3
+
+
+# ------------------------------------------------------------------------------------------------- folders and lists
+
+
+def test_a_folder_of_images_is_taken_whole_but_for_the_exported_person(study, tmp_path):
+    folder = tmp_path / "controls"
+    for number in (0, 11, 12):
+        image(folder / f"scan{number}.nii.gz", number)
+    (folder / "readme.txt").write_text("no image")
+    shutil.copyfile(study / "sub-00/anat/sub-00_T1w.nii.gz", folder / "scan0.nii.gz")
+    people = found(study, str(folder), "sub-00")
+    assert [path.t1w.name for path in people.people] == ["scan11.nii.gz", "scan12.nii.gz"]
+    assert people.remarks == ("References: 1 of 3 were left out, who are the exported person or one compared with.",)
+    assert len(people.listed) == 3
+
+
+def test_a_study_folder_is_taken_with_its_subjects(study, tmp_path):
+    other = tmp_path / "other"
+    for name in ("sub-A", "sub-B"):
+        image(other / name / "anat" / f"{name}_T1w.nii.gz", ord(name[-1]))
+    people = found(study, str(other), "sub-00").people
+    assert [known.subject.id for known in people] == ["sub-A", "sub-B"]
+
+
+def test_a_list_names_ids_of_the_study_and_paths_from_the_list_or_from_here(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image(tmp_path / "here.nii.gz", 20)
+    image(tmp_path / "lists" / "beside.nii.gz", 21)
+    image(tmp_path / "lists" / "deeper" / "x.nii.gz", 22)
+    listed = tmp_path / "lists" / "controls.txt"
+    listed.write_text(
+        "\ufeff# controls\nsub-01\n\nbeside.nii.gz\nhere.nii.gz\ndeeper/x.nii.gz\nsub-01\n", encoding="utf-8"
+    )
+    people = found(study, str(listed), "sub-00").people
+    assert [known.t1w.name for known in people] == ["sub-01_T1w.nii.gz", "beside.nii.gz", "here.nii.gz", "x.nii.gz"]
+    assert people[0].subject is not None and people[1].subject is None
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda path: path.mkdir(), InputError, "holds neither subjects nor images"),
+        (lambda path: path.write_text("# nobody\n"), InputError, "lists nobody"),
+        (lambda path: path.write_text("sub-77\n"), SubjectError, "has no subject sub-77"),
+        (lambda path: path.write_text("none/here.nii.gz\n"), InputError, "does not exist"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00PK"), InputError, "no text"),
+        (lambda path: path.write_text("sub-04\n"), InputError, "sub-04"),
+        (lambda path: path.write_text("sub-00\n"), InputError, "nobody but the exported person"),
+        (lambda path: None, InputError, "does not exist"),
+        (lambda path: path.write_text("x" * (1 << 20) + "yy"), InputError, "more than 1 MiB"),
+    ],
+)
+def test_folders_and_lists_without_references_are_refused_in_one_sentence(study, tmp_path, make, error, words):
+    path = tmp_path / "controls.txt"
+    make(path)
+    with pytest.raises(error, match=words) as refused:
+        found(study, str(path), "sub-00")
+    assert str(refused.value).startswith("--references") and refused.value.exit_code == 3
+    assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_image_of_a_folder_is_named(study, tmp_path):
+    folder = tmp_path / "controls"
+    image(folder / "good.nii.gz")
+    (folder / "bad.nii.gz").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"--references .*bad\.nii\.gz"):
+        found(study, str(folder), "sub-00")
+
+
+def test_an_image_alone_is_no_list(study, tmp_path):
+    with pytest.raises(InputError, match="is one image"):
+        found(study, str(image(tmp_path / "x.nii.gz")), "sub-00")
+
+
+def test_too_many_people_are_refused(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("wbtools.exporting.references.people.MOST", 2)
+    for number in range(3):
+        image(tmp_path / "many" / f"{number}.nii.gz", number)
+    with pytest.raises(InputError, match="holds 3 people, 2 is the most"):
+        found(study, str(tmp_path / "many"), "sub-00")
+
+
+def test_names_that_are_no_people_mean_nobody(study):
+    for text in ("template", "made-up"):
+        assert found(study, text, "sub-00").people == () == candidates(ReferenceChoice.parse(text), study, FileChoice())
