@@ -19,7 +19,7 @@ from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import placement, template_on
 from wbtools.attribution.references import made_up
-from wbtools.attribution.references.sets import SOURCES, ReferenceSet
+from wbtools.attribution.references.sets import SOURCES, ReferenceSet, usual
 from wbtools.attribution.runtime.device import accelerated
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.errors import InputError
@@ -40,7 +40,9 @@ def one_by_one(question):
     return MethodOutput(np.mean([output.relevance for output in found], axis=0), expected)
 
 
-SEVERAL = replace(method("gradient-x-difference"), explain=piece_by_piece(one_by_one), several_references=True)
+SEVERAL = replace(
+    method("gradient-x-difference"), explain=piece_by_piece(one_by_one), several_references=True, usual_references=usual
+)
 """A method that takes a set."""
 
 

@@ -94,7 +94,7 @@ def test_a_batch_of_the_first_version_with_a_plan_can_be_read():
     words = "--study-folder /data --naming bids --model /nets/a.pt --model pkg.nets:build --method lrp --null 2"
     more = "--target class:male --trust full --mesh both --surf-reg MSMSulc --allow contrast --keep-face --no-render"
     assert from_json(kept) == given(*words.split(), *more.split(), "--wb-command", "wb_command", "--work", "/scratch")
-    assert as_json(from_json(kept)) == kept
+    assert as_json(from_json(kept)) == {**kept, "references": None}  # which that version had not
 
 
 def test_a_dry_run_says_who_was_found_as_what_and_who_is_missing(tmp_path, capsys):

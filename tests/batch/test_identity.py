@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_batch_options import given
 
-from wbtools.batch.state.export import as_json
+from wbtools.batch.state.export import as_json, from_json
 from wbtools.cli.batch.payload import ExportPayload
 from wbtools.errors import InputError, SubjectError
 
@@ -54,3 +54,24 @@ def test_an_image_to_compare_with_that_is_none_is_told_before_anything_begins(tm
     with pytest.raises(InputError, match="--other") as caught:
         identity(tmp_path, "--target", "pair", "--other", str(other))
     assert word in str(caught.value)
+
+
+def test_another_image_among_the_listed_references_is_another_batch(tmp_path):
+    people = tmp_path / "people"
+    people.mkdir()
+    write_scan(people / "a.nii.gz", 1)
+    words = "--method", "deviation", "--references", str(people)
+    before = identity(tmp_path, *words)
+    assert identity(tmp_path, *words) == before
+    write_scan(people / "b.nii.gz", 2)
+    assert identity(tmp_path, *words) != before
+
+
+def test_references_that_no_method_would_use_are_told_before_anything_begins(tmp_path):
+    with pytest.raises(InputError, match="--references made-up is not used: the method lrp"):
+        identity(tmp_path, "--method", "lrp", "--references", "made-up")
+
+
+def test_references_of_a_batch_are_conformed_once_where_no_folder_of_caches_is_named(tmp_path):
+    job = from_json(as_json(given("--references", "3"))).job("100307", tmp_path / "out")
+    assert job.cache == tmp_path / "out" / ".wbtools" / "references"

@@ -15,7 +15,7 @@ from wbtools.attribution.answers import Answers, Images
 from wbtools.attribution.noise import Noise
 from wbtools.attribution.objective import Objective
 from wbtools.attribution.question import Question
-from wbtools.attribution.references.sets import ReferenceSet, ReferenceSource, usual
+from wbtools.attribution.references.sets import ReferenceSet, ReferenceSource
 from wbtools.errors import CheckError, InputError
 from wbtools.space.grid import Unit, Volume
 
@@ -154,7 +154,9 @@ class Method:
         For methods that explain the difference from another image: that image, from the network's card, the image, and
         the file that the card names, if any.
     several_references : bool
-        Whether it explains the difference from several images, such as other people's.
+        Whether it can explain the difference from several images, such as other people's.
+    usual_references : callable, optional
+        Gives these images unless the user says; without, it is the single one of `reference`.
     by_region : bool
         Whether it treats the regions of an atlas as wholes, and needs them.
     on_cards : bool
@@ -174,6 +176,7 @@ class Method:
     explain: Callable[[Question], MethodOutput]
     reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
     several_references: bool = False
+    usual_references: ReferenceSource | None = None
     by_region: bool = False
     on_cards: bool = False
     signed: bool = True
@@ -186,7 +189,7 @@ class Method:
         inputs: Sequence[ModelInput],
         target: Target,
         regions: NDArray[np.integer] | None = None,
-        references: ReferenceSource = usual,
+        references: ReferenceSource | None = None,
     ) -> Question:
         """The question about an image that this method answers.
 
@@ -198,9 +201,8 @@ class Method:
         target : Target
         regions : ndarray, (X, Y, Z), int, optional
             Keys of an atlas's regions on the image's grid, for methods that need them.
-        references : callable
-            Gives the images that are compared with, for methods that take several: those of the network's card, else
-            made-up heads, unless told.
+        references : callable, optional
+            Gives the images that are compared with, for methods that can take several; `usual_references` without.
 
         Raises
         ------
@@ -213,7 +215,8 @@ class Method:
             raise InputError(f"--method {self.name} needs the regions of an atlas")
         image = inputs[0]
         person, *people = (torch.from_numpy(shown.data) for shown in inputs)
-        brains = self._references(model, image, references)
+        source = (references or self.usual_references) if self.several_references else None
+        brains = source(model, image) if source else self._single(model, image)
         several = tuple(torch.from_numpy(brain.data) for brain in brains.brains) if brains else ()
         reference = several[0] if several else None
         answers = Answers(model)
@@ -228,16 +231,12 @@ class Method:
             reference_record=brains.as_record() if brains else None,
             empty=image.empty,
             bounds=(float(image.data.min()), float(image.data.max())),
-            references=several if self.several_references else (),
+            references=several if source else (),
         )
 
-    def _references(self, model: Model, image: ModelInput, references: ReferenceSource) -> ReferenceSet | None:
-        """What the image is compared with: one brain, unless the method takes several."""
-        if self.reference is None:
-            return None
-        if self.several_references:
-            return references(model, image)
-        return ReferenceSet((self.reference(model.card, image, model.reference),))
+    def _single(self, model: Model, image: ModelInput) -> ReferenceSet | None:
+        """The one image that this method compares with, if it does."""
+        return ReferenceSet((self.reference(model.card, image, model.reference),)) if self.reference else None
 
     def attribute(self, question: Question, image: ModelInput) -> Attribution:
         """Explain a network's answer, with all that can be said of the map at once.

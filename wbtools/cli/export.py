@@ -81,7 +81,7 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         "--references",
         metavar="N|DIR|LIST|NAME",
         help="The brains that deviation methods compare with: N other people of the study folder, those of another "
-        f"folder or of a list, or one of {', '.join(SOURCES)}. [default: those of the network's card, else made-up]",
+        f"folder or of a list, or one of {', '.join(SOURCES)}. [default: the method's]",
     ),
     click.option(
         "--null",

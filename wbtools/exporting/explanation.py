@@ -15,7 +15,7 @@ from wbtools.attribution.decision import Decision, decide
 from wbtools.attribution.evaluation.faithfulness import faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
 from wbtools.attribution.evaluation.sanity_checks import Trust, assess
-from wbtools.attribution.references.sets import ReferenceSource, usual
+from wbtools.attribution.references.sets import ReferenceSource
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
@@ -138,8 +138,8 @@ class ExplanationOptions:
     threads : int
     work : Path or None
         Keeps the maps of randomised networks.
-    references : callable
-        Gives the brains that a person's is compared with, for methods that take several.
+    references : callable, optional
+        Gives the brains that a person's is compared with, for methods that can take several; the method's own without.
     """
 
     method: str | None = None
@@ -148,7 +148,7 @@ class ExplanationOptions:
     thorough: bool = False
     threads: int = 1
     work: Path | None = None
-    references: ReferenceSource = usual
+    references: ReferenceSource | None = None
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""

@@ -51,7 +51,7 @@ def files_of(people: Sequence[FoundPerson]) -> list[dict[str, str]]:
 
 
 def note_deciding(
-    record: Provenance, networks: Sequence[Model], people: Sequence[FoundPerson], listed: Sequence[FoundPerson]
+    record: Provenance, networks: Sequence[Model], people: Sequence[FoundPerson], listed: Sequence[FoundPerson] = ()
 ) -> None:
     """What decides a result: networks under their own names, people compared with, and those listed as references."""
     record.deciding = deciding(networks, (*people, *listed))

@@ -21,6 +21,7 @@ from wbtools.attribution.engine import DifferencePropagator
 from wbtools.attribution.method import Method
 from wbtools.attribution.methods.several_references import Form, explain_over
 from wbtools.attribution.reference import reference_brain
+from wbtools.attribution.references.sets import usual
 from wbtools.model import Model, ModelInput
 
 
@@ -52,6 +53,7 @@ METHOD = Method(
     caution=_CAUTION,
     explain=explain_over,
     reference=reference_brain,
+    several_references=True,
     on_cards=True,
 )
 
@@ -62,7 +64,7 @@ MAGNITUDE = replace(
     rules=(*_RULES, "of several references: the mean of the maps' magnitudes"),
     caution=f"Magnitudes: where relevance lies, not whether it speaks for or against. {_CAUTION}",
     explain=partial(explain_over, form=Form("magnitude")),
-    several_references=True,
+    usual_references=usual,
     signed=False,
 )
 

@@ -19,7 +19,7 @@ _LONGEST = 6  # digits of a number
 
 @dataclass(frozen=True)
 class ReferenceChoice:
-    """Which brains a person's is compared with; without any field, those of the network's card, else made-up heads.
+    """Which brains a person's is compared with; without any field, what is usual for the method.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class ReferenceChoice:
     >>> ReferenceChoice.parse("8"), ReferenceChoice.parse("template").name
     (ReferenceChoice(name='', count=8, place=None), 'template')
     >>> str(ReferenceChoice.parse("controls.txt")), str(ReferenceChoice())
-    ('controls.txt', "the card's, else made-up")
+    ('controls.txt', 'what is usual for the method')
     """
 
     name: str = ""
@@ -81,7 +81,7 @@ class ReferenceChoice:
         """As the record may name it: without any folder."""
         if self.count is not None:
             return f"{self.count} of the study folder"
-        return self.name or (self.place.name if self.place else "the card's, else made-up")
+        return self.name or (self.place.name if self.place else "what is usual for the method")
 
     @property
     def typed(self) -> str:
