@@ -54,6 +54,21 @@ def test_decision_target_score_and_sensitivity_ask_for_each_image_once():
     assert moved.change > moved.least
 
 
+def test_a_second_question_about_the_same_person_shows_the_network_only_what_is_new():
+    network, shown = _counted(random_network(FAMILIES["ResNet 10"]))
+    model = Model(network, Card("net", "Net", "none", shape=SHAPE), {}, "")
+    people = _people(3)
+    first = method("gradient").ask(model, people, Target("contrast"))
+    count = len(shown)
+    second = method("integrated-gradients-zero").ask(model, people, Target("contrast"), answers=first.answers)
+    assert count == 3 and sorted(shown) == sorted(
+        float(image.sum()) for image in (*first.images.people, first.image, second.base)
+    )
+    assert second.image is first.image and second.people == first.people
+    alone = method("integrated-gradients-zero").ask(model, _people(3), Target("contrast"))
+    torch.testing.assert_close(second.objective.directions, alone.objective.directions, rtol=0, atol=0)
+
+
 def test_another_network_is_asked_anew_unless_its_answer_is_known():
     network, shown = _counted(random_network(FAMILIES["ResNet 10"], seed=1))
     model = Model(random_network(FAMILIES["ResNet 10"]), Card("net", "Net", "none", shape=SHAPE), {}, "")

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from wbtools.anatomy import Hemisphere
+from wbtools.attribution import METHODS
 from wbtools.errors import InputError
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import NAMINGS, OutputFolder, folder_name
@@ -45,7 +46,9 @@ def every_output():
     cifti = [(model, None, "32k_fs_LR", "", "HCP-MMP1") for model in MODELS]
     known |= dict.fromkeys(("DSCALAR", "PSCALAR", "PCONN"), cifti)
     assert set(known) == {kind.name for kind in NAMED}, "a kind is missing here"
-    return [Output(OutputKind[kind], *which) for kind, outputs in known.items() for which in outputs]
+    by_first = [Output(OutputKind[kind], *which) for kind, outputs in known.items() for which in outputs]
+    volumes = (OutputKind.RELEVANCE, OutputKind.HEATMAP, OutputKind.HEATMAP_SMOOTH)
+    return by_first + [Output(kind, model, by=method) for kind, model, method in product(volumes, MODELS, METHODS)]
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
@@ -53,6 +56,31 @@ def test_no_two_files_share_a_name(tmp_path, naming):
     names = [folder(naming, tmp_path).path(output) for output in every_output()]
     assert len(set(names)) == len(names) > 100
     assert all(path.is_relative_to(tmp_path) for path in names)
+
+
+@pytest.mark.parametrize(
+    ("naming", "name"),
+    [
+        ("hcp", "sub-01.unet.smoothgrad-squared.relevance.T1w.nii.gz"),
+        ("bids", "anat/sub-01_space-T1w_desc-unetSmoothgradSquared_relevance.nii.gz"),
+    ],
+)
+def test_a_volume_by_a_second_method_is_named_after_it(tmp_path, naming, name):
+    output = Output(OutputKind.RELEVANCE, "unet", by="smoothgrad-squared")
+    assert folder(naming, tmp_path).path(output).relative_to(tmp_path).as_posix() == name
+
+
+def test_a_sidecar_says_what_its_file_alone_has(tmp_path):
+    out = folder("bids", tmp_path)
+    place = tmp_path / "anat" / "sub-01_desc-unet_regions.tsv"
+    place.parent.mkdir()
+    what = Output(OutputKind.REGIONS, "unet")
+    column = {"also_rank": {"Description": "1 for the highest"}}
+    told = []
+    for sidecar in ({}, column):
+        (written,) = NAMINGS["bids"].write_sidecars(WrittenFiles((Written(what, place, {}, sidecar),)), out, "")
+        told.append(json.loads(written.path.read_text()))
+    assert told[1] == {**told[0], **column} != told[0]
 
 
 @pytest.mark.parametrize("naming", NAMINGS)

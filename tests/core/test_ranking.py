@@ -10,7 +10,9 @@ from scipy import ndimage, stats
 from wbtools.anatomy import Atlas, Hemisphere, Kind, Region
 from wbtools.errors import InputError
 from wbtools.regions import abs_means, calibrated, calibration, rank
+from wbtools.regions.second_ranking import ALSO_COLUMNS, AlsoRanked
 from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.text import tsv
 
 GRID = Grid((12, 11, 10), np.diag([2.0, 2.0, 1.5, 1.0]))
 REGIONS = (
@@ -74,6 +76,26 @@ def test_the_table_can_be_read_back_and_names_the_network():
     assert rows[-1]["rank"] == "n/a"
     assert {row["model"] for row in rows} == {"demo network"}
     assert {row["kind"] for row in rows} == {"cortex", "subcortex", "outside"}
+
+
+def test_a_second_ranking_stands_in_more_columns_of_the_same_rows():
+    relevance, atlas = example()
+    first = rank(relevance, atlas)
+    second = rank(Volume(relevance.data[::-1].copy(), GRID, Unit.DENSITY), atlas)
+    assert [row.region for row in first.rows] != [row.region for row in second.rows]
+    table = AlsoRanked("=other", second).beside(first, first.table("net", "lrp"))
+    rows = list(csv.DictReader(io.StringIO(tsv(table)), delimiter="\t"))
+    alone = list(csv.DictReader(io.StringIO(first.to_tsv("net", "lrp")), delimiter="\t"))
+    assert [{name: row[name] for name in alone[0]} for row in rows] == alone, "the first columns stay as they are"
+    assert set(rows[0]) - set(alone[0]) == set(ALSO_COLUMNS)
+    assert {row["also_method"] for row in rows} == {"'=other"}, "no spreadsheet takes it for a formula"
+    wanted = {row.region.name: row for row in second.rows}
+    for row in rows[:-1]:
+        assert row["also_rank"] == str(wanted[row["region"]].rank)
+        assert float(row["also_mean"]) == pytest.approx(wanted[row["region"]].mean, rel=1e-5)  # six digits
+        assert row["also_p_corrected"] == "n/a"
+    assert (rows[-1]["region"], rows[-1]["also_rank"]) == ("outside_atlas", "n/a")
+    assert float(rows[-1]["also_mean"]) == pytest.approx(second.outside.mean, rel=1e-5)
 
 
 def test_grids_that_differ_and_intensities_are_refused():

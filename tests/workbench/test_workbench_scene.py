@@ -190,26 +190,45 @@ def test_no_crosshairs_are_drawn_and_letters_only_beside_slices(session: Session
     assert texts(root, "m_displayVolumeAxesCrosshairLabels") == ["true", "false", "false", "false"]
 
 
-@pytest.mark.parametrize("kind", ["volume", "montage", "overview"])
+METHODS = ("deviation", "occlusion")
+
+
+@pytest.mark.parametrize("kind", ["volume", "montage", "overview", "two methods"])
 def test_no_text_and_no_colour_bar_lies_on_a_brain(session: Session, kind: str) -> None:
     long = Legend("A title " * 40, "Decision: " + "a class " * 80, "A notice. " * 300 + NOTICE, "1/mm3")
     slices = Slices(session.anatomy, session.overlay)
+    two_methods = [Surfaces(session.surfaces, session.metrics, about=name) for name in METHODS]
     made = {
         "volume": lambda: figure("s", long, slices),
         "montage": lambda: figure("s", long, surfaces=Surfaces(session.surfaces, session.metrics)),
         "overview": lambda: figure("s", long, slices, Surfaces(session.surfaces, [session.scalars])),
+        "two methods": lambda: figure("s", long, None, *two_methods),
     }[kind]()
     tiles = sorted((view.rectangle for view in made.views if view.rectangle), key=lambda place: place.bottom)
     assert len(tiles) == len(made.views)
     assert all(low.top == pytest.approx(high.bottom, abs=0.01) for low, high in pairwise(tiles))
     for view in made.views:
-        worded = [text for text in view.texts if text.text not in ("Left", "Right")]
+        worded = [text for text in view.texts if text.text not in ("Left", "Right", *METHODS)]
         assert not worded or view.name in ("Title", "Legend")
         assert all(text.y - text.height / 2 > 0 and text.y + text.height / 2 < 100 for text in view.texts)
         assert not any(layer.colour_bar for layer in view.layers) or view.name == "Legend"
     said = " ".join(text.text for view in made.views for text in view.texts)
     assert "Decision: a class" in said and "Not for diagnosis." in said
     assert made.size[1] < 1400
+
+
+def test_maps_of_two_methods_stand_below_one_another_and_say_whose_they_are(session: Session) -> None:
+    rows = [Surfaces(session.surfaces, session.metrics, about=name) for name in METHODS]
+    scene = figure("s", Legend("A title"), None, *rows)
+    views = sorted(
+        (view for view in scene.views if view.name == "Surfaces" and view.rectangle),
+        key=lambda view: -view.rectangle.top if view.rectangle else 0,
+    )
+    assert [[text.text for text in view.texts] for view in views] == [["Left", name, "Right"] for name in METHODS]
+    assert [text.text for text in figure("s", Legend("t"), surfaces=rows[0]).views[0].texts] != ["Left", "Right"]
+    other = replace(session.metrics[0], palette=replace(session.metrics[0].palette, high=7.0))
+    with pytest.raises(InputError, match="one colour bar"):
+        figure("s", Legend("A title"), None, rows[0], replace(rows[1], overlays=[other]))
 
 
 def refused(session: Session, scene: Scene, match: str) -> None:

@@ -190,6 +190,7 @@ class Method:
         target: Target,
         regions: NDArray[np.integer] | None = None,
         references: ReferenceSource | None = None,
+        answers: Answers | None = None,
     ) -> Question:
         """The question about an image that this method answers.
 
@@ -203,6 +204,8 @@ class Method:
             Keys of an atlas's regions on the image's grid, for methods that need them.
         references : callable, optional
             Gives the images that are compared with, for methods that can take several; `usual_references` without.
+        answers : Answers, optional
+            Of the network, from a question about the same person: it is not shown again what it was shown before.
 
         Raises
         ------
@@ -214,12 +217,12 @@ class Method:
         if self.by_region and regions is None:
             raise InputError(f"--method {self.name} needs the regions of an atlas")
         image = inputs[0]
-        person, *people = (torch.from_numpy(shown.data) for shown in inputs)
+        answers = answers or Answers(model)
+        person, *people = (answers.known(torch.from_numpy(shown.data)) for shown in inputs)
         source = (references or self.usual_references) if self.several_references else None
         brains = source(model, image) if source else self._single(model, image)
-        several = tuple(torch.from_numpy(brain.data) for brain in brains.brains) if brains else ()
+        several = tuple(answers.known(torch.from_numpy(brain.data)) for brain in brains.brains) if brains else ()
         reference = several[0] if several else None
-        answers = Answers(model)
         return Question(
             answers=answers,
             image=person,

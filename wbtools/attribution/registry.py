@@ -14,8 +14,28 @@ from wbtools.attribution.measured import sentence
 from wbtools.attribution.method import Method
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import Target
-from wbtools.errors import require_choice
+from wbtools.errors import InputError, require_choice
 from wbtools.model import Model
+
+_BOTH = "what both show does not depend on the choice of the method"
+
+NONE = "none"
+"""What `--also` is given to have no second map."""
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A method whose map is written beside that of another.
+
+    Parameters
+    ----------
+    method : str
+    advice : str
+        Which of both maps is to be trusted for what, in a sentence.
+    """
+
+    method: str
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -35,12 +55,16 @@ class Entry:
     layers : {"any", "visible", "known"}
         Which networks it can explain: any; those whose layers are modules; or those whose every layer the engine
         knows (`wbtools.attribution.engine`).
+    also : callable, optional
+        The method whose map is written beside this one's for a network and target unless the user says, as a benchmark
+        found it better for something; None if there is no such method.
     """
 
     place: str
     null_networks: int = 1
     suits: Callable[[Model, Target], bool] | None = None
     layers: Literal["any", "visible", "known"] = "any"
+    also: Callable[[Model, Target], Companion | None] | None = None
 
 
 def _has_reference(model: Model, target: Target) -> bool:
@@ -126,6 +150,57 @@ def default_method(model: Model, target: Target) -> str:
     Both compare with a reference brain; where there is none, integrated gradients from an empty image.
     """
     return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))
+
+
+def companion(first: str, model: Model, target: Target, wanted: str | None = None) -> Companion | None:
+    """The method whose map is written beside that of the first; None for no second map.
+
+    Parameters
+    ----------
+    first : str
+        The method that explains the network anyway.
+    model : Model
+    target : Target
+    wanted : str, optional
+        What the user named: a method, or `NONE`. Without, the registry's entry of the first method decides.
+
+    Raises
+    ------
+    InputError
+        If there is no such method, or it is the first one.
+
+    Examples
+    --------
+    >>> companion("deviation", model, Target("embedding"), "occlusion").method  # doctest: +SKIP
+    'occlusion'
+    """
+    decided = ENTRIES[first].also
+    usual = decided(model, target) if decided else None
+    if wanted is None:
+        return usual
+    if wanted == NONE:
+        return None
+    require_choice("attribution method", wanted, METHODS)
+    if wanted == first:
+        raise InputError(
+            f"--also {wanted} is the method of the first map of {model.name}",
+            hint="name another method, or leave --also out",
+        )
+    if usual and usual.method == wanted:
+        return usual
+    return Companion(wanted, f"No benchmark says what {wanted} is to be trusted for beyond {first}; {_BOTH}.")
+
+
+def companions_by_default() -> str:
+    """Beside which methods there is a second map unless the user says, in words.
+
+    Examples
+    --------
+    >>> companions_by_default()
+    'none'
+    """
+    having = [name for name, entry in ENTRIES.items() if entry.also]
+    return f"where measured to be better, with {' and '.join(having)}" if having else NONE
 
 
 def null_networks_by_default() -> str:

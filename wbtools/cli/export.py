@@ -11,7 +11,7 @@ import click
 from wbtools.atlas import ATLASES
 from wbtools.attribution import KINDS, METHODS, Target
 from wbtools.attribution.references.sets import SOURCES
-from wbtools.attribution.registry import null_networks_by_default
+from wbtools.attribution.registry import NONE, companions_by_default, null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
@@ -62,6 +62,13 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         type=click.Choice(METHODS),
         metavar="METHOD",
         help=f"How to explain it: {', '.join(METHODS)}. [default: deviation, where every layer is known]",
+    ),
+    click.option(
+        "--also",
+        type=click.Choice([*METHODS, NONE]),
+        metavar="METHOD|none",
+        help="Write the map of a second method beside the first, in the same files, table and scenes. "
+        f"[default: {companions_by_default()}]",
     ),
     click.option(
         "--target",
@@ -169,6 +176,7 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
         layout=options["layout"],
         naming=options["naming"],
         method=options["method"],
+        also=options["also"],
         target=None if target is None else Target.parse(target),
         nulls=options["nulls"],
         references=USUAL if options["references"] is None else ReferenceChoice.parse(options["references"]),

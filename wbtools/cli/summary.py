@@ -14,6 +14,7 @@ from wbtools.text import counted, line
 if TYPE_CHECKING:
     from wbtools.exporting.pipeline import Export
     from wbtools.regions import Ranking, RegionRelevance
+    from wbtools.regions.second_ranking import AlsoRanked
 
 _TOP = 10
 _LEAST_NAME = 12  # columns that a name keeps, however narrow the terminal
@@ -50,6 +51,8 @@ def summarise(export: Export) -> None:
             out.print(out.wrapped(f"{line(name)}: {line(sentence)}"))
         out.print()
         _say_regions(name, ranking)
+        if name in export.also:
+            _say_also(export.also[name])
         out.print()
     for notice in export.notices:
         out.print(out.wrapped(f"Note: {line(notice)}"))
@@ -70,6 +73,11 @@ def _say_regions(name: str, ranking: Ranking) -> None:
         count = len(ranking.significant())
         out.print(f"against {counted(ranking.null.networks, 'randomised network')}: regions that stand out: {count}")
         out.print(out.wrapped(f"  (p < .05, corrected); first by calibrated rank: {names}"))
+
+
+def _say_also(also: AlsoRanked) -> None:
+    first = (row.region.name for row in also.ranking.rows[:_TOP] if row.region and row.rank)
+    out.print(out.wrapped(f"by {also.method}: {line(', '.join(first))}"))
 
 
 def outside(ranking: Ranking) -> str:

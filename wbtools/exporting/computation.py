@@ -55,7 +55,8 @@ def compute(
     options = with_references(inputs, networks, settings, record)
     found, pairings = explanations(inputs.subject.id, me, networks, compared, options, record)
     with record.stage("maps on the cortex"):
-        metrics = cortical_maps.on_cortex(me, found, tools.projection)
+        parts = [part for explanation in found for part in explanation.parts]
+        metrics = cortical_maps.on_cortex(me, parts, tools.projection)
     data = ExportData(me, found, metrics, pairings, notice)
     return face_removal.whole_head(data, record) if settings.keep_face else face_removal.brain_only(data, record)
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from wbtools.anatomy import Hemisphere
-from wbtools.exporting.explanation import RELEVANCE, Explanation
+from wbtools.exporting.explanation import RELEVANCE
+from wbtools.exporting.maps_by_method import MapsByMethod
 from wbtools.native.cortex import Cortex, Values
 from wbtools.native.person import Person
 from wbtools.native.projection import Maps, Projection
@@ -16,8 +17,8 @@ from wbtools.subject import MeshName
 from wbtools.surfaces.smoothing import smooth_along
 
 
-def on_cortex(person: Person, explanations: Sequence[Explanation], projection: Projection) -> dict[MeshName, Maps]:
-    """Per mesh and side, the maps of all explanations: `MAPS` of the first network, then of the second, ...
+def on_cortex(person: Person, explanations: Sequence[MapsByMethod], projection: Projection) -> dict[MeshName, Maps]:
+    """Per mesh and side, the maps of all explanations: `MAPS` of the first, then of the second, ...
 
     A vertex has the score of the area whose label it carries, not a mixture of the voxels around it: these may belong
     to the other bank of a sulcus.
@@ -25,7 +26,7 @@ def on_cortex(person: Person, explanations: Sequence[Explanation], projection: P
     Parameters
     ----------
     person : Person
-    explanations : sequence of Explanation
+    explanations : sequence of MapsByMethod
     projection : Projection
         Reads relevance, which is known voxel by voxel.
     """
@@ -38,9 +39,9 @@ def on_cortex(person: Person, explanations: Sequence[Explanation], projection: P
 
 
 def _side(
-    person: Person, explanations: Sequence[Explanation], cortex: Cortex, side: Hemisphere, relevance: Values
+    person: Person, explanations: Sequence[MapsByMethod], cortex: Cortex, side: Hemisphere, relevance: Values
 ) -> Values:
-    """The maps of all networks on one hemisphere, (M, V)."""
+    """The maps of all explanations on one hemisphere, (M, V)."""
     keys, surface = person.areas[cortex.mesh][side], cortex.surfaces[side, "midthickness"]
     maps = []
     for explanation, found in zip(explanations, relevance, strict=True):

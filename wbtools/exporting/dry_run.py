@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wbtools.exporting import face_removal, networks, preflight
 from wbtools.exporting.settings import ExportJob, ExportSettings
+from wbtools.model import Model
 from wbtools.output import destination
 
 
@@ -28,6 +31,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         f"meshes: {', '.join(inputs.meshes)}",
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
+        *_second_maps(loaded, settings),
         *(f"compared with: {known.t1w}" for known in inputs.people),
         *(f"reference: {known.t1w}" for known in inputs.references.people),
         *(f"note: {remark}" for remark in subject.remarks),
@@ -35,3 +39,9 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         f"would write: {published.folder}",
     ]
     return lines + [f"missing: {missing.path} (forbids {missing.forbids})" for missing in subject.missing]
+
+
+def _second_maps(loaded: Sequence[Model], settings: ExportSettings) -> list[str]:
+    """By which methods there will be second maps."""
+    found = {also.method for network in loaded if (also := settings.explanation.companion_of(network))}
+    return [f"second map by: {name}" for name in sorted(found)]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas
-from wbtools.attribution import Attribution, Method, Target, default, default_method, method
+from wbtools.attribution import Attribution, Method, Question, Target, default, default_method, method
 from wbtools.attribution.decision import Decision, decide
-from wbtools.attribution.evaluation.faithfulness import faithfulness_of
+from wbtools.attribution.evaluation.faithfulness import Faithfulness, faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
-from wbtools.attribution.evaluation.sanity_checks import Trust, assess
+from wbtools.attribution.evaluation.sanity_checks import assess
 from wbtools.attribution.references.sets import ReferenceSource
+from wbtools.attribution.registry import Companion, companion
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
+from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap, beside
 from wbtools.model import Model, ModelInput, input_statistics, model_input
 from wbtools.model.input import brain_only
 from wbtools.regions import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
@@ -39,50 +42,30 @@ MAPS = (RELEVANCE, HEATMAP, HEATMAP_SMOOTH)
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(MapsByMethod):
     """One network, explained in one person's native T1w space.
 
     Parameters
     ----------
-    name : str
-        Of the network in file names; unique in an export.
-    model : Model
-    attribution : Attribution
-        On the network's own grid.
-    trust : Trust
-        What else is known of the map.
-    ranking : Ranking
-    volumes : mapping of str to Volume
-        The maps of `MAPS` on the T1w grid: relevance as density (1/mm3), both heatmaps as scores.
-    kept : float
-        Relevance on the T1w grid divided by that on the network's grid.
-    remarks : tuple of str
-        What had to be decided to show the brain to the network.
     decision : Decision
         What the network says of this person, and of those compared with.
+    also : SecondMap or None
+        The same, explained by a second method.
     """
 
-    name: str
-    model: Model
-    attribution: Attribution
-    trust: Trust
-    ranking: Ranking
-    volumes: Mapping[str, Volume]
-    kept: float
-    remarks: tuple[str, ...] = ()
     decision: Decision = field(default_factory=Decision)
+    also: SecondMap | None = None
+
+    @property
+    def parts(self) -> tuple[MapsByMethod, ...]:
+        """The maps by the first method, and those by the second if there is one."""
+        return (self, self.also.maps) if self.also else (self,)
 
     @property
     def said(self) -> tuple[str, ...]:
         """The decision in words, and which part of it the map explains."""
         decided = (f"Decision: {sentence}" for sentence in self.decision.sentences())
         return (*decided, f"Explained: {self.attribution.target}")
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """What has to be said of the map, without the verdict on it."""
-        note = str((self.attribution.reference or {}).get("note", ""))
-        return tuple(text for text in (*self.remarks, self.attribution.caution, note) if text)
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
@@ -96,13 +79,8 @@ class Explanation:
             "notice": card.notice,
             "input": list(self.remarks),
             "decision": {**self.decision.as_record(), "explained": self.attribution.target},
-            "attribution": self.attribution.as_record(),
-            "trust": self.trust.as_record(),
-            "against_randomised_networks": self.ranking.null.as_record() if self.ranking.null else None,
-            "relevance_on_model_grid": self.attribution.relevance.total(),
-            "relevance_on_t1w_grid": self.ranking.total,
-            "relevance_kept": self.kept,
-            "share_inside_atlas": 1 - self.ranking.outside.share,
+            **self.map_record(),
+            **({"also": self.also.as_record()} if self.also else {}),
         }
 
 
@@ -129,6 +107,8 @@ class ExplanationOptions:
     ----------
     method : str or None
         A name of `wbtools.attribution`; None takes the one that suits each network.
+    also : str or None
+        The method of a second map, or `none`; None takes what the registry has beside the first.
     target : Target or None
         None explains what each network is for.
     null_networks : int or None
@@ -149,6 +129,7 @@ class ExplanationOptions:
     threads: int = 1
     work: Path | None = None
     references: ReferenceSource | None = None
+    also: str | None = None
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -158,9 +139,30 @@ class ExplanationOptions:
         """How it is explained."""
         return method(self.method or default_method(model, self.target_of(model)))
 
-    def null_networks_of(self, how: Method) -> int:
-        """With how many randomised networks its maps are compared."""
-        return how.null_networks if self.null_networks is None else self.null_networks
+    def companion_of(self, model: Model) -> Companion | None:
+        """By which method it is explained a second time.
+
+        Raises
+        ------
+        InputError
+            If that is the first method.
+        """
+        target = self.target_of(model)
+        return companion(self.method or default_method(model, target), model, target, self.also)
+
+    def methods_of(self, model: Model) -> tuple[Method, ...]:
+        """How it is explained, first and a second time if it is."""
+        second = self.companion_of(model)
+        return (self.method_of(model), *([method(second.method)] if second else []))
+
+    def null_networks_of(self, how: Method, *, second: bool = False) -> int:
+        """With how many randomised networks its maps are compared.
+
+        A second map, often the mean of many passes, is compared only if the user asks for networks or for all checks.
+        """
+        if self.null_networks is not None:
+            return self.null_networks
+        return how.null_networks if self.thorough or not second else 0
 
     @property
     def cache(self) -> NullCache | None:
@@ -191,27 +193,74 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
     image = people[0].image
-    keys = resample_labels(atlas.volume, image.grid).data
+    me = _Shown(image, resample_labels(atlas.volume, image.grid).data)
+    shown = [person.image for person in people]
     how, target = options.method_of(model), options.target_of(model)
+    companion = options.companion_of(model)
+    second = None
     with torch_threads(options.threads), reused():
-        question = how.ask(model, [person.image for person in people], target, keys, options.references)
+        question = how.ask(model, shown, target, me.keys, options.references)
         decision = decide(question.answers, question.images, [person.name for person in people], target)
-        attribution = how.attribute(question, image)
-        nulls = null_maps(question, how, options.null_networks_of(how), options.cache)
-        faithfulness = faithfulness_of(attribution, question, how, keys) if options.thorough else None
+        first = _explained(question, how, me, options)
+        if companion:
+            other = method(companion.method)
+            again = other.ask(model, shown, target, me.keys, options.references, question.answers)
+            second = _explained(again, other, me, options, second=True)
+    remarks = (*image.remarks, *_shown_twice(people))
+    explanation = replace(_on_t1w(first, model, atlas, Explanation), remarks=remarks, decision=decision)
+    if second is None or companion is None:
+        return explanation
+    brain = (question.brain | second.question.brain).numpy()
+    return replace(
+        explanation, also=beside(explanation, _on_t1w(second, model, atlas, MapsByMethod), brain, companion.advice)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What a network is shown of the person, and the keys of the atlas's regions there, (X, Y, Z)."""
+
+    image: ModelInput
+    keys: NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What one method found in a network's input: the map, those of randomised networks, and checks that cost more."""
+
+    question: Question
+    attribution: Attribution
+    nulls: NDArray[np.float32]
+    faithfulness: Faithfulness | None
+
+
+def _explained(
+    question: Question, how: Method, shown: _Shown, options: ExplanationOptions, *, second: bool = False
+) -> _Found:
+    """Explain a person's image by one method."""
+    attribution = how.attribute(question, shown.image)
+    nulls = null_maps(question, how, options.null_networks_of(how, second=second), options.cache)
+    faithfulness = faithfulness_of(attribution, question, how, shown.keys) if options.thorough else None
+    return _Found(question, attribution, nulls, faithfulness)
+
+
+Maps = TypeVar("Maps", bound=MapsByMethod)
+
+
+def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps:
+    """What was found, carried to the T1w's grid."""
+    attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
-    ranking = replace(_ranked(relevance, atlas, nulls, image.grid), signed=attribution.signed)
-    return Explanation(
+    ranking = replace(_ranked(relevance, atlas, found.nulls, attribution.relevance.grid), signed=attribution.signed)
+    return kind(
         name=model.name,
         model=model,
         attribution=attribution,
-        trust=assess(attribution, question, nulls, faithfulness),
+        trust=assess(attribution, found.question, found.nulls, found.faithfulness),
         ranking=ranking,
         volumes=_maps(relevance, ranking, atlas),
         kept=kept,
-        remarks=(*image.remarks, *_shown_twice(people)),
-        decision=decision,
     )
 
 

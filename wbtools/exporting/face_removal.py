@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wbtools.exporting.explanation import RELEVANCE
+from wbtools.exporting.explanation import RELEVANCE, Explanation, Maps
 from wbtools.exporting.session.data import ExportData
 from wbtools.native import defacing
+from wbtools.native.defacing import ReleaseMask
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import is_stripped
 from wbtools.subject import Subject
@@ -37,15 +38,24 @@ def brain_only(made: ExportData, record: Provenance) -> ExportData:
         visible = defacing.release_mask(me.scan, me.atlas.whole.volume, me.segmentation)
         for remark in visible.remarks(me.t1w):
             record.notice(remark)
-        relevance = {explanation.name: explanation.volumes[RELEVANCE] for explanation in made.explanations}
-        outside = {name: round(visible.share_outside(volume), 4) for name, volume in relevance.items()}
+        outside = {
+            " ".join(filter(None, (part.name, part.by))): round(visible.share_outside(part.volumes[RELEVANCE]), 4)
+            for part in made.parts
+        }
         record.facts["face"] = {"kept": False, **visible.as_record(), "share_of_relevance_cut_from_volume": outside}
-        explanations = tuple(
-            replace(explanation, volumes={**explanation.volumes, RELEVANCE: visible.cut(relevance[explanation.name])})
-            for explanation in made.explanations
-        )
+        explanations = tuple(_cut_both(explanation, visible) for explanation in made.explanations)
         scan = replace(me.scan, t1w=visible.cut(me.t1w), mask=None)
     return replace(made, person=replace(me, scan=scan), explanations=explanations)
+
+
+def _cut_both(explanation: Explanation, visible: ReleaseMask) -> Explanation:
+    """An explanation whose volumes show nothing outside a mask, those by the second method included."""
+    also = explanation.also and replace(explanation.also, maps=_cut(explanation.also.maps, visible))
+    return replace(_cut(explanation, visible), also=also)
+
+
+def _cut(maps: Maps, visible: ReleaseMask) -> Maps:
+    return replace(maps, volumes={**maps.volumes, RELEVANCE: visible.cut(maps.volumes[RELEVANCE])})
 
 
 def whole_head(made: ExportData, record: Provenance) -> ExportData:

@@ -35,6 +35,7 @@ def load(models: Sequence[Path], options: ExplanationOptions, compared: Comparis
         target = options.target_of(network)
         target.require_known(network, 0 if compared.other is None else 1 + len(compared.others))
         target.require_existing(network)
+        options.companion_of(network)
     return networks
 
 
@@ -49,7 +50,7 @@ def require_references_used(networks: Sequence[Model], settings: ExportSettings)
     asked = settings.references
     if asked == USUAL:
         return
-    how = [settings.explanation.method_of(network) for network in networks]
+    how = [used for network in networks for used in settings.explanation.methods_of(network)]
     if not any(method.several_references or (asked.name == TEMPLATE and method.reference) for method in how):
         names = ", ".join(dict.fromkeys(method.name for method in how))
         raise InputError(

@@ -16,6 +16,7 @@ from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance
 from wbtools.regions import Ranking
+from wbtools.regions.second_ranking import AlsoRanked
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Export:
         Empty when nothing was rendered.
     rankings : dict of str to Ranking
         By network name.
+    also : dict of str to AlsoRanked
+        By network name: the ranking by the second method, where there is one.
     decisions : dict of str to tuple of str
         By network name: what the network says, and what was explained, in words.
     notices : tuple of str
@@ -40,6 +43,7 @@ class Export:
     scene: Path
     pictures: tuple[Path, ...]
     rankings: dict[str, Ranking]
+    also: dict[str, AlsoRanked]
     decisions: dict[str, tuple[str, ...]]
     notices: tuple[str, ...]
 
@@ -100,6 +104,7 @@ def export_subject(
         published.path(Output(OutputKind.SCENE)),
         tuple(sorted(published.path(figure.what) for figure in written.of(OutputKind.FIGURE))),
         rankings={explained.name: explained.ranking for explained in made.explanations},
+        also={explained.name: explained.also.ranked for explained in made.explanations if explained.also},
         decisions={explained.name: explained.said for explained in made.explanations},
         notices=tuple(record.notices),
     )

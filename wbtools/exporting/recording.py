@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from wbtools.exporting.explanation import Explanation
+from wbtools.exporting.maps_by_method import SecondMap
 from wbtools.exporting.networks import deciding
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
@@ -83,6 +84,18 @@ def note_explanation(record: Provenance, explanation: Explanation, about: str) -
         record.notice(caution, about=about)
     trust = explanation.trust
     record.notice(trust.verdict, about=about, grave=bool(trust.failures))
+    if explanation.also:
+        _note_second(record, explanation.also, about)
+
+
+def _note_second(record: Provenance, also: SecondMap, about: str) -> None:
+    """What has to be said of the map by a second method, and of both together."""
+    record.notice(also.notice, about=about)
+    record.notice(also.agreement, about=about, grave=False)
+    trust = also.maps.trust
+    for said in also.maps.cautions:
+        record.notice(f"{also.method}: {said}", about=about)
+    record.notice(f"{also.method}: {trust.verdict}", about=about, grave=bool(trust.failures))
 
 
 def write(record: Provenance, out: OutputFolder, written: WrittenFiles, inputs: Inputs, tools: Tools) -> None:

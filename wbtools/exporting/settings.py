@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
+from wbtools.attribution.registry import NONE
 from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -89,6 +90,9 @@ class ExportSettings:
         How output files are named; None follows the layout.
     method : str or None
         Attribution method; None takes the one that suits each network.
+    also : str or None
+        The method of a second map beside the first, or `none`; None takes the one that the first method's entry in
+        the registry names, if any.
     target : Target or None
         What is explained; None explains what each network is for.
     nulls : int or None
@@ -127,6 +131,7 @@ class ExportSettings:
     layout: str = AUTO
     naming: Naming | None = None
     method: str | None = None
+    also: str | None = None
     target: Target | None = None
     nulls: int | None = None
     references: ReferenceChoice = USUAL
@@ -153,6 +158,7 @@ class ExportSettings:
         require_known(self.layout)
         require_choice("naming convention", self.naming, NAMINGS)
         require_choice("attribution method", self.method, METHODS)
+        require_choice("second attribution method", self.also, (*METHODS, NONE))
         require_choice("level of trust", self.trust, TRUST_LEVELS)
         require_choice("mesh", self.mesh, MESHES)
         require_choice("registration", self.registration, REGISTRATIONS)
@@ -189,6 +195,7 @@ class ExportSettings:
             self.processors,
             self.work,
             self.references.source,
+            self.also,
         )
 
     def as_record(self, compared: Comparison) -> dict[str, object]:
@@ -198,6 +205,7 @@ class ExportSettings:
             "layout": self.layout,
             "naming": self.naming or "that of the layout",
             "method": self.method or "the one that suits each network",
+            **({"also": self.also} if self.also else {}),
             "target": str(self.target) if self.target else "what the network is for",
             "other": _without_folders(compared.other),
             "others": [_without_folders(person) for person in compared.others],

@@ -55,6 +55,8 @@ class Output:
         What a figure shows.
     whole_head : bool
         Whether a T1w shows more than the brain; a name that says otherwise is not given to it.
+    by : str
+        The method of a network's second map, in files of that map alone.
     """
 
     kind: OutputKind
@@ -65,3 +67,4 @@ class Output:
     atlas: str = ""
     scene: str = ""
     whole_head: bool = False
+    by: str = ""

@@ -23,11 +23,14 @@ class Written:
     path : Path
     maps : mapping of str to Palette or None
         The maps that it holds by name, in their order, with the palette that each carries.
+    sidecar : mapping of str to object
+        What a sidecar says of this file beside, or instead of, what it says of the kind.
     """
 
     what: Output
     path: Path
     maps: Mapping[str, Palette | None] = field(default_factory=dict)
+    sidecar: Mapping[str, object] = field(default_factory=dict)
 
     def index(self, name: str) -> int:
         """The place of a map in the file, from 0.
@@ -65,10 +68,16 @@ class WrittenFiles:
         return WrittenFiles((*self.files, *others.files))
 
     def of(
-        self, kind: OutputKind, *, network: str | None = None, mesh: str | None = None, surface: str | None = None
+        self,
+        kind: OutputKind,
+        *,
+        network: str | None = None,
+        mesh: str | None = None,
+        surface: str | None = None,
+        by: str | None = None,
     ) -> list[Written]:
-        """The files of a kind; of one network, mesh or kind of surface where that is given."""
-        wanted = {"network": network, "mesh": mesh, "surface": surface}
+        """The files of a kind; of one network, mesh, kind of surface or second method where that is given."""
+        wanted = {"network": network, "mesh": mesh, "surface": surface, "by": by}
         return [
             file
             for file in self.files

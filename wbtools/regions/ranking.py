@@ -12,7 +12,8 @@ from wbtools.errors import InputError
 from wbtools.space.grid import Unit, Volume
 from wbtools.text import cell, tsv
 
-_MISSING = "n/a"  # the BIDS word for an empty cell
+MISSING = "n/a"
+"""The BIDS word for an empty cell."""
 
 
 @dataclass(frozen=True)
@@ -158,16 +159,19 @@ class Ranking:
         found = [(row.null.rank, row) for row in self.rows if row.null and row.null.p < level]
         return tuple(row for _, row in sorted(found, key=lambda pair: pair[0]))
 
-    def to_tsv(self, model: str, method: str) -> str:
-        """The table as tab-separated text: a row per region, and a last one for the part outside.
+    def table(self, model: str, method: str) -> list[tuple[str, ...]]:
+        """The table as cells: names of columns, a row per region, and a last one for the part outside.
 
         Parameters
         ----------
         model, method : str
             Repeated in every row, so that rows can be separated from the table.
         """
-        rows = (_cells(row, model, method, self.values) for row in (*self.rows, self.outside))
-        return tsv([_COLUMNS, *rows])
+        return [_COLUMNS, *(_cells(row, model, method, self.values) for row in (*self.rows, self.outside))]
+
+    def to_tsv(self, model: str, method: str) -> str:
+        """The same as tab-separated text."""
+        return tsv(self.table(model, method))
 
 
 _COLUMNS = (
@@ -323,7 +327,7 @@ def _inside(atlas: Atlas) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def _null_cells(null: AgainstNull | None) -> tuple[str, ...]:
     """The cells of a row that hold the comparison with randomised networks."""
     if null is None:
-        return (_MISSING,) * 6
+        return (MISSING,) * 6
     numbers = (f"{null.mean:.6g}", f"{null.sd:.4f}", f"{null.excess:.6g}", f"{null.z:.3f}", f"{null.p:.3g}")
     return (*numbers, str(null.rank))
 
@@ -332,15 +336,15 @@ def _cells(row: RegionRelevance, model: str, method: str, values: str) -> tuple[
     """The cells of a row."""
     region = row.region
     return (
-        str(row.rank) if row.rank else _MISSING,
+        str(row.rank) if row.rank else MISSING,
         cell(region.name) if region else "outside_atlas",
-        region.hemisphere.letter if region and region.hemisphere else _MISSING,
+        region.hemisphere.letter if region and region.hemisphere else MISSING,
         region.kind.value if region else "outside",
         str(region.key) if region else "0",
         str(row.voxels),
         f"{row.volume:.3f}",
-        *(_MISSING if np.isnan(value) else f"{value:.6g}" for value in (row.total, row.mean, row.abs_mean, row.share)),
-        f"{row.score:.6f}" if region and row.rank else _MISSING,
+        *(MISSING if np.isnan(value) else f"{value:.6g}" for value in (row.total, row.mean, row.abs_mean, row.share)),
+        f"{row.score:.6f}" if region and row.rank else MISSING,
         cell(model),
         cell(method),
         values,

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
+from wbtools.attribution.registry import NONE
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -68,6 +69,7 @@ def as_json(export: BatchExport) -> dict[str, object]:
         "naming": how.naming,
         "models": [_path(model) for model in how.models],
         "method": how.method,
+        **({"also": how.also} if how.also else {}),  # plans of earlier versions stay what they are
         "target": str(how.target) if how.target else None,
         "other": compared.other if compared.other is None else _person(compared.other),
         "others": [_person(person) for person in compared.others],
@@ -101,6 +103,7 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         layout=read.choice("layout", (AUTO, *LAYOUTS)) or AUTO,
         naming=read.choice("naming", NAMINGS),
         method=read.choice("method", METHODS),
+        also=read.choice("also", (*METHODS, NONE)),
         target=read.target("target"),
         nulls=read.number("nulls"),
         references=read.references("references"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wbtools.anatomy import Hemisphere
 from wbtools.exporting.explanation import MAPS, RELEVANCE, Explanation
+from wbtools.exporting.maps_by_method import MapsByMethod
 from wbtools.exporting.region_pairs import RegionPairs
 from wbtools.native.cortex import Values
 from wbtools.native.person import Person
@@ -27,7 +28,7 @@ class ExportData:
     person : Person
     explanations : tuple of Explanation
     metrics : mapping of str to Maps
-        Per mesh the maps of all explanations, `MAPS` of the first network, then of the second, ...
+        Per mesh `MAPS` of all `parts`, one after the other.
     pairings : mapping of str to RegionPairs
         By network, where two people were compared.
     notice : str
@@ -43,10 +44,16 @@ class ExportData:
     notice: str
     whole_head: bool = False
 
+    @property
+    def parts(self) -> tuple[MapsByMethod, ...]:
+        """The maps by all methods, network by network."""
+        return tuple(part for explanation in self.explanations for part in explanation.parts)
+
     def maps_of(self, explanation: Explanation, mesh: MeshName, side: Hemisphere) -> dict[str, Values]:
-        """The maps of one network on one hemisphere, (V,) each."""
-        first = self.explanations.index(explanation) * len(MAPS)
-        return dict(zip(MAPS, self.metrics[mesh][side][first : first + len(MAPS)], strict=True))
+        """The maps of one network on one hemisphere by their names in files, (V,) each."""
+        first = self.parts.index(explanation) * len(MAPS)
+        names = [part.named(name) for part in explanation.parts for name in MAPS]
+        return dict(zip(names, self.metrics[mesh][side][first : first + len(names)], strict=True))
 
     def stored(self, volume: Volume) -> Volume:
         """A volume on the T1w's grid, as files have it: in the order of the T1w's own file."""
@@ -60,7 +67,8 @@ class ExportData:
             f"Network: {card.title}.",
             card.notice,
             explanation.attribution.meaning,
-            explanation.trust.mark,
+            *(part.mark for part in explanation.parts),
+            explanation.also.notice if explanation.also else "",
             f"{explanation.decision.caption()}.",
             "Research use only. Not for diagnosis.",
         )
@@ -68,6 +76,10 @@ class ExportData:
 
 
 def palettes_of(explanation: Explanation) -> dict[str, Palette]:
-    """One scale per map, the same in the volume and on every surface."""
-    relevance = explanation.volumes[RELEVANCE].data
-    return dict.fromkeys(MAPS, palette.REGION_SCORES) | {RELEVANCE: palette.positive(relevance[relevance != 0])}
+    """One scale per map by its name in files, the same in the volume and on every surface."""
+    palettes: dict[str, Palette] = {}
+    for part in explanation.parts:
+        relevance = part.volumes[RELEVANCE].data
+        palettes |= dict.fromkeys(map(part.named, MAPS), palette.REGION_SCORES)
+        palettes[part.named(RELEVANCE)] = palette.positive(relevance[relevance != 0])
+    return palettes

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from wbtools.anatomy import Hemisphere, Region
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
-from wbtools.exporting.session import greyordinates
+from wbtools.exporting.maps_by_method import MapsByMethod
+from wbtools.exporting.session import greyordinates, sidecars
 from wbtools.exporting.session.data import ExportData, palettes_of
 from wbtools.exporting.session.greyordinates import Palettes
 from wbtools.images import gifti, nifti
@@ -24,7 +25,7 @@ from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
 from wbtools.space.grid import Volume
 from wbtools.surfaces import mesh as surface_files
-from wbtools.text import line
+from wbtools.text import line, tsv
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
 
@@ -46,12 +47,14 @@ class File:
     write : callable
         Takes the path.
     maps : mapping of str to Palette or None
+    sidecar : mapping of str to object
         As `Written` has them.
     """
 
     what: Output
     write: Callable[[Path], None]
     maps: Mapping[str, Palette | None] = field(default_factory=dict)
+    sidecar: Mapping[str, object] = field(default_factory=dict)
 
 
 def write(out: OutputFolder, data: ExportData, threads: int) -> WrittenFiles:
@@ -69,7 +72,7 @@ def write(out: OutputFolder, data: ExportData, threads: int) -> WrittenFiles:
         files += _of_mesh(data, cortex)
     for explanation in data.explanations:
         files += _of_network(data, explanation)
-    written = [Written(file.what, out.path(file.what), file.maps) for file in files]
+    written = [Written(file.what, out.path(file.what), file.maps, file.sidecar) for file in files]
     for folder in {file.path.parent for file in written}:
         folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(threads) as pool:
@@ -125,22 +128,34 @@ def _of_network(data: ExportData, explanation: Explanation) -> Iterator[File]:
     name, card = explanation.name, explanation.model.card
     palettes, notice = palettes_of(explanation), data.notice_of(explanation)
     xml = greyordinates.as_xml(palettes)
-    for key, kind in VOLUMES.items():
-        volume, shown = data.stored(explanation.volumes[key]), palettes[key]
-        about = f"{key}, {explanation.ranking.values}; {card.title}"
-        write = partial(_write_map, volume=volume, name=key, shown=shown, about=about)
-        yield File(Output(kind, name), write, {key: shown})
+    for part in explanation.parts:
+        yield from _volumes(data, part, palettes)
     for cortex in data.person.cortices.values():
         for side in Hemisphere:
             maps = data.maps_of(explanation, cortex.mesh, side)
             write = partial(gifti.write_metrics, maps=maps, hemisphere=side, palettes=xml, notice=notice)
-            yield File(Output(OutputKind.METRIC, name, side, cortex.mesh), write, palettes)
+            yield File(Output(OutputKind.METRIC, name, side, cortex.mesh), write, palettes, sidecars.maps(explanation))
     if STANDARD in data.person.cortices:
         yield from _of_greyordinates(data, explanation, palettes)
     if name in data.pairings:
         yield File(Output(OutputKind.PAIRS, name), partial(_write_text, text=data.pairings[name].to_tsv()))
-    table = explanation.ranking.to_tsv(card.title, explanation.attribution.method)
-    yield File(Output(OutputKind.REGIONS, name), partial(_write_text, text=table))
+    table = explanation.ranking.table(card.title, explanation.attribution.method)
+    text = tsv(explanation.also.ranked.beside(explanation.ranking, table) if explanation.also else table)
+    about = sidecars.table(explanation)
+    yield File(Output(OutputKind.REGIONS, name), partial(_write_text, text=text), sidecar=about)
+
+
+def _volumes(data: ExportData, part: MapsByMethod, palettes: Mapping[str, Palette]) -> Iterator[File]:
+    """The maps by one method in voxels.
+
+    Each is a file of one map: programs that know no Workbench take a file of several for a time series.
+    """
+    for key, kind in VOLUMES.items():
+        name = part.named(key)
+        volume, shown = data.stored(part.volumes[key]), palettes[name]
+        about = f"{name}, {part.ranking.values}; {part.model.card.title}"
+        write = partial(_write_map, volume=volume, name=name, shown=shown, about=about)
+        yield File(Output(kind, part.name, by=part.by), write, {name: shown}, sidecars.volume(part, kind))
 
 
 def _of_greyordinates(data: ExportData, explanation: Explanation, dense: Palettes) -> Iterator[File]:
@@ -148,9 +163,10 @@ def _of_greyordinates(data: ExportData, explanation: Explanation, dense: Palette
     name, atlas = explanation.name, data.person.atlas.source.name
     parcels = greyordinates.parcel_palettes(explanation, dense)
     maps = partial(greyordinates.write_maps, data=data, explanation=explanation, palettes=dense)
-    yield File(Output(OutputKind.DSCALAR, name, mesh=STANDARD), maps, dense)
+    about = sidecars.maps(explanation)
+    yield File(Output(OutputKind.DSCALAR, name, mesh=STANDARD), maps, dense, about)
     scores = partial(greyordinates.write_parcels, data=data, explanation=explanation, palettes=parcels)
-    yield File(Output(OutputKind.PSCALAR, name, mesh=STANDARD, atlas=atlas), scores, parcels)
+    yield File(Output(OutputKind.PSCALAR, name, mesh=STANDARD, atlas=atlas), scores, parcels, about)
     if name in data.pairings:
         pairs = partial(greyordinates.write_pairs, data=data, explanation=explanation)
         yield File(Output(OutputKind.PCONN, name, mesh=STANDARD, atlas=atlas), pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,10 @@ def write_maps(path: Path, data: ExportData, explanation: Explanation, palettes:
     sides = {side: data.maps_of(explanation, STANDARD, side) for side in Hemisphere}
     rows = _rows(data)
     maps = {}
-    for key in MAPS:
-        voxels = on_cifti_grid(explanation.volumes[key]).data if data.person.segmentation else None
-        maps[key] = rows.gather({side: sides[side][key] for side in Hemisphere}, voxels)
+    for part, key in product(explanation.parts, MAPS):
+        voxels = on_cifti_grid(part.volumes[key]).data if data.person.segmentation else None
+        name = part.named(key)
+        maps[name] = rows.gather({side: sides[side][name] for side in Hemisphere}, voxels)
     cifti.write_dscalar(path, maps, rows, as_xml(palettes), data.notice_of(explanation))
 
 
@@ -60,14 +62,16 @@ def write_pairs(path: Path, data: ExportData, explanation: Explanation) -> None:
 def write_parcels(path: Path, data: ExportData, explanation: Explanation, palettes: Palettes) -> None:
     """The ranking's cortical values as parcels: mean relevance, score and ranks, as in the table."""
     areas, regions = data.person.areas[STANDARD], data.person.atlas.cortex.regions
-    parcels = _parcels(explanation.ranking)
+    parcels = _parcels(explanation)
     cifti.write_pscalar(path, parcels, areas, regions, as_xml(palettes), data.notice_of(explanation))
 
 
 def parcel_palettes(explanation: Explanation, palettes: Palettes) -> Palettes:
     """The maps of parcels that there are, in the order of their file, with their palettes."""
-    known = {**palettes, CALIBRATED: palette.REGION_SCORES, "z": _Z_PALETTE}
-    return {name: known.get(name) for name in _parcels(explanation.ranking)}
+    known: dict[str, Palette | None] = {**palettes}
+    for part in explanation.parts:
+        known |= {part.named(CALIBRATED): palette.REGION_SCORES, part.named("z"): _Z_PALETTE}
+    return {name: known.get(name) for name in _parcels(explanation)}
 
 
 def as_xml(palettes: Palettes) -> dict[str, str]:
@@ -82,7 +86,14 @@ def _rows(data: ExportData) -> Greyordinates:
     return Greyordinates(data.person.cortices[STANDARD].mask, coarse)
 
 
-def _parcels(ranking: Ranking) -> dict[str, Values]:
+def _parcels(explanation: Explanation) -> dict[str, Values]:
+    """Maps (R,) over the cortical areas, method by method."""
+    return {
+        part.named(name): values for part in explanation.parts for name, values in _parcels_by(part.ranking).items()
+    }
+
+
+def _parcels_by(ranking: Ranking) -> dict[str, Values]:
     """Maps (R,) over the cortical areas; the last three only where there is a null."""
     found = {row.region.key: row for row in ranking.rows if row.region and row.region.kind is Kind.CORTEX}
     rows = [found[key] for key in sorted(found)]

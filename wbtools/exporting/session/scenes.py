@@ -13,6 +13,7 @@ import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
+from wbtools.exporting.maps_by_method import MapsByMethod
 from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.session.files import VOLUMES
 from wbtools.exporting.session.greyordinates import CALIBRATED
@@ -61,6 +62,10 @@ class SceneType:
         What the surface shows; None takes the maps of the network, as CIFTI or as one file a side.
     only_if_seen : bool
         Whether the scene is left out where its map would colour nothing.
+    second : bool
+        Whether it shows the map of the second method; it is left out where there is none.
+    under_first : bool
+        Whether the first method's map is shown above that of the second, on the same surface.
     """
 
     name: str
@@ -74,6 +79,8 @@ class SceneType:
     listed: str = ""
     file: OutputKind | None = None
     only_if_seen: bool = False
+    second: bool = False
+    under_first: bool = False
 
 
 _DENSITY, _SCORE = "relevance / mm3", "region score"
@@ -98,6 +105,26 @@ SCENES = (
         areas=True,
         file=OutputKind.PSCALAR,
         only_if_seen=True,
+    ),
+    SceneType(
+        "also-relevance",
+        "Relevance by {method}",
+        RELEVANCE,
+        _DENSITY,
+        slices=True,
+        surface="inflated",
+        areas=True,
+        second=True,
+    ),
+    SceneType(
+        "also-region-heatmap",
+        "Region heatmaps by {first} (above) and {method} (below)",
+        HEATMAP,
+        _SCORE,
+        surface="inflated",
+        areas=True,
+        second=True,
+        under_first=True,
     ),
 )
 """The scenes of every network, in the order of wb_view's list."""
@@ -124,21 +151,26 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
     explanation : Explanation
     """
     network = _Network(files, explanation.name, tuple(data.person.cortices))
-    caption = _caption(explanation)
-    notice, room = _notice(data, explanation), _room(data.person.t1w)
+    room = _room(data.person.t1w)
     shares = _shares(network, data, explanation)
     made = {}
     for kind in SCENES:
-        share = shares.get(kind.shows, 0.0)
-        if kind.only_if_seen and not share:
+        parts = _by_methods(kind, explanation)
+        share = shares.get(parts[-1].named(kind.shows), 0.0) if parts else 0.0
+        if not parts or (kind.only_if_seen and not share):
             continue
-        shown = kind.title.format(atlas=data.person.atlas.source.title)
+        part = parts[-1]
+        shown = kind.title.format(
+            atlas=data.person.atlas.source.title,
+            first=explanation.attribution.method,
+            method=part.attribution.method,
+        )
         title, listed = f"{shown}: subject {line(subject)}, network {network.name}", kind.listed or shown
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
-            Legend(title, caption, notice, _unit(kind, explanation)),
-            network.slices(kind, room) if kind.slices else None,
-            network.surfaces(kind) if kind.surface else None,
+            Legend(title, _caption(kind, explanation, parts), _notice(data, explanation, part), _unit(kind, part)),
+            network.slices(kind, part, room) if kind.slices else None,
+            *network.surfaces(kind, parts),
         )
         made[kind.name] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
@@ -164,18 +196,25 @@ class _Network:
         """The first of some meshes that the person has, else any."""
         return next(mesh for mesh in (*wanted, *self.meshes) if mesh in self.meshes)
 
-    def slices(self, kind: SceneType, room: float) -> Slices:
-        """The map over the T1w."""
-        (anatomy,), (overlay,) = self.files.of(OutputKind.T1W), self.files.of(VOLUMES[kind.shows], network=self.name)
+    def slices(self, kind: SceneType, part: MapsByMethod, room: float) -> Slices:
+        """The map by one method over the T1w."""
+        (anatomy,) = self.files.of(OutputKind.T1W)
+        (overlay,) = self.files.of(VOLUMES[kind.shows], network=self.name, by=part.by)
         return Slices(Layer(anatomy.path), Layer(overlay.path), room=room)
 
-    def surfaces(self, kind: SceneType) -> Surfaces:
-        """The map on surfaces."""
+    def surfaces(self, kind: SceneType, parts: Sequence[MapsByMethod]) -> list[Surfaces]:
+        """The maps by some methods on surfaces, which say whose they are if there are several."""
+        found = [self._surfaces(kind, part) for part in parts] if kind.surface else []
+        if len(found) < 2:
+            return found
+        return [replace(row, about=part.attribution.method) for row, part in zip(found, parts, strict=True)]
+
+    def _surfaces(self, kind: SceneType, part: MapsByMethod) -> Surfaces:
         mesh = self.mesh(kind.meshes)
         wanted = [kind.file] if kind.file else [OutputKind.DSCALAR, OutputKind.METRIC]
         return Surfaces(
             self._shown(kind.surface, mesh),
-            [Layer(file.path, file.index(kind.shows)) for file in self._first(wanted, mesh, self.name)],
+            [Layer(file.path, file.index(part.named(kind.shows))) for file in self._first(wanted, mesh, self.name)],
             [Layer(file.path) for file in self.files.of(OutputKind.SULC, mesh=mesh)],
             [file.path for file in self._first([OutputKind.DLABEL, OutputKind.LABEL], mesh)] if kind.areas else [],
         )
@@ -231,21 +270,33 @@ def _room(t1w: Volume) -> float:
     return float(np.clip(2 * np.abs(corners - middle).max() + _LETTERS, *_ROOM))
 
 
-def _unit(kind: SceneType, explanation: Explanation) -> str:
+def _unit(kind: SceneType, part: MapsByMethod) -> str:
     """What the colour bar counts: palettes show nothing below 0."""
     if kind.unit is not _DENSITY:
         return kind.unit
-    return f"positive {_DENSITY}" if explanation.attribution.signed else f"magnitude of {_DENSITY}"
+    return f"positive {_DENSITY}" if part.attribution.signed else f"magnitude of {_DENSITY}"
 
 
-def _caption(explanation: Explanation) -> str:
-    """What stands below the title: the decision, and what of it was explained how."""
-    explained, values = explanation.attribution, explanation.ranking.values
-    return f"{explanation.decision.caption()}. Explained: {line(explained.target)}, by {explained.method} ({values})"
+def _by_methods(kind: SceneType, explanation: Explanation) -> tuple[MapsByMethod, ...]:
+    """By which methods a scene shows maps, from above; none if it is about a second method and there is none."""
+    if not kind.second:
+        return (explanation,)
+    return explanation.parts[0 if kind.under_first and explanation.also else 1 :]
 
 
-def _notice(data: ExportData, explanation: Explanation) -> str:
+def _caption(kind: SceneType, explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
+    """What stands below the title: the decision, what of it was explained how, and which map to trust for what."""
+    targets: dict[str, list[str]] = {}
+    for part in parts:
+        by = f"{part.attribution.method} ({part.ranking.values})"
+        targets.setdefault(line(part.attribution.target), []).append(by)
+    explained = "; ".join(f"{target}, by {' and '.join(methods)}" for target, methods in targets.items())
+    caption = f"{explanation.decision.caption()}. Explained: {explained}"
+    return f"{caption}. {explanation.also.advice}" if kind.second and explanation.also else caption
+
+
+def _notice(data: ExportData, explanation: Explanation, part: MapsByMethod) -> str:
     """What the foot of a picture says."""
     network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
-    said = (line(part).rstrip(".") for part in (data.notice, network, explanation.trust.mark) if part)
+    said = (line(text).rstrip(".") for text in (data.notice, network, part.mark) if text)
     return " ".join([*(f"{part}." for part in said), NOTICE])

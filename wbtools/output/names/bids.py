@@ -97,7 +97,7 @@ def words(subject: str, output: Output) -> dict[str, str]:
     density = _density(output)
     return {
         "sub": bids_id(subject),
-        "network": _label(output.network),
+        "network": _label(f"{output.network}.{output.by}"),
         "hemi": output.hemisphere.letter if output.hemisphere else "",
         "space": "space-fsnative" if output.mesh == "native" else "space-fsLR",
         "den": f"_den-{density}" if density else "",
@@ -132,6 +132,7 @@ def _write_sidecar(file: Written, out: OutputFolder, notice: str) -> Written:
     about: dict[str, object] = {
         **{key: text.format_map(named) for key, text in _ABOUT[what.kind].items()},
         **({"SkullStripped": not what.whole_head} if what.kind is OutputKind.T1W else {}),
+        **file.sidecar,
         **({"SpatialReference": _uri(out, Output(OutputKind.T1W))} if "_space-" in file.path.name else {}),
         **({"Density": {density: _DENSITIES[density]}} if density else {}),
         "GeneratedBy": f"wbtools {__version__}; see provenance.json",

@@ -33,7 +33,7 @@ def words(subject: str, output: Output) -> dict[str, str]:
     """What stands for the fields of the patterns."""
     return {
         "subject": subject,
-        "network": output.network,
+        "network": ".".join(filter(None, (output.network, output.by))),
         "hemi": output.hemisphere.letter if output.hemisphere else "",
         "mesh": output.mesh,
         "mesh_folder": "Native" if output.mesh == "native" else f"fsaverage_LR{output.mesh.partition('_')[0]}",

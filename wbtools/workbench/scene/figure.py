@@ -78,20 +78,24 @@ class Surfaces:
         Sulcal depth, drawn below.
     areas : sequence of Path
         Label files whose borders are drawn in black: one `.dlabel.nii`, or one `.label.gii` a side.
+    about : str
+        What tells these maps from others in the same figure; between the names of both sides.
     """
 
     surfaces: Mapping[Hemisphere, Path]
     overlays: Sequence[Layer]
     shading: Sequence[Layer] = ()
     areas: Sequence[Path] = ()
+    about: str = ""
 
     def view(self, y: float) -> View:
         """Both sides named at a height of so many percent, as a row of surfaces does not tell."""
         borders = (Layer(path, label_style=LabelStyle()) for path in self.areas)
         maps = (replace(layer, opacity=_SURFACE_OPACITY) for layer in self.overlays)
         layers = (*borders, *maps, *self.shading)
-        sides = (Text("Left", 25, y, 4.4, Align.CENTER), Text("Right", 75, y, 4.4, Align.CENTER))
-        return MontageView("Surfaces", layers, texts=sides, surfaces=tuple(self.surfaces.values()))
+        named = {"Left": 25, self.about: 50, "Right": 75}
+        texts = tuple(Text(words, x, y, 4.4, Align.CENTER) for words, x in named.items() if words)
+        return MontageView("Surfaces", layers, texts=texts, surfaces=tuple(self.surfaces.values()))
 
     def unseen(self) -> View:
         """The first map on surfaces smaller than a pixel, to draw its colour bar."""
@@ -99,7 +103,13 @@ class Surfaces:
         return MontageView("Legend", tuple(self.overlays[:1]), zoom=_UNSEEN, surfaces=surfaces)
 
 
-def figure(name: str, legend: Legend, slices: Slices | None = None, surfaces: Surfaces | None = None) -> Scene:
+def figure(
+    name: str,
+    legend: Legend,
+    slices: Slices | None = None,
+    surfaces: Surfaces | None = None,
+    below: Surfaces | None = None,
+) -> Scene:
     """Slices, surfaces, or slices above surfaces, with one title and one colour bar.
 
     Parameters
@@ -109,23 +119,27 @@ def figure(name: str, legend: Legend, slices: Slices | None = None, surfaces: Su
     legend : Legend
     slices : Slices, optional
     surfaces : Surfaces, optional
+    below : Surfaces, optional
+        More of them, below.
 
     Raises
     ------
     InputError
-        If there is nothing to show, the anatomy is missing or damaged, or slices and surfaces have different palettes.
+        If there is nothing to show, the anatomy is missing or damaged, or the maps have different palettes.
     """
-    if slices and surfaces:
-        if slices.overlay.palette != surfaces.overlays[0].palette:
-            raise InputError(f"scene '{name}' has one colour bar", hint="give its volume and surface maps one palette")
-        above = (slices.view(_SLICES_ABOVE_SURFACES), _SLICES_ABOVE_SURFACES)
-        parts = [above, (surfaces.view(_SIDES_BELOW_SLICES), _SURFACES)]
-        return replace(_stacked(name, legend, parts, slices.unseen()), layers_shown=False)
-    if slices:
+    rows = [row for row in (surfaces, below) if row]
+    shown = [*([slices.overlay] if slices else []), *(row.overlays[0] for row in rows)]
+    if not shown:
+        raise InputError(f"scene '{name}' shows nothing", hint="give it slices or surfaces")
+    if any(layer.palette != shown[0].palette for layer in shown):
+        raise InputError(f"scene '{name}' has one colour bar", hint="give all its maps one palette")
+    if not slices:
+        return _stacked(name, legend, [(row.view(_SIDES), _SURFACES) for row in rows], rows[0].unseen())
+    if not rows:
         return _stacked(name, legend, [(slices.view(_SLICES), _SLICES)], slices.unseen())
-    if surfaces:
-        return _stacked(name, legend, [(surfaces.view(_SIDES), _SURFACES)], surfaces.unseen())
-    raise InputError(f"scene '{name}' shows nothing", hint="give it slices or surfaces")
+    above = (slices.view(_SLICES_ABOVE_SURFACES), _SLICES_ABOVE_SURFACES)
+    parts = [above, *((row.view(_SIDES_BELOW_SLICES), _SURFACES) for row in rows)]
+    return replace(_stacked(name, legend, parts, slices.unseen()), layers_shown=False)
 
 
 def _stacked(name: str, legend: Legend, parts: Sequence[tuple[View, int]], hidden: View) -> Scene:
