@@ -19,7 +19,8 @@ from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import placement, template_on
 from wbtools.attribution.references import made_up
-from wbtools.attribution.references.sets import SOURCES, ReferenceSet, usual
+from wbtools.attribution.references.sets import ReferenceSet
+from wbtools.attribution.references.sources import SOURCES, usual
 from wbtools.attribution.runtime.device import accelerated
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.errors import InputError

@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from wbtools.attribution.references.sets import SOURCES
+from wbtools.attribution.references.sources import SOURCES
 from wbtools.batch.state.export import BatchExport, as_json, from_json
 from wbtools.errors import InputError, SubjectError
 from wbtools.exporting.references.choice import MOST, USUAL, ReferenceChoice
@@ -80,6 +80,11 @@ def test_names_numbers_and_places_are_told_apart(tmp_path):
 def test_what_cannot_be_meant_is_refused_in_one_sentence(text, words):
     with pytest.raises(InputError, match=words):
         ReferenceChoice.parse(text)
+
+
+def test_without_a_choice_the_method_decides():
+    assert USUAL.source is None and ExportSettings().explanation.references is None
+    assert ExportSettings(references=ReferenceChoice("made-up")).explanation.references is SOURCES["made-up"]
 
 
 def test_a_name_that_is_nearly_one_gets_a_hint():

@@ -10,7 +10,7 @@ import click
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import KINDS, METHODS, Target
-from wbtools.attribution.references.sets import SOURCES
+from wbtools.attribution.references.sources import SOURCES
 from wbtools.attribution.registry import NONE, companions_by_default, null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
 from wbtools.text import line
+
+if TYPE_CHECKING:
+    from wbtools.model.card import Card
 
 
 class _Networks(click.Group):
@@ -83,6 +87,13 @@ def convert(checkpoint: Path, target: Path | None, debug: bool) -> None:
         out.print(f"Wrote {line(path)}")
 
 
+def _several(card: Card) -> str:
+    """What methods compare with that compare with several brains."""
+    if card.references:
+        return f"{len(card.references)} brains"
+    return f"drawn from {len(card.reference_components)} components" if card.reference_components else "made-up heads"
+
+
 def _describe(model: object) -> None:
     """Print a network's description and card as two columns."""
     from rich.table import Table
@@ -105,6 +116,7 @@ def _describe(model: object) -> None:
         "intensities": f"{card.intensity}: {Intensity.parse(card.intensity).words}",
         "skull-stripped input": "yes" if card.skull_stripped else "no",
         "reference brain": card.reference or "the MNI152 template",
+        "several references": _several(card),
         "training data": card.training_data,
         "held-out performance": ", ".join(f"{k} {v:g}" for k, v in card.performance.items()) or "not stated",
         "intended use": card.intended_use,

@@ -43,6 +43,8 @@ _TEXTS = {
 }
 """Fields that are one line of text, and how long it may be. Outputs repeat them."""
 
+_SET = 64  # files of references
+
 _FILE = 1 << 20  # bytes that a card may have
 
 _IMAGE = re.compile(r"[^/\\:]+\.nii(\.gz)?")
@@ -77,6 +79,12 @@ class Card:
         Names of the classes, in the order of the answer; empty if they have none.
     reference : str
         Name of a NIfTI file beside the checkpoint: the brain that others are compared with; empty for the template.
+    references : tuple of str
+        Names of such files with brains that lie in the world of `reference`: what methods that compare with several
+        brains compare with.
+    reference_components : tuple of str
+        Instead of them, names of files on the grid of `reference` with the principal components of such brains, each
+        times its standard deviation: references are drawn from them, and nobody's brain is given away.
     training_data, intended_use, notice : str
         `notice` is repeated in every output.
     performance : dict
@@ -111,6 +119,8 @@ class Card:
     answer: str = ""
     classes: tuple[str, ...] = ()
     reference: str = ""
+    references: tuple[str, ...] = ()
+    reference_components: tuple[str, ...] = ()
     training_data: str = "unknown"
     intended_use: str = "research only"
     notice: str = ""
@@ -143,11 +153,42 @@ class Card:
             raise CheckpointError(
                 f"the card's answer '{self.answer}' is unknown", hint=f"write {' or '.join(ANSWERS)}, or leave it out"
             )
-        if self.reference and not (_IMAGE.fullmatch(self.reference) and self.reference.isprintable()):
-            raise CheckpointError(
-                f"the card's reference '{self.reference}' is not the name of a NIfTI file",
-                hint="put the file beside the checkpoint, and write its name without any folder",
-            )
+        if self.reference:
+            _require_image("reference", self.reference)
+        for name in ("references", "reference_components"):
+            object.__setattr__(self, name, _images(name, getattr(self, name)))
+        if self.reference_set and not self.reference:
+            hint = "name the mean brain, or the template that they were registered to, as reference"
+            raise CheckpointError("the card has a set of references and no reference, in whose world they lie", hint)
+        if self.references and self.reference_components:
+            raise CheckpointError("the card has references and reference_components", hint="leave one of them out")
+
+    @property
+    def reference_set(self) -> tuple[str, ...]:
+        """Names of the files of several references: brains, or components of them."""
+        return self.references or self.reference_components
+
+
+def _images(name: str, given: object) -> tuple[str, ...]:
+    """Names of NIfTI files, each once."""
+    names = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    if len(names) > _SET:
+        raise CheckpointError(f"the card's {name} are {len(names)} files", hint=f"name {_SET} at most")
+    for image in names:
+        _require_image(name, image)
+    if len(set(names)) < len(names):
+        raise CheckpointError(f"the card's {name} name a file twice: {_short(names)}")
+    return names
+
+
+def _require_image(name: str, image: object) -> None:
+    """Raise CheckpointError unless a value is the name of a NIfTI file, without any folder."""
+    if isinstance(image, str) and _IMAGE.fullmatch(image) and image.isprintable() and len(image) <= _TEXTS["reference"]:
+        return
+    raise CheckpointError(
+        f"the card's {name} {_short(image)} is not the name of a NIfTI file",
+        hint="put the file beside the checkpoint, and write its name without any folder",
+    )
 
 
 def is_distance(number: float) -> bool:
@@ -239,6 +280,8 @@ def _names(classes: object) -> tuple[str, ...]:
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "shape": list,
     "classes": list,
+    "references": list,
+    "reference_components": list,
     "skull_stripped": bool,
     "built_in": bool,
     "threshold": (Real, type(None)),

@@ -45,6 +45,8 @@ class Model:
         The brain that the card names to compare others with.
     remarks : tuple of str
         What of the checkpoint was left aside, a sentence each; every reader of a result is told.
+    reference_set : tuple of Path
+        The files of several references that the card names.
     """
 
     network: Network
@@ -53,12 +55,18 @@ class Model:
     sha256: str
     reference: Path | None = None
     remarks: tuple[str, ...] = ()
+    reference_set: tuple[Path, ...] = ()
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """SHA-256 of all that decides what the network says: its own, that of its card and of the reference brain."""
+        """SHA-256 of all that decides what the network says: its own, that of its card and of the reference brains."""
         card = sha256(repr(self.card).encode()).hexdigest()
-        return (self.sha256, card, *([provenance.sha256(self.reference)] if self.reference else []))
+        return (self.sha256, card, *(provenance.sha256(file) for file in self.reference_files))
+
+    @property
+    def reference_files(self) -> tuple[Path, ...]:
+        """All files that its card names: the reference brain, then those of several references."""
+        return (*((self.reference,) if self.reference else ()), *self.reference_set)
 
     @property
     def name(self) -> str:
@@ -113,7 +121,8 @@ def load(path: Path) -> Model:
         "parameters": sum(p.numel() for p in network.parameters()),
         **({"weights": found.place} if found.place else {}),
     }
-    return Model(network, card, description, digest, compatibility.reference(path, card), remarks)
+    references = compatibility.reference(path, card), remarks, compatibility.reference_set(path, card)
+    return Model(network, card, description, digest, *references)
 
 
 @dataclass(frozen=True, eq=False)

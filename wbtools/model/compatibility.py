@@ -90,9 +90,17 @@ def reference(path: Path, card: Card) -> Path | None:
         If it cannot be read, or is a link to a file that lies elsewhere than the network: whoever wrote the card would
         choose which file of the user's is read, and copied.
     """
-    if not card.reference:
-        return None
-    image = path.parent / card.reference
+    return _beside(path, card.reference) if card.reference else None
+
+
+def reference_set(path: Path, card: Card) -> tuple[Path, ...]:
+    """The files of several references that a card names, beside the file at `path`; raises what `reference` does."""
+    return tuple(_beside(path, name) for name in card.reference_set)
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A file that the card of the file at `path` names."""
+    image = path.parent / name
     try:
         require_file(image)
     except InputError as error:

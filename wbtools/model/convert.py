@@ -96,8 +96,9 @@ def _contents(model: Model, target: Path) -> dict[Path, bytes]:
     state = model.network.state_dict()
     card = None if model.card.assumed else model.card
     written: dict[Path, bytes] = {}
-    if model.reference and not _is_there(model.reference, target.parent / model.reference.name):
-        written[target.parent / model.reference.name] = model.reference.read_bytes()
+    for image in model.reference_files:
+        if not _is_there(image, target.parent / image.name):
+            written[target.parent / image.name] = image.read_bytes()
     if target.suffix == safetensors.SUFFIX:
         return {target: safetensors.dumps(state, card, model.threshold), **written}
     import torch

@@ -21,7 +21,7 @@ from wbtools.attribution.engine import DifferencePropagator
 from wbtools.attribution.method import Method
 from wbtools.attribution.methods.several_references import Form, explain_over
 from wbtools.attribution.reference import reference_brain
-from wbtools.attribution.references.sets import usual
+from wbtools.attribution.references.sources import usual
 from wbtools.model import Model, ModelInput
 
 

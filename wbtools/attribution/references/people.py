@@ -56,13 +56,15 @@ def other_brain(model: Model, image: ModelInput) -> OtherBrain:
     return OtherBrain(found.person, np.asarray(np.linalg.inv(found.matrix)))
 
 
-def of_people(brains: Sequence[OtherBrain]) -> ReferenceSource:
+def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> ReferenceSource:
     """The source of references that gives other people's brains.
 
     Parameters
     ----------
     brains : sequence of OtherBrain
         Registered to the reference brain of the network that is explained.
+    what : str
+        What they are, for the record.
     """
 
     def source(model: Model, image: ModelInput) -> ReferenceSet:
@@ -79,14 +81,14 @@ def of_people(brains: Sequence[OtherBrain]) -> ReferenceSource:
         left_out = _left_out(same, away, len(brains))
         if not placed:
             raise InputError(
-                f"no other person's brain can serve as a reference: {left_out or 'none was given'}",
+                f"none of the {what} can serve as a reference: {left_out or 'none was given'}",
                 hint="give other people with --references, or use --references made-up",
             )
         note = " ".join(
             text for text in (found.note if not found.same else "", left_out and f"References: {left_out}.") if text
         )
-        taken = tuple(found.given(laid, "another person", note) for laid in placed)
-        return ReferenceSet(taken, f"{len(taken)} other people")
+        taken = tuple(found.given(laid, what, note) for laid in placed)
+        return ReferenceSet(taken, f"{len(taken)} {what}")
 
     return source
 

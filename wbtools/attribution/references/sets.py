@@ -1,4 +1,4 @@
-"""The set of reference brains that a person's is compared with, and where such sets come from.
+"""The set of reference brains that a person's is compared with.
 
 Against a single brain a map is empty wherever the person happens to be like it. Methods that compare with several are
 given a set: every brain of it is laid in the person's place, in the person's intensities, by one registration.
@@ -9,14 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wbtools.attribution.reference import ReferenceBrain, placement
-from wbtools.attribution.references.made_up import (
-    DISPLACEMENT,
-    FIRST_SEED,
-    HEADS,
-    SPACING,
-    made_up_heads,
-)
+from wbtools.attribution.reference import ReferenceBrain
 from wbtools.model import Model, ModelInput
 
 
@@ -49,26 +42,3 @@ class ReferenceSet:
 
 ReferenceSource = Callable[[Model, ModelInput], ReferenceSet]
 """Gives the references for a network and a person's image; raises InputError where none can be laid in place."""
-
-
-def template(model: Model, image: ModelInput) -> ReferenceSet:
-    """The single brain that the network's card names, else the MNI152 template."""
-    return ReferenceSet((placement(model.card, image, model.reference).known,))
-
-
-def made_up(model: Model, image: ModelInput, count: int = HEADS) -> ReferenceSet:
-    """Smooth random deformations of the brain that `template` gives."""
-    placed = placement(model.card, image, model.reference)
-    heads = tuple(made_up_heads(placed, count))
-    seeds = [FIRST_SEED, FIRST_SEED + count - 1]
-    made: dict[str, object] = {"seeds": seeds, "control_points_mm": SPACING, "displacement_mm": DISPLACEMENT}
-    return ReferenceSet(heads, f"{count} made-up heads: deformations of {placed.known.source}", made)
-
-
-def usual(model: Model, image: ModelInput) -> ReferenceSet:
-    """What a person is compared with unless the user says: made-up heads."""
-    return made_up(model, image)
-
-
-SOURCES: dict[str, ReferenceSource] = {"template": template, "made-up": made_up}
-"""By the names that are choices of `--references`."""

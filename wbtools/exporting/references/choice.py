@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools.attribution.references.sets import SOURCES, ReferenceSource, usual
+from wbtools.attribution.references.sets import ReferenceSource
+from wbtools.attribution.references.sources import SOURCES
 from wbtools.errors import InputError, OutOfRange, nearest
 
 TEMPLATE = "template"
@@ -94,9 +95,9 @@ class ReferenceChoice:
         return self.count is not None or self.place is not None
 
     @property
-    def source(self) -> ReferenceSource:
-        """What gives them, where they are not other people."""
-        return SOURCES[self.name] if self.name else usual
+    def source(self) -> ReferenceSource | None:
+        """What gives them; None where that are other people, or what is usual for the method."""
+        return SOURCES.get(self.name)
 
 
 _HINT = f"give a number, a folder, a text file, or one of: {', '.join(SOURCES)}"

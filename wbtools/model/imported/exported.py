@@ -58,7 +58,8 @@ def load(path: Path) -> Model:
         raise CheckpointError(f"{beside} says {card.family}", hint=f"write {FAMILY} as its family")
     network, description = build(path, program, card)
     description["exported by"] = f"torch {program.version}"
-    return Model(network, card, description, digest, compatibility.reference(path, card))
+    single, several = compatibility.reference(path, card), compatibility.reference_set(path, card)
+    return Model(network, card, description, digest, single, reference_set=several)
 
 
 def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, object]]:

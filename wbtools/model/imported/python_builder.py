@@ -78,7 +78,8 @@ def load(source: str) -> Model:
         found = network if isinstance(network, Network) else Foreign(_FirstAnswer(network), single=True)
         description = {"parameters": sum(p.numel() for p in network.parameters())}
         _try(source, found, card)
-    return Model(found, card, description, _digest(network), compatibility.reference(beside, card))
+    single, several = compatibility.reference(beside, card), compatibility.reference_set(beside, card)
+    return Model(found, card, description, _digest(network), single, reference_set=several)
 
 
 class _FirstAnswer(nn.Module):
