@@ -1,7 +1,7 @@
 """Which method's map stands beside another's: what the user named, else what the registry has."""
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 
@@ -9,6 +9,7 @@ from wbtools.attribution import METHODS, Target, registry
 from wbtools.attribution.registry import ENTRIES, NONE, Companion, companion, companions_by_default
 from wbtools.errors import InputError
 from wbtools.exporting.explanation import ExplanationOptions
+from wbtools.exporting.references.choice import ReferenceChoice
 from wbtools.exporting.settings import ExportSettings
 from wbtools.model import Card
 from wbtools.model.checkpoint import Model
@@ -21,13 +22,17 @@ BETTER = Companion("smoothgrad-squared", "Trust it for voxels.")
 @pytest.fixture
 def beside_occlusion(monkeypatch):
     """A registry in which occlusion of classes has a companion."""
-    entry = replace(ENTRIES["occlusion"], also=lambda model, target: BETTER if target.kind == "class" else None)
+    entry = replace(
+        ENTRIES["occlusion"],
+        also=lambda model, target, people: BETTER if target.kind == "class" and not people else None,
+    )
     monkeypatch.setitem(registry.ENTRIES, "occlusion", entry)
 
 
 def test_the_registry_decides_for_each_network_and_target(beside_occlusion):
     assert companion("occlusion", MODEL, CLASSES) == BETTER
     assert companion("occlusion", MODEL, EMBEDDING) is None
+    assert companion("occlusion", MODEL, CLASSES, people=True) is None
     assert companion("gradient", MODEL, CLASSES) is None
     assert "occlusion" in companions_by_default()
 
@@ -54,7 +59,9 @@ def test_no_method_stands_beside_itself(first):
 
 def test_no_entry_names_itself_or_what_is_no_method():
     for name, entry in ENTRIES.items():
-        found = [entry.also(MODEL, target) for target in (EMBEDDING, CLASSES)] if entry.also else []
+        found = (
+            [entry.also(MODEL, *asked) for asked in product((EMBEDDING, CLASSES), (False, True))] if entry.also else []
+        )
         assert all(known is None or (known.method in METHODS and known.method != name) for known in found)
 
 
@@ -62,6 +69,13 @@ def test_a_name_that_is_no_method_is_refused_with_what_may_be_meant():
     with pytest.raises(InputError, match="second attribution method"):
         ExportSettings(also="smoothgrad-square")
     assert ExportSettings(also=NONE).explanation.also == NONE
+
+
+def test_people_as_references_are_known_when_the_second_method_is_decided(beside_occlusion):
+    for references, wanted in ((ReferenceChoice(), BETTER), (ReferenceChoice(count=3), None)):
+        options = ExportSettings(method="occlusion", target=CLASSES, references=references).explanation
+        assert options.companion_of(MODEL) == wanted
+        assert [how.name for how in options.methods_of(MODEL)] == ["occlusion", *([wanted.method] if wanted else [])]
 
 
 def test_a_second_map_is_compared_with_randomised_networks_only_on_request():

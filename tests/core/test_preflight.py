@@ -171,6 +171,13 @@ def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study,
     assert "the template's brain" in face_removal.planned(replace(subject, segmentation=None), False)
 
 
+def test_a_dry_run_names_the_second_method_and_refuses_the_first_as_second(study, tmp_path):
+    assert "second map by: occlusion" in export(study, tmp_path, "--dry-run", "--also", "occlusion").output
+    assert "second map" not in export(study, tmp_path, "--dry-run", "--also", "none").output
+    refused = export(study, tmp_path, "--dry-run", "--method", "occlusion", "--also", "occlusion")
+    assert refused.exit_code == 3 and "--also occlusion is the method of the first map of unet" in refused.output
+
+
 def test_every_picture_is_in_the_page_on_outputs():
     page = (Path(__file__).parents[2] / "docs" / "reference" / "outputs.md").read_text()
     names = {scene.name for scene in SCENES}

@@ -56,15 +56,15 @@ class Entry:
         Which networks it can explain: any; those whose layers are modules; or those whose every layer the engine
         knows (`wbtools.attribution.engine`).
     also : callable, optional
-        The method whose map is written beside this one's for a network and target unless the user says, as a benchmark
-        found it better for something; None if there is no such method.
+        Takes a network, a target and whether the references are other people; gives the method whose map is written
+        beside this one's unless the user says, as a benchmark found it better for something, or None.
     """
 
     place: str
     null_networks: int = 1
     suits: Callable[[Model, Target], bool] | None = None
     layers: Literal["any", "visible", "known"] = "any"
-    also: Callable[[Model, Target], Companion | None] | None = None
+    also: Callable[[Model, Target, bool], Companion | None] | None = None
 
 
 def _has_reference(model: Model, target: Target) -> bool:
@@ -152,7 +152,9 @@ def default_method(model: Model, target: Target) -> str:
     return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))
 
 
-def companion(first: str, model: Model, target: Target, wanted: str | None = None) -> Companion | None:
+def companion(
+    first: str, model: Model, target: Target, wanted: str | None = None, *, people: bool = False
+) -> Companion | None:
     """The method whose map is written beside that of the first; None for no second map.
 
     Parameters
@@ -163,6 +165,8 @@ def companion(first: str, model: Model, target: Target, wanted: str | None = Non
     target : Target
     wanted : str, optional
         What the user named: a method, or `NONE`. Without, the registry's entry of the first method decides.
+    people : bool
+        Whether the references are other people.
 
     Raises
     ------
@@ -175,7 +179,7 @@ def companion(first: str, model: Model, target: Target, wanted: str | None = Non
     'occlusion'
     """
     decided = ENTRIES[first].also
-    usual = decided(model, target) if decided else None
+    usual = decided(model, target, people) if decided else None
     if wanted is None:
         return usual
     if wanted == NONE:

@@ -120,6 +120,8 @@ class ExplanationOptions:
         Keeps the maps of randomised networks.
     references : callable, optional
         Gives the brains that a person's is compared with, for methods that can take several; the method's own without.
+    people : bool
+        Whether the references are other people.
     """
 
     method: str | None = None
@@ -130,6 +132,7 @@ class ExplanationOptions:
     work: Path | None = None
     references: ReferenceSource | None = None
     also: str | None = None
+    people: bool = False
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -148,7 +151,8 @@ class ExplanationOptions:
             If that is the first method.
         """
         target = self.target_of(model)
-        return companion(self.method or default_method(model, target), model, target, self.also)
+        first = self.method or default_method(model, target)
+        return companion(first, model, target, self.also, people=self.people)
 
     def methods_of(self, model: Model) -> tuple[Method, ...]:
         """How it is explained, first and a second time if it is."""

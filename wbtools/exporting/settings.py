@@ -196,6 +196,7 @@ class ExportSettings:
             self.work,
             self.references.source,
             self.also,
+            self.references.of_people,
         )
 
     def as_record(self, compared: Comparison) -> dict[str, object]:
