@@ -168,7 +168,7 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
         title, listed = f"{shown}: subject {line(subject)}, network {network.name}", kind.listed or shown
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
-            Legend(title, _caption(kind, explanation, parts), _notice(data, explanation, part), _unit(kind, part)),
+            Legend(title, _caption(explanation, parts), _notice(data, explanation, parts), _unit(kind, part)),
             network.slices(kind, part, room) if kind.slices else None,
             *network.surfaces(kind, parts),
         )
@@ -284,19 +284,20 @@ def _by_methods(kind: SceneType, explanation: Explanation) -> tuple[MapsByMethod
     return explanation.parts[0 if kind.under_first and explanation.also else 1 :]
 
 
-def _caption(kind: SceneType, explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
-    """What stands below the title: the decision, what of it was explained how, and which map to trust for what."""
+def _caption(explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
+    """What stands below the title: the decision, and what of it was explained how."""
     targets: dict[str, list[str]] = {}
     for part in parts:
         by = f"{part.attribution.method} ({part.ranking.values})"
         targets.setdefault(line(part.attribution.target), []).append(by)
     explained = "; ".join(f"{target}, by {' and '.join(methods)}" for target, methods in targets.items())
-    caption = f"{explanation.decision.caption()}. Explained: {explained}"
-    return f"{caption}. {explanation.also.advice}" if kind.second and explanation.also else caption
+    return f"{explanation.decision.caption()}. Explained: {explained}"
 
 
-def _notice(data: ExportData, explanation: Explanation, part: MapsByMethod) -> str:
-    """What the foot of a picture says."""
+def _notice(data: ExportData, explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
+    """What the foot of a picture says; where a second method's map is shown, which map to trust for what."""
     network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
-    said = (line(text).rstrip(".") for text in (data.notice, network, part.mark) if text)
+    advice = explanation.also.advice if explanation.also and any(part.by for part in parts) else ""
+    texts = (data.notice, network, *(part.mark for part in parts), advice)
+    said = (line(text).rstrip(".") for text in texts if text)
     return " ".join([*(f"{part}." for part in said), NOTICE])
