@@ -6,6 +6,7 @@ from itertools import permutations, product
 import pytest
 
 from wbtools.attribution import METHODS, Target, registry
+from wbtools.attribution.references.sets import ReferenceSet, once
 from wbtools.attribution.registry import ENTRIES, NONE, Companion, companion, companions_by_default
 from wbtools.errors import InputError
 from wbtools.exporting.explanation import ExplanationOptions
@@ -84,3 +85,10 @@ def test_a_second_map_is_compared_with_randomised_networks_only_on_request():
     assert ExplanationOptions().null_networks_of(how, second=True) == 0
     assert ExplanationOptions(thorough=True).null_networks_of(how, second=True) == 8
     assert ExplanationOptions(null_networks=4).null_networks_of(how, second=True) == 4
+
+
+def test_methods_of_one_explanation_are_given_the_same_references():
+    made = []
+    source = once(lambda model, image: made.append(image) or ReferenceSet((image,)))
+    assert source(MODEL, "person") is source(MODEL, "person")
+    assert made == ["person"]

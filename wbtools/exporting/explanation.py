@@ -16,7 +16,7 @@ from wbtools.attribution.decision import Decision, decide
 from wbtools.attribution.evaluation.faithfulness import Faithfulness, faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
 from wbtools.attribution.evaluation.sanity_checks import assess
-from wbtools.attribution.references.sets import ReferenceSource
+from wbtools.attribution.references.sets import ReferenceSource, once
 from wbtools.attribution.registry import Companion, companion
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
@@ -203,12 +203,15 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
     companion = options.companion_of(model)
     second = None
     with torch_threads(options.threads), reused():
-        question = how.ask(model, shown, target, me.keys, options.references)
+        source = options.references or how.usual_references
+        references = once(source) if source else None
+        question = how.ask(model, shown, target, me.keys, references)
         decision = decide(question.answers, question.images, [person.name for person in people], target)
         first = _explained(question, how, me, options)
         if companion:
             other = method(companion.method)
-            again = other.ask(model, shown, target, me.keys, options.references, question.answers)
+            shared = options.references or other.usual_references is how.usual_references
+            again = other.ask(model, shown, target, me.keys, references if shared else None, question.answers)
             second = _explained(again, other, me, options, second=True)
     remarks = (*image.remarks, *_shown_twice(people))
     explanation = replace(_on_t1w(first, model, atlas, Explanation), remarks=remarks, decision=decision)

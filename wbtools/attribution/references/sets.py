@@ -42,3 +42,15 @@ class ReferenceSet:
 
 ReferenceSource = Callable[[Model, ModelInput], ReferenceSet]
 """Gives the references for a network and a person's image; raises InputError where none can be laid in place."""
+
+
+def once(source: ReferenceSource) -> ReferenceSource:
+    """The same source for one network and person: asked again, by another method, it gives the set that it made."""
+    made: list[ReferenceSet] = []
+
+    def given(model: Model, image: ModelInput) -> ReferenceSet:
+        if not made:
+            made.append(source(model, image))
+        return made[0]
+
+    return given
