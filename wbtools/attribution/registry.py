@@ -88,6 +88,7 @@ ENTRIES = {
     "deviation": Entry("deviation.METHOD", null_networks=8, suits=_is_known, layers="known"),
     "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=8, layers="known"),
     "deviation-squared": Entry("deviation.SQUARED", null_networks=8, layers="known"),
+    "deviation-smooth": Entry("smooth_deviation.METHOD", layers="known"),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
     "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),
     "lrp-gamma": Entry("composites.GAMMA", layers="visible"),
