@@ -18,7 +18,7 @@ References: Shrikumar et al. 2017 (DeepLIFT's multipliers), Lundberg & Lee 2017 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.noise import Noise
 from wbtools.attribution.question import Question
-from wbtools.attribution.references.sets import usual
+from wbtools.attribution.references.sources import usual
 
 PASSES = 8
 """At least so many: fewer references than these are taken several times, with other noise."""
@@ -44,7 +44,7 @@ _LINEAR = 1e-6  # of E: a smaller V is rounding
 _DIRECTIONS = 16
 """Directions, at most, that are sent back one by one. More are mixed by random signs, which keeps the mean square."""
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 def explain(question: Question) -> MethodOutput:
@@ -61,34 +61,30 @@ def explain(question: Question) -> MethodOutput:
         Magnitudes. Its sums are those of the signed relevance between the person and the points halfway, mean over
         passes.
     """
-    moments = _Moments(tuple(question.image.shape[2:]))
+    moments, kept = _Moments(), Kept()
     differences = [_voxels(question.image - reference) for reference in question.compared]
     expected = actual = 0.0
     for number, halfway in _halfway(question):
-        multipliers, answer_change = _multipliers(question, number % len(differences), halfway, moments.kept)
-        moments.add(multipliers[1:] if len(multipliers) > 1 else multipliers, differences[number % len(differences)])
+        place = number % len(differences)
+        multipliers, answer_change = _multipliers(question, place, halfway, kept)
+        moments.add(multipliers[1:] if len(multipliers) > 1 else multipliers, differences[place])
         expected += answer_change
-        actual += float((multipliers[0] * _voxels(question.image - halfway)).sum())
-    relevance = _combined(moments, question.brain.cpu().numpy(), np.mean([d * d for d in differences], axis=0))
-    return MethodOutput(relevance.astype(np.float32), expected / moments.passes, actual / moments.passes)
+        actual += float((multipliers[0] * _voxels(question.image - halfway)).sum(dtype=np.float64))
+    usual_square = np.mean([difference * difference for difference in differences], axis=0)
+    brain = question.brain.cpu().numpy()
+    maps = [_combined(e, v, brain, usual_square) for e, v in zip(moments.relevance, moments.variance, strict=True)]
+    relevance = np.mean(maps, axis=0).astype(np.float32)
+    return MethodOutput(relevance, expected / moments.passes, actual / moments.passes)
 
 
-@dataclass
 class _Moments:
-    """Sums over passes, from which E and V come.
+    """Sums over passes, from which E and V of K directions come."""
 
-    Parameters
-    ----------
-    shape : tuple of int, (3,)
-    """
-
-    shape: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        self.kept, self.passes = Kept(), 0
+    def __init__(self) -> None:
+        self.passes = 0
         self._mean: Array | float = 0.0
         self._squares: Array | float = 0.0
-        self._relevance = np.zeros(self.shape)
+        self._relevance: Array | float = 0.0
 
     def add(self, multipliers: Array, difference: Array) -> None:
         """One pass, (K, X, Y, Z) and (X, Y, Z), by Welford's recurrence, which loses no digits."""
@@ -96,18 +92,17 @@ class _Moments:
         apart = multipliers - self._mean
         self._mean = self._mean + apart / self.passes
         self._squares = self._squares + apart * (multipliers - self._mean)
-        self._relevance += np.square(multipliers * difference).mean(0)
+        self._relevance = self._relevance + np.square(multipliers * difference)
 
     @property
     def relevance(self) -> Array:
-        """E: the mean square of relevance, (X, Y, Z)."""
-        return self._relevance / self.passes
+        """E: the mean square of relevance, (K, X, Y, Z)."""
+        return np.asarray(self._relevance) / self.passes
 
     @property
     def variance(self) -> Array:
-        """V: the variance of the multipliers, mean over directions, (X, Y, Z)."""
-        found: Array = np.asarray(self._squares).mean(0) / (self.passes - 1)
-        return found
+        """V: the variance of the multipliers, (K, X, Y, Z)."""
+        return np.asarray(self._squares) / (self.passes - 1)
 
 
 def _halfway(question: Question) -> Iterator[tuple[int, Tensor]]:
@@ -144,11 +139,11 @@ def _multipliers(question: Question, place: int, halfway: Tensor, kept: Kept) ->
     mean = directions.mean(0, keepdim=True)
     sent = mean if len(directions) == 1 else torch.cat((mean, _mixed(directions)))
     found = propagator.send(sent, propagator.last, 0)[:, 0]
-    return found.double().cpu().numpy(), float((mean * change).sum(dtype=torch.float64))
+    return found.cpu().numpy(), float((mean * change).sum(dtype=torch.float64))
 
 
 def _mixed(directions: Tensor) -> Tensor:
-    """At most 16 directions with the same mean square of every linear function of them, in expectation."""
+    """At most 16 directions; of more, mixtures with the same mean square of every linear function, in expectation."""
     if len(directions) <= _DIRECTIONS:
         return directions
     generator = torch.Generator().manual_seed(0)
@@ -157,15 +152,15 @@ def _mixed(directions: Tensor) -> Tensor:
     return mixed
 
 
-def _combined(moments: _Moments, brain: NDArray[np.bool_], difference: Array) -> Array:
-    """The map from both moments; `difference` is the mean square of the person's from the references."""
+def _combined(relevance: Array, variance: Array, brain: NDArray[np.bool_], difference: Array) -> Array:
+    """The map from E and V; `difference` is the mean square of the person's difference from the references."""
     from scipy.ndimage import gaussian_filter
 
     def pooled(values: Array) -> Array:
-        found: Array = gaussian_filter(values, _POOLED, mode="constant") * brain
+        found: Array = gaussian_filter(values.astype(np.float64), _POOLED, mode="constant") * brain
         return found
 
-    relevance, variance = pooled(moments.relevance), pooled(moments.variance)
+    relevance, variance = pooled(relevance), pooled(variance)
     if not relevance.any():  # the person is the reference, or nothing depends on the image
         return relevance
     size = np.sqrt(relevance)
@@ -178,7 +173,7 @@ def _combined(moments: _Moments, brain: NDArray[np.bool_], difference: Array) ->
 
 
 def _voxels(image: Tensor) -> Array:
-    found: Array = image[0, 0].double().cpu().numpy()
+    found: Array = image[0, 0].cpu().numpy()
     return found
 
 
