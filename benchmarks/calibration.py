@@ -19,7 +19,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from planted import NETWORKS, NULL, Case, Exam, Figures, trained
 
-from wbtools.anatomy import Atlas
+from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import attribute
 from wbtools.attribution.evaluation.randomisation import randomised
 from wbtools.attribution.evaluation.similarity import Similarity
@@ -42,8 +42,9 @@ from wbtools.model.family import Network
 from wbtools.native import person
 from wbtools.native.projection import NativeProjection
 from wbtools.regions import abs_means, calibrated, rank
-from wbtools.regions.calibration import FEWEST_NETWORKS, holm
+from wbtools.regions.calibration import excesses, step_down
 from wbtools.regions.ranking import NullSummary, Ranking
+from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.subject import find
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
 from wbtools.training.planted import Head, mni_head
@@ -63,7 +64,13 @@ METHODS = (
 
 SIGNIFICANT = 0.05
 
-SHARES = ("a region comes out", "without division by the width of the bulk", "with 4 randomised networks")
+FEWER = 20
+"""Least number of randomised networks with which a region can come out."""
+
+Table = NDArray[np.float64]
+"""Mean |relevance| by region; of several networks, a row for each."""
+
+SHARES = ("a region comes out", "without the margin", "with 20 randomised networks")
 """Columns of the first table."""
 
 RANGES = ("freedom", "alike", "spread")
@@ -89,7 +96,7 @@ class Size:
     """
 
     untrained: int = 20
-    pool: int = 24
+    pool: int = 60
     draws: int = 150
     people: int = 8
     compared: int = 2
@@ -124,11 +131,7 @@ class Brain:
         """What batch norms of randomised networks are fitted to."""
         return torch.cat((torch.from_numpy(self.image.data), self.reference))
 
-    def ranked(self, model: Model, network: Network) -> Ranking:
-        """The table of regions of a network's map."""
-        return rank(attribute(replace(model, network=network), self.image).relevance, self.atlas)
-
-    def means(self, model: Model, network: Network) -> NDArray[np.float64]:
+    def means(self, model: Model, network: Network) -> Table:
         """Mean |relevance| of every region."""
         return abs_means(attribute(replace(model, network=network), self.image).relevance, self.atlas)
 
@@ -182,30 +185,25 @@ def untrained(family: str, size: Size, folder: Path) -> Figures:
     found = {}
     for number, (kind, make) in enumerate(KINDS.items()):
         seeds = range(10_000 * (number + 1), 10_000 * (number + 1) + size.untrained)
-        rankings = [brain.ranked(model, make(model, brain, seed)) for seed in seeds]
-        found[kind] = shares(rankings, pool, size.draws, np.random.default_rng(number))
+        observed = np.array([brain.means(model, make(model, brain, seed)) for seed in seeds])
+        found[kind] = shares(observed, pool, size.draws, np.random.default_rng(number))
         print(f"{family}, {kind}: {found[kind]}", flush=True)
     return found
 
 
-def shares(rankings: Sequence[Ranking], pool: NDArray[np.float64], draws: int, chance: np.random.Generator) -> Figures:
+def shares(networks: Table, pool: Table, draws: int, chance: np.random.Generator) -> Figures:
     """Shares of draws (a network, and others to compare it with) in which a region comes out, and ranges of figures."""
     counts = dict.fromkeys(SHARES, 0)
     drawn: list[NullSummary] = []
     for _ in range(draws):
-        ranking = rankings[int(chance.integers(len(rankings)))]
+        observed = networks[int(chance.integers(len(networks)))]
         others = pool[chance.choice(len(pool), NULL, replace=False)]
-        compared = calibrated(ranking, others)
-        fewer = calibrated(ranking, others[:FEWEST_NETWORKS])
-        found = (
-            compared.significant(SIGNIFICANT),
-            lowest_undivided(compared) < SIGNIFICANT,
-            fewer.significant(SIGNIFICANT),
-        )
+        compared, fewer = against(observed, others), against(observed, others[:FEWER])
+        found = (compared.significant(SIGNIFICANT), exactly(observed, others), fewer.significant(SIGNIFICANT))
         for name, significant in zip(SHARES, found, strict=True):
             counts[name] += bool(significant)
-        assert compared.null is not None
-        drawn.append(compared.null)
+        if compared.null:  # an untrained network may give a region nothing at all
+            drawn.append(compared.null)
     ranges = {name: [getattr(null, name) for null in drawn] for name in RANGES}
     return {
         **{name: count / draws for name, count in counts.items()},
@@ -213,11 +211,24 @@ def shares(rankings: Sequence[Ranking], pool: NDArray[np.float64], draws: int, c
     }
 
 
-def lowest_undivided(ranking: Ranking) -> float:
-    """The lowest corrected p of all regions if z were not divided by the width of the bulk."""
-    assert ranking.null is not None
-    z = np.array([row.null.z for row in ranking.rows if row.null])
-    return float(holm(z * max(1.0, ranking.null.widest)).min())
+def against(observed: Table, others: Table) -> Ranking:
+    """A table of regions with nothing but the comparison."""
+    regions = tuple(Region(key, str(key), None, Kind.CORTEX, (0, 0, 0, 1)) for key in range(1, len(observed) + 1))
+    labels = Volume(
+        np.arange(1, len(observed) + 1, dtype=np.int32)[:, None, None], Grid((len(observed), 1, 1), np.eye(4))
+    )
+    density = Volume(observed.astype(np.float32)[:, None, None], labels.grid, Unit.DENSITY)
+    return calibrated(rank(density, Atlas("regions", regions, labels)), observed, others)
+
+
+def exactly(observed: Table, others: Table) -> bool:
+    """Whether a region would come out if every randomised network were taken at its own excess."""
+    patterns = np.vstack((observed, others))
+    if not patterns.any(1).all():
+        return False
+    patterns /= patterns.mean(1, keepdims=True)
+    excess = excesses(patterns, np.log2(np.maximum(patterns, 1e-6)))
+    return float(step_down(excess).min()) < SIGNIFICANT
 
 
 # ------------------------------------------------------------------------------------------------- planted regions
@@ -230,7 +241,8 @@ def planted(exam: Exam) -> Figures:
         atlas, images = exam.atlas(i), torch.cat((exam.scans[i : i + 1], exam.reference(i)))
         networks = (replace(exam.model, network=randomised(exam.model, images, seed)) for seed in range(NULL))
         null = np.array([abs_means(exam.density(i, "deviation", network), atlas) for network in networks])
-        ranking = calibrated(rank(exam.density(i, "deviation", exam.model), atlas), null)
+        density = exam.density(i, "deviation", exam.model)
+        ranking = calibrated(rank(density, atlas), abs_means(density, atlas), null)
         rows.append(standing(ranking, exam.plant.region, exam.plant.decoy))
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
@@ -331,7 +343,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few networks, people and draws")
     given = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    size = Size(untrained=2, pool=9, draws=20, people=2, compared=1) if given.quick else Size()
+    size = Size(untrained=2, pool=26, draws=20, people=2, compared=1) if given.quick else Size()
     with tempfile.TemporaryDirectory() as scratch, reused():
         work = given.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)

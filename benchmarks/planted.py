@@ -73,7 +73,7 @@ ENOUGH = 0.9
 RANKED = ("deviation", "gradient-x-input")
 """Methods whose ranking of regions is also compared with randomised networks."""
 
-NULL = 8
+NULL = 24
 """Networks with randomised weights that regions are compared with."""
 
 Map = NDArray[np.floating]
@@ -257,7 +257,8 @@ def against_null(exam: Exam, name: str) -> dict[str, dict[str, float]]:
         drawn = (replace(exam.model, network=randomised(exam.model, images, k)) for k in range(NULL))
         null = np.array([abs_means(exam.density(i, name, model), atlas) for model in drawn])
         for state, model in networks.items():
-            ranking = calibrated(rank(exam.density(i, name, model), atlas), null)
+            density = exam.density(i, name, model)
+            ranking = calibrated(rank(density, atlas), abs_means(density, atlas), null)
             found[state].append(ranks(ranking, exam.plant.region))
     return {
         state: {key: float(np.mean([figures[key] for figures in each])) for key in each[0]}

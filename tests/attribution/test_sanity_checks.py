@@ -211,5 +211,5 @@ def test_full_trust_of_occlusion_itself_is_agreement_with_itself(quick, person):
 
 
 def test_methods_that_cost_much_are_compared_with_one_network_only():
-    assert method("deviation").null_networks == 8
+    assert method("deviation").null_networks == 24
     assert method("meaningful-perturbation").null_networks == 1

@@ -107,7 +107,7 @@ def test_the_console_takes_no_markup_and_no_control_characters(monkeypatch):
     assert sys.stdout.getvalue() == "[/b] [red]:warning: \\x1b[31m\\x07 " + "x" * 300 + "\n"
 
 
-def _ranking(null=True, extra="", volume=123456.0):
+def _ranking(null=True, extra="", volume=123456.0, networks=24):
     against = AgainstNull(1.0, 1.0, 1.0, -12.34, 0.5, 0.5, 379)
     rows = tuple(
         RegionRelevance(
@@ -117,7 +117,7 @@ def _ranking(null=True, extra="", volume=123456.0):
         for i, structure in enumerate(SUBCORTEX)
     )  # fmt: skip
     outside = RegionRelevance(None, 9, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0, None)
-    return Ranking(rows, outside, 1.0, NullSummary(8, 1.0, 1.0, 0.5, 9.0) if null else None)
+    return Ranking(rows, outside, 1.0, NullSummary(networks, 1.0, 0.5, 9.0) if null else None)
 
 
 @pytest.mark.parametrize("width", [50, 64, 80, 120])
@@ -140,6 +140,15 @@ def test_eighty_columns_show_every_column_and_both_sides_whole():
     assert "DIENCEPHALON_VENTRAL_LEFT " in "".join(lines)
     wide = "".join(summary.table(summary.columns(_ranking(extra="_AND_SOME_MORE_WORDS_RIGHT")), 80))
     assert "_RIGHT" in wide and "…" in wide
+
+
+@pytest.mark.parametrize(
+    ("networks", "said"),
+    [(24, "24 randomised networks: regions that stand out: 0"), (8, "8 randomised networks: too few"), (19, "too few")],
+)
+def test_networks_too_few_for_a_region_to_stand_out_are_said_to_be(capsys, networks, said):
+    summary._say_regions("net", _ranking(networks=networks))
+    assert said in capsys.readouterr().out
 
 
 def test_the_width_is_that_of_the_terminal(monkeypatch):

@@ -48,7 +48,8 @@ class Entry:
         The module of `methods` that holds it, and the name of the constant there.
     null_networks : int
         With how many randomised networks its maps are compared unless the user says. One is enough for the sanity
-        check; ranks against the null need four, and eight are better where a map takes few passes.
+        check. Ranks against the null need four; so that a region can reach p < .05, 20 are needed, and there are a few
+        more where a map takes few passes, so that untrained networks stay well below it.
     suits : callable, optional
         Whether it is taken for a network and target if the user names no method; of several, the first is. Without, it
         never is.
@@ -85,9 +86,9 @@ def _is_known(model: Model, target: Target) -> bool:
 
 ENTRIES = {
     "lrp": Entry("lrp.METHOD", layers="known"),
-    "deviation": Entry("deviation.METHOD", null_networks=8, suits=_is_known, layers="known"),
-    "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=8, layers="known"),
-    "deviation-squared": Entry("deviation.SQUARED", null_networks=8, layers="known"),
+    "deviation": Entry("deviation.METHOD", null_networks=24, suits=_is_known, layers="known"),
+    "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=24, layers="known"),
+    "deviation-squared": Entry("deviation.SQUARED", null_networks=24, layers="known"),
     "deviation-smooth": Entry("smooth_deviation.METHOD", layers="known"),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
     "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),
@@ -214,7 +215,11 @@ def null_networks_by_default() -> str:
     Examples
     --------
     >>> null_networks_by_default()
-    '8 for deviation, else 1'
+    '24 for deviation, deviation-magnitude, deviation-squared, else 1'
     """
-    several = [f"{entry.null_networks} for {name}" for name, entry in ENTRIES.items() if entry.null_networks > 1]
+    counts = sorted({entry.null_networks for entry in ENTRIES.values()} - {1}, reverse=True)
+    several = (
+        f"{count} for {', '.join(name for name, entry in ENTRIES.items() if entry.null_networks == count)}"
+        for count in counts
+    )
     return ", ".join((*several, "else 1"))

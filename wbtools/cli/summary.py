@@ -70,14 +70,20 @@ def _say_regions(name: str, ranking: Ranking) -> None:
     if ranking.null:
         first = sorted((row for row in ranking.rows if row.null and row.region), key=_calibrated_rank)[:_TOP]
         names = ", ".join(row.region.name for row in first if row.region)
-        count = len(ranking.significant())
-        out.print(f"against {counted(ranking.null.networks, 'randomised network')}: regions that stand out: {count}")
+        out.print(f"against {counted(ranking.null.networks, 'randomised network')}: {_standing_out(ranking)}")
         out.print(out.wrapped(f"  (p < .05, corrected); first by calibrated rank: {names}"))
 
 
 def _say_also(also: AlsoRanked) -> None:
     first = (row.region.name for row in also.ranking.rows[:_TOP] if row.region and row.rank)
     out.print(out.wrapped(f"by {also.method}: {line(', '.join(first))}"))
+
+
+def _standing_out(ranking: Ranking) -> str:
+    """How many regions do, or why none can."""
+    if ranking.null and not ranking.null.enough:
+        return f"too few for a region to stand out; p is at least {ranking.null.lowest_p:.2g} (see --null)"
+    return f"regions that stand out: {len(ranking.significant())}"
 
 
 def outside(ranking: Ranking) -> str:

@@ -14,7 +14,7 @@ from wbtools.anatomy import Atlas
 from wbtools.attribution import Attribution, Method, Question, Target, default, default_method, method
 from wbtools.attribution.decision import Decision, decide
 from wbtools.attribution.evaluation.faithfulness import Faithfulness, faithfulness_of
-from wbtools.attribution.evaluation.null_maps import NullCache, null_maps
+from wbtools.attribution.evaluation.null_maps import NullCache, asked_of_null, null_maps
 from wbtools.attribution.evaluation.sanity_checks import assess
 from wbtools.attribution.references.sets import ReferenceSource, once
 from wbtools.attribution.registry import Companion, companion
@@ -24,10 +24,10 @@ from wbtools.errors import CheckError
 from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap, beside
 from wbtools.model import Model, ModelInput, input_statistics, model_input
 from wbtools.model.input import brain_only
-from wbtools.regions import FEWEST_NETWORKS, Ranking, abs_means, calibrated, rank
-from wbtools.regions.heatmap import bounding_box, paint, smooth_within
+from wbtools.regions import FEWEST_NETWORKS, Ranking, RegionMeans, calibrated, rank
+from wbtools.regions.heatmap import paint, smooth_within
 from wbtools.space.foreground import Scan
-from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.space.grid import Volume
 from wbtools.space.resampling import resample_density, resample_labels
 from wbtools.text import line
 
@@ -233,10 +233,11 @@ class _Shown:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What one method found in a network's input: the map, those of randomised networks, and checks that cost more."""
+    """What one method found: its map, the map to compare with those of randomised networks, these, costly checks."""
 
     question: Question
     attribution: Attribution
+    own: Volume
     nulls: NDArray[np.float32]
     faithfulness: Faithfulness | None
 
@@ -246,9 +247,11 @@ def _explained(
 ) -> _Found:
     """Explain a person's image by one method."""
     attribution = how.attribute(question, shown.image)
-    nulls = null_maps(question, how, options.null_networks_of(how, second=second), options.cache)
+    asked = asked_of_null(question)
+    nulls = null_maps(asked, how, options.null_networks_of(how, second=second), options.cache)
+    own = attribution if asked is question or not len(nulls) else how.attribute(asked, shown.image)
     faithfulness = faithfulness_of(attribution, question, how, shown.keys) if options.thorough else None
-    return _Found(question, attribution, nulls, faithfulness)
+    return _Found(question, attribution, own.relevance, nulls, faithfulness)
 
 
 Maps = TypeVar("Maps", bound=MapsByMethod)
@@ -259,12 +262,12 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps
     attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
-    ranking = replace(_ranked(relevance, atlas, found.nulls, attribution.relevance.grid), signed=attribution.signed)
+    ranking = replace(_ranked(relevance, atlas, found.own, found.nulls), signed=attribution.signed)
     return kind(
         name=model.name,
         model=model,
         attribution=attribution,
-        trust=assess(attribution, found.question, found.nulls, found.faithfulness),
+        trust=assess(attribution, found.question, found.nulls, found.faithfulness, found.own.data),
         ranking=ranking,
         volumes=_maps(relevance, ranking, atlas),
         kept=kept,
@@ -295,15 +298,13 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
     return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
 
 
-def _ranked(relevance: Volume, atlas: Atlas, nulls: NDArray[np.float32], grid: Grid) -> Ranking:
-    """The ranking, against randomised networks where there are enough of them."""
+def _ranked(relevance: Volume, atlas: Atlas, own: Volume, nulls: NDArray[np.float32]) -> Ranking:
+    """The ranking, against randomised networks where there are enough of them: by the maps on the network's grid."""
     ranking = rank(relevance, atlas)
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
-    maps = (Volume(null / grid.voxel_volume, grid, Unit.DENSITY) for null in nulls)
-    near = replace(atlas, volume=atlas.volume.within(bounding_box(atlas.volume.data != 0)))
-    means = [abs_means(resample_density(density, near.volume.grid), near) for density in maps]
-    return calibrated(ranking, np.array(means))
+    means = RegionMeans.of(atlas, own.grid)
+    return calibrated(ranking, means(own.data[None])[0], means(nulls))
 
 
 def _require_kept(before: Volume, after: Volume) -> float:

@@ -1,10 +1,12 @@
 """Ranking of regions by relevance, and its calibration.
 
-- `table`: relevance and atlas in, ranked table out
+- `ranking`: relevance and atlas in, ranked table out
+- `coarse`: means over regions on a network's own grid
 - `calibration`: the ranks again, against networks with randomised weights
 """
 
 from wbtools.regions.calibration import FEWEST_NETWORKS, calibrated
+from wbtools.regions.coarse import RegionMeans
 from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking, RegionRelevance, abs_means, rank
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "AgainstNull",
     "NullSummary",
     "Ranking",
+    "RegionMeans",
     "RegionRelevance",
     "abs_means",
     "calibrated",

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas, Region
 from wbtools.errors import InputError
+from wbtools.regions.coarse import RegionMeans
 from wbtools.space.grid import Unit, Volume
 from wbtools.text import cell, tsv
 
 MISSING = "n/a"
 """The BIDS word for an empty cell."""
+
+SIGNIFICANT = 0.05
+"""The level of p below which a region stands out from randomised networks."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +28,16 @@ class AgainstNull:
     ----------
     mean : float
         The region's value in randomised networks: the geometric mean of their mean |relevance|, each map scaled to the
-        median region of the network's map, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
+        network's mean over regions, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
     sd : float
         Standard deviation of a randomised network's level, moderated, in doublings.
     excess : float
         Mean |relevance| beyond the 95th percentile of randomised networks, 1/mm3; negative if below it.
     z : float
-        Deviation of the region from randomised networks, in standard deviations.
+        Deviation of the region's level from randomised networks, in standard deviations of a further one.
     p : float
-        Probability of at least this z in any region of a randomised network.
+        Share of networks, this one among them, with at least this excess in any region: a Monte Carlo p value,
+        corrected for the number of regions.
     score : float
         `excess` relative to that of the highest region, clipped at 0, in [0, 1].
     rank : int
@@ -56,27 +61,34 @@ class NullSummary:
     ----------
     networks : int
     spread : float
-        Spread of the bulk of the regions around the randomised networks, in standard deviations of the latter: about 1
-        for a network that has learned nothing.
-    widest : float
-        The largest such spread of a randomised network around the others. If it is above 1, z is divided by it.
+        Standard deviation of the bulk of the regions' z: about 1 for a network that has learned nothing.
     alike : float
         Spearman's correlation of the regions' mean |relevance| with that of a randomised network; mean over these.
     freedom : float
-        Degrees of freedom of the moderated t; infinite if all regions have the same variance.
+        Degrees of freedom of the moderated variances; infinite if all regions have the same variance.
     """
 
     networks: int
     spread: float
-    widest: float
     alike: float
     freedom: float
+
+    @property
+    def lowest_p(self) -> float:
+        """The lowest p that so many networks can give."""
+        return 1 / (self.networks + 1)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are networks enough for a region to stand out."""
+        return self.lowest_p < SIGNIFICANT
 
     def as_record(self) -> dict[str, object]:
         """The entry in provenance, as JSON values."""
         freedom = round(self.freedom, 1) if np.isfinite(self.freedom) else "infinite"
         return {
             "networks": self.networks,
+            "lowest_p": self.lowest_p,
             "spread": self.spread,
             "spearman": self.alike,
             "freedom": freedom,
@@ -154,7 +166,7 @@ class Ranking:
         """Score by region key, without regions that have no voxels."""
         return {row.region.key: row.score for row in self.rows if row.region and row.rank is not None}
 
-    def significant(self, level: float = 0.05) -> tuple[RegionRelevance, ...]:
+    def significant(self, level: float = SIGNIFICANT) -> tuple[RegionRelevance, ...]:
         """The regions with significantly more relevance than in randomised networks, in calibrated order."""
         found = [(row.null.rank, row) for row in self.rows if row.null and row.null.p < level]
         return tuple(row for _, row in sorted(found, key=lambda pair: pair[0]))
@@ -265,28 +277,26 @@ def abs_means(relevance: Volume, atlas: Atlas) -> NDArray[np.float64]:
     Parameters
     ----------
     relevance : Volume
-        Signed density, 1/mm3.
+        Signed density, 1/mm3, on any grid.
     atlas : Atlas
-        On the same grid.
 
     Raises
     ------
     InputError
-        If the grids differ or the volume is not a density.
+        If the volume is not a density.
     """
-    _require_fitting(relevance, atlas)
-    inside, regions = _inside(atlas)
-    count = len(atlas.regions) + 1
-    magnitude = np.bincount(regions, np.abs(relevance.data.ravel()[inside]), count)
-    voxels = np.bincount(regions, minlength=count)
-    means = np.full(count, np.nan)
-    np.divide(magnitude, voxels, out=means, where=voxels > 0)
-    return means[1:][np.argsort([region.key for region in atlas.regions])]
+    _require_density(relevance)
+    means: NDArray[np.float64] = RegionMeans.of(atlas, relevance.grid)(relevance.data[None])[0]
+    return means
+
+
+def _require_density(relevance: Volume) -> None:
+    if relevance.unit is not Unit.DENSITY:
+        raise InputError(f"a ranking needs relevance per mm3, not {relevance.unit.value}")
 
 
 def _require_fitting(relevance: Volume, atlas: Atlas) -> None:
-    if relevance.unit is not Unit.DENSITY:
-        raise InputError(f"a ranking needs relevance per mm3, not {relevance.unit.value}")
+    _require_density(relevance)
     if not relevance.grid.same_as(atlas.volume.grid):
         raise InputError("relevance and atlas lie on different grids")
 

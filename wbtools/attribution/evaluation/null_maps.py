@@ -44,13 +44,21 @@ _HEADER = 4096
 """Most bytes before the values of a map."""
 
 
+def asked_of_null(question: Question) -> Question:
+    """What randomised networks are asked, and the network itself for a map to be compared with theirs.
+
+    Of several references, the first alone: all networks are asked alike, and each costs a map.
+    """
+    return question if len(question.references) < 2 else question.against(question.references[0])
+
+
 def null_maps(question: Question, method: Method, count: int, cache: NullCache | None = None) -> NDArray[np.float32]:
     """Explain the same image by randomised networks, one after the other.
 
     Parameters
     ----------
     question : Question
-        As it was put to the network; its target is read off the answers of every network anew.
+        As `asked_of_null` gives it; its target is read off the answers of every network anew.
     method : Method
     count : int
         How many networks; their seeds follow `FIRST_SEED`.

@@ -30,6 +30,9 @@ TOO_ALIKE = 0.8
 CONSERVED = 0.1
 """A map of a method that divides the score fails if more than this part of it is missing or superfluous."""
 
+_COMPARED = 8
+"""Randomised networks that a map is correlated with: their mean needs no more."""
+
 OUTSIDE = 0.5
 """A map fails if more than this part of it lies where there is no brain."""
 
@@ -129,6 +132,7 @@ def assess(
     question: Question,
     nulls: Map,
     faithfulness: Faithfulness | None = None,
+    own: Map | None = None,
 ) -> Trust:
     """Compare a map with maps that know nothing.
 
@@ -138,9 +142,11 @@ def assess(
     question : Question
         What the map answers.
     nulls : ndarray, (K, X, Y, Z)
-        Maps of randomised networks, as `null_maps` gives them; K may be 0.
+        Maps of randomised networks, as `null_maps` gives them; K may be 0. The first 8 are compared.
     faithfulness : Faithfulness, optional
         As `faithfulness_of` gives it.
+    own : ndarray, (X, Y, Z), optional
+        The network's map that was made as theirs are; that of the attribution without.
     """
     relevance = attribution.relevance.data
     image = question.image[0, 0].numpy()
@@ -148,9 +154,11 @@ def assess(
     brain = question.brain.numpy()
     size = float(np.abs(relevance).sum(dtype=np.float64))
     shown = relevance[brain]
+    like = shown if own is None else own[brain]
+    alike = [Similarity.of(like, null[brain]) for null in nulls[:_COMPARED]]
     return Trust(
-        networks=len(nulls),
-        randomised=Similarity.mean([Similarity.of(shown, null[brain]) for null in nulls]) if len(nulls) else None,
+        networks=len(alike),
+        randomised=Similarity.mean(alike) if alike else None,
         image=Similarity.of(shown, image[brain]),
         difference=Similarity.of(shown, np.mean(differences, axis=0)[brain]) if differences else None,
         outside=max(0.0, round(1 - float(np.abs(shown).sum(dtype=np.float64)) / size, 6)) if size else 0.0,
