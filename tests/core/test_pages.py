@@ -74,7 +74,14 @@ def test_a_page_of_the_reference_names_every_option_of_its_commands(page, comman
 
 
 def test_pages_for_users_name_no_option_that_does_not_exist():
-    names = [("export-subject",), ("doctor",), ("demo-subject",), ("models",), ("models", "convert")]
+    names = [
+        ("export-subject",),
+        ("doctor",),
+        ("demo-subject",),
+        ("models",),
+        ("models", "convert"),
+        ("make-references",),
+    ]
     names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]
     known = {"--help", "--version"}.union(*(options_of(*words) for words in names))
     lines = [

@@ -237,11 +237,11 @@ def test_an_image_alone_is_no_list(study, tmp_path):
         found(study, str(image(tmp_path / "x.nii.gz")), "sub-00")
 
 
-def test_too_many_people_are_refused(study, tmp_path, monkeypatch):
-    monkeypatch.setattr("wbtools.exporting.references.people.MOST", 2)
-    for number in range(3):
-        image(tmp_path / "many" / f"{number}.nii.gz", number)
-    with pytest.raises(InputError, match="holds 3 people, 2 is the most"):
+def test_too_many_people_are_refused(study, tmp_path):
+    for number in range(MOST + 1):
+        (tmp_path / "many").mkdir(exist_ok=True)
+        (tmp_path / "many" / f"{number}.nii.gz").write_bytes(b"not looked at")
+    with pytest.raises(InputError, match="holds 65 people, 64 is the most"):
         found(study, str(tmp_path / "many"), "sub-00")
 
 

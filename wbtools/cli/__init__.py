@@ -18,6 +18,7 @@ _COMMANDS = {
     "batch": ("batch.run", "Export many subjects: here, on a Slurm cluster, or through Dask."),
     "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
     "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
+    "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
     "models": ("models", "List network families, or say what a checkpoint is."),
 }
 

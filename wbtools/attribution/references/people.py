@@ -71,13 +71,13 @@ def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> Refer
         found = registered(image, model.reference, model.card.orientation, model.card.shape)
         person, placed, same, away = found.person, [], 0, 0
         for other in brains:
-            laid = _laid(other, found.matrix, person.grid)
-            if agreement(person.data, laid) > SAME:
+            there = laid(other, found.matrix, person.grid)
+            if agreement(person.data, there) > SAME:
                 same += 1
-            elif share_inside(person.data, laid) < LEAST_INSIDE:
+            elif share_inside(person.data, there) < LEAST_INSIDE:
                 away += 1
             else:
-                placed.append(laid)
+                placed.append(there)
         left_out = _left_out(same, away, len(brains))
         if not placed:
             raise InputError(
@@ -87,7 +87,7 @@ def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> Refer
         note = " ".join(
             text for text in (found.note if not found.same else "", left_out and f"References: {left_out}.") if text
         )
-        taken = tuple(found.given(laid, what, note) for laid in placed)
+        taken = tuple(found.given(there, what, note) for there in placed)
         return ReferenceSet(taken, f"{len(taken)} {what}")
 
     return source
@@ -99,8 +99,16 @@ def _left_out(same: int, away: int, count: int) -> str:
     return "; ".join(f"{number} {words.format(count)}" for number, words in reasons if number)
 
 
-def _laid(other: OtherBrain, matrix: NDArray[np.float64], grid: Grid) -> NDArray[np.float32]:
-    """A brain at the voxels of a person's grid, by cubic splines: of a grid like this one, they keep what is sharp."""
+def laid(other: OtherBrain, matrix: NDArray[np.float64], grid: Grid) -> NDArray[np.float32]:
+    """A brain at the voxels of a grid (X, Y, Z), by cubic splines: of a grid like this one, they keep what is sharp.
+
+    Parameters
+    ----------
+    other : OtherBrain
+    matrix : ndarray, (4, 4), float64
+        From the reference brain's world to that of the grid.
+    grid : Grid
+    """
     from scipy.ndimage import affine_transform
 
     to_index = np.linalg.inv(matrix @ other.matrix @ other.brain.grid.affine) @ grid.affine

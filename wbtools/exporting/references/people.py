@@ -86,7 +86,9 @@ def find(
     return ReferencePeople(taken, (said,) if left else (), listed)
 
 
-def candidates(choice: ReferenceChoice, study_folder: Path, files: FileChoice) -> tuple[FoundPerson, ...]:
+def candidates(
+    choice: ReferenceChoice, study_folder: Path, files: FileChoice, most: int = MOST
+) -> tuple[FoundPerson, ...]:
     """The people of a folder or a list, whoever is exported; nobody for other choices.
 
     Raises
@@ -98,9 +100,9 @@ def candidates(choice: ReferenceChoice, study_folder: Path, files: FileChoice) -
         return ()
     place = choice.place
     found = tuple(_of_folder(place, files) if places.is_dir(place) else _of_list(place, study_folder, files))
-    if len(found) > MOST:
+    if len(found) > most:
         raise InputError(
-            f"{_OPTION} {place} holds {len(found)} people, {MOST} is the most",
+            f"{_OPTION} {place} holds {len(found)} people, {most} is the most",
             hint="list those to take in a text file, one id or path per line",
         )
     for person in found:
