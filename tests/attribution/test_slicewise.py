@@ -41,6 +41,7 @@ def question():
 @pytest.mark.parametrize(
     "name",
     [
+        "gradient",
         "gradient-x-input",
         "gradient-x-difference",
         "integrated-gradients",

@@ -1,6 +1,7 @@
 """SmoothGrad, SmoothGrad squared and VarGrad against captum's NoiseTunnel, finite sums of numpy, and closed forms."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,16 @@ from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 
-from wbtools.attribution import method
+from wbtools.attribution import Target, method
 from wbtools.attribution.autograd.gradients import Score, differentiable
+from wbtools.attribution.evaluation.null_maps import null_maps
 from wbtools.attribution.methods import smoothgrad
 from wbtools.attribution.methods.smoothgrad import moments
 from wbtools.attribution.noise import Noise
+from wbtools.model import Card, ModelInput
+from wbtools.model.checkpoint import Model
+from wbtools.model.families.unet import UNet, UNetArchitecture
+from wbtools.space.grid import Grid
 
 CUBE = (4, 4, 4)
 FORMS = {"smoothgrad": "smoothgrad", "smoothgrad-squared": "smoothgrad_sq", "vargrad": "vargrad"}
@@ -176,3 +182,23 @@ def test_noise_is_on_the_record():
     }
     assert "25 draws of normal noise, standard deviation .1 of the image's range" in entry.rules[0]
     assert method("gradient").noise is None
+
+
+@pytest.mark.parametrize("asked", ["embedding", "pair", "distance", "dimension"])
+def test_every_target_and_randomised_networks_are_explained_by_the_same_draws(asked, few_draws):
+    network = random_network(partial(UNet, UNetArchitecture((8, 8), attention=(), embedding=5)))
+    model = Model(network, Card("unet", "", "unet"), {}, "")
+    person, other = (ModelInput(image[None].numpy(), Grid((20, 20, 20), np.eye(4))) for image in balls((20, 20, 20)))
+    how = method("smoothgrad-squared")
+    question = how.ask(model, (person, other), Target(asked))
+    found = how.explain(question).relevance
+    directions = question.objective.directions
+    assert len(directions) == (5 if asked == "dimension" else 1)
+    with differentiable(network):
+        scores = [Score(network, "raw", direction) for direction in directions]
+        image = question.image.clone().requires_grad_()
+        expected = np.mean([moments(score, image, question.bounds).square[0, 0].numpy() for score in scores], 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9 * expected.max())
+    (null,) = null_maps(question, how, 1)
+    assert null.min() >= 0 and null.max() > 0
+    assert np.abs(null - found).max() > 0.01 * found.max()
