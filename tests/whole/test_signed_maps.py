@@ -47,6 +47,10 @@ def test_terminal_record_table_files_and_scenes_say_what_the_sign_means(made, va
     for pattern in ("*unet*.dscalar.nii", "*unet*.pscalar.nii", "*L*unet*.func.gii"):
         for path in folder.rglob(pattern):
             assert sentence.encode() in path.read_bytes(), path.name
+    sidecars = {path.name: json.loads(path.read_text()) for path in folder.rglob("*unet*.json")}
+    assert bool(sidecars) == (made == "magnitudes"), "only BIDS has them"
+    told = [json.dumps(about) for name, about in sidecars.items() if "pairs" not in name]
+    assert all(sentence in words for words in told)
     scenes = list(ET.parse(_only(folder, "*.scene")).iter("Scene"))
     described = [scene.findtext("Description") or "" for scene in scenes]
     assert scenes and all(f", by {record['method']} ({values})" in words.replace("\n", " ") for words in described)

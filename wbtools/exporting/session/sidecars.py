@@ -1,4 +1,4 @@
-"""What sidecars say of files with the maps of two methods; of all others their kind says everything."""
+"""What sidecars say of the maps of a network: by which methods they are, and what the sign of relevance means."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ Sidecar = Mapping[str, object]
 
 def volume(part: MapsByMethod, kind: OutputKind) -> Sidecar:
     """Of a map in voxels."""
-    if not part.by:
-        return {}
     shown = "Relevance density" if kind is OutputKind.RELEVANCE else "Every region painted with its score"
-    return {"Description": f"{shown}, by the second method, {part.by} ({part.ranking.values})"}
+    place = "by the second method, " if part.by else "by "
+    return {"Description": f"{shown}, {place}{_by(part)}", "Relevance": part.attribution.meaning}
 
 
 def maps(explanation: Explanation) -> Sidecar:
     """Of a file with the maps of a network."""
+    meaning = {part.attribution.method: part.attribution.meaning for part in explanation.parts}
     if explanation.also is None:
-        return {}
-    first, second = explanation.attribution.method, explanation.also.method
-    named = explanation.also.maps.named(RELEVANCE)
-    sign = explanation.also.maps.ranking.values
-    return {"Description": f"Maps by {first}, then the same by {second} ({sign}), named like '{named}'"}
+        return {"Relevance": meaning}
+    second = explanation.also.maps
+    also = f"then the same by {_by(second)}, named like '{second.named(RELEVANCE)}'"
+    return {"Description": f"Maps by {_by(explanation)}, {also}", "Relevance": meaning}
 
 
 def table(explanation: Explanation) -> Sidecar:
-    """Of the ranking: its columns of the second method."""
+    """Of the ranking: what its relevance is, and its columns of the second method."""
+    values = {"values": {"Description": explanation.attribution.meaning}}
     if explanation.also is None:
-        return {}
-    return {name: {"Description": about} for name, about in ALSO_COLUMNS.items()}
+        return values
+    return values | {name: {"Description": about} for name, about in ALSO_COLUMNS.items()}
+
+
+def _by(part: MapsByMethod) -> str:
+    """The method, and what its relevance is."""
+    return f"{part.attribution.method} ({part.ranking.values})"
