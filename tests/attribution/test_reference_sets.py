@@ -165,6 +165,13 @@ def test_method_for_several_references_is_given_made_up_heads_and_they_are_on_re
     assert record["placed"]["correlation_after"] > 0.9
 
 
+def test_two_methods_share_the_heads_of_a_person(person, model):
+    first, again = (SOURCES["made-up"](model, person) for _ in range(2))
+    assert all(head is same for head, same in zip(first.brains, again.brains, strict=True))
+    other = SOURCES["made-up"](model, replace(person))
+    assert other.brains[0] is not first.brains[0] and np.array_equal(other.brains[0].data, first.brains[0].data)
+
+
 def test_template_as_reference_is_what_a_method_for_one_reference_is_given(person, model):
     several = SEVERAL.ask(model, [person], Target("embedding"), references=SOURCES["template"])
     single = method("gradient-x-difference").ask(model, [person], Target("embedding"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ _AT_ONCE = 1 << 16  # voxels
 _RIM = 0.25  # of a brain's usual intensity: what is darker is background
 
 
+@lru_cache(maxsize=2)  # two methods compare with the same
 def of_card(model: Model, image: ModelInput) -> ReferenceSet:
     """The references that a network's card names.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> Refer
         taken = tuple(found.given(there, what, note) for there in placed)
         return ReferenceSet(taken, f"{len(taken)} {what}")
 
-    return source
+    return lru_cache(maxsize=2)(source)  # two methods compare with the same
 
 
 def _left_out(same: int, away: int, count: int) -> str:
