@@ -96,7 +96,7 @@ def test_training_merges_its_batch_norms_into_the_published_layers(brain):
     network = UNet(UNetArchitecture((8, 16), attention=(1,), hidden=12, embedding=6))
     twins = SyntheticTwins(brain, Conditions(spacing=6), seed=1)
     probe = twins.scans(twins.people(3))
-    merge, seen = triplet._merge, []
+    merge, seen = triplet.merge, []
 
     def watched(layer, norm):
         if not seen:
@@ -108,7 +108,7 @@ def test_training_merges_its_batch_norms_into_the_published_layers(brain):
         merge(layer, norm)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(triplet, "_merge", watched)
+        patch.setattr(triplet, "merge", watched)
         triplet.fit(network, twins, triplet.Recipe(steps=3, pairs=3))
     torch.testing.assert_close(network(probe).detach(), seen[0], atol=1e-5, rtol=1e-4)
     assert torch.equal(network.bn_fc1.running_mean, torch.zeros(12))

@@ -23,7 +23,7 @@ from wbtools.attribution.reference import template_on
 from wbtools.errors import InputError
 from wbtools.images import nifti
 from wbtools.images.installed import installed_file
-from wbtools.model.families.embedding_head import Embedder
+from wbtools.model.family import Network
 from wbtools.space.grid import Grid, Unit
 from wbtools.space.resampling import resample_labels
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, sample, splines
@@ -32,10 +32,22 @@ from wbtools.training.triplet import Recipe, Scores, distances, fit, scores
 _log = logging.getLogger(__name__)
 
 REGIONS: dict[str, tuple[int, ...]] = {
+    "caudate": (11, 50),
     "cerebellum": (8, 47),
+    "fusiform": (1007, 2007),
     "hippocampus": (17, 53),
+    "inferior parietal": (1008, 2008),
+    "insula": (1035, 2035),
     "lateral occipital": (1011, 2011),
+    "lingual": (1013, 2013),
+    "middle temporal": (1015, 2015),
+    "postcentral": (1022, 2022),
+    "precentral": (1024, 2024),
+    "precuneus": (1025, 2025),
+    "putamen": (12, 51),
+    "rostral middle frontal": (1027, 2027),
     "superior frontal": (1028, 2028),
+    "superior parietal": (1029, 2029),
     "superior temporal": (1030, 2030),
     "thalamus": (10, 49),
 }
@@ -216,7 +228,7 @@ _HELD_OUT = 60
 
 
 def learn(
-    network: Embedder,
+    network: Network,
     head: Head,
     plant: Plant,
     seed: int = 0,
@@ -229,7 +241,8 @@ def learn(
 
     Parameters
     ----------
-    network : Embedder
+    network : Network
+        With an embedding.
     head : Head
     plant : Plant
     seed : int

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from wbtools.model.families.ad3dcnn import AD3DCNN
 from wbtools.model.families.embedding_head import Embedder
+from wbtools.model.family import Network
 from wbtools.training.synthetic_twins import SyntheticTwins
 
 _log = logging.getLogger(__name__)
@@ -90,7 +92,7 @@ Loss = Callable[[Tensor, Tensor, Recipe], Tensor]
 """A loss of the embeddings of P people and of their twins, (P, E) each, with the arguments of `loss`."""
 
 
-def fit(network: Embedder, twins: SyntheticTwins, recipe: Recipe, loss: Loss = loss) -> None:
+def fit(network: Network, twins: SyntheticTwins, recipe: Recipe, loss: Loss = loss) -> None:
     """Train the network in place, on the device of the twins.
 
     People are drawn anew for every step: overfitting is not possible, and dropout is off. The last two layers are
@@ -98,15 +100,15 @@ def fit(network: Embedder, twins: SyntheticTwins, recipe: Recipe, loss: Loss = l
     the embeddings of these similar brains start within 0.001 of each other, and the nearest negatives collapse them
     into a point.
     """
-    network.fc_dropout.p = 0.0
+    without_dropout(network)
     network.to(memory_format=torch.channels_last_3d)
-    layers = ((network.fc1, network.bn_fc1), (network.fc2, network.bn_fc2))
+    layers = _embedding_layers(network)
     hooks = [layer.register_forward_hook(lambda m, x, y, norm=norm: norm(y)) for layer, norm in layers]
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps)
     network.train()
     for step in range(recipe.steps):
-        embeddings = network(_batch(twins, recipe.pairs))
+        embeddings = embedded(network, _batch(twins, recipe.pairs))
         value = loss(embeddings[: recipe.pairs], embeddings[recipe.pairs :], recipe)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
@@ -115,12 +117,33 @@ def fit(network: Embedder, twins: SyntheticTwins, recipe: Recipe, loss: Loss = l
         schedule.step()
         if step % 50 == 0 or step == recipe.steps - 1:
             _log.info("step %d of %d: loss %.4f", step, recipe.steps, value.item())
-    _calibrate(network, twins, recipe.pairs)
+    settle_norms(network, (_batch(twins, recipe.pairs) for _ in range(20)))
     for hook in hooks:
         hook.remove()
     for layer, norm in layers:
-        _merge(layer, norm)
+        merge(layer, norm)
     network.eval()
+
+
+def embedded(network: Network, images: Tensor) -> Tensor:
+    """Embeddings (N, E) of length 1, also of networks that answer with a code."""
+    return nn.functional.normalize(network.raw(images), dim=1)
+
+
+def without_dropout(network: nn.Module) -> None:
+    """Turn dropout off: people are drawn anew, or moved anew, for every step."""
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+
+
+def _embedding_layers(network: Network) -> tuple[tuple[nn.Linear, nn.BatchNorm1d], ...]:
+    """The last layers of an embedding, each with the batch norm that follows it in training."""
+    if isinstance(network, Embedder):
+        return (network.fc1, network.bn_fc1), (network.fc2, network.bn_fc2)
+    if isinstance(network, AD3DCNN) and isinstance(layer := network.codes3[0], nn.Linear):
+        return ((layer, nn.BatchNorm1d(layer.out_features)),)
+    raise TypeError(f"{type(network).__name__} has no embedding that can be trained here")
 
 
 def _batch(twins: SyntheticTwins, pairs: int) -> Tensor:
@@ -130,18 +153,27 @@ def _batch(twins: SyntheticTwins, pairs: int) -> Tensor:
 
 
 @torch.no_grad()
-def _calibrate(network: nn.Module, twins: SyntheticTwins, pairs: int, batches: int = 20) -> None:
-    """Replace the batch norms' running statistics, which lag behind training, by those of the final weights."""
+def settle_norms(network: Network, batches: Iterable[Tensor]) -> None:
+    """Replace the batch norms' running statistics, which lag behind training, by those of the final weights.
+
+    Parameters
+    ----------
+    network : Network
+        In training mode.
+    batches : iterable of Tensor, (N, 1, X, Y, Z)
+        The statistics are the mean over them.
+    """
+    answer = getattr(network, network.answers[0])
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm3d)):
             module.reset_running_stats()
             module.momentum = None  # plain mean over the batches
-    for _ in range(batches):
-        network(_batch(twins, pairs))
+    for batch in batches:
+        answer(batch)
 
 
 @torch.no_grad()
-def _merge(layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
+def merge(layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
     """Merge a batch norm into the layer before it, and reset it."""
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
@@ -151,14 +183,14 @@ def _merge(layer: nn.Linear, norm: nn.BatchNorm1d) -> None:
 
 
 @torch.no_grad()
-def distances(network: nn.Module, twins: SyntheticTwins, pairs: int, batch: int = 16) -> Tensor:
+def distances(network: Network, twins: SyntheticTwins, pairs: int, batch: int = 16) -> Tensor:
     """Cosine distances (P, P) between first scans (rows) and second scans (columns) of newly drawn people."""
     network.eval()
     sides: tuple[list[Tensor], list[Tensor]] = ([], [])
     for start in range(0, pairs, batch):
         people = twins.people(min(batch, pairs - start))
         for side in sides:
-            side.append(network(twins.scans(people)).cpu())
+            side.append(embedded(network, twins.scans(people)).cpu())
     return 1 - torch.cat(sides[0]) @ torch.cat(sides[1]).T
 
 
