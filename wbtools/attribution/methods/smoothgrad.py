@@ -124,6 +124,7 @@ class _Factor:
     title: str
     of: Callable[[Question], Tensor]
     words: str
+    caution: str = ""
     compares: bool = False
 
 
@@ -153,12 +154,15 @@ _VARIANCE = _Moment(
     "much the answer owes to that place.",
 )
 _ALONE = _Factor("", "", alone, "")
-_INPUT = _Factor("-x-input", " x input", times_input, "the image")
+_INPUT = _Factor(
+    "-x-input", " x input", times_input, "the image", "Times the image, the map follows the brightness of the brain."
+)
 _DIFFERENCE = _Factor(
     "-x-difference",
     " x difference from a reference brain",
     times_difference,
     "the image's difference from the reference brain",
+    "Times the difference, the map is 0 wherever the brain happens to be as bright as the reference.",
     compares=True,
 )
 
@@ -181,7 +185,7 @@ def _method(moment: _Moment, factor: _Factor = _ALONE) -> Method:
             *((f"times {factor.words}{'' if moment.signed else ', squared'}",) if factor.words else ()),
             *((reference,) if factor.compares else ()),
         ),
-        caution=moment.caution,
+        caution=f"{moment.caution} {factor.caution}".strip(),
         explain=explain,
         reference=reference_brain if factor.compares else None,
         on_cards=True,

@@ -35,7 +35,7 @@ PATTERNS = {
     OutputKind.LUT: "anat/{sub}_seg-{atlas}_desc-subcortex_dseg.lut",
     OutputKind.RELEVANCE: "anat/{sub}_space-T1w_desc-{network}_relevance.nii.gz",
     OutputKind.HEATMAP: "anat/{sub}_space-T1w_desc-{network}_heatmap.nii.gz",
-    OutputKind.HEATMAP_SMOOTH: "anat/{sub}_space-T1w_desc-{network}Smooth_heatmap.nii.gz",
+    OutputKind.HEATMAP_SMOOTH: "anat/{sub}_space-T1w_desc-{model}Smooth{by}_heatmap.nii.gz",
     OutputKind.METRIC: "anat/{sub}_hemi-{hemi}_{space}{den}_desc-{network}_maps.func.gii",
     OutputKind.DSCALAR: "anat/{sub}_{space}{den}_desc-{network}_maps.dscalar.nii",
     OutputKind.PSCALAR: "anat/{sub}_{space}_seg-{atlas}{den}_desc-{network}_maps.pscalar.nii",
@@ -98,6 +98,8 @@ def words(subject: str, output: Output) -> dict[str, str]:
     return {
         "sub": bids_id(subject),
         "network": _label(f"{output.network}.{output.by}"),
+        "model": _label(output.network),
+        "by": _label(f".{output.by}"),  # after `Smooth`, which a method's name may end in
         "hemi": output.hemisphere.letter if output.hemisphere else "",
         "space": "space-fsnative" if output.mesh == "native" else "space-fsLR",
         "den": f"_den-{density}" if density else "",
