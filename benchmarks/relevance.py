@@ -35,6 +35,7 @@ from wbtools.attribution.engine import (
     PLAIN,
     Z_PLUS,
     DifferencePropagator,
+    Kept,
     Propagator,
     RelevancePropagator,
     RuleSet,
@@ -58,8 +59,11 @@ SMALL: dict[str, Callable[[], Embedder]] = {
     "ResNet 10, 8..64": lambda: resnet.ResNet(resnet.ResNetArchitecture(planes=(8, 16, 32, 64), stem=8, embedding=32)),
     "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.DenseNetArchitecture((3, 4, 3), 8, 32, 16, embedding=32)),
 }
-ROWS = ("plain", "lrp", "deviation", "plain mean", "deviation mean", "zennit")
-"""`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost."""
+ROWS = ("plain", "lrp", "deviation", "deviation of 8", "plain mean", "deviation mean", "zennit")
+"""`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost. `deviation of 8`
+has 8 references."""
+
+REFERENCES = 8
 
 FURTHER = 2
 """Passes of zennit after the first that are measured."""
@@ -107,12 +111,23 @@ def sent_back(propagator: Propagator[S], row: str) -> dict[str, float]:
     return {"conserved": float(relevance.sum(dtype=torch.float64) / seed.sum(dtype=torch.float64))}
 
 
+def of_several(network: Embedder, image: torch.Tensor, reference: torch.Tensor) -> dict[str, float]:
+    """Maps against several references; what is conserved in all of them together."""
+    kept, total = Kept(), 0.0
+    for number in range(REFERENCES):
+        propagator = DifferencePropagator(network, image, reference.roll(number, 2), kept=kept)
+        total += sent_back(propagator, "")["conserved"] / REFERENCES
+    return {"conserved": total}
+
+
 def measure(network: Embedder, images: torch.Tensor, row: str) -> dict[str, float]:
     """One row: its cost in forward passes, and what else is known of it."""
     notes: dict[str, float] = {}
 
     def ours() -> None:
-        if row.startswith("deviation"):
+        if row == "deviation of 8":
+            notes.update(of_several(network, images[:1], images[1:]))
+        elif row.startswith("deviation"):
             notes.update(sent_back(DifferencePropagator(network, images[:1], images[1:]), row))
         else:
             notes.update(

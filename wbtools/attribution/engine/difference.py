@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from wbtools.attribution.engine import pooled_convolution, rescale
+from wbtools.attribution.engine import pooled_difference, rescale
 from wbtools.attribution.engine.graph import Step, steps
 from wbtools.attribution.engine.layers import convolution
 from wbtools.attribution.engine.propagator import Propagator
@@ -80,8 +80,7 @@ def _run(
     """One step; those that see the image go back to the relevance of its voxels, or to their multipliers."""
     shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
     if step.pool is not None:
-        block = partial(rescale.pooled_linear, once=once, at_image=shared)
-        output, back = pooled_convolution.run(step, inputs[0], block)
+        output, back = pooled_difference.run(step, inputs[0], once, shared)
     elif shared and isinstance(step.module, nn.Conv3d):
         output, back = rescale.linear(*convolution(step.module, step.norm, step.name), inputs[0], once, at_image=True)
     else:

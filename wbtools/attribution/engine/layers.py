@@ -168,9 +168,9 @@ def _winners(x: Activation, pool: Pool) -> tuple[Activation, Tensor]:
 
 
 def pooled_linear(
-    rule: Rule, linear: LinearMap, bias: Tensor | None, x: Activation, pool: Pool
+    rule: Rule, linear: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: object = None
 ) -> tuple[Activation, Redistribution]:
-    """A linear map and its bias, a ReLU, and a maximum pool."""
+    """A linear map and its bias, a ReLU, and a maximum pool, wherever in the image."""
     y, division = rule.apply(linear, bias, x)
     output, winner = _winners(Activation(y.value.relu_(), y.share), pool)
     return output, division.at(winner)

@@ -3,7 +3,7 @@
 The first convolution of most networks puts out by far the largest tensors, on the full grid, and a maximum pool makes
 them eight times smaller at once. Relevance comes back to the winners of the pool alone: nothing else has to be kept. In
 slabs, few planes of the first axis at a time, the large tensors never exist as a whole, and their memory is used again
-while it is still in the processor's cache.
+while it is still in the processor's cache. Where only a part of the output is of interest, only that is computed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,61 @@ from wbtools.attribution.engine.graph import Step
 from wbtools.attribution.engine.layers import convolution, largest
 from wbtools.attribution.engine.linear import Convolution, LinearMap
 from wbtools.attribution.engine.signal import Backward, LayerResult, Pool, S
-from wbtools.model.convolution import Triple, triple
+from wbtools.model.convolution import triple
 
-Block = Callable[[LinearMap, Tensor | None, S, Pool], tuple[S, Backward]]
+Place = tuple[slice, ...]
+"""Where a slab lies in the output of the whole convolution."""
+
+Block = Callable[[LinearMap, Tensor | None, S, Pool, Place], tuple[S, Backward]]
 """A linear map with its bias, a ReLU and a pool, and the way back."""
 
 SLAB = 1 << 22
 """Values of the convolution's output in one slab, about: 16 MB."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A convolution and its pool along one axis.
+
+    Parameters
+    ----------
+    size : int
+        Planes of the convolution's output.
+    stride, reach, padding : int
+        Of the convolution.
+    width, step, margin : int
+        Of the pool: kernel, stride, padding.
+    """
+
+    size: int
+    stride: int
+    reach: int
+    padding: int
+    width: int
+    step: int
+    margin: int
+
+    @property
+    def windows(self) -> range:
+        """Of the pool."""
+        return range((self.size + 2 * self.margin - self.width) // self.step + 1)
+
+    def touched(self, first: int, last: int) -> range:
+        """The windows that see anything of these planes of the convolution's input.
+
+        Examples
+        --------
+        >>> Axis(size=8, stride=1, reach=3, padding=1, width=2, step=2, margin=0).touched(3, 3)
+        range(1, 3)
+        """
+        low = max(0, -((self.reach - 1 - self.padding - first) // self.stride))
+        high = min(self.size - 1, (last + self.padding) // self.stride)
+        begin = max(0, -((self.width - 1 - self.margin - low) // self.step))
+        return range(begin, min(len(self.windows), (high + self.margin) // self.step + 1))
+
+    def inputs(self, outputs: slice) -> slice:
+        """The planes of the padded input that make these planes of the convolution's output."""
+        return slice(outputs.start * self.stride, (outputs.stop - 1) * self.stride + self.reach)
 
 
 @dataclass(frozen=True)
@@ -35,60 +83,88 @@ class Slab:
 
     Parameters
     ----------
-    inputs : slice
-        Of the convolution's input, padded.
+    outputs : slice
+        Of the convolution.
     before, after : int
         Planes that the pool's padding adds to those of the convolution.
     """
 
-    inputs: slice
+    outputs: slice
     before: int
     after: int
 
 
-def slabs(size: int, kernel: tuple[int, int], pool: Triple, planes: int) -> Iterator[Slab]:
+def slabs(axis: Axis, windows: range, planes: int) -> Iterator[Slab]:
     """Cut a convolution and its maximum pool along the first axis.
 
     Parameters
     ----------
-    size : int
-        Planes of the convolution's output.
-    kernel : tuple of int
-        Stride and reach of the convolution.
-    pool : tuple of int
-        Kernel, stride and padding of the pool.
+    axis : Axis
+    windows : range
+        Of the pool.
     planes : int
         Planes of the pool's output in one slab.
 
     Examples
     --------
-    >>> [(slab.inputs, slab.before, slab.after) for slab in slabs(6, (1, 3), (3, 2, 1), planes=2)]
-    [(slice(0, 6, None), 1, 0), (slice(3, 8, None), 0, 0)]
+    >>> axis = Axis(size=6, stride=1, reach=3, padding=1, width=3, step=2, margin=1)
+    >>> [(slab.outputs, slab.before, slab.after) for slab in slabs(axis, axis.windows, planes=2)]
+    [(slice(0, 4, None), 1, 0), (slice(3, 6, None), 0, 0)]
     """
-    stride, reach = kernel
-    width, step, padding = pool
-    count = (size + 2 * padding - width) // step + 1
-    for first in range(0, count, planes):
-        begin = first * step - padding
-        end = (min(first + planes, count) - 1) * step - padding + width
-        low, high = max(begin, 0), min(end, size)
-        yield Slab(slice(low * stride, (high - 1) * stride + reach), low - begin, end - high)
+    for first in range(windows.start, windows.stop, planes):
+        begin = first * axis.step - axis.margin
+        end = (min(first + planes, windows.stop) - 1) * axis.step - axis.margin + axis.width
+        low, high = max(begin, 0), min(end, axis.size)
+        yield Slab(slice(low, high), low - begin, end - high)
 
 
-def run(step: Step, x: S, block: Block[S]) -> LayerResult[S]:
-    """A convolution, its batch norm, a ReLU and a maximum pool."""
+def axes(step: Step, shape: tuple[int, ...]) -> tuple[Axis, ...]:
+    """A convolution and its pool along each axis, for an input (X, Y, Z)."""
     assert isinstance(step.module, nn.Conv3d) and step.pool is not None
+    linear, pool = convolution(step.module, step.norm, step.name)[0], step.pool
+    geometry = zip(
+        shape,
+        linear.stride,
+        linear.reach,
+        linear.padding,
+        *(triple(given) for given in (pool.kernel_size, pool.stride, pool.padding)),
+        strict=True,
+    )
+    return tuple(
+        Axis((n + 2 * padding - reach) // stride + 1, stride, reach, padding, *of_pool)
+        for n, stride, reach, padding, *of_pool in geometry
+    )
+
+
+def run(step: Step, x: S, block: Block[S], windows: tuple[range, ...] | None = None) -> LayerResult[S]:
+    """A convolution, its batch norm, a ReLU and a maximum pool.
+
+    Parameters
+    ----------
+    step : Step
+    x : Signal
+    block : callable
+        Does the same for a slab.
+    windows : tuple of range, optional
+        The part of the pool's output that is computed, and the only one that relevance is taken from: all without.
+    """
+    assert isinstance(step.module, nn.Conv3d)
     linear, bias = convolution(step.module, step.norm, step.name)
+    along = axes(step, tuple(x.explained.shape[2:]))
     margin, linear = linear.padding, replace(linear, padding=(0, 0, 0))
     x = x.each(lambda tensor: functional.pad(tensor, [p for p in reversed(margin) for _ in (0, 1)]))
     shape = x.explained.shape[1:]
-    size = [(n - r) // s + 1 for n, r, s in zip(shape[1:], linear.reach, linear.stride, strict=True)]
+    chosen = windows or tuple(axis.windows for axis in along)
+    inner = tuple(_inside(axis, some) for axis, some in zip(along[1:], chosen[1:], strict=True))
     outputs: list[S] = []
-    ways_back: list[tuple[slice, Backward]] = []
-    for slab in slabs(size[0], (linear.stride[0], linear.reach[0]), *_along_first_axis(step.pool, linear, size)):
-        output, back = block(linear, bias, x.each(partial(_planes, slab.inputs)), _pool_of(step.pool, slab))
+    ways_back: list[tuple[Place, Backward]] = []
+    for slab in slabs(along[0], chosen[0], _planes(linear, along[0], inner)):
+        place = (slab.outputs, *inner)
+        inputs = tuple(axis.inputs(some) for axis, some in zip(along, place, strict=True))
+        pool = _pool_of(along, slab, inner, chosen)
+        output, back = block(linear, bias, x.each(partial(_part, inputs)), pool, place)
         outputs.append(output)
-        ways_back.append((slab.inputs, back))
+        ways_back.append((inputs, back))
     sizes = [output.explained.shape[2] for output in outputs]
 
     def back_through_slabs(r: Tensor) -> tuple[Tensor]:
@@ -96,32 +172,47 @@ def run(step: Step, x: S, block: Block[S]) -> LayerResult[S]:
         for (inputs, back), part in zip(ways_back, torch.split(r, sizes, 2), strict=True):
             (found,) = back(part)
             assert found is not None
-            whole[:, :, inputs] += found
-        inside = [slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)]
-        here = (slice(None), slice(None), *inside)
-        return (whole[here],)
+            _part(inputs, whole).add_(found)
+        return (_part(tuple(slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)), whole),)
 
     return x.joined(outputs, 2), back_through_slabs
 
 
-def _planes(which: slice, tensor: Tensor) -> Tensor:
-    return tensor[:, :, which]
+def _part(place: Place, tensor: Tensor) -> Tensor:
+    return tensor[(..., *place)]
 
 
-def _along_first_axis(pool: nn.MaxPool3d, linear: Convolution, size: list[int]) -> tuple[Triple, int]:
-    """Kernel, stride and padding of the pool along the first axis, and how many of its planes make a slab."""
-    kernel, stride, padding = (triple(given)[0] for given in (pool.kernel_size, pool.stride, pool.padding))
-    return (kernel, stride, padding), max(1, SLAB // (len(linear.weight) * size[1] * size[2] * stride))
+def _inside(axis: Axis, windows: range) -> slice:
+    """The planes of the convolution's output for some of the pool's windows, and for the window before them."""
+    return slice(
+        max(0, windows.start - 1) * axis.step,
+        min(axis.size, (windows.stop - 1) * axis.step - axis.margin + axis.width),
+    )
 
 
-def _pool_of(pool: nn.MaxPool3d, slab: Slab) -> Pool:
-    """The pool for one slab; planes that its padding adds are never a winner: all others are at least 0."""
-    padding = (0, *triple(pool.padding)[1:])
+def _planes(linear: Convolution, first: Axis, inner: tuple[slice, ...]) -> int:
+    """How many planes of the pool's output make a slab."""
+    y, z = (int(some.stop - some.start) for some in inner)
+    return max(1, SLAB // (len(linear.weight) * y * z * first.step))
+
+
+def _pool_of(along: tuple[Axis, ...], slab: Slab, inner: tuple[slice, ...], windows: tuple[range, ...]) -> Pool:
+    """The pool for one slab; planes that its padding adds are never a winner: all others are at least 0.
+
+    Along the other axes it has its own padding. Where the slab does not begin at the image's rim, that stands in for
+    voxels of the window before, which is left out.
+    """
+    kernel, steps = tuple(axis.width for axis in along), tuple(axis.step for axis in along)
+    padding = (0, *(axis.margin for axis in along[1:]))
+    y, z = (
+        slice(min(1, some.start), min(1, some.start) + len(some)) for some in windows[1:]
+    )  # of the windows that are found
 
     def pooled(tensor: Tensor) -> tuple[Tensor, Tensor]:
         if slab.before or slab.after:
             tensor = functional.pad(tensor, (0, 0, 0, 0, slab.before, slab.after), value=-1)
-        output, places = largest(tensor, pool.kernel_size, pool.stride, padding)
-        return output, places - slab.before * tensor.shape[3] * tensor.shape[4]
+        output, places = largest(tensor, kernel, steps, padding)
+        output, places = output[..., y, z], places[..., y, z]
+        return output, places - slab.before * tensor.shape[3] * tensor.shape[4] if slab.before else places
 
     return pooled

@@ -31,8 +31,9 @@ from torch import Tensor, nn
 from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
 from wbtools.attribution.engine.layers import convolution, detached, mean_over_voxels, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
+from wbtools.attribution.engine.pooled_convolution import Place
 from wbtools.attribution.engine.rules import picked, spread
-from wbtools.attribution.engine.signal import ActivationChange, Once, Pool
+from wbtools.attribution.engine.signal import Activation, ActivationChange, Once, Pool
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 MultiplierBackward = Callable[[Tensor], tuple[Tensor, ...]]
@@ -84,13 +85,18 @@ def linear(
     change = now(x.change)
     output = ActivationChange(change, once(lambda: now(x.image) if bias is None else now(x.image).add_(bias)))
     if at_image:
-        ratio, back = _by_magnitude(weights, x, change)
+        ratio, back = _by_magnitude(weights, x.change, change)
         return output, lambda m: back(m * ratio)
-    shape = x.change.shape[1:]
-    return output, lambda m: (weights.adjoint(m, shape),)
+    return output, _adjoint(weights, x.change)
 
 
-def _by_magnitude(weights: LinearMap, x: ActivationChange, change: Tensor) -> tuple[Tensor, MultiplierBackward]:
+def _adjoint(weights: LinearMap, x: Tensor) -> MultiplierBackward:
+    """Multipliers times the weights."""
+    shape = x.shape[1:]
+    return lambda m: (weights.adjoint(m, shape),)
+
+
+def _by_magnitude(weights: LinearMap, difference: Tensor, change: Tensor) -> tuple[Tensor, MultiplierBackward]:
     """How the image's voxels share what their outputs' change is worth, in proportion to |w_ij dx_i|.
 
     Returns
@@ -100,7 +106,7 @@ def _by_magnitude(weights: LinearMap, x: ActivationChange, change: Tensor) -> tu
     callable
         From multipliers times ratios to the relevance of the voxels.
     """
-    absolute, size = weights.absolute(), x.change.abs()
+    absolute, size = weights.absolute(), difference.abs()
     ratio = absolute.ready()(size).clamp_(min=_TINY).reciprocal_().mul_(change)
     return ratio, lambda m: (absolute.adjoint(m, size.shape[1:]).mul_(size),)
 
@@ -179,27 +185,44 @@ def _shared(change: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor
 
 
 def pooled_linear(
-    weights: LinearMap, bias: Tensor | None, x: ActivationChange, pool: Pool, once: Once, at_image: bool = False
-) -> Rescaled:
-    """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept."""
-    y, back = linear(weights, bias, x, once)
-    (_, place), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
+    image: Tensor, at_image: bool, weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
+) -> tuple[Activation, MultiplierBackward]:
+    """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept.
+
+    Parameters
+    ----------
+    image : Tensor, (1, ...)
+        What the image's own activations are after linear map and bias, in the whole image.
+    at_image : bool
+        As for `linear`.
+    weights : LinearMap
+    bias : Tensor, optional
+        Changes nothing.
+    x : Activation
+        The change of the input in some place.
+    pool : callable
+    place : tuple of slice
+        Where that is in `image`.
+    """
+    y = ActivationChange(weights(x.value), image[(..., *place)])
+    (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
     (here, first), (there, second) = (
-        rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (place, before)
+        rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)
     )
     change, alpha = _shared(here.image - there.reference, here.change, there.change)
     first.mul_(alpha)
     second.mul_(1 - alpha)
+    back = _adjoint(weights, x.value)
     if at_image:
-        ratio, back = _by_magnitude(weights, x, y.change)
-        first.mul_(picked(ratio, place))
+        ratio, back = _by_magnitude(weights, x.value, y.change)
+        first.mul_(picked(ratio, winner))
         second.mul_(picked(ratio, before))
-    shape, place, before = y.change.shape[1:], place.int(), before.int()
+    shape, winner, before = y.change.shape[1:], winner.int(), before.int()
 
     def backward(m: Tensor) -> tuple[Tensor, ...]:
-        return back(spread(m * first, place, shape).add_(spread(m * second, before, shape)))
+        return back(spread(m * first, winner, shape).add_(spread(m * second, before, shape)))
 
-    return ActivationChange(change, here.image), backward
+    return Activation(change), backward
 
 
 def _max_pool(module: nn.MaxPool3d, once: Once, x: ActivationChange) -> Rescaled:
