@@ -60,8 +60,8 @@ SMALL: dict[str, Callable[[], Embedder]] = {
     "DenseNet 3-4-3": lambda: densenet.DenseNet(densenet.DenseNetArchitecture((3, 4, 3), 8, 32, 16, embedding=32)),
 }
 ROWS = ("plain", "lrp", "deviation", "deviation of 8", "plain mean", "deviation mean", "zennit")
-"""`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost. `deviation of 8`
-has 8 references."""
+"""`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost.
+`deviation of 8` has 8 references."""
 
 REFERENCES = 8
 

@@ -106,6 +106,42 @@ def test_a_layer_alone_is_the_integral_of_its_gradient_along_the_straight_line(l
     assert ours.sum() == pytest.approx(float(propagator.change[0, 0]), rel=1e-4)
 
 
+def test_of_equally_large_voxels_the_one_counts_that_is_the_largest_on_the_way():
+    """As along the rim of a brain, where the reference is an empty background: captum goes the way itself."""
+    from captum.attr import IntegratedGradients
+
+    torch.manual_seed(1)
+    network = Hand(nn.MaxPool3d((3, 1, 1)), nn.Flatten(), nn.Linear(36, 2))
+    image = torch.rand(1, 1, 3, 6, 6)
+    reference = torch.full_like(image, 0.2)
+    reference[:, :, 2] = 0.1  # the first two of every window are equally large
+    for here, there in ((image, reference), (reference, image)):
+        propagator = DifferencePropagator(network, here, there)
+        ours = propagator.relevance(propagator.change * torch.tensor([[1.0, 0]]))
+        theirs = IntegratedGradients(network.layers).attribute(here, there, target=0, n_steps=2000).float()
+        # 2000 steps place a kink to 1/2000 of the way.
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-3 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("pool", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (3, 3, 0)])
+@pytest.mark.parametrize("where", [(4, 5, 6), (0, 0, 0), (10, 11, 11)])
+def test_change_in_one_place_is_followed_there_alone_and_to_the_same_map(where, pool, monkeypatch):
+    monkeypatch.setattr(pooled_convolution, "SLAB", 2000)
+    torch.manual_seed(0)
+    first, norm, count = nn.Conv3d(1, 4, 5, stride=1, padding=2), nn.BatchNorm3d(4), nn.Flatten()
+    together = Hand(first, norm, nn.ReLU(), nn.MaxPool3d(*pool), count)
+    apart = Hand(first, norm, nn.ReLU(), nn.Identity(), nn.MaxPool3d(*pool), count)
+    reference = torch.rand(1, 1, 11, 12, 12)
+    image = reference.clone()
+    image[(0, 0, *(slice(max(0, i - 1), i + 2) for i in where))] += 0.5
+    weights = torch.randn(1, together.raw(image).shape[1])
+    ours, plain = (DifferencePropagator(network, image, reference) for network in (together, apart))
+    torch.testing.assert_close(ours.output, plain.output)
+    torch.testing.assert_close(ours.change, plain.change, rtol=1e-4, atol=1e-6)
+    maps = [propagator.relevance(propagator.change * weights) for propagator in (ours, plain)]
+    torch.testing.assert_close(*maps, rtol=1e-3, atol=1e-5 * float(maps[1].abs().max()))
+
+
 def test_channel_attention_and_maxima_of_many_voxels_lose_nothing():
     torch.manual_seed(1)
     for layers in ((ChannelAttention(3), nn.Flatten(), nn.Linear(3, 2)), (nn.MaxPool3d(3, 2, 1), nn.Flatten())):

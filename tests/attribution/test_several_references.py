@@ -1,4 +1,4 @@
-"""Deviation from several references: forms of the mean, one pass of the image for all, noise, shifts."""
+"""Deviation from several references: means of the maps, and one pass of the image for all."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ from questions import question_about
 from random_networks import random_network
 from torch import nn
 
-from wbtools.attribution import Objective, Target
+from wbtools.attribution import Target
 from wbtools.attribution.engine import DifferencePropagator, Kept
-from wbtools.attribution.methods.several_references import Form, explain_over
+from wbtools.attribution.methods.several_references import explain_over
 from wbtools.attribution.relevance_map import relevance_map
 
 EVERY = {**{name: (build, "raw") for name, build in FAMILIES.items()}, **OTHERS}
@@ -81,7 +81,7 @@ def test_signed_mean_is_the_mean_of_the_single_maps_and_conserves_in_every_famil
 def test_magnitudes_and_squares_report_the_conservation_of_the_signed_mean(question, over, expected):
     singles = _singles(question)
     mean = expected(np.array([single.relevance for single in singles], np.float64))
-    found = explain_over(question, Form(over))
+    found = explain_over(question, over)
     np.testing.assert_allclose(found.relevance, mean, rtol=0, atol=1e-6 * mean.max())
     assert (found.expected_sum, found.actual_sum) == (
         explain_over(question).expected_sum,
@@ -91,11 +91,11 @@ def test_magnitudes_and_squares_report_the_conservation_of_the_signed_mean(quest
 
 
 @pytest.mark.parametrize("over", ["signed", "magnitude", "square"])
-def test_single_reference_needs_no_form(question, over):
+def test_map_from_a_single_reference_is_the_map_itself_or_its_magnitude(question, over):
     single = question.against(question.references[0])
     plain = _single(single).relevance
     expected = plain if over == "signed" else np.abs(plain)
-    np.testing.assert_allclose(explain_over(single, Form(over)).relevance, expected, rtol=1e-6)
+    np.testing.assert_allclose(explain_over(single, over).relevance, expected, rtol=1e-6)
 
 
 def test_multipliers_times_differences_are_captums_deep_shap():
@@ -107,13 +107,56 @@ def test_multipliers_times_differences_are_captums_deep_shap():
         nn.Flatten(), nn.Linear(5 * 27, 6), nn.Tanh(), nn.Linear(6, 3),
     )  # fmt: skip
     image, *references = torch.rand(4, 1, 15, 15, 15).split(1)
-    objective = Objective("raw", torch.tensor([[0.0, 1, 0]]), "", 0.0)
-    question = replace(question_about(network, image, reference=references[0]), references=tuple(references))
-    question = replace(question, objectives=(objective,) * 3)
     theirs = DeepLiftShap(network.layers).attribute(image.clone(), torch.cat(references), target=1).detach()[0, 0]
-    singles = [question.against(reference) for reference in references]
-    found = [explain_over(single, Form(of="multiplier")) for single in singles]
-    assert all(each.conservation == pytest.approx(1, abs=1e-4) for each in found)
-    changes = [(image - reference)[0, 0].numpy() for reference in references]
-    ours = np.mean([each.relevance * change for each, change in zip(found, changes, strict=True)], axis=0)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+    ours, kept = torch.zeros_like(image), Kept()
+    for reference in references:
+        propagator = DifferencePropagator(network, image, reference, magnitudes=False, multipliers=True, kept=kept)
+        m = propagator.relevance(propagator.change * torch.tensor([[0.0, 1, 0]]))
+        assert propagator.total(m) == pytest.approx(float(propagator.change[0, 1]), rel=1e-4)
+        ours += m * (image - reference) / 3
+    np.testing.assert_allclose(ours[0, 0], theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("target", ["dimension", "dimension:2", "pair", "contrast", "distance"])
+def test_every_target_is_that_against_each_reference(target):
+    network = random_network(FAMILIES["ResNet 10"])
+    people = tuple(balls(SHAPE, seed=seed)[:1] for seed in (7, 8))
+    question = _asked(network, target, count=2, people=people)
+    found, singles = explain_over(question), _singles(question)
+    mean = np.mean([single.relevance.astype(np.float64) for single in singles], axis=0)
+    np.testing.assert_allclose(found.relevance, mean, rtol=0, atol=1e-5 * np.abs(mean).max())
+    assert found.conservation == pytest.approx(1, abs=1e-3)
+
+
+def test_no_reference_passes_the_network_for_its_answer():
+    network = random_network(FAMILIES["ResNet 10"])
+    raw, calls = network.raw, []
+    network.raw = lambda x: calls.append(len(x)) or raw(x)
+    question = _asked(network, count=4)
+    before = len(calls)  # the person's and the first reference's, for the objective
+    explain_over(question)
+    score = question.score
+    assert len(calls) == before
+    distances = [1 - float(torch.cosine_similarity(raw(question.image), raw(r))) for r in question.references]
+    assert score == pytest.approx(np.mean(distances), rel=1e-3, abs=1e-6)
+
+
+def test_randomised_networks_answer_the_same_question():
+    question = _asked(random_network(FAMILIES["ResNet 10"]), count=2)
+    other = random_network(FAMILIES["ResNet 10"], seed=1)
+    found = explain_over(question.for_network(other), "magnitude")
+    assert found.conservation == pytest.approx(1, abs=1e-3)
+    plain = explain_over(replace(_asked(other, count=2), references=question.references), "magnitude")
+    np.testing.assert_allclose(found.relevance, plain.relevance, rtol=0, atol=1e-4 * plain.relevance.max())
+
+
+def test_pieces_of_an_image_are_asked_with_objectives_of_their_own(question):
+    objectives = tuple(
+        replace(question.objective, directions=factor * question.objective.directions) for factor in (1, 2, 3)
+    )
+    found = explain_over(replace(question, objectives=objectives))
+    parts = [
+        _single(replace(question.against(r), objective=o)) for r, o in zip(question.references, objectives, strict=True)
+    ]
+    mean = np.mean([part.relevance.astype(np.float64) for part in parts], axis=0)
+    np.testing.assert_allclose(found.relevance, mean, rtol=0, atol=1e-6 * np.abs(mean).max())

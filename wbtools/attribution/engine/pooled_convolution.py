@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from types import EllipsisType
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,12 @@ Block = Callable[[LinearMap, Tensor | None, S, Pool, Place], tuple[S, Backward]]
 
 SLAB = 1 << 22
 """Values of the convolution's output in one slab, about: 16 MB."""
+
+
+def part(place: Place, tensor: Tensor) -> Tensor:
+    """What lies there of a tensor (..., X, Y, Z), as a view."""
+    index: tuple[slice | EllipsisType, ...] = (..., *place)
+    return tensor[index]
 
 
 @dataclass(frozen=True)
@@ -162,24 +169,20 @@ def run(step: Step, x: S, block: Block[S], windows: tuple[range, ...] | None = N
         place = (slab.outputs, *inner)
         inputs = tuple(axis.inputs(some) for axis, some in zip(along, place, strict=True))
         pool = _pool_of(along, slab, inner, chosen)
-        output, back = block(linear, bias, x.each(partial(_part, inputs)), pool, place)
+        output, back = block(linear, bias, x.each(partial(part, inputs)), pool, place)
         outputs.append(output)
         ways_back.append((inputs, back))
     sizes = [output.explained.shape[2] for output in outputs]
 
     def back_through_slabs(r: Tensor) -> tuple[Tensor]:
         whole = r.new_zeros(len(r), *shape)
-        for (inputs, back), part in zip(ways_back, torch.split(r, sizes, 2), strict=True):
-            (found,) = back(part)
+        for (inputs, back), message in zip(ways_back, torch.split(r, sizes, 2), strict=True):
+            (found,) = back(message)
             assert found is not None
-            _part(inputs, whole).add_(found)
-        return (_part(tuple(slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)), whole),)
+            part(inputs, whole).add_(found)
+        return (part(tuple(slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)), whole),)
 
     return x.joined(outputs, 2), back_through_slabs
-
-
-def _part(place: Place, tensor: Tensor) -> Tensor:
-    return tensor[(..., *place)]
 
 
 def _inside(axis: Axis, windows: range) -> slice:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wbtools.attribution.engine import pooled_convolution, rescale
 from wbtools.attribution.engine.graph import Step
 from wbtools.attribution.engine.linear import LinearMap
-from wbtools.attribution.engine.pooled_convolution import Place
+from wbtools.attribution.engine.pooled_convolution import Place, part
 from wbtools.attribution.engine.signal import Activation, ActivationChange, Backward, LayerResult, Once, Pool
 
 
@@ -34,9 +34,9 @@ def run(step: Step, x: ActivationChange, once: Once, at_image: bool) -> LayerRes
     block = partial(rescale.pooled_linear, image, at_image)
     output, back = pooled_convolution.run(step, Activation(x.change), block, windows)
     here = tuple(slice(some.start, some.stop) for some in windows)
-    change[(..., *here)] = output.value
+    part(here, change).copy_(output.value)
     assert back is not None
-    return ActivationChange(change, highest), lambda m: back(m[(..., *here)])
+    return ActivationChange(change, highest), lambda m: back(part(here, m))
 
 
 def _of_image(step: Step, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,7 +49,7 @@ def _of_image(step: Step, image: Tensor) -> tuple[Tensor, Tensor]:
         weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
     ) -> tuple[Activation, Backward]:
         y = weights(x.value)
-        whole[(..., *place)] = y if bias is None else y.add_(bias)
+        part(place, whole).copy_(y if bias is None else y.add_(bias))
         return Activation(pool(y.relu_())[0]), _nowhere
 
     output, _ = pooled_convolution.run(step, Activation(image), block)

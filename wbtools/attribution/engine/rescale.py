@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
 from wbtools.attribution.engine.layers import convolution, detached, mean_over_voxels, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
-from wbtools.attribution.engine.pooled_convolution import Place
+from wbtools.attribution.engine.pooled_convolution import Place, part
 from wbtools.attribution.engine.rules import picked, spread
 from wbtools.attribution.engine.signal import Activation, ActivationChange, Once, Pool
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
@@ -204,7 +204,7 @@ def pooled_linear(
     place : tuple of slice
         Where that is in `image`.
     """
-    y = ActivationChange(weights(x.value), image[(..., *place)])
+    y = ActivationChange(weights(x.value), part(place, image))
     (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
     (here, first), (there, second) = (
         rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)

@@ -19,7 +19,7 @@ import torch
 
 from wbtools.attribution.engine import DifferencePropagator
 from wbtools.attribution.method import Method
-from wbtools.attribution.methods.several_references import Form, explain_over
+from wbtools.attribution.methods.several_references import explain_over
 from wbtools.attribution.reference import reference_brain
 from wbtools.attribution.references.sources import usual
 from wbtools.model import Model, ModelInput
@@ -63,7 +63,7 @@ MAGNITUDE = replace(
     title="deviation LRP, mean magnitude over several reference brains",
     rules=(*_RULES, "of several references: the mean of the maps' magnitudes"),
     caution=f"Magnitudes: where relevance lies, not whether it speaks for or against. {_CAUTION}",
-    explain=partial(explain_over, form=Form("magnitude")),
+    explain=partial(explain_over, over="magnitude"),
     usual_references=usual,
     signed=False,
 )
@@ -73,5 +73,5 @@ SQUARED = replace(
     name="deviation-squared",
     title="deviation LRP, root mean square over several reference brains",
     rules=(*_RULES, "of several references: the root of the mean of the maps' squares"),
-    explain=partial(explain_over, form=Form("square")),
+    explain=partial(explain_over, over="square"),
 )

@@ -15,7 +15,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.methods import deviation
-from wbtools.attribution.methods.several_references import Form, explain_over
+from wbtools.attribution.methods.several_references import explain_over
 from wbtools.attribution.question import Question
 
 PLACES = 4
@@ -55,7 +55,7 @@ def explain(question: Question) -> MethodOutput:
     places = tuple(shifted_reference(shown, seed) + question.empty for seed in range(PLACES))
     # The same is asked against each of them.
     moved = replace(question, references=places, objectives=(question.objective,) * PLACES)
-    return explain_over(moved, Form("magnitude"))
+    return explain_over(moved, "magnitude")
 
 
 METHOD = Method(
