@@ -79,6 +79,12 @@ class Axis:
         begin = max(0, -((self.width - 1 - self.margin - low) // self.step))
         return range(begin, min(len(self.windows), (high + self.margin) // self.step + 1))
 
+    def seen(self, windows: range) -> slice:
+        """The planes of the input that some windows of the pool see."""
+        low = max(0, windows.start * self.step - self.margin)
+        high = min(self.size, (windows.stop - 1) * self.step - self.margin + self.width)
+        return slice(max(0, low * self.stride - self.padding), (high - 1) * self.stride - self.padding + self.reach)
+
     def inputs(self, outputs: slice) -> slice:
         """The planes of the padded input that make these planes of the convolution's output."""
         return slice(outputs.start * self.stride, (outputs.stop - 1) * self.stride + self.reach)

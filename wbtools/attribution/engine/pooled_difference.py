@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from torch import Tensor, nn
@@ -9,8 +10,11 @@ from torch import Tensor, nn
 from wbtools.attribution.engine import pooled_convolution, rescale
 from wbtools.attribution.engine.graph import Step
 from wbtools.attribution.engine.linear import LinearMap
-from wbtools.attribution.engine.pooled_convolution import Place, part
-from wbtools.attribution.engine.signal import Activation, ActivationChange, Backward, LayerResult, Once, Pool
+from wbtools.attribution.engine.pooled_convolution import Axis, Place, part
+from wbtools.attribution.engine.signal import Activation, ActivationChange, Backward, LayerResult, Once, Pool, box
+
+_PLANES = 4
+"""Of the pool's output, whose change is looked for at once."""
 
 
 def run(step: Step, x: ActivationChange, once: Once, at_image: bool) -> LayerResult[ActivationChange]:
@@ -26,17 +30,36 @@ def run(step: Step, x: ActivationChange, once: Once, at_image: bool) -> LayerRes
         Whether the way back leads to relevance, shared by magnitudes (see `rescale`).
     """
     image, highest = once(partial(_of_image, step, x.image))
-    change, shape, box = highest.new_zeros(highest.shape), x.change.shape[1:], x.box()
-    along = pooled_convolution.axes(step, tuple(shape[1:]))
-    windows = tuple(axis.touched(*ends) for axis, ends in zip(along, box, strict=True)) if box else ()
-    if not windows or not all(windows):
-        return ActivationChange(change, highest), lambda m: (m.new_zeros(len(m), *shape),)
-    block = partial(rescale.pooled_linear, image, at_image)
-    output, back = pooled_convolution.run(step, Activation(x.change), block, windows)
-    here = tuple(slice(some.start, some.stop) for some in windows)
-    part(here, change).copy_(output.value)
-    assert back is not None
-    return ActivationChange(change, highest), lambda m: back(part(here, m))
+    block = rescale.PooledLinear(image, at_image)
+    change, shape = highest.new_zeros(highest.shape), x.change.shape[1:]
+    ways_back: list[tuple[Place, Backward]] = []
+    for windows in _touched(pooled_convolution.axes(step, tuple(shape[1:])), x.change):
+        output, back = pooled_convolution.run(step, Activation(x.change), block, windows)
+        here = tuple(slice(some.start, some.stop) for some in windows)
+        part(here, change).copy_(output.value)
+        assert back is not None
+        ways_back.append((here, back))
+
+    def backward(m: Tensor) -> tuple[Tensor]:
+        found = m.new_zeros(len(m), *shape)
+        for here, back in ways_back:
+            (some,) = back(part(here, m))
+            assert some is not None
+            found += some
+        return (found,)
+
+    return ActivationChange(change, highest), backward
+
+
+def _touched(along: tuple[Axis, ...], change: Tensor) -> Iterator[tuple[range, ...]]:
+    """The windows of the pool that see any change, a few planes at a time: a head is narrow at its ends."""
+    first, *others = along
+    for start in range(0, len(first.windows), _PLANES):
+        planes = first.windows[start : start + _PLANES]
+        ends = box(change[:, :, first.seen(planes)])
+        windows = (planes, *(axis.touched(*some) for axis, some in zip(others, ends[1:], strict=True))) if ends else ()
+        if windows and all(windows):
+            yield windows
 
 
 def _of_image(step: Step, image: Tensor) -> tuple[Tensor, Tensor]:

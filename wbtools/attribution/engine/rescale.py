@@ -24,6 +24,7 @@ voxel is the largest in between, are the integral of the gradient along the stra
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -184,9 +185,8 @@ def _shared(change: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor
     return torch.where(differ, there + alpha * apart, here), alpha
 
 
-def pooled_linear(
-    image: Tensor, at_image: bool, weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
-) -> tuple[Activation, MultiplierBackward]:
+@dataclass(frozen=True, eq=False)
+class PooledLinear:
     """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept.
 
     Parameters
@@ -195,34 +195,34 @@ def pooled_linear(
         What the image's own activations are after linear map and bias, in the whole image.
     at_image : bool
         As for `linear`.
-    weights : LinearMap
-    bias : Tensor, optional
-        Changes nothing.
-    x : Activation
-        The change of the input in some place.
-    pool : callable
-    place : tuple of slice
-        Where that is in `image`.
     """
-    y = ActivationChange(weights(x.value), part(place, image))
-    (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
-    (here, first), (there, second) = (
-        rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)
-    )
-    change, alpha = _shared(here.image - there.reference, here.change, there.change)
-    first.mul_(alpha)
-    second.mul_(1 - alpha)
-    back = _adjoint(weights, x.value)
-    if at_image:
-        ratio, back = _by_magnitude(weights, x.value, y.change)
-        first.mul_(picked(ratio, winner))
-        second.mul_(picked(ratio, before))
-    shape, winner, before = y.change.shape[1:], winner.int(), before.int()
 
-    def backward(m: Tensor) -> tuple[Tensor, ...]:
-        return back(spread(m * first, winner, shape).add_(spread(m * second, before, shape)))
+    image: Tensor
+    at_image: bool
 
-    return Activation(change), backward
+    def __call__(
+        self, weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
+    ) -> tuple[Activation, MultiplierBackward]:
+        """The change of the output from that of the input, which lies in some place of the image; and the way back."""
+        y = ActivationChange(weights(x.value), part(place, self.image))
+        (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
+        (here, first), (there, second) = (
+            rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)
+        )
+        change, alpha = _shared(here.image - there.reference, here.change, there.change)
+        first.mul_(alpha)
+        second.mul_(1 - alpha)
+        back = _adjoint(weights, x.value)
+        if self.at_image:
+            ratio, back = _by_magnitude(weights, x.value, y.change)
+            first.mul_(picked(ratio, winner))
+            second.mul_(picked(ratio, before))
+        shape, winner, before = y.change.shape[1:], winner.int(), before.int()
+
+        def backward(m: Tensor) -> tuple[Tensor, ...]:
+            return back(spread(m * first, winner, shape).add_(spread(m * second, before, shape)))
+
+        return Activation(change), backward
 
 
 def _max_pool(module: nn.MaxPool3d, once: Once, x: ActivationChange) -> Rescaled:

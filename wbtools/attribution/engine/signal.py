@@ -117,14 +117,6 @@ class ActivationChange(Signal):
         """The activations on the straight way from the image, 0, to the reference, 1; a new tensor, (1, ...)."""
         return torch.sub(self.image, self.change, alpha=way)
 
-    def box(self) -> tuple[tuple[int, int], ...] | None:
-        """The first and the last voxel along each axis in which anything changes; None if nothing does."""
-        changed = (self.change[0] != 0).any(0)
-        ends = [changed.any(2).any(1), changed.any(2).any(0), changed.any(1).any(0)]
-        if not ends[0].any():
-            return None
-        return tuple((int(found[0]), int(found[-1])) for found in (along.nonzero().flatten() for along in ends))
-
     def each(self, function: Callable[[Tensor], Tensor]) -> ActivationChange:
         """After a function of every tensor that only moves values about."""
         return ActivationChange(function(self.change), function(self.image))
@@ -135,6 +127,21 @@ class ActivationChange(Signal):
         return ActivationChange(
             torch.cat([part.change for part in parts], axis), torch.cat([part.image for part in parts], axis)
         )
+
+
+def box(change: Tensor) -> tuple[tuple[int, int], ...] | None:
+    """The first and the last voxel along each axis in which anything changes, (1, C, X, Y, Z); None if nothing does.
+
+    Examples
+    --------
+    >>> box(torch.eye(4).view(1, 1, 4, 4, 1)[:, :, 1:3])
+    ((0, 1), (1, 2), (0, 0))
+    """
+    changed = (change[0] != 0).any(0)
+    along = (changed.any(2).any(1), changed.any(2).any(0), changed.any(1).any(0))
+    if not along[0].any():
+        return None
+    return tuple((int(found[0]), int(found[-1])) for found in (some.nonzero().flatten() for some in along))
 
 
 class Kept:
