@@ -48,3 +48,14 @@ def test_a_caution_ends_with_what_was_measured(name):
         assert float(said[1]) == pytest.approx(figure, abs=0.00501)
         assert (said[2] is None) == (round(highest, 2) == round(figure, 2))
         assert said[2] is None or said[2] == best(kind)
+
+
+def test_the_page_of_methods_has_each_with_its_sign():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "methods.md").read_text()
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in page.splitlines() if re.match(r"\| \[?`", row)]
+    told = {}
+    for named, _, sign, *_ in (row for row in rows if len(row) == 6):
+        for name in re.findall(r"`([a-z-]+)`", named):
+            # `integrated-gradients-zero`, `-blurred`
+            told[name if name in METHODS else f"integrated-gradients{name}"] = sign
+    assert told == {name: "signed" if method(name).signed else "magnitude" for name in METHODS}
