@@ -14,8 +14,8 @@ Three kinds of task:
 - *volume*: people are independent deformations of whole heads, images are not altered otherwise
   (`wbtools.training.volumes`). Networks answer one region's volume relative to the brain: the number, or the side of
   the median it lies on. The decoy is the region whose volume varies most.
-- *lesions*: people have lesions of their own (`wbtools.training.lesions`). Networks answer whether one lobe has one; the
-  source is the person's lesions there, and the decoys are lesions elsewhere.
+- *lesions*: people have lesions of their own (`wbtools.training.lesions`). Networks answer whether one lobe has one;
+  the source is the person's lesions there, and the decoys are lesions elsewhere.
 
 A method that compares with a reference is given the template, eight made-up heads or eight other people. Figures are
 those of `sources/figures.py`; intervals are bootstrapped over networks and people. Figures are kept by network and
