@@ -84,12 +84,21 @@ def _is_known(model: Model, target: Target) -> bool:
     return _has_reference(model, target) and can_follow(model.network, target.answer)
 
 
+def _for_lesions(model: Model, target: Target, people: bool) -> Companion:
+    """Ranks regions with lesions better, whatever the network answers with and whoever the references are."""
+    return Companion(
+        "deviation-magnitude",
+        "For something that this brain has and others do not, such as a lesion, trust the ranks of "
+        "deviation-magnitude; for all else, the map of deviation-smooth.",
+    )
+
+
 ENTRIES = {
     "lrp": Entry("lrp.METHOD", layers="known"),
     "deviation": Entry("deviation.METHOD", null_networks=24, suits=_is_known, layers="known"),
     "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=24, layers="known"),
     "deviation-squared": Entry("deviation.SQUARED", null_networks=24, layers="known"),
-    "deviation-smooth": Entry("smooth_deviation.METHOD", layers="known"),
+    "deviation-smooth": Entry("smooth_deviation.METHOD", layers="known", also=_for_lesions),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
     "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),
     "lrp-gamma": Entry("composites.GAMMA", layers="visible"),
@@ -203,10 +212,10 @@ def companions_by_default() -> str:
     Examples
     --------
     >>> companions_by_default()
-    'none'
+    'beside deviation-smooth the one that a benchmark found better for something, else none'
     """
     having = [name for name, entry in ENTRIES.items() if entry.also]
-    return f"where measured to be better, with {' and '.join(having)}" if having else NONE
+    return f"beside {' and '.join(having)} the one that a benchmark found better for something, else none"
 
 
 def null_networks_by_default() -> str:
