@@ -117,7 +117,7 @@ def explanations(
             with record.stage(f"pairs of regions in {name}"):
                 mine = ParcellatedImage(shown[0].image, me.atlas.whole)
                 theirs = ParcellatedImage(shown[1].image, compared[0].atlas)
-                pairings[name] = pair(network, mine, theirs, options[name].threads)
+                pairings[name] = pair(network, mine, theirs, options[name].threads, options[name].references)
     record.facts["networks"] = {explanation.name: explanation.as_record() for explanation in found}
     if pairings:
         record.facts["pairs_of_regions"] = {name: pairing.as_record() for name, pairing in pairings.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Atlas, Region
+from wbtools.attribution.references.sets import ReferenceSource
 from wbtools.errors import InputError
 from wbtools.model import Model, ModelInput
 from wbtools.space.grid import Volume
@@ -30,11 +31,14 @@ class RegionPairs:
         Rows are the person's regions, columns the other's; last but one what lies outside the atlas, last what the
         reference brains have already.
     cosine : float
+    references : int
+        How many reference brains each of the two is compared with; the table is that of the mean over them.
     """
 
     regions: tuple[Region, ...]
     table: NDArray[np.float32]
     cosine: float
+    references: int = 1
 
     @property
     def between_regions(self) -> NDArray[np.float32]:
@@ -46,6 +50,7 @@ class RegionPairs:
         total = float(self.table.sum(dtype=np.float64))
         return {
             "cosine": self.cosine,
+            "references": self.references,
             "sum_of_the_table": total,
             "conservation": total / self.cosine if self.cosine else 1.0,
             "between_regions_of_the_atlas": float(self.between_regions.sum(dtype=np.float64)),
@@ -74,8 +79,22 @@ class ParcellatedImage:
     atlas: Atlas
 
 
-def pair(model: Model, person: ParcellatedImage, other: ParcellatedImage, threads: int) -> RegionPairs:
+def pair(
+    model: Model,
+    person: ParcellatedImage,
+    other: ParcellatedImage,
+    threads: int,
+    references: ReferenceSource | None = None,
+) -> RegionPairs:
     """Divide the cosine of two people's embeddings among pairs of their regions, by deviation LRP.
+
+    Parameters
+    ----------
+    model : Model
+    person, other : ParcellatedImage
+    threads : int
+    references : callable, optional
+        Gives the brains that each of the two is compared with; without, the single reference brain.
 
     Raises
     ------
@@ -88,18 +107,26 @@ def pair(model: Model, person: ParcellatedImage, other: ParcellatedImage, thread
 
     with torch_threads(threads):
         # One after the other: what a network keeps of a person for the way back is most of the memory.
-        (ours, own), (theirs, their) = (_table(model, image) for image in (person, other))
+        (ours, own, count), (theirs, their, _) = (_table(model, image, references) for image in (person, other))
     cosine = float(own @ their / np.linalg.norm(own) / np.linalg.norm(their))
-    return RegionPairs(person.atlas.regions, interaction((ours, theirs)), cosine)
+    return RegionPairs(person.atlas.regions, interaction((ours, theirs)), cosine, count)
 
 
-def _table(model: Model, parcellated: ParcellatedImage) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Relevance of every dimension of the embedding in each region, (K, R + 2), and the embedding, (K,)."""
+def _table(
+    model: Model, parcellated: ParcellatedImage, references: ReferenceSource | None
+) -> tuple[NDArray[Any], NDArray[np.float64], int]:
+    """Relevance of every dimension of the embedding in each region, (K, R + 2), the mean over so many references.
+
+    Against each reference, a row sums to the embedding (K,), which is given, too; so it does on average.
+    """
     from wbtools.attribution.bilrp import region_table
     from wbtools.attribution.methods import deviation
 
-    propagator = deviation.propagator_of(model, parcellated.image)
-    return region_table(propagator, _pool(parcellated)), propagator.output[0].numpy().astype(np.float64)
+    pool, tables = _pool(parcellated), []
+    for propagator in deviation.propagators_of(model, parcellated.image, references):
+        tables.append(region_table(propagator, pool))
+        embedding = propagator.output[0].numpy().astype(np.float64)
+    return np.mean(tables, axis=0), embedding, len(tables)
 
 
 def _pool(parcellated: ParcellatedImage) -> Callable[[NDArray[np.float32]], NDArray[Any]]:

@@ -12,23 +12,43 @@ References: Bach et al. 2015 (LRP), Shrikumar et al. 2017 (DeepLIFT: contributio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 import torch
 
-from wbtools.attribution.engine import DifferencePropagator
+from wbtools.attribution.engine import DifferencePropagator, Kept
 from wbtools.attribution.method import Method
 from wbtools.attribution.methods.several_references import explain_over
 from wbtools.attribution.reference import reference_brain
-from wbtools.attribution.references.sources import usual
+from wbtools.attribution.references.sets import ReferenceSource
+from wbtools.attribution.references.sources import template, usual
 from wbtools.model import Model, ModelInput
 
 
-def propagator_of(model: Model, image: ModelInput) -> DifferencePropagator:
-    """A person's brain and its reference in a network, ready for any number of seeds."""
-    reference = reference_brain(model.card, image, model.reference)
-    return DifferencePropagator(model.network, torch.from_numpy(image.data), torch.from_numpy(reference.data))
+def propagators_of(
+    model: Model, image: ModelInput, references: ReferenceSource | None = None
+) -> Iterator[DifferencePropagator]:
+    """A person's brain and each of its references in a network, ready for any number of seeds.
+
+    Parameters
+    ----------
+    model : Model
+    image : ModelInput
+        Of the person.
+    references : callable, optional
+        Gives the references; without, it is the single reference brain.
+
+    Yields
+    ------
+    DifferencePropagator
+        One after the other: each needs much memory.
+    """
+    brains, person = (references or template)(model, image).brains, torch.from_numpy(image.data)
+    kept = Kept() if len(brains) > 1 else None
+    for brain in brains:
+        yield DifferencePropagator(model.network, person, torch.from_numpy(brain.data), kept=kept)
 
 
 _RULES = (
