@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from engine_networks import FAMILIES
 from made_heads import write_network
 from random_networks import random_network
 from scipy.ndimage import affine_transform, map_coordinates
 from test_reference_sets import GRID, SEVERAL, Linear
 
+from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import Target
 from wbtools.attribution.reference import registered, template_on
 from wbtools.attribution.references import made_up
@@ -21,9 +24,10 @@ from wbtools.cli import main
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
 from wbtools.exporting.references import conforming
+from wbtools.exporting.region_pairs import ParcellatedImage, pair
 from wbtools.images import nifti
 from wbtools.model import Card, Model, ModelInput, load
-from wbtools.space.grid import Volume
+from wbtools.space.grid import Unit, Volume
 from wbtools.subject.selection import FoundPerson
 
 
@@ -270,3 +274,27 @@ def test_two_people_are_too_few_for_a_card(tmp_path):
     run = CliRunner().invoke(main, [*arguments, str(tmp_path / "set")])
     assert run.exit_code == 3 and "0 components of 2 people" in " ".join(run.output.split())
     assert not (tmp_path / "set").exists()
+
+
+# ---------------------------------------------------------------------------------------------------- pairs of regions
+
+
+def test_pairs_of_regions_are_the_mean_over_the_references_and_sum_to_the_cosine(person, others, brains):
+    card = Card("resnet", "resnet", "none", shape=GRID.shape)
+    model = Model(random_network(FAMILIES["ResNet 10"]), card, {}, "0" * 64)
+    labels = (1 + np.arange(GRID.shape[1]) * 3 // GRID.shape[1]).astype(np.int32)
+    volume = Volume(np.ascontiguousarray(np.broadcast_to(labels[None, :, None], GRID.shape)), GRID, Unit.LABEL)
+    regions = tuple(Region(key, f"R{key}", None, Kind.CORTEX, (1, 1, 1, 1)) for key in (1, 2, 3))
+    first, second = (ParcellatedImage(image, Atlas("thirds", regions, volume)) for image in (person, others[0]))
+    sources = [of_people(chosen) for chosen in (brains[1:2], brains[2:], brains[1:])]
+    first_alone, second_alone, both = (pair(model, first, second, 1, source) for source in sources)
+    with torch.no_grad():
+        answers = [model.network.raw(torch.from_numpy(image.data)) for image in (person, others[0])]
+    cosine = torch.nn.functional.cosine_similarity(*answers).item()
+    for found in (first_alone, second_alone, both):
+        # The rank that is kept is right to 1e-3 (`bilrp._ENERGY`).
+        assert found.table.sum() == pytest.approx(cosine, abs=2e-3) and found.cosine == pytest.approx(cosine, abs=1e-5)
+    assert (first_alone.references, both.references) == (1, 2)
+    assert both.as_record()["references"] == 2
+    sizes = [np.abs(found.between_regions).max() for found in (first_alone, second_alone)]
+    assert np.abs(first_alone.between_regions - second_alone.between_regions).max() > 0.1 * max(sizes)

@@ -61,7 +61,7 @@ def compared(small_study, run_export, tmp_path_factory):
     torch.manual_seed(0)
     torch.save(UNet(UNetArchitecture((8, 8, 16), attention=(2,), embedding=16)).state_dict(), tmp_path / "small.pt")
     cards.write(tmp_path / "small.json", Card("small", "small", "unet", shape=(30, 36, 30)))
-    opened, counted = Opened(twin), (field_over, reference._registered)
+    opened, counted = Opened(twin), (field_over, reference.registered)
     before = [function.cache_info().misses for function in counted]
     output, folder = run_export(
         study, tmp_path / "out", "--target", "pair", "--other", "twin", "--no-render",
