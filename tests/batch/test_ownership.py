@@ -216,20 +216,23 @@ def test_clean_all_removes_its_own_files_only(batch):
         home / "slurm" / "my.sh",
         home / "notes.txt",
         home / "attempts" / "mine" / "x.jsonl",
+        home / "references" / "mine.npy",
     ]
     for path in mine:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
+    (home / "references" / f"reference-{'a' * 64}.npy").write_text("another person's brain")
     said = stub_batch.care("clean", batch, "--all")
     assert {path for path in home.rglob("*") if path.is_file()} == {*mine, home / "README.txt"}
     assert all(path.name in said.stdout.replace("\n", "") for path in mine[:3])
     for path in mine:
         path.unlink()
     (home / "attempts" / "mine").rmdir()
+    (home / "references").rmdir()
     BatchFiles(batch).make()  # the same folder serves the next batch
 
 
-LINKS = ("attempts", "logs", "slurm", "aside", "marks", "stop", "failed.tsv", "batch.json")
+LINKS = ("attempts", "logs", "slurm", "aside", "references", "marks", "stop", "failed.tsv", "batch.json")
 
 
 @pytest.mark.parametrize("name", LINKS)

@@ -16,11 +16,11 @@ from wbtools.cli import main
 from wbtools.cli.batch.options import export_asked
 from wbtools.cli.console import Held
 from wbtools.errors import InputError
-from wbtools.exporting import computation, face_removal, networks, recording
+from wbtools.exporting import computation, face_removal, networks, preflight, recording
 from wbtools.exporting.preflight import Inputs, require_machine, require_others
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.session.scenes import SCENES
-from wbtools.exporting.settings import ExportSettings
+from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.native.projection import NativeProjection
 from wbtools.provenance import Provenance
 from wbtools.subject import find
@@ -52,6 +52,10 @@ MISTAKES = [
     (("--wb-command", "/usr/bin/wb_comand", "--no-render"), 4, "/usr/bin/wb_comand is not a program"),
     (("--work", __file__), 3, "is no folder"),
     (("--work", f"{__file__}/x"), 3, "is no folder"),
+    (("--references", "0"), 3, "--references 0 is not a number of people"),
+    (("--references", "nobody.txt"), 3, "--references nobody.txt does not exist"),
+    (("--references", "2"), 3, "has 0 other people"),
+    (("--references", "template", "--method", "lrp"), 3, "--references template is not used"),
     (("--target", "clas:male"), 3, "'clas' cannot be explained"),
     (("--target", "class:male"), 3, "choose --target from embedding, dimension[:K], pair, contrast, distance, or"),
     (("--target", "dimension:5000"), 3, "no dimension 5000"),
@@ -184,3 +188,10 @@ def test_every_picture_is_in_the_page_on_outputs():
     assert "region-heatmap-calibrated" in names and len(names) == len(SCENES)
     assert [name for name in names if f"{name}.png" not in page] == []
     assert len([row for row in page.splitlines() if row.startswith("| `unet: ")]) == len(SCENES)
+
+
+def test_references_are_kept_in_work_else_in_the_folder_of_the_batch(study, tmp_path):
+    job = ExportJob("100307", study, tmp_path / "out", cache=tmp_path / "batch")
+    assert preflight.find(job, ExportSettings()).cache == tmp_path / "batch"
+    assert preflight.find(job, ExportSettings(work=tmp_path / "work")).cache == tmp_path / "work"
+    assert preflight.find(replace(job, cache=None), ExportSettings()).cache is None

@@ -88,25 +88,6 @@ def test_the_next_export_takes_them_from_the_cache(made, small_study, network, c
     assert sorted(path.name for path in work.glob("reference-*.npy")) == kept
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--references", "3"), "study folder|has 0 other people"),
-        (("--references", "nobody.txt"), "does not exist"),
-        (("--references", "template", "--method", "lrp"), "is not used"),
-        (("--references", "0"), "not a number of people"),
-    ],
-)
-def test_references_that_cannot_be_had_end_in_one_sentence(small_study, tmp_path, options, words):
-    arguments = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, [*arguments, *options])
-    assert result.exit_code == 3 and "Traceback" not in result.output
-    import re
-
-    assert re.search(words, " ".join(result.output.split()))
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_dry_run_names_the_references(small_study, network, controls, tmp_path):
     arguments = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(tmp_path / "out")]
     asked = ["--references", str(controls), "--model", str(network), "--method", "deviation", "--dry-run"]
