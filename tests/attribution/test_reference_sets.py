@@ -12,7 +12,7 @@ from test_slicewise import Slices
 
 from wbtools.attribution import Target, method
 from wbtools.attribution.answers import Answers, Images
-from wbtools.attribution.evaluation.null_maps import _key
+from wbtools.attribution.evaluation.null_maps import _key, asked_of_null
 from wbtools.attribution.evaluation.sanity_checks import assess
 from wbtools.attribution.evaluation.sensitivity import sensitivity_of
 from wbtools.attribution.method import MethodOutput
@@ -249,6 +249,21 @@ def test_checks_of_a_map_look_at_every_reference(person, model):
         brain.sum() == (np.any([(person.data[0, 0] > 0), *(r[0, 0].numpy() > 0 for r in question.references)], 0)).sum()
     )
     assert trust.difference is not None and trust.outside == 0
+
+
+@pytest.mark.parametrize("target", ["embedding", "pair"])
+def test_randomised_networks_are_asked_about_the_first_two_references(target):
+    question = question_of(random_network(Linear), target, (noise(1, 1, 12, 14, 8, seed=8),))
+    asked = asked_of_null(question)
+    assert len(question.references) == 3
+    assert [reference is known for reference, known in zip(asked.references, question.references, strict=False)] == [
+        True,
+        True,
+    ]
+    found = [method("gradient-x-difference").explain(question.against(r)).relevance for r in question.references[:2]]
+    np.testing.assert_allclose(one_by_one(asked).relevance, np.mean(found, axis=0), atol=1e-9)
+    single = question.against(question.references[1])
+    assert asked_of_null(single) is single and asked_of_null(asked) is asked
 
 
 def test_cached_maps_of_randomised_networks_belong_to_one_set_of_references():

@@ -20,6 +20,7 @@ from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.evaluation.similarity import Similarity
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import template_on
+from wbtools.attribution.registry import ENTRIES
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families.resnet import FAMILY
@@ -212,4 +213,5 @@ def test_full_trust_of_occlusion_itself_is_agreement_with_itself(quick, person):
 
 def test_methods_that_cost_much_are_compared_with_one_network_only():
     assert method("deviation").null_networks == 24
+    assert all(not method(entry.compared_by).compared_by for entry in ENTRIES.values() if entry.compared_by)
     assert method("meaningful-perturbation").null_networks == 1

@@ -167,6 +167,8 @@ class Method:
         For methods that show the network noisy images: which noise.
     null_networks : int
         With how many randomised networks a map is compared unless the user says; the registry knows.
+    compared_by : str
+        Of methods with many passes, the one of few whose maps of all networks are compared; the registry knows.
     """
 
     name: str
@@ -182,6 +184,7 @@ class Method:
     signed: bool = True
     noise: Noise | None = None
     null_networks: int = 1
+    compared_by: str = ""
 
     def ask(
         self,

@@ -50,6 +50,9 @@ class Entry:
         With how many randomised networks its maps are compared unless the user says. One is enough for the sanity
         check. Ranks against the null need four; so that a region can reach p < .05, 20 are needed, and there are a few
         more where a map takes few passes, so that untrained networks stay well below it.
+    compared_by : str
+        Of methods with many passes, the related one of few that the network and randomised networks are both explained
+        by for this comparison; itself if empty.
     suits : callable, optional
         Whether it is taken for a network and target if the user names no method; of several, the first is. Without, it
         never is.
@@ -63,6 +66,7 @@ class Entry:
 
     place: str
     null_networks: int = 1
+    compared_by: str = ""
     suits: Callable[[Model, Target], bool] | None = None
     layers: Literal["any", "visible", "known"] = "any"
     also: Callable[[Model, Target, bool], Companion | None] | None = None
@@ -98,7 +102,13 @@ ENTRIES = {
     "deviation": Entry("deviation.METHOD", null_networks=24, suits=_is_known, layers="known"),
     "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=24, layers="known"),
     "deviation-squared": Entry("deviation.SQUARED", null_networks=24, layers="known"),
-    "deviation-smooth": Entry("smooth_deviation.METHOD", layers="known", also=_for_lesions),
+    "deviation-smooth": Entry(
+        "smooth_deviation.METHOD",
+        null_networks=24,
+        compared_by="deviation-magnitude",
+        layers="known",
+        also=_for_lesions,
+    ),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
     "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),
     "lrp-gamma": Entry("composites.GAMMA", layers="visible"),
@@ -152,7 +162,9 @@ def method(name: str) -> Method:
 
         explain = accelerated(explain)
     caution = f"{found.caution} {sentence(name)}"
-    return replace(found, explain=explain, caution=caution, null_networks=entry.null_networks)
+    return replace(
+        found, explain=explain, caution=caution, null_networks=entry.null_networks, compared_by=entry.compared_by
+    )
 
 
 def default_method(model: Model, target: Target) -> str:
@@ -224,7 +236,7 @@ def null_networks_by_default() -> str:
     Examples
     --------
     >>> null_networks_by_default()
-    '24 for deviation, deviation-magnitude, deviation-squared, else 1'
+    '24 for deviation, deviation-magnitude, deviation-squared, deviation-smooth, else 1'
     """
     counts = sorted({entry.null_networks for entry in ENTRIES.values()} - {1}, reverse=True)
     several = (

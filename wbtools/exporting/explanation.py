@@ -237,7 +237,7 @@ class _Found:
 
     question: Question
     attribution: Attribution
-    own: Volume
+    compared: Attribution
     nulls: NDArray[np.float32]
     faithfulness: Faithfulness | None
 
@@ -248,10 +248,12 @@ def _explained(
     """Explain a person's image by one method."""
     attribution = how.attribute(question, shown.image)
     asked = asked_of_null(question)
-    nulls = null_maps(asked, how, options.null_networks_of(how, second=second), options.cache)
-    own = attribution if asked is question or not len(nulls) else how.attribute(asked, shown.image)
+    basis = method(how.compared_by) if how.compared_by else how
+    nulls = null_maps(asked, basis, options.null_networks_of(how, second=second), options.cache)
+    alike = (asked is question and basis is how) or not len(nulls)
+    compared = attribution if alike else basis.attribute(asked, shown.image)
     faithfulness = faithfulness_of(attribution, question, how, shown.keys) if options.thorough else None
-    return _Found(question, attribution, own.relevance, nulls, faithfulness)
+    return _Found(question, attribution, compared, nulls, faithfulness)
 
 
 Maps = TypeVar("Maps", bound=MapsByMethod)
@@ -262,12 +264,12 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps
     attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
-    ranking = replace(_ranked(relevance, atlas, found.own, found.nulls), signed=attribution.signed)
+    ranking = replace(_ranked(relevance, atlas, found.compared, found.nulls), signed=attribution.signed)
     return kind(
         name=model.name,
         model=model,
         attribution=attribution,
-        trust=assess(attribution, found.question, found.nulls, found.faithfulness, found.own.data),
+        trust=assess(attribution, found.question, found.nulls, found.faithfulness, found.compared.relevance.data),
         ranking=ranking,
         volumes=_maps(relevance, ranking, atlas),
         kept=kept,
@@ -298,13 +300,14 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
     return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
 
 
-def _ranked(relevance: Volume, atlas: Atlas, own: Volume, nulls: NDArray[np.float32]) -> Ranking:
+def _ranked(relevance: Volume, atlas: Atlas, compared: Attribution, nulls: NDArray[np.float32]) -> Ranking:
     """The ranking, against randomised networks where there are enough of them: by the maps on the network's grid."""
     ranking = rank(relevance, atlas)
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
-    means = RegionMeans.of(atlas, own.grid)
-    return calibrated(ranking, means(own.data[None])[0], means(nulls))
+    means = RegionMeans.of(atlas, compared.relevance.grid)
+    found = calibrated(ranking, means(compared.relevance.data[None])[0], means(nulls))
+    return replace(found, null=found.null and replace(found.null, method=compared.method))
 
 
 def _require_kept(before: Volume, after: Volume) -> float:

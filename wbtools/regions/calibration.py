@@ -5,18 +5,18 @@ Every region is therefore compared with itself in the maps of K networks with ra
 hypothesis the network is one more of them, and the K + 1 maps are exchangeable. So the same statistic is computed for
 each of them against the K others, and the network's is ranked among all:
 
-1. only the pattern of a map counts: mean |relevance| of each region is divided by its mean over regions;
-2. the statistic of a region is its *excess* over the 95th percentile that the other maps predict: their logarithms'
-   mean plus Student's quantile of a further draw. Variances are moderated: shrunk towards that of all regions, as far
-   as these agree (Smyth 2004);
-3. p of a region is 1 plus the number of randomised networks whose largest excess over regions reaches the region's,
-   divided by K + 1 (Dwass 1957, Barnard 1963). It is corrected for the number of regions and steps down from the
-   highest region to the lowest (Westfall and Young 1993). It needs no model of the distribution: steps 1 and 2 decide
-   the power only.
+1. only the pattern of a map counts: the *level* of a region is the binary logarithm of its mean |relevance|, relative
+   to that of the median region;
+2. the statistic of a region is z, the distance of its level from the mean of the other maps' levels, in standard
+   deviations of a further map's. Variances are moderated: shrunk towards that of all regions, as far as these agree
+   (Smyth 2004);
+3. p of a region is 1 plus the number of randomised networks whose largest z over regions reaches the region's, divided
+   by K + 1 (Dwass 1957, Barnard 1963). It is corrected for the number of regions and steps down from the highest region
+   to the lowest (Westfall and Young 1993). It needs no model of the distribution: steps 1 and 2 decide the power only.
 
 The lowest p is 1 / (K + 1): below .05 with 20 networks or more. The test is exact for networks that were drawn as the
 randomised ones are. Others that have learned nothing, whose batch norms were filled in another way, differ from these a
-little more than these do from each other; so a randomised network reaches a region's excess from two thirds of it on.
+little more than these do from each other; so the z of randomised networks are taken 1.2 times.
 
 References: Barnard 1963, J. R. Stat. Soc. B 25:294; Dwass 1957, doi:10.1214/aoms/1177707045; Phipson and Smyth 2010,
 doi:10.2202/1544-6115.1585 (why p is not 0); Smyth 2004, doi:10.2202/1544-6115.1027; Westfall and Young 1993,
@@ -39,9 +39,9 @@ FEWEST_NETWORKS = 4
 FEWEST_REGIONS = 10
 """Least number of regions for a common variance."""
 
-_FLOOR = 1e-6  # of the mean over regions; keeps the logarithm finite for regions without relevance
+_FLOOR = 1e-6  # of the median region; keeps the logarithm finite for regions without relevance
 _USUAL = 0.95  # share of randomised networks that stay below a region's limit
-_MARGIN = 1.5  # how many times its excess a randomised network is taken to have
+_MARGIN = 1.2  # how many times a randomised network's z is counted
 _MAD_TO_SD = 1.482602218505602  # of a normal distribution
 
 Array = NDArray[np.float64]
@@ -57,13 +57,14 @@ def calibrated(ranking: Ranking, observed: Array, null: Array) -> Ranking:
         Mean |relevance| of every region, 1/mm3, in the order of the regions' keys, from a map that was made as those of
         the randomised networks are; NaN for regions without voxels.
     null : ndarray, (K, R)
-        The same in the maps of K randomised networks, in any unit. Those without relevance are left out.
+        The same in the maps of K randomised networks, in any unit. Maps in which half of the regions
+        carry no relevance are left out.
 
     Returns
     -------
     Ranking
-        The same rows in the same order. Without comparison if fewer than 10 regions have voxels, or if the map or all
-        but 3 of the randomised networks' maps carry no relevance.
+        The same rows in the same order. Without comparison if fewer than 10 regions have voxels, or if half of them
+        carry no relevance in the map, or in all but 3 of the randomised networks' maps.
 
     Raises
     ------
@@ -75,53 +76,54 @@ def calibrated(ranking: Ranking, observed: Array, null: Array) -> Ranking:
         raise InputError(f"{null.shape} values of randomised networks do not fit {len(places)} regions")
     present = np.isfinite(observed)
     maps = np.vstack((observed, null))[:, present]
-    alive: NDArray[np.bool_] = (maps != 0).any(axis=1)
-    if maps.shape[1] < FEWEST_REGIONS or not alive[0] or alive[1:].sum() < FEWEST_NETWORKS:
+    if maps.shape[1] < FEWEST_REGIONS:
         return ranking
-    patterns = maps[alive] / maps[alive].mean(axis=1, keepdims=True)
-    levels = np.log2(np.maximum(patterns, _FLOOR))
-    rows = list(ranking.rows)
+    middle = np.median(maps, axis=1, keepdims=True)
+    alive = middle[:, 0] > 0
+    if not alive[0] or alive[1:].sum() < FEWEST_NETWORKS:
+        return ranking
+    levels = np.log2(np.maximum(maps[alive] / middle[alive], _FLOOR))
     expected = Expected.of(levels[1:])
-    found = _regions(patterns, levels, expected, float(maps[0].mean()))
+    z = distances(levels)
+    p = step_down(np.vstack((z[:1], np.maximum(z[1:], _MARGIN * z[1:]))))
+    found = _regions(observed[present], float(middle[0, 0]), expected, {"z": z[0], "p": p})
+    rows = list(ranking.rows)
     for place, comparison in zip(places[present], found, strict=True):
         rows[place] = replace(rows[place], null=comparison)
-    z = np.array([comparison.z for comparison in found])
-    spread = float(_MAD_TO_SD * np.median(np.abs(z - np.median(z))))
+    spread = float(_MAD_TO_SD * np.median(np.abs(z[0] - np.median(z[0]))))
     summary = NullSummary(len(levels) - 1, spread, _alike(levels), expected.freedom)
     return replace(ranking, rows=tuple(rows), null=summary)
 
 
-def _regions(patterns: Array, levels: Array, expected: Expected, unit: float) -> list[AgainstNull]:
-    """The comparison of each region; `unit` is the network's mean over regions, 1/mm3."""
-    excess = excesses(patterns, levels)
-    best = float(excess[0].max())
+def _regions(observed: Array, unit: float, expected: Expected, tested: dict[str, Array]) -> list[AgainstNull]:
+    """The comparison of each region; `unit` is the value of a level of 0, 1/mm3."""
+    excess = observed - unit * 2**expected.limit
+    best = float(excess.max())
     columns = {
         "mean": unit * 2**expected.mean,
         "sd": expected.sd,
-        "excess": unit * excess[0],
-        "z": (levels[0] - expected.mean) / expected.error,
-        "p": step_down(np.vstack((excess[:1], np.maximum(excess[1:], _MARGIN * excess[1:])))),
-        "score": np.clip(excess[0] / best, 0, 1) if best > 0 else np.zeros_like(excess[0]),
+        "excess": excess,
+        "score": np.clip(excess / best, 0, 1) if best > 0 else np.zeros_like(excess),
+        **tested,
     }
-    rank = np.argsort(np.argsort(-excess[0], kind="stable")) + 1
+    rank = np.argsort(np.argsort(-excess, kind="stable")) + 1
     return [
         AgainstNull(**{name: float(values[i]) for name, values in columns.items()}, rank=int(rank[i]))
         for i in range(len(rank))
     ]
 
 
-def excesses(patterns: Array, levels: Array) -> Array:
-    """How far each region of each map exceeds what the other maps predict, (1 + K, R).
+def distances(levels: Array) -> Array:
+    """How far each region of each map lies above the other maps, in standard deviations, (1 + K, R).
 
     Every map is treated alike, the network's own too: that makes the test exact.
 
     Parameters
     ----------
-    patterns, levels : ndarray, (1 + K, R)
-        Each map relative to its mean over regions, and the binary logarithms of that.
+    levels : ndarray, (1 + K, R)
     """
-    others = (Expected.of(np.delete(levels, i, axis=0)) for i in range(len(levels)))
-    return np.asarray(patterns - np.array([2**expected.limit for expected in others]))
+    others = [Expected.of(np.delete(levels, i, axis=0)) for i in range(len(levels))]
+    return np.array([(level - other.mean) / other.error for level, other in zip(levels, others, strict=True)])
 
 
 def step_down(statistics: Array) -> Array:

@@ -28,7 +28,7 @@ class AgainstNull:
     ----------
     mean : float
         The region's value in randomised networks: the geometric mean of their mean |relevance|, each map scaled to the
-        network's mean over regions, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
+        median region of the network's map, 1/mm3; to be compared with `RegionRelevance.abs_mean`.
     sd : float
         Standard deviation of a randomised network's level, moderated, in doublings.
     excess : float
@@ -36,8 +36,8 @@ class AgainstNull:
     z : float
         Deviation of the region's level from randomised networks, in standard deviations of a further one.
     p : float
-        Share of networks, this one among them, with at least this excess in any region: a Monte Carlo p value,
-        corrected for the number of regions.
+        Share of networks, this one among them, with at least this z in any region: a Monte Carlo p value, corrected for
+        the number of regions.
     score : float
         `excess` relative to that of the highest region, clipped at 0, in [0, 1].
     rank : int
@@ -66,12 +66,15 @@ class NullSummary:
         Spearman's correlation of the regions' mean |relevance| with that of a randomised network; mean over these.
     freedom : float
         Degrees of freedom of the moderated variances; infinite if all regions have the same variance.
+    method : str
+        By which the network and randomised networks were explained for this.
     """
 
     networks: int
     spread: float
     alike: float
     freedom: float
+    method: str = ""
 
     @property
     def lowest_p(self) -> float:
@@ -88,6 +91,7 @@ class NullSummary:
         freedom = round(self.freedom, 1) if np.isfinite(self.freedom) else "infinite"
         return {
             "networks": self.networks,
+            "method": self.method,
             "lowest_p": self.lowest_p,
             "spread": self.spread,
             "spearman": self.alike,

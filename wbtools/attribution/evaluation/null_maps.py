@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING
@@ -37,6 +37,8 @@ Map = NDArray[np.float32]
 FIRST_SEED = 7_206_001
 """Of the randomised networks, one after the other; no number that someone begins a training with."""
 
+_REFERENCES = 2
+
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
 """What numpy raises for a file that is no array: its header is a Python literal."""
 
@@ -47,9 +49,12 @@ _HEADER = 4096
 def asked_of_null(question: Question) -> Question:
     """What randomised networks are asked, and the network itself for a map to be compared with theirs.
 
-    Of several references, the first alone: all networks are asked alike, and each costs a map.
+    Of several references, the first two: all networks are asked alike, and each reference costs a map of each.
     """
-    return question if len(question.references) < 2 else question.against(question.references[0])
+    first = slice(_REFERENCES)
+    if len(question.references) <= _REFERENCES:
+        return question
+    return replace(question, references=question.references[first], objectives=question.objectives[first])
 
 
 def null_maps(question: Question, method: Method, count: int, cache: NullCache | None = None) -> NDArray[np.float32]:

@@ -126,11 +126,14 @@ def settle(network: Network, images: Tensor, modules: Iterator[nn.Module], answe
 def _fit(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     """A forward hook of the batch norms that `settle` changes, which have both statistics."""
     assert isinstance(norm, _BatchNorm) and norm.running_mean is not None and norm.running_var is not None
-    channels = inputs[0].transpose(0, 1).flatten(1)
-    if channels.shape[1] > 1:
-        variance, mean = torch.var_mean(channels, dim=1, correction=0)
+    channels = inputs[0].flatten(2) if inputs[0].dim() > 2 else inputs[0][..., None]
+    count = channels.shape[0] * channels.shape[2]
+    if count > 1:
+        mean = channels.mean((0, 2))
+        # torch.var_mean takes four times as long on a processor.
+        lengths = torch.linalg.vector_norm(channels - mean[:, None], dim=2)
         norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
+        norm.running_var.copy_(lengths.square().sum(0) / count)
 
 
 def _initialised(model: Model) -> Network:
