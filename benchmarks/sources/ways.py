@@ -92,13 +92,13 @@ class Way:
 def ways(methods: Sequence[str] = (), references: Sequence[str] = REFERENCES) -> tuple[Way, ...]:
     """All ways of some methods, or of all but the costly ones and the baselines.
 
-    Methods that take one reference are asked about each of several only where they are LRP of a difference.
+    Methods that take one reference are given the template only.
     """
     found = []
     for name in methods or [name for name in METHODS if name not in COSTLY]:
         if name in BASELINES or name in _OWN or method(name).reference is None:
             found.append(Way(name))
             continue
-        several = method(name).several_references or (name.startswith("deviation") and name != "deviation-moved")
+        several = method(name).several_references
         found += [Way(name, which) for which in references if several or which == "template"]
     return (*found, *(() if methods else map(Way, BASELINES)))
