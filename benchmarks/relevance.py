@@ -44,6 +44,7 @@ from wbtools.attribution.engine import (
     seeds,
 )
 from wbtools.attribution.engine.signal import S
+from wbtools.attribution.runtime.memory import reused
 from wbtools.model.families import densenet, resnet, unet
 from wbtools.model.families.embedding_head import Embedder
 from wbtools.model.junctions import Add, Gate
@@ -223,7 +224,8 @@ def main() -> None:
         return
     name, row = given.row
     network = lively((SMALL if given.quick else PUBLISHED)[name])
-    print(json.dumps(measure(network, balls((40, 44, 42) if given.quick else (86, 103, 86)), row)))
+    with reused():  # as exports do
+        print(json.dumps(measure(network, balls((40, 44, 42) if given.quick else (86, 103, 86)), row)))
 
 
 if __name__ == "__main__":

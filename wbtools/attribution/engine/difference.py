@@ -57,8 +57,9 @@ class DifferencePropagator(Propagator[ActivationChange]):
         self._multipliers = multipliers
         if kept is not None:
             kept.restart()
-        run = partial(_run, magnitudes, multipliers, computed if kept is None else kept)
-        super().__init__(network, ActivationChange(image - reference, image), run, output)
+        once: Once = computed if kept is None else kept
+        run = partial(_run, magnitudes, multipliers, once)
+        super().__init__(network, ActivationChange(image - reference, image), run, output, once)
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
         """Multipliers: relevance per change."""

@@ -113,14 +113,19 @@ class Convolution(LinearMap):
 
         A library computes one output channel at a time, with an eighth of the machine, and a stride by inserting zeros.
         Here the kernel's planes and the phases of the strides in the plane are channels of a convolution, whose outputs
-        are shifted and interleaved afterwards.
+        are shifted and interleaved afterwards; without a stride, every second line is a phase, so that there are more.
         """
         (sx, sy, sz), (px, py, pz) = self.stride, self.padding
         outputs, _, depth, ky, kz = kernel.shape
         ty, tz = -(-ky // sy), -(-kz // sz)  # taps of each phase
         padded = functional.pad(kernel[:, 0], (0, tz * sz - kz, 0, ty * sy - ky))
         phases = padded.view(outputs, depth, ty, sy, tz, sz).permute(1, 3, 5, 0, 2, 4).flip(4, 5)
-        planes = convolved(y, phases.reshape(-1, outputs, 1, ty, tz), padding=(0, ty - 1, tz - 1))
+        lines = 1
+        if sy == 1:
+            phases = torch.cat([functional.pad(phases, (0, 0, phase, 1 - phase)) for phase in (0, 1)], dim=1)
+            y, lines, sy = functional.pad(y, (0, 0, 0, (y.shape[3] + ky - 1) % 2)), 2, 2
+        taps = phases.shape[4:]
+        planes = convolved(y, phases.reshape(-1, outputs, 1, *taps), None, (1, lines, 1), (0, ty - 1, tz - 1))
         count, a, b = planes.shape[2:]
         planes = planes.view(len(y), depth, sy, sz, count, a, b).permute(0, 1, 4, 5, 2, 6, 3)
         whole = y.new_zeros(

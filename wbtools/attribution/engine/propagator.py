@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wbtools.attribution.engine.graph import Step, steps
-from wbtools.attribution.engine.signal import Backward, LayerResult, S
+from wbtools.attribution.engine.signal import Backward, LayerResult, Once, S, computed
 from wbtools.errors import InputError
 from wbtools.model.family import Network
 
@@ -33,6 +33,8 @@ class Propagator(Generic[S]):
         Runs one step.
     output : str
         The network's method that is explained.
+    once : callable
+        Keeps the network's steps for further images.
 
     Attributes
     ----------
@@ -50,10 +52,17 @@ class Propagator(Generic[S]):
 
     energy = 1 - 1e-7
 
-    def __init__(self, network: Network, start: S, run: Callable[[Step, list[S]], LayerResult[S]], output: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        start: S,
+        run: Callable[[Step, list[S]], LayerResult[S]],
+        output: str,
+        once: Once = computed,
+    ) -> None:
         if network.training:
             raise InputError("relevance needs a network in evaluation mode", hint="call network.eval() first")
-        self._steps = steps(network, output)
+        self._steps = once(lambda: steps(network, output))
         self.last = len(self._steps) - 1
         flat = [i for i, step in enumerate(self._steps) if isinstance(step.module, nn.Flatten)]
         self.features = flat[-1] if flat else self.last
