@@ -8,14 +8,16 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_heads import write_network
+from made_heads import write_bids_head, write_network
 from scipy.ndimage import map_coordinates
 
 import wbtools
 from wbtools.attribution.references import made_up
 from wbtools.cli import main
+from wbtools.exporting.references.conforming import conformed
 from wbtools.images import nifti
 from wbtools.space.grid import Volume
+from wbtools.subject.selection import FoundPerson
 
 pytestmark = pytest.mark.slow
 
@@ -98,3 +100,17 @@ def test_a_dry_run_names_the_references(small_study, network, controls, tmp_path
         "C22",
         "C23",
     ]
+
+
+def test_references_that_are_heads_are_masked_roughly_and_that_is_said_also_of_those_in_the_cache(
+    small_study, network, tmp_path
+):
+    study = write_bids_head(small_study("LAS"), tmp_path)
+    subject = wbtools.find_subject("100307", study)
+    people = [FoundPerson(subject.t1w), FoundPerson(subject.t1w, subject)]  # an image alone has no mask of its own
+    model, work = wbtools.load_model(network), tmp_path / "work"
+    for _ in range(2):
+        found = conformed(people, {"small": model}, work)["small"]
+        assert len(found.brains) == 2
+        [said] = found.remarks
+        assert said.startswith("References: 1 of 2 show heads.") and "template's brain mask" in said

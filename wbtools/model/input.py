@@ -35,7 +35,7 @@ _LEAST_FIELD = 100.0  # mm; less holds no brain
 _MASKED = 0.2  # share of the voxels that have the background's value when it was set
 _DARKER = 0.05  # of the range of values; less is the ringing of interpolation
 _MASK = (0.5e6, 2.6e6)  # mm3 that a brain mask may have
-_MASKED_WITH: dict[MaskOf, str] = {
+MASKED_WITH: dict[MaskOf, str] = {
     "subject": "The skull was removed with the subject's brain mask.",
     "segmentation": "The skull was removed with an outline of the subject's segmentation: there is no brain mask.",
     "template": "The skull was removed with the MNI152 template's brain mask laid over this head. Caution: such a "
@@ -256,7 +256,7 @@ def brain_only(scan: Scan, card: Card) -> tuple[Volume, tuple[str, ...]]:
             f"the brain mask holds {volume / 1e6:.2f} litres of the T1w image, which is no brain",
             hint="give the mask that belongs to this T1w image",
         )
-    return scan.brain, (_MASKED_WITH[scan.mask_of],)
+    return scan.brain, (MASKED_WITH[scan.mask_of],)
 
 
 def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:

@@ -24,6 +24,7 @@ from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.model import Model
+from wbtools.model.input import MASKED_WITH
 from wbtools.provenance import code_sha256, sha256
 from wbtools.space.grid import Grid, Volume
 from wbtools.subject.selection import FoundPerson
@@ -37,8 +38,26 @@ _DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, MemoryErro
 _HEADER = 4096
 """Most bytes before the values of an array."""
 
-_MATRICES = 2 * 16
-"""Numbers beside the voxels: the grid's affine, and the map to the reference brain."""
+_MATRICES = 16, 16
+"""Numbers of the grid's affine, and of the map to the reference brain; behind them, one says how it was masked."""
+
+_BESIDE = sum(_MATRICES) + 1
+"""Numbers beside the voxels."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Conformed:
+    """A person as one network sees them.
+
+    Parameters
+    ----------
+    brain : OtherBrain
+    roughly_masked : bool
+        Whether the skull was removed with a template's brain mask.
+    """
+
+    brain: OtherBrain
+    roughly_masked: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,33 +93,32 @@ def conformed(
     InputError
         If an image cannot be read, shows a skull that a network must not see and nothing removes, or nobody is left.
     """
-    found: dict[str, list[OtherBrain]] = {name: [] for name in networks}
-    failed = dict.fromkeys(networks, 0)
-    for person in people:
-        for name, brain in _of_one(person, networks, work).items():
-            if brain is None:
-                failed[name] += 1
-            else:
-                found[name].append(brain)
-    return {name: _of_network(found[name], failed[name]) for name in networks}
+    found = [_of_one(person, networks, work) for person in people]
+    return {name: _of_network([each[name] for each in found]) for name in networks}
 
 
-def _of_network(brains: Sequence[OtherBrain], failed: int) -> ConformedPeople:
-    said = f"References: {failed} of {failed + len(brains)} were left out, who could not be registered."
-    if not brains:
+def _of_network(found: Sequence[_Conformed | None]) -> ConformedPeople:
+    """Those who could be registered, and what has to be said of them."""
+    kept = [person for person in found if person is not None]
+    failed, rough = len(found) - len(kept), sum(person.roughly_masked for person in kept)
+    said = (
+        (failed, f"References: {failed} of {len(found)} were left out, who could not be registered."),
+        (rough, f"References: {rough} of {len(found)} show heads. {MASKED_WITH['template']}"),
+    )
+    if not kept:
         raise InputError(
             f"none of {failed} references could be registered to the template",
             hint="look at their images: is each a T1w scan of a whole brain? Or use --references made-up",
         )
-    return ConformedPeople(tuple(brains), (said,) if failed else ())
+    return ConformedPeople(tuple(person.brain for person in kept), tuple(text for count, text in said if count))
 
 
-def _of_one(person: FoundPerson, networks: Mapping[str, Model], work: Path | None) -> dict[str, OtherBrain | None]:
+def _of_one(person: FoundPerson, networks: Mapping[str, Model], work: Path | None) -> dict[str, _Conformed | None]:
     """What networks are shown of one person, from the cache where it is there; the image is read once at most."""
     keys = {name: _key(person, network) for name, network in networks.items()}
     kept = {name: _read(work, key, networks[name].card.shape) if work else None for name, key in keys.items()}
     missing = {name: network for name, network in networks.items() if kept[name] is None}
-    found: dict[str, OtherBrain | None] = dict(kept)
+    found: dict[str, _Conformed | None] = dict(kept)
     if not missing:
         return found
     try:
@@ -108,8 +126,9 @@ def _of_one(person: FoundPerson, networks: Mapping[str, Model], work: Path | Non
     except InputError as error:
         raise error.about(f"--references {person.t1w.name}") from None
     for name, network in missing.items():
+        image = shown.images[name]
         try:
-            packed = _packed(other_brain(network, shown.images[name]))
+            packed = _packed(other_brain(network, image), MASKED_WITH["template"] in image.remarks)
         except CheckError as error:
             logger.warning("%s is no reference: %s", line(person.name), line(error))
             found[name] = None
@@ -129,21 +148,22 @@ def _key(person: FoundPerson, network: Model) -> str:
     return hashlib.sha256(repr((sorted(person.files.items()), asked, code)).encode()).hexdigest()
 
 
-def _packed(other: OtherBrain) -> NDArray[np.float32]:
-    """A brain as one array: its voxels, its grid's affine, and the map to the reference brain."""
-    parts = (other.brain.data, other.brain.grid.affine, other.matrix)
+def _packed(other: OtherBrain, roughly_masked: bool) -> NDArray[np.float32]:
+    """A person as one array: voxels, the grid's affine, the map to the reference brain, and how it was masked."""
+    parts = (other.brain.data, other.brain.grid.affine, other.matrix, roughly_masked)
     return np.concatenate([np.ravel(part) for part in parts]).astype(np.float32)
 
 
-def _unpacked(packed: NDArray[np.float32], shape: tuple[int, int, int]) -> OtherBrain:
-    voxels, affine, matrix = np.split(packed, [-_MATRICES, -_MATRICES // 2])
+def _unpacked(packed: NDArray[np.float32], shape: tuple[int, int, int]) -> _Conformed:
+    voxels, affine, matrix, masked = np.split(packed, np.cumsum([math.prod(shape), *_MATRICES]))
     grid = Grid(shape, affine.reshape(4, 4).astype(np.float64))
-    return OtherBrain(Volume(voxels.reshape(shape), grid), matrix.reshape(4, 4).astype(np.float64))
+    brain = OtherBrain(Volume(voxels.reshape(shape), grid), matrix.reshape(4, 4).astype(np.float64))
+    return _Conformed(brain, bool(masked[0]))
 
 
-def _read(work: Path, key: str, shape: tuple[int, int, int]) -> OtherBrain | None:
+def _read(work: Path, key: str, shape: tuple[int, int, int]) -> _Conformed | None:
     """The brain in a file; None if it is missing, or anything but such a brain."""
-    path, count = _file(work, key), math.prod(shape) + _MATRICES
+    path, count = _file(work, key), math.prod(shape) + _BESIDE
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - 4 * count <= _HEADER:
