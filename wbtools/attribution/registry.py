@@ -99,13 +99,14 @@ def _for_lesions(model: Model, target: Target, people: bool) -> Companion:
 
 ENTRIES = {
     "lrp": Entry("lrp.METHOD", layers="known"),
-    "deviation": Entry("deviation.METHOD", null_networks=24, suits=_is_known, layers="known"),
+    "deviation": Entry("deviation.METHOD", null_networks=24, layers="known"),
     "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=24, layers="known"),
     "deviation-squared": Entry("deviation.SQUARED", null_networks=24, layers="known"),
     "deviation-smooth": Entry(
         "smooth_deviation.METHOD",
         null_networks=24,
         compared_by="deviation-magnitude",
+        suits=_is_known,
         layers="known",
         also=_for_lesions,
     ),
@@ -168,8 +169,7 @@ def method(name: str) -> Method:
 
 
 def default_method(model: Model, target: Target) -> str:
-    """The method that is taken unless told: deviation where every layer is known, else integrated gradients.
-
+    """The method that is taken unless told: deviation-smooth where every layer is known, else integrated gradients.
     Both compare with a reference brain; where there is none, integrated gradients from an empty image.
     """
     return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))
