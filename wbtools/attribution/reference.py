@@ -9,7 +9,7 @@ from it is a difference of what lies where, not of scanner gain or tissue contra
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +132,12 @@ class Registered:
         """From the reference brain's world to that of the level head, (4, 4)."""
         return self.alignment.matrix if self.alignment else np.eye(4)
 
+    @cached_property
+    def scanned(self) -> NDArray[np.bool_]:
+        """Voxels of the person's image that lie in the scan's field of view: there is no reference elsewhere."""
+        found: NDArray[np.bool_] = self.image.scanned
+        return found
+
     @property
     def in_scanner(self) -> Alignment | None:
         """From the reference brain's world to the person's."""
@@ -139,7 +145,7 @@ class Registered:
 
     def given(self, laid: NDArray[np.float32], source: str, note: str) -> ReferenceBrain:
         """A brain that was laid on the person's grid (X, Y, Z), with the person's intensities."""
-        image, shown = self.image, matched(laid, self.person.data) * self.image.scanned
+        image, shown = self.image, matched(laid, self.person.data) * self.scanned
         return ReferenceBrain(
             image.taken(shown),
             image.grid,

@@ -6,9 +6,12 @@ from functools import cache
 
 import numpy as np
 
-from wbtools.space.grid import Grid, Volume
+from wbtools.images import nifti
+from wbtools.images.installed import installed_file
+from wbtools.space.grid import Volume
 
 NAME = "MNI152 template (nilearn)"
+_FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 
 
 @cache
@@ -20,9 +23,9 @@ def mni152() -> Volume:
     >>> mni152().grid.orientation, mni152().data.shape
     ('RAS', (197, 233, 189))
     """
-    from nilearn.datasets import load_mni152_template
-
-    image = load_mni152_template(resolution=1)
-    data = np.clip(np.asarray(image.dataobj, np.float32), 0, None)
+    # As nilearn.datasets.load_mni152_template gives it, without its import, which takes longer than reading.
+    stored = nifti.read_volume(installed_file("nilearn", "datasets", "data", _FILE))
+    data = np.asarray(stored.data, np.float32)
+    data = np.clip(data / data.max(), 0, None)
     data.setflags(write=False)
-    return Volume(data, Grid(image.shape, image.affine))
+    return Volume(data, stored.grid)
