@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from wbtools import atomic
+from wbtools.attribution import METHODS
 from wbtools.errors import InputError
 from wbtools.output import destination
 from wbtools.output.destination import Destination
@@ -45,6 +46,10 @@ def test_names_that_fit_are_those_that_can_be_written(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, "")
     assert 190 < length < 229
+
+
+def test_no_method_has_a_longer_name_than_files_are_planned_for():
+    assert max(map(len, METHODS)) <= len(destination._METHOD)
 
 
 def test_every_file_of_an_export_is_shorter_than_the_longest_that_is_asked_for(exported):

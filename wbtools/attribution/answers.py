@@ -61,6 +61,10 @@ class Answers:
         same = (kept for kept, _ in self._known.values() if kept.shape == image.shape and kept.equal(image))
         return next(same, image)
 
+    def knows(self, image: Tensor, kind: str) -> bool:
+        """Whether the answer of one kind to an image needs no pass through the network."""
+        return (id(image), kind) in self._known
+
     def keep(self, image: Tensor, kind: str, answer: Tensor) -> None:
         """Note an answer that was computed elsewhere, unless one is known."""
         # The image, too: its identity belongs to nothing else then.

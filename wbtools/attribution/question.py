@@ -114,8 +114,10 @@ class Question:
 
     @property
     def score(self) -> float:
-        """The target's value; where it depends on the reference, the mean over all references."""
-        scores = [self.against(reference).objective.score for reference in self.references]
+        """The target's value; where it depends on the reference, the mean over those the network was shown already."""
+        kind = self.objective.answer
+        shown = [reference for reference in self.references if self.objectives or self.answers.knows(reference, kind)]
+        scores = [self.against(reference).objective.score for reference in shown]
         return sum(scores) / len(scores) if scores else self.objective.score
 
     def answer(self, image: Tensor) -> Tensor:

@@ -170,6 +170,7 @@ def method(name: str) -> Method:
 
 def default_method(model: Model, target: Target) -> str:
     """The method that is taken unless told: deviation-smooth where every layer is known, else integrated gradients.
+
     Both compare with a reference brain; where there is none, integrated gradients from an empty image.
     """
     return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))

@@ -232,16 +232,8 @@ class _Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class _Compared:
-    """The map of a network, and those of randomised networks that were made in the same way, (K, X, Y, Z)."""
-
-    own: Volume
-    nulls: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
 class _Found:
-    """What one method found: its map; what its regions, and it as a whole, are compared with; costly checks."""
+    """What one method found: its map, the map to compare with those of randomised networks, these, costly checks."""
 
     question: Question
     attribution: Attribution
@@ -311,7 +303,7 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
 def _ranked(relevance: Volume, atlas: Atlas, compared: Attribution, nulls: NDArray[np.float32]) -> Ranking:
     """The ranking, against randomised networks where there are enough of them: by the maps on the network's grid."""
     ranking = rank(relevance, atlas)
-    if len(compared.nulls) < FEWEST_NETWORKS:
+    if len(nulls) < FEWEST_NETWORKS:
         return ranking
     means = RegionMeans.of(atlas, compared.relevance.grid)
     found = calibrated(ranking, means(compared.relevance.data[None])[0], means(nulls))

@@ -109,8 +109,12 @@ def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
         )
 
 
+_METHOD = "m" * 31
+"""As long as the longest name of a method, of which a test makes sure."""
+
+
 def _longest(out: OutputFolder, network: str) -> Iterator[Path]:
     """Files of every kind for a network, with the longest names that they can have."""
     scene, surface, atlas = "relevance-midthickness", "very_inflated", "HCP-MMP1"
     for kind, mesh in product(out.convention.patterns, ("32k_fs_LR", "164k_fs_LR", "native")):
-        yield out.path(Output(kind, network, Hemisphere.LEFT, mesh, surface, atlas, scene))
+        yield out.path(Output(kind, network, Hemisphere.LEFT, mesh, surface, atlas, scene, by=_METHOD))
