@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -106,10 +106,12 @@ class Task(ABC):
     """A cortical one, a subcortical one, and one at the brain's rim."""
     choices: ClassVar[tuple[str, ...]]
     """All that can be asked for."""
+    share: ClassVar[float] = 1.0
+    """Of the people to learn from: how many are enough."""
 
     def __init__(self, heads: Mapping[str, Head], sizes: Sizes, pools: Path) -> None:
         self.heads = tuple(heads.values())
-        self.sizes, self.pools = sizes, pools
+        self.sizes, self.pools = replace(sizes, learning=round(sizes.learning * self.share)), pools
 
     @abstractmethod
     def examples(self, region: str) -> tuple[Examples, Examples, Examples]:
@@ -151,6 +153,7 @@ class Planted(Task):
     """Twins share a random field in one region; in the decoy it is drawn anew for every scan."""
 
     name = "planted"
+    share = 1 / 3
     regions = ("superior frontal", "thalamus", "lateral occipital")
     choices = tuple(REGIONS)
 
@@ -221,6 +224,7 @@ class Lesions(Task):
     """Whether one lobe has a lesion; lesions of other lobes are decoys."""
 
     name = "lesions"
+    share = 1 / 3
     regions = ("temporal lobe", "deep grey matter", "occipital lobe")
     choices = tuple(LOBES)
 

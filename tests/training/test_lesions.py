@@ -39,7 +39,7 @@ def test_lesions_are_dark_and_lie_in_the_lobes_that_are_said_to_have_some(draw, 
         inside = torch.isin(labels, torch.tensor(keys))
         assert torch.equal((spots & inside).any(-1).any(-1).any(-1), people.present[:, column])
     assert (
-        images[:, 0][spots].max() <= 0.8 * (1 - 0.5 * 0.35) + 1e-4
+        images[:, 0][spots].max() <= 0.8 * (1 - 0.5 * 0.5) + 1e-4
     )  # half the least darkening makes a voxel one of a lesion
     untouched = draw.examined(replace(people, darkening=torch.zeros_like(people.darkening)))[0]
     apart = people.darkening[:, 0] == 0

@@ -33,7 +33,7 @@ LOBES: dict[str, tuple[int, ...]] = {
 """FreeSurfer's keys of the parts of the brain that have lesions or have none."""
 
 LESIONED = replace(ANATOMY, identity=0.7)
-"""Differences between people."""
+"""Differences between people; anatomy differs more smoothly than where volumes are the answer."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Spots:
     """
 
     chance: float = 0.5
-    radius: tuple[float, float] = (1.4, 2.2)
-    darkening: tuple[float, float] = (0.35, 0.6)
+    radius: tuple[float, float] = (2.4, 3.4)
+    darkening: tuple[float, float] = (0.5, 0.8)
     texture: float = 0.3
     ragged: float = 0.35
 
@@ -137,7 +137,7 @@ class LesionedHeads(VaryingHeads):
         distance = (self._voxels - centre).square().sum(0) / radius**2
         within = inside & (distance + self.spots.ragged * noise[0] * (distance < 4) < 1)
         within[tuple(centre.flatten().tolist())] = True
-        return within * (darkening * (1 + self.spots.texture * noise[1])).clamp(0.2, 0.9)
+        return within * (darkening * (1 + self.spots.texture * noise[1])).clamp(0.3, 0.95)
 
     def _uniform(self, low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=self.generator))
