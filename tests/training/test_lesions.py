@@ -21,6 +21,7 @@ def block():
     template[8, 9, 8] = 1.0
     labels = np.where(template > 0, FRONTAL, 0).astype(np.int32)
     labels[2:14, 9:16, 2:14] = DEEP
+    labels[8, 9, 8] = 0  # no lesion changes the maximum, which intensities are brought to
     return Head(template, labels)
 
 

@@ -53,11 +53,11 @@ class Recipe:
         0 count as undecided, as they would with any error of measurement.
     """
 
-    steps: int = 500
+    steps: int = 700
     batch: int = 24
-    rounds: int = 3
+    rounds: int = 2
     rate: float = 4e-3
-    enough: float = 0.6
+    enough: float = 0.5
     sharpness: float = 3.0
     weight_decay: float = 1e-3
     clip: float = 1.0
