@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--methods", nargs="+", default=[], choices=known_methods(), metavar="METHOD")
     found.add_argument("--references", nargs="+", default=list(REFERENCES), choices=REFERENCES)
     found.add_argument(
-        "--against", default="deviation @ template", help="METHOD @ REFERENCES that others are compared with"
+        "--against", default="deviation-smooth @ made-up", help="METHOD @ REFERENCES that others are compared with"
     )
     found.add_argument("--only", choices=("networks", "figures", "tables"), help="train; or take what --work has")
     return found

@@ -88,6 +88,8 @@ def rank_of(means: NDArray[np.float64], mine: Mask) -> tuple[float, bool]:
     (1.0, True)
     """
     ranks = rankdata(-np.nan_to_num(means, nan=-np.inf))[mine]
+    if not len(ranks):  # a source in labels too small to be ranked
+        return math.nan, False
     return float(ranks.mean() - (len(ranks) - 1) / 2), bool(ranks.min() == 1)
 
 

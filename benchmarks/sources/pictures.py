@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sources.case import Case, Exam, Store
+from sources.tasks import TASKS
 from sources.ways import Way
 
 SHOWN = tuple(
@@ -16,8 +17,9 @@ SHOWN = tuple(
         Way.parse,
         (
             "deviation @ template",
-            "deviation @ made-up",
-            "deviation @ people",
+            "deviation-magnitude @ people",
+            "deviation-smooth @ made-up",
+            "deviation-smooth @ people",
             "smoothgrad-squared",
             "gradient",
             "lrp",
@@ -29,14 +31,11 @@ SHOWN = tuple(
 )
 """In the order of the columns."""
 
-CASES = {
-    "planted": ("superior frontal", 0),
-    "volume": ("thalamus", 1),
-    "lesions": ("temporal lobe", 0),
-}
-"""The region of each task, and the axis along which a map is seen."""
+CASES = {"planted": 0, "volume": 1, "lesions": 0}
+"""The axis along which maps of each task are seen."""
 
 ROWS = ("unet", "resnet", "mrinet")
+"""The families, each with the first of the task's regions that it learned."""
 
 
 def pictures(folder: Path, store: Store, seed: int = 0) -> None:
@@ -47,26 +46,32 @@ def pictures(folder: Path, store: Store, seed: int = 0) -> None:
     from matplotlib import pyplot
 
     folder.mkdir(parents=True, exist_ok=True)
-    for task, (region, axis) in CASES.items():
-        known = [case for family in ROWS if store.has(case := Case(task, region, family, seed))]
-        exams = [exam for case in known if (exam := store.exam(case, 2)).training.learned]
+    for task, axis in CASES.items():
+        exams = [exam for family in ROWS if (exam := learned(store, task, family, seed))]
         if not exams:
             continue
         figure, axes = pyplot.subplots(
             len(exams), len(SHOWN), figsize=(1.9 * len(SHOWN), 1.9 * len(exams) + 0.9), squeeze=False
         )
-        for row, exam in zip(axes, exams, strict=True):
+        for number, (row, exam) in enumerate(zip(axes, exams, strict=True)):
             for panel, way in zip(row, SHOWN, strict=True):
                 draw(panel, exam, np.abs(way.explain(exam, exam.people.images[:1]).relevance), axis)
-                if row is axes[0]:
+                if number == 0:
                     panel.set_title(str(way).replace(" @ ", "\n@ ").replace("(image", "\n(image"), fontsize=8)
-            row[0].set_ylabel(exam.case.family)
-        figure.suptitle(
-            f"{task}, {region}: source (white), decoy (cyan); largest |R| along one axis, one person", fontsize=10
-        )
+            row[0].set_ylabel(f"{exam.case.family}\n{exam.case.region}", fontsize=8)
+        figure.suptitle(f"{task}: source (white), decoy (cyan); largest |R| along one axis, one person", fontsize=10)
         figure.tight_layout()
         figure.savefig(folder / f"known-source-{task}.png", dpi=90)
         pyplot.close(figure)
+
+
+def learned(store: Store, task: str, family: str, seed: int) -> Exam | None:
+    """The first network of a family that learned its region."""
+    for region in TASKS[task].regions:
+        case = Case(task, region, family, seed)
+        if store.has(case) and store.training(case).learned:
+            return store.exam(case, 2)
+    return None
 
 
 def draw(panel: Any, exam: Exam, size: NDArray[np.floating], axis: int) -> None:

@@ -259,9 +259,9 @@ class Lesions(Task):
 
 
 def _affected(labels: NDArray[np.int32]) -> tuple[int, ...]:
-    """Labels that hold at least a fifth of a lesion's voxels."""
+    """Labels that hold at least a fifth of the lesions' voxels, and the one that holds most."""
     keys, counts = np.unique(labels, return_counts=True)
-    return tuple(keys[counts >= 0.2 * len(labels)].tolist())
+    return tuple(keys[counts >= min(0.2 * len(labels), counts.max(initial=0))].tolist())
 
 
 def _people_of(
