@@ -88,12 +88,12 @@ def _is_known(model: Model, target: Target) -> bool:
     return _has_reference(model, target) and can_follow(model.network, target.answer)
 
 
-def _for_lesions(model: Model, target: Target, people: bool) -> Companion:
-    """Ranks regions with lesions better, whatever the network answers with and whoever the references are."""
+def _for_ranks(model: Model, target: Target, people: bool) -> Companion:
+    """Ranks regions better, whatever the network answers with and whoever the references are."""
     return Companion(
         "deviation-magnitude",
-        "For something that this brain has and others do not, such as a lesion, trust the ranks of "
-        "deviation-magnitude; for all else, the map of deviation-smooth.",
+        "Voxel by voxel, trust the map of deviation-smooth; for the order of regions, above all where this brain has "
+        "something that others have not, such as a lesion, the ranks of deviation-magnitude.",
     )
 
 
@@ -108,7 +108,7 @@ ENTRIES = {
         compared_by="deviation-magnitude",
         suits=_is_known,
         layers="known",
-        also=_for_lesions,
+        also=_for_ranks,
     ),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
     "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),
