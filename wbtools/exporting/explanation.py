@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Attribution, Method, Question, Target, default, default_method, method
 from wbtools.attribution.decision import Decision, decide
-from wbtools.attribution.evaluation.faithfulness import Faithfulness, faithfulness_of
+from wbtools.attribution.evaluation.faithfulness import faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, asked_of_null, null_maps
-from wbtools.attribution.evaluation.sanity_checks import assess
+from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.references.sets import ReferenceSource, once
 from wbtools.attribution.registry import Companion, companion
 from wbtools.attribution.runtime.memory import reused
@@ -233,13 +233,17 @@ class _Shown:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What one method found: its map, the map to compare with those of randomised networks, these, costly checks."""
+    """What one method found: its map; the map whose regions are compared, and those of randomised networks; checks.
+
+    Where regions are compared by another method, one randomised network is explained by the method itself, so that
+    what is said of the map as a whole is said of the map that is shown.
+    """
 
     question: Question
     attribution: Attribution
     compared: Attribution
     nulls: NDArray[np.float32]
-    faithfulness: Faithfulness | None
+    trust: Trust
 
 
 def _explained(
@@ -247,13 +251,17 @@ def _explained(
 ) -> _Found:
     """Explain a person's image by one method."""
     attribution = how.attribute(question, shown.image)
-    asked = asked_of_null(question)
+    asked, count = asked_of_null(question), options.null_networks_of(how, second=second)
     basis = method(how.compared_by) if how.compared_by else how
-    nulls = null_maps(asked, basis, options.null_networks_of(how, second=second), options.cache)
-    alike = (asked is question and basis is how) or not len(nulls)
-    compared = attribution if alike else basis.attribute(asked, shown.image)
+    nulls = null_maps(asked, basis, count, options.cache)
+    same = (asked is question and basis is how) or not count
+    compared = attribution if same else basis.attribute(asked, shown.image)
     faithfulness = faithfulness_of(attribution, question, how, shown.keys) if options.thorough else None
-    return _Found(question, attribution, compared, nulls, faithfulness)
+    if basis is not how:
+        trust = assess(attribution, question, null_maps(question, how, min(count, 1), options.cache), faithfulness)
+    else:
+        trust = assess(attribution, question, nulls, faithfulness, compared.relevance.data)
+    return _Found(question, attribution, compared, nulls, trust)
 
 
 Maps = TypeVar("Maps", bound=MapsByMethod)
@@ -269,7 +277,7 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps
         name=model.name,
         model=model,
         attribution=attribution,
-        trust=assess(attribution, found.question, found.nulls, found.faithfulness, found.compared.relevance.data),
+        trust=found.trust,
         ranking=ranking,
         volumes=_maps(relevance, ranking, atlas),
         kept=kept,
