@@ -8,22 +8,26 @@ import pytest
 from wbtools.attribution import METHODS, method
 from wbtools.attribution.measured import MEASURED, NOT_MEASURED, WORDS, Measured, best, sentence
 
-PAGE = (Path(__file__).parents[2] / "docs" / "evidence" / "methods.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "evidence" / "known-source.md").read_text()
+
+
+def _rows(kind):
+    """Of the page's table for a kind of task: what was measured, with its references, and the voxel AUC."""
+    section = re.search(rf"^## {kind.capitalize()}: .*?(?=^## |\Z)", PAGE, re.S | re.M)[0]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if row.count("|") > 8]
+    return {row[0]: float(row[2].split()[0]) for row in cells if re.match(r"[01]\.\d+ \[", row[2])}
+
+
+def _named(name):
+    """A method as the page has it: against what it is compared with unless the user says."""
+    how = method(name)
+    return f"{name} @ made-up" if how.usual_references else f"{name} @ template" if how.reference else name
 
 
 def _table():
-    """The rows of the page's table: method, then a figure for each kind of task, None where there is a dash."""
-    section = PAGE.partition("## Known sources\n")[2].partition("\n## ")[0]
-    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if row.startswith("|")]
-    header, _, *body = rows
-    kinds = {words: kind for kind, words in WORDS.items()}
-    return {
-        row[0].strip("`"): {
-            kinds[words]: None if cell == "-" else float(cell.strip("*"))
-            for words, cell in zip(header[1:], row[1:], strict=True)
-        }
-        for row in body
-    }
+    """By method, the figure for each kind of task, None where there is none."""
+    found = {name: {kind: _rows(kind).get(_named(name)) for kind in WORDS} for name in METHODS}
+    return {name: figures for name, figures in found.items() if any(figures.values())}
 
 
 def test_figures_are_those_of_the_page():

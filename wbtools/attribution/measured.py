@@ -1,6 +1,6 @@
 """What was measured of each method on networks whose source of signal is known: one table, a sentence for each caution.
 
-The figures are those of `docs/evidence/methods.md`; a test compares them.
+The figures are those of `docs/evidence/known-source.md`; a test compares them.
 """
 
 from __future__ import annotations
@@ -28,33 +28,17 @@ WORDS = {"planted": "planted regions", "volume": "a region's volume", "lesions":
 """The kinds of task, for people."""
 
 MEASURED: dict[str, Measured] = {
-    "lrp": Measured(planted=0.783, volume=0.828),
-    "deviation": Measured(planted=0.929, volume=0.782),
-    "deviation-moved": Measured(planted=0.945, volume=0.844),
-    "lrp-epsilon": Measured(planted=0.805, volume=0.856),
-    "lrp-gamma": Measured(planted=0.81, volume=0.828),
-    "lrp-alpha-beta": Measured(planted=0.764, volume=0.787),
-    "lrp-flat": Measured(planted=0.785, volume=0.843),
-    "lrp-w-square": Measured(planted=0.798, volume=0.819),
-    "lrp-box": Measured(planted=0.789, volume=0.827),
-    "integrated-gradients": Measured(planted=0.919, volume=0.777),
-    "integrated-gradients-zero": Measured(planted=0.877, volume=0.856),
-    "gradient": Measured(planted=0.856, volume=0.842),
-    "gradient-x-input": Measured(planted=0.869, volume=0.856),
-    "gradient-x-difference": Measured(planted=0.915, volume=0.756),
-    "smoothgrad": Measured(planted=0.878, volume=0.851),
-    "smoothgrad-x-input": Measured(planted=0.887, volume=0.864),
-    "smoothgrad-x-difference": Measured(planted=0.923, volume=0.765),
-    "smoothgrad-squared": Measured(planted=0.938, volume=0.93),
-    "smoothgrad-squared-x-input": Measured(planted=0.921, volume=0.926),
-    "smoothgrad-squared-x-difference": Measured(planted=0.943, volume=0.802),
-    "vargrad": Measured(planted=0.94, volume=0.945),
-    "vargrad-x-input": Measured(planted=0.918, volume=0.939),
-    "vargrad-x-difference": Measured(planted=0.938, volume=0.802),
-    "guided-backprop": Measured(planted=0.81, volume=0.783),
-    "grad-cam": Measured(planted=0.698, volume=0.734),
-    "hires-cam": Measured(planted=0.673, volume=0.735),
-    "attention": Measured(planted=0.625, volume=0.622),
+    "lrp": Measured(planted=0.648, volume=0.796, lesions=0.734),
+    "deviation": Measured(planted=0.805, volume=0.801, lesions=0.919),
+    "deviation-magnitude": Measured(planted=0.845, volume=0.888, lesions=0.937),
+    "deviation-smooth": Measured(planted=0.913, volume=0.931, lesions=0.964),
+    "integrated-gradients": Measured(planted=0.801, volume=0.806, lesions=0.906),
+    "gradient": Measured(planted=0.747, volume=0.819, lesions=0.825),
+    "gradient-x-input": Measured(planted=0.736, volume=0.833, lesions=0.763),
+    "smoothgrad": Measured(planted=0.774, volume=0.828, lesions=0.858),
+    "smoothgrad-squared": Measured(planted=0.825, volume=0.881, lesions=0.904),
+    "vargrad": Measured(planted=0.823, volume=0.885, lesions=0.902),
+    "grad-cam": Measured(planted=0.576, volume=0.599, lesions=0.793),
 }
 """By the name of the method."""
 

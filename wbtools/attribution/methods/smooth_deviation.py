@@ -189,7 +189,9 @@ METHOD = Method(
     ),
     caution=(
         "Magnitudes: where relevance lies, not whether it speaks for or against. Relevance marks what is used here and "
-        "different from other brains, not what is ill. Read ranks beside those of randomised networks."
+        "different from other brains, not what is ill. The map is pooled over neighbouring voxels, and regions beside a "
+        "source rank high with it: deviation-magnitude ordered regions better where the source was in one place. Read "
+        "ranks beside those of randomised networks."
     ),
     explain=explain,
     reference=deviation.METHOD.reference,
@@ -197,4 +199,5 @@ METHOD = Method(
     usual_references=usual,
     on_cards=True,
     signed=False,
+    noise=Noise(PASSES, NOISE),
 )
