@@ -189,8 +189,8 @@ METHOD = Method(
     ),
     caution=(
         "Magnitudes: where relevance lies, not whether it speaks for or against. Relevance marks what is used here and "
-        "different from other brains, not what is ill. The map is pooled over neighbouring voxels, and regions beside a "
-        "source rank high with it: deviation-magnitude ordered regions better where the source was in one place. Read "
+        "different from other brains, not what is ill. Pooled over neighbouring voxels: regions beside a "
+        "source rank high, too, and deviation-magnitude ordered regions better where the source was in one place. Read "
         "ranks beside those of randomised networks."
     ),
     explain=explain,
