@@ -16,6 +16,19 @@ def _only(folder, pattern):
 
 
 @pytest.fixture(scope="module")
+def signed(small_study, run_export, made_once):
+    """What an export by deviation printed, and its folder."""
+
+    def write(out):
+        options = ("--method", "deviation", "--references", "template", "--also", "none", "--null", "0")
+        printed, _ = run_export(small_study("LAS"), out / "out", *options, "--no-render", "--mesh", "32k")
+        (out / "printed.txt").write_text(printed)
+
+    out = made_once("signed", write)
+    return (out / "printed.txt").read_text(), out / "out" / "100307"
+
+
+@pytest.fixture(scope="module")
 def magnitudes(small_study, run_export, made_once):
     """What an export by Grad-CAM printed, and its folder."""
 
@@ -31,7 +44,7 @@ def magnitudes(small_study, run_export, made_once):
 @pytest.mark.parametrize(
     ("made", "values", "sentence", "unit"),
     [
-        ("exported", "signed", SIGNED, "positive relevance / mm3"),
+        ("signed", "signed", SIGNED, "positive relevance / mm3"),
         ("magnitudes", "magnitude", MAGNITUDE, "magnitude of relevance / mm3"),
     ],
 )

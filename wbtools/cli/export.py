@@ -61,7 +61,7 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         "--method",
         type=click.Choice(METHODS),
         metavar="METHOD",
-        help=f"How to explain it: {', '.join(METHODS)}. [default: deviation, where every layer is known]",
+        help=f"How to explain it: {', '.join(METHODS)}. [default: deviation-smooth, where every layer is known]",
     ),
     click.option(
         "--also",

@@ -9,7 +9,7 @@ interplay with what surrounds it, as VarGrad finds with gradients. The map holds
 
 E and V pooled over a neighbourhood, as few references make both noisy, and the map scaled to the size of sqrt(E). Each
 m_r is taken between the person and a point halfway to the reference, with a little noise inside the brain: near enough
-to the person to be about this brain. A network that is linear has no V, and its map is sqrt(E).
+to the person to be about this brain, outside of which the map is 0. A network that is linear has no V, and its map is sqrt(E).
 
 References: Shrikumar et al. 2017 (DeepLIFT's multipliers), Lundberg & Lee 2017 (several references), Smilkov et al.
 2017 (noise), Adebayo et al. 2018 (VarGrad), Erion et al. 2021 (points on the way to a reference).
@@ -71,7 +71,7 @@ def explain(question: Question) -> MethodOutput:
         expected += answer_change
         actual += float((multipliers[0] * _voxels(question.image - halfway)).sum(dtype=np.float64))
     usual_square = np.mean([difference * difference for difference in differences], axis=0)
-    brain = question.brain.cpu().numpy()
+    brain = (question.image[0, 0] != question.empty).cpu().numpy()
     maps = [_combined(e, v, brain, usual_square) for e, v in zip(moments.relevance, moments.variance, strict=True)]
     relevance = np.mean(maps, axis=0).astype(np.float32)
     return MethodOutput(relevance, expected / moments.passes, actual / moments.passes)
