@@ -24,7 +24,7 @@ def mni152() -> Volume:
     ('RAS', (197, 233, 189))
     """
     # As nilearn.datasets.load_mni152_template gives it, without its import, which takes longer than reading.
-    stored = nifti.read_volume(installed_file("nilearn", "datasets", "data", _FILE))
+    stored, _ = nifti.read_with_remarks(installed_file("nilearn", "datasets", "data", _FILE))
     data = np.asarray(stored.data, np.float32)
     data = np.clip(data / data.max(), 0, None)
     data.setflags(write=False)

@@ -9,7 +9,7 @@ interplay with what surrounds it, as VarGrad finds with gradients. The map holds
 
 E and V pooled over a neighbourhood, as few references make both noisy, and the map scaled to the size of sqrt(E). Each
 m_r is taken between the person and a point halfway to the reference, with a little noise inside the brain: near enough
-to the person to be about this brain, outside of which the map is 0. A network that is linear has no V, and its map is sqrt(E).
+to the person to be about this brain, outside of which the map is 0. A linear network has no V; its map is sqrt(E).
 
 References: Shrikumar et al. 2017 (DeepLIFT's multipliers), Lundberg & Lee 2017 (several references), Smilkov et al.
 2017 (noise), Adebayo et al. 2018 (VarGrad), Erion et al. 2021 (points on the way to a reference).
