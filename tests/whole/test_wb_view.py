@@ -35,36 +35,48 @@ def screen():
     server.wait()
 
 
-def dialog_and_colour(display, scene):
-    """Open a scene; the shares of the picture's middle that are a dialog's light grey, and that are coloured."""
+def what_is_drawn(display, log, *opened):
+    """The middle of the screen once wb_view has drawn what it was given; None if wb_view ended by itself."""
     from PIL import ImageGrab
 
-    viewer = subprocess.Popen(
-        ["wb_view", "-no-splash", "-scene-load-hd", str(scene), "1"],
-        env={**os.environ, "DISPLAY": display},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
+    with open(log, "ab") as said:
+        viewer = subprocess.Popen(
+            ["wb_view", "-no-splash", *map(str, opened)],
+            env={**os.environ, "DISPLAY": display},
+            stderr=said,
+            stdout=said,
+        )
     try:
         before, deadline = None, time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and viewer.poll() is None:
             time.sleep(3)
             picture = np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB")).astype(int)
             middle = picture[250:900, 100:1300]
             if before is not None and np.array_equal(middle, before) and (middle.max(2) > 12).mean() > 0.1:
                 break
             before = middle
-        assert viewer.poll() is None, "wb_view ended by itself"
+        return middle if viewer.poll() is None else None
     finally:
         viewer.terminate()
         viewer.wait()
+
+
+def dialog_and_colour(display, scene, log):
+    """Open a scene; the shares of the picture's middle that are a dialog's light grey, and that are coloured."""
+    middle = what_is_drawn(display, log, "-scene-load-hd", scene, "1")
+    if middle is None:
+        words = log.read_text(errors="replace")[-3000:]
+        # Where wb_view cannot draw even a bare surface, the machine is at fault and not the scene.
+        if what_is_drawn(display, log, next(scene.parent.glob("T1w/**/*.midthickness*.surf.gii"))) is None:
+            pytest.skip(f"wb_view cannot draw on this machine: {words}")
+        raise AssertionError(f"wb_view ended by itself: {words}")
     grey = (middle.min(2) > 230) & (middle.max(2) - middle.min(2) < 6) & (middle.max(2) < 250)
     return grey.mean(), (middle.max(2) - middle.min(2) > 60).mean()
 
 
-def test_wb_view_shows_the_first_scene_without_a_dialog(exported, screen):
+def test_wb_view_shows_the_first_scene_without_a_dialog(exported, screen, tmp_path):
     _, folder = exported
-    dialog, colour = dialog_and_colour(screen, folder / "100307.wbtools.scene")
+    dialog, colour = dialog_and_colour(screen, folder / "100307.wbtools.scene", tmp_path / "log")
     assert dialog < 0.02
     assert colour > 0.01
 
@@ -74,5 +86,5 @@ def test_the_check_would_see_a_dialog(exported, screen, tmp_path):
     _, folder = exported
     shutil.copytree(folder, tmp_path / "broken")
     (tmp_path / "broken" / "100307.unet.32k_fs_LR.dscalar.nii").unlink()
-    dialog, _ = dialog_and_colour(screen, tmp_path / "broken" / "100307.wbtools.scene")
+    dialog, _ = dialog_and_colour(screen, tmp_path / "broken" / "100307.wbtools.scene", tmp_path / "log")
     assert dialog > 0.02
