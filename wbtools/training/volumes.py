@@ -105,11 +105,11 @@ class VaryingHeads(SyntheticTwins):
     def _grown(self, anatomies: Anatomies, places: Tensor) -> Tensor:
         """Where in the head places lie after every region has grown."""
         shape = self.template.shape[2:]
-        fields = [
-            growth @ self._growths[head].flatten(1)
-            for growth, head in zip(anatomies.growth, anatomies.heads, strict=True)
-        ]
-        return places - sample(torch.stack(fields).view(-1, 3, *shape), places)
+        fields = torch.empty(len(anatomies), 3 * shape.numel())
+        for head in range(len(self._growths)):  # one product for all people of a head: the fields are read once
+            mine = anatomies.heads == head
+            fields[mine] = anatomies.growth[mine] @ self._growths[head].flatten(1)
+        return places - sample(fields.view(-1, 3, *shape), places)
 
     def labels(self, anatomies: Anatomies, places: Tensor) -> Tensor:
         """Labels at places in the people's heads, (N, X, Y, Z), int."""
