@@ -62,7 +62,7 @@ SMALL: dict[str, Callable[[], Embedder]] = {
 }
 ROWS = ("plain", "lrp", "deviation", "deviation of 8", "plain mean", "deviation mean", "zennit")
 """`plain` has zennit's rules, z-plus in every layer; `lrp` is what `--method lrp` does: nothing is lost.
-`deviation of 8` has 8 references."""
+`deviation of 8` is what the default, `deviation-smooth`, does with 8 references."""
 
 REFERENCES = 8
 
@@ -116,7 +116,7 @@ def of_several(network: Embedder, image: torch.Tensor, reference: torch.Tensor) 
     """Maps against several references; what is conserved in all of them together."""
     kept, total = Kept(), 0.0
     for number in range(REFERENCES):
-        propagator = DifferencePropagator(network, image, reference.roll(number, 2), kept=kept)
+        propagator = DifferencePropagator(network, image, reference.roll(number, 2), magnitudes=False, kept=kept)
         total += sent_back(propagator, "")["conserved"] / REFERENCES
     return {"conserved": total}
 

@@ -3,11 +3,12 @@
 - auc: chance that a voxel of the source has more |R| than another voxel of the brain; `blurred`: by one voxel first.
 - precision: share of the source among as many voxels of the brain with the largest |R| as the source has.
 - inside: share of |R| within the source.
-- rank: mean rank of the source's labels by mean |R|, of all labels; moved so that 1 is best however many there are.
+- rank: mean rank of the source's labels, of all labels, by what the method ranks regions by: mean |R| or, of pooled
+  maps, the mean square before pooling; moved so that 1 is best however many there are.
 - first: whether one of them is the first of all labels.
 - decoy: whether mean |R| is larger in the source than in the decoy.
 - null: rank correlation of |R| with that of a network with randomised weights, over the brain.
-- again: correlation of the labels' mean |R| between two scans of the person.
+- again: correlation of what the labels are ranked by between two scans of the person.
 - conservation: as in `wbtools.attribution.MethodOutput`.
 - forwards: time of the processor, in forward passes of the same network.
 """
@@ -30,7 +31,7 @@ from scipy.stats import rankdata
 
 from sources.case import Case, Exam, Store
 from sources.ways import BASELINES, Map, Way
-from wbtools.attribution import METHODS
+from wbtools.attribution import METHODS, MethodOutput
 from wbtools.attribution.evaluation.randomisation import randomised
 from wbtools.attribution.evaluation.similarity import Similarity
 from wbtools.errors import WbtoolsError
@@ -116,13 +117,13 @@ def measure(exam: Exam, way: Way) -> Figures:
         seconds = time.process_time() - start
         size = np.abs(output.relevance).astype(np.float64)
         brain = image[0, 0].numpy() > 0
-        means = label_means(size, people.labels[i], exam.keys)
-        rank, first = rank_of(means, np.isin(exam.keys, people.regions[i]))
+        levels = _levels(output, people.labels[i], exam.keys)
+        rank, first = rank_of(levels, np.isin(exam.keys, people.regions[i]))
         conservation = output.conservation
         found.append(
             {
                 **placed(size, brain, people.truth[i], people.decoy[i]),
-                **(_again(exam, way, i, size, means) if i < LOOKED_AT_AGAIN else {"null": math.nan, "again": math.nan}),
+                **(_again(exam, way, i, size, levels) if i < LOOKED_AT_AGAIN else {"null": math.nan, "again": math.nan}),
                 "rank": rank,
                 "first": float(first),
                 "conservation": math.nan if conservation is None else conservation,
@@ -132,18 +133,24 @@ def measure(exam: Exam, way: Way) -> Figures:
     return {name: [figures[name] for figures in found] for name in found[0]}
 
 
-def _again(exam: Exam, way: Way, i: int, size: Map, means: NDArray[np.float64]) -> dict[str, float]:
+def _levels(output: MethodOutput, labels: NDArray[np.integer], keys: NDArray[np.integer]) -> NDArray[np.float64]:
+    """What the labels are ranked by."""
+    if output.squares is not None:
+        return np.sqrt(label_means(output.squares, labels, keys))
+    return label_means(np.abs(output.relevance), labels, keys)
+
+
+def _again(exam: Exam, way: Way, i: int, size: Map, levels: NDArray[np.float64]) -> dict[str, float]:
     """How much a map is like that of a randomised network, and like that of another scan."""
     image, second = exam.people.images[i : i + 1], exam.people.again[i : i + 1]
-    other = np.abs(way.explain(exam, second).relevance)
-    others = label_means(other, exam.people.labels_again[i], exam.keys)
-    known = ~np.isnan(means) & ~np.isnan(others)
+    others = _levels(way.explain(exam, second), exam.people.labels_again[i], exam.keys)
+    known = ~np.isnan(levels) & ~np.isnan(others)
     null = math.nan
     if way.method not in BASELINES:
         brain = image[0, 0].numpy() > 0
         output = way.explain(exam, image, _randomised(exam, i))
         null = Similarity.of(size[brain], output.relevance[brain]).spearman
-    return {"null": null, "again": float(np.corrcoef(means[known], others[known])[0, 1])}
+    return {"null": null, "again": float(np.corrcoef(levels[known], others[known])[0, 1])}
 
 
 @lru_cache(maxsize=LOOKED_AT_AGAIN)

@@ -110,10 +110,10 @@ def test_multipliers_times_differences_are_captums_deep_shap():
     theirs = DeepLiftShap(network.layers).attribute(image.clone(), torch.cat(references), target=1).detach()[0, 0]
     ours, kept = torch.zeros_like(image), Kept()
     for reference in references:
-        propagator = DifferencePropagator(network, image, reference, magnitudes=False, multipliers=True, kept=kept)
-        m = propagator.relevance(propagator.change * torch.tensor([[0.0, 1, 0]]))
-        assert propagator.total(m) == pytest.approx(float(propagator.change[0, 1]), rel=1e-4)
-        ours += m * (image - reference) / 3
+        propagator = DifferencePropagator(network, image, reference, magnitudes=False, kept=kept)
+        relevance = propagator.relevance(propagator.change * torch.tensor([[0.0, 1, 0]]))
+        assert propagator.total(relevance) == pytest.approx(float(propagator.change[0, 1]), rel=1e-4)
+        ours += relevance / 3
     np.testing.assert_allclose(ours[0, 0], theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))
 
 

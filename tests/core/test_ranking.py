@@ -53,6 +53,19 @@ def test_ranks_follow_the_mean_and_the_best_region_scores_one():
     assert all(0 <= row.score <= 1 for row in ranking.rows)
 
 
+def test_maps_that_are_pooled_rank_by_the_root_mean_square_before_that_and_keep_their_sums():
+    relevance, atlas = example(2)
+    squares = Volume(np.random.default_rng(5).gamma(0.3, size=GRID.shape).astype(np.float32), GRID, Unit.DENSITY)
+    keys = [region.key for region in REGIONS]
+    roots = np.sqrt(ndimage.mean(squares.data.astype(float), atlas.volume.data, keys))
+    ranking = rank(relevance, atlas, squares)
+    expected = sorted(zip(-roots, keys, strict=True))
+    assert [row.region.key for row in ranking.rows] == [key for _, key in expected]
+    np.testing.assert_allclose([row.score for row in ranking.rows], np.sort(roots)[::-1] / roots.max(), rtol=1e-6)
+    sums = {row.region.key: row.total for row in rank(relevance, atlas).rows}
+    assert {row.region.key: row.total for row in ranking.rows} == sums
+
+
 def test_a_region_without_voxels_has_no_rank_and_comes_last():
     relevance, atlas = example()
     without = np.where(atlas.volume.data == 181, 0, atlas.volume.data).astype(np.int32)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +43,7 @@ class Answers:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._known: MutableMapping[tuple[int, str], tuple[Tensor, Tensor]] = {}
+        self._known: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
 
     def of(self, image: Tensor, kind: str) -> Tensor:
         """The answer of one kind, `raw` or `logits`, to an image (1, 1, X, Y, Z), (1, E)."""
@@ -69,12 +67,3 @@ class Answers:
         """Note an answer that was computed elsewhere, unless one is known."""
         # The image, too: its identity belongs to nothing else then.
         self._known.setdefault((id(image), kind), (image, answer))
-
-    def knowing(self, more: Iterable[tuple[Tensor, str, Tensor]]) -> Answers:
-        """The same answers, and for a while more of them: images, kinds and answers as for `keep`.
-
-        What the new ones are asked is kept in these, too; only the answers given here are forgotten with them.
-        """
-        found = Answers(self.model)
-        found._known = ChainMap(self._known, {(id(image), kind): (image, answer) for image, kind, answer in more})
-        return found

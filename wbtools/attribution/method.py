@@ -39,12 +39,15 @@ class MethodOutput:
         What it is, where that is not the sum of `relevance`.
     device : str
         What it was computed on.
+    squares : ndarray, (X, Y, Z), float, optional
+        Squares of the map before it was pooled, by which regions are ranked.
     """
 
     relevance: NDArray[np.floating]
     expected_sum: float | None = None
     actual_sum: float | None = None
     device: str = "processor"
+    squares: NDArray[np.floating] | None = None
 
     @property
     def conservation(self) -> float | None:
@@ -91,6 +94,9 @@ class Attribution:
         What it was computed on.
     noise : mapping or None
         What was added to the images that the network was shown: draws, level, seed.
+    squares : Volume or None
+        Density of the squares of relevance before pooling, by whose means regions are ranked; None for maps that are not
+        pooled.
 
     Raises
     ------
@@ -113,6 +119,7 @@ class Attribution:
     seconds: float
     device: str
     noise: Mapping[str, float] | None = None
+    squares: Volume | None = None
 
     def __post_init__(self) -> None:
         if self.relevance.unit is not Unit.DENSITY:
@@ -131,7 +138,7 @@ class Attribution:
         return {
             names.get(field.name, field.name): getattr(self, field.name)
             for field in fields(self)
-            if field.name != "relevance"
+            if field.name not in ("relevance", "squares")
         }
 
 
@@ -165,6 +172,9 @@ class Method:
         Whether the sign of a map of one direction tells for from against; if not, nothing in it is negative.
     noise : Noise, optional
         For methods that show the network noisy images: which noise.
+    pooled : float
+        Standard deviation of the Gaussian that squares of its maps are pooled by, voxels of the network's grid; 0 for
+        maps that are not pooled.
     null_networks : int
         With how many randomised networks a map is compared unless the user says; the registry knows.
     compared_by : str
@@ -183,6 +193,7 @@ class Method:
     on_cards: bool = False
     signed: bool = True
     noise: Noise | None = None
+    pooled: float = 0.0
     null_networks: int = 1
     compared_by: str = ""
 
@@ -268,8 +279,13 @@ class Method:
             raise CheckError(f"the relevance of {name} is not finite", hint="try another checkpoint or method")
         size = float(np.abs(relevance).sum(dtype=np.float64))
         outside = float(np.abs(relevance[~image.brain]).sum(dtype=np.float64))
+
+        def density(values: NDArray[np.floating]) -> Volume:
+            return Volume((values / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY)
+
         return Attribution(
-            relevance=Volume((relevance / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY),
+            relevance=density(relevance),
+            squares=None if output.squares is None else density(output.squares / (output.squares.max() or 1.0)),
             method=self.name,
             signed=self.signed_for(question.objective),
             rules=self.rules,

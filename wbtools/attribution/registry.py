@@ -103,7 +103,7 @@ ENTRIES = {
     "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=24, layers="known"),
     "deviation-squared": Entry("deviation.SQUARED", null_networks=24, layers="known"),
     "deviation-smooth": Entry(
-        "smooth_deviation.METHOD",
+        "deviation.SMOOTH",
         null_networks=24,
         compared_by="deviation-magnitude",
         suits=_is_known,
@@ -162,6 +162,10 @@ def method(name: str) -> Method:
         from wbtools.attribution.runtime.device import accelerated
 
         explain = accelerated(explain)
+    if found.pooled:
+        from wbtools.attribution.pooling import pooling
+
+        explain = pooling(explain, found.pooled)
     caution = f"{found.caution} {sentence(name)}"
     return replace(
         found, explain=explain, caution=caution, null_networks=entry.null_networks, compared_by=entry.compared_by

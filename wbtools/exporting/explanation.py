@@ -272,7 +272,9 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps
     attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
     kept = _require_kept(attribution.relevance, relevance)
-    ranking = replace(_ranked(relevance, atlas, found.compared, found.nulls), signed=attribution.signed)
+    squares = attribution.squares and resample_density(attribution.squares, atlas.volume.grid)
+    raw = replace(rank(relevance, atlas, squares), signed=attribution.signed)
+    ranking = _compared(raw, atlas, found.compared, found.nulls)
     return kind(
         name=model.name,
         model=model,
@@ -308,9 +310,8 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
     return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
 
 
-def _ranked(relevance: Volume, atlas: Atlas, compared: Attribution, nulls: NDArray[np.float32]) -> Ranking:
+def _compared(ranking: Ranking, atlas: Atlas, compared: Attribution, nulls: NDArray[np.float32]) -> Ranking:
     """The ranking, against randomised networks where there are enough of them: by the maps on the network's grid."""
-    ranking = rank(relevance, atlas)
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
     means = RegionMeans.of(atlas, compared.relevance.grid)

@@ -119,9 +119,10 @@ class RegionRelevance:
     share : float
         `total` divided by the relevance of the whole field of view.
     score : float
-        `mean` relative to that of the highest region, clipped at 0, in [0, 1]: the value in the heatmap.
+        What regions are ranked by, `mean` or the root mean square of relevance before pooling, relative to the highest
+        region's, clipped at 0, in [0, 1]: the value in the heatmap.
     rank : int or None
-        1 for the highest mean; None outside the atlas and for regions without voxels.
+        1 for the highest score; None outside the atlas and for regions without voxels.
     null : AgainstNull or None
         None outside the atlas, for regions without voxels, and if there was no comparison.
     """
@@ -215,8 +216,8 @@ _COLUMNS = (
 )
 
 
-def rank(relevance: Volume, atlas: Atlas) -> Ranking:
-    """Sum relevance over each region of an atlas and rank the regions by their mean.
+def rank(relevance: Volume, atlas: Atlas, squares: Volume | None = None) -> Ranking:
+    """Sum relevance over each region of an atlas and rank the regions by their mean, or by root mean square.
 
     Parameters
     ----------
@@ -224,6 +225,8 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
         Signed density, 1/mm3.
     atlas : Atlas
         On the same grid.
+    squares : Volume, optional
+        Squares of relevance before pooling, on the same grid: regions are ranked by the roots of their means then.
 
     Returns
     -------
@@ -252,11 +255,12 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
     means = np.full(len(sums.total), np.nan)
     np.divide(sums.total, sums.volume, out=means, where=sums.volume > 0)
     regions = [None, *atlas.regions]
+    levels = means if squares is None else _root_means(squares, atlas)
     order = sorted(
         range(1, len(regions)),
-        key=lambda i: (np.isnan(means[i]), -np.nan_to_num(means[i]), i),
+        key=lambda i: (np.isnan(levels[i]), -np.nan_to_num(levels[i]), i),
     )
-    best = float(np.nanmax(np.clip(means[1:], 0, None), initial=0.0)) if len(regions) > 1 else 0.0
+    best = float(np.nanmax(np.clip(levels[1:], 0, None), initial=0.0)) if len(regions) > 1 else 0.0
 
     def row(index: int, place: int | None) -> RegionRelevance:
         volume = float(sums.volume[index])
@@ -268,11 +272,21 @@ def rank(relevance: Volume, atlas: Atlas) -> Ranking:
             mean=float(means[index]),
             abs_mean=float(sums.magnitude[index] / volume) if volume else float("nan"),
             share=float(sums.total[index] / total) if total else float("nan"),
-            score=float(np.clip(means[index] / best, 0, 1)) if index and volume and best else 0.0,
+            score=float(np.clip(levels[index] / best, 0, 1)) if index and volume and best else 0.0,
             rank=place if volume else None,
         )
 
     return Ranking(tuple(row(i, place) for place, i in enumerate(order, 1)), row(0, None), total)
+
+
+def _root_means(squares: Volume, atlas: Atlas) -> NDArray[np.float64]:
+    """Roots of the regions' mean squares, after the background's; NaN for regions without voxels."""
+    _require_fitting(squares, atlas)
+    sums = _region_sums(squares, atlas)
+    means = np.full(len(sums.total), np.nan)
+    np.divide(sums.total, sums.volume, out=means, where=sums.volume > 0)
+    roots: NDArray[np.float64] = np.sqrt(np.clip(means, 0, None))
+    return roots
 
 
 def abs_means(relevance: Volume, atlas: Atlas) -> NDArray[np.float64]:

@@ -32,9 +32,6 @@ class DifferencePropagator(Propagator[ActivationChange]):
     magnitudes : bool
         Whether a convolution that sees the image shares relevance among voxels by the magnitudes of their
         contributions; otherwise by the contributions themselves, as all other layers do.
-    multipliers : bool
-        Whether the multipliers of the image's voxels are given in place of their relevance, which is multiplier times
-        change; only without `magnitudes`.
     kept : Kept, optional
         Where to keep what depends on the image alone, for differences of the same image from further references by the
         same network: the memory of one image's activations, for a quarter of the time.
@@ -49,16 +46,12 @@ class DifferencePropagator(Propagator[ActivationChange]):
         reference: Tensor,
         output: str = "raw",
         magnitudes: bool = True,
-        multipliers: bool = False,
         kept: Kept | None = None,
     ) -> None:
-        if magnitudes and multipliers:
-            raise ValueError("shares by magnitude are no multiplier times change")
-        self._multipliers = multipliers
         if kept is not None:
             kept.restart()
         once: Once = computed if kept is None else kept
-        run = partial(_run, magnitudes, multipliers, once)
+        run = partial(_run, magnitudes, once)
         super().__init__(network, ActivationChange(image - reference, image), run, output, once)
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
@@ -67,18 +60,14 @@ class DifferencePropagator(Propagator[ActivationChange]):
         return torch.where(change == 0, 0.0, relevance / torch.where(change == 0, 1.0, change))
 
     def as_relevance(self, messages: Tensor, step: int) -> Tensor:
-        """Multipliers times changes; of the image's voxels, what was asked for."""
+        """Multipliers times changes; what reaches the image's voxels is relevance already."""
         return messages if step == 0 else messages * self._explained[step]
-
-    def total(self, maps: Tensor) -> float:
-        """The sum of relevance."""
-        return super().total(maps * self._explained[0] if self._multipliers else maps)
 
 
 def _run(
-    magnitudes: bool, multipliers: bool, once: Once, step: Step, inputs: list[ActivationChange]
+    magnitudes: bool, once: Once, step: Step, inputs: list[ActivationChange]
 ) -> LayerResult[ActivationChange]:
-    """One step; those that see the image go back to the relevance of its voxels, or to their multipliers."""
+    """One step; those that see the image go back to the relevance of its voxels."""
     shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
     if step.pool is not None:
         output, back = pooled_difference.run(step, inputs[0], once, shared)
@@ -86,7 +75,7 @@ def _run(
         output, back = rescale.linear(*convolution(step.module, step.norm, step.name), inputs[0], once, at_image=True)
     else:
         output, back = rescale.apply(step, inputs, once)
-    if 0 not in step.inputs or shared or multipliers or back is None:
+    if 0 not in step.inputs or shared or back is None:
         return output, back
     return output, _to_relevance(step, inputs, back)
 

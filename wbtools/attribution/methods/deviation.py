@@ -51,11 +51,16 @@ def propagators_of(
         yield DifferencePropagator(model.network, person, torch.from_numpy(brain.data), kept=kept)
 
 
+_BY_MAGNITUDE = "the convolution that sees the image: in proportion to the magnitudes of the voxels' contributions"
+_BY_CONTRIBUTION = (
+    "other convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel"
+)
+_POOLED = 1.5  # voxels of the network's grid
 _RULES = (
     "every contribution is a difference from the reference brain in the same layer",
     "start: the answer's change from the reference brain's, in the target's direction",
-    "the convolution that sees the image: in proportion to the magnitudes of the voxels' contributions",
-    "other convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
+    _BY_MAGNITUDE,
+    _BY_CONTRIBUTION,
     "activations and sigmoids: the secant between both brains",
     "maximum pools: shared by the person's and the reference's largest voxel; both changes make up the maximum's",
     "gates: signal and coefficient by the product rule; attention is followed back, too",
@@ -87,6 +92,26 @@ MAGNITUDE = replace(
     usual_references=usual,
     signed=False,
 )
+
+SMOOTH = replace(
+    MAGNITUDE,
+    name="deviation-smooth",
+    title="deviation LRP, root mean square over several reference brains and neighbouring voxels",
+    rules=(
+        *(rule for rule in _RULES if rule not in (_BY_MAGNITUDE, _BY_CONTRIBUTION)),
+        "all convolutions, linear layers, averages, sums: in proportion to the contributions; biases cancel",
+        "of several references: the root of the mean of the maps' squares",
+        f"squares pooled by a Gaussian of {_POOLED:g} voxels; regions ranked by the squares before that",
+    ),
+    caution=(
+        "Magnitudes: where relevance lies, not whether it speaks for or against. The map is pooled over neighbouring "
+        f"voxels, the ranks of regions are not. {_CAUTION}"
+    ),
+    explain=partial(explain_over, over="square", by_magnitude=False),
+    pooled=_POOLED,
+)
+"""The default: what neighbouring voxels and several references show together; how it was chosen is on record in
+`docs/evidence/known-source.md`."""
 
 SQUARED = replace(
     MAGNITUDE,

@@ -39,7 +39,7 @@ _MEANS: dict[Mean, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = 
 """What the mean is taken of, and what becomes of it: the unit is always that of a single map."""
 
 
-def explain_over(question: Question, over: Mean = "signed") -> MethodOutput:
+def explain_over(question: Question, over: Mean = "signed", by_magnitude: bool = True) -> MethodOutput:
     """Explain the difference from every reference of a question, and give one map.
 
     Parameters
@@ -48,6 +48,9 @@ def explain_over(question: Question, over: Mean = "signed") -> MethodOutput:
         With one or several references.
     over : {"signed", "magnitude", "square"}
         The mean of the maps, of their magnitudes, or the root of the mean of their squares.
+    by_magnitude : bool
+        Whether the convolution that sees the image shares relevance by the magnitudes of contributions; each voxel has
+        its slope times its difference otherwise.
     """
     question.require_reference()
     references, (of, back) = question.compared, _MEANS[over]
@@ -55,7 +58,7 @@ def explain_over(question: Question, over: Mean = "signed") -> MethodOutput:
     total, expected, actual = np.zeros(question.image.shape[2:]), 0.0, 0.0
     for reference in references:  # one after the other: each needs much memory
         propagator = DifferencePropagator(
-            question.network, question.image, reference, question.objective.answer, kept=kept
+            question.network, question.image, reference, question.objective.answer, by_magnitude, kept
         )
         found = relevance_map(propagator, _directions(question, reference, propagator))
         total += of(found.relevance.astype(np.float64))
