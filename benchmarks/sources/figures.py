@@ -123,7 +123,9 @@ def measure(exam: Exam, way: Way) -> Figures:
         found.append(
             {
                 **placed(size, brain, people.truth[i], people.decoy[i]),
-                **(_again(exam, way, i, size, levels) if i < LOOKED_AT_AGAIN else {"null": math.nan, "again": math.nan}),
+                **(
+                    _again(exam, way, i, size, levels) if i < LOOKED_AT_AGAIN else {"null": math.nan, "again": math.nan}
+                ),
                 "rank": rank,
                 "first": float(first),
                 "conservation": math.nan if conservation is None else conservation,

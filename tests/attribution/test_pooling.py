@@ -78,9 +78,7 @@ def test_a_voxel_that_stands_alone_becomes_half_a_gaussian_as_wide_as_was_asked(
     distance = np.arange(21) - 10
     # The root of a Gaussian of 1.5 voxels is one of 1.5 * sqrt(2); near its middle, scipy's truncation is not seen.
     near = abs(distance) <= 3
-    np.testing.assert_allclose(
-        along[near] / along[10], np.exp(-(distance[near] ** 2) / (4 * 1.5**2)), rtol=1e-3
-    )
+    np.testing.assert_allclose(along[near] / along[10], np.exp(-(distance[near] ** 2) / (4 * 1.5**2)), rtol=1e-3)
     assert found.sum() == pytest.approx(3.0, rel=1e-5)
 
 

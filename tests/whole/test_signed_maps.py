@@ -50,7 +50,7 @@ def magnitudes(small_study, run_export, made_once):
 )
 def test_terminal_record_table_files_and_scenes_say_what_the_sign_means(made, values, sentence, unit, request):
     printed, folder = request.getfixturevalue(made)
-    assert f"regions with the highest mean relevance ({values})" in printed
+    assert f"regions with the most relevance ({values})" in printed
     record = json.loads((folder / "provenance.json").read_text())["networks"]["unet"]["attribution"]
     assert record["signed"] == (values == "signed")
     with _only(folder, "*regions.tsv").open() as stream:

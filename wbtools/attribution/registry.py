@@ -108,7 +108,6 @@ ENTRIES = {
         compared_by="deviation-magnitude",
         suits=_is_known,
         layers="known",
-        also=_for_ranks,
     ),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
     "lrp-epsilon": Entry("composites.EPSILON", layers="visible"),

@@ -63,7 +63,7 @@ def summarise(export: Export) -> None:
 
 
 def _say_regions(name: str, ranking: Ranking) -> None:
-    out.print(fitted(line(f"{name}: regions with the highest mean relevance ({ranking.values})"), out.width))
+    out.print(fitted(line(f"{name}: regions with the most relevance ({ranking.values})"), out.width))
     for row in table(columns(ranking), out.width):
         out.print(row)
     out.print(out.wrapped(outside(ranking)))

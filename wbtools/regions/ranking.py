@@ -141,7 +141,7 @@ class RegionRelevance:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All regions of an atlas, highest mean relevance first, and the part outside it.
+    """All regions of an atlas, highest score first, and the part outside it.
 
     Parameters
     ----------

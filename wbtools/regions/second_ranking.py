@@ -13,9 +13,9 @@ from wbtools.text import cell
 ALSO_COLUMNS = {
     "also_method": "The second method",
     "also_values": "Whether its relevance is signed or a magnitude",
-    "also_rank": "1 for the highest mean relevance by the second method",
+    "also_rank": "1 for the highest also_score",
     "also_mean": "Mean relevance density by the second method",
-    "also_score": "The same relative to the highest region's, clipped at 0",
+    "also_score": "score of the second method",
     "also_p_corrected": "p_corrected of the second method's map; n/a without enough randomised networks",
     "also_calibrated_rank": "calibrated_rank of the second method's map; n/a without enough randomised networks",
 }

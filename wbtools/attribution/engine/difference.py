@@ -64,9 +64,7 @@ class DifferencePropagator(Propagator[ActivationChange]):
         return messages if step == 0 else messages * self._explained[step]
 
 
-def _run(
-    magnitudes: bool, once: Once, step: Step, inputs: list[ActivationChange]
-) -> LayerResult[ActivationChange]:
+def _run(magnitudes: bool, once: Once, step: Step, inputs: list[ActivationChange]) -> LayerResult[ActivationChange]:
     """One step; those that see the image go back to the relevance of its voxels."""
     shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
     if step.pool is not None:
