@@ -39,7 +39,7 @@ def what_is_drawn(display, log, *opened):
     """The middle of the screen once wb_view has drawn what it was given; None if wb_view ended by itself."""
     from PIL import ImageGrab
 
-    with open(log, "ab") as said:
+    with log.open("ab") as said:
         viewer = subprocess.Popen(
             ["wb_view", "-no-splash", *map(str, opened)],
             env={**os.environ, "DISPLAY": display},

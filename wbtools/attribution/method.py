@@ -95,8 +95,8 @@ class Attribution:
     noise : mapping or None
         What was added to the images that the network was shown: draws, level, seed.
     squares : Volume or None
-        Density of the squares of relevance before pooling, by whose means regions are ranked; None for maps that are not
-        pooled.
+        Density of the squares of relevance before pooling, by whose means regions are ranked, relative to the largest;
+        None for maps that are not pooled.
 
     Raises
     ------
