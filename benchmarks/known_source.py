@@ -1,6 +1,7 @@
 """Which maps show what a network uses? Networks whose answer has a known source, and every method.
 
-    python benchmarks/known_source.py                  three tasks, three regions each, five families (90 minutes)
+    python benchmarks/known_source.py                  three tasks, five families, a region for each (80 minutes)
+    python benchmarks/known_source.py --all-regions    each of three regions with every family (4 hours)
     python benchmarks/known_source.py --quick          one region, two families, few people (5 minutes)
     python benchmarks/known_source.py --work DIR       keeps networks and figures in DIR, and takes up what is there
     python benchmarks/known_source.py --heads DIR      people are also deformations of the skull-stripped brains in DIR
@@ -45,6 +46,9 @@ from wbtools.training.supervised import Recipe
 
 def cases_of(given: argparse.Namespace) -> list[Case]:
     """Networks, in an order in which every task and family comes early."""
+    if not given.regions and not given.all_regions:
+        asked = product(given.seeds, given.tasks, given.families)
+        return [Case(task, TASKS[task].usual[family], family, seed) for seed, task, family in asked]
     regions = {task: regions_of(task, given.regions) for task in given.tasks}
     longest = max(map(len, regions.values()))
     return [
@@ -65,9 +69,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--pictures", type=Path, help="folder for pictures of maps")
     found.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     found.add_argument("--families", nargs="+", default=list(FAMILIES), choices=FAMILIES)
-    found.add_argument("--regions", nargs="+", default=[], metavar="REGION", help="instead of each task's three")
+    found.add_argument("--regions", nargs="+", default=[], metavar="REGION", help="these, with every family")
+    found.add_argument("--all-regions", action="store_true", help="each task's three, with every family")
     found.add_argument("--seeds", nargs="+", type=int, default=[0], help="of networks and people")
-    found.add_argument("--people", type=int, default=6, help="whose maps are made, of each network")
+    found.add_argument("--people", type=int, default=4, help="whose maps are made, of each network")
     found.add_argument("--methods", nargs="+", default=[], choices=known_methods(), metavar="METHOD")
     found.add_argument("--references", nargs="+", default=list(REFERENCES), choices=REFERENCES)
     found.add_argument(

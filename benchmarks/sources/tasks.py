@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sources.networks import FAMILIES
 from wbtools.errors import InputError, require_choice
 from wbtools.training.lesions import LOBES, LesionedHeads
 from wbtools.training.planted import REGIONS, Head, Plant, PlantedTwins
@@ -106,6 +107,8 @@ class Task(ABC):
     """A cortical one, a subcortical one, and one at the brain's rim."""
     choices: ClassVar[tuple[str, ...]]
     """All that can be asked for."""
+    usual: ClassVar[Mapping[str, str]]
+    """One of `regions` for each family, which learned it with seed 0."""
     share: ClassVar[float] = 1.0
     """Of the people to learn from: how many are enough."""
 
@@ -156,6 +159,7 @@ class Planted(Task):
     share = 1 / 3
     regions = ("superior frontal", "thalamus", "lateral occipital")
     choices = tuple(REGIONS)
+    usual: ClassVar[Mapping[str, str]] = dict.fromkeys(FAMILIES, "superior frontal")
 
     def plant(self, region: str) -> Plant:
         """What is planted: intensity, or shape at the rim."""
@@ -196,6 +200,13 @@ class Volumes(Task):
     name = "volume"
     regions = ("superior frontal", "thalamus", "lateral occipital")
     choices = tuple(REGIONS)
+    usual: ClassVar[Mapping[str, str]] = {
+        "unet": "superior frontal",
+        "resnet": "lateral occipital",
+        "densenet": "superior frontal",
+        "mrinet": "thalamus",
+        "ad3dcnn": "lateral occipital",
+    }
 
     def examples(self, region: str) -> tuple[Examples, Examples, Examples]:
         """The region's relative volume."""
@@ -227,6 +238,13 @@ class Lesions(Task):
     share = 1 / 3
     regions = ("temporal lobe", "deep grey matter", "occipital lobe")
     choices = tuple(LOBES)
+    usual: ClassVar[Mapping[str, str]] = {
+        "unet": "temporal lobe",
+        "resnet": "occipital lobe",
+        "densenet": "occipital lobe",
+        "mrinet": "temporal lobe",
+        "ad3dcnn": "deep grey matter",
+    }
 
     def examples(self, region: str) -> tuple[Examples, Examples, Examples]:
         """Presence in the lobe: 1 or -1, nearly, as half of the people have one."""
