@@ -59,11 +59,6 @@ def test_names_numbers_and_places_are_told_apart(tmp_path):
     assert ReferenceChoice.parse("made-up").source is SOURCES["made-up"]
     assert ReferenceChoice.parse("8") == ReferenceChoice(count=8)
     assert ReferenceChoice.parse(str(tmp_path)) == ReferenceChoice(place=tmp_path)
-    assert [choice.of_people for choice in map(ReferenceChoice.parse, ("template", "8", "x.txt"))] == [
-        False,
-        True,
-        True,
-    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def signed(small_study, run_export, made_once):
     """What an export by deviation printed, and its folder."""
 
     def write(out):
-        options = ("--method", "deviation", "--references", "template", "--also", "none", "--null", "0")
+        options = ("--method", "deviation", "--references", "template", "--null", "0")
         printed, _ = run_export(small_study("LAS"), out / "out", *options, "--no-render", "--mesh", "32k")
         (out / "printed.txt").write_text(printed)
 

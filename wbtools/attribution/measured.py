@@ -66,6 +66,22 @@ def sentence(name: str) -> str:
     return f"Measured where the source of signal is known (voxel AUC, .5 is chance): {'; '.join(found)}."
 
 
+def compared(first: str, second: str) -> str:
+    """What was measured of two methods, in words.
+
+    Examples
+    --------
+    >>> compared("lesions-only", "occlusion")
+    'Nothing was measured of both lesions-only and occlusion'
+    """
+    mine, others = (asdict(MEASURED.get(name, Measured())) for name in (first, second))
+    known = [kind for kind in mine if mine[kind] is not None and others[kind] is not None]
+    if not known:
+        return f"Nothing was measured of both {first} and {second}"
+    found = (f"{WORDS[kind]} {_figure(first, kind)} and {_figure(second, kind)}" for kind in known)
+    return f"Where the source of signal is known, voxel AUC of {first} and {second}: {', '.join(found)}"
+
+
 def best(kind: str) -> str:
     """The method with the highest figure for a kind of task, a field of `Measured`."""
     return max(MEASURED, key=lambda name: getattr(MEASURED[name], kind) or 0.0)

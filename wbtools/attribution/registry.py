@@ -10,17 +10,12 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Literal
 
-from wbtools.attribution.measured import sentence
+from wbtools.attribution.measured import compared, sentence
 from wbtools.attribution.method import Method
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import Target
 from wbtools.errors import InputError, require_choice
 from wbtools.model import Model
-
-_BOTH = "what both show does not depend on the choice of the method"
-
-NONE = "none"
-"""What `--also` is given to have no second map."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +54,6 @@ class Entry:
     layers : {"any", "visible", "known"}
         Which networks it can explain: any; those whose layers are modules; or those whose every layer the engine
         knows (`wbtools.attribution.engine`).
-    also : callable, optional
-        Takes a network, a target and whether the references are other people; gives the method whose map is written
-        beside this one's unless the user says, as a benchmark found it better for something, or None.
     """
 
     place: str
@@ -69,7 +61,6 @@ class Entry:
     compared_by: str = ""
     suits: Callable[[Model, Target], bool] | None = None
     layers: Literal["any", "visible", "known"] = "any"
-    also: Callable[[Model, Target, bool], Companion | None] | None = None
 
 
 def _has_reference(model: Model, target: Target) -> bool:
@@ -86,15 +77,6 @@ def _is_known(model: Model, target: Target) -> bool:
     from wbtools.attribution.engine.difference import can_follow
 
     return _has_reference(model, target) and can_follow(model.network, target.answer)
-
-
-def _for_ranks(model: Model, target: Target, people: bool) -> Companion:
-    """Ranks regions better, whatever the network answers with and whoever the references are."""
-    return Companion(
-        "deviation-magnitude",
-        "Voxel by voxel, trust the map of deviation-smooth; for the order of regions, above all where this brain has "
-        "something that others have not, such as a lesion, the ranks of deviation-magnitude.",
-    )
 
 
 ENTRIES = {
@@ -179,59 +161,30 @@ def default_method(model: Model, target: Target) -> str:
     return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))
 
 
-def companion(
-    first: str, model: Model, target: Target, wanted: str | None = None, *, people: bool = False
-) -> Companion | None:
-    """The method whose map is written beside that of the first; None for no second map.
+def companion(first: str, second: str) -> Companion:
+    """The method whose map is written beside that of the first, and which of both is to be trusted for what.
 
     Parameters
     ----------
-    first : str
-        The method that explains the network anyway.
-    model : Model
-    target : Target
-    wanted : str, optional
-        What the user named: a method, or `NONE`. Without, the registry's entry of the first method decides.
-    people : bool
-        Whether the references are other people.
+    first, second : str
+        Names of methods.
 
     Raises
     ------
     InputError
-        If there is no such method, or it is the first one.
+        If the second is the first, or there is no such method.
 
     Examples
     --------
-    >>> companion("deviation", model, Target("embedding"), "occlusion").method  # doctest: +SKIP
-    'occlusion'
+    >>> print(companion("deviation", "occlusion").advice)
+    Nothing was measured of both deviation and occlusion; what both show does not depend on the choice of the method.
     """
-    decided = ENTRIES[first].also
-    usual = decided(model, target, people) if decided else None
-    if wanted is None:
-        return usual
-    if wanted == NONE:
-        return None
-    require_choice("attribution method", wanted, METHODS)
-    if wanted == first:
+    require_choice("attribution method", second, METHODS)
+    if second == first:
         raise InputError(
-            f"--also {wanted} is the method of the first map of {model.name}",
-            hint="name another method, or leave --also out",
+            f"--also {second} is the method of the first map", hint="name another method, or leave --also out"
         )
-    if usual and usual.method == wanted:
-        return usual
-    return Companion(wanted, f"No benchmark says what {wanted} is to be trusted for beyond {first}; {_BOTH}.")
-
-
-def companions_by_default() -> str:
-    """Beside which methods there is a second map unless the user says, in words.
-
-    Examples
-    --------
-    >>> companions_by_default()
-    'beside deviation-smooth the one that a benchmark found better for something, else none'
-    """
-    having = [name for name, entry in ENTRIES.items() if entry.also]
-    return f"beside {' and '.join(having)} the one that a benchmark found better for something, else none"
+    return Companion(second, f"{compared(first, second)}; what both show does not depend on the choice of the method.")
 
 
 def null_networks_by_default() -> str:

@@ -11,7 +11,7 @@ import click
 from wbtools.atlas import ATLASES
 from wbtools.attribution import KINDS, METHODS, Target
 from wbtools.attribution.references.sources import SOURCES
-from wbtools.attribution.registry import NONE, companions_by_default, null_networks_by_default
+from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
@@ -65,10 +65,9 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--also",
-        type=click.Choice([*METHODS, NONE]),
-        metavar="METHOD|none",
-        help="Write the map of a second method beside the first, in the same files, table and scenes. "
-        f"[default: {companions_by_default()}]",
+        type=click.Choice(METHODS),
+        metavar="METHOD",
+        help="Write the map of a second method beside the first, in the same files, table and scenes.",
     ),
     click.option(
         "--target",

@@ -108,7 +108,7 @@ class ExplanationOptions:
     method : str or None
         A name of `wbtools.attribution`; None takes the one that suits each network.
     also : str or None
-        The method of a second map, or `none`; None takes what the registry has beside the first.
+        The method of a second map; None for none.
     target : Target or None
         None explains what each network is for.
     null_networks : int or None
@@ -120,8 +120,6 @@ class ExplanationOptions:
         Keeps the maps of randomised networks.
     references : callable, optional
         Gives the brains that a person's is compared with, for methods that can take several; the method's own without.
-    people : bool
-        Whether the references are other people.
     """
 
     method: str | None = None
@@ -132,7 +130,6 @@ class ExplanationOptions:
     work: Path | None = None
     references: ReferenceSource | None = None
     also: str | None = None
-    people: bool = False
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -150,9 +147,8 @@ class ExplanationOptions:
         InputError
             If that is the first method.
         """
-        target = self.target_of(model)
-        first = self.method or default_method(model, target)
-        return companion(first, model, target, self.also, people=self.people)
+        first = self.method or default_method(model, self.target_of(model))
+        return companion(first, self.also) if self.also else None
 
     def methods_of(self, model: Model) -> tuple[Method, ...]:
         """How it is explained, first and a second time if it is."""

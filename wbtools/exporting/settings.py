@@ -14,7 +14,6 @@ from typing import Literal, get_args
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
-from wbtools.attribution.registry import NONE
 from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -158,7 +157,7 @@ class ExportSettings:
         require_known(self.layout)
         require_choice("naming convention", self.naming, NAMINGS)
         require_choice("attribution method", self.method, METHODS)
-        require_choice("second attribution method", self.also, (*METHODS, NONE))
+        require_choice("second attribution method", self.also, METHODS)
         require_choice("level of trust", self.trust, TRUST_LEVELS)
         require_choice("mesh", self.mesh, MESHES)
         require_choice("registration", self.registration, REGISTRATIONS)
@@ -196,7 +195,6 @@ class ExportSettings:
             self.work,
             self.references.source,
             self.also,
-            self.references.of_people,
         )
 
     def as_record(self, compared: Comparison) -> dict[str, object]:

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from wbtools.atlas import ATLASES
 from wbtools.attribution import METHODS, Target
-from wbtools.attribution.registry import NONE
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -103,7 +102,7 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         layout=read.choice("layout", (AUTO, *LAYOUTS)) or AUTO,
         naming=read.choice("naming", NAMINGS),
         method=read.choice("method", METHODS),
-        also=read.choice("also", (*METHODS, NONE)),
+        also=read.choice("also", METHODS),
         target=read.target("target"),
         nulls=read.number("nulls"),
         references=read.references("references"),
