@@ -179,7 +179,7 @@ def test_a_dry_run_names_the_second_method_and_refuses_the_first_as_second(study
     assert "second map by: occlusion" in export(study, tmp_path, "--dry-run", "--also", "occlusion").output
     assert "second map" not in export(study, tmp_path, "--dry-run").output
     refused = export(study, tmp_path, "--dry-run", "--method", "occlusion", "--also", "occlusion")
-    assert refused.exit_code == 3 and "--also occlusion is the method of the first map of unet" in refused.output
+    assert refused.exit_code == 3 and "--also occlusion is the method of the first map" in refused.output
 
 
 def test_every_picture_is_in_the_page_on_outputs():
