@@ -93,7 +93,6 @@ def test_the_record_holds_hashes_versions_conservation_and_notices(exported):
     assert record["networks"]["unet"]["relevance_kept"] == pytest.approx(1, abs=0.01)
     network = record["networks"]["unet"]
     assert network["attribution"]["method"] == "deviation-smooth"
-    assert network["also"]["method"] == "deviation-magnitude"
     assert network["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
     assert "8 made-up heads: deformations of MNI152" in network["attribution"]["reference"]["source"]
     assert network["trust"]["randomised_networks"] == 1  # explained by the method itself
@@ -181,7 +180,7 @@ def test_the_parcels_are_the_table(exported):
     scores = parcels.get_fdata()[1]
     for name, score in zip(parcels.header.get_axis(1).name, scores, strict=True):
         assert score == pytest.approx(0 if rows[name]["score"] == "n/a" else float(rows[name]["score"]), abs=1e-5)
-    assert parcels.shape == (12, 360)  # three compare with randomised networks, six are of the second method
+    assert parcels.shape == (6, 360)  # three compare with randomised networks
 
 
 def test_every_vertex_has_the_tables_score_of_its_area_on_every_mesh(exported):
