@@ -137,9 +137,8 @@ def _with_references(
     people = reference_people.find(how.references, subject.folder.parent, how.files, known).people
     if not people:
         return how.explanation
-    return replace(
-        how.explanation, references=of_people(conformed(people, {model.name: model}, how.work)[model.name].brains)
-    )
+    found = conformed(people, {model.name: model}, how.work)[model.name]
+    return replace(how.explanation, references=of_people(found.brains, labels=found.labels))
 
 
 def export(

@@ -48,6 +48,8 @@ class Provenance:
         Called with the name of every stage when it begins.
     deciding : list of str
         SHA-256 of everything that determines the result besides settings and subject, for `settings_sha256`.
+    briefs : list of str
+        The notices as a terminal shows them, shorter than in files.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Provenance:
     input_sizes: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     deciding: list[str] = field(default_factory=list)
+    briefs: list[str] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -76,7 +79,7 @@ class Provenance:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
         logger.info("%s: %.1f s", name, self.seconds[name])
 
-    def notice(self, text: str, *, about: str = "", grave: bool = True) -> None:
+    def notice(self, text: str, *, about: str = "", grave: bool = True, brief: str | None = None) -> None:
         """Add a sentence that every reader of the result must know; repeated ones are recorded once.
 
         Parameters
@@ -87,8 +90,13 @@ class Provenance:
             The network concerned, if there are several.
         grave : bool
             Whether it is logged as a warning.
+        brief : str, optional
+            What a terminal shows of it, also of several networks' notices once; the whole text without.
         """
         sentence = f"{about}: {text}" if about and text else text
+        shown = sentence if brief is None else brief
+        if shown and shown not in self.briefs:
+            self.briefs.append(shown)
         if sentence and sentence not in self.notices:
             self.notices.append(sentence)
             logger.log(logging.WARNING if grave else logging.INFO, "%s", sentence, extra={NOTICE: True})

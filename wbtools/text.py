@@ -15,6 +15,8 @@ LONGEST = 2000
 
 _JOINERS = "\u200c\u200d"  # zero width, but part of the spelling of Persian, Hindi and other languages
 _FORMULA = '=+-@"'
+_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+"""What lies between two sentences."""
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 
 
@@ -81,6 +83,17 @@ def counted(number: int, thing: str) -> str:
     ('1 subject', '0 subjects')
     """
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def sentences(text: str, count: int) -> str:
+    """The first sentences of a text.
+
+    Examples
+    --------
+    >>> sentences("See map 2. Its p is .05 at least. Do not read ranks from it.", 2)
+    'See map 2. Its p is .05 at least.'
+    """
+    return " ".join(_END.split(text.strip())[:count])
 
 
 def cell(text: object, longest: int = LONGEST) -> str:

@@ -24,11 +24,11 @@ from wbtools.cli import main
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
 from wbtools.exporting.references import conforming
+from wbtools.exporting.references.place import ReferencePerson
 from wbtools.exporting.region_pairs import ParcellatedImage, pair
 from wbtools.images import nifti
 from wbtools.model import Card, Model, ModelInput, load
 from wbtools.space.grid import Unit, Volume
-from wbtools.subject.selection import FoundPerson
 
 
 def turned(degrees, scale, shift):
@@ -164,7 +164,7 @@ def people(tmp_path, others):
     for number, image in enumerate(others[:2]):
         path = tmp_path / f"P{number}.nii.gz"
         nifti.write_volume(path, Volume(1000 * image.data[0, 0], GRID))
-        found.append(FoundPerson(path))
+        found.append(ReferencePerson(path, label=f"P{number}"))
     return found
 
 
@@ -183,7 +183,7 @@ def test_people_are_conformed_once_and_the_file_is_as_good_as_the_image(model, p
     kept = sorted(work.iterdir())
     assert len(kept) == 2 and all(path.stat().st_mode & 0o077 == 0 for path in kept)
     monkeypatch.setattr(comparison_people, "show", None)  # nothing is read again
-    again = conforming.conformed([FoundPerson(person.t1w) for person in people], {"linear": model}, work)["linear"]
+    again = conforming.conformed([replace(person) for person in people], {"linear": model}, work)["linear"]
     same(first, again)
     same(without, again)
 
@@ -221,7 +221,7 @@ def test_whoever_cannot_be_registered_is_left_out_unless_nobody_remains(model, p
     brain = template_on(GRID)
     values = np.where(brain > 0, 1.1 * brain.max() - brain, 0)  # as in a T2w image
     nifti.write_volume(path, Volume(values.astype(np.float32), GRID))
-    other = FoundPerson(path)
+    other = ReferencePerson(path, label="t2w")
     found = conforming.conformed([*people, other], {"linear": model}, None)["linear"]
     assert len(found.brains) == 2
     assert found.remarks[0] == "References: 1 of 3 were left out, who could not be registered."

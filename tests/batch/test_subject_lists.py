@@ -11,10 +11,9 @@ import time
 
 import pytest
 
-from wbtools.batch import listfile
 from wbtools.batch.subjects import is_id, parse, read, read_file, read_plain
 from wbtools.errors import InputError
-from wbtools.subject import require_plain_name
+from wbtools.subject import listfile, require_plain_name
 
 
 def test_a_text_file_a_pipe_and_plain_ids_mean_the_same(tmp_path):
@@ -23,6 +22,12 @@ def test_a_text_file_a_pipe_and_plain_ids_mean_the_same(tmp_path):
     assert read([str(tmp_path / "list.txt")], io.StringIO()) == ["100307", "100408"]
     assert read(["-"], io.StringIO(text)) == ["100307", "100408"]
     assert read(["100307", "100408", "100307"], io.StringIO()) == ["100307", "100408"]
+
+
+def test_a_remark_behind_an_id_is_no_part_of_it_unless_the_study_has_such_a_name():
+    text = "100307  # pilot, scanned twice\n100408\t#x\nP#1\n"
+    assert parse(text, "list.txt") == ["100307", "100408", "P#1"]
+    assert parse('"P #1"\nQ #2\n', "list.txt", known("Q #2")) == ["P #1", "Q #2"]
 
 
 @pytest.mark.parametrize(

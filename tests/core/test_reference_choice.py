@@ -11,8 +11,9 @@ from wbtools.attribution.references.sources import SOURCES
 from wbtools.batch.state.export import BatchExport, as_json, from_json
 from wbtools.errors import InputError, SubjectError
 from wbtools.exporting.references.choice import MOST, USUAL, ReferenceChoice
-from wbtools.exporting.references.people import candidates, find
+from wbtools.exporting.references.people import find, listed
 from wbtools.exporting.settings import ExportSettings
+from wbtools.provenance import sha256
 from wbtools.subject.selection import FileChoice, FoundPerson
 
 
@@ -66,15 +67,31 @@ def test_names_numbers_and_places_are_told_apart(tmp_path):
     [
         ("0", "--references 0 is not a number of people"),
         ("-3", "--references -3 is not a number of people"),
-        (str(MOST + 1), "too many"),
+        (str(MOST + 1), f"--references 65: {MOST} people are the most"),
+        ("100307", f"--references 100307: {MOST} people are the most"),
+        ("99999999999", f"--references 99999999999: {MOST} people are the most"),
+        ("9" * 5000, r"--references 99999999999999999999\.\.\.: 64 people are the most"),
+        ("1.5", "--references 1.5 is not a whole number of people"),
+        ("8.0", "--references 8.0 is not a whole number of people"),
+        ("-inf", "--references -inf is not a whole number of people"),
         ("", "names nothing"),
         ("made_up", "--references made_up: there is no such file"),
         ("tem\nplate", "names nothing"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_sentence(text, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=words) as refused:
         ReferenceChoice.parse(text)
+    assert refused.value.hint and "\n" not in str(refused.value)
+
+
+def test_a_number_is_one_however_it_is_written_and_a_long_one_that_names_a_folder_is_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("8", "100307", "1.5"):
+        Path(name).mkdir()
+    assert ReferenceChoice.parse("+8") == ReferenceChoice.parse("08") == ReferenceChoice(count=8)
+    for name in ("100307", "1.5", "./8"):
+        assert ReferenceChoice.parse(name) == ReferenceChoice(place=Path(name))
 
 
 def test_without_a_choice_the_method_decides():
@@ -194,6 +211,78 @@ def test_a_list_names_ids_of_the_study_and_paths_from_the_list_or_from_here(stud
     people = found(study, str(listed), "sub-00").people
     assert [known.t1w.name for known in people] == ["sub-01_T1w.nii.gz", "beside.nii.gz", "here.nii.gz", "x.nii.gz"]
     assert people[0].subject is not None and people[1].subject is None
+    assert [known.label for known in people] == ["sub-01", "beside", "here", "x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sub-01\nsub-02\n",
+        "# twins: a, b\r\n\r\n  sub-01   # elder, scanned twice\r\nsub-02\t#younger\r\n\r\n",
+        "participant_id\tage\n# controls only\nsub-01\t30\nn/a\t31\nsub-02\tn/a\n",
+        "Gender,Subject\nF,sub-01\nM,02\n",
+        '"sub-01"\n02 # without its prefix\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_may_be_a_table_of_participants_have_remarks_and_blank_lines(study, tmp_path, text, encoding):
+    path = tmp_path / "controls.tsv"
+    path.write_bytes(text.encode(encoding))
+    assert [known.subject.id for known in found(study, str(path), "sub-00").people] == ["sub-01", "sub-02"]
+
+
+def test_a_file_whose_name_looks_like_a_remark_or_has_blanks_is_taken(study, tmp_path):
+    names = ["scan #2.nii.gz", "a, b.nii.gz", "x#1.nii.gz"]
+    for value, name in enumerate(names, 30):
+        image(tmp_path / name, value)
+    (tmp_path / "controls.txt").write_text("\n".join(names))
+    assert [known.t1w.name for known in found(study, str(tmp_path / "controls.txt"), "sub-00").people] == names
+
+
+def test_a_brain_that_is_named_twice_counts_once_whatever_it_is_called(study, tmp_path):
+    scan = study / "sub-01/anat/sub-01_T1w.nii.gz"
+    shutil.copyfile(scan, tmp_path / "copy.nii.gz")
+    (tmp_path / "link.nii.gz").symlink_to(scan)
+    image(tmp_path / "other.nii.gz", 40)
+    path = tmp_path / "controls.txt"
+    path.write_text(f"sub-01\n{scan}\n01\ncopy.nii.gz\nlink.nii.gz\nother.nii.gz\n")
+    people = found(study, str(path), "sub-00")
+    assert [known.label for known in people.people] == ["sub-01", "other"] == [known.label for known in people.listed]
+    assert people.remarks == ("References: 4 of 6 were left out, whose image is that of another one.",)
+
+
+def test_two_subjects_with_one_image_are_one_of_so_many_people(study):
+    shutil.copyfile(study / "sub-05/anat/sub-05_T1w.nii.gz", study / "sub-06/anat/sub-06_T1w.nii.gz")
+    with pytest.raises(InputError, match="has 7 other people"):
+        found(study, "8", "sub-00")
+    assert len({"sub-05", "sub-06"} & set(ids(found(study, "7", "sub-00")))) == 1
+
+
+def test_like_names_are_different_people(tmp_path):
+    for value, name in enumerate(("100307", "1003070", "1", "01", "001")):
+        image(tmp_path / f"sub-{name}" / "anat" / f"sub-{name}_T1w.nii.gz", value)
+    for name in ("100307", "1003070", "1", "01", "001"):
+        others = {f"sub-{other}" for other in ("100307", "1003070", "1", "01", "001") if other != name}
+        assert set(ids(found(tmp_path, "4", f"sub-{name}"))) == others
+
+
+def test_the_record_names_those_that_the_user_knows_and_no_one_by_a_folder(study, tmp_path):
+    """Ids of the study and words of a list; the others of a folder by numbers, their files by hashes."""
+    secret = tmp_path / "JohnSmith"
+    image(secret / "controls" / "JaneRoe_T1w.nii.gz", 50)
+    image(secret / "controls" / "JimPoe_T1w.nii.gz", 51)
+    listed_too = secret / "controls.txt"
+    listed_too.write_text("sub-02\ncontrols/JaneRoe_T1w.nii.gz\n")
+    labels = {
+        "2": {known.label for known in found(study, "2", "sub-00").people},
+        "study": {known.label for known in found(study, str(listed_too), "sub-00").people},
+        "folder": {known.label for known in found(study, str(secret / "controls"), "sub-00").people},
+    }
+    assert all(label.startswith("sub-") for label in labels["2"])
+    assert labels["study"] == {"sub-02", "JaneRoe_T1w"} or labels["study"] == {"sub-02", "JaneRoe"}
+    assert labels["folder"] == {"number 1 of controls", "number 2 of controls"}
+    [first, _] = found(study, str(secret / "controls"), "sub-00").people
+    assert first.as_record() == {"id": "number 1 of controls", "t1w_sha256": sha256(first.t1w)}
 
 
 @pytest.mark.parametrize(
@@ -203,11 +292,19 @@ def test_a_list_names_ids_of_the_study_and_paths_from_the_list_or_from_here(stud
         (lambda path: path.write_text("# nobody\n"), InputError, "lists nobody"),
         (lambda path: path.write_text("sub-77\n"), SubjectError, "has no subject sub-77"),
         (lambda path: path.write_text("none/here.nii.gz\n"), InputError, "does not exist"),
-        (lambda path: path.write_bytes(b"\xff\xfe\x00PK"), InputError, "no text"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), InputError, "is damaged"),
+        (lambda path: path.write_bytes(b"\x00\x01"), InputError, "is no text"),
+        (lambda path: path.write_text("sub-01 sub-02\n"), InputError, "is not a subject id or path"),
+        (lambda path: path.write_text("age\tsex\n30\tF\n"), InputError, "has no column of subjects"),
+        (lambda path: path.symlink_to("nowhere"), InputError, "is a link to|broken link|nowhere"),
         (lambda path: path.write_text("sub-04\n"), InputError, "sub-04"),
         (lambda path: path.write_text("sub-00\n"), InputError, "nobody but the exported person"),
         (lambda path: None, InputError, "does not exist"),
-        (lambda path: path.write_text("x" * (1 << 20) + "yy"), InputError, "more than 1 MiB"),
+        (
+            lambda path: path.write_text("\n".join(f"sub-{n}" for n in range(65))),
+            InputError,
+            "65 people, 64 is the most",
+        ),
     ],
 )
 def test_folders_and_lists_without_references_are_refused_in_one_sentence(study, tmp_path, make, error, words):
@@ -242,4 +339,6 @@ def test_too_many_people_are_refused(study, tmp_path):
 
 def test_names_that_are_no_people_mean_nobody(study):
     for text in ("template", "made-up"):
-        assert found(study, text, "sub-00").people == () == candidates(ReferenceChoice.parse(text), study, FileChoice())
+        assert (
+            found(study, text, "sub-00").people == () == listed(ReferenceChoice.parse(text), study, FileChoice()).people
+        )

@@ -15,9 +15,10 @@ import wbtools
 from wbtools.attribution.references import made_up
 from wbtools.cli import main
 from wbtools.exporting.references.conforming import conformed
+from wbtools.exporting.references.place import ReferencePerson
 from wbtools.images import nifti
+from wbtools.provenance import sha256
 from wbtools.space.grid import Volume
-from wbtools.subject.selection import FoundPerson
 
 pytestmark = pytest.mark.slow
 
@@ -57,8 +58,11 @@ def test_people_are_references_and_on_record_by_their_files(made, controls):
     reference = network["attribution"]["reference"]
     assert (reference["count"], reference["source"]) == (3, "3 other people")
     assert network["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
-    assert [known["file"] for known in record["references"]] == ["C21.nii.gz", "C22.nii.gz", "C23.nii.gz"]
-    assert all(len(known["sha256"]) == 64 for known in record["references"])
+    labels = [f"number {number} of {controls.name}" for number in (1, 2, 3)]
+    assert [known["id"] for known in record["references"]] == labels == reference["brains"]
+    files = sorted(controls.glob("C*.nii.gz"))
+    assert [known["t1w_sha256"] for known in record["references"]] == [sha256(path) for path in files]
+    assert not any(path.name.split(".")[0] in json.dumps(record) for path in files)
     assert record["settings"]["references"] == controls.name
     assert str(controls) not in json.dumps(record)
     said = "References: 1 of 4 were left out, who are the exported person or one compared with."
@@ -107,7 +111,10 @@ def test_references_that_are_heads_are_masked_roughly_and_that_is_said_also_of_t
 ):
     study = write_bids_head(small_study("LAS"), tmp_path)
     subject = wbtools.find_subject("100307", study)
-    people = [FoundPerson(subject.t1w), FoundPerson(subject.t1w, subject)]  # an image alone has no mask of its own
+    people = [
+        ReferencePerson(subject.t1w),
+        ReferencePerson(subject.t1w, subject),
+    ]  # an image alone has no mask of its own
     model, work = wbtools.load_model(network), tmp_path / "work"
     for _ in range(2):
         found = conformed(people, {"small": model}, work)["small"]

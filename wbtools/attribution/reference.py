@@ -87,11 +87,24 @@ def reference_brain(card: Card, image: ModelInput, file: Path | None = None) -> 
 
 def placement(card: Card, image: ModelInput, file: Path | None = None) -> Placement:
     """As `reference_brain`, with what is known on the way: registered once, whatever is made of it."""
+    require_alike(card, file)
+    return _placed(image, file, card.orientation, card.shape)
+
+
+def require_alike(card: Card, file: Path | None) -> None:
+    """Require that the reference brain, which has no skull unless a card names another, is as the network's images.
+
+    Raises
+    ------
+    InputError
+        If the network takes heads with a skull and the reference has none.
+    """
     if file is None and not card.skull_stripped:
         raise InputError(
-            f"the reference brain has no skull, and {card.name} was trained on heads with one", hint="use --method lrp"
+            f"the reference brain has no skull, and {card.name} was trained on heads with one",
+            hint="name a reference in its card, or use --method lrp; deviation methods also take the heads of other "
+            "people with --references",
         )
-    return _placed(image, file, card.orientation, card.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ lost.
 ==================  =================================================================================================
 module              subject
 ==================  =================================================================================================
-listfile, subjects  lists of subjects
+subjects            lists of subjects
 state               what is planned for every subject, what happened to it, and whether it is done
 payload, child      the work on one subject; one process for it
 worker, resources   a pack of subjects, in the time and with the processors that were given

@@ -236,4 +236,4 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
         for notice in held.sentences:  # what was noticed may be why it failed
             err.print(err.wrapped(f"Note: {line(notice)}"))
         raise
-    summarise(export)
+    summarise(export, whole=verbose > 0)

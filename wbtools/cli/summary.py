@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, chop_cells
 
 from wbtools.cli.console import out
+from wbtools.output.ownership import PROVENANCE
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:
@@ -44,8 +45,15 @@ class Column:
         return max(map(cell_len, (self.heading, *self.cells)))
 
 
-def summarise(export: Export) -> None:
-    """Print what every network says, the strongest regions and what to open."""
+def summarise(export: Export, *, whole: bool = False) -> None:
+    """Print what every network says, the strongest regions, what to know and what to open.
+
+    Parameters
+    ----------
+    export : Export
+    whole : bool
+        Whether notices are printed as files have them.
+    """
     for name, ranking in export.rankings.items():
         for sentence in export.decisions[name]:
             out.print(out.wrapped(f"{line(name)}: {line(sentence)}"))
@@ -54,8 +62,10 @@ def summarise(export: Export) -> None:
         if name in export.also:
             _say_also(export.also[name])
         out.print()
-    for notice in export.notices:
+    for notice in export.notices if whole else export.briefs:
         out.print(out.wrapped(f"Note: {line(notice)}"))
+    if not whole and export.briefs != export.notices:
+        out.print(f"Notes in full: {line(export.folder / PROVENANCE)}")
     out.print(f"Wrote {line(export.folder)}")
     out.print(f"Pictures: {line(export.folder / 'figures')}" if export.pictures else "Pictures: none")
     out.print(f"Open:  {out.command('wb_view', '-no-splash', '-scene-load', export.scene, 1)}")

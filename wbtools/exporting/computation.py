@@ -91,7 +91,9 @@ def with_references(
         found = conformed(people, networks, inputs.cache)
     for remark in dict.fromkeys(remark for each in found.values() for remark in each.remarks):
         record.notice(remark)
-    return {name: replace(options, references=of_people(each.brains)) for name, each in found.items()}
+    return {
+        name: replace(options, references=of_people(each.brains, labels=each.labels)) for name, each in found.items()
+    }
 
 
 def explanations(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wbtools.exporting import face_removal, networks, preflight
+from wbtools.exporting.references import planned
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.output import destination
@@ -21,7 +22,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
     inputs = preflight.find(job, settings)
     place = preflight.require_exportable(job, settings, inputs)
     loaded = networks.load(settings.models, settings.explanation, job.compared)
-    networks.require_references_used(loaded, settings)
+    networks.require_references(loaded, settings)
     names = list(networks.by_name(loaded, settings.models))
     published = destination.require(place, names)  # last: it hides no other mistake
     subject = inputs.subject
@@ -31,17 +32,33 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         f"meshes: {', '.join(inputs.meshes)}",
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         f"networks: {', '.join(names)}",
-        *_second_maps(loaded, settings),
+        *_methods(names, loaded, settings, len(inputs.references.people)),
         *(f"compared with: {known.t1w}" for known in inputs.people),
         *(f"reference: {known.t1w}" for known in inputs.references.people),
-        *(f"note: {remark}" for remark in subject.remarks),
+        *(f"note: {remark}" for remark in (*subject.remarks, *inputs.references.remarks)),
         *(f"will make: {made}" for made in (*subject.derived, face_removal.planned(subject, settings.keep_face))),
         f"would write: {published.folder}",
     ]
     return lines + [f"missing: {missing.path} (forbids {missing.forbids})" for missing in subject.missing]
 
 
-def _second_maps(loaded: Sequence[Model], settings: ExportSettings) -> list[str]:
-    """By which methods there will be second maps."""
-    found = {also.method for network in loaded if (also := settings.explanation.companion_of(network))}
-    return [f"second map by: {name}" for name in sorted(found)]
+def _methods(names: Sequence[str], loaded: Sequence[Model], settings: ExportSettings, people: int) -> list[str]:
+    """How networks are explained and what with, in two lines; in two for each if they differ."""
+    said = [_method(network, settings, people) for network in loaded]
+    if len(set(said)) == 1:
+        return list(said[0])
+    return [f"{name}: {text}" for name, texts in zip(names, said, strict=True) for text in texts]
+
+
+def _method(network: Model, settings: ExportSettings, people: int) -> tuple[str, ...]:
+    """The methods that explain a network, and the references that they compare with."""
+    first, *second = settings.explanation.methods_of(network)
+    found = {how.name: planned.in_words(how, network, settings.references, people) for how in (first, *second)}
+    if len(set(found.values())) == 1:
+        references = found[first.name]
+    else:
+        references = "; ".join(f"{name}: {words or 'none'}" for name, words in found.items())
+    return (
+        f"method: {first.name}" + "".join(f"; second map by: {how.name}" for how in second),
+        f"references: {references or 'none'}",
+    )

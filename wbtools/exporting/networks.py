@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wbtools import model
+from wbtools.attribution import default_method, method
+from wbtools.attribution.reference import require_alike
+from wbtools.attribution.registry import ENTRIES
 from wbtools.errors import InputError
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import TEMPLATE, USUAL
+from wbtools.exporting.references.planned import takes_reference_brain
 from wbtools.exporting.settings import ExportSettings
 from wbtools.model import Model
 from wbtools.output import names as naming
@@ -39,24 +43,48 @@ def load(models: Sequence[Path], options: ExplanationOptions, compared: Comparis
     return networks
 
 
-def require_references_used(networks: Sequence[Model], settings: ExportSettings) -> None:
-    """Require that the references that were asked for are used: by a method that compares with several brains.
+def require_references(networks: Sequence[Model], settings: ExportSettings) -> None:
+    """Require that there are the brains that methods compare with, and that those which were asked for are used.
 
     Raises
     ------
     InputError
-        If no network is explained by one; where the template is asked for, by one that compares with a single brain.
+        If a network trained on whole heads has no reference, or none is explained by a method that compares with
+        several brains; where the template is asked for, with a single one.
     """
+    for network in networks:
+        if any(
+            takes_reference_brain(how, network, settings.references) for how in settings.explanation.methods_of(network)
+        ):
+            require_alike(network.card, network.reference)
     asked = settings.references
     if asked == USUAL:
         return
     how = [used for network in networks for used in settings.explanation.methods_of(network)]
-    if not any(method.several_references or (asked.name == TEMPLATE and method.reference) for method in how):
-        names = ", ".join(dict.fromkeys(method.name for method in how))
+    if not any(used.several_references or (asked.name == TEMPLATE and used.reference) for used in how):
+        names = " and ".join(dict.fromkeys(used.name for used in how))
+        what = "a reference brain" if asked.name == TEMPLATE else "several brains"
         raise InputError(
-            f"--references {asked.typed} is not used: the method {names} does not compare with several brains",
-            hint="use --method deviation, or leave --references out",
+            f"--references {asked.typed} is not used: {names} cannot compare with {what}",
+            hint=_to_have_them_used(networks, settings),
         )
+
+
+def _to_have_them_used(networks: Sequence[Model], settings: ExportSettings) -> str:
+    """Which methods compare these networks' answers with those for several brains; the default one first."""
+    from wbtools.attribution.engine.difference import can_follow
+
+    targets = [(network, settings.explanation.target_of(network)) for network in networks]
+    known = any(can_follow(network.network, target.answer) for network, target in targets)
+    able = [name for name, entry in ENTRIES.items() if known or entry.layers != "known"]
+    able = [name for name in able if method(name).several_references]
+    if not able:
+        return "leave --references out: several brains are compared only by networks whose every layer is known"
+    usual = next((name for network, target in targets if (name := default_method(network, target)) in able), "")
+    listed = ", ".join(
+        f"{name} (the default)" if name == usual else name for name in sorted(able, key=lambda name: name != usual)
+    )
+    return f"leave --references out, or choose --method from {listed}"
 
 
 def by_name(networks: Sequence[Model], models: Sequence[Path]) -> dict[str, Model]:

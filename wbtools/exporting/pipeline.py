@@ -37,6 +37,8 @@ class Export:
         By network name: what the network says, and what was explained, in words.
     notices : tuple of str
         What every reader of the result must know.
+    briefs : tuple of str
+        The same as a terminal shows it: each caution once, its first sentences.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class Export:
     also: dict[str, AlsoRanked]
     decisions: dict[str, tuple[str, ...]]
     notices: tuple[str, ...]
+    briefs: tuple[str, ...]
 
 
 def export_subject(
@@ -81,7 +84,7 @@ def export_subject(
         tools = preparation.find_tools(settings, record)
     with record.stage("networks"):
         models = loaded or networks.load(settings.models, settings.explanation, job.compared)
-        networks.require_references_used(models, settings)
+        networks.require_references(models, settings)
         recording.note_deciding(record, models, inputs.people, inputs.references.listed)
         named = networks.by_name(models, settings.models)
         recording.note_networks(record, list(named.values()))
@@ -107,4 +110,5 @@ def export_subject(
         also={explained.name: explained.also.ranked for explained in made.explanations if explained.also},
         decisions={explained.name: explained.said for explained in made.explanations},
         notices=tuple(record.notices),
+        briefs=tuple(record.briefs),
     )

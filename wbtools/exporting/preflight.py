@@ -8,7 +8,10 @@ from pathlib import Path
 from wbtools.attribution import Target
 from wbtools.errors import InputError
 from wbtools.exporting.references import people as reference_people
+from wbtools.exporting.references import place as reference_place
+from wbtools.exporting.references.choice import OPTION
 from wbtools.exporting.references.people import NOBODY, ReferencePeople, same_image
+from wbtools.exporting.references.place import PeoplePlace
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.images.diagnosis import require_file
 from wbtools.native.engines import ENGINES
@@ -86,6 +89,8 @@ def require_exportable(job: ExportJob, settings: ExportSettings, inputs: Inputs)
     read += [path for path in settings.models if path.exists()]
     containment.require_apart(destination.folder, read, job.study_folder)
     containment.require_place(job.out, job.study_folder, work=settings.work)
+    if settings.references.place:
+        reference_place.require_apart(PeoplePlace(settings.references.place, OPTION), job.out, "--out")
     containment.require_no_subject(destination.folder, job.study_folder)
     require_others(job.compared, settings.target, inputs)
     for path in inputs.subject.used(inputs.meshes):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from wbtools.attribution import measured
 from wbtools.exporting.explanation import Explanation
-from wbtools.exporting.maps_by_method import SecondMap
+from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap
 from wbtools.exporting.networks import deciding
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
@@ -17,8 +18,12 @@ from wbtools.output.names import OutputFolder
 from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
 from wbtools.subject.selection import FoundPerson
+from wbtools.text import sentences
 
 logger = logging.getLogger(__name__)
+
+_SHOWN = 2
+"""Sentences of a method's caution that a terminal shows; files hold all."""
 
 
 def note_inputs(record: Provenance, inputs: Inputs) -> None:
@@ -40,10 +45,10 @@ def note_inputs(record: Provenance, inputs: Inputs) -> None:
 
 
 def note_references(record: Provenance, references: ReferencePeople) -> None:
-    """The people who are references: how many, and which files; names of people stay out of the notices."""
+    """The people who are references: who, by ids that the user knows, and which files; notices name nobody."""
     for remark in references.remarks:
         record.notice(remark)
-    record.facts["references"] = files_of(references.people)
+    record.facts["references"] = [person.as_record() for person in references.people]
 
 
 def files_of(people: Sequence[FoundPerson]) -> list[dict[str, str]]:
@@ -80,21 +85,31 @@ def note_explanation(record: Provenance, explanation: Explanation, about: str) -
     about : str
         The network's name, where there are several.
     """
-    for caution in explanation.cautions:
-        record.notice(caution, about=about)
+    _note_cautions(record, explanation, about)
     trust = explanation.trust
     record.notice(trust.verdict, about=about, grave=bool(trust.failures))
     if explanation.also:
         _note_second(record, explanation.also, about)
 
 
+def _note_cautions(record: Provenance, maps: MapsByMethod, about: str) -> None:
+    """What has to be said of the image and the method; a terminal shows what was measured of no method."""
+    attribution = maps.attribution
+    whole = attribution.caution.removesuffix(measured.sentence(attribution.method))
+    for said in maps.cautions:
+        brief = sentences(whole, _SHOWN) if said == attribution.caution else None
+        record.notice(said, about=about, brief=brief)
+
+
 def _note_second(record: Provenance, also: SecondMap, about: str) -> None:
     """What has to be said of the map by a second method, and of both together."""
-    record.notice(also.notice, about=about)
+    record.notice(also.notice, about=about, brief=also.advice)
     record.notice(also.agreement, about=about, grave=False)
-    trust = also.maps.trust
-    for said in also.maps.cautions:
-        record.notice(f"{also.method}: {said}", about=about)
+    maps, trust = also.maps, also.maps.trust
+    for said in maps.cautions:
+        first = sentences(said, 1)
+        known = said in record.notices or any(first in shown for shown in record.briefs)
+        record.notice(f"{also.method}: {said}", about=about, brief="" if known else f"{also.method}: {first}")
     record.notice(f"{also.method}: {trust.verdict}", about=about, grave=bool(trust.failures))
 
 

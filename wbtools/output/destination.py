@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -77,13 +79,62 @@ def require(destination: Destination, networks: Sequence[str]) -> OutputFolder:
 
 
 def require_writable(folder: Path, option: str) -> None:
-    """Raise InputError for a folder that is none, or that cannot be written or made."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    """Raise InputError for a folder that is none, or that cannot be written or made; nothing is made."""
+    whole = folder.absolute()
+    there = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
     if not there.is_dir():
         raise InputError(f"{option} {folder}: {there} is no folder", hint=f"choose another folder with {option}")
     if not os.access(there, os.W_OK | os.X_OK):
-        what = "may not be written" if there == folder.absolute() else f"cannot be made in {there}"
-        raise InputError(f"{option} {folder} {what}", hint=f"choose a folder that you may write to with {option}")
+        reason = ""
+    elif too_long := _too_long(whole, there):
+        raise InputError(f"{option} {line(folder, 60)}: {too_long}", hint=f"give a shorter path with {option}")
+    elif not (reason := _refusal(there)):
+        return
+    what = "may not be written" if there == whole else f"cannot be made in {there}"
+    why = f": {reason}" if reason else ""
+    raise InputError(f"{option} {folder} {what}{why}", hint=f"choose a folder that you may write to with {option}")
+
+
+def _too_long(whole: Path, there: Path) -> str:
+    """Why a folder cannot be made below one that is there: a name is too long; empty if none is."""
+    most, longest_path = _limits(there)
+    name = max((len(os.fsencode(name)) for name in whole.relative_to(there).parts), default=0)
+    if name > most:
+        return f"a name of {name} bytes is too long, {most} are possible here"
+    path = len(os.fsencode(whole))
+    return f"a path of {path} bytes is too long, {longest_path} are possible here" if path >= longest_path else ""
+
+
+def _limits(folder: Path) -> tuple[int, int]:
+    """Bytes of the longest name and the longest path in a folder."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX"), os.pathconf(folder, "PC_PATH_MAX")
+    except OSError:
+        return 255, 4096
+
+
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+
+
+def _refusal(folder: Path) -> str:
+    """Why nothing can be made in a folder although its permissions allow it, as root's do in /proc; empty if it can.
+
+    A file without a name leaves no trace. Where the file system has none, only one without any room, which is none of a
+    disk, is tried with a folder.
+    """
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        if error.errno in _REFUSALS:
+            return os.strerror(error.errno)
+    else:
+        return ""
+    try:
+        if not os.statvfs(folder).f_blocks:
+            Path(tempfile.mkdtemp(prefix=".wbtools-", dir=folder)).rmdir()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 _ADDED = len(".") + len(".wbtools-12345678.old")
@@ -93,10 +144,7 @@ _ADDED = len(".") + len(".wbtools-12345678.old")
 def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
     """Raise InputError if the file system of the outputs cannot have all their names."""
     around = next(folder for folder in out.folder.absolute().parents if os.path.lexists(folder))
-    try:
-        most, longest_path = os.pathconf(around, "PC_NAME_MAX"), os.pathconf(around, "PC_PATH_MAX")
-    except OSError:
-        most, longest_path = 255, 4096
+    most, longest_path = _limits(around)
     files = [path for network in networks for path in _longest(out, network)]
     names = [f"{out.folder.name}{'x' * _ADDED}", *(path.name for path in files)]
     name = max(names, key=lambda name: len(os.fsencode(name)))

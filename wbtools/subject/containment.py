@@ -97,15 +97,26 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: 
     place, origin = _Place(out), _Place(study)
     if place.is_same(origin):
         _refuse(f"--out {out} is the study folder, which is never written to", study)
-    require_outside_subjects(out, study, subjects, "--out")
+    require_no_subjects(out, study, "--out", subjects)
     if work is not None:
         _require_place_of_caches(work, study, subjects)
-    inside = _subject_in(place.real)
-    if inside:
-        _refuse(f"--out {out} is a study folder: it holds {inside.name}, which wbtools did not make", study)
     owner = _owner_of_dataset(place.real / DESCRIPTION)
     if owner:
         _refuse(f"--out {out} is the BIDS dataset of {owner}", study)
+
+
+def require_no_subjects(folder: Path, study: Path, option: str, subjects: Collection[str] = ()) -> None:
+    """Require that a folder to write to neither lies in a subject's folder nor is a study folder.
+
+    Raises
+    ------
+    InputError
+        Naming a subject's folder.
+    """
+    require_outside_subjects(folder, study, subjects, option)
+    inside = _subject_in(_Place(folder).real)
+    if inside:
+        _refuse(f"{option} {folder} is a study folder: it holds {inside.name}, which wbtools did not make", study)
 
 
 def _require_place_of_caches(work: Path, study: Path, subjects: Collection[str]) -> None:

@@ -6,7 +6,7 @@ each component, a normal deviate times the component's standard deviation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -50,16 +50,20 @@ def of_card(model: Model, image: ModelInput) -> ReferenceSet:
     )
     if model.card.references:
         listed = (nifti.read_volume(file) for file in model.reference_set)
-        return _laid(model, image, listed, size, "brains of the network's card")
+        names = [file.name for file in model.reference_set]
+        return _laid(model, image, listed, size, "brains of the network's card", names)
     brains = drawn(model, HEADS)
     what = f"brains drawn from {len(model.reference_set)} components of the network's card"
     found = _laid(model, image, brains, size, what)
     return replace(found, made={**(found.made or {}), "seeds": [FIRST_SEED, FIRST_SEED + HEADS - 1]})
 
 
-def _laid(model: Model, image: ModelInput, brains: Iterable[Volume], size: float, what: str) -> ReferenceSet:
+def _laid(
+    model: Model, image: ModelInput, brains: Iterable[Volume], size: float, what: str, names: Sequence[str] = ()
+) -> ReferenceSet:
     """Brains in the world of the reference brain, in the person's place."""
-    return of_people([OtherBrain(coarsened(brain, size), np.eye(4)) for brain in brains], what)(model, image)
+    others = [OtherBrain(coarsened(brain, size), np.eye(4)) for brain in brains]
+    return of_people(others, what, names)(model, image)
 
 
 def drawn(model: Model, count: int) -> Iterator[Volume]:
@@ -93,6 +97,21 @@ def _component(file: Path, mean: Volume, name: str) -> NDArray[np.float32]:
     return np.asarray(found.data, np.float32)
 
 
+FEWEST = 3
+"""People of whom a component can be made."""
+
+
+def most_components(people: int) -> int:
+    """So many components at most: fewer than half of the people. Of as many as people, every brain would be a sum.
+
+    Examples
+    --------
+    >>> [most_components(people) for people in (2, FEWEST, 4, 5, 33)]
+    [0, 1, 1, 2, 16]
+    """
+    return (people - 1) // 2
+
+
 def principal_components(brains: NDArray[np.float32], count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean of brains and their first principal components, each times its standard deviation.
 
@@ -101,7 +120,7 @@ def principal_components(brains: NDArray[np.float32], count: int) -> tuple[NDArr
     brains : ndarray, (N, X, Y, Z), float32
         Of different people, aligned, with the same distribution of intensities.
     count : int
-        At most half of N - 1: with as many components as people, every brain is a sum of them.
+        At most `most_components(N)`.
 
     Returns
     -------
@@ -117,11 +136,10 @@ def principal_components(brains: NDArray[np.float32], count: int) -> tuple[NDArr
     from scipy.linalg import eigh
 
     people = len(brains)
-    if not 1 <= count <= (people - 1) // 2:
+    if not 1 <= count <= most_components(people):
         raise InputError(
             f"{count} components of {people} people cannot be made",
-            hint=f"give {max(1, (people - 1) // 2)} components at most, and 3 people at least: with more components, "
-            "single people could be recognised",
+            hint="give 1 or more, and fewer than half as many as people",
         )
     mean = brains.mean(0, dtype=np.float64)
     rows = (brains - mean.astype(np.float32)).reshape(people, -1)

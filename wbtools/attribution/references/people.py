@@ -57,7 +57,7 @@ def other_brain(model: Model, image: ModelInput) -> OtherBrain:
     return OtherBrain(found.person, np.asarray(np.linalg.inv(found.matrix)))
 
 
-def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> ReferenceSource:
+def of_people(brains: Sequence[OtherBrain], what: str = "other people", labels: Sequence[str] = ()) -> ReferenceSource:
     """The source of references that gives other people's brains.
 
     Parameters
@@ -66,12 +66,14 @@ def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> Refer
         Registered to the reference brain of the network that is explained.
     what : str
         What they are, for the record.
+    labels : sequence of str, optional
+        What the record calls each of them.
     """
 
     def source(model: Model, image: ModelInput) -> ReferenceSet:
         found = registered(image, model.reference, model.card.orientation, model.card.shape)
-        person, placed, same, away = found.person, [], 0, 0
-        for other in brains:
+        person, placed, used, same, away = found.person, [], [], 0, 0
+        for other, label in zip(brains, labels or [""] * len(brains), strict=True):
             there = laid(other, found.matrix, person.grid)
             if agreement(person.data, there) > SAME:
                 same += 1
@@ -79,6 +81,7 @@ def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> Refer
                 away += 1
             else:
                 placed.append(there)
+                used.append(label)
         left_out = _left_out(same, away, len(brains))
         if not placed:
             raise InputError(
@@ -89,7 +92,7 @@ def of_people(brains: Sequence[OtherBrain], what: str = "other people") -> Refer
             text for text in (found.note if not found.same else "", left_out and f"References: {left_out}.") if text
         )
         taken = tuple(found.given(there, what, note) for there in placed)
-        return ReferenceSet(taken, f"{len(taken)} {what}")
+        return ReferenceSet(taken, f"{len(taken)} {what}", {"brains": used} if labels else None)
 
     return lru_cache(maxsize=2)(source)  # two methods compare with the same
 

@@ -75,16 +75,17 @@ class ExportPayload:
         WbtoolsError
             Whatever is wrong with a network or an option.
         """
-        from wbtools.exporting.networks import deciding, require_references_used
-        from wbtools.exporting.references.people import candidates
+        from wbtools.exporting.networks import deciding, require_references
+        from wbtools.exporting.references.people import listed, require_enough
         from wbtools.provenance import settings_sha256
         from wbtools.subject.selection import find_people
 
         how, compared = self._export.settings, self._export.compared
         networks = self._networks
-        require_references_used(networks, how)
+        require_references(networks, how)
         people = find_people(self._export.study_folder, compared, how.files)
-        people += candidates(how.references, self._export.study_folder, how.files)
+        require_enough(how.references, self._export.study_folder, how.files, people)
+        people += listed(how.references, self._export.study_folder, how.files).people
         return settings_sha256(how.as_record(compared), deciding(networks, people))
 
     def warm(self) -> str:

@@ -34,8 +34,11 @@ from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import writing
+from wbtools.exporting.references.choice import OPTION
+from wbtools.exporting.references.place import PeoplePlace, require_apart
 from wbtools.output.destination import require_writable
 from wbtools.subject.containment import require_not_around, require_place
+from wbtools.subject.lists import Known
 from wbtools.text import counted, line
 
 _AT_ONCE = 16
@@ -155,7 +158,7 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     set_up_logging(verbose)
     export, engine = export_asked(options), BATCH_ENGINES[options["engine"]]
     chosen = _chosen(words, options)
-    _require_place(BatchFiles(out.resolve()), export.study_folder, chosen, export.settings.work)
+    _require_place(BatchFiles(out.resolve()), export, chosen)
     batch = _Batch(BatchFiles(out.resolve()), _plan(export, options), chosen)
     engine.require(batch.files)
     batch.settle_names(write=False)
@@ -196,15 +199,20 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     return chosen
 
 
-def _require_place(files: BatchFiles, study: Path, chosen: Sequence[str], work: Path | None) -> None:
+def _require_place(files: BatchFiles, export: BatchExport, chosen: Sequence[str]) -> None:
     """Refuse a folder in which exports or the batch's own files would lie in somebody's inputs, or are not its own."""
+    study, work, references = export.study_folder, export.settings.work, export.settings.references.place
     require_place(files.out, study, chosen, work)
+    if work is not None:
+        require_writable(work, "--work")
+    if references is not None:
+        require_apart(PeoplePlace(references, OPTION), files.out, "--out")
     files.require_own()
     if files.home.is_symlink():
         require_place(files.home, study, chosen)
 
 
-def _known(study: Path) -> subjects.Known:
+def _known(study: Path) -> Known:
     """Whether the study has a folder of a subject."""
 
     def known(word: str) -> bool:

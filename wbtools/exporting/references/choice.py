@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,10 @@ TEMPLATE = "template"
 MOST = 64
 """So many references at most: each is another pass through the network."""
 
-_LONGEST = 6  # digits of a number
+OPTION = "--references"
+
+_NUMBER = re.compile(r"[+-]?\d+")
+_LONGEST = 20  # characters of a number; Python refuses to read thousands
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ class ReferenceChoice:
         if self.name and self.name not in SOURCES:
             raise InputError(f"there are no references '{self.name}'", hint=f"choose one of: {', '.join(SOURCES)}")
         if self.count is not None and self.count < 1:
-            raise OutOfRange("--references", self.count, of="people")
+            raise OutOfRange(OPTION, self.count, of="people")
         if self.count is not None and self.count > MOST:
-            raise InputError(f"--references {self.count} are too many", hint=f"give {MOST} at most")
+            raise _too_many(str(self.count))
 
     @classmethod
     def parse(cls, text: str) -> ReferenceChoice:
@@ -69,13 +74,13 @@ class ReferenceChoice:
         """
         if text in SOURCES:
             return cls(name=text)
-        if text.isascii() and text.removeprefix("-").isdigit() and len(text) <= _LONGEST:
-            return cls(count=int(text))
         if not text or not text.isprintable():
-            raise InputError("--references names nothing", hint=_HINT)
+            raise InputError(f"{OPTION} names nothing", hint=_HINT)
         place = Path(text)
-        if place.name == text and not place.exists() and nearest(text, SOURCES):
-            raise InputError(f"--references {text}: there is no such file", hint=f"{nearest(text, SOURCES)} {_HINT}")
+        if _NUMBER.fullmatch(text) and not (len(text) > len(str(MOST)) and _exists(place)):
+            return cls(count=_number(text))
+        if place.name == text and not _exists(place):
+            _require_name_of_file(text)
         return cls(place=place)
 
     def __str__(self) -> str:
@@ -95,7 +100,41 @@ class ReferenceChoice:
         return SOURCES.get(self.name)
 
 
-_HINT = f"give a number, a folder, a text file, or one of: {', '.join(SOURCES)}"
+_HINT = f"give a number up to {MOST}, a folder, a text file, or one of: {', '.join(SOURCES)}"
+
+
+def _number(text: str) -> int:
+    if len(text) > _LONGEST:
+        raise _too_many(f"{text[:_LONGEST]}...")
+    return int(text)
+
+
+def _too_many(number: str) -> InputError:
+    return InputError(
+        f"{OPTION} {number}: {MOST} people are the most",
+        hint="give a smaller number; to name people by their ids, list them in a text file",
+    )
+
+
+def _require_name_of_file(text: str) -> None:
+    """Raise InputError for a word that is meant as a number or a name, and is none; there is no file of this name."""
+    if _is_number(text):
+        raise InputError(f"{OPTION} {text} is not a whole number of people", hint=_HINT)
+    if near := nearest(text, SOURCES):
+        raise InputError(f"{OPTION} {text}: there is no such file", hint=f"{near} {_HINT}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
+
 
 USUAL = ReferenceChoice()
 """Those of the network's card, else made-up heads."""

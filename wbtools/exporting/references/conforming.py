@@ -7,6 +7,7 @@ several processes may use one folder at a time. Files are their owner's alone to
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import math
 import stat
@@ -22,8 +23,9 @@ from wbtools.atomic import Access
 from wbtools.attribution.references.people import OtherBrain, other_brain
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
+from wbtools.exporting.references.place import ReferencePerson
 from wbtools.images.template import NAME as TEMPLATE
-from wbtools.model import Model
+from wbtools.model import Model, ModelInput
 from wbtools.model.input import MASKED_WITH
 from wbtools.provenance import code_sha256, sha256
 from wbtools.space.grid import Grid, Volume
@@ -34,6 +36,17 @@ logger = logging.getLogger(__name__)
 
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, MemoryError)
 """What numpy raises for a file that is no array: its header is a Python literal."""
+
+_ROUGHLY_MASKED = (
+    "Their skulls were removed with the MNI152 template's brain mask, which cuts away 5 to 12 % of a brain; give "
+    "images with the skull removed by a tool made for that."
+)
+
+_DECIDING = ("attribution", "exporting", "images", "model", "native", "space", "subject")
+"""Packages with code that decides what a network is shown of a person."""
+
+_FLAT = 1e-3
+"""Values that differ by less than this part are one: a mask that was averaged over voxels of a grid is rounded."""
 
 _HEADER = 4096
 """Most bytes before the values of an array."""
@@ -67,22 +80,25 @@ class ConformedPeople:
     Parameters
     ----------
     brains : tuple of OtherBrain
+    labels : tuple of str
+        What the record calls them.
     remarks : tuple of str
         Who was left out, and why, without naming them.
     """
 
     brains: tuple[OtherBrain, ...]
+    labels: tuple[str, ...]
     remarks: tuple[str, ...] = ()
 
 
 def conformed(
-    people: Sequence[FoundPerson], networks: Mapping[str, Model], work: Path | None
+    people: Sequence[ReferencePerson], networks: Mapping[str, Model], work: Path | None
 ) -> dict[str, ConformedPeople]:
     """What every network is shown of other people.
 
     Parameters
     ----------
-    people : sequence of FoundPerson
+    people : sequence of ReferencePerson
     networks : mapping of str to Model
         By name.
     work : Path or None
@@ -94,26 +110,27 @@ def conformed(
         If an image cannot be read, shows a skull that a network must not see and nothing removes, or nobody is left.
     """
     found = [_of_one(person, networks, work) for person in people]
-    return {name: _of_network([each[name] for each in found]) for name in networks}
+    return {name: _of_network([each[name] for each in found], people) for name in networks}
 
 
-def _of_network(found: Sequence[_Conformed | None]) -> ConformedPeople:
+def _of_network(found: Sequence[_Conformed | None], people: Sequence[ReferencePerson]) -> ConformedPeople:
     """Those who could be registered, and what has to be said of them."""
-    kept = [person for person in found if person is not None]
-    failed, rough = len(found) - len(kept), sum(person.roughly_masked for person in kept)
+    kept = [(shown, person.label) for shown, person in zip(found, people, strict=True) if shown is not None]
+    failed, rough = len(found) - len(kept), sum(shown.roughly_masked for shown, _ in kept)
     said = (
         (failed, f"References: {failed} of {len(found)} were left out, who could not be registered."),
-        (rough, f"References: {rough} of {len(found)} show heads. {MASKED_WITH['template']}"),
+        (rough, f"References: {rough} of {len(found)} show heads. {_ROUGHLY_MASKED}"),
     )
     if not kept:
         raise InputError(
             f"none of {failed} references could be registered to the template",
-            hint="look at their images: is each a T1w scan of a whole brain? Or use --references made-up",
+            hint="look at their images: is each a T1w scan of a whole brain?",
         )
-    return ConformedPeople(tuple(person.brain for person in kept), tuple(text for count, text in said if count))
+    brains, labels = zip(*((shown.brain, label) for shown, label in kept), strict=True)
+    return ConformedPeople(brains, labels, tuple(text for count, text in said if count))
 
 
-def _of_one(person: FoundPerson, networks: Mapping[str, Model], work: Path | None) -> dict[str, _Conformed | None]:
+def _of_one(person: ReferencePerson, networks: Mapping[str, Model], work: Path | None) -> dict[str, _Conformed | None]:
     """What networks are shown of one person, from the cache where it is there; the image is read once at most."""
     keys = {name: _key(person, network) for name, network in networks.items()}
     kept = {name: _read(work, key, networks[name].card.shape) if work else None for name, key in keys.items()}
@@ -124,9 +141,10 @@ def _of_one(person: FoundPerson, networks: Mapping[str, Model], work: Path | Non
     try:
         shown = comparison_people.show(person, missing)
     except InputError as error:
-        raise error.about(f"--references {person.t1w.name}") from None
+        raise error.about(f"the reference {person.t1w}") from None
     for name, network in missing.items():
         image = shown.images[name]
+        _require_contrast(image, person)
         try:
             packed = _packed(other_brain(network, image), MASKED_WITH["template"] in image.remarks)
         except CheckError as error:
@@ -139,12 +157,22 @@ def _of_one(person: FoundPerson, networks: Mapping[str, Model], work: Path | Non
     return found
 
 
+def _require_contrast(image: ModelInput, person: ReferencePerson) -> None:
+    """Require that a brain is no mask, as lie in folders beside images: it would differ from everybody everywhere."""
+    values = image.plain[image.plain > 0]
+    if values.size and np.isclose(values, np.median(values), rtol=_FLAT, atol=0).mean() > 0.5:
+        raise InputError(
+            f"the reference {person.t1w} has the same value nearly everywhere in the brain, as a mask has",
+            hint="give T1w images only; to leave files of a folder out, list the others in a text file",
+        )
+
+
 def _key(person: FoundPerson, network: Model) -> str:
     """Hash of all that decides what a network is shown of a person, but for the intensities that it is given."""
     card = network.card
     reference = sha256(network.reference) if network.reference else TEMPLATE
     asked = (card.shape, card.orientation, card.resampling, card.skull_stripped, reference)
-    code = code_sha256("wbtools.attribution", "wbtools.model", "wbtools.space", "wbtools.images")
+    code = code_sha256(*(f"wbtools.{package}" for package in _DECIDING))
     return hashlib.sha256(repr((sorted(person.files.items()), asked, code)).encode()).hexdigest()
 
 
@@ -181,9 +209,11 @@ def _read(work: Path, key: str, shape: tuple[int, int, int]) -> _Conformed | Non
 
 def _write(work: Path, key: str, packed: NDArray[np.float32]) -> None:
     """Put a brain into place, whole or not at all; a folder that cannot be written is reported to the log."""
+    file = io.BytesIO()  # numpy, writing to a disk without room, does not say so
+    np.save(file, packed)
     try:
         work.mkdir(parents=True, exist_ok=True)
-        atomic.write(_file(work, key), lambda file: np.save(file, packed), access=Access.PRIVATE)
+        atomic.write(_file(work, key), file.getvalue(), access=Access.PRIVATE)
     except OSError as error:
         logger.warning("a reference could not be cached: %s", error)
 

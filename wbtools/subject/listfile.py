@@ -1,4 +1,4 @@
-"""The text of a list of subjects, whatever kind of file somebody gives: bounded, and refused with the reason."""
+"""The text of a list of people, whatever kind of file somebody gives: bounded, and refused with the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from wbtools.errors import InputError, UnreadableFile
+from wbtools.errors import InputError
 
 _MOST = 64 << 20
 """Bytes of the longest list; one of a million ids has a quarter of it."""
@@ -48,28 +48,35 @@ class ListText:
     certain: bool = True
 
 
-def of_file(path: Path) -> ListText:
+def of_file(path: Path, source: str = "") -> ListText:
     """The text of a file or a pipe.
+
+    Parameters
+    ----------
+    path : Path
+    source : str
+        What to call the list in an error; `the list PATH` without.
 
     Raises
     ------
     InputError
         If it is anything else, or cannot be read.
     """
+    source = source or f"the list {path}"
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise InputError(f"the list {path} is a folder", hint=_HINT)
+            raise InputError(f"{source} is a folder", hint=_HINT)
         if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-            raise InputError(f"the list {path} is a device, no file", hint=_HINT)
+            raise InputError(f"{source} is a device, no file", hint=_HINT)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            data = _read_pipe(handle, path) if stat.S_ISFIFO(mode) else _read(handle)
+            data = _read_pipe(handle, source) if stat.S_ISFIFO(mode) else _read(handle)
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
-        raise UnreadableFile(path, error, _HINT, what="the list") from None
-    return decoded(data, f"the list {path}")
+        raise InputError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}", hint=_HINT) from None
+    return decoded(data, source)
 
 
 def of_stream(stream: TextIO, source: str) -> ListText:
@@ -120,7 +127,7 @@ def _read(handle: int) -> bytes:
     return b"".join(parts)
 
 
-def _read_pipe(handle: int, path: Path) -> bytes:
+def _read_pipe(handle: int, source: str) -> bytes:
     """The same from a pipe, such as the shell's `<(...)`; it may take its time, once somebody writes."""
     until = time.monotonic() + _PATIENCE
     waiting = select.poll()
@@ -135,6 +142,6 @@ def _read_pipe(handle: int, path: Path) -> bytes:
         except BlockingIOError:  # somebody has it open, and wrote nothing so far
             waiting.poll()
     if not first and time.monotonic() > until:
-        raise InputError(f"the list {path} is a pipe that nobody writes to", hint=_HINT)
+        raise InputError(f"{source} is a pipe that nobody writes to", hint=_HINT)
     os.set_blocking(handle, True)
     return first + _read(handle)
