@@ -1,15 +1,12 @@
 """Other people's brains as references: registered once each, kept on disk, laid in a person's place by composition."""
 
-import json
-import shutil
+import resource
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from engine_networks import FAMILIES
-from made_heads import write_network
 from random_networks import random_network
 from scipy.ndimage import affine_transform, map_coordinates
 from test_reference_sets import GRID, SEVERAL, Linear
@@ -18,16 +15,14 @@ from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution import Target
 from wbtools.attribution.reference import registered, template_on
 from wbtools.attribution.references import made_up
-from wbtools.attribution.references.of_card import drawn
 from wbtools.attribution.references.people import OtherBrain, of_people, other_brain
-from wbtools.cli import main
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
 from wbtools.exporting.references import conforming
 from wbtools.exporting.references.place import ReferencePerson
 from wbtools.exporting.region_pairs import ParcellatedImage, pair
 from wbtools.images import nifti
-from wbtools.model import Card, Model, ModelInput, load
+from wbtools.model import Card, Model, ModelInput
 from wbtools.space.grid import Unit, Volume
 
 
@@ -124,6 +119,8 @@ def test_the_persons_own_brain_is_left_out_and_that_is_said(model, person, brain
     found = of_people([own, *brains])(model, person)
     assert len(found.brains) == 3
     assert found.as_record()["note"] == "References: 1 of 4 show this very brain."
+    named = of_people([own, *brains], labels=["me", "A", "B", "C"])(model, person).as_record()
+    assert named["brains"] == ["A", "B", "C"] and "brains" not in found.as_record()
     with pytest.raises(InputError, match="1 of 1 show this very brain"):
         of_people([own])(model, person)
 
@@ -229,51 +226,28 @@ def test_whoever_cannot_be_registered_is_left_out_unless_nobody_remains(model, p
         conforming.conformed([other], {"linear": model}, None)
 
 
+def test_a_mask_among_images_is_no_reference(model, people, tmp_path):
+    path = tmp_path / "mask.nii.gz"
+    nifti.write_volume(path, Volume((template_on(GRID) > 0).astype(np.float32), GRID))
+    with pytest.raises(InputError, match=r"mask\.nii\.gz has the same value nearly everywhere in the brain"):
+        conforming.conformed([*people, ReferencePerson(path)], {"linear": model}, None)
+
+
+def test_a_disk_without_room_is_said_to_be_the_reason_and_leaves_no_part_of_a_file(model, people, tmp_path, caplog):
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, usual[1]))
+    try:
+        found = conforming.conformed(people[:1], {"linear": model}, tmp_path / "work")["linear"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert len(found.brains) == 1 and "File too large" in caplog.text
+    assert list((tmp_path / "work").iterdir()) == []
+
+
 def test_a_cache_that_cannot_be_written_is_no_failure(model, people, tmp_path, caplog):
     (tmp_path / "work").write_text("a file")
     found = conforming.conformed(people[:1], {"linear": model}, tmp_path / "work")["linear"]
     assert len(found.brains) == 1 and "could not be cached" in caplog.text
-
-
-# ------------------------------------------------------------------------------------------ references for a card
-
-
-@pytest.mark.slow
-def test_the_command_makes_a_mean_and_components_that_a_card_can_name(tmp_path):
-    """Of five people who lie differently; the mean has their common anatomy, and the card draws references from it."""
-    (tmp_path / "people").mkdir()
-    network = write_network(tmp_path)
-    for seed in range(5):
-        place = turned(3.0 * seed - 9, 1 + 0.01 * seed, (seed - 3, 2, 0))
-        nifti.write_volume(tmp_path / "people" / f"P{seed}.nii.gz", Volume(900 * brain_with(seed, place), GRID))
-    arguments = ["make-references", str(tmp_path / "people"), "--model", str(network), "--out", str(tmp_path / "set")]
-    run = CliRunner().invoke(main, arguments)
-    assert run.exit_code == 0, run.output
-    names = ["small-component-01.nii.gz", "small-component-02.nii.gz", "small-mean.nii.gz"]
-    assert sorted(path.name for path in (tmp_path / "set").iterdir()) == names
-    mean = nifti.read_volume(tmp_path / "set" / "small-mean.nii.gz")
-    both = (mean.data > 0) & (template_on(mean.grid) > 0)
-    assert both.sum() > 0.9 * (template_on(mean.grid) > 0).sum()
-    assert np.corrcoef(mean.data[both], template_on(mean.grid)[both])[0, 1] > 0.8
-    for name in names:
-        shutil.copy(tmp_path / "set" / name, tmp_path / name)
-    content = json.loads(network.with_suffix(".json").read_text())
-    printed = json.loads("{" + run.output[run.output.index('"reference"') :].strip() + "}")
-    assert printed == {"reference": names[2], "reference_components": names[:2]}
-    network.with_suffix(".json").write_text(json.dumps({**content, **printed}))
-    assert len(list(drawn(load(network), 2))) == 2
-    again = CliRunner().invoke(main, arguments)
-    assert again.exit_code == 3 and "exists already" in " ".join(again.output.split())
-
-
-def test_two_people_are_too_few_for_a_card(tmp_path):
-    (tmp_path / "people").mkdir()
-    for seed in range(2):
-        nifti.write_volume(tmp_path / "people" / f"P{seed}.nii.gz", Volume(900 * brain_with(seed), GRID))
-    arguments = ["make-references", str(tmp_path / "people"), "--model", str(write_network(tmp_path)), "--out"]
-    run = CliRunner().invoke(main, [*arguments, str(tmp_path / "set")])
-    assert run.exit_code == 3 and "0 components of 2 people" in " ".join(run.output.split())
-    assert not (tmp_path / "set").exists()
 
 
 # ---------------------------------------------------------------------------------------------------- pairs of regions

@@ -7,9 +7,11 @@ from importlib.resources import files
 import nibabel
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from test_batch_options import given
 
 from wbtools.batch.state.export import as_json, from_json
+from wbtools.cli import main
 from wbtools.cli.batch.payload import ExportPayload
 from wbtools.errors import InputError, SubjectError
 
@@ -70,6 +72,34 @@ def test_another_image_among_the_listed_references_is_another_batch(tmp_path):
 def test_references_that_no_method_would_use_are_told_before_anything_begins(tmp_path):
     with pytest.raises(InputError, match="--references made-up is not used: the method lrp"):
         identity(tmp_path, "--method", "lrp", "--references", "made-up")
+
+
+def test_too_few_people_for_so_many_references_are_told_before_anything_begins(tmp_path):
+    for number in range(3):
+        (tmp_path / f"sub-{number}" / "anat").mkdir(parents=True)
+        write_scan(tmp_path / f"sub-{number}" / "anat" / f"sub-{number}_T1w.nii.gz", number)
+    words = "--method", "deviation", "--study-folder", str(tmp_path), "--references"
+    assert identity(tmp_path, *words, "2")
+    with pytest.raises(InputError, match=r"--references 3: .* has 2 other people"):
+        identity(tmp_path, *words, "3")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--work", "/proc/x"), "--work /proc/x cannot be made"),
+        (("--references", "{people}", "--out", "{people}"), "is the folder of --references"),
+    ],
+)
+def test_places_that_cannot_be_written_are_told_before_anything_begins(tmp_path, options, words):
+    people = tmp_path / "people"
+    people.mkdir()
+    write_scan(people / "a.nii.gz", 1)
+    given = [option.format(people=people) for option in options]
+    out = () if "--out" in given else ("--out", str(tmp_path / "out"))
+    done = CliRunner().invoke(main, ["batch", "run", "100307", "--study-folder", str(tmp_path), *out, *given])
+    assert done.exit_code == 3 and words in " ".join(done.output.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["people"] and len(list(people.iterdir())) == 1
 
 
 def test_references_of_a_batch_are_conformed_once_where_no_folder_of_caches_is_named(tmp_path):

@@ -34,6 +34,23 @@ def test_a_path_that_no_file_can_have_is_refused(tmp_path):
         require(deep)
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="Linux has /proc")
+@pytest.mark.parametrize("folder", ["/proc/x", "/proc/self/x/y", "/sys/x"])
+def test_a_folder_that_even_root_cannot_make_is_refused(folder):
+    with pytest.raises(InputError, match=f"--work {folder} cannot be made in /"):
+        destination.require_writable(Path(folder), "--work")
+
+
+def test_a_name_that_is_too_long_is_refused_and_a_folder_that_can_be_made_leaves_no_trace(tmp_path):
+    os.utime(tmp_path, (1, 1))
+    destination.require_writable(tmp_path / "a" / "b", "--work")
+    assert list(tmp_path.iterdir()) == [] and tmp_path.stat().st_mtime == 1
+    for deep in (tmp_path / ("x" * 256) / "b", tmp_path.joinpath(*["d" * 200] * 21)):
+        with pytest.raises(InputError, match="is too long") as refused:
+            destination.require_writable(deep, "--work")
+        assert "--work" in refused.value.hint and str(refused.value).startswith("--work ")
+
+
 def test_names_that_fit_are_those_that_can_be_written(tmp_path):
     for length in range(190, 230):
         subject = "p" * length

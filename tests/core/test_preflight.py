@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made_heads import write_network
 
 from wbtools.attribution import Target
 from wbtools.cli import main
@@ -52,6 +53,11 @@ MISTAKES = [
     (("--wb-command", "/usr/bin/wb_comand", "--no-render"), 4, "/usr/bin/wb_comand is not a program"),
     (("--work", __file__), 3, "is no folder"),
     (("--work", f"{__file__}/x"), 3, "is no folder"),
+    (("--work", "/proc/x"), 3, "--work /proc/x cannot be made in /proc"),
+    (("--work", "x" * 256), 3, "a name of 256 bytes is too long"),
+    (("--references", "1.5"), 3, "--references 1.5 is not a whole number of people"),
+    (("--references", "99999999999"), 3, "--references 99999999999: 64 people are the most"),
+    (("--references", "made-up", "--method", "gradient"), 3, "choose --method from deviation-smooth (the default),"),
     (("--references", "0"), 3, "--references 0 is not a number of people"),
     (("--references", "nobody.txt"), 3, "--references nobody.txt does not exist"),
     (("--references", "2"), 3, "has 0 other people"),
@@ -180,6 +186,70 @@ def test_a_dry_run_names_the_second_method_and_refuses_the_first_as_second(study
     assert "second map" not in export(study, tmp_path, "--dry-run").output
     refused = export(study, tmp_path, "--dry-run", "--method", "occlusion", "--also", "occlusion")
     assert refused.exit_code == 3 and "--also occlusion is the method of the first map" in refused.output
+
+
+def planned(study, out, *options):
+    """The lines of a dry run about methods and references."""
+    done = export(study, out, "--dry-run", *options)
+    assert done.exit_code == 0, done.output
+    return [line for line in done.output.splitlines() if line.startswith(("method", "reference"))]
+
+
+TEMPLATE = "the MNI152 template (nilearn)"
+HEADS = f"8 made-up heads, deformations of {TEMPLATE}"
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ((), ("method: deviation-smooth; second map by: deviation-magnitude", f"references: {HEADS}")),
+        (("--method", "deviation"), ("method: deviation", f"references: {TEMPLATE}")),
+        (("--method", "deviation", "--references", "made-up"), ("method: deviation", f"references: {HEADS}")),
+        (("--method", "gradient"), ("method: gradient", "references: none")),
+        (("--also", "none", "--references", "template"), ("method: deviation-smooth", f"references: {TEMPLATE}")),
+        (
+            ("--method", "deviation", "--also", "deviation-magnitude"),
+            (
+                "method: deviation; second map by: deviation-magnitude",
+                f"references: deviation: {TEMPLATE}; deviation-magnitude: {HEADS}",
+            ),
+        ),
+    ],
+)
+def test_a_dry_run_says_by_which_methods_and_with_which_references(study, tmp_path, options, lines):
+    assert planned(study, tmp_path, *options) == list(lines)
+
+
+def test_a_dry_run_names_each_other_brain_once_and_says_who_is_left_out(study, tmp_path, scans):
+    own = study / "100307/T1w/T1w_acpc_dc_restore_brain.nii.gz"
+    (scans / "list.txt").write_text(f"100307\n{own}  # the same\na.nii.gz\ncopy.nii.gz\n{scans / 'b.nii.gz'}\n")
+    asked = ("--references", str(scans / "list.txt"))
+    assert planned(study, tmp_path / "out", *asked)[1:] == [
+        "references: 2 people of list.txt",
+        f"reference: {scans / 'a.nii.gz'}",
+        f"reference: {scans / 'b.nii.gz'}",
+    ]
+    said = export(study, tmp_path / "out", "--dry-run", *asked).output
+    assert "note: References: 2 of 5 were left out, whose image is that of another one." in said
+    assert "note: References: 1 of 3 were left out, who are the exported person or one compared with." in said
+
+
+def test_two_networks_that_are_explained_in_two_ways_have_lines_of_their_own(study, tmp_path):
+    head, brain = (write_network(tmp_path, name) for name in ("head", "brain"))
+    card = json.loads(head.with_suffix(".json").read_text())
+    head.with_suffix(".json").write_text(json.dumps({**card, "skull_stripped": False}))
+    done = export(study, tmp_path / "out", "--dry-run", "--model", str(head), "--model", str(brain)).output
+    assert "head: method: integrated-gradients-zero" in done and "head: references: none" in done
+    assert "brain: method: deviation-smooth; second map by: deviation-magnitude" in done
+    for options in (("--method", "deviation"), ("--method", "deviation-magnitude", "--references", "made-up")):
+        refused = export(study, tmp_path / "out", "--dry-run", "--model", str(head), *options)
+        assert refused.exit_code == 3 and "the reference brain has no skull" in refused.output
+
+
+def test_exports_do_not_go_into_the_folder_of_references(study, scans):
+    refused = export(study, scans, "--dry-run", "--references", str(scans))
+    assert refused.exit_code == 3 and "is the folder of --references, which is never written to" in refused.output
+    assert export(study, scans / "exports", "--dry-run", "--references", str(scans)).exit_code == 0
 
 
 def test_every_picture_is_in_the_page_on_outputs():

@@ -160,6 +160,14 @@ def test_people_of_several_sessions_come_once_and_not_beside_themselves(study):
     assert not [name for name in ids(found(study, "8", "sub-03_ses-2")) if name.startswith("sub-03")]
 
 
+def test_a_reference_needs_no_surfaces_of_the_mesh_that_is_exported(study):
+    """Only its image is read; one T1w image has no native mesh."""
+    chosen = find(ReferenceChoice(count=3), study, FileChoice(mesh="native"), [person(study, "sub-00")])
+    assert len(chosen.people) == 3
+    (study / "list.txt").write_text("sub-01\n")
+    assert ids(found(study, str(study / "list.txt"), "sub-00", files=FileChoice(mesh="native"))) == ["sub-01"]
+
+
 def test_people_compared_with_are_no_references(study):
     taken = ids(found(study, "6", "sub-00", "sub-01", "sub-02"))
     assert len(taken) == 6 and not {"sub-00", "sub-01", "sub-02"} & set(taken)
@@ -173,7 +181,7 @@ def test_a_copy_of_the_exported_image_under_another_name_is_no_reference(study):
 def test_too_few_people_are_counted(study):
     with pytest.raises(InputError, match=r"--references 9: .*study has 8 other people") as refused:
         found(study, "9", "sub-00")
-    assert "of 10 subjects" in refused.value.hint and refused.value.exit_code == 3
+    assert "incomplete do not count" in refused.value.hint and refused.value.exit_code == 3
 
 
 # ------------------------------------------------------------------------------------------------- folders and lists

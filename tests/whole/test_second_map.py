@@ -112,7 +112,9 @@ def test_print_and_record_say_which_map_to_trust_for_what(both):
     words = " ".join(printed.split())
     also = record(folder)["networks"]["unet"]["also"]
     assert also["method"] == also["attribution"]["method"] == SECOND
-    assert also["attribution"]["rules"] and also["attribution"]["caution"] in words
+    first, rest = also["attribution"]["caution"].split(". ", 1)
+    assert also["attribution"]["rules"] and f"{SECOND}: {first}." in words and rest not in words
+    assert any(rest in notice for notice in record(folder)["notices"]) and "Notes in full: " in words
     assert also["advice"] in words and also["trust"]["verdict"] in words
     assert also["trust"]["randomised_networks"] == 0
     assert f"by {SECOND}: {', '.join(row['region'] for row in by_rank(folder)[:2])}" in words

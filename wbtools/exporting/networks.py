@@ -62,10 +62,11 @@ def require_references(networks: Sequence[Model], settings: ExportSettings) -> N
         return
     how = [used for network in networks for used in settings.explanation.methods_of(network)]
     if not any(used.several_references or (asked.name == TEMPLATE and used.reference) for used in how):
-        names = " and ".join(dict.fromkeys(used.name for used in how))
+        names = list(dict.fromkeys(used.name for used in how))
+        methods = f"the method{'s' if len(names) > 1 else ''} {' and '.join(names)}"
         what = "a reference brain" if asked.name == TEMPLATE else "several brains"
         raise InputError(
-            f"--references {asked.typed} is not used: {names} cannot compare with {what}",
+            f"--references {asked.typed} is not used: {methods} cannot compare with {what}",
             hint=_to_have_them_used(networks, settings),
         )
 
