@@ -155,6 +155,16 @@ def test_notices_name_their_network_and_are_held_back_from_the_log_of_an_export(
     ]
 
 
+def test_a_terminal_shows_a_caution_once_whatever_the_networks_and_files_have_it_for_each():
+    record = Provenance({})
+    for name in ("unet", "resnet"):
+        record.notice("Coarse. Measured at length.", about=name, brief="Coarse.")
+        record.notice("Passed.", about=name)
+        record.notice("Said above.", about=name, brief="")
+    assert record.briefs == ["Coarse.", "unet: Passed.", "resnet: Passed."]
+    assert len(record.notices) == 6 and record.notices[0] == "unet: Coarse. Measured at length."
+
+
 def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_path):
     for name in ("first", "second"):
         for end in ("pt", "json"):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from rich.cells import cell_len
 from wbtools.anatomy import SUBCORTEX, Kind, Region
 from wbtools.cli import console, failures, summary
 from wbtools.errors import InputError
+from wbtools.exporting.pipeline import Export
 from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking, RegionRelevance
 
 PROGRAM = [sys.executable, "-c", "from wbtools.cli import main; main()"]
@@ -186,6 +188,25 @@ def test_what_an_error_lists_stands_in_lines_of_its_own_and_forges_none(capsys, 
 
 def _fail(message, hint):
     raise InputError(message, hint=hint)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_notices_are_short_and_lead_to_those_in_full_which_verbose_shows(capsys, whole):
+    export = Export(
+        Path("out/1"),
+        Path("out/1/x.scene"),
+        (),
+        {},
+        {},
+        {},
+        ("unet: Coarse. At length.", "Passed."),
+        ("Coarse.", "Passed."),
+    )
+    summary.summarise(export, whole=whole)
+    printed = capsys.readouterr().out.splitlines()
+    notes = [line for line in printed if line.startswith("Note")]
+    short = ["Note: Coarse.", "Note: Passed.", "Notes in full: out/1/provenance.json"]
+    assert notes == (["Note: unet: Coarse. At length.", "Note: Passed."] if whole else short)
 
 
 def test_a_share_that_is_no_part_of_a_whole_is_explained():
