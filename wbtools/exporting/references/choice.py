@@ -95,6 +95,11 @@ class ReferenceChoice:
         return str(self.count) if self.count is not None else self.name or str(self.place or "")
 
     @property
+    def of_people(self) -> bool:
+        """Whether they are other people."""
+        return self.count is not None or self.place is not None
+
+    @property
     def source(self) -> ReferenceSource | None:
         """What gives them; None where that are other people, or what is usual for the method."""
         return SOURCES.get(self.name)
