@@ -198,7 +198,7 @@ def test_every_vertex_has_the_tables_score_of_its_area_on_every_mesh(exported):
             maps = gifti.read_metrics(folder / f"100307.{side.letter}.unet.{mesh}.func.gii", side)
             assert np.abs(maps["heatmap"] - scores[keys]).max() < 1e-6
             assert not maps["heatmap_smooth"][keys == 0].any()
-            assert 0.5 < maps["heatmap_smooth"].max() <= 1
+            assert 0.2 < maps["heatmap_smooth"].max() <= 1  # an area far ahead of its neighbours is smoothed away most
             if mesh == "32k_fs_LR":
                 where, vertices = models[side.cortex.cifti]
                 for row, name in ((1, "heatmap"), (2, "heatmap_smooth")):
