@@ -87,7 +87,7 @@ def quick(given: argparse.Namespace) -> tuple[Sizes, Recipe]:
     given.regions = given.regions or ["thalamus", "deep grey matter"]
     given.families = given.families if given.families != list(FAMILIES) else ["resnet", "mrinet"]
     given.people = min(given.people, 3)
-    given.methods = given.methods or ["deviation", "gradient", "smoothgrad-squared", "lrp", "grad-cam"]
+    given.methods = given.methods or ["deviation-smooth", "deviation", "gradient", "smoothgrad-squared", "lrp", "grad-cam"]
     return Sizes(1200, 200), Recipe(steps=300, rounds=1)
 
 
