@@ -44,6 +44,9 @@ from sources.ways import REFERENCES, Way, ways
 from wbtools.training.supervised import Recipe
 
 
+QUICK_METHODS = ("deviation-smooth", "deviation", "gradient", "smoothgrad-squared", "lrp", "grad-cam")
+
+
 def cases_of(given: argparse.Namespace) -> list[Case]:
     """Networks, in an order in which every task and family comes early."""
     if not given.regions and not given.all_regions:
@@ -87,7 +90,7 @@ def quick(given: argparse.Namespace) -> tuple[Sizes, Recipe]:
     given.regions = given.regions or ["thalamus", "deep grey matter"]
     given.families = given.families if given.families != list(FAMILIES) else ["resnet", "mrinet"]
     given.people = min(given.people, 3)
-    given.methods = given.methods or ["deviation-smooth", "deviation", "gradient", "smoothgrad-squared", "lrp", "grad-cam"]
+    given.methods = given.methods or list(QUICK_METHODS)
     return Sizes(1200, 200), Recipe(steps=300, rounds=1)
 
 
