@@ -43,7 +43,6 @@ from sources.ways import REFERENCES, Way, ways
 
 from wbtools.training.supervised import Recipe
 
-
 QUICK_METHODS = ("deviation-smooth", "deviation", "gradient", "smoothgrad-squared", "lrp", "grad-cam")
 
 
