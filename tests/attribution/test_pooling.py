@@ -48,19 +48,17 @@ def test_squares_are_captums_deep_shap_against_each_reference_and_the_map_pools_
     found = explain(question)
     # float32, and captum divides by changes that are nearly 0
     np.testing.assert_allclose(found.squares, squares, rtol=1e-3, atol=1e-4 * squares.max())
-    brain = question.image[0, 0].numpy() != 0
-    pooled = np.sqrt(gaussian_filter(squares, SMOOTH.pooled, mode="constant")) * brain
-    expected = pooled * np.sqrt(squares[brain]).sum() / pooled.sum()
+    pooled = np.sqrt(gaussian_filter(squares, SMOOTH.pooled, mode="constant"))
+    expected = pooled * np.sqrt(squares).sum() / pooled.sum()
     np.testing.assert_allclose(found.relevance, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_signed_relevance_is_conserved_in_every_family_and_nothing_shown_outside_the_brain(name):
+def test_signed_relevance_is_conserved_in_every_family(name):
     build, output = EVERY[name]
     question = _asked(random_network(build), "class" if output == "logits" else "embedding", shape=LARGE)
     found = explain(question)
     assert found.relevance.min() >= 0 < found.relevance.max()
-    assert not found.relevance[question.image[0, 0].numpy() == 0].any()
     assert found.conservation == pytest.approx(1, abs=2e-3)  # float32: the answer's change may nearly cancel
 
 
@@ -73,7 +71,7 @@ def test_person_who_is_the_reference_has_no_relevance():
 def test_a_voxel_that_stands_alone_becomes_half_a_gaussian_as_wide_as_was_asked():
     squares = np.zeros((21, 21, 21))
     squares[10, 10, 10] = 9.0
-    found = root_of_pooled(squares, np.ones(squares.shape, bool), 1.5)
+    found = root_of_pooled(squares, 1.5)
     along = found[10, 10].astype(float)
     distance = np.arange(21) - 10
     # The root of a Gaussian of 1.5 voxels is one of 1.5 * sqrt(2); near its middle, scipy's truncation is not seen.

@@ -20,6 +20,7 @@ from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.evaluation.similarity import Similarity
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import template_on
+from wbtools.attribution.references.sets import ReferenceSet
 from wbtools.attribution.registry import ENTRIES
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
@@ -174,6 +175,40 @@ def test_relevance_outside_both_brains_and_relevance_that_got_lost_fail(question
     assert sound.outside < 1e-5
     assert sound.mark == ""
     assert "Not compared" in sound.verdict
+
+
+@pytest.fixture(scope="module")
+def pooled(model, person):
+    """The default's question and map, against three shifted templates."""
+    how = method("deviation-smooth")
+    usual = deviation.METHOD.reference(model.card, person, None)
+    brains = tuple(replace(usual, data=np.roll(usual.data, step, 3)) for step in (-2, 2, 3))
+    question = how.ask(model, [person], TARGET, references=lambda model, image: ReferenceSet(brains))
+    return how, question, how.attribute(question, person)
+
+
+def test_a_pooled_map_is_checked_as_it_was_before_in_the_persons_brain_only(pooled, person):
+    how, question, found = pooled
+    plain = method("deviation-smooth").explain(question).squares
+    brain = person.brain
+    trust = assess(found, question, null_maps(question, how, 1))
+    differences = np.mean([abs(question.image - other)[0, 0].numpy() for other in question.references], axis=0)
+    expected = stats.spearmanr(np.sqrt(plain[brain]), differences[brain]).statistic
+    assert trust.difference.spearman == pytest.approx(expected, abs=1e-4)
+    network = randomised(question.model, question.shown, FIRST_SEED)
+    other = how.explain(question.for_network(network)).squares
+    expected = stats.spearmanr(plain[brain], other[brain]).statistic
+    assert trust.randomised.spearman == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_pooled_map_and_what_ranks_regions_are_0_outside_the_brain_and_it_is_known_what_was_there(pooled, person):
+    how, question, found = pooled
+    roots = np.sqrt(how.explain(question).squares)
+    assert roots[~person.brain].any(), "references reach further"
+    assert not found.relevance.data[~person.brain].any()
+    assert not found.squares.data[~person.brain].any()
+    assert found.squares.data[person.brain].any()
+    assert found.background == pytest.approx(roots[~person.brain].sum() / roots.sum(), rel=1e-5)
 
 
 def test_record_is_plain_json(question, attribution, maps):

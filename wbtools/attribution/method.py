@@ -40,7 +40,7 @@ class MethodOutput:
     device : str
         What it was computed on.
     squares : ndarray, (X, Y, Z), float, optional
-        Squares of the map before it was pooled, by which regions are ranked.
+        Squares of the map before it was pooled.
     """
 
     relevance: NDArray[np.floating]
@@ -48,6 +48,11 @@ class MethodOutput:
     actual_sum: float | None = None
     device: str = "processor"
     squares: NDArray[np.floating] | None = None
+
+    @property
+    def unpooled(self) -> NDArray[np.floating]:
+        """The map as it was before it was pooled, if it was."""
+        return self.relevance if self.squares is None else np.sqrt(self.squares)
 
     @property
     def conservation(self) -> float | None:
@@ -88,15 +93,15 @@ class Attribution:
         Sum of |relevance| over what the map's sum should be; 1 if no positive and negative relevance cancel.
         The larger, the more the map is a small difference of large terms.
     background : float
-        Share of |relevance| where the input is 0.
+        Share of |relevance|, before pooling, where the input is 0; maps that are pooled are 0 there afterwards.
     seconds : float
     device : str
         What it was computed on.
     noise : mapping or None
         What was added to the images that the network was shown: draws, level, seed.
     squares : Volume or None
-        Density of the squares of relevance before pooling, by whose means regions are ranked, relative to the largest;
-        None for maps that are not pooled.
+        Density of the squares of relevance before pooling, relative to the largest, 0 where the input is: regions are
+        ranked by their means. None for maps that are not pooled.
 
     Raises
     ------
@@ -124,6 +129,11 @@ class Attribution:
     def __post_init__(self) -> None:
         if self.relevance.unit is not Unit.DENSITY:
             raise InputError("relevance is carried as a density (1/mm3)")
+
+    @property
+    def unpooled(self) -> NDArray[np.floating]:
+        """The map as it was before it was pooled, if it was; in units of its own then."""
+        return self.relevance.data if self.squares is None else np.sqrt(self.squares.data)
 
     @property
     def meaning(self) -> str:
@@ -273,19 +283,22 @@ class Method:
         start = time.perf_counter()
         output = self.explain(question)
         seconds = time.perf_counter() - start
-        relevance, expected = output.relevance, output.expected_sum
+        shown = image.brain if self.pooled else True  # a pooled map has no rim outside the brain
+        relevance, expected = output.relevance * shown, output.expected_sum
         if not np.isfinite(relevance).all():
             name = question.model.name
             raise CheckError(f"the relevance of {name} is not finite", hint="try another checkpoint or method")
         size = float(np.abs(relevance).sum(dtype=np.float64))
-        outside = float(np.abs(relevance[~image.brain]).sum(dtype=np.float64))
+        unpooled = np.abs(output.unpooled)
+        outside = float(unpooled[~image.brain].sum(dtype=np.float64))
+        whole = float(unpooled.sum(dtype=np.float64))
 
         def density(values: NDArray[np.floating]) -> Volume:
             return Volume((values / image.grid.voxel_volume).astype(np.float32), image.grid, Unit.DENSITY)
 
         return Attribution(
             relevance=density(relevance),
-            squares=None if output.squares is None else density(output.squares / (output.squares.max() or 1.0)),
+            squares=None if output.squares is None else density(output.squares * shown / (output.squares.max() or 1.0)),
             method=self.name,
             signed=self.signed_for(question.objective),
             rules=self.rules,
@@ -296,7 +309,7 @@ class Method:
             expected_sum=expected,
             conservation=output.conservation,
             cancellation=size / abs(expected) if expected else None,
-            background=outside / size if size else 0.0,
+            background=outside / whole if whole else 0.0,
             seconds=seconds,
             device=output.device,
             noise=self.noise.as_record(question.bounds) if self.noise else None,

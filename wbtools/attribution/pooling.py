@@ -35,32 +35,30 @@ def pooling(explain: Explain, voxels: float) -> Explain:
     def pooled(question: Question) -> MethodOutput:
         found = explain(question)
         squares = np.square(found.relevance, dtype=np.float64)
-        brain = (question.image[0, 0] != question.empty).cpu().numpy()
-        return replace(found, relevance=root_of_pooled(squares, brain, voxels), squares=squares)
+        return replace(found, relevance=root_of_pooled(squares, voxels), squares=squares)
 
     return pooled
 
 
-def root_of_pooled(squares: NDArray[np.float64], brain: NDArray[np.bool_], voxels: float) -> NDArray[np.float32]:
-    """The root of pooled squares, 0 outside the brain, with the sum that the roots have inside it.
+def root_of_pooled(squares: NDArray[np.float64], voxels: float) -> NDArray[np.float32]:
+    """The root of pooled squares, with the sum that the roots have.
 
     Parameters
     ----------
     squares : ndarray, (X, Y, Z)
-    brain : ndarray, (X, Y, Z), bool
     voxels : float
         Standard deviation of the Gaussian.
 
     Examples
     --------
-    >>> found = root_of_pooled(np.eye(3)[None] * 4, np.ones((1, 3, 3), bool), 1.0)
+    >>> found = root_of_pooled(np.eye(3)[None] * 4, 1.0)
     >>> float(found.sum()), bool(found[0, 0, 0] > found[0, 0, 1] > 0)
     (6.0, True)
     """
     from scipy.ndimage import gaussian_filter
 
-    size = np.sqrt(gaussian_filter(squares, voxels, mode="constant")) * brain
+    size = np.sqrt(gaussian_filter(squares, voxels, mode="constant"))
     if total := size.sum():
-        size *= np.sqrt(squares, where=brain, out=np.zeros_like(squares)).sum() / total
+        size *= np.sqrt(squares).sum() / total
     found: NDArray[np.float32] = size.astype(np.float32)
     return found

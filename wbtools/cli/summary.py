@@ -14,7 +14,7 @@ from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from wbtools.exporting.pipeline import Export
-    from wbtools.regions import Ranking, RegionRelevance
+    from wbtools.regions import Ranking
     from wbtools.regions.second_ranking import AlsoRanked
 
 _TOP = 10
@@ -78,10 +78,9 @@ def _say_regions(name: str, ranking: Ranking) -> None:
         out.print(row)
     out.print(out.wrapped(outside(ranking)))
     if ranking.null:
-        first = sorted((row for row in ranking.rows if row.null and row.region), key=_calibrated_rank)[:_TOP]
-        names = ", ".join(row.region.name for row in first if row.region)
         out.print(f"against {counted(ranking.null.networks, 'randomised network')}: {_standing_out(ranking)}")
-        out.print(out.wrapped(f"  (p < .05, corrected); first by calibrated rank: {names}"))
+        if found := [row.region.name for row in ranking.significant() if row.region][:_TOP]:
+            out.print(out.wrapped(f"  (p < .05, corrected): {line(', '.join(found))}"))
 
 
 def _say_also(also: AlsoRanked) -> None:
@@ -102,10 +101,6 @@ def outside(ranking: Ranking) -> str:
     if all(0 <= row.share <= 1 for row in (*ranking.rows, ranking.outside)):
         return said
     return f"{said} (of the sum, in which relevance of both signs cancels: shares may be below 0 % or above 100 %)"
-
-
-def _calibrated_rank(row: RegionRelevance) -> int:
-    return row.null.rank if row.null else 0
 
 
 def columns(ranking: Ranking) -> list[Column]:

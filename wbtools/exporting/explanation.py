@@ -248,7 +248,7 @@ def _explained(
     """Explain a person's image by one method."""
     attribution = how.attribute(question, shown.image)
     asked, count = asked_of_null(question), options.null_networks_of(how, second=second)
-    basis = method(how.compared_by) if how.compared_by else how
+    basis = method(how.compared_by) if how.compared_by and count >= FEWEST_NETWORKS else how
     nulls = null_maps(asked, basis, count, options.cache)
     same = (asked is question and basis is how) or not count
     compared = attribution if same else basis.attribute(asked, shown.image)
@@ -256,7 +256,7 @@ def _explained(
     if basis is not how:
         trust = assess(attribution, question, null_maps(question, how, min(count, 1), options.cache), faithfulness)
     else:
-        trust = assess(attribution, question, nulls, faithfulness, compared.relevance.data)
+        trust = assess(attribution, question, nulls, faithfulness, compared.unpooled)
     return _Found(question, attribution, compared, nulls, trust)
 
 
@@ -311,8 +311,16 @@ def _compared(ranking: Ranking, atlas: Atlas, compared: Attribution, nulls: NDAr
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
     means = RegionMeans.of(atlas, compared.relevance.grid)
-    found = calibrated(ranking, means(compared.relevance.data[None])[0], means(nulls))
+    observed = means(compared.unpooled[None])[0]
+    found = calibrated(ranking, observed * _unit(ranking, observed), means(nulls))
     return replace(found, null=found.null and replace(found.null, method=compared.method))
+
+
+def _unit(ranking: Ranking, observed: NDArray[np.float64]) -> float:
+    """What makes the median of means over regions, in the order of their keys, that of the ranking's."""
+    rows = sorted((row.region.key, row.abs_mean) for row in ranking.rows if row.region)
+    here, there = np.nanmedian([mean for _, mean in rows]), np.nanmedian(observed)
+    return float(here / there) if here > 0 and there > 0 else 1.0
 
 
 def _require_kept(before: Volume, after: Volume) -> float:

@@ -78,7 +78,7 @@ class MapsByMethod:
             "relevance_on_model_grid": self.attribution.relevance.total(),
             "relevance_on_t1w_grid": self.ranking.total,
             "relevance_kept": self.kept,
-            "share_inside_atlas": 1 - self.ranking.outside.share,
+            "share_inside_atlas": 1 - self.ranking.outside.share if self.ranking.total else None,
         }
 
 

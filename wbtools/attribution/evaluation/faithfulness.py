@@ -97,8 +97,8 @@ def faithfulness_of(
     brain = question.brain.numpy()
     found = []
     for name, network in cascade(question.model, question.shown, FIRST_SEED):
-        changed = method.explain(question.for_network(network)).relevance
-        found.append((name, Similarity.of(relevance[brain], changed[brain]).spearman))
+        changed = method.explain(question.for_network(network)).unpooled
+        found.append((name, Similarity.of(attribution.unpooled[brain], changed[brain]).spearman))
     edges = np.maximum(1, np.round(_CUBE / attribution.relevance.grid.voxel_sizes)).astype(int)
     deletion, insertion = against_random(question, relevance, edges)
     return Faithfulness(tuple(found), deletion, insertion, _occluded(question, relevance, regions))

@@ -72,7 +72,7 @@ def null_maps(question: Question, method: Method, count: int, cache: NullCache |
     Returns
     -------
     ndarray, (count, X, Y, Z), float32
-        Signed relevance per voxel. Of a network whose map is not finite, zeros.
+        Signed relevance per voxel, before pooling. Of a network whose map is not finite, zeros.
     """
     shape = tuple(question.image.shape[2:])
     key = _key(question, method) if cache else ""
@@ -94,7 +94,7 @@ def _null_map(question: Question, method: Method, seed: int) -> Map:
 
     network, answers = randomised_with_answers(question.model, question.shown, seed, question.target.answer)
     try:
-        found = method.explain(question.for_network(network, answers)).relevance
+        found = method.explain(question.for_network(network, answers)).unpooled
     except InputError as error:  # a network that has learned nothing may have nothing to explain
         logger.warning("randomised network %d cannot be explained: %s", seed, error)
         return np.zeros(question.image.shape[2:], np.float32)

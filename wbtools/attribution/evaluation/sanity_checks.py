@@ -134,7 +134,7 @@ def assess(
     faithfulness: Faithfulness | None = None,
     own: Map | None = None,
 ) -> Trust:
-    """Compare a map with maps that know nothing.
+    """Compare a map, before pooling, with maps that know nothing.
 
     Parameters
     ----------
@@ -148,10 +148,11 @@ def assess(
     own : ndarray, (X, Y, Z), optional
         The network's map that was made as theirs are; that of the attribution without.
     """
-    relevance = attribution.relevance.data
+    relevance = attribution.unpooled  # smoothness alone makes maps alike
     image = question.image[0, 0].numpy()
     differences = [abs(image - reference[0, 0].numpy()) for reference in question.compared]
-    brain = question.brain.numpy()
+    # Maps that are pooled are shown in the person's brain only; zeros that maps share elsewhere say nothing.
+    brain = (question.brain if attribution.squares is None else question.image[0, 0] != question.empty).numpy()
     size = float(np.abs(relevance).sum(dtype=np.float64))
     shown = relevance[brain]
     like = shown if own is None else own[brain]

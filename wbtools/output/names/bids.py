@@ -66,7 +66,7 @@ _ABOUT: dict[OutputKind, dict[str, str]] = {
     OutputKind.METRIC: _MAPS,
     OutputKind.DSCALAR: _MAPS,
     OutputKind.PSCALAR: _MAPS,
-    OutputKind.REGIONS: {"Description": "Regions ranked by their mean relevance"},
+    OutputKind.REGIONS: {"Description": "Regions ranked by their score"},
     OutputKind.PAIRS: _PAIRS,
     OutputKind.PCONN: _PAIRS,
 }
