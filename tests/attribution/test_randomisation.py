@@ -10,7 +10,8 @@ from random_networks import random_network
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from wbtools.attribution.evaluation.randomisation import cascade, randomised
+from wbtools.attribution.engine import DifferencePropagator, Differences
+from wbtools.attribution.evaluation.randomisation import cascade, randomised, untrained
 from wbtools.model import known_families
 from wbtools.model.checkpoint import Model
 
@@ -70,9 +71,16 @@ def test_seed_decides_the_network_and_leaves_torchs_own_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("name", ["U-Net, attention everywhere", "DenseNet", "MriNet"])
-def test_batch_norms_have_the_statistics_of_the_images_as_torch_itself_finds_them(name):
-    network = randomised(learned(name), images(name), seed=3)
+def settled_on_the_way(name, seed):
+    """A randomised network whose batch norms are fitted while both images pass it for their difference; its answers."""
+    network, (image, reference) = untrained(learned(name), seed), images(name).split(1)
+    return network, Differences(network, image, network.answers[0]).settle(reference)
+
+
+@pytest.mark.parametrize("on_the_way", [False, True])
+@pytest.mark.parametrize("name", ["U-Net, attention everywhere", "ResNet 10", "DenseNet", "MriNet"])
+def test_batch_norms_have_the_statistics_of_the_images_as_torch_itself_finds_them(name, on_the_way):
+    network = settled_on_the_way(name, 3)[0] if on_the_way else randomised(learned(name), images(name), seed=3)
     ours = {key: value.clone() for key, value in network.state_dict().items() if "running" in key}
     for module in network.modules():
         if isinstance(module, _BatchNorm):
@@ -90,6 +98,25 @@ def test_batch_norms_have_the_statistics_of_the_images_as_torch_itself_finds_the
             ratio = ours[key] / value
             torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), rtol=1e-3, atol=0)
             assert 0.74 < ratio[0] < 1
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_network_that_is_settled_on_the_way_answers_and_is_explained_as_it_is_afterwards(name):
+    # In single precision, or where nothing is shown, rounding may decide which voxel is the largest.
+    network = untrained(learned(name), 3).double()
+    image, first, second = torch.rand(3, *images(name).shape[1:], dtype=torch.float64).split(1)
+    differences = Differences(network, image, network.answers[0], count=2)
+    answers = differences.settle(first)
+    with torch.no_grad():
+        expected = getattr(network, network.answers[0])(torch.cat((image, first)))
+    torch.testing.assert_close(answers, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    for reference in (first, second, first):  # the first was begun, the next one is not, and neither is given twice
+        ours = differences.against(reference)
+        alone = DifferencePropagator(network, image, reference, network.answers[0])
+        expected = alone.relevance(alone.change)
+        torch.testing.assert_close(
+            ours.relevance(ours.change), expected, rtol=0, atol=1e-9 * float(expected.abs().max())
+        )
 
 
 def test_layers_are_randomised_from_the_last_to_the_first():

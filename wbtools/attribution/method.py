@@ -174,6 +174,9 @@ class Method:
         Whether it can explain the difference from several images, such as other people's.
     usual_references : callable, optional
         Gives these images unless the user says; without, it is the single one of `reference`.
+    by_magnitude : bool, optional
+        For methods that send back the differences that a question may hold (see `Question`): whether the convolution
+        that sees the image shares relevance by magnitudes.
     by_region : bool
         Whether it treats the regions of an atlas as wholes, and needs them.
     on_cards : bool
@@ -199,6 +202,7 @@ class Method:
     reference: Callable[[Card, ModelInput, Path | None], ReferenceBrain] | None = None
     several_references: bool = False
     usual_references: ReferenceSource | None = None
+    by_magnitude: bool | None = None
     by_region: bool = False
     on_cards: bool = False
     signed: bool = True

@@ -12,6 +12,7 @@ from wbtools.attribution.objective import Objective
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wbtools.attribution.engine import Differences
     from wbtools.attribution.target import Target
     from wbtools.model import Model
     from wbtools.model.family import Network
@@ -48,6 +49,8 @@ class Question:
     objectives : tuple of Objective
         Against each of the references, where that cannot be read off the network's answers to them: in pieces of an
         image. Empty, if it can.
+    differences : Differences, optional
+        Those of the image from the references, where they were begun before the method is asked.
     """
 
     answers: Answers
@@ -62,6 +65,7 @@ class Question:
     bounds: tuple[float, float] = (0.0, 1.0)
     references: tuple[Tensor, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    differences: Differences | None = None
 
     @property
     def model(self) -> Model:

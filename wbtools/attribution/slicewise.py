@@ -64,6 +64,7 @@ def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:
                     reference=references[0] if references else _part(question.reference, index),
                     references=references,
                     regions=None if regions is None else regions[index[2:]],
+                    differences=None,
                     objective=replace(objective, directions=directions),
                     objectives=tuple(
                         replace(asked, directions=part) for asked, (_, part) in zip(against, others, strict=True)

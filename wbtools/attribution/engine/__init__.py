@@ -11,6 +11,7 @@ seeds can be sent back, many at once, at about the cost of one or two transposed
 - `rescale`: the same by the rescale rule of DeepLIFT, for differences
 - `pooled_convolution`: a convolution that only a maximum pool sees, in slabs
 - `propagator`: both ways, through the whole network; `relevance` by rules, `difference` by the rescale rule
+- `settling`: differences in networks whose batch norms are yet to be given their statistics
 - `seeds`: what relevance starts from
 
 **To add a rule of LRP** for convolutions, linear layers or averages, write it as a constant in `rules` and name it in a
@@ -24,6 +25,7 @@ from wbtools.attribution.engine.propagator import Propagator
 from wbtools.attribution.engine.relevance import RelevancePropagator
 from wbtools.attribution.engine.rules import EPSILON, IMAGE_SHARE, MATCHED, PLAIN, Z_PLUS, RuleSet, gamma
 from wbtools.attribution.engine.seeds import dimension_seeds, low_rank, low_rank_maps, mean_absolute, seeds
+from wbtools.attribution.engine.settling import Differences
 from wbtools.attribution.engine.signal import Kept
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "PLAIN",
     "Z_PLUS",
     "DifferencePropagator",
+    "Differences",
     "Kept",
     "Propagator",
     "RelevancePropagator",

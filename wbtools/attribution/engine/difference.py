@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
@@ -48,11 +46,11 @@ class DifferencePropagator(Propagator[ActivationChange]):
         magnitudes: bool = True,
         kept: Kept | None = None,
     ) -> None:
+        self._magnitudes = magnitudes
         if kept is not None:
             kept.restart()
-        once: Once = computed if kept is None else kept
-        run = partial(_run, magnitudes, once)
-        super().__init__(network, ActivationChange(image - reference, image), run, output, once)
+        self._once: Once = computed if kept is None else kept
+        super().__init__(network, ActivationChange(image - reference, image), self._run, output, self._once)
 
     def as_messages(self, relevance: Tensor, step: int) -> Tensor:
         """Multipliers: relevance per change."""
@@ -63,19 +61,24 @@ class DifferencePropagator(Propagator[ActivationChange]):
         """Multipliers times changes; what reaches the image's voxels is relevance already."""
         return messages if step == 0 else messages * self._explained[step]
 
+    def _run(self, step: Step, inputs: list[ActivationChange]) -> LayerResult[ActivationChange]:
+        """One step; those that see the image go back to the relevance of its voxels."""
+        known, module = self._known(step, inputs[0]), step.module
+        shared = self._magnitudes and step.inputs == (0,) and isinstance(module, nn.Conv3d)
+        if step.pool is not None:
+            output, back = pooled_difference.run(step, inputs[0], self._once, shared, known)
+        elif isinstance(module, nn.Conv3d):
+            weights, bias = convolution(module, step.norm, step.name)
+            output, back = rescale.linear(weights, bias, inputs[0], self._once, shared, known)
+        else:
+            output, back = rescale.apply(step, inputs, self._once)
+        if 0 not in step.inputs or shared or back is None:
+            return output, back
+        return output, _to_relevance(step, inputs, back)
 
-def _run(magnitudes: bool, once: Once, step: Step, inputs: list[ActivationChange]) -> LayerResult[ActivationChange]:
-    """One step; those that see the image go back to the relevance of its voxels."""
-    shared = magnitudes and step.inputs == (0,) and isinstance(step.module, nn.Conv3d)
-    if step.pool is not None:
-        output, back = pooled_difference.run(step, inputs[0], once, shared)
-    elif shared and isinstance(step.module, nn.Conv3d):
-        output, back = rescale.linear(*convolution(step.module, step.norm, step.name), inputs[0], once, at_image=True)
-    else:
-        output, back = rescale.apply(step, inputs, once)
-    if 0 not in step.inputs or shared or back is None:
-        return output, back
-    return output, _to_relevance(step, inputs, back)
+    def _known(self, step: Step, x: ActivationChange) -> ActivationChange | None:
+        """The output of a convolution and its batch norm, where that is known before it is run."""
+        return None
 
 
 def _to_relevance(step: Step, inputs: list[ActivationChange], back: Backward) -> Backward:

@@ -17,7 +17,9 @@ _PLANES = 4
 """Of the pool's output, whose change is looked for at once."""
 
 
-def run(step: Step, x: ActivationChange, once: Once, at_image: bool) -> LayerResult[ActivationChange]:
+def run(
+    step: Step, x: ActivationChange, once: Once, at_image: bool, known: ActivationChange | None = None
+) -> LayerResult[ActivationChange]:
     """A convolution, its batch norm, a ReLU and a maximum pool.
 
     Parameters
@@ -28,9 +30,11 @@ def run(step: Step, x: ActivationChange, once: Once, at_image: bool) -> LayerRes
         Keeps what depends on the image alone.
     at_image : bool
         Whether the way back leads to relevance, shared by magnitudes (see `rescale`).
+    known : ActivationChange, optional
+        The output of the convolution and its batch norm, if it is known.
     """
-    image, highest = once(partial(_of_image, step, x.image))
-    block = rescale.PooledLinear(image, at_image)
+    image, highest = once(partial(_of_image, step, x.image, known.image if known else None))
+    block = rescale.PooledLinear(image, at_image, known.change if known else None)
     change, shape = highest.new_zeros(highest.shape), x.change.shape[1:]
     ways_back: list[tuple[Place, Backward]] = []
     for windows in _touched(pooled_convolution.axes(step, tuple(shape[1:])), x.change):
@@ -62,18 +66,19 @@ def _touched(along: tuple[Axis, ...], change: Tensor) -> Iterator[tuple[range, .
             yield windows
 
 
-def _of_image(step: Step, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Of an image alone: the output of the convolution, and that of the pool."""
+def _of_image(step: Step, image: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Of an image alone: the output of the convolution, which may be known, and that of the pool."""
     assert isinstance(step.module, nn.Conv3d)
     sizes = [axis.size for axis in pooled_convolution.axes(step, tuple(image.shape[2:]))]
-    whole = image.new_empty(1, step.module.out_channels, *sizes)
+    whole = image.new_empty(1, step.module.out_channels, *sizes) if known is None else known
 
     def block(
         weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
     ) -> tuple[Activation, Backward]:
-        y = weights(x.value)
-        part(place, whole).copy_(y if bias is None else y.add_(bias))
-        return Activation(pool(y.relu_())[0]), _nowhere
+        y = part(place, whole)
+        if known is None:
+            y.copy_(rescale.affine(weights, bias, x.value))
+        return Activation(pool(y.relu())[0]), _nowhere
 
     output, _ = pooled_convolution.run(step, Activation(image), block)
     return whole, output.value

@@ -57,7 +57,7 @@ _SMALL = (
 
 
 def apply(step: Step, inputs: list[ActivationChange], once: Once) -> Rescaled:
-    """Run one step.
+    """Run one step that is no convolution.
 
     Raises
     ------
@@ -65,8 +65,6 @@ def apply(step: Step, inputs: list[ActivationChange], once: Once) -> Rescaled:
         If nothing is known of the module.
     """
     module = step.module
-    if isinstance(module, nn.Conv3d):
-        return linear(*convolution(module, step.norm, step.name), inputs[0], once)
     for kind, run in LAYERS.items():
         if isinstance(module, kind):
             return run(module, once, *inputs)
@@ -79,16 +77,26 @@ def knows(module: nn.Module) -> bool:
 
 
 def linear(
-    weights: LinearMap, bias: Tensor | None, x: ActivationChange, once: Once, at_image: bool = False
+    weights: LinearMap,
+    bias: Tensor | None,
+    x: ActivationChange,
+    once: Once,
+    at_image: bool = False,
+    known: ActivationChange | None = None,
 ) -> Rescaled:
-    """A linear map and a bias; of the image itself, back to relevance and not to multipliers (see `_by_magnitude`)."""
+    """A linear map and a bias, whose output may be known; of the image, back to relevance (see `_by_magnitude`)."""
     now = weights.ready()
-    change = now(x.change)
-    output = ActivationChange(change, once(lambda: now(x.image) if bias is None else now(x.image).add_(bias)))
+    change = known.change if known else now(x.change)
+    output = ActivationChange(change, once(lambda: known.image if known else affine(now, bias, x.image)))
     if at_image:
         ratio, back = _by_magnitude(weights, x.change, change)
         return output, lambda m: back(m * ratio)
     return output, _adjoint(weights, x.change)
+
+
+def affine(weights: LinearMap, bias: Tensor | None, x: Tensor) -> Tensor:
+    """A linear map and a bias."""
+    return weights(x) if bias is None else weights(x).add_(bias)
 
 
 def _adjoint(weights: LinearMap, x: Tensor) -> MultiplierBackward:
@@ -195,16 +203,20 @@ class PooledLinear:
         What the image's own activations are after linear map and bias, in the whole image.
     at_image : bool
         As for `linear`.
+    change : Tensor, (1, ...), optional
+        Their change, if it is known.
     """
 
     image: Tensor
     at_image: bool
+    change: Tensor | None = None
 
     def __call__(
         self, weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
     ) -> tuple[Activation, MultiplierBackward]:
         """The change of the output from that of the input, which lies in some place of the image; and the way back."""
-        y = ActivationChange(weights(x.value), part(place, self.image))
+        change = weights(x.value) if self.change is None else part(place, self.change)
+        y = ActivationChange(change, part(place, self.image))
         (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
         (here, first), (there, second) = (
             rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)

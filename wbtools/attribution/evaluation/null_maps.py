@@ -90,11 +90,8 @@ def null_maps(question: Question, method: Method, count: int, cache: NullCache |
 
 def _null_map(question: Question, method: Method, seed: int) -> Map:
     """The map of one randomised network."""
-    from wbtools.attribution.evaluation.randomisation import randomised_with_answers
-
-    network, answers = randomised_with_answers(question.model, question.shown, seed, question.target.answer)
     try:
-        found = method.explain(question.for_network(network, answers)).unpooled
+        found = method.explain(_asked_of_randomised(question, method, seed)).unpooled
     except InputError as error:  # a network that has learned nothing may have nothing to explain
         logger.warning("randomised network %d cannot be explained: %s", seed, error)
         return np.zeros(question.image.shape[2:], np.float32)
@@ -102,6 +99,24 @@ def _null_map(question: Question, method: Method, seed: int) -> Map:
         logger.warning("the relevance of randomised network %d is not finite", seed)
         return np.zeros(found.shape, np.float32)
     return np.asarray(found, np.float32)
+
+
+def _asked_of_randomised(question: Question, method: Method, seed: int) -> Question:
+    """The question, put to one randomised network.
+
+    Its batch norms are fitted while the image and the first reference pass it for their difference, where the method
+    needs that, and needs it on the processor.
+    """
+    from wbtools.attribution.engine import Differences
+    from wbtools.attribution.evaluation.randomisation import settle, untrained
+    from wbtools.attribution.runtime.device import usable
+
+    network, answer = untrained(question.model, seed), question.target.answer
+    if method.by_magnitude is None or (method.on_cards and usable()):
+        return question.for_network(network, settle(network, question.shown, network.modules(), answer))
+    differences = Differences(network, question.image, answer, len(question.compared), method.by_magnitude)
+    answers = differences.settle(question.require_reference())
+    return replace(question.for_network(network, answers), differences=differences)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from wbtools.attribution.engine import settling
 from wbtools.model import Model, known_families
 from wbtools.model.family import Network
 
@@ -36,26 +37,17 @@ def randomised(model: Model, images: Tensor, seed: int) -> Network:
     Network
         In evaluation mode, without gradients for its parameters.
     """
-    return randomised_with_answers(model, images, seed)[0]
+    network = untrained(model, seed)
+    settle(network, images, network.modules())
+    return network
 
 
-def randomised_with_answers(
-    model: Model, images: Tensor, seed: int, answer: str = "forward"
-) -> tuple[Network, Tensor | None]:
-    """`randomised`, and what the network answers to the images where that is known from fitting its batch norms.
-
-    Parameters
-    ----------
-    model, images, seed
-        As for `randomised`.
-    answer : str
-        The network's method that answers.
-    """
+def untrained(model: Model, seed: int) -> Network:
+    """`randomised`, before its batch norms are fitted."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _initialised(model)
-    network.eval().requires_grad_(False)
-    return network, settle(network, images, network.modules(), answer)
+    return network.eval().requires_grad_(False)
 
 
 def cascade(model: Model, images: Tensor, seed: int, steps: int = 8) -> Iterator[tuple[str, Network]]:
@@ -124,16 +116,9 @@ def settle(network: Network, images: Tensor, modules: Iterator[nn.Module], answe
 
 
 def _fit(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """A forward hook of the batch norms that `settle` changes, which have both statistics."""
-    assert isinstance(norm, _BatchNorm) and norm.running_mean is not None and norm.running_var is not None
-    channels = inputs[0].flatten(2) if inputs[0].dim() > 2 else inputs[0][..., None]
-    count = channels.shape[0] * channels.shape[2]
-    if count > 1:
-        mean = channels.mean((0, 2))
-        # torch.var_mean takes four times as long on a processor.
-        lengths = torch.linalg.vector_norm(channels - mean[:, None], dim=2)
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(lengths.square().sum(0) / count)
+    """A forward hook of the batch norms that `settle` changes."""
+    assert isinstance(norm, _BatchNorm)
+    settling.settle(norm, inputs[0])
 
 
 def _initialised(model: Model) -> Network:

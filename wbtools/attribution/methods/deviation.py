@@ -79,6 +79,7 @@ METHOD = Method(
     explain=explain_over,
     reference=reference_brain,
     several_references=True,
+    by_magnitude=True,
     on_cards=True,
 )
 
@@ -109,6 +110,7 @@ SMOOTH = replace(
         f"ranked it higher. {_CAUTION}"
     ),
     explain=partial(explain_over, over="square", by_magnitude=False),
+    by_magnitude=False,
     pooled=_POOLED,
 )
 """The default: what neighbouring voxels and several references show together; how it was chosen is on record in

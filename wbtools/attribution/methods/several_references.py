@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wbtools.attribution.engine import DifferencePropagator, Kept
+from wbtools.attribution.engine import DifferencePropagator, Differences
 from wbtools.attribution.method import MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.attribution.relevance_map import relevance_map
@@ -54,12 +54,12 @@ def explain_over(question: Question, over: Mean = "signed", by_magnitude: bool =
     """
     question.require_reference()
     references, (of, back) = question.compared, _MEANS[over]
-    kept = Kept() if len(references) > 1 else None
+    differences = question.differences or Differences(
+        question.network, question.image, question.objective.answer, len(references), by_magnitude
+    )
     total, expected, actual = np.zeros(question.image.shape[2:]), 0.0, 0.0
     for reference in references:  # one after the other: each needs much memory
-        propagator = DifferencePropagator(
-            question.network, question.image, reference, question.objective.answer, by_magnitude, kept
-        )
+        propagator = differences.against(reference)
         found = relevance_map(propagator, _directions(question, reference, propagator))
         total += of(found.relevance.astype(np.float64))
         expected += found.expected_sum or 0.0

@@ -92,6 +92,7 @@ def _on(device: torch.device, question: Question) -> Iterator[Question]:
             references=references,
             objectives=tuple(lent(objective) for objective in question.objectives),
             regions=there(question.regions),
+            differences=None,
         )
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = precisions
