@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +186,12 @@ def test_built_in_network_is_small_and_says_what_it_is():
     assert model.card.performance["test_auc"] > 0.95
     file = Path(wbtools.__file__).parent / "data" / "demo_unet.pt"
     assert file.stat().st_size <= 2_000_000
+    tried = load(file)  # unlike the built-in network, any other is tried with an image of its card's shape
+    assert tried.sha256 == model.sha256
+    assert tried.card == model.card
+
+
+def test_built_in_network_is_loaded_without_torchs_compiler():
+    code = "import sys; from wbtools.model import built_in; built_in(); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

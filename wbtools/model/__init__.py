@@ -48,5 +48,7 @@ def load(source: str | Path) -> Model:
 
 def built_in() -> Model:
     """The demonstration network in wbtools' package data; trained on synthetic data, not for science."""
+    from wbtools.model import checkpoint
+
     with resources.as_file(resources.files("wbtools") / "data") as folder:
-        return load(Path(folder) / _BUILT_IN)
+        return checkpoint.load(Path(folder) / _BUILT_IN, proven=True)

@@ -88,7 +88,7 @@ class Model:
         return self.card.threshold
 
 
-def load(path: Path) -> Model:
+def load(path: Path, *, proven: bool = False) -> Model:
     """Load a checkpoint and its card.
 
     Parameters
@@ -97,6 +97,8 @@ def load(path: Path) -> Model:
         A file of `torch.save`: a state dict, or a dictionary with one under any key and perhaps a `threshold`; or a
         safetensors file. The card is read from the JSON file of the same name beside it, if there is one, else from
         the safetensors file.
+    proven : bool
+        As for `compatibility.apply_card`.
 
     Returns
     -------
@@ -115,7 +117,9 @@ def load(path: Path) -> Model:
     _require_sound(path, found.tensors)
     remarks = _odd_threshold(threshold)
     card = _card(path, found.family, None if remarks else threshold, inside)
-    network = _network(path, found.family, found.tensors, card)
+    network = _network(path, found.family, found.tensors)
+    compatibility.apply_card(path, network, card, proven=proven)
+    network.load_state_dict(found.tensors, assign=True)
     description = {
         **(network.architecture.describe() if network.architecture else {}),
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -237,8 +241,8 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in tensors.items()}
 
 
-def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor], card: Card) -> Network:
-    """The network that fits the tensors, with them as its weights."""
+def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor]) -> Network:
+    """The network that fits the tensors, in evaluation mode, without values; counters that they lack are added."""
     import torch
 
     try:
@@ -253,10 +257,7 @@ def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor], card: 
         if key.endswith(_COUNTER):
             tensors.setdefault(key, torch.tensor(0))
     _require_equal(path, family, _shapes(tensors), expected)
-    network.eval().requires_grad_(False)
-    compatibility.apply_card(path, network, card)
-    network.load_state_dict(tensors, assign=True)
-    return network
+    return network.eval().requires_grad_(False)
 
 
 def _require_equal(path: Path, family: Family[Any], found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

@@ -29,8 +29,8 @@ FAILURES = (
 """What torch raises where a network cannot take an image."""
 
 
-def apply_card(path: Path, network: Network, card: Card) -> None:
-    """Give a network its card.
+def apply_card(path: Path, network: Network, card: Card, *, proven: bool = False) -> None:
+    """Give a network its card, and try whether they belong together.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def apply_card(path: Path, network: Network, card: Card) -> None:
     network : Network
         In evaluation mode, without values (on the device `meta`): nothing is computed.
     card : Card
+    proven : bool
+        Whether that is known, and need not be tried: torch imports its compiler for it, which takes a second or two.
 
     Raises
     ------
@@ -52,6 +54,8 @@ def apply_card(path: Path, network: Network, card: Card) -> None:
         network.adapt(card)
     except CheckpointError as error:
         raise error.about(path) from None
+    if proven:
+        return
     image = torch.empty(1, 1, *card.shape, device="meta")
     try:
         answer = getattr(network, network.answers[0])(image)
