@@ -9,7 +9,7 @@ from scipy import ndimage, stats
 
 from wbtools.anatomy import Atlas, Hemisphere, Kind, Region
 from wbtools.errors import InputError
-from wbtools.regions import RegionMeans, abs_means, calibrated, calibration, rank
+from wbtools.regions import RegionMeans, abs_means, calibrated, calibration, correlation, rank
 from wbtools.regions.second_ranking import ALSO_COLUMNS, AlsoRanked
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.text import tsv
@@ -294,6 +294,21 @@ def test_parameters_of_simulated_variances_are_recovered():
     np.testing.assert_allclose(drawn, expected, rtol=0.05)  # as exact as 20,000 regions tell the prior
     # closer to the truth than the sample is, which is what they are for
     assert np.mean((np.log(drawn) - np.log(true)) ** 2) < 0.5 * np.mean((np.log(sample) - np.log(true)) ** 2)
+
+
+@pytest.mark.parametrize("value", [1e-6, 1e-3, 0.2, 1.0, 17.0, 1e6])
+def test_degrees_of_freedom_solve_their_equation(value):
+    from scipy.special import polygamma
+
+    assert polygamma(1, calibration._inverse_trigamma(value)) == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("kinds", [3, 40, 10**6])
+def test_ranks_and_their_correlation_are_scipys(kinds):
+    first, second = np.random.default_rng(0).integers(0, kinds, (2, 500)) / 7
+    np.testing.assert_array_equal(correlation.ranks(first), stats.rankdata(first))
+    assert correlation.spearman(first, second) == pytest.approx(stats.spearmanr(first, second).statistic, rel=1e-12)
+    assert np.isnan(correlation.spearman(first, np.ones(500)))
 
 
 def test_equal_variances_are_pooled():

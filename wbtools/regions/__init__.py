@@ -1,6 +1,7 @@
 """Ranking of regions by relevance, and its calibration.
 
 - `ranking`: relevance and atlas in, ranked table out
+- `correlation`: ranks of numbers, and how far two rankings agree
 - `coarse`: means over regions on a network's own grid
 - `calibration`: the ranks again, against networks with randomised weights
 """

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
+from wbtools.regions.correlation import spearman
 from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking
 
 FEWEST_NETWORKS = 4
@@ -222,16 +223,17 @@ def moderated(variances: Array, freedom: float) -> tuple[Array, float]:
 
 def _inverse_trigamma(value: float) -> float:
     """The positive number whose trigamma function is `value`."""
-    from scipy.optimize import brentq
     from scipy.special import polygamma
 
-    # 1 / x < trigamma(x) < 1 / x + 1 / x^2 brackets the solution.
-    high = (1 + np.sqrt(1 + 4 * value)) / (2 * value)
-    return float(brentq(lambda x: float(polygamma(1, x)) - value, 1 / value, high))
+    # Newton's steps for 1 / trigamma, which is convex and almost linear: from below they rise to the solution.
+    x, step = 0.5 + 1 / value, np.inf
+    while abs(step) > 1e-12 * x:
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, x))
+        x += step
+    return x
 
 
 def _alike(levels: Array) -> float:
     """Mean Spearman correlation of the first map with the others."""
-    from scipy import stats
-
-    return float(np.mean([stats.spearmanr(levels[0], other).statistic for other in levels[1:]]))
+    return float(np.mean([spearman(levels[0], other) for other in levels[1:]]))

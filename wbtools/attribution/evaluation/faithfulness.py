@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from wbtools.attribution.evaluation.null_maps import FIRST_SEED
 from wbtools.attribution.evaluation.similarity import Similarity
+from wbtools.regions.correlation import spearman
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -171,7 +172,6 @@ def _curve(
 def _occluded(question: Question, relevance: Array, regions: NDArray[np.integer] | None) -> float | None:
     """Spearman's correlation over regions of relevance and fall of the score."""
     import torch
-    from scipy.stats import spearmanr
 
     from wbtools.attribution.methods.occlusion import METHOD
 
@@ -183,4 +183,4 @@ def _occluded(question: Question, relevance: Array, regions: NDArray[np.integer]
         np.bincount(regions.ravel(), values.ravel())[np.unique(regions[regions > 0])] for values in (relevance, fallen)
     ]
     constant = any(len(values) < 3 or np.ptp(values) == 0 for values in sums)
-    return 0.0 if constant else round(float(spearmanr(*sums).statistic), 6)
+    return 0.0 if constant else round(spearman(*sums), 6)

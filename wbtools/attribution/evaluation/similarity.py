@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.regions.correlation import ranks
+
 Map = NDArray[np.floating]
 
 
@@ -37,11 +39,8 @@ class Similarity:
         >>> Similarity.of(np.array([1.0, -2, 3]), np.array([2.0, 4, 6])) == Similarity(1.0, 1.0)
         True
         """
-        from scipy.stats import rankdata
-
         pair = np.abs(np.stack((first, second)), dtype=np.float64)
-        ranks = np.stack([rankdata(values) for values in pair])
-        return cls(_correlation(pair), _correlation(ranks))
+        return cls(_correlation(pair), _correlation(np.stack([ranks(values) for values in pair])))
 
     @classmethod
     def mean(cls, found: Sequence[Similarity]) -> Similarity:
