@@ -90,8 +90,7 @@ class ExportSettings:
     method : str or None
         Attribution method; None takes the one that suits each network.
     also : str or None
-        The method of a second map beside the first, or `none`; None takes the one that the first method's entry in
-        the registry names, if any.
+        The method of a second map beside the first; None for none.
     target : Target or None
         What is explained; None explains what each network is for.
     nulls : int or None
