@@ -27,7 +27,6 @@ from calibration import SIGNIFICANT, Table, against
 from numpy.typing import NDArray
 from planted import NULL, Figures
 from sources.case import Case, Exam, Store
-from sources.tasks import TASKS, Sizes
 
 from wbtools.attribution import method
 from wbtools.attribution.evaluation.null_maps import null_maps
@@ -38,7 +37,7 @@ from wbtools.native.projection import NativeProjection
 from wbtools.space.resampling import region_shares
 from wbtools.subject import find
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
-from wbtools.training.planted import Head, head_grid
+from wbtools.training.planted import head_grid
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -56,16 +55,6 @@ def atlas_shares() -> csr_array:
         atlas = person.read(subject, subject.meshes[:1], NativeProjection(1)).atlas.whole
         keys = [region.key for region in atlas.regions]
         return region_shares(atlas.volume, keys, head_grid())[:-1]
-
-
-def origins(store: Store, case: Case, people: int) -> NDArray[np.int32]:
-    """Which voxel of the head each voxel of people's scans comes from, (N, V): the same people, voxels as labels."""
-    heads = {
-        name: Head(head.template, np.arange(head.template.size, dtype=np.int32).reshape(head.template.shape))
-        for name, head in store.heads.items()
-    }
-    drawn = TASKS[case.task](heads, Sizes(), store.work / "pools").people(case.region, case.seed, people)
-    return drawn.labels.reshape(people, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +103,8 @@ def measure(store: Store, case: Case, people: int, shares: csr_array) -> Figures
     """All people of one network, measured or found in the folder."""
     path = store.work / "figures" / f"areas-{case.name}-{people}.json"
     if not path.exists():
-        exam, places = store.exam(case, people), origins(store, case, people)
-        rows = [compare(exam, i, Areas(shares[:, places[i]])) for i in range(people)]
+        exam = store.exam(case, people)
+        rows = [compare(exam, i, Areas(shares[:, exam.people.origins[i].ravel()])) for i in range(people)]
         path.write_text(json.dumps({"r2": exam.training.r2, "auc": exam.training.auc, "people": rows}))
     found: Figures = json.loads(path.read_text())
     return found

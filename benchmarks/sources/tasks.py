@@ -69,6 +69,8 @@ class People:
         A scan of each person, and another.
     labels, labels_again : ndarray, (N, X, Y, Z), int
         FreeSurfer's keys of their voxels.
+    origins : ndarray, (N, X, Y, Z), int
+        The voxel of a flattened head that each voxel of `images` comes from.
     truth, decoy : ndarray, (N, X, Y, Z), bool
         Where the source is, and where something else varies that the answer does not depend on.
     regions : tuple of tuple of int, (N,)
@@ -81,6 +83,7 @@ class People:
     again: Tensor
     labels: NDArray[np.int32]
     labels_again: NDArray[np.int32]
+    origins: NDArray[np.int64]
     truth: Mask
     decoy: Mask
     regions: tuple[tuple[int, ...], ...]
@@ -187,11 +190,10 @@ class Planted(Task):
         plant = self.plant(region)
         twins = PlantedTwins(self.heads[0], plant, seed=1000 * seed + 7)
         drawn = twins.people(count)
-        images, labels = twins.scans_and_labels(drawn)
-        again, labels_again = twins.scans_and_labels(drawn)
-        return _people_of(
-            (images, labels), (again, labels_again), plant.region, plant.decoy, twins.scans(twins.people(OTHERS))
-        )
+        (images, origins), (again, from_again) = twins.scans_and_origins(drawn), twins.scans_and_origins(drawn)
+        first, second = (images, twins.labels(origins)), (again, twins.labels(from_again))
+        others = twins.scans(twins.people(OTHERS))
+        return _people_of(first, second, origins, (plant.region, plant.decoy), others)
 
 
 class Volumes(Task):
@@ -224,11 +226,12 @@ class Volumes(Task):
         """As `Task` says; the decoy is the region whose volume varies most."""
         draw = VaryingHeads(self.heads, seed=1000 * seed + 17)
         anatomies = draw.anatomies(count)
-        first, second = draw.shown(anatomies), draw.shown(anatomies)
+        (images, origins), (again, from_again) = draw.shown(anatomies), draw.shown(anatomies)
+        first, second = (images, draw.labels(anatomies, origins)), (again, draw.labels(anatomies, from_again))
         others = draw.shown(draw.anatomies(OTHERS))[0]
         candidates = [keys for name, keys in REGIONS.items() if name != region]
         decoy = most_variable(draw.volumes(draw.anatomies(200)), draw.keys, candidates)
-        return _people_of(first, second, REGIONS[region], decoy, others)
+        return _people_of(first, second, origins, (REGIONS[region], decoy), others)
 
 
 class Lesions(Task):
@@ -266,14 +269,17 @@ class Lesions(Task):
         if len(suited) < count:
             raise InputError("too few people have a lesion here and elsewhere", hint="draw others with another --seed")
         chosen = patients[suited]
-        (images, labels, spots), (again, labels_again, _) = draw.examined(chosen), draw.examined(chosen)
+        (images, origins, spots), (again, from_again, _) = draw.examined(chosen), draw.examined(chosen)
+        labels, labels_again = (draw.labels(chosen.anatomies, found) for found in (origins, from_again))
         brain = (images[:, 0] > 0).numpy()
         keys, found = labels.numpy(), spots.numpy() & brain
         inside = np.isin(keys, LOBES[region])
         truth = found & inside
         regions = tuple(_affected(k[mask]) for k, mask in zip(keys, truth, strict=True))
         others = draw.examined(draw.patients(OTHERS))[0]
-        return People(images, again, keys, labels_again.numpy(), truth, found & ~inside, regions, others)
+        return People(
+            images, again, keys, labels_again.numpy(), origins.numpy(), truth, found & ~inside, regions, others
+        )
 
 
 def _affected(labels: NDArray[np.int32]) -> tuple[int, ...]:
@@ -285,15 +291,16 @@ def _affected(labels: NDArray[np.int32]) -> tuple[int, ...]:
 def _people_of(
     first: tuple[Tensor, Tensor],
     second: tuple[Tensor, Tensor],
-    region: tuple[int, ...],
-    decoy: tuple[int, ...],
+    origins: Tensor,
+    marked: tuple[tuple[int, ...], tuple[int, ...]],
     others: Tensor,
 ) -> People:
-    """People whose source is a region of the atlas, from two scans and their labels."""
+    """People whose source is a region of the atlas, from two scans and their labels; `marked` is source and decoy."""
     (images, labels), (again, labels_again) = first, second
     keys, brain = labels.numpy(), (images[:, 0] > 0).numpy()
-    truth, other = (np.isin(keys, wanted) & brain for wanted in (region, decoy))
-    return People(images, again, keys, labels_again.numpy(), truth, other, (region,) * len(images), others)
+    truth, other = (np.isin(keys, wanted) & brain for wanted in marked)
+    regions = marked[:1] * len(images)
+    return People(images, again, keys, labels_again.numpy(), origins.numpy(), truth, other, regions, others)
 
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (Planted, Volumes, Lesions)}

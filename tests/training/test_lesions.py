@@ -35,7 +35,8 @@ def draw(block):
 def test_lesions_are_dark_and_lie_in_the_lobes_that_are_said_to_have_some(draw, block):
     people = draw.patients(30)
     assert people.present.any(0).tolist() == [bool(np.isin(block.labels, keys).any()) for keys in LOBES.values()]
-    images, labels, spots = draw.examined(people)
+    images, origins, spots = draw.examined(people)
+    labels = draw.labels(people.anatomies, origins)
     for column, keys in enumerate(LOBES.values()):
         inside = torch.isin(labels, torch.tensor(keys))
         assert torch.equal((spots & inside).any(-1).any(-1).any(-1), people.present[:, column])

@@ -65,7 +65,8 @@ def test_region_and_decoy_vary_alike(cube):
 def test_labels_move_with_the_head(cube):
     moving = replace(STILL, shift=2.0, degrees=8.0)
     twins = PlantedTwins(cube, Plant(REGION, DECOY, strength=0.0), moving, seed=4)
-    scans, labels = twins.scans_and_labels(twins.people(3))
+    scans, origins = twins.scans_and_origins(twins.people(3))
+    labels = twins.labels(origins)
     assert not torch.equal(labels[0], torch.from_numpy(cube.labels))
     inside = (scans[:, 0] > 0).numpy()
     # the block's rim is interpolated: labels of the nearest voxel end half a voxel before the intensities do
@@ -110,8 +111,8 @@ def figures(network, people, name):
     """Over people: share with the region ahead of the decoy, and mean voxel AUC of |R|."""
     head, ahead, aucs = people.head, [], []
     answers = Answers(Model(network, resnet.FAMILY.card, {}, ""))
-    scans, labels = people.scans_and_labels(people.people(10))
-    for scan, where in zip(scans[:, None], labels.numpy(), strict=True):
+    scans, origins = people.scans_and_origins(people.people(10))
+    for scan, where in zip(scans[:, None], people.labels(origins).numpy(), strict=True):
         with torch.no_grad():
             reference = torch.from_numpy(matched(head.template, scan[0, 0].numpy()))[None, None]
             embedding, before = network.raw(scan), network.raw(reference)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from wbtools.training.planted import Head
-from wbtools.training.synthetic_twins import Conditions, sample, splines
+from wbtools.training.synthetic_twins import Conditions, origins, sample, splines
 from wbtools.training.volumes import ANATOMY, Anatomies, VaryingHeads
 
 
@@ -99,10 +99,10 @@ class LesionedHeads(VaryingHeads):
     ) -> None:
         super().__init__(heads, conditions, seed)
         self.spots = spots
-        tissue = self._brains > 0.35 * self._brains.amax((1, 2, 3, 4), keepdim=True)
-        keys = [torch.tensor(lobe, dtype=torch.float32) for lobe in LOBES.values()]
-        self._lobes = torch.stack([torch.isin(self._labels, key) & tissue for key in keys], dim=1)[:, :, 0]
         shape = self.template.shape[2:]
+        brains, labels = self._brains[:, 0], self._labels.view(-1, *shape)
+        tissue = brains > 0.35 * brains.amax((1, 2, 3), keepdim=True)
+        self._lobes = torch.stack([torch.isin(labels, torch.tensor(lobe)) & tissue for lobe in LOBES.values()], dim=1)
         self._counts = tuple(max(4, round(n / 2.5) + 3) for n in shape)
         self._fine = [splines(n, m) for n, m in zip(shape, self._counts, strict=True)]
 
@@ -122,12 +122,11 @@ class LesionedHeads(VaryingHeads):
         return Patients(anatomies, darkening, present)
 
     def examined(self, patients: Patients) -> tuple[Tensor, Tensor, Tensor]:
-        """Scans (N, 1, X, Y, Z) under new conditions, their voxels' labels (N, X, Y, Z), and lesions, bool."""
+        """Scans (N, 1, X, Y, Z) under new conditions, from which voxels of the heads theirs come, and lesions."""
         places = self.places(patients.anatomies)
         lost = sample(patients.darkening, places)
         heads = sample(self._brains[patients.anatomies.heads], places)
-        labels = self.labels(patients.anatomies, places)
-        return self._acquired(heads * (1 - lost)), labels, lost[:, 0] > 0.5 * self.spots.darkening[0]
+        return self._acquired(heads * (1 - lost)), origins(places), lost[:, 0] > 0.5 * self.spots.darkening[0]
 
     def _lesion(self, inside: Tensor, noise: Tensor) -> Tensor:
         """The darkening of a lesion around some voxel of a part of the brain, and within it, (X, Y, Z)."""

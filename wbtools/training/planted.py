@@ -26,7 +26,7 @@ from wbtools.images.installed import installed_file
 from wbtools.model.family import Network
 from wbtools.space.grid import Grid, Unit
 from wbtools.space.resampling import resample_labels
-from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, sample, splines
+from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, origins, sample, splines
 from wbtools.training.triplet import Recipe, Scores, distances, fit, scores
 
 _log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class PlantedTwins(SyntheticTwins):
     def __init__(self, head: Head, plant: Plant, conditions: Conditions = NUISANCE, seed: int = 0) -> None:
         super().__init__(head.template, conditions, seed=seed)
         self.head, self.plant = head, plant
-        self._labels = torch.from_numpy(head.labels.astype(np.float32))[None, None]
+        self._labels = torch.from_numpy(head.labels)
         region, decoy = (torch.isin(self._labels, torch.tensor(keys)) for keys in (plant.region, plant.decoy))
         if not region.any() or not decoy.any() or set(plant.region) & set(plant.decoy):
             raise InputError(
@@ -176,10 +176,10 @@ class PlantedTwins(SyntheticTwins):
 
     def scans(self, people: Tensor) -> Tensor:
         """One scan of each person under new conditions, (N, 1, X, Y, Z), in [0, 1]."""
-        return self.scans_and_labels(people)[0]
+        return self.scans_and_origins(people)[0]
 
-    def scans_and_labels(self, people: Tensor) -> tuple[Tensor, Tensor]:
-        """Scans as from `scans`, and the labels (N, X, Y, Z) of their voxels, which move with the head."""
+    def scans_and_origins(self, people: Tensor) -> tuple[Tensor, Tensor]:
+        """Scans as from `scans`, and the head's voxels (N, X, Y, Z) that theirs come from."""
         count = len(people)
         places = self._moved(count)
         places = places + self._field(self._normal(count, 3, *self.controls) * self.conditions.per_scan)
@@ -190,8 +190,11 @@ class PlantedTwins(SyntheticTwins):
             heads = sample(template, places + field)
         else:
             heads = sample(template, places) * (1 + field).clamp(min=0.1)
-        labels = sample(self._labels.expand(count, -1, -1, -1, -1), places, mode="nearest")
-        return self._acquired(heads), labels[:, 0].round().int()
+        return self._acquired(heads), origins(places)
+
+    def labels(self, origins: Tensor) -> Tensor:
+        """Labels (N, X, Y, Z) of voxels that come from these of the head."""
+        return self._labels.flatten()[origins]
 
     def fields(self, people: Tensor) -> Tensor:
         """Personal fields (N, 1 or 3, X, Y, Z) of standard deviation 1, not yet confined to a region."""

@@ -125,6 +125,26 @@ class SyntheticTwins:
         return torch.einsum("nij,jxyz->nixyz", turn, self._voxels - centre) + centre + shift
 
 
+def origins(places: Tensor) -> Tensor:
+    """The voxel of the head that is nearest to each place, counted along a flattened head, (N, X, Y, Z), int.
+
+    Outside the head it is 0, the corner, which is background.
+
+    Parameters
+    ----------
+    places : Tensor, (N, 3, X, Y, Z)
+        Voxels of a head of the same grid.
+    """
+    sizes = places.shape[2:]
+    voxels = places.round().long()
+    inside = torch.ones_like(voxels[:, 0], dtype=torch.bool)
+    found = torch.zeros_like(voxels[:, 0])
+    for axis, size in enumerate(sizes):
+        inside &= (voxels[:, axis] >= 0) & (voxels[:, axis] < size)
+        found = found * size + voxels[:, axis]
+    return torch.where(inside, found, 0)
+
+
 def splines(voxels: int, controls: int) -> Tensor:
     """Cubic B-spline weights (voxels, controls); independent control values give a field of equal variance."""
     positions = np.arange(voxels) * (controls - 3) / max(voxels - 1, 1) + 1

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from wbtools.errors import InputError
 from wbtools.training.planted import Head
-from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, sample
+from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, origins, sample
 
 ANATOMY = Conditions(spacing=9.0, identity=0.4, per_scan=0.1, degrees=1.0, shift=0.3, gain=0.1, bias=0.05, noise=0.01)
 """Differences between people, and between two scans of a person; lengths in voxels of 6 mm."""
@@ -78,7 +78,7 @@ class VaryingHeads(SyntheticTwins):
         super().__init__(heads[0].template, conditions, seed=seed)
         self.keys: NDArray[np.int32] = np.unique(np.concatenate([np.unique(head.labels) for head in heads]))
         self._brains = torch.from_numpy(np.stack([head.template for head in heads]))[:, None]
-        self._labels = torch.from_numpy(np.stack([head.labels.astype(np.float32) for head in heads]))[:, None]
+        self._labels = torch.from_numpy(np.stack([head.labels.ravel() for head in heads]))
         columns = np.stack([np.searchsorted(self.keys, head.labels).ravel() for head in heads])
         self._columns = torch.from_numpy(columns)
         self._growths = torch.stack([growth_fields(head.labels, self.keys) for head in heads])
@@ -90,10 +90,9 @@ class VaryingHeads(SyntheticTwins):
         return Anatomies(heads, self.people(count), growth)
 
     def shown(self, anatomies: Anatomies) -> tuple[Tensor, Tensor]:
-        """A scan of each person under new conditions, (N, 1, X, Y, Z), and its voxels' labels, (N, X, Y, Z), int."""
+        """A scan of each person under new conditions, (N, 1, X, Y, Z), and from which of the head's voxels its come."""
         places = self.places(anatomies)
-        images = self._acquired(sample(self._brains[anatomies.heads], places))
-        return images, self.labels(anatomies, places)
+        return self._acquired(sample(self._brains[anatomies.heads], places)), origins(places)
 
     def places(self, anatomies: Anatomies) -> Tensor:
         """Where in the head each voxel of a new scan lies, (N, 3, X, Y, Z), voxels."""
@@ -111,9 +110,9 @@ class VaryingHeads(SyntheticTwins):
             fields[mine] = anatomies.growth[mine] @ self._growths[head].flatten(1)
         return places - sample(fields.view(-1, 3, *shape), places)
 
-    def labels(self, anatomies: Anatomies, places: Tensor) -> Tensor:
-        """Labels at places in the people's heads, (N, X, Y, Z), int."""
-        return sample(self._labels[anatomies.heads], places, mode="nearest")[:, 0].round().int()
+    def labels(self, anatomies: Anatomies, origins: Tensor) -> Tensor:
+        """Labels (N, X, Y, Z) of voxels that come from these of the people's heads."""
+        return self._labels[anatomies.heads].gather(1, origins.flatten(1)).view_as(origins)
 
     def volumes(self, anatomies: Anatomies) -> Tensor:
         """Volume of every label of `keys`, voxels, and of the brain, (N, L + 1): exact for linear interpolation."""
