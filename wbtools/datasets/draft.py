@@ -1,0 +1,400 @@
+"""A data set while it is made: row by row, by several processes, and after a crash where it had got to.
+
+The folder holds `dataset.unfinished.json` (what is made), the array under a hidden name, and a line for every row that
+is on disk. `dataset.json` comes last. The bytes do not depend on the order of the rows or on interruptions.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools import atomic
+from wbtools.datasets import items as table
+from wbtools.datasets.dataset import DataSet, open_data
+from wbtools.datasets.items import Item
+from wbtools.datasets.manifest import IMAGES, ITEMS, NAME, UNFINISHED, Kind, Manifest, require_shape
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
+from wbtools.output.destination import require_writable
+from wbtools.output.ownership import read_plain
+from wbtools.provenance import sha256
+
+ROWS = ".images.unfinished.npy"
+DONE = ".done.jsonl"
+_NO_ROOM_FORETOLD = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+"""What file systems answer that cannot reserve room."""
+_BLOCK = 1 << 24
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made.
+
+    Parameters
+    ----------
+    kind : Kind
+    shape : tuple of int
+        Of one image, channels first.
+    count : int
+        Of images, if none has to be left out.
+    card, source, settings, code_sha256
+        As in `Manifest`.
+    inputs_sha256 : str
+        As in `Manifest`; a draft of other inputs is not resumed.
+    stamp : str
+        What changes, too, when an input does, and says nothing elsewhere: times of files.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    count: int
+    card: Mapping[str, Any]
+    source: str = ""
+    settings: Mapping[str, Any] | None = None
+    inputs_sha256: str = ""
+    code_sha256: str = ""
+    stamp: str = ""
+
+    def __post_init__(self) -> None:
+        require_shape(self.kind, self.shape)
+        if self.count < 1:
+            raise InputError("a data set needs an image")
+
+    @property
+    def row_bytes(self) -> int:
+        """Of one image."""
+        return math.prod(self.shape) * np.dtype(self.kind.dtype).itemsize
+
+    def header(self, count: int) -> bytes:
+        """What the file of so many images begins with."""
+        stream = io.BytesIO()
+        facts = {"descr": np.dtype(self.kind.dtype).newbyteorder("<").str, "fortran_order": False}
+        np.lib.format.write_array_header_1_0(stream, {**facts, "shape": (count, *self.shape)})
+        return stream.getvalue()
+
+    def dumps(self) -> str:
+        """As JSON, for an unfinished data set."""
+        shape = [self.count, *self.shape]
+        known = [self.kind.value, shape, self.inputs_sha256, self.code_sha256, self.stamp, dict(self.settings or {})]
+        digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+        return json.dumps({"wbtools": "unfinished data set", "plan_sha256": digest}) + "\n"
+
+    def manifest(self, count: int, images_sha256: str, items_sha256: str) -> Manifest:
+        """Of the finished data set."""
+        return Manifest(
+            self.kind,
+            self.shape,
+            count,
+            self.card,
+            self.source,
+            self.settings or {},
+            images_sha256,
+            items_sha256,
+            self.inputs_sha256,
+            self.code_sha256,
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """An image that has been dealt with.
+
+    Parameters
+    ----------
+    place : int
+        Its row in the unfinished array.
+    sha256 : str
+        Of its bytes; empty if it was left out.
+    refused : str
+        Why it was left out.
+    remarks : tuple of str
+        What had to be decided to make it.
+    """
+
+    place: int
+    sha256: str = ""
+    refused: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def dumps(self) -> str:
+        """As a line of JSON."""
+        return json.dumps([self.place, self.sha256, self.refused, list(self.remarks)]) + "\n"
+
+    @classmethod
+    def loads(cls, text: str) -> Row:
+        """Read such a line; ValueError or TypeError for anything else."""
+        place, digest, refused, remarks = json.loads(text)
+        return cls(int(place), str(digest), str(refused), tuple(map(str, remarks)))
+
+
+class Draft:
+    """A data set that is being made, locked against other processes that would make it; close it, or use `with`.
+
+    Parameters
+    ----------
+    folder : Path
+    plan : Plan
+
+    Raises
+    ------
+    InputError
+        If the folder holds anything but a draft of the same plan, or another process is at work there.
+    """
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        require_place(folder)
+        self.folder, self.plan = folder, plan
+        self._later = ExitStack()
+        try:
+            with writing(folder, begun=False):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock()
+                self._begin()
+                self.done = self._known()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the draft as it is, for a later process to resume."""
+        self._later.close()
+
+    @property
+    def rows(self) -> Path:
+        """The file with the array."""
+        return self.folder / ROWS
+
+    @property
+    def missing(self) -> list[int]:
+        """Rows that have not been dealt with."""
+        return [place for place in range(self.plan.count) if place not in self.done]
+
+    def put(self, place: int, image: NDArray[Any], remarks: Sequence[str] = ()) -> None:
+        """Write an image into its row, and note that it is there."""
+        self.note([Row(place, write_row(self.rows, self.plan, place, image), "", tuple(remarks))])
+
+    def note(self, rows: Sequence[Row]) -> None:
+        """Note rows as dealt with, once what `write_row` wrote for them is on disk."""
+        with writing(self.folder):
+            _sync(self.rows)
+            with (self.folder / DONE).open("a", encoding="utf-8") as stream:
+                stream.write("".join(row.dumps() for row in rows))
+                stream.flush()
+                os.fsync(stream.fileno())
+        self.done.update({row.place: row for row in rows})
+
+    def finish(self, items: Sequence[Item]) -> DataSet:
+        """Make it a data set, of the rows that were not left out.
+
+        Parameters
+        ----------
+        items : sequence of Item
+            Of all rows, in their order; row and SHA-256 are set here.
+
+        Raises
+        ------
+        InputError
+            If no row is left.
+        """
+        if self.missing or len(items) != self.plan.count:
+            raise ValueError(f"{len(self.missing)} of {self.plan.count} rows are missing, {len(items)} items are given")
+        kept = [place for place in range(self.plan.count) if not self.done[place].refused]
+        if not kept:
+            raise InputError("no image is left", hint="see why each was left out")
+        named = [replace(items[place], row=row, sha256=self.done[place].sha256) for row, place in enumerate(kept)]
+        with writing(self.folder):
+            self._move(kept)
+            text = table.dumps(named)
+            atomic.write(self.folder / ITEMS, text, durable=True)
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            manifest = self.plan.manifest(len(kept), sha256(self.folder / IMAGES), digest)
+            atomic.write(self.folder / NAME, manifest.dumps(), durable=True)
+            for name in (ROWS, DONE, UNFINISHED):
+                (self.folder / name).unlink(missing_ok=True)
+        return open_data(self.folder)
+
+    def _lock(self) -> None:
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._later.callback(os.close, handle)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"another process is making the data set {self.folder}", hint="wait for it, or choose another --out"
+            ) from None
+        except OSError:  # a file system without locks
+            return
+
+    def _begin(self) -> None:
+        """Make the files of a draft, or find those of the same plan."""
+        path, text = self.folder / UNFINISHED, self.plan.dumps()
+        if path.exists():
+            if read_plain(path).decode(errors="replace") != text:
+                raise InputError(
+                    f"{self.folder} holds an unfinished data set of other inputs, settings or code",
+                    hint="remove the folder, or choose another --out",
+                )
+        else:
+            require_place(self.folder)
+            atomic.write_new(path, text, durable=True)
+        if not self.rows.exists() and not self._moved():
+            atomic.write(self.rows, self._reserve)
+            (self.folder / DONE).unlink(missing_ok=True)
+
+    def _reserve(self, stream: BinaryIO) -> None:
+        """The array with nothing in it, all of its room reserved, so that a full disk is noticed at once."""
+        header = self.plan.header(self.plan.count)
+        stream.write(header)
+        stream.flush()
+        size = len(header) + self.plan.count * self.plan.row_bytes
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in _NO_ROOM_FORETOLD:
+                raise
+            os.truncate(stream.fileno(), size)
+
+    def _known(self) -> dict[int, Row]:
+        """Rows that are on disk; a line that a crash cut off is removed."""
+        path = self.folder / DONE
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return {}
+        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            rows = [Row.loads(text) for text in whole.decode().splitlines()]
+        except (ValueError, TypeError):
+            raise InputError(f"{path} is damaged", hint=f"remove {self.folder}, and begin again") from None
+        if whole != content:
+            os.truncate(path, len(whole))
+        return {row.place: row for row in rows}
+
+    def _moved(self) -> bool:
+        """Whether a crash came after the array had got its name, and before the manifest was written."""
+        return (self.folder / IMAGES).exists() and (self.folder / DONE).exists()
+
+    def _move(self, kept: Sequence[int]) -> None:
+        """Give the array its name; without the rows that were left out."""
+        if not self.rows.exists():
+            return
+        if len(kept) == self.plan.count:
+            _sync(self.rows)
+            self.rows.replace(self.folder / IMAGES)
+            return
+        atomic.write(self.folder / IMAGES, lambda stream: self._copy(stream, kept), durable=True)
+
+    def _copy(self, stream: BinaryIO, kept: Sequence[int]) -> None:
+        stream.write(self.plan.header(len(kept)))
+        begin, size = len(self.plan.header(self.plan.count)), self.plan.row_bytes
+        with self.rows.open("rb") as source:
+            for place in kept:
+                source.seek(begin + place * size)
+                for start in range(0, size, _BLOCK):
+                    stream.write(source.read(min(_BLOCK, size - start)))
+
+
+def write_row(path: Path, plan: Plan, place: int, image: NDArray[Any]) -> str:
+    """Write an image into its row of an unfinished array; several processes may do that at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as in `Draft.rows`.
+    plan : Plan
+    place : int
+        The row.
+    image : ndarray, (C, ...)
+        Of the plan's shape and type.
+
+    Returns
+    -------
+    str
+        SHA-256 of the image's bytes.
+    """
+    if image.shape != plan.shape or image.dtype != np.dtype(plan.kind.dtype):
+        raise ValueError(f"an image of shape {image.shape} and type {image.dtype} in an array of {plan.shape}")
+    content = np.ascontiguousarray(image).data.cast("B")
+    with writing(path.parent), _opened(path) as handle:
+        offset, written = len(plan.header(plan.count)) + place * plan.row_bytes, 0
+        while written < len(content):
+            written += os.pwrite(handle, content[written:], offset + written)
+    return hashlib.sha256(content).hexdigest()
+
+
+def require_place(folder: Path) -> None:
+    """Require that a data set can be made in a folder: it is missing, empty, or holds an unfinished one.
+
+    Raises
+    ------
+    InputError
+        Naming what is there.
+    """
+    require_writable(folder, "--out")
+    if not folder.exists() or (folder / UNFINISHED).exists():
+        return
+    if (folder / NAME).exists():
+        raise InputError(f"{folder} holds a data set already", hint="remove it, or choose another --out")
+    there = next((path for path in sorted(folder.iterdir())), None)
+    if there is not None:
+        raise InputError(f"{folder} is not empty: it holds {there.name}", hint="choose another --out")
+
+
+def write_data(
+    folder: Path, kind: Kind, images: NDArray[Any], items: Sequence[Item], card: Mapping[str, Any] | None = None
+) -> DataSet:
+    """Write images that are in memory as a data set.
+
+    Parameters
+    ----------
+    folder : Path
+        Missing, or empty.
+    kind : Kind
+    images : ndarray, (N, C, ...)
+        Of the kind's type.
+    items : sequence of Item
+        One for every image; row and SHA-256 are set here.
+    card : mapping, optional
+        As in `Manifest`.
+    """
+    with Draft(folder, Plan(kind, tuple(images.shape[1:]), len(images), card or {}, "array")) as draft:
+        draft.note([Row(row, write_row(draft.rows, draft.plan, row, image)) for row, image in enumerate(images)])
+        return draft.finish(items)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    """Have a file on disk."""
+    with _opened(path) as handle:
+        os.fsync(handle)
