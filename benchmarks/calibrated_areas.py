@@ -3,11 +3,11 @@
     python benchmarks/calibrated_areas.py WORK              networks that known_source.py --work WORK has trained
     python benchmarks/calibrated_areas.py WORK --people 8   fewer people
 
-Networks that use one region (`planted` and `volume`), and people whom they have not seen. Each person has the atlas of
-the built-in subject, moved with the head. Maps by `deviation-magnitude` against two people are compared with those of
-24 randomised networks, as an export compares them. An area is *true* if at least half of it lies in the region (at
-least two areas are), and *elsewhere* if less than a twentieth does. As a control, an untrained network whose batch
-norms were fitted to six other people is compared in the same way.
+Networks that use one region or see lesions in one lobe, and people whom they have not seen. Each has the atlas of
+the built-in subject, moved with the head. Maps by the default method against two people, or two made-up heads, are
+compared with those of randomised networks, as an export compares them. An area is *true* if at least half of it lies in
+the source (at least two areas are), and *elsewhere* if less than a twentieth does. As a control, untrained networks,
+whose batch norms are filled in four ways, are compared in the same way.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from calibration import SIGNIFICANT, Table, against
+from calibration import KINDS, SIGNIFICANT, Shown, Table, against
 from numpy.typing import NDArray
-from planted import NULL, Figures
+from planted import Figures
 from sources.case import Case, Exam, Store
 
 from wbtools.attribution import method
 from wbtools.attribution.evaluation.null_maps import null_maps
-from wbtools.attribution.evaluation.randomisation import randomised
 from wbtools.attribution.runtime.memory import reused
+from wbtools.model.family import Network
 from wbtools.native import person
 from wbtools.native.projection import NativeProjection
 from wbtools.space.resampling import region_shares
@@ -42,9 +42,11 @@ from wbtools.training.planted import head_grid
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-METHOD = "deviation-magnitude"
+HOW = method("deviation-smooth")
 REFERENCES = 2
-TASKS_WITH_REGIONS = ("planted", "volume")
+KINDS_OF_REFERENCES = ("people", "made-up")
+COLUMNS = {"true": 2, "share of true": 2, "elsewhere": 1, "best rank": 1, "best calibrated rank": 1}
+"""Of the table, with places after the point."""
 
 
 def atlas_shares() -> csr_array:
@@ -65,63 +67,90 @@ class Areas:
 
     def means(self, maps: NDArray[np.floating]) -> Table:
         """Of maps (K, X, Y, Z), by region, (K, R)."""
-        flat = np.abs(maps).reshape(len(maps), -1)
+        flat = maps.reshape(len(maps), -1)
         sums = np.array([self.weights @ values for values in flat], np.float64)
         return np.asarray(sums / self.weights.sum(1))
 
+    def levels(self, maps: NDArray[np.floating]) -> Table:
+        """What regions are ranked by: roots of the means of squares."""
+        return np.sqrt(self.means(np.square(maps.astype(np.float64))))
 
-def compare(exam: Exam, i: int, areas: Areas) -> Figures:
-    """What the calibration finds in one person, of the network and of an untrained one."""
-    how, image = method(METHOD), exam.people.images[i : i + 1]
-    references = exam.references(image, "people")[:REFERENCES]
-    question = exam.question(image, references)
-    null = areas.means(null_maps(question, how, NULL))
-    control = randomised(exam.model, exam.people.others[REFERENCES:], seed=10_000 + i)
-    networks = {"trained": exam.model, "untrained": replace(exam.model, network=control)}
+
+def compare(exam: Exam, i: int, areas: Areas, references: str) -> Figures:
+    """What the calibration finds in one person, of the network and of untrained ones."""
+    image = exam.people.images[i : i + 1]
+    brains = exam.references(image, references)[:REFERENCES]
+    null = areas.levels(null_maps(exam.question(image, brains), HOW, HOW.null_networks))
     share = areas.means(exam.people.truth[i : i + 1].astype(np.float32))[0]
     true = share >= min(0.5, float(np.sort(share)[-2]))
-    found: Figures = {}
-    for name, model in networks.items():
-        relevance = how.explain(exam.question(image, references, model)).relevance
-        observed = areas.means(relevance[None])[0]
+
+    def found(network: Network) -> Comparison:
+        question = exam.question(image, brains, replace(exam.model, network=network))
+        return Comparison.of(areas.levels(HOW.explain(question).unpooled[None])[0], null)
+
+    mine, shown = found(exam.model.network), Shown(image, exam.people.others[REFERENCES:])
+    control = {
+        kind: float((found(make(exam.model, shown, 10_000 * (number + 1) + i)).p < SIGNIFICANT).any())
+        for number, (kind, make) in enumerate(KINDS.items())
+    }
+    return {
+        "true": float((mine.p[true] < SIGNIFICANT).any()),
+        "share of true": float((mine.p[true] < SIGNIFICANT).mean()),
+        "elsewhere": float((mine.p[share < 0.05] < SIGNIFICANT).sum()),
+        "best rank": float(mine.raw[true].min()),
+        "best calibrated rank": float(mine.rank[true].min()),
+        **control,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Of every region, (R,): its p and its ranks, without and with randomised networks."""
+
+    p: Table
+    raw: NDArray[np.intp]
+    rank: Table
+
+    @classmethod
+    def of(cls, observed: Table, null: Table) -> Comparison:
+        """Levels of a network, (R,), and of randomised ones, (K, R)."""
         rows = sorted(against(observed, null).rows, key=lambda row: row.region.key if row.region else 0)
         p = np.array([row.null.p if row.null else 1.0 for row in rows])
-        rank = np.array([row.null.rank if row.null else len(p) for row in rows])
-        found[name] = {
-            "any": float((p < SIGNIFICANT).any()),
-            "true": float((p[true] < SIGNIFICANT).any()),
-            "share of true": float((p[true] < SIGNIFICANT).mean()),
-            "elsewhere": float((p[share < 0.05] < SIGNIFICANT).sum()),
-            "best rank": float((np.argsort(np.argsort(-observed)) + 1)[true].min()),
-            "best calibrated rank": float(rank[true].min()),
-            "lowest p": float(p.min()),
-        }
-    return found
+        rank = np.array([row.null.rank if row.null else len(p) for row in rows], np.float64)
+        return cls(p, np.argsort(np.argsort(-observed)) + 1, rank)
 
 
 def measure(store: Store, case: Case, people: int, shares: csr_array) -> Figures:
-    """All people of one network, measured or found in the folder."""
+    """All people of one network, measured or found in the folder, by kind of reference."""
     path = store.work / "figures" / f"areas-{case.name}-{people}.json"
     if not path.exists():
         exam = store.exam(case, people)
-        rows = [compare(exam, i, Areas(shares[:, exam.people.origins[i].ravel()])) for i in range(people)]
+        areas = [Areas(shares[:, exam.people.origins[i].ravel()]) for i in range(people)]
+        rows = {kind: [compare(exam, i, mine, kind) for i, mine in enumerate(areas)] for kind in KINDS_OF_REFERENCES}
         path.write_text(json.dumps({"r2": exam.training.r2, "auc": exam.training.auc, "people": rows}))
     found: Figures = json.loads(path.read_text())
     return found
 
 
 def row(case: Case, found: Figures) -> str:
-    """A line of the table, in markdown."""
-    mean = {
-        name: {key: float(np.mean([p[name][key] for p in found["people"]])) for key in found["people"][0][name]}
-        for name in ("trained", "untrained")
-    }
-    trained = mean["trained"]
+    """A line of the table, in markdown: with people as references / with made-up heads."""
     quality = f"AUC {found['auc']:.2f}" if found["r2"] is None else f"R2 {found['r2']:.2f}"
     cells = [f"{case.task}, {case.region}, {case.family} ({quality})"]
-    cells += [f"{trained[key]:.2f}" for key in ("true", "share of true")] + [f"{trained['elsewhere']:.1f}"]
-    cells += [f"{trained['best rank']:.1f}, {trained['best calibrated rank']:.1f}", f"{mean['untrained']['any']:.2f}"]
+    for column, places in COLUMNS.items():
+        means = [np.mean([person[column] for person in found["people"][kind]]) for kind in KINDS_OF_REFERENCES]
+        cells.append(" / ".join(f"{mean:.{places}f}" for mean in means))
     return f"| {' | '.join(cells)} |"
+
+
+def untrained(tables: list[Figures]) -> list[str]:
+    """Lines that say how often untrained networks come out, by how their batch norms were filled."""
+    lines = []
+    for kind in KINDS_OF_REFERENCES:
+        people = [person for found in tables for person in found["people"][kind]]
+        shares = {name: np.mean([person[name] for person in people]) for name in KINDS}
+        parts = [f"{name} {share:.3f}" for name, share in shares.items()]
+        lines.append(f"{kind}, {len(people)} of each: {'; '.join(parts)}; in all {np.mean(list(shares.values())):.3f}")
+    return lines
 
 
 def main() -> None:
@@ -133,14 +162,17 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     store, shares = Store(given.work), atlas_shares()
-    names = ("network", "true area p < .05", "share of true areas", "areas elsewhere", "best rank", "untrained")
+    names = ("network", "a true area at p < .05", "share of true areas", "areas elsewhere", "best rank", "calibrated")
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}", flush=True)
+    tables = []
     with reused():
         for path in sorted((given.work / "networks").glob("*.pt")):
             task, *region, family, seed = path.stem.split("-")
             case = Case(task, " ".join(region), family, int(seed))
-            if task in TASKS_WITH_REGIONS and store.training(case).learned:
-                print(row(case, measure(store, case, given.people, shares)), flush=True)
+            if store.training(case).learned:
+                tables.append(measure(store, case, given.people, shares))
+                print(row(case, tables[-1]), flush=True)
+    print("\nUntrained networks with a region at p < .05, by their batch norms\n", *untrained(tables), sep="\n")
 
 
 if __name__ == "__main__":

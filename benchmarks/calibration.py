@@ -4,10 +4,11 @@
     python benchmarks/calibration.py --work DIR   keeps networks and figures in DIR, and takes up what is there
     python benchmarks/calibration.py --quick      few networks, people and draws
 
-Two tables, of deviation maps as an export makes them:
+Two tables:
 
 - *Networks that have learned nothing*: untrained networks of several kinds explain the built-in subject's brain; each
-  is compared with randomised networks from a pool. In which share of comparisons does a region come out at p < .05?
+  is compared with randomised networks from a pool, all by the default method. In which share of comparisons does a
+  region come out at p < .05?
 - *Correlation with randomised networks*, and with the image: maps of networks of `benchmarks/planted.py` by several
   methods.
 
@@ -32,17 +33,18 @@ from numpy.typing import NDArray
 from planted import NETWORKS, NULL, Case, Exam, Figures, trained
 
 from wbtools.anatomy import Atlas, Kind, Region
-from wbtools.attribution import attribute
+from wbtools.attribution import Question, default, method
+from wbtools.attribution.evaluation.null_maps import asked_of_null
 from wbtools.attribution.evaluation.randomisation import randomised
+from wbtools.attribution.evaluation.randomisation import untrained as initialised
 from wbtools.attribution.evaluation.similarity import Similarity
-from wbtools.attribution.reference import reference_brain
 from wbtools.attribution.runtime.memory import reused
 from wbtools.exporting.explanation import seen_by
 from wbtools.model import Card, Model, ModelInput
 from wbtools.model.family import Network
 from wbtools.native import person
 from wbtools.native.projection import NativeProjection
-from wbtools.regions import abs_means, calibrated, rank
+from wbtools.regions import RegionMeans, calibrated, rank
 from wbtools.regions.calibration import distances, step_down
 from wbtools.regions.ranking import NullSummary, Ranking
 from wbtools.space.grid import Grid, Unit, Volume
@@ -57,6 +59,9 @@ SHAPE = (43, 51, 43)
 PLANTS = ("superior-frontal", "thalamus")
 """Of the planted benchmark."""
 
+METHOD = "deviation-smooth"
+"""Whose maps of untrained networks are compared: the default."""
+
 METHODS = (
     *("deviation", "integrated-gradients", "gradient-x-input", "lrp", "lrp-epsilon", "lrp-flat"),
     *("guided-backprop", "grad-cam"),
@@ -65,13 +70,10 @@ METHODS = (
 
 SIGNIFICANT = 0.05
 
-FEWER = 20
-"""Least number of randomised networks with which a region can come out."""
-
 Table = NDArray[np.float64]
-"""Mean |relevance| by region; of several networks, a row for each."""
+"""What regions are ranked by; of several networks, a row for each."""
 
-SHARES = ("a region comes out", "without the margin", "with 20 randomised networks")
+SHARES = ("a region comes out", "without the margin")
 """Columns of the first table."""
 
 RANGES = ("freedom", "alike", "spread")
@@ -104,12 +106,20 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The image that is explained, (1, 1, X, Y, Z), and other brains, (N, 1, X, Y, Z)."""
+
+    image: torch.Tensor
+    others: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Brain:
-    """The built-in subject's brain as networks see it, the reference brain in its place, regions, six other brains."""
+    """The built-in subject's brain as networks see it, what randomised networks are asked, regions, six others."""
 
     image: ModelInput
-    reference: torch.Tensor
-    atlas: Atlas
+    question: Question
+    regions: RegionMeans
     others: torch.Tensor
 
     @classmethod
@@ -121,39 +131,40 @@ class Brain:
         image = seen_by(model, me.scan)
         highest = float(image.data.max())
         twins = SyntheticTwins(image.data[0, 0] / highest, Conditions(), seed=11)
-        reference = torch.from_numpy(reference_brain(model.card, image).data)
-        return cls(image, reference, me.atlas.whole, highest * twins.scans(twins.people(6)))
+        question = asked_of_null(method(METHOD).ask(model, [image], default(model)))
+        return cls(image, question, RegionMeans.of(me.atlas.whole, image.grid), highest * twins.scans(twins.people(6)))
 
     @property
-    def shown(self) -> torch.Tensor:
-        """What batch norms of randomised networks are fitted to."""
-        return torch.cat((torch.from_numpy(self.image.data), self.reference))
+    def shown(self) -> Shown:
+        """What batch norms may be fitted to."""
+        return Shown(self.question.image, self.others)
 
-    def means(self, model: Model, network: Network) -> Table:
-        """Mean |relevance| of every region."""
-        return abs_means(attribute(replace(model, network=network), self.image).relevance, self.atlas)
+    def levels(self, network: Network) -> Table:
+        """What every region is ranked by."""
+        found = method(METHOD).attribute(self.question.for_network(network), self.image)
+        levels: Table = self.regions.root_mean_squares(found.unpooled[None])[0]
+        return levels
 
 
-def fresh(model: Model, brain: Brain, seed: int) -> Network:
+def fresh(model: Model, shown: Shown, seed: int) -> Network:
     """As its family initialises it."""
-    torch.manual_seed(seed)
-    network: Network = NETWORKS[model.family]()
-    return network.eval().requires_grad_(False)
+    return initialised(model, seed)
 
 
-def fitted(model: Model, brain: Brain, seed: int) -> Network:
+def fitted(model: Model, shown: Shown, seed: int) -> Network:
     """Batch norms have the statistics of this brain alone."""
-    return randomised(model, torch.from_numpy(brain.image.data), seed)
+    return randomised(model, shown.image, seed)
 
 
-def fitted_to_others(model: Model, brain: Brain, seed: int) -> Network:
-    """Batch norms have the statistics of six other brains."""
-    return randomised(model, brain.others, seed)
+def fitted_to_others(model: Model, shown: Shown, seed: int) -> Network:
+    """Batch norms have the statistics of other brains."""
+    return randomised(model, shown.others, seed)
 
 
-def scattered(model: Model, brain: Brain, seed: int) -> Network:
+def scattered(model: Model, shown: Shown, seed: int) -> Network:
     """Batch norms have statistics, scales and offsets that were drawn at random."""
-    network = fresh(model, brain, seed)
+    torch.manual_seed(seed)
+    network = initialised(model, seed)
     for module in network.modules():
         if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm3d)):
             assert module.running_mean is not None and module.running_var is not None
@@ -164,26 +175,26 @@ def scattered(model: Model, brain: Brain, seed: int) -> Network:
     return network
 
 
-KINDS: dict[str, Callable[[Model, Brain, int], Network]] = {
+KINDS: dict[str, Callable[[Model, Shown, int], Network]] = {
     "fresh: mean 0, variance 1": fresh,
     "fitted to this brain": fitted,
-    "fitted to six other brains": fitted_to_others,
+    "fitted to other brains": fitted_to_others,
     "drawn at random, scales and offsets, too": scattered,
 }
 """Untrained networks, by where the statistics of their batch norms come from."""
 
 
 def untrained(family: str, size: Size, folder: Path) -> Figures:
-    """How often a region comes out, for each kind of untrained network: in all, without the width, with 4 networks."""
+    """How often a region comes out, for each kind of untrained network: with and without the margin."""
     card = Card(name=family, title=family, family=family, shape=SHAPE)
     model = Model(NETWORKS[family]().eval().requires_grad_(False), card, {}, "")
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         brain = Brain.made(Path(scratch), model)
-    pool = np.array([brain.means(model, randomised(model, brain.shown, seed)) for seed in range(size.pool)])
+    pool = np.array([brain.levels(randomised(model, brain.question.shown, seed)) for seed in range(size.pool)])
     found = {}
     for number, (kind, make) in enumerate(KINDS.items()):
         seeds = range(10_000 * (number + 1), 10_000 * (number + 1) + size.untrained)
-        observed = np.array([brain.means(model, make(model, brain, seed)) for seed in seeds])
+        observed = np.array([brain.levels(make(model, brain.shown, seed)) for seed in seeds])
         found[kind] = shares(observed, pool, size.draws, np.random.default_rng(number))
         print(f"{family}, {kind}: {found[kind]}", flush=True)
     return found
@@ -196,8 +207,8 @@ def shares(networks: Table, pool: Table, draws: int, chance: np.random.Generator
     for _ in range(draws):
         observed = networks[int(chance.integers(len(networks)))]
         others = pool[chance.choice(len(pool), NULL, replace=False)]
-        compared, fewer = against(observed, others), against(observed, others[:FEWER])
-        found = (compared.significant(SIGNIFICANT), exactly(observed, others), fewer.significant(SIGNIFICANT))
+        compared = against(observed, others)
+        found = (compared.significant(SIGNIFICANT), exactly(observed, others))
         for name, significant in zip(SHARES, found, strict=True):
             counts[name] += bool(significant)
         if compared.null:  # an untrained network may give a region nothing at all

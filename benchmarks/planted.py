@@ -73,7 +73,7 @@ ENOUGH = 0.9
 RANKED = ("deviation", "gradient-x-input")
 """Methods whose ranking of regions is also compared with randomised networks."""
 
-NULL = 24
+NULL = 20
 """Networks with randomised weights that regions are compared with."""
 
 Map = NDArray[np.floating]

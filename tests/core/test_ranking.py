@@ -175,6 +175,16 @@ def test_means_on_a_coarse_grid_are_scipys_of_the_map_sampled_at_every_labelled_
     np.testing.assert_allclose(abs_means(coarse, atlas), expected, rtol=1e-5)
 
 
+def test_root_mean_squares_are_scipys_even_of_maps_whose_squares_are_too_small_for_a_float():
+    relevance, atlas = example()
+    keys = sorted(region.key for region in REGIONS)
+    expected = np.sqrt(ndimage.mean(relevance.data.astype(float) ** 2, atlas.volume.data, keys))
+    maps = np.stack([relevance.data, relevance.data * np.float32(1e-25)])
+    found = RegionMeans.of(atlas, GRID).root_mean_squares(maps)
+    np.testing.assert_allclose(found, [expected, 1e-25 * expected], rtol=1e-5)  # float32
+    assert (RegionMeans.of(atlas, GRID).root_mean_squares(np.zeros((1, *GRID.shape), np.float32)) == 0).all()
+
+
 def test_maps_of_another_size_have_no_means():
     with pytest.raises(InputError, match="grid"):
         RegionMeans.of(example()[1], GRID)(np.ones((1, 2, 3, 4)))

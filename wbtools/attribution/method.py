@@ -190,8 +190,6 @@ class Method:
         maps that are not pooled.
     null_networks : int
         With how many randomised networks a map is compared unless the user says; the registry knows.
-    compared_by : str
-        Of methods with many passes, the one of few whose maps of all networks are compared; the registry knows.
     """
 
     name: str
@@ -209,7 +207,6 @@ class Method:
     noise: Noise | None = None
     pooled: float = 0.0
     null_networks: int = 1
-    compared_by: str = ""
 
     def ask(
         self,

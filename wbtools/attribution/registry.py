@@ -43,11 +43,7 @@ class Entry:
         The module of `methods` that holds it, and the name of the constant there.
     null_networks : int
         With how many randomised networks its maps are compared unless the user says. One is enough for the sanity
-        check. Ranks against the null need four; so that a region can reach p < .05, 20 are needed, and there are a few
-        more where a map takes few passes, so that untrained networks stay well below it.
-    compared_by : str
-        Of methods with many passes, the related one of few that the network and randomised networks are both explained
-        by for this comparison; itself if empty.
+        check. Ranks against the null need four; so that a region can reach p < .05, 20 are needed.
     suits : callable, optional
         Whether it is taken for a network and target if the user names no method; of several, the first is. Without, it
         never is.
@@ -58,7 +54,6 @@ class Entry:
 
     place: str
     null_networks: int = 1
-    compared_by: str = ""
     suits: Callable[[Model, Target], bool] | None = None
     layers: Literal["any", "visible", "known"] = "any"
 
@@ -79,15 +74,16 @@ def _is_known(model: Model, target: Target) -> bool:
     return _has_reference(model, target) and can_follow(model.network, target.answer)
 
 
+_CALIBRATING = 20  # randomised networks: the fewest with which a region can be below p = .05
+
 ENTRIES = {
     "lrp": Entry("lrp.METHOD", layers="known"),
-    "deviation": Entry("deviation.METHOD", null_networks=24, layers="known"),
-    "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=24, layers="known"),
-    "deviation-squared": Entry("deviation.SQUARED", null_networks=24, layers="known"),
+    "deviation": Entry("deviation.METHOD", null_networks=_CALIBRATING, layers="known"),
+    "deviation-magnitude": Entry("deviation.MAGNITUDE", null_networks=_CALIBRATING, layers="known"),
+    "deviation-squared": Entry("deviation.SQUARED", null_networks=_CALIBRATING, layers="known"),
     "deviation-smooth": Entry(
         "deviation.SMOOTH",
-        null_networks=24,
-        compared_by="deviation-magnitude",
+        null_networks=_CALIBRATING,
         suits=_is_known,
         layers="known",
     ),
@@ -148,9 +144,7 @@ def method(name: str) -> Method:
 
         explain = pooling(explain, found.pooled)
     caution = f"{found.caution} {sentence(name)}"
-    return replace(
-        found, explain=explain, caution=caution, null_networks=entry.null_networks, compared_by=entry.compared_by
-    )
+    return replace(found, explain=explain, caution=caution, null_networks=entry.null_networks)
 
 
 def default_method(model: Model, target: Target) -> str:
@@ -193,7 +187,7 @@ def null_networks_by_default() -> str:
     Examples
     --------
     >>> null_networks_by_default()
-    '24 for deviation, deviation-magnitude, deviation-squared, deviation-smooth, else 1'
+    '20 for deviation, deviation-magnitude, deviation-squared, deviation-smooth, else 1'
     """
     counts = sorted({entry.null_networks for entry in ENTRIES.values()} - {1}, reverse=True)
     several = (

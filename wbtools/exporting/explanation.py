@@ -229,11 +229,7 @@ class _Shown:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What one method found: its map; the map whose regions are compared, and those of randomised networks; checks.
-
-    Where regions are compared by another method, one randomised network is explained by the method itself, so that
-    what is said of the map as a whole is said of the map that is shown.
-    """
+    """What one method found: its map; the map whose regions are compared, and those of randomised networks; checks."""
 
     question: Question
     attribution: Attribution
@@ -248,15 +244,12 @@ def _explained(
     """Explain a person's image by one method."""
     attribution = how.attribute(question, shown.image)
     asked, count = asked_of_null(question), options.null_networks_of(how, second=second)
-    basis = method(how.compared_by) if how.compared_by and count >= FEWEST_NETWORKS else how
-    nulls = null_maps(asked, basis, count, options.cache)
-    same = (asked is question and basis is how) or not count
-    compared = attribution if same else basis.attribute(asked, shown.image)
+    nulls = null_maps(asked, how, count, options.cache)
+    if how.pooled:  # such maps end where the person's brain ends
+        nulls *= shown.image.brain
+    compared = attribution if asked is question or not count else how.attribute(asked, shown.image)
     faithfulness = faithfulness_of(attribution, question, how, shown.keys) if options.thorough else None
-    if basis is not how:
-        trust = assess(attribution, question, null_maps(question, how, min(count, 1), options.cache), faithfulness)
-    else:
-        trust = assess(attribution, question, nulls, faithfulness, compared.unpooled)
+    trust = assess(attribution, question, nulls, faithfulness, compared.unpooled)
     return _Found(question, attribution, compared, nulls, trust)
 
 
@@ -310,9 +303,10 @@ def _compared(ranking: Ranking, atlas: Atlas, compared: Attribution, nulls: NDAr
     """The ranking, against randomised networks where there are enough of them: by the maps on the network's grid."""
     if len(nulls) < FEWEST_NETWORKS:
         return ranking
+    maps = np.concatenate((compared.unpooled[None], nulls))
     means = RegionMeans.of(atlas, compared.relevance.grid)
-    observed = means(compared.unpooled[None])[0]
-    found = calibrated(ranking, observed * _unit(ranking, observed), means(nulls))
+    levels = means(maps) if compared.squares is None else means.root_mean_squares(maps)  # as they are ranked
+    found = calibrated(ranking, levels[0] * _unit(ranking, levels[0]), levels[1:])
     return replace(found, null=found.null and replace(found.null, method=compared.method))
 
 

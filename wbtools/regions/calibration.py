@@ -5,8 +5,8 @@ Every region is therefore compared with itself in the maps of K networks with ra
 hypothesis the network is one more of them, and the K + 1 maps are exchangeable. So the same statistic is computed for
 each of them against the K others, and the network's is ranked among all:
 
-1. only the pattern of a map counts: the *level* of a region is the binary logarithm of its mean |relevance|, relative
-   to that of the median region;
+1. only the pattern of a map counts: the *level* of a region is the binary logarithm of what it is ranked by, its mean
+   |relevance| or root mean square, relative to that of the median region;
 2. the statistic of a region is z, the distance of its level from the mean of the other maps' levels, in standard
    deviations of a further map's. Variances are moderated: shrunk towards that of all regions, as far as these agree
    (Smyth 2004);
@@ -16,7 +16,7 @@ each of them against the K others, and the network's is ranked among all:
 
 The lowest p is 1 / (K + 1): below .05 with 20 networks or more. The test is exact for networks that were drawn as the
 randomised ones are. Others that have learned nothing, whose batch norms were filled in another way, differ from these a
-little more than these do from each other; so the z of randomised networks are taken 1.2 times.
+little more than these do from each other; so the z of randomised networks are taken 1.5 times.
 
 References: Barnard 1963, J. R. Stat. Soc. B 25:294; Dwass 1957, doi:10.1214/aoms/1177707045; Phipson and Smyth 2010,
 doi:10.2202/1544-6115.1585 (why p is not 0); Smyth 2004, doi:10.2202/1544-6115.1027; Westfall and Young 1993,
@@ -42,7 +42,7 @@ FEWEST_REGIONS = 10
 
 _FLOOR = 1e-6  # of the median region; keeps the logarithm finite for regions without relevance
 _USUAL = 0.95  # share of randomised networks that stay below a region's limit
-_MARGIN = 1.2  # how many times a randomised network's z is counted
+_MARGIN = 1.5  # how many times a randomised network's z is counted
 _MAD_TO_SD = 1.482602218505602  # of a normal distribution
 
 Array = NDArray[np.float64]
@@ -55,7 +55,7 @@ def calibrated(ranking: Ranking, observed: Array, null: Array) -> Ranking:
     ----------
     ranking : Ranking
     observed : ndarray, (R,)
-        Mean |relevance| of every region, 1/mm3, in the order of the regions' keys, from a map that was made as those of
+        What every region is ranked by, 1/mm3, in the order of the regions' keys, from a map that was made as those of
         the randomised networks are; NaN for regions without voxels.
     null : ndarray, (K, R)
         The same in the maps of K randomised networks, in any unit. Maps in which half of the regions

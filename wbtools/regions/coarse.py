@@ -66,6 +66,12 @@ class RegionMeans:
         means = np.array([self.weights @ values for values in flat], np.float64).reshape(len(maps), -1)
         return np.where(self.present, means, np.nan)
 
+    def root_mean_squares(self, maps: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Roots of the means of squares, as `__call__` gives means."""
+        peaks = np.abs(maps).max((1, 2, 3), keepdims=True, initial=np.finfo(np.float32).tiny)
+        roots = np.sqrt(self((maps / peaks) ** 2))  # relative to the peak, no square vanishes
+        return np.asarray(roots * peaks[:, :, 0, 0])
+
 
 def _voxels(chosen: NDArray[np.intp], source: Grid, target: Grid) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Flat indices of the target's voxels around the centres of the source's; and which centres are in the target."""

@@ -38,6 +38,7 @@ FIRST_SEED = 7_206_001
 """Of the randomised networks, one after the other; no number that someone begins a training with."""
 
 _REFERENCES = 2
+_SPARE = 4
 
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
 """What numpy raises for a file that is no array: its header is a Python literal."""
@@ -66,25 +67,30 @@ def null_maps(question: Question, method: Method, count: int, cache: NullCache |
         As `asked_of_null` gives it; its target is read off the answers of every network anew.
     method : Method
     count : int
-        How many networks; their seeds follow `FIRST_SEED`.
+        How many networks; their seeds follow `FIRST_SEED`. Those that have nothing to explain, or whose map is not
+        finite, are replaced by the next, up to 4 of them.
     cache : NullCache, optional
 
     Returns
     -------
     ndarray, (count, X, Y, Z), float32
-        Signed relevance per voxel, before pooling. Of a network whose map is not finite, zeros.
+        Signed relevance per voxel, before pooling. Zeros for networks that could not be replaced.
     """
     shape = tuple(question.image.shape[2:])
     key = _key(question, method) if cache else ""
-    maps = np.zeros((count, *shape), np.float32)
-    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + count)):
+    maps, number = np.zeros((count, *shape), np.float32), 0
+    for seed in range(FIRST_SEED, FIRST_SEED + count + _SPARE):
+        if number == count:
+            break
         name = f"null-{key}-{seed}.npy"
         found = cache.read(name, shape) if cache else None
         if found is None:
             found = _null_map(question, method, seed)
             if cache:
                 cache.write(name, found)
-        maps[number] = found
+        if found.any():
+            maps[number] = found
+            number += 1
     return maps
 
 
