@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
     "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
     "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
+    "train": ("train", "Train a network on a data set, as one of the published systems does."),
     "models": ("models", "List network families, or say what a checkpoint is."),
 }
 

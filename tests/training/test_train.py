@@ -1,0 +1,248 @@
+"""`wbtools train`: runs, what they leave, and what they refuse."""
+
+import dataclasses
+import json
+import resource
+
+import numpy as np
+import pytest
+import torch
+from made_learning import SHAPE, killed_after, lines, made_classes, made_twins, same_weights, started, train, weights
+
+from wbtools import model as models
+from wbtools.datasets import Item, Kind, open_data, write_data
+from wbtools.images import nifti
+from wbtools.training.settings import Settings
+
+QUICK = ("--backbone", "unet-tiny", "--epochs", "3", "--rate", "2e-3", "--batch", "12", "--set", "accumulate=2")
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "twins"
+    made_twins(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(twins, tmp_path_factory):
+    """A finished run, and what it printed."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    result = train("twins", twins, "--out", folder, *QUICK)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+def test_a_run_leaves_a_checkpoint_and_a_card_for_each_of_five_criteria_and_the_last_epoch(run):
+    folder, printed = run
+    names = {f"best-{name}" for name in ("auc", "f1", "gap", "separability", "loss")} | {"last"}
+    assert {path.stem for path in folder.glob("*.pt")} == names | {"state"}
+    assert {path.stem for path in folder.glob("*.json")} == names | {"run"}
+    for name in names:
+        loaded = models.load(folder / f"{name}.pt")
+        assert not loaded.card.assumed and loaded.family == "unet"
+        assert (loaded.card.shape, loaded.card.orientation, loaded.card.intensity) == (SHAPE, "LAS", "minmax")
+        assert 0 <= loaded.threshold <= 2
+    assert "wbtools export-subject SUBJECT --model" in printed
+
+
+def test_a_checkpoint_says_what_the_network_said_when_it_was_validated(run, twins):
+    folder, _ = run
+    network, data = models.load(folder / "last.pt").network, open_data(twins)
+    rows = list(json.loads((folder / "run.json").read_text())["split"]["parts"]["val"])
+    with torch.no_grad():
+        embeddings = network(torch.from_numpy(np.array(data.images[rows])))
+    distance = 1 - embeddings @ embeddings.T
+    twin = np.array([data.items[row].labels["twin"] for row in rows])
+    together = distance[np.triu(twin[:, None] == twin, 1)]
+    assert lines(folder)[-1]["val"]["together_mean"] == pytest.approx(float(together.mean()), rel=1e-4)
+
+
+def test_the_log_has_a_line_for_every_epoch_and_the_schedule_ends_where_it_was_planned_to(run):
+    folder, _ = run
+    log = lines(folder)
+    assert [line["epoch"] for line in log] == [1, 2, 3]
+    assert set(log[0]["train"]) == {"loss", "triplets", "spread"}
+    assert log[-1]["rate"] == pytest.approx(2e-3 / 50 / 1000)
+
+
+def test_the_reference_is_the_mean_of_the_training_brains_and_nobody_is_given_away(run, twins):
+    folder, _ = run
+    parts = json.loads((folder / "run.json").read_text())["split"]["parts"]
+    images = np.array(open_data(twins).images[parts["train"], 0])
+    mean = nifti.read_volume(folder / "reference.nii.gz")
+    assert mean.data == pytest.approx(images.mean(0), abs=1e-5)
+    loaded = models.load(folder / "last.pt")
+    assert loaded.reference == folder / "reference.nii.gz"
+    assert 1 <= len(loaded.reference_set) < len(images) / 2
+    made = [nifti.read_volume(path).data for path in loaded.reference_files]
+    nearest = max(np.corrcoef(other.ravel(), image.ravel())[0, 1] for other in made[1:] for image in images)
+    assert nearest < 0.9
+
+
+def test_some_training_brains_are_written_when_they_are_asked_for(twins, tmp_path):
+    result = train("twins", twins, "--out", tmp_path / "run", *QUICK[:2], "--epochs", "1", "--references", "brains")
+    assert result.exit_code == 0, result.output
+    loaded = models.load(tmp_path / "run/last.pt")
+    parts = json.loads((tmp_path / "run/run.json").read_text())["split"]["parts"]
+    known = [open_data(twins).images[row, 0] for row in parts["train"]]
+    for path in loaded.reference_set:
+        assert min(np.abs(nifti.read_volume(path).data - brain).max() for brain in known) < 1e-6
+    assert not loaded.card.reference_components
+
+
+def test_a_dry_run_lists_all_settings_and_writes_nothing(twins, tmp_path):
+    result = train("twins", twins, "--out", tmp_path / "run", "--dry-run", "--set", "mining=semi-hard")
+    assert result.exit_code == 0, result.output
+    for name in [field.name for field in dataclasses.fields(Settings)] + ["margin"]:
+        assert f"\n  {name}=" in result.output
+    assert "mining=semi-hard" in result.output and not (tmp_path / "run").exists()
+
+
+# ------------------------------------------------------------------------------------------------------ interruptions
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_an_epoch_and_short_of_disk_later_ends_as_one_that_was_never_stopped(twins, tmp_path):
+    words = ("twins", twins, "--out")
+    how = (*QUICK[:2], "--epochs", "4", "--batch", "6", "--set", "accumulate=2", "--set", "average=.9")
+    whole = started(*words, tmp_path / "whole", *how)
+    assert whole.wait() == 0, whole.stdout.read()
+
+    run = tmp_path / "stopped"
+    killed_after(started(*words, run, *how), run, 1)
+    kept = {path: path.read_bytes() for path in run.glob("*.pt")}
+
+    def hardly_any_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    short = started(*words, run, *how, "--resume", prepare=hardly_any_disk)
+    output = " ".join(short.communicate()[0].split())
+    assert short.returncode == 75 and "epochs that were finished are kept" in output and "--resume" in output
+    assert {path: path.read_bytes() for path in run.glob("*.pt")} == kept
+
+    again = started(*words, run, *how, "--resume")
+    assert again.wait() == 0, again.stdout.read()
+    assert lines(run) == lines(tmp_path / "whole")
+    for path in sorted((tmp_path / "whole").glob("*.pt")):
+        if path.stem != "state":
+            assert same_weights(path, run / path.name), path.name
+
+
+def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run, twins):
+    folder, _ = run
+    before = {path.name: path.read_bytes() for path in folder.glob("*.pt")}
+    result = train("twins", twins, "--out", folder, "--resume")
+    assert result.exit_code == 0, result.output
+    assert {path.name: path.read_bytes() for path in folder.glob("*.pt")} == before
+
+
+def test_early_stopping_ends_a_run_whose_first_criterion_gets_no_better(twins, tmp_path):
+    how = (*QUICK[:2], "--epochs", "40", "--rate", "1e-12", "--set", "patience=2", "--set", "settle=0")
+    result = train("twins", twins, "--out", tmp_path / "run", *how, "--set", "augment=no")
+    assert result.exit_code == 0, result.output
+    assert len(lines(tmp_path / "run")) < 40
+
+
+def test_training_can_begin_with_the_weights_of_a_checkpoint(run, twins, tmp_path):
+    folder, _ = run
+    how = (*QUICK[:2], "--epochs", "1", "--rate", "1e-12", "--set", "weight_decay=0")
+    result = train("twins", twins, "--out", tmp_path / "run", *how, "--init", folder / "last.pt")
+    assert result.exit_code == 0, result.output
+    name = "encoders.3.block.conv1.weight"
+    assert torch.allclose(weights(tmp_path / "run/last.pt")[name], weights(folder / "last.pt")[name], atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------------ refusals
+
+
+def refused(result, sentence, hint=""):
+    assert result.exit_code == 3, result.output
+    assert sentence in said(result) and hint in said(result)
+    assert "Traceback" not in result.output
+
+
+def test_a_run_is_not_overwritten_and_not_mixed_with_other_settings(run, twins, tmp_path):
+    folder, _ = run
+    refused(train("twins", twins, "--out", folder, *QUICK), "holds a run already", "add --resume")
+    refused(train("twins", twins, "--out", folder, "--resume", "--epochs", "9"), "--set cannot be changed")
+    refused(train("twins", twins, "--out", folder, "--resume", "--backbone", "resnet"), "--backbone cannot be changed")
+    refused(train("twins", twins, "--out", tmp_path, "--resume"), "holds no run to resume")
+    (tmp_path / "notes.txt").write_text("mine")
+    refused(train("twins", twins, "--out", tmp_path), "is not empty")
+
+
+def test_a_changed_data_set_is_refused_on_resume(run, tmp_path):
+    folder, _ = run
+    made_twins(tmp_path / "other", seed=5)
+    refused(train("twins", tmp_path / "other", "--out", folder, "--resume"), "is not the data set that the run")
+
+
+def test_a_single_changed_voxel_is_refused_on_resume(twins, tmp_path):
+    made_twins(tmp_path / "data")
+    assert train("twins", tmp_path / "data", "--out", tmp_path / "run", *QUICK[:2], "--epochs", "1").exit_code == 0
+    images = np.load(tmp_path / "data/images.npy", mmap_mode="r+")
+    images[3, 0, 5, 5, 5] += 0.1
+    images.flush()
+    refused(train("twins", tmp_path / "data", "--out", tmp_path / "run", "--resume"), "has changed since it was made")
+
+
+def test_images_that_are_no_numbers_are_refused_before_anything_is_written(tmp_path):
+    data = made_twins(tmp_path / "data")
+    images = np.array(data.images)
+    images[:, 0, 6, 6, 6] = np.nan
+    write_data(tmp_path / "nan", Kind.VOLUMES, images, data.items, data.manifest.card)
+    result = train("twins", tmp_path / "nan", "--out", tmp_path / "run", *QUICK)
+    refused(result, "has values that are no numbers")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_split_that_leaks_is_refused(tmp_path):
+    data = made_twins(tmp_path / "data")
+    parts = ["train"] * 12 + ["val"] * 8
+    parts[11] = "val"  # the second twin of a pair
+    items = [dataclasses.replace(item, split=part) for item, part in zip(data.items, parts, strict=True)]
+    write_data(tmp_path / "leaks", Kind.VOLUMES, np.array(data.images), items, data.manifest.card)
+    refused(train("twins", tmp_path / "leaks", "--out", tmp_path / "run"), "is in two parts of the split")
+
+
+def test_what_a_recipe_needs_is_said_in_a_sentence(twins, tmp_path):
+    data, out = made_classes(tmp_path / "classes", 12), ("--out", tmp_path / "run")
+    refused(train("twins", data.folder, *out), "'twin' is no label", "sex")
+    few = [Item(row, f"p{row}", f"{row}.nii.gz", labels={"twin": str(row // 3)}) for row in range(12)]
+    write_data(tmp_path / "three", Kind.VOLUMES, np.array(data.images), few)
+    refused(train("twins", tmp_path / "three", *out), "3 people of the twin pair")
+    pictures = [Item(row, f"p{row}", f"{row}.png", labels={"twin": str(row // 2)}) for row in range(12)]
+    write_data(tmp_path / "pictures", Kind.PICTURES, np.zeros((12, 1, 8, 8), np.uint8), pictures)
+    refused(train("twins", tmp_path / "pictures", *out), "holds pictures, and twins learns from volumes")
+    refused(train("twins", tmp_path / "none", *out), "does not exist")
+    refused(train("twin", twins, *out), "'twin' is no recipe", "did you mean twins?")
+    refused(train("twins", twins, *out, "--backbone", "vgg"), "'vgg' is no backbone of twins")
+    refused(train("twins", twins, *out, "--set", "colour=red"), "'colour' is no setting")
+    refused(train("twins", twins, *out, "--epochs", "many"), "epochs=many cannot be read", "give a whole number")
+    refused(train("twins", twins, *out, "--set", "mining=soft"), "'soft' is no mining")
+    refused(train("twins", twins, *out, "--device", "cuda:7"), "--device cuda:7 is not there")
+    refused(train("twins", twins, *out, "--fold", "4/3"), "--fold 4 of 3 does not exist")
+    refused(train("twins", twins, *out, "--references", "all"), "'all' is no kind of references")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_state_is_refused(twins, tmp_path):
+    run = tmp_path / "run"
+    assert train("twins", twins, "--out", run, *QUICK[:2], "--epochs", "1").exit_code == 0
+    (run / "state.pt").write_bytes((run / "state.pt").read_bytes()[:5000])
+    refused(train("twins", twins, "--out", run, "--resume"), "state.pt is damaged")
+
+
+def test_folds_of_a_cross_validation_test_everybody_once(twins, tmp_path):
+    tested = []
+    for number in (1, 2, 3):
+        out = tmp_path / f"run{number}"
+        how = ("--fold", f"{number}/3", *QUICK[:2], "--epochs", "1")
+        assert train("twins", twins, "--out", out, *how).exit_code == 0
+        tested += json.loads((out / "run.json").read_text())["split"]["parts"]["test"]
+    assert sorted(tested) == list(range(20))

@@ -1,0 +1,53 @@
+"""Networks that `wbtools train` made go through a whole export."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from made_learning import train
+
+from wbtools.datasets import Item, Kind, write_data
+from wbtools.model.card import Card
+from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
+
+pytestmark = pytest.mark.slow
+
+SHAPE = (20, 24, 20)
+CARD = {"orientation": "LAS", "intensity": "minmax", "skull_stripped": True, "shape": list(SHAPE)}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Twelve pairs of synthetic twins, of two sexes."""
+    template = mni_template(Card(name="small", title="small", family="unet", shape=SHAPE))
+    drawn = SyntheticTwins(template, Conditions(spacing=6, identity=0.6, per_scan=0.1, degrees=1, shift=0.2), seed=3)
+    people = drawn.people(12)
+    images = np.asarray(drawn.scans(torch.cat((people, people))))
+    items = []
+    for row in range(24):
+        labels = {"twin": str(row % 12), "sex": "FM"[row % 2]}
+        items.append(Item(row, f"p{row}", f"p{row}.nii.gz", labels=labels))
+    folder = tmp_path_factory.mktemp("data") / "people"
+    write_data(folder, Kind.VOLUMES, images.astype(np.float32), items, CARD)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("recipe", "method"),
+    [("twins", "deviation-magnitude"), ("twins", "lrp")],
+)
+def test_a_trained_network_is_explained_with_its_relevance_conserved(
+    recipe, method, people, small_study, run_export, tmp_path
+):
+    how = ("--epochs", "2", "--rate", "1e-3", "--set", "accumulate=1")
+    backbone = ("--backbone", "unet-tiny") if recipe == "twins" else ()
+    result = train(recipe, people, "--out", tmp_path / "run", *how, *backbone)
+    assert result.exit_code == 0, result.output
+    network = tmp_path / "run" / "best-auc.pt"
+    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(network), "--null", "1")
+    _, folder = run_export(small_study("LAS"), tmp_path / "out", *options, "--method", method)
+    [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()
+    assert known["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
+    if method == "deviation-magnitude":
+        assert "components of the network's card" in known["attribution"]["reference"]["source"]

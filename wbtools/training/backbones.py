@@ -1,0 +1,124 @@
+"""The networks that can be trained, by name: published sizes, and small ones for few people or a slow machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wbtools.errors import InputError
+
+if TYPE_CHECKING:
+    from wbtools.model.family import Architecture, Family, Network
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a network has to fit.
+
+    Parameters
+    ----------
+    image : tuple of int
+        Of one image, channels first.
+    classes : int
+        0 if there are none.
+    code : int
+        Values of an embedding or a code; 0 leaves the published number.
+    """
+
+    image: tuple[int, ...]
+    classes: int = 0
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network that can be trained.
+
+    Parameters
+    ----------
+    family : str
+        Of `wbtools.model.families`.
+    architecture : callable
+        Widths and depths for what has to be fitted.
+    normed : tuple of str
+        Linear layers whose output is normalised in training; see `Learner`.
+    """
+
+    family: str
+    architecture: Callable[[Sizes], Architecture]
+    normed: tuple[str, ...] = ()
+
+    def build(self, sizes: Sizes) -> Network:
+        """The network, its weights drawn from torch's generator."""
+        return self.known.network(self.architecture(sizes))
+
+    def require_fitting(self, sizes: Sizes) -> None:
+        """Raise InputError if images are too small for the network; nothing is computed."""
+        import torch
+
+        from wbtools.model.compatibility import FAILURES
+
+        try:
+            with torch.device("meta"):  # shapes only
+                tried = self.build(sizes).eval()
+                if len(sizes.image) == 4:
+                    getattr(tried, tried.answers[0])(torch.empty(1, *sizes.image))
+        except FAILURES:
+            shape = " x ".join(map(str, sizes.image))
+            raise InputError(
+                f"{self.family} cannot take images of {shape}", hint="prepare larger ones, or choose another --backbone"
+            ) from None
+
+    @property
+    def known(self) -> Family[Architecture]:
+        """Its family."""
+        from importlib import import_module
+
+        found: Family[Architecture] = import_module(f"wbtools.model.families.{self.family}").FAMILY
+        return found
+
+
+def _unet(*widths: int) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.unet import UNetArchitecture
+
+        return UNetArchitecture(widths)
+
+    return Backbone("unet", architecture, ("fc1", "fc2"))
+
+
+def _resnet(blocks: tuple[int, ...], *, bottleneck: bool = False, stem: int = 64) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.resnet import ResNetArchitecture
+
+        planes = tuple(stem * 2**n for n in range(4))
+        return ResNetArchitecture(blocks, planes, bottleneck, stem)
+
+    return Backbone("resnet", architecture, ("fc1", "fc2"))
+
+
+def _densenet(layers: tuple[int, ...], *, growth: int = 32, inner: int = 128, stem: int = 64) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.densenet import DenseNetArchitecture
+
+        return DenseNetArchitecture(layers, growth, inner, stem)
+
+    return Backbone("densenet", architecture, ("fc1", "fc2"))
+
+
+BACKBONES: Mapping[str, Backbone] = {
+    "unet": _unet(32, 64, 128, 256),
+    "unet-medium": _unet(64, 128, 256, 512),
+    "unet-large": _unet(64, 128, 256, 512, 1024),
+    "unet-tiny": _unet(8, 16, 32, 64),
+    "resnet": _resnet((1, 1, 1, 1)),
+    "resnet-18": _resnet((2, 2, 2, 2)),
+    "resnet-34": _resnet((3, 4, 6, 3)),
+    "resnet-50": _resnet((3, 4, 6, 3), bottleneck=True),
+    "resnet-tiny": _resnet((1, 1, 1, 1), stem=8),
+    "densenet": _densenet((6, 12, 24, 16)),
+    "densenet-169": _densenet((6, 12, 32, 32)),
+    "densenet-tiny": _densenet((2, 2, 2, 2), growth=8, inner=16, stem=16),
+}
+"""By name; a recipe says which of them it can train."""

@@ -1,0 +1,206 @@
+"""The folder of a run: what was asked for, a line for every epoch, and the state that the next epoch begins with.
+
+The order in which an epoch's files are written makes any moment a good one to be killed: checkpoints, then the log,
+then the state. Whatever is newer than the state is written again, and the same, by the run that resumes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wbtools import atomic
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
+from wbtools.output.destination import require_writable
+from wbtools.output.ownership import read_plain
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+    from wbtools.training.loop.fitting import Epoch, State
+
+RECORD, LOG, STATE, CURVES = "run.json", "log.jsonl", "state.pt", "tensorboard"
+"""Names in the folder of a run."""
+
+FORMAT = 1
+_OTHER = "choose another --out"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run is kept.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    def require_new(self) -> None:
+        """Require that a run can begin here.
+
+        Raises
+        ------
+        InputError
+            If the folder holds anything, or cannot be written.
+        """
+        require_writable(self.path, "--out")
+        if (self.path / RECORD).exists():
+            raise InputError(f"{self.path} holds a run already", hint=f"add --resume, or {_OTHER}")
+        if self.path.exists() and any(self.path.iterdir()):
+            raise InputError(f"{self.path} is not empty", hint=_OTHER)
+
+    def record(self) -> dict[str, Any]:
+        """What a run was asked for.
+
+        Raises
+        ------
+        InputError
+            If there is no run, or its record is damaged.
+        """
+        path = self.path / RECORD
+        try:
+            found = json.loads(read_plain(path))
+        except FileNotFoundError:
+            raise InputError(f"{self.path} holds no run to resume", hint="leave out --resume") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path} cannot be read: {error}", hint=_OTHER) from None
+        if not isinstance(found, dict) or found.get("run") != FORMAT:
+            raise InputError(f"{path} is no record of a run of this version of wbtools", hint=_OTHER)
+        return found
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Write what is asked for."""
+        with writing(self.path, begun=False):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.rewrite(record)
+
+    def rewrite(self, record: Mapping[str, Any]) -> None:
+        """Write the record anew."""
+        text = json.dumps({"run": FORMAT, **record}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        with writing(self.path):
+            atomic.write(self.path / RECORD, text, durable=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training here, for the block.
+
+        Raises
+        ------
+        InputError
+            If another process does.
+        """
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"another process is training in {self.path}", hint=f"wait for it, or {_OTHER}"
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+            yield
+        finally:
+            os.close(handle)
+
+    def state(self) -> State | None:
+        """What the next epoch begins with; None if no epoch was finished.
+
+        Raises
+        ------
+        InputError
+            If it is damaged.
+        """
+        import torch
+
+        path = self.path / STATE
+        if not path.exists():
+            return None
+        try:
+            found: State = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged ({type(error).__name__})", hint=f"train anew: {_OTHER}") from None
+        except Exception as error:  # of pickle, whose errors share no other class
+            if type(error).__name__ != "UnpicklingError":
+                raise
+            raise InputError(f"{path} is damaged, or holds code", hint=f"train anew: {_OTHER}") from None
+        return found
+
+    def keep_state(self, state: State) -> None:
+        """Replace the state, whole or not at all."""
+        save(self.path / STATE, state)
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The lines of the log; one that a crash cut off is left out."""
+        try:
+            lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def forget_after(self, epoch: int) -> None:
+        """Remove lines of the log that are newer than the state."""
+        kept = [json.dumps(line) + "\n" for line in self.epochs() if int(line["epoch"]) <= epoch]
+        with writing(self.path):
+            atomic.write(self.path / LOG, "".join(kept))
+
+    def note(self, epoch: Epoch) -> None:
+        """Add an epoch's line to the log."""
+        line = {
+            "epoch": epoch.number + 1,
+            "rate": epoch.rate,
+            "seconds": round(epoch.seconds, 3),
+            "train": _plain(epoch.training),
+            "val": _plain(epoch.validation),
+            "best": list(epoch.best),
+        }
+        with writing(self.path), (self.path / LOG).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    def curves(self, epoch: int) -> SummaryWriter | None:
+        """Where TensorBoard reads curves; None where it is not installed.
+
+        Parameters
+        ----------
+        epoch : int
+            The first that is written; what is there of it and later ones is hidden.
+        """
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return None
+        return SummaryWriter(str(self.path / CURVES), purge_step=epoch + 1)
+
+
+def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures as JSON has them, which knows no infinity."""
+    return {name: float(f"{value:.7g}") if abs(value) < float("inf") else None for name, value in figures.items()}
+
+
+def save(path: Path, content: object) -> None:
+    """Write tensors and plain values as a file of `torch.save`, whole or not at all.
+
+    In memory first: torch's own writer says of a full disk only that it failed.
+    """
+    import torch
+
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    with writing(path.parent):
+        atomic.write(path, lambda file: file.write(stream.getbuffer()), durable=True)

@@ -1,0 +1,276 @@
+"""From what was asked for to a run: everything is checked before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from wbtools.attribution.runtime.device import usable
+from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_data, split_of
+from wbtools.errors import InputError, require_choice
+from wbtools.provenance import code_sha256, versions
+from wbtools.training.backbones import BACKBONES, Backbone
+from wbtools.training.recipes import recipe_named
+from wbtools.training.recipes.recipe import Material, Recipe, Task, require_finite
+from wbtools.training.runs.folder import RunFolder
+from wbtools.training.runs.references import REFERENCES, require_enough
+from wbtools.training.settings import Settings, as_record, changed, from_record
+
+if TYPE_CHECKING:
+    from wbtools.model.family import Network
+
+_AT_ONCE = 16  # images
+FRACTIONS = (0.7, 0.15, 0.15)
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be trained, as the user said it.
+
+    Parameters
+    ----------
+    recipe : str
+    data : Path
+    out : Path
+    backbone : str, optional
+        The recipe's first without.
+    words : mapping of str to str
+        Settings that differ from the recipe's.
+    device : str
+        One of DEVICES, or a card's number as in `cuda:1`.
+    init : Path, optional
+        A checkpoint whose weights training begins with.
+    references : str
+        One of REFERENCES.
+    fractions : tuple of float, (3,), optional
+        Of training, validation and test people.
+    fold : tuple of int, optional
+        Number, from 1, and count: a fold of a cross-validation instead.
+    resume : bool
+    """
+
+    recipe: str
+    data: Path
+    out: Path
+    backbone: str | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    init: Path | None = None
+    references: str | None = None
+    fractions: tuple[float, float, float] | None = None
+    fold: tuple[int, int] | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What will be trained on what, where, and how.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    recipe : Recipe
+    backbone : Backbone
+    task : Task
+    material : Material
+    record : dict
+        What `run.json` holds.
+    init : Path or None
+    """
+
+    folder: RunFolder
+    recipe: Recipe
+    backbone: Backbone
+    task: Task
+    material: Material
+    record: dict[str, Any]
+    init: Path | None
+
+    @property
+    def references(self) -> str:
+        """One of REFERENCES."""
+        return str(self.record["references"])
+
+    def network(self) -> Network:
+        """The network, its weights drawn from the run's seed."""
+        torch.manual_seed(self.material.settings.seed)
+        return self.backbone.build(self.task.sizes)
+
+
+def plan(asked: Asked) -> Run:
+    """Find out what will be trained; nothing is written.
+
+    Raises
+    ------
+    InputError
+        If anything does not fit, in one sentence.
+    """
+    require_metric_learning()
+    folder = RunFolder(asked.out)
+    recipe = recipe_named(asked.recipe)
+    data = open_data(asked.data)
+    recipe.require_kind(data)
+    known = folder.record() if asked.resume else None
+    if known is None:
+        folder.require_new()
+    record = _record(asked, recipe, data) if known is None else _same(asked, recipe, data, known)
+    material = _material(recipe, data, record)
+    device = device_named(asked.device)
+    task = recipe.task(material, device)
+    if record["references"] != "none":
+        require_enough(data, material.rows("train"))
+    if known is None:
+        record["classes"], record["sizes"] = list(task.classes), {"images": list(data.manifest.shape)}
+    BACKBONES[record["backbone"]].require_fitting(task.sizes)
+    return Run(folder, recipe, BACKBONES[record["backbone"]], task, material, record, asked.init)
+
+
+def require_metric_learning() -> None:
+    """Raise InputError if the libraries that only training needs are not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("pytorch_metric_learning") is None:
+        raise InputError("training needs pytorch-metric-learning", hint="install it: pip install 'wbtools[train]'")
+
+
+def device_named(word: str) -> torch.device:
+    """The device that a word means.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+
+    Examples
+    --------
+    >>> device_named("cpu")
+    device(type='cpu')
+    """
+    if word == "auto":
+        return usable() or torch.device("cpu")
+    try:
+        device = torch.device(word)
+    except RuntimeError:
+        raise InputError(f"--device {word} is no device", hint=f"give one of {', '.join(DEVICES)}") from None
+    if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
+        raise InputError(f"--device {word} is not there, or torch cannot use it", hint="give --device cpu")
+    return device
+
+
+def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
+    """What a new run keeps of what was asked for."""
+    settings, options = told(recipe, asked.words)
+    backbone = asked.backbone or recipe.backbones[0]
+    recipe.require_backbone(backbone)
+    volumes = data.manifest.kind is Kind.VOLUMES
+    references = asked.references or (REFERENCES[0] if volumes else "none")
+    require_choice("kind of references", references, REFERENCES)
+    if references != "none" and not volumes:
+        raise InputError(f"--references {references} needs brains", hint="give --references none")
+    stratify = recipe.stratify(options) or None
+    if asked.fold is not None:
+        number, count = asked.fold
+        folds = folds_of(data, count, settings.seed, stratify)
+        if not 1 <= number <= count:
+            raise InputError(f"--fold {number} of {count} does not exist", hint=f"give a number from 1 to {count}")
+        split = folds[number - 1]
+    else:
+        split = split_of(data, asked.fractions or FRACTIONS, settings.seed, stratify)
+    if not split.parts["val"]:
+        raise InputError("nothing is left to validate on", hint="give other --fractions")
+    return {
+        "recipe": recipe.name,
+        "backbone": backbone,
+        "settings": as_record(settings),
+        "options": as_record(options),
+        "references": references,
+        "split": {**split.as_record(), "people": _people(data, split)},
+        "data_sha256": data.sha256,
+        "init_sha256": _digest(asked.init),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+        "code_sha256": code_sha256("wbtools.training", "wbtools.model", "wbtools.datasets"),
+        "versions": versions(),
+    }
+
+
+def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run that is resumed, of which nothing may be asked for otherwise.
+
+    Raises
+    ------
+    InputError
+        If something is, or the data set has changed.
+    """
+    place = asked.out
+    if record["recipe"] != recipe.name:
+        raise InputError(f"{place} is a run of {record['recipe']}, not of {recipe.name}", hint="give the run's recipe")
+    if record["data_sha256"] != data.sha256:
+        raise InputError(
+            f"{asked.data} is not the data set that the run {place} began with, or has changed",
+            hint="give that data set, or train anew with another --out",
+        )
+    data.verify()
+    settings = from_record(recipe.settings, record["settings"])
+    options = from_record(recipe.options, record["options"])
+    given = {
+        "--set": told(recipe, asked.words, settings, options) == (settings, options),
+        "--backbone": asked.backbone in (None, record["backbone"]),
+        "--references": asked.references in (None, record["references"]),
+        "--init": asked.init is None or _digest(asked.init) == record["init_sha256"],
+        "--fold or --fractions": asked.fold is None and asked.fractions is None,
+    }
+    if other := [name for name, same in given.items() if not same]:
+        raise InputError(
+            f"{place} began with other settings: {other[0]} cannot be changed", hint="leave it out, or train anew"
+        )
+    return record
+
+
+def told(
+    recipe: Recipe, words: Mapping[str, str], settings: Settings | None = None, options: Any = None
+) -> tuple[Settings, Any]:
+    """Settings of the loop and of a recipe, some of them changed by words."""
+    settings, options = settings or recipe.settings, options or recipe.options
+    own = {name: word for name, word in words.items() if hasattr(options, name)}
+    rest = {name: word for name, word in words.items() if name not in own}
+    return changed(settings, rest, also=tuple(as_record(options))), changed(options, own)
+
+
+def _material(recipe: Recipe, data: DataSet, record: Mapping[str, Any]) -> Material:
+    split = Split.from_record(record["split"])
+    check_leaks(data, split)
+    settings = from_record(recipe.settings, record["settings"])
+    return Material(data, split, settings, from_record(recipe.options, record["options"]))
+
+
+def _people(data: DataSet, split: Split) -> dict[str, list[str]]:
+    """Who is in which part."""
+    return {part: list(dict.fromkeys(data.items[row].person for row in rows)) for part, rows in split.parts.items()}
+
+
+def _digest(path: Path | None) -> str:
+    from wbtools.provenance import sha256
+
+    return sha256(path) if path is not None and path.is_file() else ""
+
+
+def require_sound_images(material: Material) -> None:
+    """Require that all images that training looks at are numbers; reads them once.
+
+    Raises
+    ------
+    InputError
+        Naming the first that is not.
+    """
+    if material.data.manifest.kind is not Kind.VOLUMES:
+        return
+    rows = np.concatenate([material.rows("train"), material.rows("val")])
+    for some in np.array_split(rows, -(-len(rows) // _AT_ONCE)):
+        require_finite(material.data, some, np.asarray(material.data.images[some]))

@@ -1,0 +1,161 @@
+"""One run: begun or resumed, trained to its end, and kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from wbtools.attribution.runtime.threads import torch_threads
+from wbtools.errors import InputError
+from wbtools.training.loop.fitting import Epoch, Fit, Listener, Nobody, State
+from wbtools.training.loop.learner import Learner
+from wbtools.training.loop.selection import Best
+from wbtools.training.runs import references
+from wbtools.training.runs.checkpoints import Checkpoints, card_of
+from wbtools.training.runs.folder import RunFolder
+from wbtools.training.runs.references import References
+from wbtools.training.runs.starting import Run, require_sound_images
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a run.
+
+    Parameters
+    ----------
+    folder : Path
+    epochs : int
+    best : mapping of str to Best
+        By the names of the criteria.
+    """
+
+    folder: Path
+    epochs: int
+    best: dict[str, Best]
+
+    @property
+    def chosen(self) -> Path:
+        """The checkpoint of the first criterion, else of the last epoch."""
+        name = next((f"best-{name}" for name in self.best), "last")
+        return self.folder / f"{name}.pt"
+
+
+def train(run: Run, listener: Listener | None = None) -> Trained:
+    """Train, from the beginning or from where the run was left.
+
+    Parameters
+    ----------
+    run : Run
+    listener : Listener, optional
+
+    Raises
+    ------
+    InputError
+        If images cannot be learned from, or another process is training here.
+    """
+    if not (run.folder.path / "run.json").exists():
+        require_sound_images(run.material)
+        run.folder.begin(run.record)
+    with run.folder.locked(), torch_threads(int(run.record["threads"])):  # sums of others are rounded otherwise
+        state = run.folder.state()
+        learner = _learner(run, fresh=state is None)
+        keeper = _Keeper(run.folder, Checkpoints(run.folder.path, _card(run), run.recipe.bare))
+        fit = Fit(run.task, learner, not run.recipe.keys, keeper, listener or Nobody())
+        if state is not None:
+            fit.restore(state)
+            _log.info("resumed after epoch %d of %d", fit.next, run.material.settings.epochs)
+        run.folder.forget_after(fit.next)
+        curves = run.folder.curves(fit.next)
+        with closing(curves) if curves else nullcontext():
+            keeper.curves = curves
+            fit.run()
+        found = Trained(run.folder.path, fit.next, dict(fit.selection.best))
+        best = {name: {"epoch": each.epoch + 1, "value": each.value} for name, each in found.best.items()}
+        run.folder.rewrite({**run.record, "finished": {"epochs": fit.next, "best": best}})
+        return found
+
+
+def _learner(run: Run, *, fresh: bool) -> Learner:
+    """The network on its device; a fresh one with the weights that the user gave."""
+    network = run.network()
+    if fresh and run.init is not None:
+        kept = begin_with(network, run.init)
+        if kept:
+            _log.info("new, as %s has no weights that fit: %s", run.init.name, ", ".join(kept))
+    memory = torch.channels_last_3d if len(run.task.sizes.image) == 4 else torch.channels_last
+    learner = Learner(network, run.backbone.normed).to(run.task.device)
+    return learner.to(memory_format=memory)
+
+
+def begin_with(network: nn.Module, checkpoint: Path) -> list[str]:
+    """Give a network the weights of a checkpoint, where their names and shapes fit.
+
+    Returns
+    -------
+    list of str
+        Names of layers that keep their own.
+
+    Raises
+    ------
+    InputError
+        If hardly anything fits.
+    """
+    from wbtools.model import load
+
+    given = load(checkpoint).network.state_dict()
+    own = network.state_dict()
+    fitting = {name: value for name, value in given.items() if name in own and value.shape == own[name].shape}
+    if 2 * len(fitting) < len(own):
+        raise InputError(
+            f"--init {checkpoint} is another network: {len(fitting)} of {len(own)} tensors fit",
+            hint="give a checkpoint of the same --backbone",
+        )
+    network.load_state_dict({**own, **fitting})
+    return sorted({name.rpartition(".")[0] for name in own.keys() - fitting.keys()})
+
+
+def _card(run: Run) -> Any:
+    """What all cards of the run say; its references are made if they are not there."""
+    material = run.material
+    train = material.rows("train")
+    people = len({material.data.items[row].person for row in train})
+    made = {"recipe": run.recipe.name, "seed": str(material.settings.seed), "torch": str(run.record["torch"])}
+    card = card_of(run.recipe, run.backbone.known.card, material.data, people, made)
+    card = replace(card, classes=run.task.classes)
+    if "reference_files" not in run.record:
+        found = references.write(run.folder.path, material.data, train.tolist(), run.references, card)
+        run.record["reference_files"] = found.as_record()
+        run.folder.rewrite(run.record)
+    return References.from_record(run.record["reference_files"]).on(card)
+
+
+class _Keeper:
+    """Writes what an epoch leaves into the run's folder."""
+
+    def __init__(self, folder: RunFolder, checkpoints: Checkpoints) -> None:
+        self.folder, self.checkpoints = folder, checkpoints
+        self.curves: SummaryWriter | None = None
+
+    def keep(self, epoch: Epoch, learner: Learner, better: Sequence[str]) -> None:
+        self.checkpoints.write(learner, epoch, better)
+        self.folder.note(epoch)
+        if self.curves is not None:
+            parts = {"train": epoch.training, "val": epoch.validation, "loop": {"rate": epoch.rate}}
+            for part, figures in parts.items():
+                for name, value in figures.items():
+                    self.curves.add_scalar(f"{part}/{name}", value, epoch.number + 1)
+
+    def keep_state(self, state: State) -> None:
+        self.folder.keep_state(state)

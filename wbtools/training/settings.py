@@ -1,0 +1,188 @@
+"""What a training can be told: one value for the loop, one for each recipe, both changed by words like `rate=1e-3`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wbtools.errors import InputError, UnknownChoice
+
+OPTIMISERS = ("adamw", "adam", "adadelta")
+SCHEDULES = ("one-cycle", "steps", "constant")
+PRECISIONS = ("auto", "single", "mixed")
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the shared loop trains, whatever is learned.
+
+    Parameters
+    ----------
+    epochs : int
+        At most, and what the schedule is planned for.
+    batch : int
+        What a recipe counts in a batch: images, pairs or triplets.
+    accumulate : int
+        Batches whose gradients make one step of the optimiser.
+    optimiser : str
+        One of OPTIMISERS.
+    rate : float
+        Learning rate; of `one-cycle` the highest.
+    weight_decay : float
+    schedule : str
+        One of SCHEDULES. `one-cycle` is planned over all steps of the optimiser; `steps` multiplies the rate by
+        `factor` after every epoch of `milestones`.
+    rise, start_divisor, end_divisor : float
+        Of `one-cycle`: the part in which the rate rises, `rate / start_divisor` in the beginning, and so much less
+        again in the end.
+    milestones : tuple of int
+    factor : float
+    clip : float
+        Largest norm of the gradient; 0 does not limit it.
+    precision : str
+        One of PRECISIONS; `auto` is `mixed` on a graphics card, else `single`.
+    average : float
+        Decay of a moving average of the weights; 0 keeps none.
+    settle : int
+        Batches over which the statistics of batch norms are measured anew before each validation; 0 leaves those that
+        were gathered in training.
+    patience : int
+        Epochs without a better value of the first criterion, after which training ends; 0 trains all epochs.
+    augment : bool
+        Whether images are changed at random as the recipe does it.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If a value cannot be meant.
+
+    Examples
+    --------
+    >>> changed(Settings(epochs=5), {"rate": "1e-3", "milestones": "2,4"}).milestones
+    (2, 4)
+    """
+
+    epochs: int = 20
+    batch: int = 8
+    accumulate: int = 1
+    optimiser: str = "adamw"
+    rate: float = 1e-4
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    rise: float = 0.3
+    start_divisor: float = 50.0
+    end_divisor: float = 1000.0
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+    clip: float = 0.0
+    precision: str = "auto"
+    average: float = 0.0
+    settle: int = 8
+    patience: int = 0
+    augment: bool = True
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise UnknownChoice(name, getattr(self, name), known)
+        require_within(self, {"epochs": 1, "batch": 1, "accumulate": 1, "settle": 0, "patience": 0, "seed": 0})
+        require_within(self, {"weight_decay": 0, "clip": 0, "average": 0, "start_divisor": 1, "end_divisor": 1})
+        if self.rate <= 0 or self.factor <= 0 or not 0 < self.rise < 1 or self.average >= 1:
+            raise InputError(
+                "rate and factor must be above 0, rise between 0 and 1, average below 1", hint="correct that setting"
+            )
+
+
+def require_within(value: object, least: Mapping[str, float]) -> None:
+    """Raise InputError for a field below the least value that makes sense.
+
+    Examples
+    --------
+    >>> require_within(Settings(), {"epochs": 1})
+    """
+    for name, bound in least.items():
+        if not getattr(value, name) >= bound:
+            raise InputError(f"{name}={getattr(value, name):g} is too small", hint=f"give {bound:g} or more")
+
+
+def changed(value: T, words: Mapping[str, str], also: tuple[str, ...] = ()) -> T:
+    """A value of settings with some fields changed by words, which are read as the field's default is typed.
+
+    Parameters
+    ----------
+    value : dataclass
+    words : mapping of str to str
+        By the names of fields.
+    also : tuple of str
+        Names of other settings, for messages.
+
+    Raises
+    ------
+    InputError
+        If a word cannot be read so, or there is no such field.
+    """
+    known = {field.name: getattr(value, field.name) for field in fields(value)}
+    if unknown := [name for name in words if name not in known]:
+        raise UnknownChoice("setting", unknown[0], (*known, *also))
+    read = {name: _read(name, word, known[name]) for name, word in words.items()}
+    return replace(value, **read)
+
+
+def _read(name: str, word: str, example: object) -> object:
+    """A word as a value of the same type as an example."""
+    try:
+        if isinstance(example, bool):
+            return {"yes": True, "true": True, "no": False, "false": False}[word.lower()]
+        if isinstance(example, tuple):
+            return tuple(int(part) for part in word.split(",") if part)
+        return int(word) if isinstance(example, int) else float(word) if isinstance(example, float) else word
+    except (ValueError, KeyError):
+        kind = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "whole numbers with commas"}
+        raise InputError(f"{name}={word} cannot be read", hint=f"give {kind[type(example)]}") from None
+
+
+def assignments(words: Iterable[str]) -> dict[str, str]:
+    """The settings in words such as `rate=1e-3`.
+
+    Raises
+    ------
+    InputError
+        If one is none.
+
+    Examples
+    --------
+    >>> assignments(["rate=1e-3", "mining=hard"])
+    {'rate': '1e-3', 'mining': 'hard'}
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise InputError(f"--set {word} is no setting", hint="write NAME=VALUE, for example --set rate=1e-3")
+        found[name] = value
+    return found
+
+
+def as_record(value: DataclassInstance) -> dict[str, Any]:
+    """Fields as plain JSON values."""
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(value).items()}
+
+
+def from_record(example: T, record: Mapping[str, Any]) -> T:
+    """The value that `as_record` made a record of.
+
+    Examples
+    --------
+    >>> from_record(Settings(), as_record(Settings(milestones=(3,)))) == Settings(milestones=(3,))
+    True
+    """
+    known = {name: tuple(each) if isinstance(each, list) else each for name, each in record.items()}
+    return replace(example, **known)
