@@ -5,7 +5,8 @@ import pytest
 from made_data import made_items
 
 from wbtools.datasets import Draft, Kind, Plan, open_data
-from wbtools.datasets.draft import DONE, ROWS, Row, write_row
+from wbtools.datasets.draft import DONE, ROWS
+from wbtools.datasets.plan import Row, write_row
 from wbtools.errors import InputError
 
 SHAPE = (1, 3, 4, 5)
@@ -61,6 +62,7 @@ def test_rows_that_were_left_out_are_not_in_the_data_set(tmp_path):
     assert [item.person for item in data.items] == ["p1", "p2", "p4", "p5"]
     assert [item.row for item in data.items] == [0, 1, 2, 3]
     data.verify()
+    assert data.manifest.left_out == {"p0/0.nii.gz": "it is damaged", "p3/3.nii.gz": "it is damaged"}
     assert sorted(contents(data.folder)) == ["dataset.json", "images.npy", "items.tsv"]
 
 
@@ -89,7 +91,7 @@ def test_a_crash_while_it_is_finished_is_resumed(tmp_path, monkeypatch, refused,
     assert contents(whole.folder) == contents(tmp_path / "data")
 
 
-@pytest.mark.parametrize("change", [{"inputs_sha256": "b"}, {"count": 5}, {"stamp": "later"}, {"settings": {"a": 1}}])
+@pytest.mark.parametrize("change", [{"inputs_sha256": "b"}, {"count": 5}, {"settings": {"a": 1}}])
 def test_a_draft_of_something_else_is_not_resumed(tmp_path, change):
     with Draft(tmp_path / "data", plan_of()) as draft:
         draft.put(0, IMAGES[0])
@@ -97,6 +99,23 @@ def test_a_draft_of_something_else_is_not_resumed(tmp_path, change):
     with pytest.raises(InputError, match="holds an unfinished data set of other inputs, settings or code"):
         Draft(tmp_path / "data", plan_of(**change))
     assert contents(tmp_path / "data") == before
+
+
+def test_rows_of_files_that_have_changed_are_made_again(tmp_path):
+    with Draft(tmp_path / "data", plan_of(), list("aaaaaa")) as draft:
+        for place in range(4):
+            draft.put(place, IMAGES[place])
+    with Draft(tmp_path / "data", plan_of(), list("abaaaa")) as draft:
+        assert draft.missing == [1, 4, 5]
+
+
+def test_rows_that_were_left_out_can_be_tried_again(tmp_path):
+    with Draft(tmp_path / "data", plan_of()) as draft:
+        draft.note([Row(0, refused="it is damaged")])
+    with Draft(tmp_path / "data", plan_of()) as draft:
+        assert draft.missing == [1, 2, 3, 4, 5]
+        draft.forget_refused()
+        assert draft.missing == [0, 1, 2, 3, 4, 5]
 
 
 def test_two_processes_do_not_make_the_same_data_set(tmp_path):

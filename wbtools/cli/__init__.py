@@ -21,6 +21,7 @@ _COMMANDS = {
     "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),
     "models": ("models", "List network families, or say what a checkpoint is."),
+    "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
 }
 
 

@@ -4,9 +4,10 @@ A data set is a folder: `dataset.json` says what it is, `items.tsv` has a line f
 """
 
 from wbtools.datasets.dataset import DataSet, open_data
-from wbtools.datasets.draft import Draft, Plan, write_data
+from wbtools.datasets.draft import Draft, write_data
 from wbtools.datasets.items import Item
 from wbtools.datasets.manifest import Kind, Manifest
+from wbtools.datasets.plan import Plan
 from wbtools.datasets.split import PARTS, Split, check_leaks, folds_of, split_of
 
 __all__ = [

@@ -9,25 +9,23 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import io
-import json
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import numpy as np
 from numpy.typing import NDArray
 
 from wbtools import atomic
 from wbtools.datasets import items as table
 from wbtools.datasets.dataset import DataSet, open_data
 from wbtools.datasets.items import Item
-from wbtools.datasets.manifest import IMAGES, ITEMS, NAME, UNFINISHED, Kind, Manifest, require_shape
+from wbtools.datasets.manifest import IMAGES, ITEMS, NAME, UNFINISHED, Kind
+from wbtools.datasets.plan import Notes, Plan, Row, opened, write_row
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
@@ -41,107 +39,6 @@ _NO_ROOM_FORETOLD = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 _BLOCK = 1 << 24
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be made.
-
-    Parameters
-    ----------
-    kind : Kind
-    shape : tuple of int
-        Of one image, channels first.
-    count : int
-        Of images, if none has to be left out.
-    card, source, settings, code_sha256
-        As in `Manifest`.
-    inputs_sha256 : str
-        As in `Manifest`; a draft of other inputs is not resumed.
-    stamp : str
-        What changes, too, when an input does, and says nothing elsewhere: times of files.
-    """
-
-    kind: Kind
-    shape: tuple[int, ...]
-    count: int
-    card: Mapping[str, Any]
-    source: str = ""
-    settings: Mapping[str, Any] | None = None
-    inputs_sha256: str = ""
-    code_sha256: str = ""
-    stamp: str = ""
-
-    def __post_init__(self) -> None:
-        require_shape(self.kind, self.shape)
-        if self.count < 1:
-            raise InputError("a data set needs an image")
-
-    @property
-    def row_bytes(self) -> int:
-        """Of one image."""
-        return math.prod(self.shape) * np.dtype(self.kind.dtype).itemsize
-
-    def header(self, count: int) -> bytes:
-        """What the file of so many images begins with."""
-        stream = io.BytesIO()
-        facts = {"descr": np.dtype(self.kind.dtype).newbyteorder("<").str, "fortran_order": False}
-        np.lib.format.write_array_header_1_0(stream, {**facts, "shape": (count, *self.shape)})
-        return stream.getvalue()
-
-    def dumps(self) -> str:
-        """As JSON, for an unfinished data set."""
-        shape = [self.count, *self.shape]
-        known = [self.kind.value, shape, self.inputs_sha256, self.code_sha256, self.stamp, dict(self.settings or {})]
-        digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
-        return json.dumps({"wbtools": "unfinished data set", "plan_sha256": digest}) + "\n"
-
-    def manifest(self, count: int, images_sha256: str, items_sha256: str) -> Manifest:
-        """Of the finished data set."""
-        return Manifest(
-            self.kind,
-            self.shape,
-            count,
-            self.card,
-            self.source,
-            self.settings or {},
-            images_sha256,
-            items_sha256,
-            self.inputs_sha256,
-            self.code_sha256,
-        )
-
-
-@dataclass(frozen=True)
-class Row:
-    """An image that has been dealt with.
-
-    Parameters
-    ----------
-    place : int
-        Its row in the unfinished array.
-    sha256 : str
-        Of its bytes; empty if it was left out.
-    refused : str
-        Why it was left out.
-    remarks : tuple of str
-        What had to be decided to make it.
-    """
-
-    place: int
-    sha256: str = ""
-    refused: str = ""
-    remarks: tuple[str, ...] = ()
-
-    def dumps(self) -> str:
-        """As a line of JSON."""
-        return json.dumps([self.place, self.sha256, self.refused, list(self.remarks)]) + "\n"
-
-    @classmethod
-    def loads(cls, text: str) -> Row:
-        """Read such a line; ValueError or TypeError for anything else."""
-        place, digest, refused, remarks = json.loads(text)
-        return cls(int(place), str(digest), str(refused), tuple(map(str, remarks)))
-
-
 class Draft:
     """A data set that is being made, locked against other processes that would make it; close it, or use `with`.
 
@@ -149,6 +46,8 @@ class Draft:
     ----------
     folder : Path
     plan : Plan
+    stamps : sequence of str
+        Of the files that each row is made of; what was made of others is made again.
 
     Raises
     ------
@@ -156,9 +55,10 @@ class Draft:
         If the folder holds anything but a draft of the same plan, or another process is at work there.
     """
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, folder: Path, plan: Plan, stamps: Sequence[str] = ()) -> None:
         require_place(folder)
         self.folder, self.plan = folder, plan
+        self._stamps = stamps or [""] * plan.count
         self._later = ExitStack()
         try:
             with writing(folder, begun=False):
@@ -196,8 +96,13 @@ class Draft:
         """Write an image into its row, and note that it is there."""
         self.note([Row(place, write_row(self.rows, self.plan, place, image), "", tuple(remarks))])
 
+    def forget_refused(self) -> None:
+        """Have rows that were left out tried again."""
+        self.done = {place: row for place, row in self.done.items() if not row.refused}
+
     def note(self, rows: Sequence[Row]) -> None:
         """Note rows as dealt with, once what `write_row` wrote for them is on disk."""
+        rows = [replace(row, stamp=self._stamps[row.place]) for row in rows]
         with writing(self.folder):
             _sync(self.rows)
             with (self.folder / DONE).open("a", encoding="utf-8") as stream:
@@ -206,13 +111,15 @@ class Draft:
                 os.fsync(stream.fileno())
         self.done.update({row.place: row for row in rows})
 
-    def finish(self, items: Sequence[Item]) -> DataSet:
+    def finish(self, items: Sequence[Item], left_out: Mapping[str, str] | None = None) -> DataSet:
         """Make it a data set, of the rows that were not left out.
 
         Parameters
         ----------
         items : sequence of Item
             Of all rows, in their order; row and SHA-256 are set here.
+        left_out : mapping of str to str, optional
+            Why something never got a row, by its source.
 
         Raises
         ------
@@ -230,11 +137,17 @@ class Draft:
             text = table.dumps(named)
             atomic.write(self.folder / ITEMS, text, durable=True)
             digest = hashlib.sha256(text.encode()).hexdigest()
-            manifest = self.plan.manifest(len(kept), sha256(self.folder / IMAGES), digest)
+            notes = self._notes(items, left_out or {})
+            manifest = self.plan.manifest(len(kept), sha256(self.folder / IMAGES), digest, notes)
             atomic.write(self.folder / NAME, manifest.dumps(), durable=True)
             for name in (ROWS, DONE, UNFINISHED):
                 (self.folder / name).unlink(missing_ok=True)
         return open_data(self.folder)
+
+    def _notes(self, items: Sequence[Item], left_out: Mapping[str, str]) -> Notes:
+        refused = {items[row.place].source: row.refused for row in self.done.values() if row.refused}
+        said = Counter(remark for row in self.done.values() if not row.refused for remark in row.remarks)
+        return Notes(dict(sorted({**left_out, **refused}.items())), dict(sorted(said.items())))
 
     def _lock(self) -> None:
         handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -291,7 +204,8 @@ class Draft:
             raise InputError(f"{path} is damaged", hint=f"remove {self.folder}, and begin again") from None
         if whole != content:
             os.truncate(path, len(whole))
-        return {row.place: row for row in rows}
+        known = {row.place: row for row in rows if row.place < self.plan.count}
+        return {place: row for place, row in known.items() if row.stamp == self._stamps[place]}
 
     def _moved(self) -> bool:
         """Whether a crash came after the array had got its name, and before the manifest was written."""
@@ -315,34 +229,6 @@ class Draft:
                 source.seek(begin + place * size)
                 for start in range(0, size, _BLOCK):
                     stream.write(source.read(min(_BLOCK, size - start)))
-
-
-def write_row(path: Path, plan: Plan, place: int, image: NDArray[Any]) -> str:
-    """Write an image into its row of an unfinished array; several processes may do that at a time.
-
-    Parameters
-    ----------
-    path : Path
-        The file, as in `Draft.rows`.
-    plan : Plan
-    place : int
-        The row.
-    image : ndarray, (C, ...)
-        Of the plan's shape and type.
-
-    Returns
-    -------
-    str
-        SHA-256 of the image's bytes.
-    """
-    if image.shape != plan.shape or image.dtype != np.dtype(plan.kind.dtype):
-        raise ValueError(f"an image of shape {image.shape} and type {image.dtype} in an array of {plan.shape}")
-    content = np.ascontiguousarray(image).data.cast("B")
-    with writing(path.parent), _opened(path) as handle:
-        offset, written = len(plan.header(plan.count)) + place * plan.row_bytes, 0
-        while written < len(content):
-            written += os.pwrite(handle, content[written:], offset + written)
-    return hashlib.sha256(content).hexdigest()
 
 
 def require_place(folder: Path) -> None:
@@ -385,16 +271,7 @@ def write_data(
         return draft.finish(items)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
 def _sync(path: Path) -> None:
     """Have a file on disk."""
-    with _opened(path) as handle:
+    with opened(path) as handle:
         os.fsync(handle)

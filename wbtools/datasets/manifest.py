@@ -67,11 +67,15 @@ class Manifest:
     images_sha256, items_sha256 : str
         Of the two other files.
     inputs_sha256 : str
-        Of the names and sizes of all inputs, the settings and the code.
+        Of the names of all inputs.
     code_sha256 : str
         Of the code that prepared the images.
     wbtools : str
         The version.
+    left_out : mapping of str to str
+        Why something is not in it, by its source.
+    remarks : mapping of str to int
+        What had to be decided to prepare images, and for how many.
 
     Raises
     ------
@@ -90,6 +94,8 @@ class Manifest:
     inputs_sha256: str = ""
     code_sha256: str = ""
     wbtools: str = __version__
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_shape(self.kind, self.shape)
@@ -118,6 +124,8 @@ class Manifest:
             "card": dict(self.card),
             "source": self.source,
             "settings": dict(self.settings),
+            "remarks": dict(self.remarks),
+            "left_out": dict(self.left_out),
             "inputs_sha256": self.inputs_sha256,
             "code_sha256": self.code_sha256,
             "outputs_sha256": {IMAGES: self.images_sha256, ITEMS: self.items_sha256},
@@ -181,6 +189,8 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
         str(found["inputs_sha256"]),
         str(found["code_sha256"]),
         str(found["wbtools"]),
+        {str(name): str(why) for name, why in found["left_out"].items()},
+        {str(said): int(count) for said, count in found["remarks"].items()},
     )
 
 

@@ -156,24 +156,32 @@ def folds_of(data: DataSet, k: int, seed: int = 0, stratify: str | None = None) 
     return tuple(splits)
 
 
-def check_leaks(data: DataSet, split: Split) -> None:
+def check_leaks(data: DataSet | Sequence[Item], split: Split, place: object = None) -> None:
     """Require that nobody, no twins, no family and no image is in two parts.
+
+    Parameters
+    ----------
+    data : DataSet, or sequence of Item
+    split : Split
+    place : object, optional
+        What to call the data in an error; the data set's folder without.
 
     Raises
     ------
     InputError
         Naming the first that is, or a row that the data set does not have.
     """
+    items, place = (data.items, place or data.folder) if isinstance(data, DataSet) else (data, place)
     seen: dict[tuple[str, str], str] = {}
     for part, rows in split.parts.items():
         for row in rows:
-            if not 0 <= row < len(data):
-                raise InputError(f"the split has row {row}, and {data.folder} {counted(len(data), 'image')}")
-            for key in _bonds(data.items[row]):
+            if not 0 <= row < len(items):
+                raise InputError(f"the split has row {row}, and {place} {counted(len(items), 'image')}")
+            for key in _bonds(items[row]):
                 if seen.setdefault(key, part) != part:
                     what, name = key
                     raise InputError(
-                        f"{what} {name} is in two parts of the split, {seen[key]} and {part}",
+                        f"{place}: {what} {name} is in two parts of the split, {seen[key]} and {part}",
                         hint="put all images of a person, a twin pair and a family into one part",
                     )
 

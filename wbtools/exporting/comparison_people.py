@@ -63,7 +63,7 @@ def show(person: FoundPerson, networks: Mapping[str, Model], regions: Regions | 
         If a file cannot be read, or the image shows a skull that a network must not see and nothing removes.
     """
     if person.subject is None:
-        scan, atlas = _plain(person.t1w, any(network.card.skull_stripped for network in networks.values())), None
+        scan, atlas = plain_scan(person.t1w, any(network.card.skull_stripped for network in networks.values())), None
     else:
         with prepared(person.subject) as ready:
             scan = read_scan(ready)
@@ -73,8 +73,14 @@ def show(person: FoundPerson, networks: Mapping[str, Model], regions: Regions | 
     return ComparedPerson(person.name, images, atlas, tuple(remarks))
 
 
-def _plain(path: Path, bare: bool) -> Scan:
-    """A plain image; one of a whole head gets the template's brain mask where a network is shown bare brains."""
+def plain_scan(path: Path, bare: bool) -> Scan:
+    """A plain image; one of a whole head gets the template's brain mask where a network is shown bare brains.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read.
+    """
     t1w, remarks = nifti.read_with_remarks(path)
     scan = Scan(canonical(t1w), stored=t1w.grid, remarks=remarks)
     return with_mask(scan) if bare and not is_stripped(scan.t1w) else scan

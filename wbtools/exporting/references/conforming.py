@@ -159,12 +159,17 @@ def _of_one(person: ReferencePerson, networks: Mapping[str, Model], work: Path |
 
 def _require_contrast(image: ModelInput, person: ReferencePerson) -> None:
     """Require that a brain is no mask, as lie in folders beside images: it would differ from everybody everywhere."""
-    values = image.plain[image.plain > 0]
-    if values.size and np.isclose(values, np.median(values), rtol=_FLAT, atol=0).mean() > 0.5:
+    if is_flat(image):
         raise InputError(
             f"the reference {person.t1w} has the same value nearly everywhere in the brain, as a mask has",
             hint="give T1w images only; to leave files of a folder out, list the others in a text file",
         )
+
+
+def is_flat(image: ModelInput) -> bool:
+    """Whether an image has the same value nearly everywhere in the brain, as a mask has."""
+    values = image.plain[image.plain > 0]
+    return bool(values.size and np.isclose(values, np.median(values), rtol=_FLAT, atol=0).mean() > 0.5)
 
 
 def _key(person: FoundPerson, network: Model) -> str:

@@ -169,7 +169,7 @@ def _order(name: str) -> bytes:
 
 def _usable(study_folder: Path, name: str, files: FileChoice) -> ReferencePerson | None:
     """A subject with a T1w image whose header can be read, of several sessions the first; None without."""
-    for found in (name, *_sessions(study_folder, name)):
+    for found in (name, *sessions(study_folder, name)):
         try:
             subject = files.subject(study_folder, found)
             nifti.read_grid(subject.t1w)
@@ -180,7 +180,7 @@ def _usable(study_folder: Path, name: str, files: FileChoice) -> ReferencePerson
     return None
 
 
-def _sessions(study_folder: Path, name: str) -> Iterator[str]:
+def sessions(study_folder: Path, name: str) -> Iterator[str]:
     """Ids of a person's sessions, in the study folder and in the data sets derived from it."""
     roots = (study_folder, *places.data_sets(study_folder, name))
     labels = {label for root in roots for label in _sessions_in(root / name)}

@@ -33,7 +33,7 @@ from wbtools.subject.subject import (
 )
 from wbtools.surfaces.standard import SOURCES
 
-__all__ = ["LAYOUT", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "list_subjects", "locate"]
+__all__ = ["LAYOUT", "NOTICE", "SEGMENTATIONS", "T1W", "Names", "find", "list_subjects", "locate", "scan_alone"]
 
 _STRIPPED = (T1W[0], CIFTIFY_T1W[0])
 
@@ -122,6 +122,21 @@ def find(
         raise incomplete(folder, [*scan, *lacking], _hint(folder, lacking, mesh, registration))
     rejected = _files_of_better_registrations(folder, candidates, names, wanted)
     return _subject(folder, names, have, made, t1w, tuple(lacking) + rejected)
+
+
+def scan_alone(folder: Path) -> Subject | None:
+    """A subject of which nothing but the T1w image and the brain mask is needed; None without an image.
+
+    Parameters
+    ----------
+    folder : Path
+        As `locate` gives it.
+    """
+    t1w = _first(folder, T1W)
+    if t1w is None:
+        return None
+    segmentation, mask = _first(folder, SEGMENTATIONS), _first(folder, _MASKS)
+    return Subject(identity(folder), "hcp", folder, t1w, {}, {}, {}, segmentation=segmentation, brain_mask=mask)
 
 
 def _subject(

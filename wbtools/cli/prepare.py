@@ -1,0 +1,203 @@
+"""`wbtools prepare`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wbtools.cli.console import err, set_up_logging
+from wbtools.cli.console import out as terminal
+from wbtools.cli.failures import reports_errors
+from wbtools.text import counted, line
+
+if TYPE_CHECKING:
+    from wbtools.datasets import DataSet, Item
+    from wbtools.datasets.preparing import Planned
+
+_PATH = click.Path(path_type=Path)
+_LINE_EVERY = 30.0
+_LISTED = 20
+_FEW = 6
+
+
+def _numbers(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Whole numbers with commas."""
+    if value is None:
+        return None
+    try:
+        numbers = tuple(int(word) for word in value.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise click.BadParameter(f"{value!r} is no shape; write whole numbers with commas, as in 86,103,86")
+    return numbers
+
+
+@click.command("prepare")
+@click.argument("recipe", metavar="RECIPE")
+@click.argument("source", metavar="SOURCE", type=_PATH)
+@click.option("--out", required=True, metavar="DATA", type=_PATH, help="Folder of the data set, new or empty.")
+@click.option("--labels", metavar="FILE", type=_PATH, multiple=True, help="What is known of people; may be repeated.")
+@click.option("--column", metavar="NAME", multiple=True, help="Column that becomes a label; may be repeated.")
+@click.option("--source", "form", metavar="FORM", default="auto", show_default=True, help="Form of SOURCE.")
+@click.option("--layout", metavar="NAME", default="auto", show_default=True, help="Layout of a study folder.")
+@click.option("--shape", callback=_numbers, metavar="X,Y,Z", help="[default: that of the recipe's networks]")
+@click.option("--intensity", metavar="HOW", help="Scaling, as on cards. [default: that of the recipe's networks]")
+@click.option("--whole-head/--brain-only", default=None, help="Keep the skull. [default: as the recipe's networks]")
+@click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be used, and list them.")
+@click.option("--jobs", metavar="N", type=int, help="Processes. [default: one per processor, 8 at most]")
+@click.option("--dry-run", is_flag=True, help="Say what would be made of what, and write nothing.")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@reports_errors
+def command(
+    recipe: str,
+    source: Path,
+    out: Path,
+    labels: tuple[Path, ...],
+    column: tuple[str, ...],
+    form: str,
+    layout: str,
+    shape: tuple[int, ...] | None,
+    intensity: str | None,
+    whole_head: bool | None,
+    *,
+    skip_bad: bool,
+    jobs: int | None,
+    dry_run: bool,
+    verbose: int,
+    debug: bool,
+) -> None:
+    """Make a data set that networks learn from.
+
+    RECIPE is twins, classes or hashing. SOURCE is a study folder (HCP, FreeSurfer, BIDS), a folder of NIfTI images, a
+    table that names files, or folders train, val and test with arrays. Labels lie beside the images (twin_pairs.txt,
+    participants.tsv, HCP's tables), or are named with --labels. Run the same command again to resume.
+    """
+    set_up_logging(verbose)
+    from wbtools.datasets import preparing
+    from wbtools.datasets.candidates import SourceOptions
+    from wbtools.datasets.recipes import Wanted
+
+    stripped = None if whole_head is None else not whole_head
+    planned = preparing.plan(
+        preparing.Asked(
+            recipe,
+            source,
+            out,
+            form,
+            SourceOptions(layout, labels, column),
+            Wanted(shape, intensity, stripped),
+            skip_bad,
+        )
+    )
+    if dry_run:
+        _say_plan(planned)
+        return
+    with _progress() as tell:
+        data = preparing.make(planned, _processes() if jobs is None else jobs, tell)
+    _say_made(data, planned)
+
+
+def _processes() -> int:
+    return min(8, len(os.sched_getaffinity(0)))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show how many images are done and how long the others take: a bar on a terminal, a line now and then elsewhere.
+
+    Yields
+    ------
+    callable
+        To be told numbers of images done and in all.
+    """
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    from wbtools.cli.batch.display import Pace, clock
+
+    bar = Progress(BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), console=err, transient=True)
+    shown = bar.add_task("", total=None)
+    pace: Pace | None = None
+    next_line = time.monotonic() + _LINE_EVERY
+
+    def tell(done: int, total: int) -> None:
+        nonlocal pace, next_line
+        now = time.monotonic()
+        pace = pace or Pace(done, now)
+        left = pace.left(done, total, now)
+        text = f"{done} of {counted(total, 'image')}" + (f", {clock(left)} left" if left is not None else "")
+        bar.update(shown, completed=done, total=total, description=text)
+        if not err.is_terminal and now >= next_line:
+            next_line = now + _LINE_EVERY
+            click.echo(f"{time.strftime('%H:%M:%S')} {text}", err=True)
+
+    if err.is_terminal:
+        with bar:
+            yield tell
+    else:
+        yield tell
+
+
+def _say_plan(planned: Planned) -> None:
+    """The answer to --dry-run."""
+    plan = planned.plan
+    terminal.print(f"recipe: {planned.recipe.name}, {planned.recipe.title}")
+    terminal.print(f"source: {line(planned.asked.place)} ({planned.source.looked_for})")
+    people = len({item.person for item in planned.items})
+    terminal.print(f"images: {len(planned.items)} of {people} people")
+    for name, values in _labels(planned.items).items():
+        terminal.print(f"label {line(name)}: {line(values)}")
+    for key, value in plan.card.items():
+        shown = " x ".join(map(str, value)) if isinstance(value, list) else value
+        terminal.print(f"{key.replace('_', ' ')}: {line(shown)}")
+    for remark in planned.remarks:
+        terminal.print(terminal.wrapped(f"note: {line(remark)}"))
+    _say_left_out(planned.left_out)
+    size = plan.count * plan.row_bytes
+    terminal.print(f"would write: {line(planned.asked.out)} ({size / 1e6:,.1f} MB)")
+
+
+def _say_made(data: DataSet, planned: Planned) -> None:
+    """What was made."""
+    manifest = data.manifest
+    for remark in planned.remarks:
+        terminal.print(terminal.wrapped(f"Note: {line(remark)}"))
+    for remark, count in manifest.remarks.items():
+        terminal.print(terminal.wrapped(f"Note on {counted(count, 'image')}: {line(remark)}"))
+    _say_left_out(manifest.left_out)
+    shape = " x ".join(map(str, manifest.shape))
+    terminal.print(
+        f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {len(data.people)} people, {shape} "
+        f"{manifest.kind.dtype}, {manifest.bytes / 1e6:,.1f} MB"
+    )
+    for name, values in _labels(data.items).items():
+        terminal.print(f"  {line(name)}: {line(values)}")
+
+
+def _labels(items: Sequence[Item]) -> dict[str, str]:
+    """For every label, its values with their counts, or how many there are."""
+    found = {}
+    for name in items[0].labels:
+        counts = Counter(item.labels.get(name, "") for item in items)
+        missing = counts.pop("", 0)
+        few = [f"{value} {count}" for value, count in sorted(counts.items())]
+        said = ", ".join(few) if len(few) <= _FEW else f"{len(few)} values"
+        found[name] = f"{said}; missing {missing}" if missing else said
+    return found
+
+
+def _say_left_out(left_out: Mapping[str, str]) -> None:
+    if left_out:
+        terminal.print(f"Left out: {len(left_out)}")
+    for name, why in list(left_out.items())[:_LISTED]:
+        terminal.print(terminal.wrapped(f"  {line(name)}: {line(why)}", 4))
+    if len(left_out) > _LISTED:
+        terminal.print("  and others; dataset.json lists all")

@@ -1,0 +1,34 @@
+"""Twins (S1): scans at 86 x 103 x 86, each from 0 to 1, and who is whose twin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wbtools.datasets.candidates import Candidate
+from wbtools.datasets.manifest import Kind
+from wbtools.datasets.recipes import RecipeData
+from wbtools.datasets.recipes.volumes import as_family
+from wbtools.datasets.split import TWIN
+from wbtools.errors import InputError
+from wbtools.model.families.unet import FAMILY
+
+
+def require_pairs(candidates: Sequence[Candidate]) -> None:
+    """Require a pair of twins.
+
+    Raises
+    ------
+    InputError
+        If nobody's twin is known, or there are no two pairs, without which nothing can be told apart.
+    """
+    pairs = {each.item.labels.get(TWIN, "") for each in candidates} - {""}
+    if len(pairs) < 2:
+        said = f"the only pair is {min(pairs)}" if pairs else "nobody's twin is known"
+        raise InputError(
+            f"twins need two pairs at least: {said}",
+            hint="put twin_pairs.txt (idA,idB a line) beside the images, or name it, or a table with families and "
+            "zygosity, with --labels",
+        )
+
+
+RECIPE = RecipeData("twins", "who is whose twin (S1)", Kind.VOLUMES, as_family(FAMILY.card), require_pairs)

@@ -1,0 +1,105 @@
+"""The registry of what data sets are made of, with a module for each form.
+
+A source is a constant `SOURCE` of type `Source` in a module here; its name in `SOURCES` is also the choice on the
+command line. The first that recognises what was given is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from wbtools.datasets.candidates import Found, SourceOptions
+from wbtools.datasets.manifest import Kind
+from wbtools.errors import InputError, MissingFile, require_choice
+from wbtools.subject import places
+
+AUTO = "auto"
+
+SOURCES: Mapping[str, str] = {
+    "arrays": "wbtools.datasets.sources.arrays",
+    "table": "wbtools.datasets.sources.table",
+    "study": "wbtools.datasets.sources.study",
+}
+"""The module of each form, in the order in which they are tried."""
+
+
+def _outside(out: Path, place: Path) -> None:
+    """The usual rule: nothing is written into what is read, where it would be read the next time."""
+    inner, outer = out.resolve(), place.resolve()
+    if inner == outer or (outer in inner.parents and outer.is_dir()):
+        raise InputError(f"--out {out} lies in {place}, which is read", hint="choose a folder outside it with --out")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A form of what data sets are made of.
+
+    Parameters
+    ----------
+    name : str
+        Its key in `SOURCES`.
+    looked_for : str
+        Short description, for messages.
+    kinds : frozenset of Kind
+        What images it may hold.
+    recognises : callable
+        Takes a path; whether it has this form, by a look at names and first lines.
+    find : callable
+        Takes a path, the kind and options; returns what it offers.
+    require_outside : callable
+        Takes the folder to write to and the path; raises InputError unless that may be written to.
+    """
+
+    name: str
+    looked_for: str
+    kinds: frozenset[Kind]
+    recognises: Callable[[Path], bool]
+    find: Callable[[Path, Kind, SourceOptions], Found]
+    require_outside: Callable[[Path, Path], None] = _outside
+
+
+def source_named(name: str) -> Source:
+    """The source with a name; InputError if there is none."""
+    require_choice("form of a source", name, (AUTO, *SOURCES))
+    found: Source = import_module(SOURCES[name]).SOURCE
+    return found
+
+
+def source_of(place: Path, kind: Kind, name: str = AUTO) -> Source:
+    """The form of what was given.
+
+    Parameters
+    ----------
+    place : Path
+        A folder or a file.
+    kind : Kind
+        What the recipe needs.
+    name : str
+        A key of `SOURCES`, or `auto`.
+
+    Raises
+    ------
+    InputError
+        If it has none, or one that holds no such images.
+    """
+    if not places.is_dir(place) and not places.is_file(place):
+        raise MissingFile(place)
+    all_sources = [source_named(each) for each in SOURCES]
+    fitting = [source for source in all_sources if kind in source.kinds]
+    if name != AUTO:
+        chosen = source_named(name)
+        if chosen not in fitting:
+            raise InputError(f"the form {name} holds no {kind.value}", hint=_choices(fitting))
+        return chosen
+    found = next((source for source in fitting if source.recognises(place)), None)
+    if found is None:
+        looked_for = "; ".join(source.looked_for for source in fitting)
+        raise InputError(f"{place} holds no {kind.value} in a known form (looked for: {looked_for})", _choices(fitting))
+    return found
+
+
+def _choices(fitting: list[Source]) -> str:
+    return f"name the form with --source: {', '.join(source.name for source in fitting)}"
