@@ -13,11 +13,10 @@ whose batch norms are filled in four ways, are compared in the same way.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,31 +75,59 @@ class Areas:
         return np.sqrt(self.means(np.square(maps.astype(np.float64))))
 
 
-def compare(exam: Exam, i: int, areas: Areas, references: str) -> Figures:
-    """What the calibration finds in one person, of the network and of untrained ones."""
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """What the regions of one person's brain are ranked by, with one kind of reference.
+
+    Parameters
+    ----------
+    share : ndarray, (R,)
+        Of each region that lies in the source.
+    trained : ndarray, (R,)
+    null : ndarray, (K, R)
+        Of randomised networks.
+    untrained : ndarray, (4, R)
+        Of networks of `KINDS`.
+    """
+
+    share: Table
+    trained: Table
+    null: Table
+    untrained: Table
+
+    def figures(self) -> dict[str, float]:
+        """What the calibration finds."""
+        true = self.share >= min(0.5, float(np.sort(self.share)[-2]))
+        mine = Comparison.of(self.trained, self.null)
+        control = [Comparison.of(levels, self.null).p.min() for levels in self.untrained]
+        return {
+            "true": float((mine.p[true] < SIGNIFICANT).any()),
+            "share of true": float((mine.p[true] < SIGNIFICANT).mean()),
+            "elsewhere": float((mine.p[self.share < 0.05] < SIGNIFICANT).sum()),
+            "best rank": float(mine.raw[true].min()),
+            "best calibrated rank": float(mine.rank[true].min()),
+            **{kind: float(p < SIGNIFICANT) for kind, p in zip(KINDS, control, strict=True)},
+        }
+
+
+def levels_of(exam: Exam, i: int, areas: Areas, references: str) -> Levels:
+    """Of one person and one kind of reference."""
     image = exam.people.images[i : i + 1]
     brains = exam.references(image, references)[:REFERENCES]
-    null = areas.levels(null_maps(exam.question(image, brains), HOW, HOW.null_networks))
-    share = areas.means(exam.people.truth[i : i + 1].astype(np.float32))[0]
-    true = share >= min(0.5, float(np.sort(share)[-2]))
+    shown = Shown(image, exam.people.others[REFERENCES:])
 
-    def found(network: Network) -> Comparison:
+    def found(network: Network) -> Table:
         question = exam.question(image, brains, replace(exam.model, network=network))
-        return Comparison.of(areas.levels(HOW.explain(question).unpooled[None])[0], null)
+        return areas.levels(HOW.explain(question).unpooled[None])[0]
 
-    mine, shown = found(exam.model.network), Shown(image, exam.people.others[REFERENCES:])
-    control = {
-        kind: float((found(make(exam.model, shown, 10_000 * (number + 1) + i)).p < SIGNIFICANT).any())
-        for number, (kind, make) in enumerate(KINDS.items())
-    }
-    return {
-        "true": float((mine.p[true] < SIGNIFICANT).any()),
-        "share of true": float((mine.p[true] < SIGNIFICANT).mean()),
-        "elsewhere": float((mine.p[share < 0.05] < SIGNIFICANT).sum()),
-        "best rank": float(mine.raw[true].min()),
-        "best calibrated rank": float(mine.rank[true].min()),
-        **control,
-    }
+    return Levels(
+        share=areas.means(exam.people.truth[i : i + 1].astype(np.float32))[0],
+        trained=found(exam.model.network),
+        null=areas.levels(null_maps(exam.question(image, brains), HOW, HOW.null_networks)),
+        untrained=np.array(
+            [found(make(exam.model, shown, 10_000 * k + i)) for k, make in enumerate(KINDS.values(), 1)]
+        ),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,15 +148,25 @@ class Comparison:
 
 
 def measure(store: Store, case: Case, people: int, shares: csr_array) -> Figures:
-    """All people of one network, measured or found in the folder, by kind of reference."""
-    path = store.work / "figures" / f"areas-{case.name}-{people}.json"
+    """All people of one network, by kind of reference; their levels are kept in the folder, or found there."""
+    path = store.work / "figures" / f"areas-{case.name}-{people}.npz"
+    exam = store.exam(case, people)
     if not path.exists():
-        exam = store.exam(case, people)
         areas = [Areas(shares[:, exam.people.origins[i].ravel()]) for i in range(people)]
-        rows = {kind: [compare(exam, i, mine, kind) for i, mine in enumerate(areas)] for kind in KINDS_OF_REFERENCES}
-        path.write_text(json.dumps({"r2": exam.training.r2, "auc": exam.training.auc, "people": rows}))
-    found: Figures = json.loads(path.read_text())
-    return found
+        kept = {
+            f"{kind} {i} {name}": values
+            for kind in KINDS_OF_REFERENCES
+            for i, mine in enumerate(areas)
+            for name, values in vars(levels_of(exam, i, mine, kind)).items()
+        }
+        np.savez_compressed(path, **kept)
+    with np.load(path) as file:
+        names = [field.name for field in fields(Levels)]
+        rows = {
+            kind: [Levels(*(file[f"{kind} {i} {name}"] for name in names)).figures() for i in range(people)]
+            for kind in KINDS_OF_REFERENCES
+        }
+    return {"r2": exam.training.r2, "auc": exam.training.auc, "people": rows}
 
 
 def row(case: Case, found: Figures) -> str:
