@@ -118,8 +118,10 @@ def levels_of(exam: Exam, i: int, areas: Areas, references: str) -> Levels:
 
     def found(network: Network) -> Table:
         question = exam.question(image, brains, replace(exam.model, network=network))
-        return areas.levels(HOW.explain(question).unpooled[None])[0]
+        levels: Table = areas.levels(HOW.explain(question).unpooled[None])[0]
+        return levels
 
+    untrained = (make(exam.model, shown, 10_000 * k + i) for k, make in enumerate(KINDS.values(), 1))
     return Levels(
         share=areas.means(exam.people.truth[i : i + 1].astype(np.float32))[0],
         trained=found(exam.model.network),
