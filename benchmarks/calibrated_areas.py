@@ -126,9 +126,7 @@ def levels_of(exam: Exam, i: int, areas: Areas, references: str) -> Levels:
         share=areas.means(exam.people.truth[i : i + 1].astype(np.float32))[0],
         trained=found(exam.model.network),
         null=areas.levels(null_maps(exam.question(image, brains), HOW, HOW.null_networks)),
-        untrained=np.array(
-            [found(make(exam.model, shown, 10_000 * k + i)) for k, make in enumerate(KINDS.values(), 1)]
-        ),
+        untrained=np.array([found(network) for network in untrained]),
     )
 
 
