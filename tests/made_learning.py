@@ -22,15 +22,17 @@ from wbtools.cli import main
 from wbtools.datasets import DataSet, Item, Kind, write_data
 
 SHAPE = (12, 14, 12)
+LARGER = (22, 24, 22)
+"""The least that networks without padding take."""
 CARD = {"orientation": "LAS", "intensity": "minmax", "skull_stripped": True}
 
 
-def brains(count: int, seed: int = 0) -> NDArray[np.float32]:
+def brains(count: int, seed: int = 0, shape: tuple[int, ...] = SHAPE) -> NDArray[np.float32]:
     """Blobs with a texture of their own inside an ellipsoid, (N, X, Y, Z), not scaled."""
     dice = np.random.default_rng(seed)
-    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
+    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
     inside = sum(axis**2 for axis in axes) < 0.8
-    textures = [gaussian_filter(dice.normal(size=SHAPE), 1.5) * 4 for _ in range(count)]
+    textures = [gaussian_filter(dice.normal(size=shape), 1.5) * 4 for _ in range(count)]
     return np.stack([inside * (1 + 0.4 * texture) for texture in textures]).astype(np.float32)
 
 
@@ -50,14 +52,14 @@ def made_twins(folder: Path, pairs: int = 10, seed: int = 0) -> DataSet:
 
 def made_classes(folder: Path, people: int = 40, seed: int = 0) -> DataSet:
     """People of two sexes, one of which has a brighter left half; raw intensities in the thousands."""
-    images = 1000 * brains(people, seed)[:, None].clip(0)
+    images = 1000 * brains(people, seed, LARGER)[:, None].clip(0)
     items = []
     for row in range(people):
         sex = "MF"[row % 2]
         if sex == "M":
-            images[row, :, : SHAPE[0] // 2] *= 1.5
+            images[row, :, : LARGER[0] // 2] *= 1.5
         items.append(Item(row, f"p{row}", f"p{row}.nii.gz", labels={"sex": sex}))
-    return write_data(folder, Kind.VOLUMES, images, items, {**CARD, "shape": list(SHAPE), "intensity": "raw"})
+    return write_data(folder, Kind.VOLUMES, images, items, {**CARD, "shape": list(LARGER), "intensity": "raw"})
 
 
 def train(*words: object) -> Result:
@@ -68,7 +70,7 @@ def train(*words: object) -> Result:
 def started(*words: object, prepare: Callable[[], None] | None = None) -> subprocess.Popen[str]:
     """`wbtools train` in a process of its own."""
     command = [sys.executable, "-m", "wbtools.cli", "train", *map(str, words)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, env=environment, preexec_fn=prepare, start_new_session=True, **pipes)
 

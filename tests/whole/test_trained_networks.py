@@ -13,7 +13,7 @@ from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_tem
 
 pytestmark = pytest.mark.slow
 
-SHAPE = (20, 24, 20)
+SHAPE = (22, 24, 22)
 CARD = {"orientation": "LAS", "intensity": "minmax", "skull_stripped": True, "shape": list(SHAPE)}
 
 
@@ -35,7 +35,7 @@ def people(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("recipe", "method"),
-    [("twins", "deviation-magnitude"), ("twins", "lrp")],
+    [("twins", "deviation-magnitude"), ("twins", "lrp"), ("classes", "lrp"), ("hashing", "deviation")],
 )
 def test_a_trained_network_is_explained_with_its_relevance_conserved(
     recipe, method, people, small_study, run_export, tmp_path
@@ -44,7 +44,7 @@ def test_a_trained_network_is_explained_with_its_relevance_conserved(
     backbone = ("--backbone", "unet-tiny") if recipe == "twins" else ()
     result = train(recipe, people, "--out", tmp_path / "run", *how, *backbone)
     assert result.exit_code == 0, result.output
-    network = tmp_path / "run" / "best-auc.pt"
+    network = tmp_path / "run/best-auc.pt"
     options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(network), "--null", "1")
     _, folder = run_export(small_study("LAS"), tmp_path / "out", *options, "--method", method)
     [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()

@@ -14,6 +14,7 @@ from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import from_os_error
 from wbtools.text import counted, line
+from wbtools.training.recipes import RECIPES
 
 if TYPE_CHECKING:
     from wbtools.training.loop.fitting import Epoch
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("train")
+@click.command("train", epilog=f"Recipes: {', '.join(RECIPES)}.")
 @click.argument("recipe", metavar="RECIPE")
 @click.argument("data", metavar="DATA", type=_PATH)
 @click.option("--out", required=True, metavar="DIR", type=_PATH, help="Folder of the run: checkpoints, log, state.")
@@ -59,7 +60,7 @@ _PATH = click.Path(path_type=Path)
 def command(recipe: str, data: Path, *, dry_run: bool, verbose: int, debug: bool, **options: Any) -> None:
     """Train a network on a data set of wbtools prepare.
 
-    RECIPE is what is learned: twins. DATA is the folder that wbtools prepare made. People, twins and families are in
+    RECIPE is what is learned. DATA is the folder that wbtools prepare made. People, twins and families are in
     one part of the split only; everything that is chosen, such as the best epoch and the threshold, is chosen on
     validation people. The checkpoints have the published form, with a card beside each, and open with --model of the
     other commands.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -107,6 +108,41 @@ def _densenet(layers: tuple[int, ...], *, growth: int = 32, inner: int = 128, st
     return Backbone("densenet", architecture, ("fc1", "fc2"))
 
 
+def _mrinet(width: int) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.mrinet import MriNetArchitecture
+
+        left = [_after(n, stages=3, lost=2) for n in sizes.image[1:]]
+        return MriNetArchitecture(width, max(1, math.prod(left)), sizes.classes)
+
+    return Backbone("mrinet", architecture)
+
+
+def _ad3dcnn(widths: tuple[int, ...]) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.ad3dcnn import AD3DCNNArchitecture
+
+        fitting = [n for n in range(1, len(widths) + 1) if min(_after(s, n, lost=4) for s in sizes.image[1:]) > 0]
+        stages = max(fitting, default=1)
+        left = [_after(n, stages, lost=4) for n in sizes.image[1:]]
+        return AD3DCNNArchitecture(widths[:stages], max(1, math.prod(left)), sizes.code, sizes.classes)
+
+    return Backbone("ad3dcnn", architecture, ("codes3.0",))
+
+
+def _after(voxels: int, stages: int, lost: int) -> int:
+    """Voxels that are left along an axis after stages that lose some at the ends and halve the rest.
+
+    Examples
+    --------
+    >>> _after(58, 3, lost=2), _after(182, 5, lost=4), _after(20, 3, lost=2)
+    (5, 1, 0)
+    """
+    for _ in range(stages):
+        voxels = max(0, voxels - lost) // 2
+    return voxels
+
+
 BACKBONES: Mapping[str, Backbone] = {
     "unet": _unet(32, 64, 128, 256),
     "unet-medium": _unet(64, 128, 256, 512),
@@ -120,5 +156,8 @@ BACKBONES: Mapping[str, Backbone] = {
     "densenet": _densenet((6, 12, 24, 16)),
     "densenet-169": _densenet((6, 12, 32, 32)),
     "densenet-tiny": _densenet((2, 2, 2, 2), growth=8, inner=16, stem=16),
+    "mrinet": _mrinet(32),
+    "mrinet-small": _mrinet(8),
+    "ad3dcnn": _ad3dcnn((8, 16, 32, 64, 128)),
 }
 """By name; a recipe says which of them it can train."""

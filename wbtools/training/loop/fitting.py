@@ -115,6 +115,8 @@ class Fit:
         self.steps = math.ceil(self.task.batches / settings.accumulate)
         self.stepper = Stepper(self.learner.parameters(), settings, self.steps, self.task.device)
         self.average = self.learner.copied() if settings.average else None
+        if self.average is not None:
+            self.average.train(not self.averages)  # keys are normalised over the batch, as what they are compared with
         self.selection = Selection(self.task.criteria, settings.patience)
         self.taken = 0
         self.next = 0

@@ -14,7 +14,7 @@ from wbtools.errors import UnknownChoice
 if TYPE_CHECKING:
     from wbtools.training.recipes.recipe import Recipe
 
-RECIPES = ("twins",)
+RECIPES = ("twins", "classes", "hashing")
 """Modules of this package that hold a recipe."""
 
 

@@ -1,0 +1,108 @@
+"""The recipe of classes: its constants, its figures, and that it learns."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_learning import lines, made_classes, train, weights
+
+from wbtools import model as models
+from wbtools.datasets import Kind, open_data, write_data
+from wbtools.training import classification
+from wbtools.training.backbones import BACKBONES, Sizes
+from wbtools.training.recipes import recipe_named
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+def test_the_constants_are_the_published_ones():
+    told = recipe_named("classes").settings
+    assert (told.optimiser, told.rate, told.weight_decay, told.batch, told.epochs) == ("adam", 3e-4, 1e-5, 45, 20)
+    assert (told.schedule, told.milestones, told.factor, told.augment) == ("steps", (15,), 0.3, False)
+    network = BACKBONES["mrinet"].build(Sizes((1, 58, 70, 58), classes=2))
+    assert network.state_dict()["linear.weight"].shape == (2, 22400)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 4))
+def test_figures_agree_with_their_definitions(seed, classes):
+    dice = np.random.default_rng(seed)
+    truth = np.concatenate([np.arange(classes), dice.integers(classes, size=20)])
+    shares = dice.dirichlet(np.ones(classes), len(truth)).round(1)
+    found, answers = classification.figures(shares, truth), shares.argmax(1)
+    aucs, hits, f1 = [], [], []
+    for k in range(classes):
+        mine, others = shares[truth == k, k], shares[truth != k, k]
+        aucs.append(np.mean([(m > o) + 0.5 * (m == o) for m in mine for o in others]))
+        hits.append(np.mean(answers[truth == k] == k))
+        right, told = np.sum((answers == k) & (truth == k)), np.sum(answers == k) + np.sum(truth == k)
+        f1.append(2 * right / told)
+    assert found["auc"] == pytest.approx(np.mean(aucs))
+    assert found["balanced"] == pytest.approx(np.mean(hits))
+    assert found["f1"] == pytest.approx(np.mean(f1))
+    assert found["accuracy"] == pytest.approx(np.mean(answers == truth))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    home = tmp_path_factory.mktemp("classes")
+    made_classes(home / "data", 60)
+    how = ("--backbone", "mrinet-small", "--epochs", "8", "--rate", "1e-3", "--batch", "8")
+    result = train("classes", home / "data", "--out", home / "run", *how)
+    assert result.exit_code == 0, result.output
+    return home
+
+
+def test_a_planted_difference_is_learned_and_the_test_part_confirms_it(run):
+    assert lines(run / "run")[-1]["val"]["auc"] == 1
+    loaded, data = models.load(run / "run/best-auc.pt"), open_data(run / "data")
+    rows = json.loads((run / "run/run.json").read_text())["split"]["parts"]["test"]
+    with torch.no_grad():
+        answers = loaded.network.logits(torch.from_numpy(np.array(data.images[rows]))).argmax(1)
+    told = [loaded.card.classes[answer] for answer in answers]
+    assert np.mean([each == data.items[row].labels["sex"] for each, row in zip(told, rows, strict=True)]) >= 0.8
+
+
+def test_the_file_is_a_bare_state_dict_and_the_card_names_classes_and_raw_intensities(run):
+    content = torch.load(run / "run/best-auc.pt", weights_only=True)
+    assert "linear.weight" in content and weights(run / "run/last.pt").keys() == content.keys()
+    card = models.load(run / "run/best-auc.pt").card
+    assert (card.classes, card.intensity, card.answer, card.threshold) == (("F", "M"), "raw", "classes", None)
+
+
+def test_sexes_are_as_frequent_in_all_parts(run):
+    parts = json.loads((run / "run/run.json").read_text())["split"]["parts"]
+    data = open_data(run / "data")
+    for rows in parts.values():
+        assert sum(data.items[row].labels["sex"] == "F" for row in rows) == pytest.approx(len(rows) / 2, abs=1)
+
+
+def test_missing_labels_and_a_single_class_are_refused_in_a_sentence(tmp_path):
+    data = made_classes(tmp_path / "data", 12)
+    for name, sex, sentence in (
+        ("missing", "", "1 image of"),
+        ("single", None, "have the same sex, F"),
+        ("rare", "X", "images whose sex is X"),
+    ):
+        items = [
+            dataclasses.replace(item, labels={"sex": "F" if sex is None else item.labels["sex"]}) for item in data.items
+        ]
+        if sex is not None:
+            items[3] = dataclasses.replace(items[3], labels={"sex": sex})
+        write_data(tmp_path / name, Kind.VOLUMES, np.array(data.images), items)
+        result = train("classes", tmp_path / name, "--out", tmp_path / "run")
+        assert result.exit_code == 3 and sentence in said(result), result.output
+
+
+def test_images_that_are_too_small_for_the_network_are_refused(tmp_path):
+    data = made_classes(tmp_path / "data", 12)
+    small = np.array(data.images)[:, :, :18, :18, :18].copy()
+    write_data(tmp_path / "small", Kind.VOLUMES, small, data.items)
+    result = train("classes", tmp_path / "small", "--out", tmp_path / "run")
+    assert result.exit_code == 3 and "mrinet cannot take images of 1 x 18 x 18 x 18" in said(result)
