@@ -48,7 +48,8 @@ def _numbers(context: click.Context, option: click.Parameter, value: str | None)
 @click.option("--column", metavar="NAME", multiple=True, help="Column that becomes a label; may be repeated.")
 @click.option("--source", "form", metavar="FORM", default="auto", show_default=True, help="Form of SOURCE.")
 @click.option("--layout", metavar="NAME", default="auto", show_default=True, help="Layout of a study folder.")
-@click.option("--shape", callback=_numbers, metavar="X,Y,Z", help="[default: that of the recipe's networks]")
+@click.option("--person", metavar="REGEX", default="", help="First group: whose picture it is, by its file name.")
+@click.option("--shape", callback=_numbers, metavar="X,Y,Z|H,W", help="[default: that of the recipe's networks]")
 @click.option("--intensity", metavar="HOW", help="Scaling, as on cards. [default: that of the recipe's networks]")
 @click.option("--whole-head/--brain-only", default=None, help="Keep the skull. [default: as the recipe's networks]")
 @click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be used, and list them.")
@@ -65,6 +66,7 @@ def command(
     column: tuple[str, ...],
     form: str,
     layout: str,
+    person: str,
     shape: tuple[int, ...] | None,
     intensity: str | None,
     whole_head: bool | None,
@@ -77,9 +79,10 @@ def command(
 ) -> None:
     """Make a data set that networks learn from.
 
-    RECIPE is twins, classes or hashing. SOURCE is a study folder (HCP, FreeSurfer, BIDS), a folder of NIfTI images, a
-    table that names files, or folders train, val and test with arrays. Labels lie beside the images (twin_pairs.txt,
-    participants.tsv, HCP's tables), or are named with --labels. Run the same command again to resume.
+    RECIPE is twins, classes or hashing (scans), or contrastive (pictures). SOURCE is a study folder (HCP, FreeSurfer,
+    BIDS), a folder of NIfTI images, a table that names files, folders train, val and test with arrays, or a folder of
+    pictures for each class. Labels lie beside the images (twin_pairs.txt, participants.tsv, HCP's tables), or are named
+    with --labels. Run the same command again to resume.
     """
     set_up_logging(verbose)
     from wbtools.datasets import preparing
@@ -93,7 +96,7 @@ def command(
             source,
             out,
             form,
-            SourceOptions(layout, labels, column),
+            SourceOptions(layout, labels, column, person),
             Wanted(shape, intensity, stripped),
             skip_bad,
         )

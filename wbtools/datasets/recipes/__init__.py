@@ -13,11 +13,12 @@ from typing import Any
 from wbtools.datasets.candidates import Candidate
 from wbtools.datasets.images.made import Preparation
 from wbtools.datasets.manifest import Kind
-from wbtools.errors import require_choice
+from wbtools.errors import InputError, require_choice
 
 RECIPES: Mapping[str, str] = {
     "twins": "wbtools.datasets.recipes.twins",
     "classes": "wbtools.datasets.recipes.classes",
+    "contrastive": "wbtools.datasets.recipes.contrastive",
     "hashing": "wbtools.datasets.recipes.hashing",
 }
 """The module of each recipe."""
@@ -38,6 +39,20 @@ class Wanted:
     shape: tuple[int, ...] | None = None
     intensity: str | None = None
     skull_stripped: bool | None = None
+
+    def require_for_scans_only(self, kind: Kind) -> None:
+        """Raise InputError if something is wanted that images of another kind than scans do not have."""
+        if self.intensity is not None or self.skull_stripped is not None:
+            option = "--intensity" if self.intensity is not None else "--whole-head"
+            raise InputError(f"{option} is about scans, not {kind.value}", hint=f"leave {option} out")
+
+    def size(self, usual: tuple[int, int] | None = None) -> tuple[int, int] | None:
+        """Height and width; the usual ones if nothing is wanted. InputError if it is a volume's."""
+        if self.shape is None:
+            return usual
+        if len(self.shape) > 2:
+            raise InputError(f"--shape {','.join(map(str, self.shape))} is a volume's", hint="write --shape H,W")
+        return self.shape[0], self.shape[-1]
 
 
 @dataclass(frozen=True)

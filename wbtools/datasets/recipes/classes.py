@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.recipes import RecipeData
-from wbtools.datasets.recipes.volumes import as_family, require_classes
+from wbtools.datasets.recipes.known import require_classes
+from wbtools.datasets.recipes.volumes import as_family
 from wbtools.model.families.mrinet import FAMILY
 
 RECIPE = RecipeData("classes", "a class, such as sex (S3)", Kind.VOLUMES, as_family(FAMILY.card), require_classes)

@@ -1,4 +1,4 @@
-"""What the recipes for scans share: the grid of the networks' family, and labels that classes can be made of."""
+"""What the recipes for scans share: the grid of the networks' family."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from dataclasses import replace
 from wbtools.datasets.candidates import Candidate
 from wbtools.datasets.images.volumes import StoredVolume, VolumePreparation
 from wbtools.datasets.recipes import Wanted
-from wbtools.datasets.split import TWIN
 from wbtools.errors import InputError
 from wbtools.model.card import Card
-
-_MOST_CLASSES = 50
 
 
 def as_family(card: Card) -> Callable[[Wanted, Sequence[Candidate]], VolumePreparation]:
@@ -29,27 +26,3 @@ def as_family(card: Card) -> Callable[[Wanted, Sequence[Candidate]], VolumePrepa
         return VolumePreparation(grid)
 
     return preparation
-
-
-def require_classes(candidates: Sequence[Candidate]) -> None:
-    """Require a label that tells images apart.
-
-    Raises
-    ------
-    InputError
-        If there is none, or each has the same value for everybody.
-    """
-    names = dict.fromkeys(name for each in candidates for name in each.item.labels if name != TWIN)
-    values = {name: {each.item.labels.get(name, "") for each in candidates} - {""} for name in names}
-    values = {name: found for name, found in values.items() if found}
-    if not values:
-        raise InputError(
-            "nothing is known of these images that could be learned: they have no labels",
-            hint="put participants.tsv beside them, or name a table with --labels",
-        )
-    if not any(2 <= len(found) <= max(_MOST_CLASSES, len(candidates) // 2) for found in values.values()):
-        said = ", ".join(f"{name} is {min(found)}" for name, found in values.items() if len(found) == 1)
-        raise InputError(
-            f"there is one class only: {said} for everybody" if said else "no label has the same value twice",
-            hint="give images of two classes at least",
-        )

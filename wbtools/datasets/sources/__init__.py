@@ -21,6 +21,7 @@ AUTO = "auto"
 SOURCES: Mapping[str, str] = {
     "arrays": "wbtools.datasets.sources.arrays",
     "table": "wbtools.datasets.sources.table",
+    "folders": "wbtools.datasets.sources.folders",
     "study": "wbtools.datasets.sources.study",
 }
 """The module of each form, in the order in which they are tried."""

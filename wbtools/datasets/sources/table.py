@@ -12,6 +12,7 @@ from pathlib import Path
 from wbtools.datasets import tables
 from wbtools.datasets.candidates import Candidate, Found, SourceOptions
 from wbtools.datasets.images.made import SourceImage
+from wbtools.datasets.images.pictures import PictureFile
 from wbtools.datasets.images.volumes import ScanImage, StoredVolume
 from wbtools.datasets.items import COLUMNS, Item
 from wbtools.datasets.labels import IDS, Knowledge
@@ -50,7 +51,7 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     known = Knowledge()
     for path in options.labels:
         known.add(path)
-    read = _Reader(table, paths, options.columns, _IMAGES[kind])
+    read = _Reader(table, paths, options.columns, *_IMAGES[kind])
     found = [read(number, row) for number, row in enumerate(table.rows, 2)]
     return Found(known.joined(found), tuple(known.remarks))
 
@@ -70,9 +71,14 @@ class _Reader:
     """Makes candidates of rows."""
 
     def __init__(
-        self, table: Table, paths: str, columns: tuple[str, ...], image: Callable[[Path], SourceImage]
+        self,
+        table: Table,
+        paths: str,
+        columns: tuple[str, ...],
+        image: Callable[[Path], SourceImage],
+        whose: Callable[[Path, str], str],
     ) -> None:
-        self.table, self.paths, self.image = table, paths, image
+        self.table, self.paths, self.image, self.whose = table, paths, image, whose
         self.person = table.column(*IDS)
         self.family = table.column("family", "family_id")
         self.session, self.split = table.column("session", "session_id"), table.column("split")
@@ -90,10 +96,11 @@ class _Reader:
             raise InputError(f"{self.table.path}: row {number} names no file", hint="complete the row, or remove it")
         path = self.table.path.parent / given
         labels = {name: row.get(heading, "") for name, heading in self.labels.items()}
+        source = line("/".join(path.parts[-3:]) if Path(given).is_absolute() else given)
         item = Item(
             0,
-            row.get(self.person, "") or _person(path),
-            line(given) if not Path(given).is_absolute() else "/".join(path.parts[-3:]),
+            row.get(self.person, "") or self.whose(path, source),
+            source,
             row.get(self.family, ""),
             row.get(self.session, ""),
             part_of(row.get(self.split, "")),
@@ -102,8 +109,8 @@ class _Reader:
         return Candidate(item, self.image(path))
 
 
-def _person(path: Path) -> str:
-    """Whose image it is, by its name."""
+def _person(path: Path, source: str) -> str:
+    """Whose scan it is, by its name."""
     try:
         return person_of(identity(path))
     except SubjectError:
@@ -114,8 +121,16 @@ def _volume(path: Path) -> SourceImage:
     return StoredVolume(path) if path.suffix == ".npy" and not path.name.endswith(IMAGES) else ScanImage(path)
 
 
-_IMAGES: Mapping[Kind, Callable[[Path], SourceImage]] = {Kind.VOLUMES: _volume}
-"""What a path stands for, by what is needed."""
+def _itself(path: Path, source: str) -> str:
+    """A picture is nobody's."""
+    return source
+
+
+_IMAGES: Mapping[Kind, tuple[Callable[[Path], SourceImage], Callable[[Path, str], str]]] = {
+    Kind.VOLUMES: (_volume, _person),
+    Kind.PICTURES: (PictureFile, _itself),
+}
+"""What a path stands for, and whose image it is where no column says so, by what is needed."""
 
 SOURCE = Source(
     "table",
