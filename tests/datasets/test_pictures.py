@@ -145,5 +145,5 @@ def test_a_picture_of_a_camera_that_was_turned_is_upright(tmp_path):
 
 def test_a_picture_of_absurd_size_is_not_decoded(tmp_path):
     Image.new("1", (30000, 30000)).save(tmp_path / "bomb.png")
-    with pytest.raises(InputError, match="too many|exceeds limit"):
+    with pytest.raises(InputError, match=r"too many|exceeds limit"):
         PictureFile(tmp_path / "bomb.png").check()

@@ -79,10 +79,11 @@ def command(
 ) -> None:
     """Make a data set that networks learn from.
 
-    RECIPE is twins, classes or hashing (scans), or contrastive (pictures). SOURCE is a study folder (HCP, FreeSurfer,
-    BIDS), a folder of NIfTI images, a table that names files, folders train, val and test with arrays, or a folder of
-    pictures for each class. Labels lie beside the images (twin_pairs.txt, participants.tsv, HCP's tables), or are named
-    with --labels. Run the same command again to resume.
+    RECIPE is twins, classes or hashing (scans), symmetry (slices), or contrastive (pictures). SOURCE is a study folder
+    (HCP, FreeSurfer, BIDS), a folder of NIfTI images, a table that names files, folders train, val and test with
+    arrays, a folder of pictures for each class, slices with midlines in JSON, or Parquet files. Labels lie beside the
+    images (twin_pairs.txt, participants.tsv, HCP's tables), or are named with --labels. Run the same command again to
+    resume.
     """
     set_up_logging(verbose)
     from wbtools.datasets import preparing

@@ -18,6 +18,7 @@ from wbtools.errors import InputError, require_choice
 RECIPES: Mapping[str, str] = {
     "twins": "wbtools.datasets.recipes.twins",
     "classes": "wbtools.datasets.recipes.classes",
+    "symmetry": "wbtools.datasets.recipes.symmetry",
     "contrastive": "wbtools.datasets.recipes.contrastive",
     "hashing": "wbtools.datasets.recipes.hashing",
 }

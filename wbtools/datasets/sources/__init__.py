@@ -21,6 +21,8 @@ AUTO = "auto"
 SOURCES: Mapping[str, str] = {
     "arrays": "wbtools.datasets.sources.arrays",
     "table": "wbtools.datasets.sources.table",
+    "parquet": "wbtools.datasets.sources.parquet",
+    "midlines": "wbtools.datasets.sources.midlines",
     "folders": "wbtools.datasets.sources.folders",
     "study": "wbtools.datasets.sources.study",
 }

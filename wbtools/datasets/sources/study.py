@@ -6,10 +6,12 @@ What is known of people lies beside them: `twin_pairs.txt`, `participants.tsv`, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from wbtools.datasets import labels
 from wbtools.datasets.candidates import Candidate, Found, SourceOptions
+from wbtools.datasets.images.slices import ScanSlice
 from wbtools.datasets.images.volumes import ScanImage
 from wbtools.datasets.items import Item
 from wbtools.datasets.labels import Knowledge
@@ -17,10 +19,13 @@ from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source
 from wbtools.errors import InputError, SubjectError
 from wbtools.exporting.references.people import sessions
+from wbtools.model.input import FIELD_OF_VIEW
 from wbtools.subject import Subject, containment, not_found, places
 from wbtools.subject.identity import IMAGES, identity, person_of, session_of
 from wbtools.subject.layouts import hcp, layout_named, layouts_selected
 from wbtools.subject.selection import FileChoice
+
+_HEIGHTS = (-15.0, 55.0)  # mm from the anterior commissure
 
 
 def recognises(place: Path) -> bool:
@@ -34,6 +39,8 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     found = [candidate for name in names for candidate in _of_person(place, name, options.layout)]
     if not names:
         found = [_of_image(path, place) for path in _images(place)]
+    if kind is Kind.SLICES:
+        found = [candidate for each in found for candidate in _slices(each)]
     known = Knowledge()
     for path in dict.fromkeys((*options.labels, *labels.beside(place))):
         known.add(path, options.columns)
@@ -102,6 +109,22 @@ def _of_image(path: Path, place: Path) -> Candidate:
     return Candidate(Item(0, person_of(name), _relative(path, place), session=_session(name)), ScanImage(path))
 
 
+def _slices(candidate: Candidate) -> Iterator[Candidate]:
+    """Axial slices of a scan, from below the anterior commissure to below the vertex: all show much of a brain."""
+    from wbtools.model.families.hemispheres import FAMILY
+
+    if not isinstance(candidate.image, ScanImage):
+        yield candidate
+        return
+    grid = replace(FAMILY.card, orientation="LAS")
+    heights = FIELD_OF_VIEW.reoriented("LAS").covering(grid.shape)
+    for level in range(grid.shape[2]):
+        height = float((heights.affine @ (0, 0, level, 1))[2])
+        if _HEIGHTS[0] <= height <= _HEIGHTS[1]:
+            item = replace(candidate.item, source=f"{candidate.item.source}#{level}")
+            yield Candidate(item, ScanSlice(candidate.image, grid, level))
+
+
 def _session(name: str) -> str:
     """The session in an id; empty without."""
     found = (session_of(part) for part in name.split("_"))
@@ -116,7 +139,7 @@ def _relative(path: Path, place: Path) -> str:
 SOURCE = Source(
     "study",
     "a study folder of HCP, FreeSurfer or BIDS, or a folder of NIfTI images",
-    frozenset([Kind.VOLUMES]),
+    frozenset([Kind.VOLUMES, Kind.SLICES]),
     recognises,
     find,
     require_outside,
