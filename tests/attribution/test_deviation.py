@@ -40,7 +40,7 @@ def test_map_conserves_says_what_it_explains_and_stays_in_the_two_brains(name, p
     found = attribute(_model(random_network(FAMILIES[name])), person, "deviation")
     assert found.conservation == pytest.approx(1, abs=1e-3)
     assert found.relevance.total() == pytest.approx(found.expected_sum * found.conservation, rel=1e-3)
-    assert found.target == "what makes the embedding point elsewhere than the reference brain's: their cosine distance"
+    assert found.target == "what makes the embedding point elsewhere than the reference's: their cosine distance"
     assert found.expected_sum == pytest.approx(found.score, rel=1e-3, abs=1e-6)
     assert "not what is ill" in found.caution
     nowhere = (person.data[0, 0] == 0) & (reference_brain(FAMILY.card, person).data[0, 0] == 0)

@@ -14,7 +14,7 @@ def _embedding(asked: Asked) -> Objective:
     direction = in_embedding(normalize(v.flatten(), dim=0).view_as(v), v, before)
     if before is None:
         return Objective("raw", direction, EMBEDDING.title, 1.0, angular=True)
-    words = "what makes the embedding point elsewhere than the reference brain's: their cosine distance"
+    words = "what makes the embedding point elsewhere than the reference's: their cosine distance"
     distance = 1 - float(cosine_similarity(v.flatten(), before.flatten(), dim=0))
     return Objective("raw", direction, words, distance, angular=True)
 
