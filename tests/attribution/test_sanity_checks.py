@@ -73,7 +73,10 @@ def attribution(model, person):
 
 @pytest.fixture(scope="module")
 def maps(question):
-    return null_maps(question, deviation.METHOD, count=2)
+    said = []
+    found = null_maps(question, deviation.METHOD, count=2, told=said.append)
+    assert said == ["randomised network 1 of 2", "randomised network 2 of 2"]
+    return found
 
 
 def test_null_maps_are_the_maps_of_randomised_networks(model, person, question, maps):

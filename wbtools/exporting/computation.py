@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
@@ -96,6 +97,11 @@ def with_references(
     }
 
 
+def _step(record: Provenance, name: str, step: str) -> None:
+    """Show which step of a network's explanation begins."""
+    record.listener(f"relevance of {name}: {step}")
+
+
 def explanations(
     subject_id: str,
     me: Person,
@@ -109,11 +115,12 @@ def explanations(
     pairings: dict[str, RegionPairs] = {}
     for name, network in networks.items():
         with record.stage(f"relevance of {name}"):
+            told = partial(_step, record, name)
             shown = [
                 ShownPerson(subject_id, seen_by(network, me.scan)),
                 *(other.shown_to(network) for other in compared),
             ]
-            found.append(explain(network, shown, me.atlas.whole, options[name]))
+            found.append(explain(network, shown, me.atlas.whole, replace(options[name], told=told)))
             recording.note_explanation(record, found[-1], about=name if len(networks) > 1 else "")
         if compared and compared[0].atlas:
             with record.stage(f"pairs of regions in {name}"):

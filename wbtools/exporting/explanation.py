@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -84,6 +84,10 @@ class Explanation(MapsByMethod):
         }
 
 
+def _nobody(step: str) -> None:
+    """Is told which step begins."""
+
+
 @dataclass(frozen=True, eq=False)
 class ShownPerson:
     """A person, and what a network is shown of them.
@@ -120,6 +124,8 @@ class ExplanationOptions:
         Keeps the maps of randomised networks.
     references : callable, optional
         Gives the brains that a person's is compared with, for methods that can take several; the method's own without.
+    told : callable
+        Told which step begins.
     """
 
     method: str | None = None
@@ -130,6 +136,7 @@ class ExplanationOptions:
     work: Path | None = None
     references: ReferenceSource | None = None
     also: str | None = None
+    told: Callable[[str], None] = _nobody
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -244,7 +251,7 @@ def _explained(
     """Explain a person's image by one method."""
     attribution = how.attribute(question, shown.image)
     asked, count = asked_of_null(question), options.null_networks_of(how, second=second)
-    nulls = null_maps(asked, how, count, options.cache)
+    nulls = null_maps(asked, how, count, options.cache, options.told)
     if how.pooled:  # such maps end where the person's brain ends
         nulls *= shown.image.brain
     compared = attribution if asked is question or not count else how.attribute(asked, shown.image)

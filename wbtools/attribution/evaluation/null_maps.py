@@ -11,6 +11,7 @@ import hashlib
 import logging
 import math
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tokenize import TokenError
@@ -58,7 +59,13 @@ def asked_of_null(question: Question) -> Question:
     return replace(question, references=question.references[first], objectives=question.objectives[first])
 
 
-def null_maps(question: Question, method: Method, count: int, cache: NullCache | None = None) -> NDArray[np.float32]:
+def null_maps(
+    question: Question,
+    method: Method,
+    count: int,
+    cache: NullCache | None = None,
+    told: Callable[[str], None] = lambda step: None,
+) -> NDArray[np.float32]:
     """Explain the same image by randomised networks, one after the other.
 
     Parameters
@@ -70,6 +77,8 @@ def null_maps(question: Question, method: Method, count: int, cache: NullCache |
         How many networks; their seeds follow `FIRST_SEED`. Those that have nothing to explain, or whose map is not
         finite, are replaced by the next, up to 4 of them.
     cache : NullCache, optional
+    told : callable, optional
+        Told which network begins.
 
     Returns
     -------
@@ -82,6 +91,7 @@ def null_maps(question: Question, method: Method, count: int, cache: NullCache |
     for seed in range(FIRST_SEED, FIRST_SEED + count + _SPARE):
         if number == count:
             break
+        told(f"randomised network {number + 1} of {count}")
         name = f"null-{key}-{seed}.npy"
         found = cache.read(name, shape) if cache else None
         if found is None:
