@@ -105,3 +105,30 @@ def same_weights(first: Path, second: Path) -> bool:
     """Whether two checkpoints have the same weights to the bit."""
     mine, its = weights(first), weights(second)
     return mine.keys() == its.keys() and all(torch.equal(mine[name], its[name]) for name in mine)
+
+
+def made_pictures(folder: Path, each: int = 12, seed: int = 0) -> DataSet:
+    """Pictures of three classes, stripes in three directions, 16 x 20 pixels."""
+    dice = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:16, :20]
+    images, items = [], []
+    for row in range(3 * each):
+        along = (rows, columns, rows + columns)[row % 3]
+        stripes = 128 + 90 * np.sin(along + dice.uniform(0, 6)) + dice.normal(0, 15, along.shape)
+        images.append(stripes.clip(0, 255).astype(np.uint8)[None])
+        items.append(Item(row, f"p{row}", f"{row}.png", labels={"class": ("across", "down", "slant")[row % 3]}))
+    return write_data(folder, Kind.PICTURES, np.array(images), items)
+
+
+def made_slices(folder: Path, people: int = 16, seed: int = 0) -> DataSet:
+    """Two slices of everybody, 48 x 48 pixels: halves that are alike but for noise."""
+    dice = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:48, :48]
+    tissue = ((rows - 24) / 20) ** 2 + ((columns - 10) / 22) ** 2 < 1
+    images, items = [], []
+    for row in range(2 * people):
+        anatomy = 80 + 20 * gaussian_filter(dice.normal(size=(48, 48)), 3) * 6
+        halves = [tissue * (anatomy + dice.normal(0, 3, (48, 48))).clip(1, 255) for _ in range(2)]
+        images.append(np.array(halves).astype(np.uint8))
+        items.append(Item(row, f"p{row // 2}", f"p{row // 2}/{row}.png"))
+    return write_data(folder, Kind.SLICES, np.array(images), items)

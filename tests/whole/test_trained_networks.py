@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from made_learning import train
+from made_learning import made_pictures, made_slices, train
 
 from wbtools.datasets import Item, Kind, write_data
+from wbtools.images import nifti
 from wbtools.model.card import Card
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 
@@ -51,3 +52,23 @@ def test_a_trained_network_is_explained_with_its_relevance_conserved(
     assert known["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
     if method == "deviation-magnitude":
         assert "components of the network's card" in known["attribution"]["reference"]["source"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "make", "how"),
+    [("contrastive", made_pictures, ("--set", "embedding=2")), ("symmetry", made_slices, ())],
+)
+def test_a_network_of_pictures_or_slices_is_explained_on_the_slices_of_a_head(
+    recipe, make, how, small_study, run_export, tmp_path
+):
+    make(tmp_path / "data")
+    result = train(recipe, tmp_path / "data", "--out", tmp_path / "run", "--epochs", "1", *how)
+    assert result.exit_code == 0, result.output
+    card = json.loads((tmp_path / "run/best-auc.json").read_text())
+    (tmp_path / "run/best-auc.json").write_text(json.dumps({**card, "shape": [47, 56, 4]}))
+    network = str(tmp_path / "run/best-auc.pt")
+    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", network, "--method", "lrp-epsilon")
+    _, folder = run_export(small_study("LAS"), tmp_path / "out", *options)
+    [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()
+    assert known["attribution"]["put_in"] != 0
+    assert np.abs(nifti.read_volume(next(folder.glob("*.relevance.T1w.nii.gz"))).data).max() > 0

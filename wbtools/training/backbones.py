@@ -130,6 +130,24 @@ def _ad3dcnn(widths: tuple[int, ...]) -> Backbone:
     return Backbone("ad3dcnn", architecture, ("codes3.0",))
 
 
+def _contrastive() -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.contrastive import ContrastiveArchitecture
+
+        return ContrastiveArchitecture(head=("classifier",), units=(1024, sizes.code))
+
+    return Backbone("contrastive", architecture)
+
+
+def _halves(network: str, attribute: str, *units: int) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.hemispheres import HemispheresArchitecture
+
+        return HemispheresArchitecture(network, attribute, units)
+
+    return Backbone("hemispheres", architecture)
+
+
 def _after(voxels: int, stages: int, lost: int) -> int:
     """Voxels that are left along an axis after stages that lose some at the ends and halve the rest.
 
@@ -158,6 +176,12 @@ BACKBONES: Mapping[str, Backbone] = {
     "densenet-tiny": _densenet((2, 2, 2, 2), growth=8, inner=16, stem=16),
     "mrinet": _mrinet(32),
     "mrinet-small": _mrinet(8),
+    "densenet121": _contrastive(),
+    "resnet18": _halves("resnet18", "resnet", 1024, 256, 1),
+    "vgg19": _halves("vgg19", "vggnet", 50176, 4096, 4096, 1024, 1),
+    "mobilenet_v3_large": _halves("mobilenet_v3_large", "mobnet", 1920, 256, 1),
+    "resnext101_64x4d": _halves("resnext101_64x4d", "resnext", 4096, 256, 1),
+    "efficientnet_v2_l": _halves("efficientnet_v2_l", "effnet", 2560, 256, 1),
     "ad3dcnn": _ad3dcnn((8, 16, 32, 64, 128)),
 }
 """By name; a recipe says which of them it can train."""

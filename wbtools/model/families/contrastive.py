@@ -121,12 +121,15 @@ class Contrastive(SliceNetwork):
 
     def raw(self, x: Tensor) -> Tensor:
         """The embeddings (N, S x E) of all slices, not brought to length 1."""
-        maps = self.get_submodule(self.architecture.features)(self.slices(x))
-        embedding = self.flatten(self.avgpool(self.features_relu(maps)))
+        return self.of_pictures(self.slices(x)).view(x.shape[0], -1)
+
+    def of_pictures(self, pictures: Tensor) -> Tensor:
+        """The embeddings (N, E) of pictures (N, C, rows, columns), not brought to length 1."""
+        maps = self.get_submodule(self.architecture.features)(pictures)
+        embedding: Tensor = self.flatten(self.avgpool(self.features_relu(maps)))
         for i, name in enumerate(self.architecture.head):
             embedding = self.get_submodule(name)(self.head_relus[i - 1](embedding) if i else embedding)
-        found: Tensor = embedding.view(x.shape[0], -1)
-        return found
+        return embedding
 
     def forward(self, x: Tensor) -> Tensor:
         """The embeddings of all slices as one vector (N, S x E) of length 1."""

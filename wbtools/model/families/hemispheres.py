@@ -133,10 +133,14 @@ class Hemispheres(SliceNetwork):
 
     def raw(self, x: Tensor) -> Tensor:
         """One value (N, S) per slice, before the sigmoid."""
-        features = self.flatten(self.get_submodule(self.architecture.attribute)(self.halves(x)))
-        left, right = features.chunk(2)
-        answer: Tensor = self.fc(torch.cat((left, right), 1))
-        return answer.view(x.shape[0], -1)
+        return self.compared(self.halves(x)).view(x.shape[0], -1)
+
+    def compared(self, halves: Tensor) -> Tensor:
+        """One value (N, 1) per pair of halves, before the sigmoid; first halves, then second ones (2 N, 1, h, w)."""
+        features = self.flatten(self.get_submodule(self.architecture.attribute)(halves))
+        first, second = features.chunk(2)
+        answer: Tensor = self.fc(torch.cat((first, second), 1))
+        return answer
 
     def logits(self, x: Tensor) -> Tensor:
         """As `raw`."""

@@ -14,7 +14,7 @@ from wbtools.errors import UnknownChoice
 if TYPE_CHECKING:
     from wbtools.training.recipes.recipe import Recipe
 
-RECIPES = ("twins", "classes", "hashing")
+RECIPES = ("twins", "symmetry", "classes", "contrastive", "hashing")
 """Modules of this package that hold a recipe."""
 
 

@@ -1,0 +1,206 @@
+"""The recipes of symmetry and contrastive: constants, losses, lesions, pairs; and that they learn."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_learning import lines, made_pictures, made_slices, train
+
+from wbtools import model as models
+from wbtools.datasets import Item, Kind, split_of, write_data
+from wbtools.model.families.contrastive import Contrastive, ContrastiveArchitecture
+from wbtools.model.families.hemispheres import Hemispheres, HemispheresArchitecture
+from wbtools.training.backbones import BACKBONES, Sizes
+from wbtools.training.recipes import recipe_named
+from wbtools.training.recipes.contrastive import contrastive_loss
+from wbtools.training.recipes.recipe import Material
+from wbtools.training.settings import changed
+from wbtools.training.simulated import SIZES, Lesion, lesioned
+
+CPU = torch.device("cpu")
+
+
+def task(name, data, **options):
+    recipe = recipe_named(name)
+    told = changed(recipe.options, {key: str(value) for key, value in options.items()})
+    stratify = recipe.stratify(told) or None
+    return recipe.task(Material(data, split_of(data, stratify=stratify), recipe.settings, told), CPU)
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+# ----------------------------------------------------------------------------------------------------------- symmetry
+
+
+def test_the_constants_of_symmetry_are_the_published_ones():
+    recipe = recipe_named("symmetry")
+    told = recipe.settings
+    assert (told.optimiser, told.rate, told.epochs, told.batch) == ("adadelta", 0.01, 5, 32)
+    assert (told.schedule, told.milestones, told.factor) == ("steps", (1, 2, 3, 4), 0.7)
+    assert SIZES == (2, 6, 10, 14, 18, 23, 27, 31, 35, 40) and recipe.options.sizes == SIZES
+
+
+@pytest.mark.parametrize("name", recipe_named("symmetry").backbones)
+def test_backbones_of_symmetry_have_layers_that_fit_their_features_and_are_recognised(name):
+    with torch.device("meta"):
+        network = BACKBONES[name].build(Sizes((2, 224, 224))).eval()
+        assert network.compared(torch.empty(2, 1, 224, 224)).shape == (1, 1)
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    assert BACKBONES[name].known.recognises(shapes)
+    assert HemispheresArchitecture.of(shapes) == network.architecture
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 50),
+    st.sampled_from(["disc", "square"]),
+    st.sampled_from(["flat", "textured"]),
+)
+def test_lesions_are_of_their_size_and_grey_and_inside_tissue(seed, size, shape, texture):
+    dice = np.random.default_rng(seed)
+    half = np.zeros((60, 50), np.uint8)
+    half[5:55, 5:45] = 90
+    half[30, 20] = 0  # a hole
+    changed, mask = lesioned(half, Lesion(size, shape, texture, 170.0), dice)
+    assert mask.any() and not (mask & (half == 0)).any()
+    assert (changed[~mask] == half[~mask]).all()
+    if texture == "flat":
+        assert set(changed[mask]) == {170}
+    elif mask.sum() > 300:
+        assert abs(changed[mask].mean() - 170) < 6 and changed[mask].std() > 3
+    area = np.pi * size**2 / 4 if shape == "disc" else size**2
+    if 6 <= size <= 14:  # fits in many places
+        assert mask.sum() == pytest.approx(area, rel=0.35)
+    rows, columns = np.nonzero(mask)
+    assert np.ptp(rows) <= size and np.ptp(columns) <= size
+
+
+def test_half_of_the_slices_get_a_lesion_in_one_half_and_other_ones_in_the_next_epoch(tmp_path):
+    data = made_slices(tmp_path / "data")
+    made = task("symmetry", data, sizes="40")
+    seen = []
+    for epoch in (0, 0, 1):
+        plans = made.plans(epoch)
+        rows = np.concatenate([plan.rows for plan in plans])
+        sick = np.concatenate([plan.targets["lesion"] for plan in plans])
+        assert sorted(rows) == sorted(made.material.split.parts["train"]) and sick.sum() == len(rows) // 2
+        halves = np.concatenate(
+            [made.halves(plan.rows, plan.targets["lesion"].astype(bool), plan.seed) for plan in plans]
+        )
+        differing = (halves != data.images[rows]).any((2, 3))
+        assert differing.sum(1).tolist() == sick.tolist()
+        seen.append(halves[np.argsort(rows)])
+    assert (seen[0] == seen[1]).all() and not (seen[0] == seen[2]).all()
+
+
+def test_halves_are_shown_first_ones_then_second_ones_in_their_own_grey_values(tmp_path):
+    data = made_slices(tmp_path / "data")
+    made = task("symmetry", data)
+    plan = made.plans(0)[0]
+    images = made.show(plan).images.numpy()
+    count = len(plan.rows)
+    sound = plan.targets["lesion"] == 0
+    assert (images[:count, 0][sound] == data.images[plan.rows, 0][sound]).all()
+    assert (images[count:, 0][sound] == data.images[plan.rows, 1][sound]).all()
+
+
+@pytest.mark.slow
+def test_symmetry_is_learned(tmp_path):
+    made_slices(tmp_path / "data", 40)
+    how = ("--set", "sizes=90", "--epochs", "5", "--set", "optimiser=adam", "--rate", "1e-3", "--batch", "8")
+    result = train("symmetry", tmp_path / "data", "--out", tmp_path / "run", *how)
+    assert result.exit_code == 0, result.output
+    assert max(line["val"]["auc"] for line in lines(tmp_path / "run")) > 0.9
+    loaded = models.load(tmp_path / "run/best-auc.pt")
+    assert loaded.family == "hemispheres" and loaded.card.intensity == "uint8"
+    assert "fc.0.weight" in torch.load(tmp_path / "run/last.pt", weights_only=True)
+
+
+# --------------------------------------------------------------------------------------------------------- contrastive
+
+
+@given(st.integers(0, 1000))
+def test_the_contrastive_loss_is_that_of_its_definition(seed):
+    dice = np.random.default_rng(seed)
+    first, second, same = dice.normal(size=(6, 4)), dice.normal(size=(6, 4)), dice.random(6) < 0.5
+    found = contrastive_loss(*map(torch.from_numpy, (first, second, same)), 1.2)
+    each = []
+    for a, b, alike in zip(first, second, same, strict=True):
+        distance = np.linalg.norm(a / np.linalg.norm(a) - b / np.linalg.norm(b))
+        each.append(distance**2 if alike else max(0, 1.2 - distance) ** 2)
+    assert float(found) == pytest.approx(np.mean(each), rel=1e-6)
+
+
+def test_pairs_are_drawn_anew_each_epoch_half_of_them_of_one_class(tmp_path):
+    made = task("contrastive", made_pictures(tmp_path / "data", 60), pairs=4)
+    drawn = []
+    for epoch in (0, 0, 1):
+        both = [plan.rows.reshape(2, -1) for plan in made.plans(epoch)]
+        drawn.append(np.concatenate(both, axis=1))
+    first, second = drawn[0]
+    classes = np.array([item.labels["class"] for item in made.data.items])
+    assert (first != second).all() and 0.4 < (classes[first] == classes[second]).mean() < 0.6
+    assert set(second) <= set(made.material.split.parts["train"])
+    assert (drawn[0] == drawn[1]).all() and not (drawn[0] == drawn[2]).all()
+
+
+def test_as_many_examples_of_each_class_are_used_as_are_wanted(tmp_path):
+    made = task("contrastive", made_pictures(tmp_path / "data"), examples=3)
+    rows = np.unique(np.concatenate([plan.rows for plan in made.plans(0)]))
+    classes = [made.data.items[row].labels["class"] for row in rows]
+    assert sorted(classes) == sorted(["across", "down", "slant"] * 3)
+
+
+def test_pictures_are_from_0_to_1_in_three_channels_and_large_enough(tmp_path):
+    made = task("contrastive", made_pictures(tmp_path / "data"))
+    pictures = made.read(np.array([0, 5]))
+    assert pictures.shape == (2, 3, 32, 40) and float(pictures.min()) >= 0 and float(pictures.max()) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plain", ["no", "yes"])
+def test_classes_of_pictures_are_learned_by_distances_and_by_themselves(plain, tmp_path):
+    made_pictures(tmp_path / "data", 16)
+    how = ("--epochs", "3", "--rate", "1e-3", "--batch", "12", "--set", "embedding=16", "--set", f"plain={plain}")
+    result = train("contrastive", tmp_path / "data", "--out", tmp_path / "run", *how)
+    assert result.exit_code == 0, result.output
+    assert max(line["val"]["accuracy"] for line in lines(tmp_path / "run")) > 0.8
+    loaded = models.load(tmp_path / "run/best-accuracy.pt")
+    assert loaded.family == "contrastive" and 0 <= loaded.threshold <= 2
+    assert loaded.description["embedding"] == (3 if plain == "yes" else 16)
+    assert json.loads((tmp_path / "run/run.json").read_text())["references"] == "none"
+
+
+def test_slices_of_one_half_and_references_without_brains_are_refused(tmp_path):
+    slices = made_slices(tmp_path / "slices", 12)
+    halves = np.array(slices.images)[:, :1]
+    write_data(tmp_path / "single", Kind.SLICES, halves, slices.items)
+    result = train("symmetry", tmp_path / "single", "--out", tmp_path / "run")
+    assert result.exit_code == 3 and "have 1 halves, not 2" in said(result)
+    result = train("symmetry", tmp_path / "slices", "--out", tmp_path / "run", "--references", "components")
+    assert result.exit_code == 3 and "needs brains" in said(result)
+    items = [Item(row, f"p{row}", f"{row}.png") for row in range(12)]
+    write_data(tmp_path / "bare", Kind.PICTURES, np.zeros((12, 1, 8, 8), np.uint8), items)
+    result = train("contrastive", tmp_path / "bare", "--out", tmp_path / "run")
+    assert result.exit_code == 3 and "has no labels, class is needed" in said(result)
+
+
+# ------------------------------------------------------------------------------------------------ slices and volumes
+
+
+def test_networks_say_of_slices_alone_what_they_say_of_them_in_a_volume():
+    torch.manual_seed(0)
+    image = torch.rand(1, 1, 64, 70, 3)
+    contrastive = Contrastive(ContrastiveArchitecture(head=("classifier",), units=(1024, 5))).eval()
+    hemispheres = Hemispheres(HemispheresArchitecture()).eval()
+    with torch.no_grad():
+        alone = [contrastive.of_pictures(contrastive.slices(image[..., n : n + 1])) for n in range(3)]
+        assert torch.allclose(contrastive.raw(image), torch.cat(alone, 1), atol=1e-5)
+        pair = [hemispheres.compared(hemispheres.halves(image[..., n : n + 1])) for n in range(3)]
+        assert torch.allclose(hemispheres.raw(image), torch.cat(pair, 1), atol=1e-5)

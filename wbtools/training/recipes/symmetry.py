@@ -1,0 +1,168 @@
+"""Symmetry: does half of a slice mirror the other, or is there a lesion in one of them (system S2)?
+
+As published: a Siamese network on both halves, binary cross-entropy, Adadelta, the rate times .7 after every epoch.
+Put right here: lesions are seeded, lie inside tissue and come anew each epoch, slices are shuffled, and people, not
+slices, are split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from wbtools.datasets import Kind
+from wbtools.errors import InputError, UnknownChoice
+from wbtools.model.families.hemispheres import Hemispheres
+from wbtools.model.family import Network
+from wbtools.training import classification
+from wbtools.training.loop.feeding import Plan, Shown, on_device, seed_of, shared_out
+from wbtools.training.loop.learner import Learner, evaluating
+from wbtools.training.loop.selection import Criterion
+from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task, in_fast_order
+from wbtools.training.settings import Settings
+from wbtools.training.simulated import GREY, PUBLISHED_SIDE, SHAPES, SIZES, TEXTURES, Lesion, lesioned
+
+_EITHER = "both"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What symmetry can be told besides `Settings`.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Of lesions, pixels across on the published grid of 290; each is as frequent.
+    shape : str
+        `disc`, `square` or `both`.
+    texture : str
+        `flat`, `textured` or `both`.
+    """
+
+    sizes: tuple[int, ...] = SIZES
+    shape: str = _EITHER
+    texture: str = "flat"
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 1:
+            raise InputError("sizes are numbers of pixels", hint="give for example --set sizes=23,27")
+        for name, known in (("shape", SHAPES), ("texture", TEXTURES)):
+            if getattr(self, name) not in (*known, _EITHER):
+                raise UnknownChoice(name, getattr(self, name), (*known, _EITHER))
+
+    def drawn(self, side: int, dice: np.random.Generator) -> Lesion:
+        """A lesion for slices whose side has so many pixels."""
+
+        def of(known: tuple[str, ...], wanted: str) -> str:
+            return str(dice.choice(known)) if wanted == _EITHER else wanted
+
+        size = int(dice.choice(self.sizes)) * side / PUBLISHED_SIDE
+        return Lesion(size, of(SHAPES, self.shape), of(TEXTURES, self.texture), float(dice.uniform(*GREY)))
+
+
+class Symmetry(Task):
+    """Whether the halves of a slice differ.
+
+    Parameters
+    ----------
+    material : Material
+    device : torch.device
+    """
+
+    criteria = (
+        Criterion("auc", "auc"),
+        Criterion("accuracy", "accuracy"),
+        Criterion("f1", "f1"),
+        Criterion("loss", "loss", higher=False),
+    )
+
+    def __init__(self, material: Material, device: torch.device) -> None:
+        super().__init__(material, device)
+        self.options: Options = material.options
+        channels = self.data.manifest.shape[0]
+        if channels != 2:
+            raise InputError(
+                f"slices of {self.data.folder} have {channels} halves, not 2", hint="prepare them with wbtools prepare"
+            )
+
+    @property
+    def batches(self) -> int:
+        """As in `Task`."""
+        return len(shared_out(self.material.rows("train"), self.settings.batch))
+
+    def plans(self, epoch: int) -> Sequence[Plan]:
+        """All slices in a random order; a random half of them gets a lesion."""
+        dice = np.random.default_rng(seed_of(self.settings.seed, epoch))
+        rows = dice.permutation(self.material.rows("train"))
+        sick = dice.permutation(np.arange(len(rows)) % 2).astype(np.float32)
+        found = []
+        for number, places in enumerate(shared_out(np.arange(len(rows)), self.settings.batch)):
+            seed = seed_of(self.settings.seed, epoch, number)
+            found.append(Plan(rows[places], seed, {"lesion": sick[places]}))
+        return found
+
+    def show(self, plan: Plan) -> Shown:
+        """First halves, then second ones, (2 N, 1, H, W), in grey values from 0 to 255."""
+        halves = self.halves(plan.rows, plan.targets["lesion"].astype(bool), plan.seed)
+        images = torch.from_numpy(np.concatenate([halves[:, :1], halves[:, 1:]]).astype(np.float32))
+        return Shown(in_fast_order(images.to(self.device)), on_device(plan.targets, self.device))
+
+    def halves(self, rows: NDArray[np.int64], sick: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
+        """Both halves of slices (N, 2, H, W), with a lesion in one of them where it is wanted."""
+        halves = np.array(self.data.images[rows])
+        for place in np.flatnonzero(sick):
+            dice = np.random.default_rng((seed, int(place)))
+            side = int(dice.integers(2))
+            lesion = self.options.drawn(max(halves.shape[2:]), dice)
+            halves[place, side], _ = lesioned(halves[place, side], lesion, dice)
+        return halves
+
+    def answers(self, network: Network, images: Tensor) -> Answers:
+        """One value for each pair of halves, (N, 1)."""
+        assert isinstance(network, Hemispheres)
+        return (network.compared(images),)
+
+    def loss(self, answers: Answers, keys: Answers | None, shown: Shown) -> Mapping[str, Tensor]:
+        """Binary cross-entropy."""
+        return {"loss": nn.functional.binary_cross_entropy_with_logits(answers[0][:, 0], shown.targets["lesion"])}
+
+    def validate(self, learner: Learner) -> Mapping[str, float]:
+        """Figures of all validation slices, each once as it is and once with a lesion, the same in all epochs."""
+        rows = np.repeat(self.material.rows("val"), 2)
+        truth = np.arange(len(rows)) % 2
+        values = []
+        with evaluating(learner):
+            for places in shared_out(np.arange(len(rows)), self.settings.batch):
+                seed = seed_of(self.settings.seed, 0, int(places[0]), 1)
+                shown = self.show(Plan(rows[places], seed, {"lesion": truth[places].astype(np.float32)}))
+                values.append(self.answers(learner.network, shown.images)[0][:, 0].float().cpu())
+        logits = torch.cat(values)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(truth).float())
+        sick = torch.sigmoid(logits).numpy()
+        return {"loss": float(loss), **classification.figures(np.stack([1 - sick, sick], 1), truth)}
+
+
+RECIPE = Recipe(
+    name="symmetry",
+    title="whether both halves of a slice look alike",
+    system="S2",
+    kinds=(Kind.SLICES,),
+    backbones=("resnet18", "vgg19", "mobilenet_v3_large", "resnext101_64x4d", "efficientnet_v2_l"),
+    settings=Settings(
+        epochs=5,
+        batch=32,
+        optimiser="adadelta",
+        rate=0.01,
+        schedule="steps",
+        milestones=(1, 2, 3, 4),
+        factor=0.7,
+    ),
+    options=Options(),
+    task=Symmetry,
+    bare=True,
+)
