@@ -132,3 +132,8 @@ def made_slices(folder: Path, people: int = 16, seed: int = 0) -> DataSet:
         images.append(np.array(halves).astype(np.uint8))
         items.append(Item(row, f"p{row // 2}", f"p{row // 2}/{row}.png"))
     return write_data(folder, Kind.SLICES, np.array(images), items)
+
+
+def evaluate(*words: object) -> Result:
+    """`wbtools evaluate` in this process."""
+    return CliRunner().invoke(main, ["evaluate", *map(str, words)])

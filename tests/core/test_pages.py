@@ -61,7 +61,7 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
 @pytest.mark.parametrize(
     ("page", "commands"),
     [
-        ("command-line", [("export-subject",), ("make-references",), ("train",)]),
+        ("command-line", [("export-subject",), ("make-references",), ("train",), ("evaluate",)]),
         ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]),
     ],
 )
@@ -82,6 +82,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("models", "convert"),
         ("make-references",),
         ("train",),
+        ("evaluate",),
     ]
     names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]
     known = {"--help", "--version"}.union(*(options_of(*words) for words in names))

@@ -20,6 +20,7 @@ _COMMANDS = {
     "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
     "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),
+    "evaluate": ("evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),
     "models": ("models", "List network families, or say what a checkpoint is."),
     "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
 }

@@ -250,7 +250,13 @@ def require_place(folder: Path) -> None:
 
 
 def write_data(
-    folder: Path, kind: Kind, images: NDArray[Any], items: Sequence[Item], card: Mapping[str, Any] | None = None
+    folder: Path,
+    kind: Kind,
+    images: NDArray[Any],
+    items: Sequence[Item],
+    card: Mapping[str, Any] | None = None,
+    *,
+    synthetic: bool = False,
 ) -> DataSet:
     """Write images that are in memory as a data set.
 
@@ -265,8 +271,11 @@ def write_data(
         One for every image; row and SHA-256 are set here.
     card : mapping, optional
         As in `Manifest`.
+    synthetic : bool
+        Whether nobody was scanned for them; whatever is made of the data set says so.
     """
-    with Draft(folder, Plan(kind, tuple(images.shape[1:]), len(images), card or {}, "array")) as draft:
+    settings = {"synthetic": True} if synthetic else None
+    with Draft(folder, Plan(kind, tuple(images.shape[1:]), len(images), card or {}, "array", settings)) as draft:
         draft.note([Row(row, write_row(draft.rows, draft.plan, row, image)) for row, image in enumerate(images)])
         return draft.finish(items)
 

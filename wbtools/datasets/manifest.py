@@ -112,6 +112,11 @@ class Manifest:
         """Of all images, without the file's header."""
         return math.prod(self.array_shape) * (4 if self.kind.dtype == "float32" else 1)
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether nobody was scanned for these images."""
+        return self.settings.get("synthetic") is True
+
     def dumps(self) -> str:
         """As JSON."""
         record = {

@@ -1,0 +1,132 @@
+"""`wbtools evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wbtools.cli.console import Held, err, set_up_logging
+from wbtools.cli.console import out as terminal
+from wbtools.cli.failures import reports_errors
+from wbtools.errors import InputError
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    from wbtools.evaluating.evaluation import Evaluated
+    from wbtools.evaluating.planning import Plan
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("evaluate")
+@click.argument("places", metavar="RUN|CHECKPOINT... DATA", type=_PATH, nargs=-1, required=True)
+@click.option("--out", required=True, metavar="DIR", type=_PATH, help="Folder that receives page, figures and tables.")
+@click.option(
+    "--split",
+    "part",
+    metavar="PART",
+    default="test",
+    show_default=True,
+    help="Whom to judge on: test, val or train people, or all of a data set that nothing was trained on.",
+)
+@click.option("--recipe", metavar="NAME", help="What the checkpoints were trained for. [default: they say it]")
+@click.option("--label", metavar="NAME", default="", help="Column of the label. [default: the one trained with]")
+@click.option(
+    "--draws",
+    metavar="N",
+    type=click.IntRange(2, 1000),
+    default=10,
+    show_default=True,
+    help="Of one other pair for each pair of twins, as published.",
+)
+@click.option("--min-recall", metavar="R", type=float, help="Choose a threshold that reaches this recall as well.")
+@click.option("--min-precision", metavar="P", type=float, help="Choose one that reaches this precision as well.")
+@click.option(
+    "--resamples",
+    metavar="N",
+    type=click.IntRange(100, 100_000),
+    default=2000,
+    show_default=True,
+    help="Bootstrap samples of families, for intervals.",
+)
+@click.option("--seed", metavar="S", type=click.IntRange(0), default=0, show_default=True, help="Of draws and samples.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation in --out, and nothing else.")
+@click.option("--dry-run", is_flag=True, help="Say who would be looked at, and write nothing.")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@reports_errors
+def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: bool, **options: Any) -> None:
+    """Say how good trained networks are, on people that they have not seen.
+
+    RUN is a folder of wbtools train, of which the checkpoint of the first criterion is taken; several checkpoints are
+    compared side by side, on the same people. DATA is a data set of wbtools prepare. Figures have intervals over
+    people; the threshold is the checkpoint's own, chosen on validation people.
+    """
+    set_up_logging(verbose, Held())
+    if len(places) < 2:
+        raise InputError("a checkpoint and a data set are needed", hint="wbtools evaluate RUN DATA --out DIR")
+    from wbtools.evaluating.bootstrap import Resampling
+    from wbtools.evaluating.evaluation import evaluate
+    from wbtools.evaluating.planning import Asked, plan
+    from wbtools.evaluating.recipes.evaluation import Options
+
+    chosen = Options(
+        options["label"],
+        options["draws"],
+        options["min_recall"],
+        options["min_precision"],
+        Resampling(options["resamples"], options["seed"]),
+    )
+    *checkpoints, data = places
+    asked = Asked(
+        tuple(checkpoints),
+        data,
+        options["out"],
+        options["part"],
+        options["recipe"],
+        chosen,
+        options["device"],
+        options["overwrite"],
+    )
+    found = plan(asked)
+    if dry_run:
+        _say_plan(found)
+        return
+    _summarise(_watched(found, evaluate))
+
+
+def _watched(found: Plan, evaluate: Any) -> Evaluated:
+    """Evaluate, with a bar on a terminal."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("images", total=found.images)
+        evaluated: Evaluated = evaluate(found, lambda images: bar.advance(task, images))
+    return evaluated
+
+
+def _say_plan(found: Plan) -> None:
+    """The answer to --dry-run."""
+    from wbtools.evaluating.people import described
+
+    terminal.print(f"recipe: {found.evaluation.name}")
+    for contestant, judged in zip(found.contestants, found.judged, strict=True):
+        threshold = contestant.model.threshold
+        terminal.print(f"checkpoint: {line(contestant.path)} ({contestant.model.family})")
+        terminal.print(f"  threshold: {'none' if threshold is None else f'{threshold:.4g}'}")
+        terminal.print(f"  {found.asked.part}: {described(found.data, judged.rows)}, by {judged.how}")
+    terminal.print(f"device: {found.device}")
+    terminal.print(f"would write: {line(found.asked.out)}")
+
+
+def _summarise(found: Evaluated) -> None:
+    """What an evaluation prints at its end."""
+    for said in found.findings.headline:
+        terminal.print(said)
+    for notice in found.notices:
+        terminal.print(terminal.wrapped(f"Note: {notice}"))
+    terminal.print(f"Open:  {line(found.folder / 'index.html')}")

@@ -1,0 +1,152 @@
+"""From what was asked for to an evaluation: everything is checked before a network looks at an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from wbtools.datasets import DataSet, open_data
+from wbtools.errors import InputError
+from wbtools.evaluating.contestants import Contestant, found
+from wbtools.evaluating.people import CHOICES, Judged, Rows, judged, require_fitting
+from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
+from wbtools.evaluating.recipes.evaluation import Evaluation, Options
+from wbtools.output.destination import require_writable
+from wbtools.output.publishing import require_absent
+from wbtools.training.runs.starting import device_named
+
+SUBJECT = "an evaluation"
+"""What the record of a folder says that it is about; only such folders are replaced."""
+
+_NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "Jinja2"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be evaluated, as the user said it.
+
+    Parameters
+    ----------
+    places : tuple of Path
+        Runs and checkpoints.
+    data, out : Path
+    part : str
+        One of `people.CHOICES`.
+    recipe : str, optional
+        What the checkpoints were trained for; they say it themselves if wbtools trained them.
+    options : Options
+    device : str
+    overwrite : bool
+        Whether an earlier evaluation in `out` is replaced.
+    """
+
+    places: tuple[Path, ...]
+    data: Path
+    out: Path
+    part: str = CHOICES[0]
+    recipe: str | None = None
+    options: Options = field(default_factory=Options)
+    device: str = "auto"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What will be evaluated.
+
+    Parameters
+    ----------
+    asked : Asked
+    evaluation : Evaluation
+    data : DataSet
+    contestants : tuple of Contestant
+    judged : tuple of Judged
+        Of each of them.
+    device : torch.device
+    """
+
+    asked: Asked
+    evaluation: Evaluation
+    data: DataSet
+    contestants: tuple[Contestant, ...]
+    judged: tuple[Judged, ...]
+    device: torch.device
+
+    @property
+    def images(self) -> int:
+        """How many images are looked at, by all checkpoints."""
+        return sum(len(each.rows) + len(self.validation(each)) for each in self.judged)
+
+    def validation(self, judged: Judged) -> Rows:
+        """Validation rows that are looked at besides."""
+        return judged.validation if self.evaluation.validation else judged.validation[:0]
+
+
+def plan(asked: Asked) -> Plan:
+    """Find out what will be evaluated; nothing is written.
+
+    Raises
+    ------
+    InputError
+        If anything does not fit, in one sentence.
+    """
+    require_libraries()
+    require_place(asked.out, overwrite=asked.overwrite)
+    data = open_data(asked.data)
+    contestants = found(asked.places)
+    evaluation = evaluation_named(asked.recipe or _recipe(contestants))
+    evaluation.require_kind(data)
+    for contestant in contestants:
+        require_fitting(data, contestant)
+    rows = judged(data, contestants, asked.part)
+    evaluation.check(data, rows[0].rows, asked.options, contestants)
+    return Plan(asked, evaluation, data, contestants, rows, device_named(asked.device))
+
+
+def require_libraries() -> None:
+    """Raise InputError if a library that only training and evaluation need is not installed."""
+    if missing := [said for name, said in _NEEDED.items() if find_spec(name) is None]:
+        raise InputError(f"evaluation needs {' and '.join(missing)}", hint="install it: pip install 'wbtools[train]'")
+
+
+def require_place(out: Path, *, overwrite: bool) -> None:
+    """Require that an evaluation can be written.
+
+    Raises
+    ------
+    InputError
+        If the folder is there and may not be replaced, or cannot be made.
+    """
+    whole = out.absolute()
+    if not whole.name or whole.name == "..":
+        raise InputError(f"--out {out} is no folder that can be made", hint="name a new folder")
+    require_absent(whole.parent, whole.name, overwrite, SUBJECT)
+    require_writable(whole.parent, "--out")
+
+
+def _recipe(contestants: Sequence[Contestant]) -> str:
+    """The recipe of checkpoints, by what they or their families say."""
+    recipe = _recipe_of(contestants[0])
+    for other in contestants[1:]:
+        if (its := _recipe_of(other)) != recipe:
+            raise InputError(
+                f"{contestants[0].name} was trained for {recipe} and {other.name} for {its}: they cannot be compared",
+                hint="evaluate each by itself",
+            )
+    return recipe
+
+
+def _recipe_of(contestant: Contestant) -> str:
+    if contestant.recipe:
+        return contestant.recipe
+    family = contestant.model.family
+    known = next((name for name in EVALUATIONS if family in evaluation_named(name).families), None)
+    if known is None:
+        raise InputError(
+            f"{contestant.name} does not say what it was trained for", hint=f"give --recipe {' or '.join(EVALUATIONS)}"
+        )
+    return known

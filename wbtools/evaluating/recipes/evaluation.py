@@ -1,0 +1,134 @@
+"""What an evaluation is: a value that says what is asked of networks, and what is measured of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.datasets import DataSet, Item, Kind
+from wbtools.errors import InputError
+from wbtools.evaluating.answers import Answer
+from wbtools.evaluating.bootstrap import Resampling
+from wbtools.evaluating.contestants import Contestant
+from wbtools.evaluating.findings import Findings
+from wbtools.evaluating.people import Rows
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may choose.
+
+    Parameters
+    ----------
+    label : str
+        The label that is told, or by which images are found; the recipe's without.
+    draws : int
+        Of one other pair for each pair of twins.
+    least_recall, least_precision : float, optional
+        Thresholds that reach so much are chosen as well.
+    resampling : Resampling
+    """
+
+    label: str = ""
+    draws: int = 10
+    least_recall: float | None = None
+    least_precision: float | None = None
+    resampling: Resampling = field(default_factory=Resampling)
+
+    def __post_init__(self) -> None:
+        for name in ("least_recall", "least_precision"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= 1:
+                raise InputError(f"--{name.replace('least_', 'min-')} {value:g} is no share", hint="give 0 to 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What a checkpoint said.
+
+    Parameters
+    ----------
+    contestant : Contestant
+    judged : ndarray, (N, E)
+        Of the images that figures are of.
+    validation_rows : ndarray, (V,), int
+    validation : ndarray, (V, E)
+    """
+
+    contestant: Contestant
+    judged: NDArray[np.float32]
+    validation_rows: Rows
+    validation: NDArray[np.float32]
+
+    @property
+    def name(self) -> str:
+        """The checkpoint's."""
+        return self.contestant.name
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """All that an evaluation measures from.
+
+    Parameters
+    ----------
+    data : DataSet
+    rows : ndarray, (N,), int
+        The images that figures are of.
+    answered : tuple of Answered
+    options : Options
+    part : str
+        Of the split.
+    """
+
+    data: DataSet
+    rows: Rows
+    answered: tuple[Answered, ...]
+    options: Options
+    part: str
+
+    def items(self, rows: Rows) -> list[Item]:
+        """What is known of images."""
+        return [self.data.items[row] for row in rows]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured of networks of a recipe.
+
+    Parameters
+    ----------
+    name : str
+        The recipe's.
+    families : tuple of str
+        Families of networks that it is meant for where a checkpoint does not say how it was trained.
+    kinds : tuple of Kind
+        Of data sets.
+    answer : callable
+        What is asked of a network.
+    check : callable
+        Raises InputError if images of these rows cannot be judged by; before any network is asked.
+    measure : callable
+    validation : bool
+        Whether validation images are looked at, to choose thresholds.
+    """
+
+    name: str
+    families: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    answer: Answer
+    check: Callable[[DataSet, Rows, Options, Sequence[Contestant]], None]
+    measure: Callable[[Bench], Findings]
+    validation: bool = False
+
+    def require_kind(self, data: DataSet) -> None:
+        """Raise InputError for a data set of another kind."""
+        if data.manifest.kind not in self.kinds:
+            wanted = " or ".join(kind.value for kind in self.kinds)
+            raise InputError(
+                f"{data.folder} holds {data.manifest.kind.value}, and networks of {self.name} take {wanted}",
+                hint=f"make a data set with wbtools prepare {self.name}",
+            )
