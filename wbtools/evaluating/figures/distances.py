@@ -36,7 +36,7 @@ def histogram(name: str, place: int, pairs: Pairs, threshold: float | None) -> F
         if threshold is not None:
             axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3g}")
         axes.set(xlabel="cosine distance", ylabel="density", title=plain(name))
-        axes.legend()
+        axes.legend(loc="upper right")
     at = "" if threshold is None else f" The threshold is {threshold:.3g}."
     alt = (
         f"Histogram of cosine distances of {name}: {_range(pairs.together)} for {len(pairs.together)} pairs of twins, "
@@ -87,7 +87,7 @@ def thresholds(name: str, place: int, curve: Curve, chosen: Mapping[str, float])
             for number, (said, values) in enumerate(lines.items()):
                 panel.plot(x[kept], values[kept], label=said, **look(number))
             panel.set(xlabel="threshold", title=title, ylim=(-0.02, 1.02))
-            panel.legend()
+            panel.legend(loc="lower center")
         _draw(axes[3], curve.pairs)
         for number, value in enumerate(known.values()):
             axes[3].axvline(value, linewidth=0.9, **look(number + 2))
@@ -114,4 +114,4 @@ def _gaussians(panel: Axes, pairs: Pairs) -> None:
         density = np.exp(-((x - mean) ** 2) / (2 * sd**2)) / (sd * np.sqrt(2 * np.pi))
         panel.plot(x, density, label=said, **look(number))
     panel.set(xlabel="cosine distance", ylabel="density", title="normal distributions")
-    panel.legend()
+    panel.legend(loc="upper right")
