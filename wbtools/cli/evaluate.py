@@ -44,6 +44,14 @@ _PATH = click.Path(path_type=Path)
 @click.option("--min-recall", metavar="R", type=float, help="Choose a threshold that reaches this recall as well.")
 @click.option("--min-precision", metavar="P", type=float, help="Choose one that reaches this precision as well.")
 @click.option(
+    "--top",
+    metavar="N",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Of codes: look at so many of the nearest.",
+)
+@click.option(
     "--resamples",
     metavar="N",
     type=click.IntRange(100, 100_000),
@@ -78,6 +86,7 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
         options["draws"],
         options["min_recall"],
         options["min_precision"],
+        options["top"],
         Resampling(options["resamples"], options["seed"]),
     )
     *checkpoints, data = places

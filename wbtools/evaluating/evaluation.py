@@ -154,6 +154,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "draws": options.draws,
         "least_recall": options.least_recall,
         "least_precision": options.least_precision,
+        "top": options.top,
         "resamples": options.resampling.draws,
         "seed": options.resampling.seed,
         "level": options.resampling.level,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from wbtools.text import cell, tsv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,12 @@ class Table:
 
     def tsv(self) -> str:
         """As a file for spreadsheets."""
-        return tsv([[cell(text) for text in row] for row in (self.header, *self.rows)])
+        return tsv([[_cell(text) for text in row] for row in (self.header, *self.rows)])
+
+
+def _cell(text: str) -> str:
+    """A number as it is, any other text as no spreadsheet computes it."""
+    return text if _NUMBER.fullmatch(text) else cell(text)
 
 
 @dataclass(frozen=True, eq=False)

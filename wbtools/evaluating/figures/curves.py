@@ -35,18 +35,19 @@ class Line:
     said: str
 
 
-def roc(lines: Mapping[str, Line]) -> Figure:
-    """Hits by false alarms."""
+def roc(lines: Mapping[str, Line], suffix: str = "", words: str = "") -> Figure:
+    """Hits by false alarms; the suffix is of the file's name, the words say of what."""
     with styled():
         figure, (axes,) = panels()
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
         _draw(axes, lines)
         axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         figure.legend(loc="outside lower center")
-    return Figure("roc", "ROC curve", f"ROC curve. {_said(lines)} The grey diagonal is chance.", figure)
+    title = f"ROC curve {words}".strip()
+    return Figure(f"roc{suffix}", title, f"{title}. {_said(lines)} The grey diagonal is chance.", figure)
 
 
-def precision_recall(lines: Mapping[str, Line], chance: float, words: str) -> Figure:
+def precision_recall(lines: Mapping[str, Line], chance: float, words: str, suffix: str = "") -> Figure:
     """Precision by recall."""
     with styled():
         figure, (axes,) = panels()
@@ -54,8 +55,8 @@ def precision_recall(lines: Mapping[str, Line], chance: float, words: str) -> Fi
         _draw(axes, lines)
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         figure.legend(loc="outside lower center")
-    alt = f"Precision by recall, {words}. {_said(lines)} The grey line at {chance:.3g} is chance."
-    return Figure("precision-recall", f"Precision and recall, {words}", alt, figure)
+    alt = f"Precision by recall {words}. {_said(lines)} The grey line at {chance:.3g} is chance."
+    return Figure(f"precision-recall{suffix}", f"Precision and recall {words}", alt, figure)
 
 
 def _draw(axes: Axes, lines: Mapping[str, Line]) -> None:

@@ -13,7 +13,7 @@ from wbtools.errors import UnknownChoice
 if TYPE_CHECKING:
     from wbtools.evaluating.recipes.evaluation import Evaluation
 
-EVALUATIONS = ("twins",)
+EVALUATIONS = ("twins", "classes", "hashing")
 """Modules of this package."""
 
 

@@ -29,6 +29,8 @@ class Options:
         Of one other pair for each pair of twins.
     least_recall, least_precision : float, optional
         Thresholds that reach so much are chosen as well.
+    top : int
+        So many of the nearest are looked at.
     resampling : Resampling
     """
 
@@ -36,6 +38,7 @@ class Options:
     draws: int = 10
     least_recall: float | None = None
     least_precision: float | None = None
+    top: int = 10
     resampling: Resampling = field(default_factory=Resampling)
 
     def __post_init__(self) -> None:
