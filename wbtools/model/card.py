@@ -16,11 +16,11 @@ import numpy as np
 
 from wbtools.errors import CheckpointError, InputError
 from wbtools.images.diagnosis import require_file
+from wbtools.model.conventions import CONVENTION, CONVENTIONS
 from wbtools.model.files import source
 from wbtools.model.intensity import Intensity
 from wbtools.space.grid import Grid
 
-CONVENTION = "edge-aligned, area-averaged over the T1w field of view"
 ANSWERS = {"embedding": "raw", "classes": "logits"}
 """What a card may call a network's answer, and the method that gives it."""
 
@@ -67,7 +67,7 @@ class Card:
     orientation : str
         The directions in which its indices increase, for example `LAS`.
     resampling : str
-        How the T1w image is brought to `shape`; only CONVENTION is known.
+        How the T1w image is brought to `shape`, one of CONVENTIONS.
     intensity : str
         The intensities that the network was trained on, in a form that `Intensity.parse` reads.
     skull_stripped : bool
@@ -140,8 +140,9 @@ class Card:
             Grid((1, 1, 1), np.eye(4)).reoriented(self.orientation)
         except InputError as error:
             raise CheckpointError(f"the card's orientation is wrong: {error}", hint=error.hint) from None
-        if self.resampling != CONVENTION:
-            raise CheckpointError(f"the card asks for '{self.resampling}'", hint=f"wbtools knows '{CONVENTION}'")
+        if self.resampling not in CONVENTIONS:
+            known = " and ".join(f"'{convention}'" for convention in CONVENTIONS)
+            raise CheckpointError(f"the card asks for '{self.resampling}'", hint=f"wbtools knows {known}")
         object.__setattr__(self, "intensity", str(Intensity.parse(self.intensity)))
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
             raise CheckpointError(

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from wbtools.errors import CheckError, InputError
 from wbtools.images.template import mni152
 from wbtools.model.card import Card
+from wbtools.model.conventions import CONVENTION, STANDARD_SPACE
 from wbtools.model.intensity import UNSCALED, Intensity, Scale
+from wbtools.model.standard_space import field_on_template, without_bias
 from wbtools.space.foreground import MaskOf, Scan, background, is_stripped
 from wbtools.space.grid import Grid, Unit, Volume, reorient
 from wbtools.space.registration import affine_between
@@ -115,7 +117,8 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
 
     The field of view that the networks were trained on is laid over the brain (see `field_over`) and divided into the
     card's number of voxels, edge to edge, axes ordered as the card says; each voxel takes the mean over its extent.
-    Then intensities are changed as the card says.
+    Then intensities are changed as the card says. If the card asks for the template's space, the field of view is laid
+    over the brain by an affine map, and the bias field is removed first (`wbtools.model.standard_space`).
     A background that is clearly brighter than the darkest voxel, as in images brought to mean 0, is lowered to that.
 
     Parameters
@@ -131,7 +134,7 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     Raises
     ------
     InputError
-        If a voxel is not a finite number, or all are equal.
+        If a voxel is not a finite number, or all are equal, or an image cannot be brought to the template's space.
 
     Examples
     --------
@@ -143,7 +146,9 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     """
     if not np.isfinite(t1w.data).all():
         raise InputError("the T1w image has voxels that are not finite numbers", hint="set them to 0")
-    field, remarks = field_over(t1w)
+    field, remarks = field_over(t1w) if card.resampling == CONVENTION else (field_on_template(t1w, FIELD_OF_VIEW), ())
+    if card.resampling == STANDARD_SPACE:
+        t1w = without_bias(t1w)
     grid = field.reoriented(card.orientation).covering(card.shape)
     lowered, remark = _background_lowest(t1w)
     coarse = _averaged(lowered, grid)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from wbtools.errors import CheckError
 from wbtools.images.template import mni152
-from wbtools.regions.heatmap import bounding_box
-from wbtools.space.foreground import LARGEST_BRAIN, MaskOf, Scan, foreground, is_stripped
+from wbtools.space.foreground import LARGEST_BRAIN, MaskOf, Scan, bounding_box, foreground, is_stripped
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.registration import affine_between
 from wbtools.space.resampling import resample_labels

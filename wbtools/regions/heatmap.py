@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.space.foreground import bounding_box
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.resampling import average, resample_density
 
@@ -107,21 +108,6 @@ def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHI
     summed = gaussian_filter(volume.data[box] * inside, sigma, truncate=3, mode="constant")
     np.divide(summed, weight, out=result[box], where=mask[box])
     return Volume(result, volume.grid, volume.unit)
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """The smallest block that contains all true voxels; the whole array if there are none.
-
-    Examples
-    --------
-    >>> bounding_box(np.array([[[False, True, True, False]]]))
-    (slice(0, 1, None), slice(0, 1, None), slice(1, 3, None))
-    """
-    if not mask.any():
-        return slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])
-    spans = (np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3))
-    i, j, k = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
-    return i, j, k
 
 
 def cifti_grid(grid: Grid) -> Grid:

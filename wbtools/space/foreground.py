@@ -109,3 +109,18 @@ def is_stripped(volume: Volume) -> bool:
     (True, False)
     """
     return bool(np.count_nonzero(foreground(volume)) * volume.grid.voxel_volume <= LARGEST_BRAIN * 1e6)
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """The smallest block that contains all true voxels; the whole array if there are none.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[[False, True, True, False]]]))
+    (slice(0, 1, None), slice(0, 1, None), slice(1, 3, None))
+    """
+    if not mask.any():
+        return slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])
+    spans = (np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3))
+    i, j, k = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    return i, j, k
