@@ -12,6 +12,7 @@ from made_learning import SHAPE, killed_after, lines, made_classes, made_twins, 
 from wbtools import model as models
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.images import nifti
+from wbtools.training.runs.folder import RunFolder
 from wbtools.training.settings import Settings
 
 QUICK = ("--backbone", "unet-tiny", "--epochs", "3", "--rate", "2e-3", "--batch", "12", "--set", "accumulate=2")
@@ -239,6 +240,30 @@ def test_what_a_recipe_needs_is_said_in_a_sentence(twins, tmp_path):
     refused(train("twins", twins, *out, "--fold", "4/3"), "--fold 4 of 3 does not exist")
     refused(train("twins", twins, *out, "--references", "all"), "'all' is no kind of references")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_killed_run_was_writing_is_in_nobodys_way(twins, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / f".run.json.{32 * 'a'}").write_text("{")
+    how = (*QUICK[:2], "--epochs", "1")
+    assert train("twins", twins, "--out", run, *how).exit_code == 0
+    (run / f".state.pt.{32 * 'b'}").write_text("half")
+    (run / f".notes.txt.{32 * 'c'}").write_text("mine")
+    assert train("twins", twins, "--out", run, "--resume").exit_code == 0
+    assert [path.name[:11] for path in run.glob(".*")] == [".notes.txt."]
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(twins, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = train("twins", twins, "--out", tmp_path / "run")
+    refused(result, "training needs pytorch-metric-learning", "pip install 'wbtools[train]'")
+
+
+def test_two_processes_do_not_train_in_one_folder(run, twins):
+    folder, _ = run
+    with RunFolder(folder).locked():
+        refused(train("twins", twins, "--out", folder, "--resume"), "another process is training in")
 
 
 def test_a_damaged_state_is_refused(twins, tmp_path):

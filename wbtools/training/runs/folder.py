@@ -10,6 +10,7 @@ import fcntl
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 RECORD, LOG, STATE, CURVES = "run.json", "log.jsonl", "state.pt", "tensorboard"
 """Names in the folder of a run."""
+
+_OWN = tuple(f".{name}" for name in (RECORD, LOG, STATE, "best-", "last.", "reference"))
+"""How hidden names of files of a run begin while they are written."""
 
 FORMAT = 1
 _OTHER = "choose another --out"
@@ -56,7 +60,7 @@ class RunFolder:
         require_writable(self.path, "--out")
         if (self.path / RECORD).exists():
             raise InputError(f"{self.path} holds a run already", hint=f"add --resume, or {_OTHER}")
-        if self.path.exists() and any(self.path.iterdir()):
+        if self.path.exists() and any(not _unfinished(path) for path in self.path.iterdir()):
             raise InputError(f"{self.path} is not empty", hint=_OTHER)
 
     def record(self) -> dict[str, Any]:
@@ -109,6 +113,8 @@ class RunFolder:
                 ) from None
             except OSError:  # a file system without locks
                 pass
+            for path in filter(_unfinished, list(self.path.iterdir())):
+                path.unlink(missing_ok=True)  # left by a run that was killed while it wrote
             yield
         finally:
             os.close(handle)
@@ -186,6 +192,12 @@ class RunFolder:
         except ImportError:
             return None
         return SummaryWriter(str(self.path / CURVES), purge_step=epoch + 1)
+
+
+def _unfinished(path: Path) -> bool:
+    """Whether a file of a run was being written when the run was killed."""
+    found = re.fullmatch(atomic.BESIDE, path.name)
+    return found is not None and path.name.startswith(_OWN) and path.is_file() and not path.is_symlink()
 
 
 def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
