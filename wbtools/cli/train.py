@@ -126,7 +126,7 @@ class _Watch:
         self._metric = run.task.criteria[0].figure
         self._task = self._bar.add_task("preparing", total=None)
         self._began, self._done = time.monotonic(), 0.0
-        self._epoch, self._share, self._left = 0, 0.0, 0.0
+        self._title, self._share, self._left = "", 0.0, 0.0
 
     def __enter__(self) -> _Watch:
         if err.is_terminal:
@@ -140,14 +140,15 @@ class _Watch:
         """As in `Listener`."""
         if not self._done:
             self._began = time.monotonic()
-        self._epoch, self._share, self._left = epoch, 1 / batches, float(epochs - epoch)
-        self._bar.update(self._task, total=epochs, completed=epoch, description=self._words(epoch, epochs))
+        self._share, self._left = 1 / batches, float(epochs - epoch)
+        self._title = f"epoch {epoch + 1} of {epochs}"
+        self._bar.update(self._task, total=epochs, completed=epoch, description=self._words())
 
     def batch(self) -> None:
         """As in `Listener`."""
         self._done += self._share
         self._left -= self._share
-        self._bar.update(self._task, advance=self._share)
+        self._bar.update(self._task, advance=self._share, description=self._words())
 
     def end(self, epoch: Epoch) -> None:
         """As in `Listener`."""
@@ -160,8 +161,8 @@ class _Watch:
         else:
             click.echo(f"{time.strftime('%H:%M:%S')} {text}", err=True)
 
-    def _words(self, epoch: int, epochs: int) -> str:
-        return f"epoch {epoch + 1} of {epochs}{self._remaining()}"
+    def _words(self) -> str:
+        return f"{self._title}{self._remaining()}"
 
     def _remaining(self) -> str:
         left = self._left * (time.monotonic() - self._began) / self._done if self._done else 0.0
