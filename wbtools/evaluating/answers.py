@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,8 +16,28 @@ from wbtools.evaluating.contestants import Contestant
 from wbtools.model.family import Network
 from wbtools.training.recipes.recipe import in_fast_order, require_finite
 
-Answer = Callable[[Network, Tensor], Tensor]
-"""From images (N, 1, X, Y, Z) to a row of values for each, (N, E)."""
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Images that a network is shown.
+
+    Parameters
+    ----------
+    images : Tensor, (N, C, ...)
+        As stored, as floats.
+    rows : ndarray, (N,), int
+        Where they are in the data set.
+    contestant : Contestant
+        Who is asked.
+    """
+
+    images: Tensor
+    rows: NDArray[np.int64]
+    contestant: Contestant
+
+
+Answer = Callable[[Network, Look], Tensor]
+"""From images to a row of values for each, (N, E)."""
 
 _VOXELS = 1 << 22
 """Of the images that a network is given at a time."""
@@ -57,7 +78,8 @@ def answers(
                 some = rows[start : start + batch]
                 images = data.images[some].astype(np.float32)
                 require_finite(data, some, images)
-                given = answer(network, in_fast_order(torch.from_numpy(images).to(device))).float().cpu().numpy()
+                look = Look(in_fast_order(torch.from_numpy(images).to(device)), some, contestant)
+                given = answer(network, look).float().cpu().numpy()
                 _require_finite_answers(contestant, data, some, given)
                 found.append(given)
                 done(len(some))

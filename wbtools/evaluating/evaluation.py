@@ -86,9 +86,8 @@ def _answered(plan: Plan, contestant: Contestant, judged: Judged, done: Callable
     def ask(rows: Rows) -> NDArray[np.float32]:
         return answers(contestant, plan.data, rows, plan.evaluation.answer, plan.device, done)
 
-    rows = plan.validation(judged)
-    here = ask(judged.rows)
-    return Answered(contestant, here, rows, ask(rows) if len(rows) else here[:0])
+    others = {name: (rows, ask(rows)) for name, rows in plan.others(judged).items()}
+    return Answered(contestant, ask(judged.rows), others)
 
 
 def _notices(plan: Plan) -> tuple[str, ...]:

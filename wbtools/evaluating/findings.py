@@ -13,6 +13,8 @@ from wbtools.text import cell, tsv
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
+_MOST_COMPARED = 4
+"""Checkpoints whose differences still fit on a page."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]\d+)?")
 
 
@@ -141,15 +143,14 @@ def side_by_side(
     """
     names = list(found)
     first = found[names[0]]
+    compared = names[1:] if len(names) <= _MOST_COMPARED else []
     rows = []
     for figure, said in words.items():
         row = [said, *(str(found[name][figure]) for name in names)]
-        row += [_difference(found[name][figure], first[figure], how) for name in names[1:]]
+        row += [_difference(found[name][figure], first[figure], how) for name in compared]
         rows.append(tuple(row))
-    header = ("figure", *names, *(f"{name} less {names[0]}" for name in names[1:]))
-    more = (
-        " Differences are between the same people; one whose interval holds 0 may be chance." if len(names) > 1 else ""
-    )
+    header = ("figure", *names, *(f"{name} less {names[0]}" for name in compared))
+    more = " Differences are between the same people; one whose interval holds 0 may be chance." if compared else ""
     return Table("side-by-side", f"Figures with {how.level:.0%} intervals", header, tuple(rows), note + more)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.datasets import PARTS, DataSet, Split, check_leaks, split_of
+from wbtools.datasets import PARTS, DataSet, Kind, Split, check_leaks, split_of
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.evaluating.contestants import Contestant
 from wbtools.model.intensity import Intensity
@@ -30,14 +30,14 @@ class Judged:
     ----------
     rows : ndarray, (N,), int
         What the figures are of.
-    validation : ndarray, (V,), int
-        What thresholds may be chosen on; empty if there is nothing.
+    others : mapping of str to ndarray, int
+        The other parts by name, such as `val`, which thresholds may be chosen on; empty if there is nothing.
     how : str
         Who says which rows these are, in words.
     """
 
     rows: Rows
-    validation: Rows
+    others: Mapping[str, Rows]
     how: str
 
 
@@ -84,7 +84,7 @@ def _rows(data: DataSet, contestant: Contestant, part: str) -> Judged:
         raise InputError(
             f"the part {part} of {data.folder} is empty", hint="give another --split, or train with other --fractions"
         )
-    return Judged(rows, parts["val"], how)
+    return Judged(rows, {name: parts[name] for name in PARTS if name != part}, how)
 
 
 def _of_run(data: DataSet, contestant: Contestant, part: str) -> dict[str, Rows]:
@@ -137,12 +137,17 @@ def require_fitting(data: DataSet, contestant: Contestant) -> None:
         If shape, orientation, intensities or skull differ from the card's.
     """
     manifest, card = data.manifest, contestant.model.card
-    shape = (1, *card.shape)
+    if manifest.kind is Kind.VOLUMES:
+        shape = (1, *card.shape)
+    else:  # a card knows scans only
+        shape = tuple((contestant.record or {}).get("sizes", {}).get("images", manifest.shape))
     if manifest.shape != shape:
         sizes = [" x ".join(map(str, size[1:])) for size in (shape, manifest.shape)]
         raise InputError(
             f"{contestant.name} takes images of {sizes[0]}, and {data.folder} has {sizes[1]}",
-            hint=f"make the data set with wbtools prepare --shape {','.join(map(str, card.shape))}",
+            hint="make the data set with wbtools prepare, and give that --shape"
+            if manifest.kind is Kind.VOLUMES
+            else "prepare the data as those were that it was trained on",
         )
     for name in _INHERITED:
         given, wanted = manifest.card.get(name), getattr(card, name)

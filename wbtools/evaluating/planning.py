@@ -79,11 +79,11 @@ class Plan:
     @property
     def images(self) -> int:
         """How many images are looked at, by all checkpoints."""
-        return sum(len(each.rows) + len(self.validation(each)) for each in self.judged)
+        return sum(len(each.rows) + sum(map(len, self.others(each).values())) for each in self.judged)
 
-    def validation(self, judged: Judged) -> Rows:
-        """Validation rows that are looked at besides."""
-        return judged.validation if self.evaluation.validation else judged.validation[:0]
+    def others(self, judged: Judged) -> dict[str, Rows]:
+        """Rows of other parts that are looked at besides."""
+        return {name: rows for name, rows in judged.others.items() if name in self.evaluation.also and len(rows)}
 
 
 def plan(asked: Asked) -> Plan:

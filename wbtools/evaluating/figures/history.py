@@ -47,6 +47,7 @@ def losses(name: str, place: int, log: Sequence[Mapping[str, Any]]) -> Figure:
                 epoch, known[epoch], _MARKS[number % len(_MARKS)], color="black", fillstyle="none",
                 markersize=7 + 2 * number, linestyle="none", label=f"best {plain(criterion)}: epoch {epoch}",
             )  # fmt: skip
+        axes.locator_params("x", integer=True)
         axes.set(xlabel="epoch", ylabel="loss", title=plain(name))
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     said = ", ".join(f"{criterion} in epoch {epoch}" for criterion, epoch in best.items())

@@ -13,7 +13,7 @@ from wbtools.errors import UnknownChoice
 if TYPE_CHECKING:
     from wbtools.evaluating.recipes.evaluation import Evaluation
 
-EVALUATIONS = ("twins", "classes", "hashing")
+EVALUATIONS = ("twins", "symmetry", "classes", "contrastive", "hashing")
 """Modules of this package."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,14 +57,13 @@ class Answered:
     contestant : Contestant
     judged : ndarray, (N, E)
         Of the images that figures are of.
-    validation_rows : ndarray, (V,), int
-    validation : ndarray, (V, E)
+    others : mapping of str to (ndarray, (M,), int; ndarray, (M, E))
+        Rows and answers of other parts, by name; those that are empty are left out.
     """
 
     contestant: Contestant
     judged: NDArray[np.float32]
-    validation_rows: Rows
-    validation: NDArray[np.float32]
+    others: Mapping[str, tuple[Rows, NDArray[np.float32]]]
 
     @property
     def name(self) -> str:
@@ -115,8 +114,8 @@ class Evaluation:
     check : callable
         Raises InputError if images of these rows cannot be judged by; before any network is asked.
     measure : callable
-    validation : bool
-        Whether validation images are looked at, to choose thresholds.
+    also : tuple of str
+        Other parts of the split that are looked at: `val` to choose thresholds, `train` for examples.
     """
 
     name: str
@@ -125,7 +124,7 @@ class Evaluation:
     answer: Answer
     check: Callable[[DataSet, Rows, Options, Sequence[Contestant]], None]
     measure: Callable[[Bench], Findings]
-    validation: bool = False
+    also: tuple[str, ...] = ()
 
     def require_kind(self, data: DataSet) -> None:
         """Raise InputError for a data set of another kind."""

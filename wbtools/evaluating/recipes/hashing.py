@@ -12,6 +12,7 @@ from torch import Tensor
 from wbtools.datasets import DataSet, Kind
 from wbtools.errors import InputError
 from wbtools.evaluating import retrieval
+from wbtools.evaluating.answers import Look
 from wbtools.evaluating.bootstrap import Estimate, estimates, groups_of
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import retrieval as drawings
@@ -20,20 +21,20 @@ from wbtools.evaluating.labels import label_of, values_of
 from wbtools.evaluating.people import Rows
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
 from wbtools.evaluating.retrieval import MEASURES, Found
+from wbtools.evaluating.told import too_few
 from wbtools.model.family import Network
 from wbtools.training.retrieval import hamming
 
 _LABEL = "sex"
 _AT = (1, 5, 10)
-_FEW = 20
 _NOTE = (
     "Every image is a query among all others, except those of its own family. Equal distances: means over all their "
     "orders. Chance: all distances equal. Intervals: queries were drawn again by family; the images searched stay."
 )
 
 
-def _answer(network: Network, images: Tensor) -> Tensor:
-    codes: Tensor = network(images)
+def _answer(network: Network, look: Look) -> Tensor:
+    codes: Tensor = network(look.images)
     return codes
 
 
@@ -143,8 +144,7 @@ def _results(
     words = [f"{queries} queries among {len(first.codes)} images of {groups} families, for images of the same {label}."]
     if left_out := len(first.codes) - queries:
         words.append(f"{left_out} images are no queries: nobody else has their {label}.")
-    if groups < _FEW:
-        words.append(f"With {groups} families, intervals are too narrow: read them as the least uncertainty.")
+    words += too_few(groups)
     spoken = {}
     for n in at:
         for name, said in MEASURES.items():

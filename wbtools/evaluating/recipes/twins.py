@@ -16,6 +16,7 @@ from torch import Tensor
 from wbtools.datasets import DataSet, Kind
 from wbtools.evaluating import pairs as pair_figures
 from wbtools.evaluating import thresholds
+from wbtools.evaluating.answers import Look
 from wbtools.evaluating.bootstrap import Estimate, estimates
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import curves, distances
@@ -24,6 +25,7 @@ from wbtools.evaluating.pairs import Pairs, pairs_of
 from wbtools.evaluating.people import Rows
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
 from wbtools.evaluating.thresholds import CRITERIA, Curve, curve_of
+from wbtools.evaluating.told import too_few
 from wbtools.model.family import Network
 from wbtools.text import counted
 
@@ -32,11 +34,10 @@ _NOTE = (
     "All pairs of people count; scans of one person, and relatives who are not twins, are left out. Intervals: people "
     "were drawn again with replacement, families as a whole."
 )
-_FEW = 20
 
 
-def _answer(network: Network, images: Tensor) -> Tensor:
-    return network.raw(images)
+def _answer(network: Network, look: Look) -> Tensor:
+    return network.raw(look.images)
 
 
 def check(data: DataSet, rows: Rows, options: Options, contestants: Sequence[Contestant]) -> None:
@@ -110,9 +111,9 @@ def _case(bench: Bench, answered: Answered, place: int) -> _Case:
     label = bench.options.label or _LABEL
     pairs = pairs_of(bench.items(bench.rows), answered.judged, label, f"the part {bench.part}")
     curve, chosen = None, {}
-    if len(answered.validation_rows):
-        items = bench.items(answered.validation_rows)
-        curve = curve_of(pairs_of(items, answered.validation, label, "the validation part"))
+    if "val" in answered.others:
+        rows, embeddings = answered.others["val"]
+        curve = curve_of(pairs_of(bench.items(rows), embeddings, label, "the validation part"))
         chosen = {name: choose(curve) for name, (_, choose) in _criteria(bench.options).items()}
     return _Case(answered.name, place, pairs, answered.contestant.model.threshold, curve, chosen)
 
@@ -147,8 +148,7 @@ def _results(bench: Bench, cases: Sequence[_Case], found: Mapping[str, Mapping[s
         "families. Pairs below the threshold count as twins. Each checkpoint has its own threshold, chosen on "
         "validation people."
     ]
-    if first.groups < _FEW:
-        words.append(f"With {first.groups} families, intervals are too narrow: read them as the least uncertainty.")
+    words += too_few(first.groups)
     if lacking := [case.name for case in cases if case.threshold is None]:
         words.append(f"Without a threshold in the checkpoint: {', '.join(lacking)}.")
     lines = {case.name: _roc_line(case, found[case.name]) for case in cases}
@@ -259,5 +259,5 @@ EVALUATION = Evaluation(
     answer=_answer,
     check=check,
     measure=measure,
-    validation=True,
+    also=("val",),
 )

@@ -88,6 +88,35 @@ def contrastive_loss(first: Tensor, second: Tensor, same: Tensor, margin: float)
     return torch.where(same, square, missing.square()).mean()
 
 
+def shown(pictures: Tensor) -> Tensor:
+    """Pictures (N, C, H, W) from 0 to 255 as networks take them: from 0 to 1, in three channels, not too small."""
+    pictures = pictures / 255
+    pictures = pictures.expand(-1, 3, -1, -1) if pictures.shape[1] == 1 else pictures
+    least = min(pictures.shape[2:])
+    if least >= _SMALLEST:
+        return pictures
+    size = [max(_SMALLEST, round(n * _SMALLEST / least)) for n in pictures.shape[2:]]
+    return nn.functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
+
+
+def examples_of(rows: Rows, classes: NDArray[np.int64], count: int, seed: int) -> Rows:
+    """As many rows of each class as are wanted, drawn by a seed; all if `count` is 0.
+
+    Parameters
+    ----------
+    rows : ndarray, (N,), int
+    classes : ndarray, (N,), int
+        Of these rows.
+    count : int
+    seed : int
+    """
+    if not count:
+        return rows
+    order = np.random.default_rng(seed).permutation(len(rows))
+    kept = [order[classes[order] == number][:count] for number in np.unique(classes)]
+    return np.sort(rows[np.concatenate(kept)])
+
+
 class ContrastivePairs(Task):
     """Embeddings in which pictures of a class are close.
 
@@ -110,7 +139,8 @@ class ContrastivePairs(Task):
         self.options: Options = material.options
         self._labelled = Labelled(material, self.options.label, least=2)
         self.code = len(self._labelled.classes) if self.options.plain else self.options.embedding
-        self._rows = self._chosen(material.rows("train"))
+        rows = material.rows("train")
+        self._rows = examples_of(rows, self._labelled.of(rows), self.options.examples, self.settings.seed)
 
     @property
     def batches(self) -> int:
@@ -132,13 +162,7 @@ class ContrastivePairs(Task):
 
     def read(self, rows: Rows) -> Tensor:
         """Pictures (N, C, H, W) from 0 to 1, grey ones in three channels, small ones enlarged."""
-        pictures = super().read(rows) / 255
-        pictures = pictures.expand(-1, 3, -1, -1) if pictures.shape[1] == 1 else pictures
-        least = min(pictures.shape[2:])
-        if least >= _SMALLEST:
-            return pictures
-        size = [max(_SMALLEST, round(n * _SMALLEST / least)) for n in pictures.shape[2:]]
-        return nn.functional.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
+        return shown(super().read(rows))
 
     def answers(self, network: Network, images: Tensor) -> Answers:
         """Embeddings (N, E) before they are brought to length 1; with `plain`, logits."""
@@ -182,15 +206,6 @@ class ContrastivePairs(Task):
         classes = self._labelled.of(self._rows)
         means = [near[:, torch.from_numpy(classes == number)].mean(1) for number in range(len(self._labelled.classes))]
         return np.asarray(torch.stack(means, 1).argmax(1).numpy())
-
-    def _chosen(self, rows: Rows) -> Rows:
-        """As many of each class as are wanted, drawn by the run's seed."""
-        if not self.options.examples:
-            return rows
-        order = np.random.default_rng(self.settings.seed).permutation(rows)
-        classes = self._labelled.of(order)
-        kept = [order[classes == number][: self.options.examples] for number in range(len(self._labelled.classes))]
-        return np.sort(np.concatenate(kept))
 
     def _partners(self, first: Rows, dice: np.random.Generator) -> Rows:
         """Another picture for each, of its class or not with the same chance."""
