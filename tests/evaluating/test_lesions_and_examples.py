@@ -43,6 +43,7 @@ def slices(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_slices_are_shown_with_the_same_lesions_of_every_size_to_all(slices):
     found = record(slices / "done")
     data, rows = open_data(slices / "data"), np.array(parts_of(slices / "large")["test"])
@@ -124,6 +125,7 @@ def pictures(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_pictures_are_told_by_the_examples_that_the_network_was_trained_on(pictures):
     data, parts = open_data(pictures / "data"), parts_of(pictures / "siamese")
     network = models.load(pictures / "siamese/best-accuracy.pt").network
