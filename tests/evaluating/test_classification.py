@@ -127,3 +127,50 @@ def test_one_class_only_missing_labels_and_unknown_classes_are_refused(folder, t
 def test_a_label_that_is_not_there_is_refused(folder, tmp_path):
     result = evaluate(folder / "run", folder / "data", "--label", "age", "--out", tmp_path / "e")
     assert result.exit_code == 3 and "age" in result.output and "Traceback" not in result.output
+
+
+# --------------------------------------------------------------------------------------------------------------- folds
+
+
+@pytest.fixture(scope="module")
+def folds(folder):
+    """Three folds of a cross-validation."""
+    for number in (1, 2, 3):
+        how = ("--backbone", "mrinet-small", "--epochs", "1", "--references", "none", "--fold", f"{number}/3")
+        result = train("classes", folder / "data", "--out", folder / f"fold{number}", *how)
+        assert result.exit_code == 0, result.output
+    return [folder / f"fold{number}" for number in (1, 2, 3)]
+
+
+def test_folds_judge_everybody_once_by_the_network_that_has_not_seen_them(folder, folds, tmp_path):
+    result = evaluate(*folds, folder / "data", "--folds", "--out", tmp_path / "e", *FEW)
+    assert result.exit_code == 0, result.output
+    record, data = json.loads((tmp_path / "e/metrics.json").read_text()), open_data(folder / "data")
+    right, each = [], []
+    for run in folds:
+        rows = json.loads((run / "run.json").read_text())["split"]["parts"]["test"]
+        loaded = models.load(run / "best-auc.pt")
+        with torch.no_grad():
+            named = loaded.network(torch.from_numpy(np.array(data.images[rows]))).argmax(1).numpy()
+        hits = [
+            data.items[row].labels["sex"] == loaded.card.classes[name] for row, name in zip(rows, named, strict=True)
+        ]
+        right += hits
+        each.append(np.mean(hits))
+    assert len(right) == len(data) == record["data"]["images"]
+    assert record["folds"]["accuracy"]["value"] == pytest.approx(np.mean(right))
+    assert [fold["accuracy"] for fold in record["each_fold"].values()] == pytest.approx(each)
+    assert f"mean of the folds {np.mean(each):.3f} (SD {np.std(each, ddof=1):.3f})" in " ".join(result.output.split())
+
+
+def test_what_is_no_cross_validation_is_refused(folder, folds, tmp_path):
+    out = ("--folds", "--out", tmp_path / "e")
+    for words, said in (
+        ((folder / "run", folds[0], folder / "data", *out), "is no fold of a cross-validation"),
+        ((folds[0], folds[0], folder / "data", *out), "was given already"),
+        ((folds[0], folder / "data", *out), "several folds"),
+        ((*folds, folder / "data", "--split", "val", *out), "judged on test people"),
+        ((*folds, folder / "data", *out[1:]), "other people in the part test"),
+    ):
+        result = evaluate(*words)
+        assert result.exit_code == 3 and said in " ".join(result.output.split()), result.output

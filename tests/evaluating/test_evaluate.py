@@ -181,6 +181,21 @@ def test_validation_people_can_be_looked_at_and_the_page_says_what_that_is_worth
     assert found["f1"]["value"] == pytest.approx(best["val"]["f1"], abs=1e-4)
 
 
+def test_a_study_without_validation_twins_is_judged_at_the_checkpoints_threshold_alone(folder, tmp_path):
+    made = made_twins(tmp_path / "new", pairs=6, seed=9)
+    parts = ["train", "train", "val", "val", *("test",) * 8]
+    items = [
+        Item(n, f"new{n}", f"{n}", labels={"twin": item.labels["twin"] if n > 3 else ""}, split=part)
+        for n, (item, part) in enumerate(zip(made.items, parts, strict=True))
+    ]
+    write_data(tmp_path / "study", Kind.VOLUMES, np.array(made.images), items, made.manifest.card)
+    result = evaluate(folder / "run", tmp_path / "study", "--out", tmp_path / "e", *FEW)
+    assert result.exit_code == 0, result.output
+    found = record(tmp_path / "e")
+    assert found["pairs"] == {"twins": 4, "others": 24} and list(found["thresholds"]["run/best-auc"]) == ["checkpoint"]
+    assert not (tmp_path / "e/thresholds-1.tsv").exists()
+
+
 # ----------------------------------------------------------------------------------------------------------- ownership
 
 

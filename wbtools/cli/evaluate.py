@@ -31,6 +31,7 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Whom to judge on: test, val or train people, or all of a data set that nothing was trained on.",
 )
+@click.option("--folds", is_flag=True, help="The runs are folds of one cross-validation: judge them together.")
 @click.option("--recipe", metavar="NAME", help="What the checkpoints were trained for. [default: they say it]")
 @click.option("--label", metavar="NAME", default="", help="Column of the label. [default: the one trained with]")
 @click.option(
@@ -99,6 +100,7 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
         chosen,
         options["device"],
         options["overwrite"],
+        options["folds"],
     )
     found = plan(asked)
     if dry_run:

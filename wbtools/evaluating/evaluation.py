@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from wbtools.errors.system import writing
 from wbtools.evaluating.answers import answers
+from wbtools.evaluating.bootstrap import Estimate
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import history
 from wbtools.evaluating.figures.style import rendered
-from wbtools.evaluating.findings import Figure, Findings, Section, Table
+from wbtools.evaluating.findings import FOLDS, Figure, Findings, Section, Table
 from wbtools.evaluating.page import Heading, page
 from wbtools.evaluating.people import Judged, Rows, described
 from wbtools.evaluating.planning import SUBJECT, Plan
@@ -69,12 +70,13 @@ def evaluate(plan: Plan, done: Callable[[int], None] = lambda images: None) -> E
     """
     bench = Bench(
         plan.data,
-        plan.judged[0].rows,
+        plan.rows,
         tuple(_answered(plan, *each, done) for each in zip(plan.contestants, plan.judged, strict=True)),
         plan.asked.options,
         plan.asked.part,
     )
-    findings = plan.evaluation.measure(bench)
+    measure = plan.evaluation.folds if plan.asked.folds and plan.evaluation.folds else plan.evaluation.measure
+    findings = measure(bench)
     notices = _notices(plan)
     out = plan.asked.out.absolute()
     with publishing(out.parent, out.name, overwrite=plan.asked.overwrite, subject=SUBJECT) as folder:
@@ -87,7 +89,7 @@ def _answered(plan: Plan, contestant: Contestant, judged: Judged, done: Callable
         return answers(contestant, plan.data, rows, plan.evaluation.answer, plan.device, done)
 
     others = {name: (rows, ask(rows)) for name, rows in plan.others(judged).items()}
-    return Answered(contestant, ask(judged.rows), others)
+    return Answered(contestant, judged.rows, ask(judged.rows), others)
 
 
 def _notices(plan: Plan) -> tuple[str, ...]:
@@ -149,6 +151,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
     return {
         "recipe": plan.evaluation.name,
         "split": plan.asked.part,
+        "folds": plan.asked.folds,
         "label": options.label,
         "draws": options.draws,
         "least_recall": options.least_recall,
@@ -166,8 +169,8 @@ def _data_record(plan: Plan) -> dict[str, Any]:
         "sha256": plan.data.sha256,
         "source": plan.data.manifest.source,
         "synthetic": plan.data.manifest.synthetic,
-        "images": len(plan.judged[0].rows),
-        "people": len({plan.data.items[row].person for row in plan.judged[0].rows}),
+        "images": len(plan.rows),
+        "people": len({plan.data.items[row].person for row in plan.rows}),
     }
 
 
@@ -186,18 +189,23 @@ def _metrics(plan: Plan, findings: Findings, notices: tuple[str, ...]) -> str:
         "settings": _settings(plan),
         "data": _data_record(plan),
         "checkpoints": {
-            name: {**about, "figures": {key: each.as_record() for key, each in findings.estimates[name].items()}}
+            name: {**about, "figures": _figures(findings.estimates.get(name, {}))}
             for name, about in _checkpoints_record(plan).items()
         },
+        **({"folds": _figures(findings.estimates[FOLDS])} if FOLDS in findings.estimates else {}),
         **findings.more,
     }
     return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _figures(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: each.as_record() for name, each in found.items()}
+
+
 def _heading(plan: Plan, notices: tuple[str, ...]) -> Heading:
     name = plan.evaluation.name
     title = recipe_named(name).title if name in RECIPES else name
-    where = described(plan.data, plan.judged[0].rows)
+    where = described(plan.data, plan.rows)
     return Heading(
         f"Evaluation: {name}",
         f"{title[:1].upper()}{title[1:]}. {where}, part {plan.asked.part}.",
@@ -221,7 +229,7 @@ def _about(plan: Plan) -> Section:
     rows = [
         ("data set", f"{line(plan.data.folder.name)}, SHA-256 {plan.data.sha256[:16]}"),
         ("made of", line(data.source) or "unknown"),
-        ("people", described(plan.data, plan.judged[0].rows)),
+        ("people", described(plan.data, plan.rows)),
         ("chosen by", plan.judged[0].how),
     ]
     about = Table("data", "Data", ("what", "value"), tuple(rows))

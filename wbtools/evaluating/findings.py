@@ -18,6 +18,10 @@ _MOST_COMPARED = 4
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]\d+)?")
 
 
+FOLDS = "all folds"
+"""What figures of a whole cross-validation are called."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of texts.

@@ -68,6 +68,49 @@ def judged(data: DataSet, contestants: Sequence[Contestant], part: str) -> tuple
     return found
 
 
+def folds(data: DataSet, contestants: Sequence[Contestant], part: str) -> tuple[Judged, ...]:
+    """The rows that the folds of a cross-validation are judged on, each by the network that has not seen them.
+
+    Parameters
+    ----------
+    data : DataSet
+    contestants : sequence of Contestant
+    part : str
+        Has to be `test`.
+
+    Raises
+    ------
+    InputError
+        If they are not different folds of one cross-validation.
+    """
+    if part != CHOICES[0]:
+        raise InputError(f"--folds are judged on test people, not on {part}", hint="leave out --split")
+    if len(contestants) < 2:
+        raise InputError("--folds needs the runs of several folds", hint="give all of them before the data set")
+    kept = [_made_by(contestant) for contestant in contestants]
+    for other, (number, what) in zip(contestants[1:], kept[1:], strict=True):
+        if what != kept[0][1]:
+            raise InputError(
+                f"{contestants[0].name} and {other.name} are no folds of one cross-validation: more than the fold "
+                "differs",
+                hint="train them with the same settings, and --fold 1/K to K/K",
+            )
+        if number in [each for each, _ in kept[: contestants.index(other)]]:
+            raise InputError(f"{other.name} is {number}, which was given already", hint="give each fold once")
+    return tuple(_rows(data, each, part) for each in contestants)
+
+
+def _made_by(contestant: Contestant) -> tuple[str, list[object]]:
+    """The fold of a run, and all that folds of one cross-validation share."""
+    record = contestant.record
+    how = str(record["split"].get("how")) if record is not None else ""
+    number, _, count = how.partition(" of ")
+    if record is None or not number.startswith("fold ") or not count:
+        raise InputError(f"{contestant.name} is no fold of a cross-validation", hint="train with --fold 1/K to K/K")
+    shared = ("recipe", "data_sha256", "options", "settings", "backbone")
+    return number, [count, *(record.get(key) for key in shared)]
+
+
 def _rows(data: DataSet, contestant: Contestant, part: str) -> Judged:
     if contestant.record is not None and contestant.trained_on == data.sha256:
         parts, how = _of_run(data, contestant, part), f"the split of the run ({contestant.record['split'].get('how')})"

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from wbtools.datasets import DataSet, open_data
 from wbtools.errors import InputError
 from wbtools.evaluating.contestants import Contestant, found
-from wbtools.evaluating.people import CHOICES, Judged, Rows, judged, require_fitting
+from wbtools.evaluating.people import CHOICES, Judged, Rows, folds, judged, require_fitting
 from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
 from wbtools.evaluating.recipes.evaluation import Evaluation, Options
 from wbtools.output.destination import require_writable
@@ -42,6 +43,8 @@ class Asked:
     device : str
     overwrite : bool
         Whether an earlier evaluation in `out` is replaced.
+    folds : bool
+        Whether the checkpoints are folds of one cross-validation, to be judged together.
     """
 
     places: tuple[Path, ...]
@@ -52,6 +55,7 @@ class Asked:
     options: Options = field(default_factory=Options)
     device: str = "auto"
     overwrite: bool = False
+    folds: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,11 @@ class Plan:
     contestants: tuple[Contestant, ...]
     judged: tuple[Judged, ...]
     device: torch.device
+
+    @property
+    def rows(self) -> Rows:
+        """All rows that figures are of."""
+        return np.unique(np.concatenate([each.rows for each in self.judged]))
 
     @property
     def images(self) -> int:
@@ -102,8 +111,11 @@ def plan(asked: Asked) -> Plan:
     evaluation.require_kind(data)
     for contestant in contestants:
         require_fitting(data, contestant)
-    rows = judged(data, contestants, asked.part)
-    evaluation.check(data, rows[0].rows, asked.options, contestants)
+    if asked.folds and evaluation.folds is None:
+        raise InputError(f"folds of {evaluation.name} cannot be judged together", hint="evaluate each by itself")
+    rows = (folds if asked.folds else judged)(data, contestants, asked.part)
+    for each in rows if asked.folds else rows[:1]:
+        evaluation.check(data, each.rows, asked.options, contestants)
     return Plan(asked, evaluation, data, contestants, rows, device_named(asked.device))
 
 

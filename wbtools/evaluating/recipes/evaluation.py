@@ -55,13 +55,16 @@ class Answered:
     Parameters
     ----------
     contestant : Contestant
+    rows : ndarray, (N,), int
+        The images that figures are of; of folds each has its own.
     judged : ndarray, (N, E)
-        Of the images that figures are of.
+        What it said of them.
     others : mapping of str to (ndarray, (M,), int; ndarray, (M, E))
         Rows and answers of other parts, by name; those that are empty are left out.
     """
 
     contestant: Contestant
+    rows: Rows
     judged: NDArray[np.float32]
     others: Mapping[str, tuple[Rows, NDArray[np.float32]]]
 
@@ -114,6 +117,8 @@ class Evaluation:
     check : callable
         Raises InputError if images of these rows cannot be judged by; before any network is asked.
     measure : callable
+    folds : callable, optional
+        Measures the folds of a cross-validation together; None if that is not possible.
     also : tuple of str
         Other parts of the split that are looked at: `val` to choose thresholds, `train` for examples.
     """
@@ -124,6 +129,7 @@ class Evaluation:
     answer: Answer
     check: Callable[[DataSet, Rows, Options, Sequence[Contestant]], None]
     measure: Callable[[Bench], Findings]
+    folds: Callable[[Bench], Findings] | None = None
     also: tuple[str, ...] = ()
 
     def require_kind(self, data: DataSet) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wbtools.datasets import DataSet, Kind
+from wbtools.datasets import DataSet, Item, Kind
+from wbtools.errors import InputError
 from wbtools.evaluating import pairs as pair_figures
 from wbtools.evaluating import thresholds
 from wbtools.evaluating.answers import Look
@@ -111,11 +112,20 @@ def _case(bench: Bench, answered: Answered, place: int) -> _Case:
     label = bench.options.label or _LABEL
     pairs = pairs_of(bench.items(bench.rows), answered.judged, label, f"the part {bench.part}")
     curve, chosen = None, {}
-    if "val" in answered.others:
+    if "val" in answered.others and _has_pairs(bench.items(answered.others["val"][0]), label):
         rows, embeddings = answered.others["val"]
         curve = curve_of(pairs_of(bench.items(rows), embeddings, label, "the validation part"))
         chosen = {name: choose(curve) for name, (_, choose) in _criteria(bench.options).items()}
     return _Case(answered.name, place, pairs, answered.contestant.model.threshold, curve, chosen)
+
+
+def _has_pairs(items: Sequence[Item], label: str) -> bool:
+    """Whether thresholds can be chosen on images: not on those of another study's validation part without twins."""
+    try:
+        pairs_of(items, np.zeros((len(items), 1)), label, "it")
+    except InputError:
+        return False
+    return True
 
 
 def _criteria(options: Options) -> dict[str, tuple[str, Callable[[Curve], float]]]:
