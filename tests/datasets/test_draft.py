@@ -72,7 +72,7 @@ def test_a_crash_while_it_is_finished_is_resumed(tmp_path, monkeypatch, refused,
     from wbtools import atomic
 
     whole = made(tmp_path / "whole", refused=refused)
-    write = atomic.write
+    write = atomic.write_new
 
     def crashing(path, *content, **options):
         if path.name == crash:
@@ -80,7 +80,7 @@ def test_a_crash_while_it_is_finished_is_resumed(tmp_path, monkeypatch, refused,
         write(path, *content, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(atomic, "write", crashing)
+        patched.setattr(atomic, "write_new", crashing)
         with pytest.raises(KeyboardInterrupt):
             made(tmp_path / "data", refused=refused)
     with pytest.raises(InputError, match="is not finished"):
@@ -155,3 +155,33 @@ def test_an_unfinished_data_set_is_not_finished(tmp_path):
 def test_a_data_set_of_nothing_is_refused(tmp_path):
     with pytest.raises(InputError, match="no image is left"):
         made(tmp_path / "data", refused=range(6))
+
+
+@pytest.mark.parametrize("name", ["images.npy", "items.tsv"])
+def test_a_file_that_somebody_put_into_an_unfinished_data_set_is_not_replaced(tmp_path, name):
+    with Draft(tmp_path / "data", plan_of()) as draft:
+        draft.put(0, IMAGES[0])
+    (tmp_path / "data" / name).write_bytes(b"somebody's own")
+    before = contents(tmp_path / "data")
+    with pytest.raises(InputError, match=f"{name} was not made by the unfinished data set in this folder"):
+        made(tmp_path / "data")
+    assert contents(tmp_path / "data") == before
+
+
+@pytest.mark.parametrize("name", ["images.npy", "items.tsv", "dataset.json"])
+@pytest.mark.parametrize("refused", [(), (2,)])
+def test_a_file_that_somebody_puts_there_meanwhile_is_not_replaced(tmp_path, name, refused):
+    with Draft(tmp_path / "data", plan_of()) as draft:
+        for place in range(6):
+            if place in refused:
+                draft.note([Row(place, refused="it is damaged")])
+            else:
+                draft.put(place, IMAGES[place])
+        (tmp_path / "data" / name).write_bytes(b"somebody's own")
+        with pytest.raises(InputError, match=f"{name} was not made"):
+            draft.finish(made_items(6))
+    assert (tmp_path / "data" / name).read_bytes() == b"somebody's own"
+    (tmp_path / "data" / name).unlink()
+    assert contents(made(tmp_path / "data", (), refused).folder) == contents(
+        made(tmp_path / "whole", refused=refused).folder
+    )

@@ -1,7 +1,8 @@
 """A data set while it is made: row by row, by several processes, and after a crash where it had got to.
 
 The folder holds `dataset.unfinished.json` (what is made), the array under a hidden name, and a line for every row that
-is on disk. `dataset.json` comes last. The bytes do not depend on the order of the rows or on interruptions.
+is on disk. `dataset.json` comes last. The bytes do not depend on the order of the rows or on interruptions. What has
+the name of a file of a data set is only replaced if the unfinished one has noted its hash: others are somebody else's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +35,8 @@ from wbtools.output.ownership import read_plain
 from wbtools.provenance import sha256
 
 ROWS = ".images.unfinished.npy"
+KEPT = ".images.kept.npy"
+"""The array without the rows that were left out, before it gets its name."""
 DONE = ".done.jsonl"
 _NO_ROOM_FORETOLD = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 """What file systems answer that cannot reserve room."""
@@ -133,14 +137,11 @@ class Draft:
             raise InputError("no image is left", hint="see why each was left out")
         named = [replace(items[place], row=row, sha256=self.done[place].sha256) for row, place in enumerate(kept)]
         with writing(self.folder):
-            self._move(kept)
-            text = table.dumps(named)
-            atomic.write(self.folder / ITEMS, text, durable=True)
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            notes = self._notes(items, left_out or {})
-            manifest = self.plan.manifest(len(kept), sha256(self.folder / IMAGES), digest, notes)
-            atomic.write(self.folder / NAME, manifest.dumps(), durable=True)
-            for name in (ROWS, DONE, UNFINISHED):
+            array, text = self._array(kept), table.dumps(named)
+            hashes = {IMAGES: sha256(array), ITEMS: _sha256(text)}
+            manifest = self.plan.manifest(len(kept), *hashes.values(), self._notes(items, left_out or {})).dumps()
+            self._publish(array, {ITEMS: text, NAME: manifest}, {**hashes, NAME: _sha256(manifest)})
+            for name in (ROWS, KEPT, DONE, UNFINISHED):
                 (self.folder / name).unlink(missing_ok=True)
         return open_data(self.folder)
 
@@ -165,17 +166,27 @@ class Draft:
         """Make the files of a draft, or find those of the same plan."""
         path, text = self.folder / UNFINISHED, self.plan.dumps()
         if path.exists():
-            if read_plain(path).decode(errors="replace") != text:
+            if read_plain(path).decode(errors="replace").partition("\n")[0] != text.rstrip("\n"):
                 raise InputError(
                     f"{self.folder} holds an unfinished data set of other inputs, settings or code",
                     hint="remove the folder, or choose another --out",
                 )
+            self._take_back()
         else:
             require_place(self.folder)
             atomic.write_new(path, text, durable=True)
-        if not self.rows.exists() and not self._moved():
+        if not self.rows.exists():
             atomic.write(self.rows, self._reserve)
             (self.folder / DONE).unlink(missing_ok=True)
+
+    def _take_back(self) -> None:
+        """After a crash while it was finished: files that have their names already lose them again."""
+        _require_own(self.folder)
+        images = self.folder / IMAGES
+        if images.exists() and not self.rows.exists():
+            images.rename(self.rows)
+        for name in (NAME, ITEMS, IMAGES):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _reserve(self, stream: BinaryIO) -> None:
         """The array with nothing in it, all of its room reserved, so that a full disk is noticed at once."""
@@ -207,19 +218,25 @@ class Draft:
         known = {row.place: row for row in rows if row.place < self.plan.count}
         return {place: row for place, row in known.items() if row.stamp == self._stamps[place]}
 
-    def _moved(self) -> bool:
-        """Whether a crash came after the array had got its name, and before the manifest was written."""
-        return (self.folder / IMAGES).exists() and (self.folder / DONE).exists()
-
-    def _move(self, kept: Sequence[int]) -> None:
-        """Give the array its name; without the rows that were left out."""
-        if not self.rows.exists():
-            return
+    def _array(self, kept: Sequence[int]) -> Path:
+        """The file with the finished array, on disk: without the rows that were left out."""
         if len(kept) == self.plan.count:
             _sync(self.rows)
-            self.rows.replace(self.folder / IMAGES)
-            return
-        atomic.write(self.folder / IMAGES, lambda stream: self._copy(stream, kept), durable=True)
+            return self.rows
+        atomic.write(self.folder / KEPT, lambda stream: self._copy(stream, kept), durable=True)
+        return self.folder / KEPT
+
+    def _publish(self, array: Path, texts: Mapping[str, str], hashes: Mapping[str, str]) -> None:
+        """Give files their names, in this order, once their hashes are noted; nothing that has one is replaced."""
+        noted = self.plan.dumps() + json.dumps(hashes) + "\n"
+        atomic.write(self.folder / UNFINISHED, noted, durable=True)
+        try:
+            atomic.without_replacing(array, self.folder / IMAGES)
+            for name, text in texts.items():
+                atomic.write_new(self.folder / name, text, durable=True)
+        except FileExistsError:
+            _require_own(self.folder)
+            raise
 
     def _copy(self, stream: BinaryIO, kept: Sequence[int]) -> None:
         stream.write(self.plan.header(len(kept)))
@@ -240,7 +257,10 @@ def require_place(folder: Path) -> None:
         Naming what is there.
     """
     require_writable(folder, "--out")
-    if not folder.exists() or (folder / UNFINISHED).exists():
+    if not folder.exists():
+        return
+    if (folder / UNFINISHED).exists():
+        _require_own(folder)
         return
     if (folder / NAME).exists():
         raise InputError(f"{folder} holds a data set already", hint="remove it, or choose another --out")
@@ -278,6 +298,32 @@ def write_data(
     with Draft(folder, Plan(kind, tuple(images.shape[1:]), len(images), card or {}, "array", settings)) as draft:
         draft.note([Row(row, write_row(draft.rows, draft.plan, row, image)) for row, image in enumerate(images)])
         return draft.finish(items)
+
+
+def _require_own(folder: Path) -> None:
+    """Require that an unfinished data set has made what has the name of a file of a data set.
+
+    Raises
+    ------
+    InputError
+        Naming what it has not made.
+    """
+    _, _, noted = read_plain(folder / UNFINISHED).decode(errors="replace").partition("\n")
+    try:
+        hashes = dict(json.loads(noted)) if noted else {}
+    except (ValueError, TypeError):
+        hashes = {}
+    for name in (IMAGES, ITEMS, NAME):
+        path = folder / name
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or sha256(path) != hashes.get(name)):
+            raise InputError(
+                f"{path} was not made by the unfinished data set in this folder, and is not replaced",
+                hint="move it elsewhere, or choose another --out",
+            )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sync(path: Path) -> None:
