@@ -103,7 +103,7 @@ def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_stud
     differing = {name.name for name in files if (first / name).read_bytes() != (second / name).read_bytes()}
     assert differing == {"provenance.json"}
     if HAS_WORKBENCH:
-        assert len(list(first.glob("figures/*.png"))) == sum(not (kind.only_if_seen or kind.second) for kind in SCENES)
+        assert len(list(first.glob("figures/*.png"))) == sum(not (kind.only_if_found or kind.second) for kind in SCENES)
 
 
 def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network, small_study, run_export, tmp_path):

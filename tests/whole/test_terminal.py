@@ -146,7 +146,11 @@ def test_eighty_columns_show_every_column_and_both_sides_whole():
 
 @pytest.mark.parametrize(
     ("networks", "said"),
-    [(24, "24 randomised networks: regions that stand out: 0"), (8, "8 randomised networks: too few"), (19, "too few")],
+    [
+        (24, "24 randomised networks: regions that stand out (p < .05, corrected): 0"),
+        (8, "8 randomised networks: too few"),
+        (19, "too few"),
+    ],
 )
 def test_networks_too_few_for_a_region_to_stand_out_are_said_to_be(capsys, networks, said):
     summary._say_regions("net", _ranking(networks=networks))

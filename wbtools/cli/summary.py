@@ -80,7 +80,7 @@ def _say_regions(name: str, ranking: Ranking) -> None:
     if ranking.null:
         out.print(f"against {counted(ranking.null.networks, 'randomised network')}: {_standing_out(ranking)}")
         if found := [row.region.name for row in ranking.significant() if row.region][:_TOP]:
-            out.print(out.wrapped(f"  (p < .05, corrected): {line(', '.join(found))}"))
+            out.print(out.wrapped(f"  {line(', '.join(found))}"))
 
 
 def _say_also(also: AlsoRanked) -> None:
@@ -92,7 +92,7 @@ def _standing_out(ranking: Ranking) -> str:
     """How many regions do, or why none can."""
     if ranking.null and not ranking.null.enough:
         return f"too few for a region to stand out; p is at least {ranking.null.lowest_p:.2g} (see --null)"
-    return f"regions that stand out: {len(ranking.significant())}"
+    return f"regions that stand out (p < .05, corrected): {len(ranking.significant())}"
 
 
 def outside(ranking: Ranking) -> str:

@@ -60,8 +60,8 @@ class SceneType:
         Title in wb_view's list, if another.
     file : OutputKind or None
         What the surface shows; None takes the maps of the network, as CIFTI or as one file a side.
-    only_if_seen : bool
-        Whether the scene is left out where its map would colour nothing.
+    only_if_found : bool
+        Whether the scene is left out where no area stands out from randomised networks.
     second : bool
         Whether it shows the map of the second method; it is left out where there is none.
     under_first : bool
@@ -78,7 +78,7 @@ class SceneType:
     areas: bool = False
     listed: str = ""
     file: OutputKind | None = None
-    only_if_seen: bool = False
+    only_if_found: bool = False
     second: bool = False
     under_first: bool = False
 
@@ -104,7 +104,7 @@ SCENES = (
         surface="inflated",
         areas=True,
         file=OutputKind.PSCALAR,
-        only_if_seen=True,
+        only_if_found=True,
     ),
     SceneType(
         "also-relevance",
@@ -156,10 +156,10 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
     made = {}
     for kind in SCENES:
         parts = _by_methods(kind, explanation)
-        share = shares.get(parts[-1].named(kind.shows), 0.0) if parts else 0.0
-        if not parts or (kind.only_if_seen and not share):
+        if not parts or (kind.only_if_found and not _found(parts[-1])):
             continue
         part = parts[-1]
+        share = shares.get(part.named(kind.shows), 0.0)
         shown = kind.title.format(
             atlas=data.person.atlas.source.title,
             first=explanation.attribution.method,
@@ -174,6 +174,11 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
         )
         made[kind.name] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
+
+
+def _found(part: MapsByMethod) -> bool:
+    """Whether a cortical area stands out from randomised networks."""
+    return any(row.region and row.region.kind is Kind.CORTEX for row in part.ranking.significant())
 
 
 @dataclass(frozen=True)
