@@ -58,8 +58,9 @@ def figures(together: Distances, apart: Distances) -> dict[str, float]:
     -------
     dict of str to float
         `auc`, `auc_pr` (with as many other pairs as pairs), `f1` and `threshold`, `gap` between the means,
-        `separability` (gap over the pooled standard deviation), means and standard deviations, and `overlap` (share of
-        pairs farther apart than the 5th percentile of the others).
+        `separability` (gap over the pooled standard deviation), means and standard deviations, `overlap` (share of
+        pairs farther apart than the 5th percentile of the others), `sensitivity` (share of pairs nearer than the
+        threshold), `specificity` (share of the others that are not), and `pairs`, how many there are.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -81,4 +82,7 @@ def figures(together: Distances, apart: Distances) -> dict[str, float]:
         "apart_mean": float(apart.mean()),
         "apart_sd": float(apart.std()),
         "overlap": float((together > np.percentile(apart, 5)).mean()),
+        "sensitivity": float((together < chosen.distance).mean()),
+        "specificity": float((apart >= chosen.distance).mean()),
+        "pairs": float(len(together)),
     }
