@@ -12,7 +12,7 @@ from wbtools.provenance import sha256
 from wbtools.subject import MeshChoice, MeshName, Registration, Subject, meshes_named, require_plain_name, resolve
 from wbtools.subject import find as find_subject
 from wbtools.subject.identity import identity
-from wbtools.subject.layouts import AUTO
+from wbtools.subject.layouts import AUTO, hcp
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,17 @@ class FileChoice:
     def subject(self, study_folder: Path, name: str) -> Subject:
         """A subject of a study folder, by its id; raises what `wbtools.subject.find` does."""
         return find_subject(study_folder, name, self.mesh, self.registration, self.layout)
+
+    def scan(self, study_folder: Path, name: str) -> Subject:
+        """A subject of whom only the T1w image and its mask are needed; errors as of `subject`."""
+        try:
+            return self.subject(study_folder, name)
+        except SubjectError:
+            folder = hcp.locate(study_folder, name) if self.layout in (AUTO, hcp.LAYOUT.name) else None
+            alone = hcp.scan_alone(folder) if folder else None
+            if alone is None:
+                raise
+            return alone
 
     def meshes(self, subject: Subject) -> tuple[MeshName, ...]:
         """The requested meshes that the subject has; all of its meshes if it has none of them."""

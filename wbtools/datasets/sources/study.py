@@ -22,7 +22,7 @@ from wbtools.exporting.references.people import sessions
 from wbtools.model.input import FIELD_OF_VIEW
 from wbtools.subject import Subject, containment, not_found, places
 from wbtools.subject.identity import IMAGES, identity, person_of, session_of
-from wbtools.subject.layouts import hcp, layout_named, layouts_selected
+from wbtools.subject.layouts import layout_named, layouts_selected
 from wbtools.subject.selection import FileChoice
 
 _HEIGHTS = (-15.0, 55.0)  # mm from the anterior commissure
@@ -76,23 +76,11 @@ def _of_person(place: Path, name: str, layout: str) -> Iterator[Candidate]:
     several = list(sessions(place, name))
     for each in several if len(several) > 1 else [name]:
         try:
-            yield _of_subject(place, _found(place, each, choice))
+            yield _of_subject(place, choice.scan(place, each))
         except SubjectError as error:
             person = person_of(each)
             said = f"{error}; {error.hint}" if error.hint else str(error)
             yield Candidate(Item(0, person, each, session=_session(each)), None, said)
-
-
-def _found(place: Path, name: str, choice: FileChoice) -> Subject:
-    """A subject's files, of which only the image and its mask are needed."""
-    try:
-        return choice.subject(place, name)
-    except SubjectError:
-        folder = hcp.locate(place, name) if choice.layout in ("auto", "hcp") else None
-        alone = hcp.scan_alone(folder) if folder else None
-        if alone is None:
-            raise
-        return alone
 
 
 def _of_subject(place: Path, subject: Subject) -> Candidate:
