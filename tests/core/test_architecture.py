@@ -31,7 +31,7 @@ LEVELS = (
     {"batch", "api"},
     {"datasets"},
     {"training"},
-    {"evaluating"},
+    {"evaluating", "asking"},
     {"cli"},
 )
 """A room may import from those of the levels before its own, and from no other."""

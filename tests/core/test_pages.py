@@ -23,6 +23,9 @@ def options_of(*words: str) -> set[str]:
     return {name for found in shown for name in found.opts if name.startswith("--")} - {"--help"}
 
 
+ASKING = [("compare",), ("classify",), ("index",), ("query",)]
+
+
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md", CONTRIBUTING], ids=lambda page: page.stem)
 def test_links_of_a_page_lead_to_files_that_are_there(page):
     linked = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
@@ -61,7 +64,7 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
 @pytest.mark.parametrize(
     ("page", "commands"),
     [
-        ("command-line", [("export-subject",), ("make-references",), ("train",), ("evaluate",)]),
+        ("command-line", [("export-subject",), ("make-references",), ("train",), ("evaluate",), *ASKING]),
         ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]),
     ],
 )
@@ -83,6 +86,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("make-references",),
         ("train",),
         ("evaluate",),
+        *ASKING,
     ]
     names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]
     known = {"--help", "--version"}.union(*(options_of(*words) for words in names))

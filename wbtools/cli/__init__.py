@@ -21,6 +21,10 @@ _COMMANDS = {
     "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),
     "evaluate": ("evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),
+    "compare": ("asking.compare", "Ask a network how near two people are, and how often such a verdict was right."),
+    "classify": ("asking.classify", "Ask a network which class people are of."),
+    "index": ("asking.index", "Embed all images of a data set in one file, to be searched."),
+    "query": ("asking.query", "Find who of an index is nearest to a person."),
     "models": ("models", "List network families, or say what a checkpoint is."),
     "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
 }

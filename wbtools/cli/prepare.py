@@ -105,7 +105,7 @@ def command(
     if dry_run:
         _say_plan(planned)
         return
-    with _progress() as tell:
+    with progress() as tell:
         data = preparing.make(planned, _processes() if jobs is None else jobs, tell)
     _say_made(data, planned)
 
@@ -115,7 +115,7 @@ def _processes() -> int:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def progress() -> Iterator[Callable[[int, int], None]]:
     """Show how many images are done and how long the others take: a bar on a terminal, a line now and then elsewhere.
 
     Yields

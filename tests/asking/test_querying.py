@@ -1,0 +1,172 @@
+"""`wbtools query`: who is nearest by the network's own answers, without the person asked about."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from made_asking import ask, image_of, made_place
+from PIL import Image
+from scipy.spatial.distance import cdist
+
+from wbtools import model
+from wbtools.asking import index as files
+from wbtools.asking import people, querying
+from wbtools.asking.fingerprints import fingerprint, same
+from wbtools.asking.neighbours import ranked
+from wbtools.asking.thumbnails import HEIGHT, WIDTH, thumbnail
+from wbtools.datasets import open_data
+
+
+@pytest.fixture(scope="module")
+def place(made_once):
+    """A study, its data set and three networks, for reading only."""
+    return made_once("asked_about", made_place)
+
+
+@pytest.fixture(scope="module")
+def indexed(place, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("indexed")
+    for network in ("unet", "codes"):
+        run = ask("index", place / "data", "--model", place / f"{network}.pt", "--out", folder / f"{network}.npz")
+        assert run.exit_code == 0, run.output
+    return folder
+
+
+@pytest.fixture
+def query(place, indexed):
+    def run(person, network="unet", *words):
+        paths = ("--index", indexed / f"{network}.npz", "--study-folder", place / "study")
+        return ask("query", person, *paths, "--model", place / f"{network}.pt", *words)
+
+    return run
+
+
+def ranking(place, network, person, metric):
+    """Everybody but the person by scipy's distances of the network's own answers, ties in the order of the data set."""
+    data = open_data(place / "data")
+    with torch.no_grad():
+        answers = model.load(place / f"{network}.pt").network.raw(torch.from_numpy(np.array(data.images))).double()
+    values = answers.numpy() > 0 if metric == "hamming" else answers.numpy()
+    (mine,) = (item.row for item in data.items if item.person == person)
+    distance = cdist(values[[mine]], values, metric)[0]
+    return sorted((distance[row], row) for row in range(len(data)) if row != mine)
+
+
+@pytest.mark.parametrize(("network", "metric", "scale"), [("unet", "cosine", 1), ("codes", "hamming", 12)])
+def test_the_order_and_the_distances_are_those_of_scipy(place, query, tmp_path, network, metric, scale):
+    run = query("103", network, "--top", 5, "--out", tmp_path / "q")
+    assert run.exit_code == 0, run.output
+    found = json.loads((tmp_path / "q" / querying.RECORD).read_text())["found"]
+    known = ranking(place, network, "103", metric)[:5]
+    items = open_data(place / "data").items
+    np.testing.assert_allclose([each["distance"] for each in found], [d * scale for d, _ in known], atol=2e-6)
+    if metric == "hamming":  # of cosines, roundings may exchange neighbours
+        assert [each["person"] for each in found] == [items[row].person for _, row in known]
+
+
+def test_the_person_is_left_out_also_under_another_name_and_by_an_image_alone(query, place):
+    run = query("103", "unet", "--id", "somebody")
+    assert "Left out of the result: 1 image equal to the one asked about." in run.output
+    assert " 103 " not in run.output
+    alone = query(image_of(place / "study", "103"), "unet")
+    assert "1 image equal" in alone.output and " 103 " not in alone.output
+
+
+def test_other_images_of_the_person_are_left_out_and_said(query, place):
+    run = query("103", "unet", "--id", "105")
+    assert "1 image equal to the one asked about and 1 other image of 105." in run.output
+    assert "the nearest of 6 images" in run.output
+
+
+def test_sessions_of_a_person_are_the_same_person(place, indexed):
+    index = files.read(indexed / "unet.npz")
+    (found,) = people.find(place / "study", ["103"])
+    shown = people.shown(found, model.load(place / "unet.pt"))
+    index = replace(index, items=tuple(replace(item, person="sub-1") for item in index.items[:2]) + index.items[2:])
+    near = ranked(index, index.vectors[0], replace(shown, name="sub-1_ses-2"), 9)
+    assert near.of_person == 2 and near.searched == 5
+
+
+def test_one_image_is_recognised_whatever_the_roundings_and_others_are_not(place):
+    images = open_data(place / "data").images[:, 0]
+    prints = np.stack([fingerprint(image) for image in images])
+    noisy = images[3] * (1 + 1e-6 * np.random.default_rng(0).normal(size=images[3].shape)).astype(np.float32)
+    assert same(fingerprint(noisy), prints).tolist() == [row == 3 for row in range(len(images))]
+
+
+def test_another_network_than_the_index_was_made_by_is_refused(place, indexed):
+    words = ("--index", indexed / "codes.npz", "--study-folder", place / "study", "--model", place / "unet.pt")
+    run = ask("query", "100", *words)
+    assert run.exit_code == 3 and "was made by codes" in run.output
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_no_result_at_all_cannot_be_asked_for(query, top):
+    run = query("100", "unet", "--top", top)
+    assert run.exit_code == 3 and f"--top {top} is no number of results" in run.output
+
+
+def test_more_results_than_there_are_give_all(query):
+    assert "the nearest of 7 images" in query("100", "codes", "--top", 99).output
+
+
+def test_table_record_and_picture_are_written_and_replaced_only_if_asked(query, tmp_path):
+    out = tmp_path / "q"
+    assert query("103", "codes", "--out", out, "--top", 3).exit_code == 0
+    rows = [row.split("\t") for row in (out / querying.TABLE).read_text().splitlines()]
+    assert rows[0] == ["rank", "person", "session", "bits_that_differ", "source", "Age", "sex"] and len(rows) == 4
+    record = json.loads((out / querying.RECORD).read_text())
+    assert (
+        record["notices"][-1] == "Research use only. Not for diagnosis." and "not for science" in record["notices"][0]
+    )
+    with Image.open(out / querying.GRID) as picture:
+        assert picture.size[0] > 3 * 2 * WIDTH and picture.size[1] > 2 * 2 * HEIGHT
+    assert "add --overwrite" in query("103", "codes", "--out", out).output
+    assert query("103", "codes", "--out", out, "--overwrite").exit_code == 0
+    assert "not wbtools' to replace" in query("104", "codes", "--out", out, "--overwrite").output
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert query("104", "codes", "--out", tmp_path / "mine", "--overwrite").exit_code == 3
+
+
+def test_nothing_is_written_into_a_subjects_folder(query, place):
+    run = query("103", "codes", "--out", place / "study" / "100" / "T1w" / "query")
+    assert run.exit_code == 3 and "a subject's folder" in run.output
+
+
+def test_an_index_without_pictures_gives_no_grid_and_says_so(place, tmp_path):
+    words = ("--model", place / "codes.pt")
+    assert ask("index", place / "data", *words, "--out", tmp_path / "a.npz", "--no-pictures").exit_code == 0
+    study = ("--study-folder", place / "study")
+    run = ask("query", "100", "--index", tmp_path / "a.npz", *words, *study, "--out", tmp_path / "q")
+    assert run.exit_code == 0 and "there is no grid" in run.output
+    assert not (tmp_path / "q" / querying.GRID).exists()
+
+
+def test_texts_of_an_index_cannot_forge_cells_or_terminals(place, indexed):
+    index = files.read(indexed / "codes.npz")
+    evil = dict.fromkeys(index.label_names, "=cmd()")
+    index = replace(index, items=tuple(replace(item, person="=1+1", labels=evil) for item in index.items))
+    (found,) = people.find(place / "study", ["103"])
+    network = model.load(place / "codes.pt")
+    answer = querying.query(people.shown(found, network), index, network, 3)
+    for row in answer.rows()[1:]:
+        assert row[1] == "'=1+1" and row[-1] == "'=cmd()"
+
+
+def test_thumbnails_show_the_persons_right_on_the_left_and_the_front_up_whatever_the_orientation():
+    wide = 53  # pixels of the axial slice
+    values = np.zeros((30, 36, 30), np.float32)  # LAS
+    values[:10, 13:23, 10:20] = 1.0  # towards the person's right, in the middle of the other axes
+    axial = thumbnail(values, "LAS")[:, :wide]
+    assert axial[:, : wide // 2].sum() > 10 * axial[:, wide // 2 :].sum()
+    np.testing.assert_array_equal(thumbnail(values[::-1], "RAS")[:, :wide], axial)
+    front = np.zeros_like(values)
+    front[:, 24:, :] = 1.0
+    shown = thumbnail(front, "LAS")
+    assert shown[:32, :wide].sum() > 10 * shown[32:, :wide].sum()
+    assert shown[:, -64:-32].sum() > 10 * shown[:, -32:].sum()  # the face looks to the left
+    turned = np.moveaxis(front, (0, 1, 2), (2, 0, 1))[:, ::-1]
+    np.testing.assert_array_equal(thumbnail(turned, "AIL")[:, :wide], shown[:, :wide])

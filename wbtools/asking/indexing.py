@@ -1,0 +1,268 @@
+"""From a data set to an index: all images of it embedded by one network, some at a time."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools import atomic
+from wbtools.asking import index as files
+from wbtools.asking.embedding import Embedder, Vectors, embedding, kind_of
+from wbtools.asking.fingerprints import fingerprint
+from wbtools.asking.index import Header, Index
+from wbtools.asking.thumbnails import HEIGHT, WIDTH, thumbnail
+from wbtools.datasets import DataSet
+from wbtools.datasets import Kind as Images
+from wbtools.errors import InputError, OutOfRange
+from wbtools.errors.system import writing
+from wbtools.model import Card, Model
+from wbtools.output.destination import require_writable
+from wbtools.subject.containment import require_outside_subjects
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    import torch
+
+_VOXELS_AT_ONCE = 4_000_000
+_MOST_AT_ONCE = 64
+_PREPARED = ("orientation", "intensity", "skull_stripped", "resampling")
+"""Fields of a card that say how an image is made, beside the shape."""
+
+Pictures = NDArray[np.uint8]
+"""Small pictures, (K, HEIGHT, WIDTH)."""
+
+Tell = Callable[[int, int], None]
+"""Told how many images are done, and of how many."""
+
+
+def nobody(done: int, total: int) -> None:
+    """Is told how far it is."""
+
+
+def require_fitting(data: DataSet, model: Model) -> None:
+    """Require that the images of a data set are what a network takes.
+
+    Raises
+    ------
+    InputError
+        If they were prepared otherwise, in a sentence that says how.
+    """
+    manifest, card = data.manifest, model.card
+    if manifest.kind is not Images.VOLUMES:
+        raise InputError(
+            f"{data.folder} holds {manifest.kind.value}, and {model.name} takes T1w volumes",
+            hint="give a data set of scans, as wbtools prepare makes it for twins, classes and hashing",
+        )
+    made = {"shape": _shape(manifest.shape[1:]), **{name: manifest.card.get(name) for name in _PREPARED}}
+    wanted = {"shape": _shape(card.shape), **{name: getattr(card, name) for name in _PREPARED}}
+    other = [
+        f"{name.replace('_', ' ')} {line(value, 90)}, not {line(wanted[name], 90)}"
+        for name, value in made.items()
+        if value is not None and value != wanted[name]
+    ]
+    if manifest.shape[0] != 1:
+        other.append(f"{manifest.shape[0]} channels, not 1")
+    if other:
+        raise InputError(
+            f"{data.folder} was not prepared as {model.name} takes images: {'; '.join(other)}",
+            hint=f"make a data set with wbtools prepare ... {_as_options(card)}",
+        )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _as_options(card: Card) -> str:
+    head = "" if card.skull_stripped else " --whole-head"
+    return f"--shape {','.join(map(str, card.shape))} --intensity {card.intensity}{head}"
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Which images are embedded by which network.
+
+    Parameters
+    ----------
+    data : DataSet
+    model : Model
+    pictures : bool
+        Whether small pictures are kept.
+    batch : int or None
+        Images at a time; None takes what suits their size.
+
+    Raises
+    ------
+    InputError
+        If the network has no embedding, or takes other images.
+    """
+
+    data: DataSet
+    model: Model
+    pictures: bool = True
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch is not None and self.batch < 1:
+            raise OutOfRange("--batch", self.batch, of="images")
+        kind_of(self.model)
+        require_fitting(self.data, self.model)
+
+    @property
+    def parts(self) -> list[NDArray[np.int64]]:
+        """Rows of the batches."""
+        size = self.batch or max(1, min(_MOST_AT_ONCE, _VOXELS_AT_ONCE // math.prod(self.model.card.shape)))
+        return [np.arange(start, min(start + size, len(self.data))) for start in range(0, len(self.data), size)]
+
+    def header(self, length: int) -> Header:
+        """Of the index, whose vectors have so many bits or values."""
+        model, data = self.model, self.data
+        return Header(
+            kind_of(model),
+            length,
+            len(data),
+            model.name,
+            model.card.title,
+            model.sha256,
+            model.card.notice,
+            data.sha256,
+            data.manifest.synthetic,
+            self.pictures,
+        )
+
+
+def require_place(out: Path, data: Path, *, overwrite: bool) -> None:
+    """Require that an index can be written, and that nothing else is in its place.
+
+    Raises
+    ------
+    InputError
+        If something is there that is no index, or is one and must not be replaced.
+    """
+    require_writable(out.parent, "--out")
+    require_outside_subjects(out.parent, out.parent, (), "--out")
+    if out.parent.resolve() == data.resolve():
+        raise InputError(f"--out {out} lies in the data set, which stays as it is", hint="choose another --out")
+    if not os.path.lexists(out):
+        return
+    if out.is_symlink() or not out.is_file() or not files.is_index(out):
+        raise InputError(f"{out} exists and is no index, so it is not wbtools' to replace", hint="choose another --out")
+    if not overwrite:
+        raise InputError(f"{out} exists", hint="add --overwrite to replace that index, or choose another --out")
+
+
+def make(
+    work: Work, out: Path, device: torch.device | None = None, tell: Tell = nobody, *, overwrite: bool = False
+) -> Header:
+    """Embed all images of a data set, and write the index, whole or not at all.
+
+    Parameters
+    ----------
+    work : Work
+    out : Path
+        The file.
+    device : torch.device, optional
+        The processor without.
+    tell : callable
+    overwrite : bool
+        Whether an index that is there is replaced; nothing else ever is.
+
+    Raises
+    ------
+    InputError
+        If an image has values that are no numbers, or something is in the file's place.
+    """
+    require_place(out, work.data.folder, overwrite=overwrite)
+    found = _Found()
+    headers: list[Header] = []
+
+    def whole(length: int) -> tuple[Header, Vectors, NDArray[np.float32]]:
+        headers.append(work.header(length))
+        return headers[0], np.concatenate(found.vectors), np.concatenate(found.prints)
+
+    def fill(stream: BinaryIO) -> None:
+        with embedding(work.model, device) as embed:
+            coming = _embedded(work, embed, found, tell)
+            if not work.pictures:
+                for _ in coming:
+                    pass
+            pictures = coming if work.pictures else None
+            files.write(stream, work.data.items, pictures, lambda: whole(embed.length))
+
+    with writing(out.parent, whole=False):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            atomic.write(out, fill, durable=True)
+        else:
+            atomic.write_new(out, fill, durable=True)
+    return headers[0]
+
+
+def in_memory(work: Work, device: torch.device | None = None, tell: Tell = nobody) -> Index:
+    """The same without a file and without pictures; errors as of `make`."""
+    work = replace(work, pictures=False)
+    found = _Found()
+    with embedding(work.model, device) as embed:
+        for _ in _embedded(work, embed, found, tell):
+            pass
+        vectors, prints = np.concatenate(found.vectors), np.concatenate(found.prints)
+        return Index(work.header(embed.length), work.data.items, vectors, prints)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is kept of the batches that are done."""
+
+    vectors: list[Vectors] = field(default_factory=list)
+    prints: list[NDArray[np.float32]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Images as the network takes them, and what is told of them without it."""
+
+    images: NDArray[np.float32]
+    prints: NDArray[np.float32]
+    pictures: Pictures
+
+
+def _embedded(work: Work, embed: Embedder, found: _Found, tell: Tell) -> Iterator[Pictures]:
+    """Note vectors and fingerprints of all images, and give their small pictures, batch by batch.
+
+    The next images are read while the network computes.
+    """
+    parts = work.parts
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(_read, work, parts[0])
+        for number, part in enumerate(parts):
+            batch = coming.result()
+            if number + 1 < len(parts):
+                coming = reader.submit(_read, work, parts[number + 1])
+            found.vectors.append(embed(batch.images))
+            found.prints.append(batch.prints)
+            yield batch.pictures
+            tell(int(part[-1]) + 1, len(work.data))
+
+
+def _read(work: Work, rows: NDArray[np.int64]) -> _Batch:
+    """Images of some rows, with fingerprints and small pictures."""
+    images = np.asarray(work.data.images[rows], np.float32)
+    for row, image in zip(rows, images, strict=True):
+        if not np.isfinite(image).all():
+            raise InputError(
+                f"the image of {work.data.items[int(row)].source} has values that are no numbers",
+                hint="leave it out, and run wbtools prepare again",
+            )
+    prints = np.stack([fingerprint(image[0]) for image in images])
+    if not work.pictures:
+        return _Batch(images, prints, np.empty((0, HEIGHT, WIDTH), np.uint8))
+    orientation = work.model.card.orientation
+    return _Batch(images, prints, np.stack([thumbnail(image[0], orientation) for image in images]))

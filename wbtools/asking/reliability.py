@@ -1,0 +1,104 @@
+"""How often a network's verdicts were right on its validation data, as its card states it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wbtools.model import Card
+from wbtools.text import line
+
+_FIGURES = ("validation_sensitivity", "validation_specificity", "validation_pairs")
+_SHOWN = 4
+_OPTIMISTIC = "The threshold was chosen on the same data: expect somewhat less for new people."
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How well a threshold told pairs that belong together from others.
+
+    Parameters
+    ----------
+    sensitivity : float
+        Share of pairs nearer than the threshold.
+    specificity : float
+        Share of other pairs that are not.
+    pairs : int
+        How many pairs there were; 0 if the card does not say.
+
+    Examples
+    --------
+    >>> found = Reliability(0.9, 0.9, 20)
+    >>> round(found.right("twins"), 3), round(found.right("not twins"), 3)
+    (0.9, 0.9)
+    """
+
+    sensitivity: float
+    specificity: float
+    pairs: int = 0
+
+    def right(self, verdict: str) -> float:
+        """Share of verdicts of a kind that were right, among as many pairs as other pairs; NaN if there were none."""
+        hits, correct = self.sensitivity, self.specificity
+        good, bad = (hits, 1 - correct) if verdict == "twins" else (correct, 1 - hits)
+        return good / (good + bad) if good + bad > 0 else float("nan")
+
+    def sentences(self, verdict: str) -> tuple[str, ...]:
+        """The same in words."""
+        of = f" (of {self.pairs})" if self.pairs else ""
+        right = self.right(verdict)
+        said = (
+            f"{_percent(right)} of verdicts '{verdict}' were right" if right == right else "there was no such verdict"
+        )
+        shares = _percent(self.sensitivity), _percent(1 - self.specificity)
+        found = (
+            f"On the network's validation data, with as many other pairs as twins, {said}: {shares[0]} of twin "
+            f"pairs{of} are nearer than the threshold, and {shares[1]} of other pairs."
+        )
+        rare = "Where twins are rarer than in such data, fewer verdicts 'twins' are right."
+        return (found, _OPTIMISTIC, *([rare] if verdict == "twins" else []))
+
+
+def of(card: Card) -> Reliability | None:
+    """What a card states; None if it does not."""
+    values = [card.performance.get(name) for name in _FIGURES]
+    sensitivity, specificity, pairs = values
+    if sensitivity is None or specificity is None or not (0 <= sensitivity <= 1 and 0 <= specificity <= 1):
+        return None
+    return Reliability(sensitivity, specificity, int(pairs) if pairs is not None and pairs > 0 else 0)
+
+
+def said_of(card: Card, verdict: str) -> tuple[str, ...]:
+    """How often such a verdict was right, in sentences; or that the card does not say, and what it says instead.
+
+    Parameters
+    ----------
+    card : Card
+    verdict : str
+        `twins` or `not twins`.
+
+    Examples
+    --------
+    >>> said_of(Card(name="net", title="net", family="unet", assumed=True), "twins")
+    ('There is no card beside net that says how often such verdicts were right.',)
+    """
+    if card.assumed:
+        return (f"There is no card beside {card.name} that says how often such verdicts were right.",)
+    known = of(card)
+    if known is not None:
+        return known.sentences(verdict)
+    figures = ", ".join(f"{line(name, 40)} {value:.4g}" for name, value in list(card.performance.items())[:_SHOWN])
+    other = f"; it states {figures}" if figures else ""
+    return (f"The card of {card.name} does not say how often such verdicts were right{other}.",)
+
+
+def _percent(share: float) -> str:
+    """A share that is rounded neither to none nor to all.
+
+    Examples
+    --------
+    >>> _percent(0.954), _percent(1.0), _percent(0.9999), _percent(0.0)
+    ('95.4 %', '100 %', '> 99.9 %', '0 %')
+    """
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    return "> 99.9 %" if share > 0.9995 else "< 0.1 %" if share < 0.0005 else f"{100 * share:.1f} %"

@@ -1,0 +1,34 @@
+"""Single files that a user names: new ones only, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from wbtools import atomic
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
+from wbtools.output.destination import require_writable
+from wbtools.subject.containment import require_outside_subjects
+
+
+def require_new_file(path: Path, option: str) -> None:
+    """Require that a file can be written which is not there yet.
+
+    Raises
+    ------
+    InputError
+        If something has its name, or its folder is missing, cannot be written, or is a subject's.
+    """
+    if os.path.lexists(path):
+        raise InputError(f"{option} {path} exists", hint="choose another name, or remove it yourself")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} {path}: there is no folder {path.parent}", hint="make it, or choose another place")
+    require_writable(path.parent, option)
+    require_outside_subjects(path.parent, path.parent, (), option)
+
+
+def write_new_file(path: Path, text: str) -> None:
+    """Write such a file."""
+    with writing(path.parent):
+        atomic.write_new(path, text)

@@ -1,0 +1,1 @@
+"""Commands that put people to a finished network."""

@@ -1,0 +1,168 @@
+"""`wbtools classify`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wbtools.cli.asking.options import (
+    PATH,
+    RESEARCH,
+    network_named,
+    network_option,
+    people_options,
+    say_notes,
+    say_table,
+    saying_options,
+)
+from wbtools.cli.console import Held, set_up_logging
+from wbtools.cli.console import out as terminal
+from wbtools.cli.failures import reports_errors
+from wbtools.cli.prepare import progress
+from wbtools.errors import InputError
+from wbtools.text import line, tsv
+
+if TYPE_CHECKING:
+    from wbtools.asking.index import Index
+    from wbtools.asking.people import ShownPerson
+    from wbtools.model import Model
+    from wbtools.subject.selection import FoundPerson
+
+
+@click.command("classify")
+@click.argument("people", metavar="SUBJECT|FILE...", nargs=-1, required=True)
+@network_option
+@people_options
+@click.option(
+    "--examples",
+    metavar="DATA|INDEX",
+    type=PATH,
+    help="Labelled examples, for networks with an embedding: a data set of wbtools prepare, or its wbtools index.",
+)
+@click.option("--label", metavar="NAME", help="Column of the label. [default: the only one]")
+@click.option("--top", metavar="N", type=int, default=9, show_default=True, help="How many examples vote, at most.")
+@click.option("--tsv", "table", metavar="FILE", type=PATH, help="Write the table there, too; a new file.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="For the examples: auto, cpu, cuda.")
+@saying_options
+@reports_errors
+def command(
+    people: tuple[str, ...],
+    network: str,
+    study_folder: Path,
+    layout: str,
+    examples: Path | None,
+    label: str | None,
+    top: int,
+    table: Path | None,
+    device: str,
+    *,
+    verbose: int,
+    debug: bool,
+) -> None:
+    """Ask a network which class people are of.
+
+    Each is an id in the study folder, a subject's folder, or a T1w image. Of a network with classes, the answer is a
+    class with its probability. Of a network with an embedding or a hash code, it is the class of most of the nearest
+    labelled examples; images of the person asked about are never among those.
+    """
+    set_up_logging(verbose, Held())
+    if examples is None and label is not None:
+        raise InputError("--label is that of examples, and there are none", hint="add --examples DATA")
+    from wbtools.asking import people as asking
+    from wbtools.asking.writing import require_new_file, write_new_file
+
+    if table is not None:
+        require_new_file(table, "--tsv")
+    found = asking.find(study_folder, people, layout)
+    model = network_named(network)
+    told = (
+        _by_answer(found, model)
+        if examples is None
+        else _by_examples(found, model, _examples(examples, model, device), label, top)
+    )
+    if len(found) == 1 or not told.columns:
+        for sentence in told.sentences:
+            terminal.print(terminal.wrapped(sentence))
+    else:
+        say_table([row[: told.columns] for row in told.rows], told.rows[0][:2])
+    say_notes(told.notes)
+    if table is not None:
+        write_new_file(table, tsv(told.rows))
+        terminal.print(f"Wrote {line(table)}")
+    terminal.print(RESEARCH)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is printed: sentences of single people; a table of several, the first columns of it; 0 means sentences."""
+
+    sentences: list[str]
+    rows: list[list[str]]
+    columns: int
+    notes: list[str]
+
+
+def _by_answer(found: Sequence[FoundPerson], model: Model) -> _Told:
+    """The classes that the network answers with."""
+    from wbtools.asking.classifying import HEADING_CLASSES, class_rows, classify, require_classes
+
+    require_classes(model)
+    shown = _shown(found, model)
+    answers = [classify(person, model) for person in shown]
+    sentences = [f"{line(answer.person)}: {line(answer.sentence())}" for answer in answers]
+    many = answers[0].apart and len(answers[0].names) > 1
+    columns = 0 if many else len(HEADING_CLASSES)
+    return _Told(sentences, class_rows(answers), columns, _notes(shown, model))
+
+
+def _by_examples(found: Sequence[FoundPerson], model: Model, examples: Index, label: str | None, top: int) -> _Told:
+    """The classes of the nearest labelled examples."""
+    from wbtools.asking.classifying import HEADING_VOTES, label_of, vote, vote_rows
+
+    column = label_of(examples, label)
+    shown = _shown(found, model)
+    votes = [vote(person, model, examples, column, top) for person in shown]
+    sentences = [f"{line(found.person)}: {found.sentence()}" for found in votes]
+    left_out = [(found.person, found.near.left_out()) for found in votes]
+    notes = [f"{person}: {said}" for person, said in left_out if said] + _notes(shown, model)
+    if examples.header.synthetic:
+        notes.append("The examples are synthetic: nobody was scanned, and nothing follows for people.")
+    return _Told(sentences, vote_rows(votes), len(HEADING_VOTES), notes)
+
+
+def _shown(found: Sequence[FoundPerson], model: Model) -> list[ShownPerson]:
+    """What the network is shown of people; a bar on a terminal counts them."""
+    from wbtools.asking import people
+
+    with progress() as tell:
+        shown = []
+        for done, person in enumerate(found, 1):
+            shown.append(people.shown(person, model))
+            tell(done, len(found))
+    return shown
+
+
+def _notes(shown: Sequence[ShownPerson], model: Model) -> list[str]:
+    from wbtools.asking.comparing import notices
+
+    return [*(f"{person.name}: {remark}" for person in shown for remark in person.remarks), *notices(model)]
+
+
+def _examples(place: Path, model: Model, device: str) -> Index:
+    """Labelled examples, embedded now or before."""
+    from wbtools.asking import index, indexing
+    from wbtools.asking.neighbours import require_same_model
+    from wbtools.datasets import open_data
+    from wbtools.training.runs.starting import device_named
+
+    if not place.is_dir():
+        found = index.read(place)
+        require_same_model(found, model)
+        return found
+    work = indexing.Work(open_data(place), model, pictures=False)
+    with progress() as tell:
+        return indexing.in_memory(work, device_named(device), tell)

@@ -1,0 +1,104 @@
+"""`wbtools compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wbtools.cli.asking.options import (
+    PATH,
+    RESEARCH,
+    network_named,
+    network_option,
+    people_options,
+    say_notes,
+    saying_options,
+)
+from wbtools.cli.console import Held, live_stage, set_up_logging
+from wbtools.cli.console import out as terminal
+from wbtools.cli.failures import reports_errors
+from wbtools.errors import InputError
+
+
+@click.command("compare")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@network_option
+@people_options
+@click.option("--explain", is_flag=True, help="Export A, compared with B, as well: what made the two alike.")
+@click.option("--out", metavar="DIR", type=PATH, help="With --explain: folder that receives the export of A.")
+@click.option(
+    "--target",
+    metavar="pair|distance",
+    type=click.Choice(["pair", "distance"]),
+    default="pair",
+    show_default=True,
+    help="With --explain: whether the likeness or the distance is explained.",
+)
+@click.option("--no-render", is_flag=True, help="With --explain: leave the pictures out.")
+@click.option("--overwrite", is_flag=True, help="With --explain: replace an earlier export of A.")
+@saying_options
+@reports_errors
+def command(
+    first: str,
+    second: str,
+    network: str,
+    study_folder: Path,
+    layout: str,
+    *,
+    explain: bool,
+    out: Path | None,
+    target: str,
+    no_render: bool,
+    overwrite: bool,
+    verbose: int,
+    debug: bool,
+) -> None:
+    """Ask a network how near two people are: distance, verdict, and how often such a verdict was right.
+
+    A and B are each an id in the study folder, a subject's folder, or a T1w image. The verdict is that of the
+    checkpoint's threshold; how often it was right on validation data is on the checkpoint's card, if it was trained by
+    wbtools train.
+    """
+    held = Held()
+    set_up_logging(verbose, held)
+    if out is not None and not explain:
+        raise InputError("--out is where the export goes, and none is asked for", hint="add --explain")
+    if explain and out is None:
+        raise InputError("--explain needs a place for the export", hint="add --out DIR")
+    from wbtools.asking import people
+    from wbtools.asking.comparing import compare
+
+    mine, theirs = people.find(study_folder, (first, second), layout)
+    with live_stage() as listener:
+        listener("comparing")
+        pair = compare(mine, theirs, network_named(network))
+    for sentence in pair.sentences():
+        terminal.print(terminal.wrapped(sentence))
+    say_notes(pair.remarks())
+    if explain and out is not None:
+        _explain(first, second, study_folder, layout, Path(network), out, target, not no_render, overwrite)
+    else:
+        terminal.print(RESEARCH)
+
+
+def _explain(
+    first: str, second: str, study_folder: Path, layout: str, network: Path, out: Path, target: str, render: bool,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Export the first person, compared with the second."""
+    from wbtools.attribution import Target
+    from wbtools.cli.summary import summarise
+    from wbtools.exporting import pipeline
+    from wbtools.exporting.settings import ExportJob, ExportSettings
+    from wbtools.subject import resolve
+    from wbtools.subject.selection import Comparison
+
+    folder, subject = resolve(study_folder, first)
+    settings = ExportSettings(models=(network,), layout=layout, target=Target(target), render=render)
+    job = ExportJob(subject, folder, out, compared=Comparison(second), overwrite=overwrite)
+    terminal.print()
+    with live_stage() as listener:
+        export = pipeline.export_subject(job, settings, listener)
+    summarise(export)
