@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import resource
+import shutil
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from made_learning import SHAPE, killed_after, lines, made_classes, made_twins, 
 
 from wbtools import model as models
 from wbtools.datasets import Item, Kind, open_data, write_data
+from wbtools.errors import InputError
 from wbtools.images import nifti
+from wbtools.training.runs import training as runs
 from wbtools.training.runs.folder import RunFolder
+from wbtools.training.runs.starting import Asked, plan
 from wbtools.training.settings import Settings
 
 QUICK = ("--backbone", "unet-tiny", "--epochs", "3", "--rate", "2e-3", "--batch", "12", "--set", "accumulate=2")
@@ -166,6 +170,43 @@ def test_training_can_begin_with_the_weights_of_a_checkpoint(run, twins, tmp_pat
     assert result.exit_code == 0, result.output
     name = "encoders.3.block.conv1.weight"
     assert torch.allclose(weights(tmp_path / "run/last.pt")[name], weights(folder / "last.pt")[name], atol=1e-6)
+
+
+def test_a_run_that_began_with_a_checkpoint_and_has_no_state_yet_asks_for_the_same_one_again(run, twins, tmp_path):
+    folder, _ = run
+    given = folder / "last.pt"
+    how = (*QUICK[:2], "--epochs", "1", "--rate", "1e-12", "--set", "weight_decay=0")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert train("twins", twins, "--out", whole, *how, "--init", given).exit_code == 0
+    cut.mkdir()
+    shutil.copy(whole / "run.json", cut)  # all that a run leaves that is killed before its first state
+    refused(train("twins", twins, "--out", cut, "--resume"), "has finished no epoch", "give the same --init again")
+    refused(train("twins", twins, "--out", cut, "--resume", "--init", folder / "best-f1.json"), "--init cannot be")
+    assert train("twins", twins, "--out", cut, "--resume", "--init", given).exit_code == 0
+    assert same_weights(cut / "last.pt", whole / "last.pt")
+    assert train("twins", twins, "--out", cut, "--resume").exit_code == 0  # its weights are in the state now
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_weights_to_begin_with_are_looked_at_before_anything_is_written(twins, tmp_path, dry):
+    out = tmp_path / "run"
+    how = ("--out", out, *QUICK[:2], *dry)
+    refused(train("twins", twins, *how, "--init", tmp_path / "nowhere.pt"), "does not exist")
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    refused(train("twins", twins, *how, "--init", tmp_path / "text.pt"), "text.pt")
+    torch.save({"model_state_dict": {"layer.weight": torch.zeros(2)}}, tmp_path / "other.pt")
+    refused(train("twins", twins, *how, "--init", tmp_path / "other.pt"), "other.pt")
+    assert not out.exists()
+
+
+def test_of_two_runs_planned_for_one_new_folder_the_later_is_refused(twins, tmp_path):
+    out = tmp_path / "run"
+    late = plan(Asked("twins", twins, out, "unet-tiny", {"epochs": "1"}))
+    assert train("twins", twins, "--out", out, *QUICK[:2], "--epochs", "1", "--seed", "7").exit_code == 0
+    before = (out / "run.json").read_bytes()
+    with pytest.raises(InputError, match="holds a run already"):
+        runs.train(late)
+    assert (out / "run.json").read_bytes() == before
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals

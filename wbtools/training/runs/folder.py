@@ -82,11 +82,10 @@ class RunFolder:
             raise InputError(f"{path} is no record of a run of this version of wbtools", hint=_OTHER)
         return found
 
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Write what is asked for."""
+    def make(self) -> None:
+        """Make the folder, if it is not there."""
         with writing(self.path, begun=False):
             self.path.mkdir(parents=True, exist_ok=True)
-            self.rewrite(record)
 
     def rewrite(self, record: Mapping[str, Any]) -> None:
         """Write the record anew."""

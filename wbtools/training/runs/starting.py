@@ -17,6 +17,7 @@ from wbtools.provenance import code_sha256, versions
 from wbtools.training.backbones import BACKBONES, Backbone
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.recipe import Material, Recipe, Task, require_finite
+from wbtools.training.runs.beginning import digest, fitting, require_again
 from wbtools.training.runs.folder import RunFolder
 from wbtools.training.runs.references import REFERENCES, require_enough
 from wbtools.training.settings import Settings, as_record, changed, from_record
@@ -82,6 +83,8 @@ class Run:
     record : dict
         What `run.json` holds.
     init : Path or None
+    new : bool
+        Whether it begins; else it is resumed.
     """
 
     folder: RunFolder
@@ -91,6 +94,7 @@ class Run:
     material: Material
     record: dict[str, Any]
     init: Path | None
+    new: bool
 
     @property
     def references(self) -> str:
@@ -128,7 +132,12 @@ def plan(asked: Asked) -> Run:
     if known is None:
         record["classes"], record["sizes"] = list(task.classes), {"images": list(data.manifest.shape)}
     BACKBONES[record["backbone"]].require_fitting(task.sizes)
-    return Run(folder, recipe, BACKBONES[record["backbone"]], task, material, record, asked.init)
+    run = Run(folder, recipe, BACKBONES[record["backbone"]], task, material, record, asked.init, known is None)
+    if run.new and run.init is not None:
+        with torch.device("meta"):  # shapes only
+            network = run.backbone.build(task.sizes)
+        fitting(network, run.init)
+    return run
 
 
 def require_metric_learning() -> None:
@@ -192,7 +201,7 @@ def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
         "references": references,
         "split": {**split.as_record(), "people": _people(data, split)},
         "data_sha256": data.sha256,
-        "init_sha256": _digest(asked.init),
+        "init_sha256": digest(asked.init),
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "code_sha256": code_sha256("wbtools.training", "wbtools.model", "wbtools.datasets"),
@@ -223,13 +232,14 @@ def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -
         "--set": told(recipe, asked.words, settings, options) == (settings, options),
         "--backbone": asked.backbone in (None, record["backbone"]),
         "--references": asked.references in (None, record["references"]),
-        "--init": asked.init is None or _digest(asked.init) == record["init_sha256"],
+        "--init": asked.init is None or digest(asked.init) == record["init_sha256"],
         "--fold or --fractions": asked.fold is None and asked.fractions is None,
     }
     if other := [name for name, same in given.items() if not same]:
         raise InputError(
             f"{place} began with other settings: {other[0]} cannot be changed", hint="leave it out, or train anew"
         )
+    require_again(RunFolder(place), asked.init, record["init_sha256"])
     return record
 
 
@@ -253,12 +263,6 @@ def _material(recipe: Recipe, data: DataSet, record: Mapping[str, Any]) -> Mater
 def _people(data: DataSet, split: Split) -> dict[str, list[str]]:
     """Who is in which part."""
     return {part: list(dict.fromkeys(data.items[row].person for row in rows)) for part, rows in split.parts.items()}
-
-
-def _digest(path: Path | None) -> str:
-    from wbtools.provenance import sha256
-
-    return sha256(path) if path is not None and path.is_file() else ""
 
 
 def require_sound_images(material: Material) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from wbtools.attribution.runtime.threads import torch_threads
-from wbtools.errors import InputError
 from wbtools.training.loop.fitting import Epoch, Fit, Listener, Nobody, State
 from wbtools.training.loop.learner import Learner
 from wbtools.training.loop.selection import Best
 from wbtools.training.runs import references
+from wbtools.training.runs.beginning import begin_with
 from wbtools.training.runs.checkpoints import Checkpoints, card_of
 from wbtools.training.runs.folder import RunFolder
 from wbtools.training.runs.references import References
@@ -63,12 +62,15 @@ def train(run: Run, listener: Listener | None = None) -> Trained:
     Raises
     ------
     InputError
-        If images cannot be learned from, or another process is training here.
+        If images cannot be learned from, or another process is training here or has begun to since the plan.
     """
-    if not (run.folder.path / "run.json").exists():
+    if run.new:
         require_sound_images(run.material)
-        run.folder.begin(run.record)
+        run.folder.make()
     with run.folder.locked(), torch_threads(int(run.record["threads"])):  # sums of others are rounded otherwise
+        if run.new:
+            run.folder.require_new()  # again: another process may have begun here since the plan
+            run.folder.rewrite(run.record)
         state = run.folder.state()
         learner = _learner(run, fresh=state is None)
         keeper = _Keeper(run.folder, Checkpoints(run.folder.path, _card(run), run.recipe.bare))
@@ -97,33 +99,6 @@ def _learner(run: Run, *, fresh: bool) -> Learner:
     memory = torch.channels_last_3d if len(run.task.sizes.image) == 4 else torch.channels_last
     learner = Learner(network, run.backbone.normed).to(run.task.device)
     return learner.to(memory_format=memory)
-
-
-def begin_with(network: nn.Module, checkpoint: Path) -> list[str]:
-    """Give a network the weights of a checkpoint, where their names and shapes fit.
-
-    Returns
-    -------
-    list of str
-        Names of layers that keep their own.
-
-    Raises
-    ------
-    InputError
-        If hardly anything fits.
-    """
-    from wbtools.model import load
-
-    given = load(checkpoint).network.state_dict()
-    own = network.state_dict()
-    fitting = {name: value for name, value in given.items() if name in own and value.shape == own[name].shape}
-    if 2 * len(fitting) < len(own):
-        raise InputError(
-            f"--init {checkpoint} is another network: {len(fitting)} of {len(own)} tensors fit",
-            hint="give a checkpoint of the same --backbone",
-        )
-    network.load_state_dict({**own, **fitting})
-    return sorted({name.rpartition(".")[0] for name in own.keys() - fitting.keys()})
 
 
 def _card(run: Run) -> Any:
