@@ -278,8 +278,29 @@ def test_what_a_recipe_needs_is_said_in_a_sentence(twins, tmp_path):
     refused(train("twins", twins, *out, "--epochs", "many"), "epochs=many cannot be read", "give a whole number")
     refused(train("twins", twins, *out, "--set", "mining=soft"), "'soft' is no mining")
     refused(train("twins", twins, *out, "--device", "cuda:7"), "--device cuda:7 is not there")
+    for name in ("meta", "mps", "cpu:5", "cuda:-1", "gpu"):
+        refused(train("twins", twins, *out, "--device", name), f"--device {name} is no device that can train")
+    refused(train("twins", twins, *out, "--device", "cuda:99999"), "--device cuda:99999 is not there")
+    refused(train("twins", twins, *out, "--fold", "1/1000000000"), "more folds than there are images")
+    for word in ("nan", "inf", "-inf"):
+        refused(train("twins", twins, *out, "--rate", word), f"rate={word} is not finite")
+        refused(train("twins", twins, *out, "--set", f"margin={word}", "--dry-run"), "margin=")
+    refused(train("twins", twins, *out, "--seed", str(2**63)), "seed has more than 64 bits")
+    refused(train("twins", twins, *out, "--epochs", "1e23"), "epochs=1e23 cannot be read")
+    refused(train("twins", twins, *out, "--epochs", "9" * 23), "epochs has more than 64 bits")
+    refused(train("twins", twins, "--out", twins / "run", "--dry-run"), "lies in an input", "outside the data set")
     refused(train("twins", twins, *out, "--fold", "4/3"), "--fold 4 of 3 does not exist")
     refused(train("twins", twins, *out, "--references", "all"), "'all' is no kind of references")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_of_classes_that_no_card_can_have_are_refused_before_anything_is_written(tmp_path):
+    data = made_classes(tmp_path / "classes", 12)
+    items = [dataclasses.replace(item, labels={"sex": item.labels["sex"] * 1500}) for item in data.items]
+    write_data(tmp_path / "long", Kind.VOLUMES, np.array(data.images), items, data.manifest.card)
+    how = ("--out", tmp_path / "run", "--references", "none")
+    refused(train("classes", tmp_path / "long", *how, "--dry-run"), "classes have names of more than")
+    refused(train("classes", tmp_path / "long", *how), "classes have names of more than", "shorten them")
     assert not (tmp_path / "run").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,9 @@ PRECISIONS = ("auto", "single", "mixed")
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_MOST = 2**63 - 1
+"""What torch takes as a whole number."""
 
 T = TypeVar("T", bound="DataclassInstance")
 
@@ -90,6 +94,7 @@ class Settings:
     seed: int = 42
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise UnknownChoice(name, getattr(self, name), known)
@@ -99,6 +104,21 @@ class Settings:
             raise InputError(
                 "rate and factor must be above 0, rise between 0 and 1, average below 1", hint="correct that setting"
             )
+
+
+def require_numbers(value: DataclassInstance) -> None:
+    """Raise InputError for a number among the fields that nothing can be computed with.
+
+    Examples
+    --------
+    >>> require_numbers(Settings())
+    """
+    for name, each in ((field.name, getattr(value, field.name)) for field in fields(value)):
+        for number in each if isinstance(each, tuple) else (each,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise InputError(f"{name}={number} is not finite", hint="give a number")
+            if isinstance(number, int) and abs(number) > _MOST:
+                raise InputError(f"{name} has more than 64 bits", hint=f"give {_MOST} at most")
 
 
 def require_within(value: object, least: Mapping[str, float]) -> None:
@@ -133,7 +153,9 @@ def changed(value: T, words: Mapping[str, str], also: tuple[str, ...] = ()) -> T
     if unknown := [name for name in words if name not in known]:
         raise UnknownChoice("setting", unknown[0], (*known, *also))
     read = {name: _read(name, word, known[name]) for name, word in words.items()}
-    return replace(value, **read)
+    found = replace(value, **read)
+    require_numbers(found)  # also of a recipe's own settings
+    return found
 
 
 def _read(name: str, word: str, example: object) -> object:
@@ -179,10 +201,28 @@ def as_record(value: DataclassInstance) -> dict[str, Any]:
 def from_record(example: T, record: Mapping[str, Any]) -> T:
     """The value that `as_record` made a record of.
 
+    Raises
+    ------
+    InputError
+        If the record is none of such a value.
+
     Examples
     --------
     >>> from_record(Settings(), as_record(Settings(milestones=(3,)))) == Settings(milestones=(3,))
     True
     """
-    known = {name: tuple(each) if isinstance(each, list) else each for name, each in record.items()}
-    return replace(example, **known)
+    for name, each in record.items():
+        if not hasattr(example, name) or not _is_like(each, getattr(example, name)):
+            raise InputError(
+                f"the record of the settings is damaged at {name[:40]!r}", hint="train anew: choose another --out"
+            )
+    found = replace(example, **{name: tuple(each) if isinstance(each, list) else each for name, each in record.items()})
+    require_numbers(found)
+    return found
+
+
+def _is_like(value: object, example: object) -> bool:
+    """Whether a JSON value can be that of a field whose default is the example."""
+    if isinstance(example, tuple):
+        return isinstance(value, list) and all(type(each) is int for each in value)
+    return type(value) is type(example) or (isinstance(example, float) and type(value) is int)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,18 @@ from wbtools.attribution.runtime.device import usable
 from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_data, split_of
 from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
+from wbtools.subject import containment
 from wbtools.training.backbones import BACKBONES, Backbone
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.recipe import Material, Recipe, Task, require_finite
 from wbtools.training.runs.beginning import digest, fitting, require_again
+from wbtools.training.runs.checkpoints import card_of
 from wbtools.training.runs.folder import RunFolder
 from wbtools.training.runs.references import REFERENCES, require_enough
 from wbtools.training.settings import Settings, as_record, changed, from_record
 
 if TYPE_CHECKING:
+    from wbtools.model.card import Card
     from wbtools.model.family import Network
 
 _AT_ONCE = 16  # images
@@ -101,6 +105,14 @@ class Run:
         """One of REFERENCES."""
         return str(self.record["references"])
 
+    def card(self) -> Card:
+        """What all cards of the run say, but for its references."""
+        material = self.material
+        people = len({material.data.items[row].person for row in material.rows("train")})
+        made = {"recipe": self.recipe.name, "seed": str(material.settings.seed), "torch": str(self.record["torch"])}
+        card = card_of(self.recipe, self.backbone.known.card, material.data, people, made)
+        return replace(card, classes=self.task.classes)
+
     def network(self) -> Network:
         """The network, its weights drawn from the run's seed."""
         torch.manual_seed(self.material.settings.seed)
@@ -123,6 +135,7 @@ def plan(asked: Asked) -> Run:
     known = folder.record() if asked.resume else None
     if known is None:
         folder.require_new()
+        _require_outside(asked.out, data.folder)
     record = _record(asked, recipe, data) if known is None else _same(asked, recipe, data, known)
     material = _material(recipe, data, record)
     device = device_named(asked.device)
@@ -137,7 +150,16 @@ def plan(asked: Asked) -> Run:
         with torch.device("meta"):  # shapes only
             network = run.backbone.build(task.sizes)
         fitting(network, run.init)
+    run.card()  # raises what a card cannot say, such as names that are too long
     return run
+
+
+def _require_outside(out: Path, data: Path) -> None:
+    """Require that a run is not kept in the data set that it learns from."""
+    try:
+        containment.require_apart(out, [data], data)
+    except InputError as error:
+        raise InputError(str(error), hint="choose another --out, outside the data set") from None
 
 
 def require_metric_learning() -> None:
@@ -163,13 +185,13 @@ def device_named(word: str) -> torch.device:
     """
     if word == "auto":
         return usable() or torch.device("cpu")
-    try:
-        device = torch.device(word)
-    except RuntimeError:
-        raise InputError(f"--device {word} is no device", hint=f"give one of {', '.join(DEVICES)}") from None
-    if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,9})?", word):
+        raise InputError(
+            f"--device {word} is no device that can train", hint=f"give one of {', '.join(DEVICES)}, or cuda:N"
+        )
+    if word != "cpu" and not int(word.partition(":")[2] or 0) < torch.cuda.device_count():
         raise InputError(f"--device {word} is not there, or torch cannot use it", hint="give --device cpu")
-    return device
+    return torch.device(word)
 
 
 def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
@@ -185,9 +207,11 @@ def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     stratify = recipe.stratify(options) or None
     if asked.fold is not None:
         number, count = asked.fold
-        folds = folds_of(data, count, settings.seed, stratify)
         if not 1 <= number <= count:
             raise InputError(f"--fold {number} of {count} does not exist", hint=f"give a number from 1 to {count}")
+        if count > len(data):
+            raise InputError(f"--fold {number}/{count} asks for more folds than there are images", hint="give fewer")
+        folds = folds_of(data, count, settings.seed, stratify)
         split = folds[number - 1]
     else:
         split = split_of(data, asked.fractions or FRACTIONS, settings.seed, stratify)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from wbtools.training.loop.learner import Learner
 from wbtools.training.loop.selection import Best
 from wbtools.training.runs import references
 from wbtools.training.runs.beginning import begin_with
-from wbtools.training.runs.checkpoints import Checkpoints, card_of
+from wbtools.training.runs.checkpoints import Checkpoints
 from wbtools.training.runs.folder import RunFolder
 from wbtools.training.runs.references import References
 from wbtools.training.runs.starting import Run, require_sound_images
@@ -103,14 +103,9 @@ def _learner(run: Run, *, fresh: bool) -> Learner:
 
 def _card(run: Run) -> Any:
     """What all cards of the run say; its references are made if they are not there."""
-    material = run.material
-    train = material.rows("train")
-    people = len({material.data.items[row].person for row in train})
-    made = {"recipe": run.recipe.name, "seed": str(material.settings.seed), "torch": str(run.record["torch"])}
-    card = card_of(run.recipe, run.backbone.known.card, material.data, people, made)
-    card = replace(card, classes=run.task.classes)
+    card, train = run.card(), run.material.rows("train")
     if "reference_files" not in run.record:
-        found = references.write(run.folder.path, material.data, train.tolist(), run.references, card)
+        found = references.write(run.folder.path, run.material.data, train.tolist(), run.references, card)
         run.record["reference_files"] = found.as_record()
         run.folder.rewrite(run.record)
     return References.from_record(run.record["reference_files"]).on(card)
