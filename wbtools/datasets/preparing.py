@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -169,11 +170,12 @@ def make(planned: Planned, jobs: int = 1, tell: Callable[[int, int], None] = lam
             logger.info("resuming: %d of %s are done", len(images) - len(todo), counted(len(images), "image"))
         tell(len(draft.done), len(images))
         pieces = workers.tasks(planned.preparation, draft.rows, draft.plan, todo)
-        for rows in workers.run(pieces, min(jobs, len(todo))) if todo else ():
-            draft.note(rows)
-            for row in rows:
-                _accept(row, planned)
-            tell(len(draft.done), len(images))
+        with closing(workers.run(pieces, max(1, min(jobs, len(todo))))) as made:
+            for rows in made:
+                draft.note(rows)
+                for row in rows:
+                    _accept(row, planned)
+                tell(len(draft.done), len(images))
         if planned.recipe.unique:
             _leave_out_twice(draft, planned)
         kept = [each for place, each in enumerate(planned.candidates) if not draft.done[place].refused]

@@ -6,7 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -75,7 +75,7 @@ def tasks(
         yield Task(preparation, rows, plan, tuple(images[start : start + size]))
 
 
-def run(todo: Iterator[Task], jobs: int) -> Iterator[list[Row]]:
+def run(todo: Iterator[Task], jobs: int) -> Generator[list[Row], None, None]:
     """Run tasks in so many processes of a single thread, which sum in the same order on every machine.
 
     Yields
@@ -89,6 +89,7 @@ def run(todo: Iterator[Task], jobs: int) -> Iterator[list[Row]]:
         If a process was killed.
     """
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with _threads(1), ProcessPoolExecutor(jobs, context, _begin, (os.getpid(),)) as pool:
         try:
             running: set[Future[list[Row]]] = set()
@@ -103,6 +104,10 @@ def run(todo: Iterator[Task], jobs: int) -> Iterator[list[Row]]:
                 "a process that prepared images was killed, perhaps for want of memory",
                 hint="run the same command again with fewer --jobs; it resumes",
             ) from None
+        except BaseException:  # nobody waits for rows that are not noted: they are made again
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
