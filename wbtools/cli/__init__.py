@@ -16,9 +16,7 @@ from wbtools.version import __version__  # noqa: E402
 _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),
     "batch": ("batch.run", "Export many subjects: here, on a Slurm cluster, or through Dask."),
-    "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
-    "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
-    "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
+    "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),
     "evaluate": ("evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),
     "compare": ("asking.compare", "Ask a network how near two people are, and how often such a verdict was right."),
@@ -26,7 +24,9 @@ _COMMANDS = {
     "index": ("asking.index", "Embed all images of a data set in one file, to be searched."),
     "query": ("asking.query", "Find who of an index is nearest to a person."),
     "models": ("models", "List network families, or say what a checkpoint is."),
-    "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
+    "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
+    "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
+    "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
 }
 
 
