@@ -1,5 +1,7 @@
 """A data set that is being made: resumed after a crash with the same bytes, and nothing of anybody else's replaced."""
 
+import json
+
 import numpy as np
 import pytest
 from made_data import made_items
@@ -7,6 +9,7 @@ from made_data import made_items
 from wbtools.datasets import Draft, Kind, Plan, open_data
 from wbtools.datasets.draft import DONE, ROWS
 from wbtools.datasets.plan import Row, write_row
+from wbtools.datasets.remarks import collected
 from wbtools.errors import InputError
 
 SHAPE = (1, 3, 4, 5)
@@ -185,3 +188,36 @@ def test_a_file_that_somebody_puts_there_meanwhile_is_not_replaced(tmp_path, nam
     assert contents(made(tmp_path / "data", (), refused).folder) == contents(
         made(tmp_path / "whole", refused=refused).folder
     )
+
+
+# ------------------------------------------------------------------------------------------------------------ remarks
+
+
+def test_remarks_name_their_images_and_what_is_said_of_many_is_said_once(tmp_path):
+    unit = "the header gives no unit of length; mm are assumed"
+    with Draft(tmp_path / "data", plan_of()) as draft:
+        items = made_items(6)
+        for place, (degrees, item) in enumerate(zip((9, 67, 3, 12, 40, 8), items, strict=True)):
+            turned = f"For the network, the head was turned by {degrees} degrees (ACPC, rigid)."
+            draft.put(place, IMAGES[place], (f"{item.source[3:]}: {unit}", turned) if place else (turned,))
+        remarks = draft.finish(items).manifest.remarks
+    assert remarks[unit] == tuple(item.source for item in items[1:])
+    assert remarks["For the network, the head was turned by 67 degrees (ACPC, rigid)."] == (items[1].source,)
+    assert dict(collected(remarks)) == {
+        "For the network, the head was turned by 3 to 67 degrees (ACPC, rigid).": 6,
+        unit: 5,
+    }
+
+
+def test_numbers_in_names_are_no_numbers_and_equal_ones_are_no_range():
+    said = {"MNI152 at 2.50 mm": ["a"], "MNI305 at 2.5 mm": ["b"], "sub-01 at 3 mm": ["c"], "sub-02 at 3 mm": ["d"]}
+    assert collected(said) == [(text, 1) for text in said]
+    assert collected({"at 2.50 mm, 4 of 8": ["a"], "at 2.5 mm, 3 of 8": ["a"]}) == [("at 2.50 mm, 3 to 4 of 8", 1)]
+
+
+def test_a_data_set_that_counted_its_remarks_still_opens(tmp_path):
+    data = made(tmp_path / "data")
+    record = json.loads((data.folder / "dataset.json").read_text())
+    record["remarks"] = {"a remark": 3}
+    (data.folder / "dataset.json").write_text(json.dumps(record))
+    assert open_data(data.folder).manifest.remarks == {"a remark": ()}

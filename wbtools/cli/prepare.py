@@ -171,11 +171,15 @@ def _say_plan(planned: Planned) -> None:
 
 def _say_made(data: DataSet, planned: Planned) -> None:
     """What was made."""
+    from wbtools.datasets.remarks import collected
+
     manifest = data.manifest
     for remark in planned.remarks:
         terminal.print(terminal.wrapped(f"Note: {line(remark)}"))
-    for remark, count in manifest.remarks.items():
+    for remark, count in collected(manifest.remarks):
         terminal.print(terminal.wrapped(f"Note on {counted(count, 'image')}: {line(remark)}"))
+    if manifest.remarks:
+        terminal.print("dataset.json names the images of each note.")
     _say_left_out(manifest.left_out)
     shape = " x ".join(map(str, manifest.shape))
     terminal.print(

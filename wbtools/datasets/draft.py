@@ -12,11 +12,10 @@ import fcntl
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -147,8 +146,13 @@ class Draft:
 
     def _notes(self, items: Sequence[Item], left_out: Mapping[str, str]) -> Notes:
         refused = {items[row.place].source: row.refused for row in self.done.values() if row.refused}
-        said = Counter(remark for row in self.done.values() if not row.refused for remark in row.remarks)
-        return Notes(dict(sorted({**left_out, **refused}.items())), dict(sorted(said.items())))
+        said: dict[str, list[str]] = {}
+        for place, row in sorted(self.done.items()):
+            source = items[place].source
+            for remark in () if row.refused else row.remarks:
+                said.setdefault(_unnamed(remark, source), []).append(source)
+        remarks = {remark: tuple(sources) for remark, sources in sorted(said.items())}
+        return Notes(dict(sorted({**left_out, **refused}.items())), remarks)
 
     def _lock(self) -> None:
         handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -324,6 +328,17 @@ def _require_own(folder: Path) -> None:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unnamed(remark: str, source: str) -> str:
+    """What is said of an image without the name of its file: what is said of many is the same then.
+
+    Examples
+    --------
+    >>> _unnamed("a.nii.gz: no unit", "sub-01/a.nii.gz"), _unnamed("turned", "a.nii.gz")
+    ('no unit', 'turned')
+    """
+    return remark.removeprefix(f"{PurePosixPath(source.partition('#')[0]).name}: ")
 
 
 def _sync(path: Path) -> None:

@@ -74,8 +74,8 @@ class Manifest:
         The version.
     left_out : mapping of str to str
         Why something is not in it, by its source.
-    remarks : mapping of str to int
-        What had to be decided to prepare images, and for how many.
+    remarks : mapping of str to tuple of str
+        What had to be decided to prepare images, and for which, by their sources.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class Manifest:
     code_sha256: str = ""
     wbtools: str = __version__
     left_out: Mapping[str, str] = field(default_factory=dict)
-    remarks: Mapping[str, int] = field(default_factory=dict)
+    remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_shape(self.kind, self.shape)
@@ -129,7 +129,7 @@ class Manifest:
             "card": dict(self.card),
             "source": self.source,
             "settings": dict(self.settings),
-            "remarks": dict(self.remarks),
+            "remarks": {said: list(sources) for said, sources in self.remarks.items()},
             "left_out": dict(self.left_out),
             "inputs_sha256": self.inputs_sha256,
             "code_sha256": self.code_sha256,
@@ -195,8 +195,13 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
         str(found["code_sha256"]),
         str(found["wbtools"]),
         {str(name): str(why) for name, why in found["left_out"].items()},
-        {str(said): int(count) for said, count in found["remarks"].items()},
+        {str(said): _sources(given) for said, given in found["remarks"].items()},
     )
+
+
+def _sources(given: object) -> tuple[str, ...]:
+    """The sources of a remark; none where only their number was kept, as in earlier data sets."""
+    return tuple(map(str, given)) if isinstance(given, list) else ()
 
 
 def _missing(folder: Path) -> InputError:

@@ -97,12 +97,12 @@ class Notes:
     ----------
     left_out : mapping of str to str
         Why something is not in it, by its source.
-    remarks : mapping of str to int
-        What had to be decided, and for how many images.
+    remarks : mapping of str to tuple of str
+        What had to be decided, and for which images, by their sources.
     """
 
     left_out: Mapping[str, str]
-    remarks: Mapping[str, int]
+    remarks: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
