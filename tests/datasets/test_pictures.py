@@ -89,6 +89,13 @@ def test_a_damaged_picture_is_named_or_left_out(digits, tmp_path):
     assert len(data) == 12
 
 
+def test_a_folder_of_pictures_is_recognised_by_a_recipe_of_scans(digits, tmp_path):
+    result = CliRunner().invoke(main, ["prepare", "classes", str(digits), "--out", str(tmp_path / "data")])
+    told = " ".join(result.output.split())
+    assert result.exit_code == 3 and "holds pictures" in told and "not volumes" in told
+    assert "prepare them for contrastive" in told and "--source" not in told
+
+
 def test_one_class_alone_is_refused(tmp_path):
     write(tmp_path / "cats" / "cat" / "1.png", noise(0, 8, 8))
     assert "there is one class only: class is cat" in prepare(tmp_path / "cats", "--out", tmp_path / "data", code=3)

@@ -291,10 +291,11 @@ def test_the_project_s_table_gives_families_and_pairs(study, tmp_path):
     assert [item.family for item in data.items] == ["F1", "F1", "F2", "F2"]
 
 
-@pytest.mark.parametrize("inside", ["", "100", "100/T1w/data"])
-def test_nothing_is_written_into_a_study_or_a_subject(study, inside):
+@pytest.mark.parametrize("inside", ["", "100", "100/T1w/data", "data", "new/data"])
+def test_nothing_is_written_into_a_study_or_a_subject_and_the_dry_run_says_so(study, inside):
     before = sorted(study.rglob("*"))
-    prepare(study, "--out", study / inside, code=3)
+    told = prepare(study, "--out", study / inside, code=3)
+    assert prepare(study, "--out", study / inside, "--dry-run", code=3) == told
     assert sorted(study.rglob("*")) == before
 
 

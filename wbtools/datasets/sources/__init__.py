@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wbtools.datasets.candidates import Found, SourceOptions
 from wbtools.datasets.manifest import Kind
+from wbtools.datasets.recipes import RECIPES, recipe_named
 from wbtools.errors import InputError, MissingFile, require_choice
 from wbtools.subject import places
 
@@ -29,7 +30,7 @@ SOURCES: Mapping[str, str] = {
 """The module of each form, in the order in which they are tried."""
 
 
-def _outside(out: Path, place: Path) -> None:
+def outside(out: Path, place: Path) -> None:
     """The usual rule: nothing is written into what is read, where it would be read the next time."""
     inner, outer = out.resolve(), place.resolve()
     if inner == outer or (outer in inner.parents and outer.is_dir()):
@@ -61,7 +62,7 @@ class Source:
     kinds: frozenset[Kind]
     recognises: Callable[[Path], bool]
     find: Callable[[Path, Kind, SourceOptions], Found]
-    require_outside: Callable[[Path, Path], None] = _outside
+    require_outside: Callable[[Path, Path], None] = outside
 
 
 def source_named(name: str) -> Source:
@@ -99,9 +100,23 @@ def source_of(place: Path, kind: Kind, name: str = AUTO) -> Source:
         return chosen
     found = next((source for source in fitting if source.recognises(place)), None)
     if found is None:
+        _require_no_other_kind(place, kind, all_sources)
         looked_for = "; ".join(source.looked_for for source in fitting)
         raise InputError(f"{place} holds no {kind.value} in a known form (looked for: {looked_for})", _choices(fitting))
     return found
+
+
+def _require_no_other_kind(place: Path, kind: Kind, all_sources: list[Source]) -> None:
+    """Raise InputError if there are images of another kind, for another recipe."""
+    other = next((source for source in all_sources if source.recognises(place)), None)
+    if other is None:
+        return
+    kinds = [each for each in Kind if each in other.kinds]
+    fitting = [name for name in RECIPES if recipe_named(name).kind in kinds]
+    raise InputError(
+        f"{place} holds {' or '.join(each.value for each in kinds)} ({other.looked_for}), not {kind.value}",
+        hint=f"prepare them for {' or '.join(fitting)}",
+    )
 
 
 def _choices(fitting: list[Source]) -> str:

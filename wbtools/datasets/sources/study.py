@@ -16,8 +16,8 @@ from wbtools.datasets.images.volumes import ScanImage
 from wbtools.datasets.items import Item
 from wbtools.datasets.labels import Knowledge
 from wbtools.datasets.manifest import Kind
-from wbtools.datasets.sources import Source
-from wbtools.errors import InputError, SubjectError
+from wbtools.datasets.sources import Source, outside
+from wbtools.errors import SubjectError
 from wbtools.exporting.references.people import sessions
 from wbtools.model.input import FIELD_OF_VIEW
 from wbtools.subject import Subject, containment, not_found, places
@@ -49,9 +49,8 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
 
 
 def require_outside(out: Path, place: Path) -> None:
-    """Require that a folder to write to is neither the study folder nor in a subject's."""
-    if out.resolve() == place.resolve():
-        raise InputError(f"--out {out} is the study folder, which is never written to", hint="choose another --out")
+    """Require that a folder to write to is neither in the study folder nor in a subject's of another study."""
+    outside(out, place)
     containment.require_no_subjects(out, place, "--out")
 
 
