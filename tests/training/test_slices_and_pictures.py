@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_learning import lines, made_pictures, made_slices, train
 
 from wbtools import model as models
+from wbtools.cli import main
 from wbtools.datasets import Item, Kind, split_of, write_data
 from wbtools.model.families.contrastive import Contrastive, ContrastiveArchitecture
 from wbtools.model.families.hemispheres import Hemispheres, HemispheresArchitecture
@@ -175,6 +177,19 @@ def test_classes_of_pictures_are_learned_by_distances_and_by_themselves(plain, t
     assert loaded.family == "contrastive" and 0 <= loaded.threshold <= 2
     assert loaded.description["embedding"] == (3 if plain == "yes" else 16)
     assert json.loads((tmp_path / "run/run.json").read_text())["references"] == "none"
+
+
+def test_a_network_of_pictures_claims_nothing_of_brains_and_says_so_in_its_notice(tmp_path):
+    made_pictures(tmp_path / "data", 16)
+    how = ("--epochs", "1", "--batch", "12", "--set", "embedding=4", "--set", "settle=1")
+    result = train("contrastive", tmp_path / "data", "--out", tmp_path / "run", *how)
+    assert "wbtools evaluate" in said(result) and "export-subject" not in said(result), result.output
+    card = models.load(tmp_path / "run/last.pt").card
+    assert card.pictures and "trained on pictures" in card.notice
+    described = said(CliRunner().invoke(main, ["models", str(tmp_path / "run")]))
+    for claim in ("skull-stripped", "MNI152", "field of view", "template"):
+        assert claim not in described
+    assert "trained on pictures" in described
 
 
 def test_slices_of_one_half_and_references_without_brains_are_refused(tmp_path):

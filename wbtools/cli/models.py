@@ -9,10 +9,18 @@ import click
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
+from wbtools.errors import InputError
 from wbtools.text import line
 
 if TYPE_CHECKING:
     from wbtools.model.card import Card
+
+
+_VALIDATION = "validation_"
+"""How names of figures of validation data begin on cards."""
+
+_ENDINGS = (".pt", ".pth", ".safetensors", ".pt2")
+"""Of files of networks that have a card beside them."""
 
 
 class _Networks(click.Group):
@@ -35,7 +43,8 @@ class _Networks(click.Group):
 def command(context: click.Context, debug: bool) -> None:
     """List the network families and the built-in network; with FILE, say what that network is.
 
-    FILE is a checkpoint, a .pt2 file of torch.export, or package.module:build, a Python function that builds a network.
+    FILE is a checkpoint, the folder of a run, a .pt2 file of torch.export, or package.module:build, a Python function
+    that builds a network.
     """
     from wbtools import model
 
@@ -47,6 +56,13 @@ def command(context: click.Context, debug: bool) -> None:
     out.print("  any other: a .pt2 file of torch.export, or package.module:build, a Python function")
     out.print("\nBuilt-in network", style="bold")
     _describe(model.built_in())
+
+
+def _network_of(card: Path) -> Path | None:
+    """The checkpoint beside a card; None for any other file."""
+    if card.suffix != ".json" or not card.is_file():
+        return None
+    return next((path for ending in _ENDINGS if (path := card.with_suffix(ending)).is_file()), None)
 
 
 def _described(name: Path, debugged: bool) -> click.Command:
@@ -65,8 +81,16 @@ def _described(name: Path, debugged: bool) -> click.Command:
     @reports_errors
     def describe(debug: bool) -> None:
         from wbtools import model
+        from wbtools.evaluating.contestants import chosen
+        from wbtools.training.runs.folder import RECORD
 
-        _describe(model.load(name))
+        path = name
+        if (name / RECORD).is_file():
+            path = chosen(name)
+            out.print(f"The run's checkpoint {line(path)}:")
+        elif beside := _network_of(name):
+            raise InputError(f"{name} is a card or another JSON file", hint=f"give the network: {beside}")
+        _describe(model.load(path))
 
     return describe
 
@@ -94,13 +118,41 @@ def _several(card: Card) -> str:
     return f"drawn from {len(card.reference_components)} components" if card.reference_components else "made-up heads"
 
 
+def _input(card: Card) -> dict[str, object]:
+    """What the network takes; of one that was trained on pictures only what an export shows it."""
+    from wbtools.model.intensity import Intensity
+
+    image = f"{' x '.join(map(str, card.shape))} {card.orientation}"
+    if card.pictures:
+        return {"input": f"pictures; an export shows it the axial slices of the T1w image at {image}"}
+    return {
+        "input": f"{image}, {card.resampling}",
+        "intensities": f"{card.intensity}: {Intensity.parse(card.intensity).words}",
+        "skull-stripped input": "yes" if card.skull_stripped else "no",
+        "reference brain": card.reference or "the MNI152 template",
+        "several references": _several(card),
+    }
+
+
+def _performance(card: Card) -> dict[str, object]:
+    """Figures, those of validation data apart: they chose epoch and threshold, and are better than on new people."""
+    rows: dict[str, list[str]] = {"held-out performance": [], "on validation data": []}
+    for name, value in card.performance.items():
+        validation = name.startswith(_VALIDATION)
+        said = f"{name.removeprefix(_VALIDATION).replace('_', ' ')} {value:g}"
+        rows["on validation data" if validation else "held-out performance"].append(said)
+    found: dict[str, object] = {name: ", ".join(figures) or "not stated" for name, figures in rows.items()}
+    if rows["on validation data"]:
+        found["on validation data"] = f"{found['on validation data']} (chose epoch and threshold)"
+    return found
+
+
 def _describe(model: object) -> None:
     """Print a network's description and card as two columns."""
     from rich.table import Table
 
     from wbtools.model import Model
     from wbtools.model.card import ANSWERS
-    from wbtools.model.intensity import Intensity
 
     assert isinstance(model, Model)
     card = model.card
@@ -112,13 +164,9 @@ def _describe(model: object) -> None:
         "answers with": " or ".join(name for name, method in ANSWERS.items() if method in model.network.answers),
         "classes": ", ".join(card.classes) or "not named",
         "threshold (cosine distance)": "not in the file" if model.threshold is None else f"{model.threshold:.4g}",
-        "input": f"{' x '.join(map(str, card.shape))} {card.orientation}, {card.resampling}",
-        "intensities": f"{card.intensity}: {Intensity.parse(card.intensity).words}",
-        "skull-stripped input": "yes" if card.skull_stripped else "no",
-        "reference brain": card.reference or "the MNI152 template",
-        "several references": _several(card),
+        **_input(card),
         "training data": card.training_data,
-        "held-out performance": ", ".join(f"{k} {v:g}" for k, v in card.performance.items()) or "not stated",
+        **_performance(card),
         "intended use": card.intended_use,
         "card": "assumed from the family; write a JSON card beside the file" if card.assumed else "given",
         "notice": " ".join(filter(None, (card.notice, *model.remarks))) or "none",

@@ -43,9 +43,7 @@ _TEXTS = {
 }
 """Fields that are one line of text, and how long it may be. Outputs repeat them."""
 
-_SET = 64  # files of references
-
-_FILE = 1 << 20  # bytes that a card may have
+_SET, _FILE = 64, 1 << 20  # files of references, bytes that a card may have
 
 _IMAGE = re.compile(r"[^/\\:]+\.nii(\.gz)?")
 
@@ -88,13 +86,13 @@ class Card:
     training_data, intended_use, notice : str
         `notice` is repeated in every output.
     performance : dict
-        Figures of held-out data, by name.
+        Figures by name; those that begin with `validation_` are of the people who chose epoch and threshold.
     provenance : dict
         How the checkpoint was made: command, seed, versions.
-    built_in : bool
-        Whether it comes with wbtools.
-    assumed : bool
-        Whether these are the family's defaults; never in the file.
+    pictures : bool
+        Whether it was trained on pictures: then the image's fields say only what an export shows it.
+    built_in, assumed : bool
+        Whether it comes with wbtools, and whether these are the family's defaults, which no file says.
 
     Raises
     ------
@@ -126,6 +124,7 @@ class Card:
     notice: str = ""
     performance: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
+    pictures: bool = False
     built_in: bool = False
     assumed: bool = False
 
@@ -284,6 +283,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "references": list,
     "reference_components": list,
     "skull_stripped": bool,
+    "pictures": bool,
     "built_in": bool,
     "threshold": (Real, type(None)),
     "performance": dict,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wbtools import atomic
-from wbtools.datasets import DataSet
+from wbtools.datasets import DataSet, Kind
 from wbtools.errors.system import writing
 from wbtools.model import card as cards
 from wbtools.model.card import Card
@@ -23,6 +23,12 @@ from wbtools.version import __version__
 LAST = "last"
 _INHERITED = ("orientation", "intensity", "skull_stripped", "resampling")
 _SHOWN = 24  # figures of a card
+_OF_PICTURES = (
+    "This network was trained on pictures, which are not known to be slices of brains: of a person it is shown axial "
+    "slices of the T1w image, and what it says of them, and every map of it, means something only if the pictures were "
+    "such slices"
+)
+"""Every output of a network that was trained on pictures repeats it."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,17 @@ def card_of(recipe: Recipe, family: Card, data: DataSet, people: int, made: Mapp
     if len(data.manifest.shape) == 4:
         _, x, y, z = data.manifest.shape
         inherited["shape"] = (x, y, z)
+    pictures = data.manifest.kind is Kind.PICTURES
     what = data.manifest.source or "a data set"
     return replace(
         family,
         name=f"{recipe.name}-{family.family}",
         title=f"{recipe.title} ({family.family}, trained with wbtools)",
         answer=recipe.answer,
-        training_data=f"{what}: {people} people, data set {data.sha256[:16]}",
+        training_data=f"{what}: {people} {'pictures or people' if pictures else 'people'}, data set {data.sha256[:16]}",
         intended_use=recipe.use,
-        notice=recipe.notice,
+        notice=_OF_PICTURES if pictures else recipe.notice,
+        pictures=pictures,
         provenance={
             **made,
             "wbtools": __version__,
