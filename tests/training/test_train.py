@@ -2,15 +2,18 @@
 
 import dataclasses
 import json
+import re
 import resource
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from made_learning import SHAPE, killed_after, lines, made_classes, made_twins, same_weights, started, train, weights
 
 from wbtools import model as models
+from wbtools.cli import main
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.errors import InputError
 from wbtools.images import nifti
@@ -106,6 +109,40 @@ def test_a_dry_run_lists_all_settings_and_writes_nothing(twins, tmp_path):
     for name in [field.name for field in dataclasses.fields(Settings)] + ["margin"]:
         assert f"\n  {name}=" in result.output
     assert "mining=semi-hard" in result.output and not (tmp_path / "run").exists()
+    (backbones,) = (row for row in result.output.splitlines() if row.startswith("backbone:"))
+    named = [word.strip() for word in re.split("[,;:]|also", backbones)]
+    assert named.count("unet") == 1 and "resnet-18" in named
+
+
+def test_best_is_said_of_an_epoch_only_by_criteria_that_it_improved(twins, tmp_path):
+    result = train("twins", twins, "--out", tmp_path / "run", *QUICK[:2], "--epochs", "4")
+    told = [row.partition("best by ")[2].split(" (")[0] for row in result.output.splitlines() if "epoch " in row]
+    log, best = lines(tmp_path / "run"), {}
+    for row, words in zip(log, told[: len(log)], strict=True):
+        figures = row["val"]
+        named = set(filter(None, words.split(", ")))
+        assert named <= set(row["best"]) and (not named or row["epoch"] > 1)
+        for name in row["best"]:
+            assert row["epoch"] == 1 or (name in named) == (figures[name] != best[name])
+            best[name] = figures[name]
+
+
+def test_the_end_names_the_command_that_judges_and_then_the_export(run, twins):
+    folder, output = run
+    output = " ".join(output.split())
+    assert f"Next: wbtools evaluate {folder} {twins} --split test --out {folder}-evaluated" in output
+    assert f"Then: wbtools export-subject SUBJECT --model {folder}/best-auc.pt" in output
+
+
+def test_models_takes_the_folder_of_a_run_and_calls_its_figures_those_of_validation(run):
+    folder, _ = run
+    result = CliRunner().invoke(main, ["models", str(folder)], terminal_width=200)
+    assert result.exit_code == 0 and "best-auc.pt" in result.output
+    rows = dict(row.strip().split("  ", 1) for row in result.output.splitlines() if "  " in row.strip())
+    assert rows["held-out performance"].strip() == "not stated"
+    assert "auc" in rows["on validation data"] and "validation_" not in result.output
+    result = CliRunner().invoke(main, ["models", str(folder / "best-f1.json")])
+    refused(result, "is a card", f"give the network: {folder / 'best-f1.pt'}")
 
 
 # ------------------------------------------------------------------------------------------------------ interruptions
@@ -221,7 +258,14 @@ def refused(result, sentence, hint=""):
 def test_a_run_is_not_overwritten_and_not_mixed_with_other_settings(run, twins, tmp_path):
     folder, _ = run
     refused(train("twins", twins, "--out", folder, *QUICK), "holds a run already", "add --resume")
-    refused(train("twins", twins, "--out", folder, "--resume", "--epochs", "9"), "--set cannot be changed")
+    refused(
+        train("twins", twins, "--out", folder, "--resume", "--epochs", "9"),
+        "began with epochs=3, not 9",
+        "planned for all",
+    )
+    refused(
+        train("twins", twins, "--out", folder, "--resume", "--set", "mining=random"), "with mining=hard, not random"
+    )
     refused(train("twins", twins, "--out", folder, "--resume", "--backbone", "resnet"), "--backbone cannot be changed")
     refused(train("twins", twins, "--out", tmp_path, "--resume"), "holds no run to resume")
     (tmp_path / "notes.txt").write_text("mine")
@@ -264,7 +308,11 @@ def test_a_split_that_leaks_is_refused(tmp_path):
 
 def test_what_a_recipe_needs_is_said_in_a_sentence(twins, tmp_path):
     data, out = made_classes(tmp_path / "classes", 12), ("--out", tmp_path / "run")
-    refused(train("twins", data.folder, *out), "'twin' is no label", "sex")
+    refused(train("twins", data.folder, *out), "does not say who is whose twin", "wbtools prepare twins")
+    record = json.loads((data.folder / "dataset.json").read_text())
+    record["settings"] = {"recipe": "classes"}
+    (data.folder / "dataset.json").write_text(json.dumps(record))
+    refused(train("twins", data.folder, *out), "was made for classes, and does not say", "wbtools prepare twins")
     few = [Item(row, f"p{row}", f"{row}.nii.gz", labels={"twin": str(row // 3)}) for row in range(12)]
     write_data(tmp_path / "three", Kind.VOLUMES, np.array(data.images), few)
     refused(train("twins", tmp_path / "three", *out), "3 people of the twin pair")

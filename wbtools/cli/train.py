@@ -95,7 +95,7 @@ def command(recipe: str, data: Path, *, dry_run: bool, verbose: int, debug: bool
         if debug or (known := _interrupted(error, asked.out)) is None:
             raise
         raise known from error
-    _summarise(found)
+    _summarise(found, run)
 
 
 def _fold(text: str | None) -> tuple[int, int] | None:
@@ -123,7 +123,9 @@ class _Watch:
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=err, transient=True
         )
-        self._metric = run.task.criteria[0].figure
+        self._criteria = run.task.criteria
+        self._metric = self._criteria[0].figure
+        self._best: dict[str, float] = {}
         self._task = self._bar.add_task("preparing", total=None)
         self._began, self._done = time.monotonic(), 0.0
         self._title, self._share, self._left = "", 0.0, 0.0
@@ -154,12 +156,21 @@ class _Watch:
         """As in `Listener`."""
         figures = {"loss": epoch.training["loss"], f"validation {self._metric}": epoch.validation[self._metric]}
         said = [f"{name} {value:.4g}" for name, value in figures.items()]
-        best = f", best by {', '.join(epoch.best)}" if epoch.best else ""
+        improved = self._improved(epoch)
+        best = f", best by {', '.join(improved)}" if improved else ""
         text = f"epoch {epoch.number + 1}: {', '.join(said)}{best} ({epoch.seconds:.1f} s{self._remaining()})"
         if err.is_terminal:
             self._bar.console.print(text)
         else:
             click.echo(f"{time.strftime('%H:%M:%S')} {text}", err=True)
+
+    def _improved(self, epoch: Epoch) -> list[str]:
+        """The criteria whose value is better than in every epoch before, not just equal with a lower loss."""
+        figures = {each.name: each.figure for each in self._criteria}
+        found = {name: epoch.validation[figures[name]] for name in epoch.best}
+        improved = [name for name, value in found.items() if value != self._best.get(name)]
+        self._best |= found
+        return improved if epoch.number else []  # the first is the best by all
 
     def _words(self) -> str:
         return f"{self._title}{self._remaining()}"
@@ -212,7 +223,8 @@ def _say_plan(run: Run) -> None:
     if run.task.classes:
         terminal.print(f"classes: {', '.join(line(name) for name in run.task.classes)}")
     weights = sum(parameter.numel() for parameter in run.network().parameters())
-    terminal.print(f"backbone: {record['backbone']}, {weights:,} parameters; also {', '.join(run.recipe.backbones)}")
+    others = ", ".join(name for name in run.recipe.backbones if name != record["backbone"])
+    terminal.print(f"backbone: {record['backbone']}, {weights:,} parameters{others and f'; also {others}'}")
     terminal.print(f"device: {run.task.device}")
     steps = -(-run.task.batches // material.settings.accumulate)
     terminal.print(f"an epoch: {run.task.batches} batches, {counted(steps, 'step')} of the optimiser")
@@ -224,10 +236,20 @@ def _say_plan(run: Run) -> None:
     terminal.print(f"would write: {line(run.folder.path)}")
 
 
-def _summarise(found: Trained) -> None:
+def _summarise(found: Trained, run: Run) -> None:
     """What a run prints at its end."""
+    from wbtools.datasets import Kind
+    from wbtools.evaluating.recipes import EVALUATIONS
+
     terminal.print(f"Trained {counted(found.epochs, 'epoch')}: {line(found.folder)}")
     for name, best in found.best.items():
         terminal.print(f"  best-{name}.pt: epoch {best.epoch + 1}, {name} {best.value:.4g} on validation data")
     terminal.print("  last.pt: the last epoch")
-    terminal.print(f"Next:  {terminal.command('wbtools', 'export-subject', 'SUBJECT', '--model', found.chosen)}")
+    data = run.material.data
+    after: list[tuple[object, ...]] = []
+    if run.recipe.name in EVALUATIONS and run.material.split.parts["test"]:
+        after.append(("evaluate", found.folder, data.folder, "--split", "test", "--out", f"{found.folder}-evaluated"))
+    if data.manifest.kind is not Kind.PICTURES:
+        after.append(("export-subject", "SUBJECT", "--model", found.chosen))
+    for lead, words in zip(("Next:", "Then:"), after, strict=False):
+        terminal.print(f"{lead}  {terminal.command('wbtools', *words)}")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wbtools.datasets import Kind
+from wbtools.datasets import DataSet, Kind
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.model.family import Network
 from wbtools.training import pairs
@@ -116,6 +116,7 @@ class Twins(Task):
 
     def __init__(self, material: Material, device: torch.device) -> None:
         super().__init__(material, device)
+        _require_twins(material.data)
         self.options: Options = material.options
         self._parts = {part: _Part(material, part) for part in ("train", "val")}
         self.criterion = TripletLoss(self.options)
@@ -165,6 +166,18 @@ class Twins(Task):
 
     def _embedded(self, learner: Learner, part: _Part) -> Tensor:
         return self.answered(learner, part.rows)[0]
+
+
+def _require_twins(data: DataSet) -> None:
+    """Raise InputError for a data set in which nobody's twin is known, such as one that was made for classes."""
+    if _LABEL in data.label_names:
+        return
+    made_for = data.manifest.settings.get("recipe")
+    purpose = f"was made for {made_for}, and " if made_for and made_for != "twins" else ""
+    raise InputError(
+        f"{data.folder} {purpose}does not say who is whose twin",
+        hint="make a data set of twins with wbtools prepare twins",
+    )
 
 
 class _Part:

@@ -252,8 +252,8 @@ def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -
     data.verify()
     settings = from_record(recipe.settings, record["settings"])
     options = from_record(recipe.options, record["options"])
+    _require_unchanged(place, (settings, options), told(recipe, asked.words, settings, options))
     given = {
-        "--set": told(recipe, asked.words, settings, options) == (settings, options),
         "--backbone": asked.backbone in (None, record["backbone"]),
         "--references": asked.references in (None, record["references"]),
         "--init": asked.init is None or digest(asked.init) == record["init_sha256"],
@@ -265,6 +265,26 @@ def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -
         )
     require_again(RunFolder(place), asked.init, record["init_sha256"])
     return record
+
+
+def _require_unchanged(place: Path, began: tuple[Settings, Any], asked: tuple[Settings, Any]) -> None:
+    """Raise InputError that names the first setting that is not what the run began with."""
+    before, after = ({**as_record(settings), **as_record(options)} for settings, options in (began, asked))
+    name = next((name for name, value in before.items() if after[name] != value), None)
+    if name is None:
+        return
+    hint = "leave it out, or train anew with another --out"
+    if name == "epochs":
+        hint = (
+            "leave --epochs out: the schedule of the learning rate is planned for all epochs, so none can be added. "
+            f"Or train anew with another --out; --init {place / 'last.pt'} begins with the weights of this run"
+        )
+    raise InputError(f"{place} began with {name}={_shown(before[name])}, not {_shown(after[name])}", hint=hint)
+
+
+def _shown(value: object) -> str:
+    """A setting as `--set` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def told(
