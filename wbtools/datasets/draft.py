@@ -138,7 +138,8 @@ class Draft:
         with writing(self.folder):
             array, text = self._array(kept), table.dumps(named)
             hashes = {IMAGES: sha256(array), ITEMS: _sha256(text)}
-            manifest = self.plan.manifest(len(kept), *hashes.values(), self._notes(items, left_out or {})).dumps()
+            notes = self._notes(items, left_out or {})
+            manifest = self.plan.manifest(len(kept), hashes[IMAGES], hashes[ITEMS], notes).dumps()
             self._publish(array, {ITEMS: text, NAME: manifest}, {**hashes, NAME: _sha256(manifest)})
             for name in (ROWS, KEPT, DONE, UNFINISHED):
                 (self.folder / name).unlink(missing_ok=True)
