@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import resource
 import shutil
@@ -381,6 +382,67 @@ def test_a_damaged_state_is_refused(twins, tmp_path):
     assert train("twins", twins, "--out", run, *QUICK[:2], "--epochs", "1").exit_code == 0
     (run / "state.pt").write_bytes((run / "state.pt").read_bytes()[:5000])
     refused(train("twins", twins, "--out", run, "--resume"), "state.pt is damaged")
+
+
+def test_a_damaged_record_is_refused_whichever_key_is_missing_or_of_another_kind(run, twins, tmp_path):
+    whole = json.loads((run[0] / "run.json").read_text())
+    needed = (
+        "recipe",
+        "backbone",
+        "settings",
+        "options",
+        "references",
+        "split",
+        "data_sha256",
+        "init_sha256",
+        "threads",
+    )
+    wrong = [{**whole, name: value} for name in (*needed, "reference_files") for value in (None, 1.5, [1])]
+    wrong += [{key: value for key, value in whole.items() if key != name} for name in needed]
+    wrong += [
+        {**whole, "settings": {**whole["settings"], **given}} for given in ({"epochs": "3"}, {"rate": [1]}, {"a": 1})
+    ]
+    wrong += [{**whole, "backbone": "../x"}, {**whole, "threads": 0}, {**whole, "references": "x"}]
+    for record in wrong:
+        (tmp_path / "run.json").write_text(json.dumps(record))
+        with pytest.raises(InputError):
+            plan(Asked("twins", twins, tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1], 5])
+def test_a_state_that_is_none_is_refused(run, twins, tmp_path, content):
+    shutil.copy(run[0] / "run.json", tmp_path)
+    torch.save(content, tmp_path / "state.pt")
+    refused(train("twins", twins, "--out", tmp_path, "--resume"), "state.pt is no state of a run")
+
+
+def test_a_state_of_another_network_is_refused(run, twins, tmp_path):
+    shutil.copytree(run[0], tmp_path / "run")
+    state = torch.load(tmp_path / "run/state.pt", weights_only=True)
+    for name in ("learner", "stepper"):
+        torch.save({**state, name: {"other": torch.zeros(1)}}, tmp_path / "run/state.pt")
+        refused(train("twins", twins, "--out", tmp_path / "run", "--resume"), "state.pt does not fit the run")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"5\n", b"{}\n", b"{\n", b"[" * 100_000 + b"\n"])
+def test_a_damaged_log_is_refused_and_not_needed(run, twins, tmp_path, content):
+    shutil.copy(run[0] / "log.jsonl", tmp_path)
+    log = (tmp_path / "log.jsonl").read_bytes()
+    (tmp_path / "log.jsonl").write_bytes(log + content)
+    with pytest.raises(InputError, match=r"log\.jsonl (cannot be read|is damaged)") as told:
+        RunFolder(tmp_path).epochs()
+    assert "move log.jsonl away" in told.value.hint
+    (tmp_path / "log.jsonl").write_bytes(log + b'{"epoch": 4, "tr')  # what a crash cut off
+    assert [line["epoch"] for line in RunFolder(tmp_path).epochs()] == [1, 2, 3]
+
+
+def test_pipes_in_place_of_files_of_a_run_are_not_waited_for(tmp_path):
+    for name in ("run.json", "state.pt", "log.jsonl"):
+        os.mkfifo(tmp_path / name)
+    folder = RunFolder(tmp_path)
+    for read in (folder.record, folder.state, folder.epochs):
+        with pytest.raises(InputError, match="plain file"):
+            read()
 
 
 def test_folds_of_a_cross_validation_test_everybody_once(twins, tmp_path):

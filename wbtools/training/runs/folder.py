@@ -22,6 +22,7 @@ from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import read_plain
+from wbtools.training.runs import records
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -36,6 +37,7 @@ _OWN = tuple(f".{name}" for name in (RECORD, LOG, STATE, "best-", "last.", "refe
 
 FORMAT = 1
 _OTHER = "choose another --out"
+_AWAY = f"move {LOG} away: a run can be resumed without it"
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class RunFolder:
             raise InputError(f"{path} cannot be read: {error}", hint=_OTHER) from None
         if not isinstance(found, dict) or found.get("run") != FORMAT:
             raise InputError(f"{path} is no record of a run of this version of wbtools", hint=_OTHER)
+        if wrong := records.wrong_in(found):
+            raise InputError(f"{path} is damaged at {wrong!r}", hint=f"train anew: {_OTHER}")
         return found
 
     def make(self) -> None:
@@ -129,39 +133,51 @@ class RunFolder:
         import torch
 
         path = self.path / STATE
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
+        if not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path} is no plain file", hint=f"train anew: {_OTHER}")
         try:
-            found: State = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged ({type(error).__name__})", hint=f"train anew: {_OTHER}") from None
         except Exception as error:  # of pickle, whose errors share no other class
             if type(error).__name__ != "UnpicklingError":
                 raise
             raise InputError(f"{path} is damaged, or holds code", hint=f"train anew: {_OTHER}") from None
-        return found
+        if not records.is_state(found):
+            raise InputError(f"{path} is no state of a run", hint=f"train anew: {_OTHER}")
+        state: State = found
+        return state
 
     def keep_state(self, state: State) -> None:
         """Replace the state, whole or not at all."""
         save(self.path / STATE, state)
 
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of the log; one that a crash cut off is left out."""
+        """The lines of the log; one that a crash cut off is left out.
+
+        Raises
+        ------
+        InputError
+            If it is damaged.
+        """
+        path = self.path / LOG
         try:
-            lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
+            lines = read_plain(path).decode().split("\n")
+            found = [json.loads(line) for line in lines[:-1]]  # nothing, or a line that was cut off, follows the last
         except FileNotFoundError:
             return []
-        found = []
-        for line in lines:
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path} cannot be read: {error}", hint=_AWAY) from None
+        for number, line in enumerate(found, 1):
+            if not records.is_epoch(line):
+                raise InputError(f"{path} is damaged in line {number}", hint=_AWAY)
         return found
 
     def forget_after(self, epoch: int) -> None:
         """Remove lines of the log that are newer than the state."""
-        kept = [json.dumps(line) + "\n" for line in self.epochs() if int(line["epoch"]) <= epoch]
+        kept = [json.dumps(line) + "\n" for line in self.epochs() if line["epoch"] <= epoch]
         with writing(self.path):
             atomic.write(self.path / LOG, "".join(kept))
 

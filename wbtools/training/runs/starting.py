@@ -249,6 +249,8 @@ def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -
             f"{asked.data} is not the data set that the run {place} began with, or has changed",
             hint="give that data set, or train anew with another --out",
         )
+    recipe.require_backbone(record["backbone"])
+    require_choice("kind of references", record["references"], REFERENCES)
     data.verify()
     settings = from_record(recipe.settings, record["settings"])
     options = from_record(recipe.options, record["options"])

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wbtools.attribution.runtime.threads import torch_threads
+from wbtools.errors import InputError
 from wbtools.training.loop.fitting import Epoch, Fit, Listener, Nobody, State
 from wbtools.training.loop.learner import Learner
 from wbtools.training.loop.selection import Best
 from wbtools.training.runs import references
 from wbtools.training.runs.beginning import begin_with
 from wbtools.training.runs.checkpoints import Checkpoints
-from wbtools.training.runs.folder import RunFolder
+from wbtools.training.runs.folder import STATE, RunFolder
 from wbtools.training.runs.references import References
 from wbtools.training.runs.starting import Run, require_sound_images
 
@@ -76,7 +77,7 @@ def train(run: Run, listener: Listener | None = None) -> Trained:
         keeper = _Keeper(run.folder, Checkpoints(run.folder.path, _card(run), run.recipe.bare))
         fit = Fit(run.task, learner, not run.recipe.keys, keeper, listener or Nobody())
         if state is not None:
-            fit.restore(state)
+            _restore(fit, state, run.folder.path / STATE)
             _log.info("resumed after epoch %d of %d", fit.next, run.material.settings.epochs)
         run.folder.forget_after(fit.next)
         curves = run.folder.curves(fit.next)
@@ -87,6 +88,18 @@ def train(run: Run, listener: Listener | None = None) -> Trained:
         best = {name: {"epoch": each.epoch + 1, "value": each.value} for name, each in found.best.items()}
         run.folder.rewrite({**run.record, "finished": {"epochs": fit.next, "best": best}})
         return found
+
+
+def _restore(fit: Fit, state: State, path: Path) -> None:
+    """Take a state, which has to be one of this very run."""
+    try:
+        fit.restore(state)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} does not fit the run ({type(error).__name__})", hint="train anew: choose another --out"
+        ) from error
 
 
 def _learner(run: Run, *, fresh: bool) -> Learner:
