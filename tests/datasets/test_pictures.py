@@ -1,5 +1,7 @@
 """Folders of pictures become a data set of one size, with the class that the folder says."""
 
+import os
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -154,3 +156,40 @@ def test_a_picture_of_absurd_size_is_not_decoded(tmp_path):
     Image.new("1", (30000, 30000)).save(tmp_path / "bomb.png")
     with pytest.raises(InputError, match=r"too many|exceeds limit"):
         PictureFile(tmp_path / "bomb.png").check()
+
+
+@pytest.mark.parametrize(("link", "target"), [("b/loop", ".."), ("b/other", "../a"), ("c", "a")])
+def test_a_link_that_would_show_pictures_twice_is_refused(tmp_path, link, target):
+    for name in ("a/1.png", "b/2.png"):
+        write(tmp_path / "pics" / name, noise(1, 8, 8))
+    (tmp_path / "pics" / link).symlink_to(target)
+    said = prepare(tmp_path / "pics", "--out", tmp_path / "data", code=3)
+    assert f"{link} leads to" in said and "read under another name" in said
+
+
+def test_a_class_whose_folder_is_elsewhere_is_read_through_its_link(tmp_path):
+    write(tmp_path / "pics" / "a" / "1.png", noise(1, 8, 8))
+    write(tmp_path / "elsewhere" / "2.png", noise(2, 8, 8))
+    (tmp_path / "pics" / "b").symlink_to("../elsewhere")
+    assert "images: 2" in prepare(tmp_path / "pics", "--out", tmp_path / "data", "--shape", "8,8", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "code"),
+    [
+        (["--person", "("], "is no regular expression", 3),
+        (["--layout", "bids"], "--layout does not apply to the form folders", 3),
+        (["--jobs", "0"], "--jobs", 3),
+        (["--jobs", "-3"], "--jobs", 3),
+        (["--labels", "FIFO"], "FIFO", 3),
+    ],
+)
+def test_options_that_cannot_be_followed_are_refused_before_anything_is_made(
+    tmp_path, monkeypatch, options, said, code
+):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("FIFO")
+    for name in ("a/1.png", "b/2.png"):
+        write(tmp_path / "pics" / name, noise(1, 8, 8))
+    found = CliRunner().invoke(main, ["prepare", "contrastive", "pics", "--out", "data", "--dry-run", *options])
+    assert found.exit_code == code and said in found.output, found.output

@@ -322,3 +322,27 @@ def test_a_full_disk_is_noticed_before_anything_is_computed(study, tmp_path):
     run = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=dict(os.environ))
     assert run.returncode == 75 and "Traceback" not in run.stderr, run.stderr
     prepare(*words[2:])
+
+
+def test_columns_of_sex_and_gender_that_contradict_each_other_are_refused(study, tmp_path):
+    table = study / "participants.tsv"
+    table.write_text("participant_id\tgender\tSex\n100\tF\tF\n101\tfemale\tF\n102\tM\tF\n")
+    said = prepare(study, "--out", tmp_path / "data", "--dry-run", code=3)
+    assert "in row 4, gender and Sex say F and M" in said
+    assert "label sex: F 3" in prepare(study, "--out", tmp_path / "data", "--column", "Sex", "--dry-run")
+
+
+def test_a_twin_pair_of_three_people_is_refused(study, tmp_path):
+    (study / "twin_pairs.txt").unlink()
+    (study / "participants.tsv").write_text("participant_id\ttwin\n100\ta\n101\ta\n102\ta\n103\tb\n")
+    said = prepare(study, "--out", tmp_path / "data", "--dry-run", code=3)
+    assert "the twin pair a has 3 people (100, 101, 102)" in said
+
+
+def test_an_array_whose_header_is_no_python_is_named(tmp_path):
+    arrays = made_arrays(tmp_path / "arrays", {"train": ["a", "b", "c", "d"]})
+    path = next(arrays.rglob("*.npy"))
+    header = b"{'descr': (((".ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    said = prepare(arrays, "--out", tmp_path / "data", "--dry-run", code=3)
+    assert f"{path.name}" in said and "is no array of numpy that can be read" in said

@@ -190,3 +190,19 @@ def test_many_pictures_are_split_in_seconds():
 def test_a_written_data_set_can_be_split(tmp_path):
     data = made_volumes(tmp_path / "data", made_items(12, per_person=2))
     assert split_of(data).how == "random"
+
+
+def test_an_id_with_and_without_sub_is_one_person():
+    items = [Item(row, f"{'sub-' * (row % 2)}{row // 2:02}", f"{row}.nii.gz") for row in range(8)]
+    split = split_of(data_of(items), (0.5, 0.25, 0.25))
+    assert sorted(tuple(row // 2 for row in rows) for rows in split.parts.values()) == sorted(
+        tuple(sorted([row // 2 for row in rows[::2]] * 2)) for rows in split.parts.values()
+    )
+    with pytest.raises(InputError, match="the person 00 is in two parts"):
+        check_leaks(items, Split({"train": (0,), "val": (1,), "test": ()}))
+
+
+@pytest.mark.parametrize("fractions", [(np.nan, 1, 1), (1, np.nan, 0), (np.inf, 0, 0)])
+def test_fractions_that_are_no_numbers_are_refused(fractions):
+    with pytest.raises(InputError, match="are no split"):
+        split_of(data_of(made_items(9)), fractions)

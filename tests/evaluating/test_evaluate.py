@@ -241,10 +241,14 @@ def test_a_network_is_not_given_images_that_it_was_not_trained_for(folder, tmp_p
     assert not (tmp_path / "e").exists()
 
 
-def test_people_who_were_trained_on_are_refused_in_another_data_set_too(folder, tmp_path):
-    images = np.array(open_data(folder / "data").images)
+@pytest.mark.parametrize(
+    "items", [lambda data: None, lambda data: [replace(item, person=f"sub-{item.person}") for item in data.items]]
+)
+def test_people_who_were_trained_on_are_refused_in_another_data_set_too(folder, tmp_path, items):
+    data = open_data(folder / "data")
+    images = np.array(data.images)
     images[0, 0, 5, 5, 5] += 0.01
-    remade(folder, tmp_path / "other", images=images)
+    remade(folder, tmp_path / "other", images=images, items=items(data))
     sentence = refused(folder / "run", tmp_path / "other", "--split", "all", "--out", tmp_path / "e")
     assert "was in the part train of the run of run/best-auc" in sentence or "was in the part val" in sentence
 

@@ -90,6 +90,8 @@ def command(
     from wbtools.datasets.candidates import SourceOptions
     from wbtools.datasets.recipes import Wanted
 
+    jobs = _processes() if jobs is None else jobs
+    preparing.require_jobs(jobs)
     stripped = None if whole_head is None else not whole_head
     planned = preparing.plan(
         preparing.Asked(
@@ -106,7 +108,7 @@ def command(
         _say_plan(planned)
         return
     with progress() as tell:
-        data = preparing.make(planned, _processes() if jobs is None else jobs, tell)
+        data = preparing.make(planned, jobs, tell)
     _say_made(data, planned)
 
 

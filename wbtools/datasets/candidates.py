@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wbtools.datasets.images.made import SourceImage
 from wbtools.datasets.items import Item
+from wbtools.errors import InputError
 from wbtools.subject.layouts import AUTO
+from wbtools.text import line
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,3 +68,39 @@ class SourceOptions:
     labels: tuple[Path, ...] = ()
     columns: tuple[str, ...] = ()
     person: str = ""
+
+
+def person_by(pattern: str) -> Callable[[str, str], str]:
+    r"""Whose picture it is: takes the file's name, and what to say if nobody is asked for.
+
+    Parameters
+    ----------
+    pattern : str
+        A regular expression whose first group is the person; empty if each picture is its own.
+
+    Raises
+    ------
+    InputError
+        If it is none, or has no group; later, if it does not match a name.
+
+    Examples
+    --------
+    >>> person_by(r"(person\d+)_")("person7_virus_2.jpeg", ""), person_by("")("a.png", "cat/a.png")
+    ('person7', 'cat/a.png')
+    """
+    if not pattern:
+        return lambda name, otherwise: otherwise
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"--person {pattern} is no regular expression: {error}") from None
+    if not expression.groups:
+        raise InputError(f"--person {pattern} has no group", hint="put the person into brackets, as in '^([^_]+)_'")
+
+    def find_person(name: str, otherwise: str) -> str:
+        matched = expression.search(name)
+        if not matched or not matched[1]:
+            raise InputError(f"--person {pattern} does not match {line(name)}", hint="make it match every name")
+        return line(matched[1])
+
+    return find_person

@@ -17,6 +17,7 @@ from wbtools.datasets import manifest as record
 from wbtools.datasets.items import Item
 from wbtools.datasets.manifest import Manifest
 from wbtools.errors import InputError, UnknownChoice, UnreadableFile
+from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.provenance import sha256
 from wbtools.text import counted
 
@@ -161,7 +162,7 @@ def _images(folder: Path, manifest: Manifest) -> NDArray[Any]:
         images: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise UnreadableFile(path, error, hint=_REMAKE) from None
-    except (ValueError, EOFError, SyntaxError) as error:  # a short or foreign file
+    except ARRAY_DAMAGE as error:  # a short or foreign file
         raise InputError(f"{path} is damaged: {error}", hint=_REMAKE) from None
     wanted = manifest.array_shape, np.dtype(manifest.kind.dtype)
     if (images.shape, images.dtype) != wanted or not images.flags.c_contiguous:

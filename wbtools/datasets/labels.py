@@ -13,10 +13,11 @@ from pathlib import Path
 
 from wbtools.datasets import tables
 from wbtools.datasets.candidates import Candidate
-from wbtools.datasets.items import COLUMNS
+from wbtools.datasets.items import COLUMNS, person_key
 from wbtools.datasets.split import TWIN
 from wbtools.datasets.tables import Table
 from wbtools.errors import InputError, UnknownChoice
+from wbtools.images.diagnosis import require_file
 from wbtools.subject import listfile, places
 from wbtools.text import counted, line
 
@@ -71,6 +72,7 @@ class Knowledge:
         InputError
             If it is neither a list of pairs nor a table with ids, or says two things of somebody.
         """
+        require_file(path)
         pairs = pairs_in(path)
         if pairs is None:
             self._add_table(tables.read(path), columns)
@@ -94,11 +96,12 @@ class Knowledge:
                 hint=f"name the column {IDS[0]}, or give pairs of twins, idA,idB a line",
             )
         kept = _kept(table, ids, columns)
+        require_one_sex(table, columns or table.names)
         self.columns.update(table.names)
         family, zygosity = table.column(*_FAMILY), table.column(*_ZYGOSITY)
         twins: dict[str, list[str]] = defaultdict(list)
         for row in table.rows:
-            if not (person := key(row.get(ids, ""))):
+            if not (person := person_key(row.get(ids, ""))):
                 continue
             if family and row.get(family):
                 self._set(self.families, person, row[family], f"{table.path}: {person} is in two families,")
@@ -127,7 +130,7 @@ class Knowledge:
 
     def joined(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Candidates with what is known of them; what their source says itself comes first."""
-        there = {key(candidate.item.person) for candidate in candidates}
+        there = {person_key(candidate.item.person) for candidate in candidates}
         both = {pair for pair, count in Counter(self.twins[p] for p in there if p in self.twins).items() if count == 2}
         single = set(self.twins.values()) - both
         if single and self.twins:
@@ -149,7 +152,7 @@ class Knowledge:
 
     def _with(self, candidate: Candidate, names: Sequence[str], pairs: Collection[str]) -> Candidate:
         item = candidate.item
-        person = key(item.person)
+        person = person_key(item.person)
         known = {name: self.labels[person].get(name, "") for name in names}
         if self.twins:
             pair = self.twins.get(person, "")
@@ -157,17 +160,6 @@ class Knowledge:
         labels = {**known, **{name: value for name, value in item.labels.items() if value or name not in known}}
         family = item.family or self.families.get(person, "")
         return replace(candidate, item=replace(item, family=family, labels=labels))
-
-
-def key(person: str) -> str:
-    """An id as tables and folders share it.
-
-    Examples
-    --------
-    >>> key("sub-01"), key("100307")
-    ('01', '100307')
-    """
-    return person.strip().removeprefix("sub-")
 
 
 def beside(folder: Path) -> Iterator[Path]:
@@ -187,13 +179,37 @@ def pairs_in(path: Path) -> list[tuple[str, str]] | None:
     """Pairs of twins, if a file is a list of them; None otherwise."""
     lines = [text for text in listfile.of_file(path, str(path)).text.splitlines() if text.strip()]
     lines = [text for text in lines if not text.lstrip().startswith("#")]
-    pairs = [[key(line(word)) for word in text.replace("\t", ",").split(",")] for text in lines]
+    pairs = [[person_key(line(word)) for word in text.replace("\t", ",").split(",")] for text in lines]
     if not pairs or any(len(pair) != 2 or not all(pair) for pair in pairs):
         return None
     heading = {word.lower() for word in pairs[0]}
     if heading & set(IDS):
         return None
     return [(first, second) for first, second in (pairs[1:] if heading & _HEADINGS else pairs)]
+
+
+def require_one_sex(table: Table, chosen: Collection[str]) -> None:
+    """Require that columns of sex and gender do not contradict each other, since they become one label.
+
+    Parameters
+    ----------
+    table : Table
+    chosen : collection of str
+        Headings that become labels.
+
+    Raises
+    ------
+    InputError
+        Naming the first row in which they do.
+    """
+    columns = [name for name in table.names if name in chosen and name.lower() in _SEX]
+    for number, row in enumerate(table.rows, 2):
+        said = {value for name in columns if (value := row.get(name, ""))}
+        if len({value[0].lower() for value in said}) > 1:
+            raise InputError(
+                f"{table.path}: in row {number}, {' and '.join(columns)} say {' and '.join(sorted(said))}",
+                hint="correct the table, or name the columns that count with --column",
+            )
 
 
 def _is_behavioural(path: Path) -> bool:

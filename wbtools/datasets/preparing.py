@@ -19,7 +19,7 @@ from wbtools.datasets.candidates import Candidate, SourceOptions
 from wbtools.datasets.dataset import DataSet
 from wbtools.datasets.draft import Draft, require_place
 from wbtools.datasets.images.made import Preparation, SourceImage
-from wbtools.datasets.items import Item
+from wbtools.datasets.items import Item, person_key
 from wbtools.datasets.plan import Plan, Row
 from wbtools.datasets.recipes import RecipeData, Wanted
 from wbtools.datasets.sources import Source
@@ -130,7 +130,9 @@ def plan(asked: Asked) -> Planned:
     source = sources.source_of(asked.place, recipe.kind, asked.form)
     require_place(asked.out)
     source.require_outside(asked.out, asked.place)
+    source.require_options(asked.options)
     found = source.find(asked.place, recipe.kind, asked.options)
+    found = replace(found, candidates=_of_people(found.candidates))
     if not found.candidates:
         raise InputError(f"{asked.place} holds no images", hint=f"give {source.looked_for}")
     _require_once(found.candidates)
@@ -159,8 +161,7 @@ def make(planned: Planned, jobs: int = 1, tell: Callable[[int, int], None] = lam
     TransientError
         If the disk is full, or a process was killed.
     """
-    if jobs < 1:
-        raise OutOfRange("--jobs", jobs, of="processes")
+    require_jobs(jobs)
     asked, images = planned.asked, planned.images
     with Draft(asked.out, planned.plan, [_stamp(image) for image in images]) as draft:
         if not asked.skip_bad:
@@ -182,6 +183,21 @@ def make(planned: Planned, jobs: int = 1, tell: Callable[[int, int], None] = lam
         if len(kept) < len(images):
             planned.recipe.require_labels(kept)
         return draft.finish(planned.items, planned.left_out)
+
+
+def require_jobs(jobs: int) -> None:
+    """Raise OutOfRange unless it is a number of processes."""
+    if jobs < 1:
+        raise OutOfRange("--jobs", jobs, of="processes")
+
+
+def _of_people(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates of whom everybody has one id: the first of those with and without `sub-`."""
+    ids: dict[str, str] = {}
+    return tuple(
+        replace(each, item=replace(each.item, person=ids.setdefault(person_key(each.item.person), each.item.person)))
+        for each in candidates
+    )
 
 
 def _accept(row: Row, planned: Planned) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.datasets.dataset import DataSet
-from wbtools.datasets.items import SPLITS, Item
+from wbtools.datasets.items import SPLITS, Item, person_key
 from wbtools.errors import InputError
 from wbtools.text import counted
 
@@ -188,7 +188,7 @@ def check_leaks(data: DataSet | Sequence[Item], split: Split, place: object = No
 
 def _bonds(item: Item) -> Iterator[tuple[str, str]]:
     """What an image shares with those that must be in the same part."""
-    yield "the person", item.person
+    yield "the person", person_key(item.person)
     if item.family:
         yield "the family", item.family
     if item.labels.get(TWIN):
@@ -268,7 +268,8 @@ def _checked(data: DataSet, parts: Mapping[str, tuple[int, ...]], seed: int, how
 
 
 def _require_fractions(fractions: Sequence[float]) -> None:
-    if len(fractions) != len(PARTS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6 or not fractions[0]:
+    possible = len(fractions) == len(PARTS) and all(0 <= share <= 1 for share in fractions)
+    if not possible or abs(sum(fractions) - 1) > 1e-6 or not fractions[0]:
         raise InputError(
             f"the parts {', '.join(f'{share:g}' for share in fractions)} are no split",
             hint=f"give three numbers for {', '.join(PARTS)} that sum to 1, as in 0.7 0.15 0.15",

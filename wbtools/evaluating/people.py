@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.datasets import PARTS, DataSet, Kind, Split, check_leaks, split_of
+from wbtools.datasets.items import person_key
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.evaluating.contestants import Contestant
 from wbtools.model.intensity import Intensity
@@ -161,12 +162,13 @@ def _require_unseen(data: DataSet, contestant: Contestant, parts: dict[str, Rows
     if contestant.record is None:
         return
     people = contestant.record["split"]["people"]
-    known = {str(name): part for part in ("train", "val") for name in people.get(part, ())}
+    known = {person_key(str(name)): part for part in ("train", "val") for name in people.get(part, ())}
     for rows in parts.values():
-        seen = [name for row in rows if (name := data.items[row].person) in known]
+        seen = [name for row in rows if person_key(name := data.items[row].person) in known]
         if seen:
             raise InputError(
-                f"{seen[0]} of {data.folder} was in the part {known[seen[0]]} of the run of {contestant.name}",
+                f"{seen[0]} of {data.folder} was in the part {known[person_key(seen[0])]} of the run of "
+                f"{contestant.name}",
                 hint="make a data set of other people, or rename those who only have the same id",
             )
 
@@ -206,5 +208,5 @@ def require_fitting(data: DataSet, contestant: Contestant) -> None:
 
 def described(data: DataSet, rows: Rows) -> str:
     """How many images of how many people rows are."""
-    people = len({data.items[row].person for row in rows})
+    people = len({person_key(data.items[row].person) for row in rows})
     return f"{counted(len(rows), 'image')} of {people} people"

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 from wbtools.errors import InputError, MissingFile, WbtoolsError
 from wbtools.errors.system import from_os_error
@@ -26,6 +27,9 @@ _FETCH = "fetch it first: datalad get {name}, or git annex get {name}"
 _JOIN = "make one file of both: fslchfiletype NIFTI_GZ, or mrconvert; an Analyze header does not say where left is"
 PACKED = "packed with gzip"
 """Name of the kind that can contain any other."""
+
+ARRAY_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
+"""What numpy raises for a file that is no array: its header is a Python literal."""
 
 _DENIED = {errno.EACCES, errno.EPERM}
 

@@ -14,7 +14,6 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from wbtools import atomic
 from wbtools.atomic import Access
 from wbtools.errors import InputError
+from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.model import FAMILIES
 from wbtools.provenance import code_sha256
 from wbtools.text import line
@@ -40,9 +40,6 @@ FIRST_SEED = 7_206_001
 
 _REFERENCES = 2
 _SPARE = 4
-
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
-"""What numpy raises for a file that is no array: its header is a Python literal."""
 
 _HEADER = 4096
 """Most bytes before the values of a map."""
@@ -157,7 +154,7 @@ class NullCache:
             found = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             return None
-        except _DAMAGE as error:
+        except ARRAY_DAMAGE as error:
             logger.warning("%s in the cache is not usable (%s); it is computed again", name, line(error))
             return None
         if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():

@@ -16,7 +16,7 @@ from wbtools.errors import InputError
 from wbtools.exporting.comparison_people import plain_scan
 from wbtools.exporting.references.conforming import is_flat
 from wbtools.images import nifti
-from wbtools.images.diagnosis import require_file
+from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
 from wbtools.model.card import Card
 from wbtools.model.input import brain_only, model_input
 from wbtools.model.intensity import Intensity
@@ -134,7 +134,7 @@ class StoredVolume:
         require_file(self.path)
         try:
             found: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, SyntaxError, OSError) as error:
+        except ARRAY_DAMAGE as error:
             raise InputError(f"{self.path} is no array of numpy that can be read: {error}") from None
         values = found[0] if found.ndim == 4 and len(found) == 1 else found
         if values.ndim != 3 or not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from wbtools.datasets.candidates import Candidate
@@ -19,8 +20,18 @@ def require_pairs(candidates: Sequence[Candidate]) -> None:
     Raises
     ------
     InputError
-        If nobody's twin is known, or there are no two pairs, without which nothing can be told apart.
+        If nobody's twin is known, or there are no two pairs, without which nothing can be told apart, or one has
+        three people.
     """
+    people: dict[str, set[str]] = defaultdict(set)
+    for each in candidates:
+        people[each.item.labels.get(TWIN, "")].add(each.item.person)
+    for pair, members in people.items():
+        if pair and len(members) > 2:
+            raise InputError(
+                f"the twin pair {pair} has {len(members)} people ({', '.join(sorted(members)[:3])})",
+                hint="give every pair of two people a name of its own",
+            )
     pairs = {each.item.labels.get(TWIN, "") for each in candidates} - {""}
     if len(pairs) < 2:
         said = f"the only pair is {min(pairs)}" if pairs else "nobody's twin is known"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from wbtools.datasets.candidates import Found, SourceOptions
+from wbtools.datasets.candidates import Found, SourceOptions, person_by
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.recipes import RECIPES, recipe_named
 from wbtools.errors import InputError, MissingFile, require_choice
-from wbtools.subject import places
+from wbtools.subject import layouts, places
 
 AUTO = "auto"
 
@@ -55,6 +55,8 @@ class Source:
         Takes a path, the kind and options; returns what it offers.
     require_outside : callable
         Takes the folder to write to and the path; raises InputError unless that may be written to.
+    takes : frozenset of str
+        Names of `SourceOptions` on the command line that apply; `--labels` always does.
     """
 
     name: str
@@ -63,6 +65,18 @@ class Source:
     recognises: Callable[[Path], bool]
     find: Callable[[Path, Kind, SourceOptions], Found]
     require_outside: Callable[[Path, Path], None] = outside
+    takes: frozenset[str] = frozenset(["column"])
+
+    def require_options(self, options: SourceOptions) -> None:
+        """Require that every option that is given applies to this form, and that `--person` is an expression."""
+        given = {
+            "layout": options.layout != layouts.AUTO,
+            "column": bool(options.columns),
+            "person": bool(options.person),
+        }
+        for name in (name for name, is_given in given.items() if is_given and name not in self.takes):
+            raise InputError(f"--{name} does not apply to the form {self.name}", hint=f"leave --{name} out")
+        person_by(options.person)
 
 
 def source_named(name: str) -> Source:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from wbtools.datasets.candidates import Candidate, Found, SourceOptions
+from wbtools.datasets.candidates import Candidate, Found, SourceOptions, person_by
 from wbtools.datasets.images.pictures import SUFFIXES, PictureFile
 from wbtools.datasets.items import SPLITS, Item
 from wbtools.datasets.labels import Knowledge
@@ -23,15 +22,16 @@ LABEL = "class"
 
 def recognises(place: Path) -> bool:
     """Whether it holds two folders of pictures, perhaps in folders of parts."""
-    return places.is_dir(place) and any(_holds_picture(folder) for _, folder in _classes(place))
+    walk = _Walk(place)
+    return places.is_dir(place) and any(next(walk.pictures(folder), None) for _, folder in walk.classes())
 
 
 def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     """Every picture with its class, its part, and its person if the name says who that is."""
     person = person_by(options.person)
-    found = []
-    for part, folder in _classes(place):
-        for path in _pictures(folder):
+    found, walk = [], _Walk(place)
+    for part, folder in walk.classes():
+        for path in walk.pictures(folder):
             name = line(path.relative_to(place).as_posix())
             labels = {LABEL: line(folder.name)}
             found.append(
@@ -40,66 +40,47 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     known = Knowledge()
     for path in options.labels:
         known.add(path, options.columns)
+    known.require_columns(options.columns)
     return Found(known.joined(found), tuple(known.remarks))
 
 
-def person_by(pattern: str) -> Callable[[str, str], str]:
-    r"""Whose picture it is: takes the file's name, and what to say if nobody is asked for.
+class _Walk:
+    """A walk through folders of pictures that comes into no folder twice, whatever links there are."""
 
-    Parameters
-    ----------
-    pattern : str
-        A regular expression whose first group is the person; empty if each picture is its own.
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._seen: dict[Path, Path] = {}
 
-    Raises
-    ------
-    InputError
-        If it is none, or has no group; later, if it does not match a name.
+    def classes(self) -> Iterator[tuple[str, Path]]:
+        """Parts and folders of classes."""
+        inside = self._folders(self.place)
+        parts = [folder for folder in inside if part_of(folder.name) in SPLITS]
+        if not parts:
+            yield from (("", folder) for folder in inside)
+        for part in parts:
+            yield from ((part_of(part.name), folder) for folder in self._folders(part))
 
-    Examples
-    --------
-    >>> person_by(r"(person\d+)_")("person7_virus_2.jpeg", ""), person_by("")("a.png", "cat/a.png")
-    ('person7', 'cat/a.png')
-    """
-    if not pattern:
-        return lambda name, otherwise: otherwise
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"--person {pattern} is no regular expression: {error}") from None
-    if not expression.groups:
-        raise InputError(f"--person {pattern} has no group", hint="put the person into brackets, as in '^([^_]+)_'")
+    def pictures(self, folder: Path) -> Iterator[Path]:
+        """Pictures in a folder and below it, in the order of their names; hidden ones do not count."""
+        for path in places.files(folder):
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+                yield path
+        for inner in self._folders(folder):
+            yield from self.pictures(inner)
 
-    def find_person(name: str, otherwise: str) -> str:
-        matched = expression.search(name)
-        if not matched or not matched[1]:
-            raise InputError(f"--person {pattern} does not match {line(name)}", hint="make it match every name")
-        return line(matched[1])
-
-    return find_person
-
-
-def _classes(place: Path) -> Iterator[tuple[str, Path]]:
-    """Parts and folders of classes."""
-    inside = places.children(place)
-    parts = [folder for folder in inside if part_of(folder.name) in SPLITS]
-    if not parts:
-        yield from (("", folder) for folder in inside)
-    for part in parts:
-        yield from ((part_of(part.name), folder) for folder in places.children(part))
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    """Pictures in a folder and below it, in the order of their names; hidden ones do not count."""
-    for path in places.files(folder):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            yield path
-    for inner in places.children(folder):
-        yield from _pictures(inner)
-
-
-def _holds_picture(folder: Path) -> bool:
-    return next(_pictures(folder), None) is not None
+    def _folders(self, folder: Path) -> list[Path]:
+        """The folders in a folder; InputError if one of them is read under another name, too."""
+        found = places.children(folder)
+        root = self.place.resolve()
+        for path in found:
+            real = path.resolve()
+            inside = root == real or root in real.parents or real in root.parents
+            if (path.is_symlink() and inside) or self._seen.setdefault(real, path) != path:
+                raise InputError(
+                    f"{path} leads to {real}, whose pictures are read under another name, too",
+                    hint="remove the link, or put the pictures into one folder",
+                )
+        return found
 
 
 SOURCE = Source(
@@ -108,4 +89,5 @@ SOURCE = Source(
     frozenset([Kind.PICTURES]),
     recognises,
     find,
+    takes=frozenset(["person", "column"]),
 )

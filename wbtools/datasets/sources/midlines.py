@@ -13,14 +13,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wbtools.datasets.candidates import Candidate, Found, SourceOptions
+from wbtools.datasets.candidates import Candidate, Found, SourceOptions, person_by
 from wbtools.datasets.images.pictures import SUFFIXES, PictureFile
 from wbtools.datasets.images.slices import AnnotatedSlice, Point
 from wbtools.datasets.items import COLUMNS, Item
 from wbtools.datasets.labels import IDS, Knowledge
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source
-from wbtools.datasets.sources.folders import person_by
 from wbtools.errors import InputError, UnreadableFile
 from wbtools.output.ownership import read_plain
 from wbtools.subject import places
@@ -55,6 +54,7 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     known = Knowledge()
     for path in options.labels:
         known.add(path, options.columns)
+    known.require_columns(options.columns)
     return Found(known.joined(found), (*unknown_people(found), *known.remarks))
 
 
@@ -194,4 +194,5 @@ SOURCE = Source(
     frozenset([Kind.SLICES]),
     recognises,
     find,
+    takes=frozenset(["person", "column"]),
 )

@@ -137,6 +137,7 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     known = Knowledge()
     for path in options.labels:
         known.add(path, options.columns)
+    known.require_columns(options.columns)
     remarks = unknown_people(found) if kind is Kind.SLICES else ()
     return Found(known.joined(found), (*remarks, *known.remarks))
 
@@ -147,7 +148,9 @@ def _files(place: Path) -> list[Path]:
         with place.open("rb") as stream:
             return [place] if stream.read(4) == _MAGIC else []
     inside = [*places.files(place), *places.files(place / "data")]
-    return [path for path in inside if path.suffix == _SUFFIX and not path.name.startswith(".")]
+    return [
+        path for path in inside if path.suffix == _SUFFIX and places.is_file(path) and not path.name.startswith(".")
+    ]
 
 
 def _rows(path: Path, place: Path, kind: Kind, options: SourceOptions) -> Iterator[Candidate]:
@@ -210,4 +213,5 @@ SOURCE = Source(
     frozenset([Kind.PICTURES, Kind.SLICES]),
     recognises,
     find,
+    takes=frozenset(["person", "column"]),
 )

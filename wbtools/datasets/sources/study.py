@@ -130,4 +130,5 @@ SOURCE = Source(
     recognises,
     find,
     require_outside,
+    takes=frozenset(["layout", "column"]),
 )

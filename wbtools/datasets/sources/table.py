@@ -15,7 +15,7 @@ from wbtools.datasets.images.made import SourceImage
 from wbtools.datasets.images.pictures import PictureFile
 from wbtools.datasets.images.volumes import ScanImage, StoredVolume
 from wbtools.datasets.items import COLUMNS, Item
-from wbtools.datasets.labels import IDS, Knowledge
+from wbtools.datasets.labels import IDS, Knowledge, require_one_sex
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source
 from wbtools.datasets.tables import Table
@@ -51,6 +51,7 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     known = Knowledge()
     for path in options.labels:
         known.add(path)
+    require_one_sex(table, options.columns or table.names)
     read = _Reader(table, paths, options.columns, *_IMAGES[kind])
     found = [read(number, row) for number, row in enumerate(table.rows, 2)]
     return Found(known.joined(found), tuple(known.remarks))

@@ -24,6 +24,7 @@ from wbtools.attribution.references.people import OtherBrain, other_brain
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
 from wbtools.exporting.references.place import ReferencePerson
+from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.model import Model, ModelInput
 from wbtools.model.input import MASKED_WITH
@@ -33,9 +34,6 @@ from wbtools.subject.selection import FoundPerson
 from wbtools.text import line
 
 logger = logging.getLogger(__name__)
-
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, MemoryError)
-"""What numpy raises for a file that is no array: its header is a Python literal."""
 
 _ROUGHLY_MASKED = (
     "Their skulls were removed with the MNI152 template's brain mask, which cuts away 5 to 12 % of a brain; give "
@@ -207,7 +205,7 @@ def _read(work: Path, key: str, shape: tuple[int, int, int]) -> _Conformed | Non
         return _unpacked(packed, shape)
     except FileNotFoundError:
         return None
-    except (*_DAMAGE, InputError) as error:
+    except (*ARRAY_DAMAGE, InputError) as error:
         logger.warning("%s in the cache is not usable (%s); it is computed again", path.name, line(error))
         return None
 
