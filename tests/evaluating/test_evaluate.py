@@ -5,6 +5,7 @@ import html.parser
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
