@@ -78,7 +78,9 @@ def lesioned(half: Half, lesion: Lesion, dice: np.random.Generator) -> tuple[Hal
     if lesion.shape == "disc":
         mask = apart[0] ** 2 + apart[1] ** 2 <= radius**2
     else:
-        mask = np.maximum(abs(apart[0]), abs(apart[1])) <= radius
+        before = lesion.size // 2  # so many voxels before the centre: an even number has none in its middle
+        rows_in, columns_in = ((-before <= offset) & (offset < lesion.size - before) for offset in apart)
+        mask = rows_in & columns_in
     mask &= tissue
     values = np.full(half.shape, lesion.grey)
     if lesion.texture == "textured":
