@@ -41,7 +41,8 @@ def whole_number(text: str) -> int | None:
 def variables(count: int) -> dict[str, str]:
     """What tells libraries how many threads to use; read when they are loaded.
 
-    OpenBLAS would start its threads at once, and a process that forks must have none; nothing here needs its.
+    OpenBLAS would start its threads at once, and pyarrow, which pandas loads where it is installed, one for its memory.
+    A process that forks must have none; nothing here needs them.
 
     Examples
     --------
@@ -49,7 +50,8 @@ def variables(count: int) -> dict[str, str]:
     ('4', '1')
     """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
-    return {**dict.fromkeys(names, str(count)), "OPENBLAS_NUM_THREADS": "1"}
+    threads_at_once = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+    return {**dict.fromkeys(names, str(count)), **threads_at_once}
 
 
 @dataclass(frozen=True)
