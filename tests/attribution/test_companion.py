@@ -1,10 +1,12 @@
 """The method whose map stands beside another's, and what is said of both."""
 
+from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 
-from wbtools.attribution import METHODS, registry
+from wbtools.attribution import METHODS, Target, registry
 from wbtools.attribution.measured import MEASURED, WORDS
 from wbtools.attribution.references.sets import ReferenceSet, once
 from wbtools.attribution.registry import companion
@@ -46,10 +48,35 @@ def test_a_name_that_is_no_method_is_refused_with_what_may_be_meant():
     assert ExportSettings().explanation.also is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({}, ["deviation-smooth", "gradient"]),
+        ({"also": "none"}, ["deviation-smooth"]),
+        ({"also": "vargrad"}, ["deviation-smooth", "vargrad"]),
+        ({"method": "gradient"}, ["gradient"]),
+        ({"target": Target("embedding")}, ["deviation-smooth"]),
+    ],
+)
+def test_the_map_that_ranked_regions_better_somewhere_stands_beside_a_classifiers_unless_told(asked, names):
+    options = ExportSettings(**({"method": "deviation-smooth", "target": Target("class")} | asked)).explanation
+    assert [how.name for how in options.methods_of(MODEL)] == names
+
+
+def test_what_is_said_of_ranks_is_what_was_measured():
+    page = (Path(__file__).parents[2] / "docs/evidence/known-source.md").read_text()
+    assert "*volume of the thalamus* is the answer, gradients rank it higher" in page
+    assert (
+        "the volume of the thalamus was the answer, gradient ranked the region better"
+        in companion("deviation-smooth", "gradient").advice
+    )
+
+
 def test_an_explanation_has_the_methods_that_were_named():
-    options = ExportSettings(method="occlusion", also="gradient").explanation
+    asked = ExportSettings(method="occlusion", target=Target("class"))
+    assert [how.name for how in asked.explanation.methods_of(MODEL)] == ["occlusion"]
+    options = replace(asked, also="gradient").explanation
     assert [how.name for how in options.methods_of(MODEL)] == ["occlusion", "gradient"]
-    assert [how.name for how in ExportSettings(method="occlusion").explanation.methods_of(MODEL)] == ["occlusion"]
 
 
 def test_a_second_map_is_compared_with_randomised_networks_only_on_request():

@@ -36,7 +36,7 @@ def people(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("recipe", "method"),
-    [("twins", "deviation-magnitude"), ("twins", "lrp"), ("classes", "lrp"), ("hashing", "deviation")],
+    [("twins", "deviation-magnitude"), ("twins", "lrp"), ("classes", "deviation-smooth"), ("hashing", "deviation")],
 )
 def test_a_trained_network_is_explained_with_its_relevance_conserved(
     recipe, method, people, small_study, run_export, tmp_path
@@ -50,6 +50,8 @@ def test_a_trained_network_is_explained_with_its_relevance_conserved(
     _, folder = run_export(small_study("LAS"), tmp_path / "out", *options, "--method", method)
     [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()
     assert known["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
+    second = known["also"]["method"] if "also" in known else None
+    assert second == ("gradient" if recipe == "classes" else None)
     if method == "deviation-magnitude":
         assert "components of the network's card" in known["attribution"]["reference"]["source"]
 

@@ -15,13 +15,14 @@ from wbtools.attribution.answers import Answers, Images
 from wbtools.attribution.method import Attribution, Method, MethodOutput
 from wbtools.attribution.objective import Objective
 from wbtools.attribution.question import Question
-from wbtools.attribution.registry import METHODS, default_method, method
+from wbtools.attribution.registry import METHODS, SECOND_METHODS, default_method, method
 from wbtools.attribution.target import KINDS, Target, default
 from wbtools.model import Model, ModelInput
 
 __all__ = [
     "KINDS",
     "METHODS",
+    "SECOND_METHODS",
     "Answers",
     "Attribution",
     "Images",

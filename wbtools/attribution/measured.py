@@ -42,6 +42,9 @@ MEASURED: dict[str, Measured] = {
 }
 """By the name of the method."""
 
+_RANKED_BETTER = {("deviation-smooth", "gradient"): "the volume of the thalamus"}
+"""By the names of two methods, the answer whose region the second ranked better."""
+
 NOT_MEASURED = "It was not measured on networks whose source of signal is known."
 
 
@@ -80,6 +83,20 @@ def compared(first: str, second: str) -> str:
         return f"Nothing was measured of both {first} and {second}"
     found = (f"{WORDS[kind]} {_figure(first, kind)} and {_figure(second, kind)}" for kind in known)
     return f"Where the source of signal is known, voxel AUC of {first} and {second}: {', '.join(found)}"
+
+
+def ranked_better(first: str, second: str) -> str:
+    """In which task the second method ranked regions better than the first, in words; empty if in none.
+
+    Examples
+    --------
+    >>> ranked_better("deviation-smooth", "gradient")
+    'where the volume of the thalamus was the answer, gradient ranked the region better, elsewhere deviation-smooth; '
+    >>> ranked_better("gradient", "deviation-smooth")
+    ''
+    """
+    answer = _RANKED_BETTER.get((first, second))
+    return f"where {answer} was the answer, {second} ranked the region better, elsewhere {first}; " if answer else ""
 
 
 def best(kind: str) -> str:

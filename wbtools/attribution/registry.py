@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Literal
 
-from wbtools.attribution.measured import compared, sentence
+from wbtools.attribution.measured import compared, ranked_better, sentence
 from wbtools.attribution.method import Method
 from wbtools.attribution.slicewise import piece_by_piece
 from wbtools.attribution.target import Target
@@ -47,6 +47,9 @@ class Entry:
     suits : callable, optional
         Whether it is taken for a network and target if the user names no method; of several, the first is. Without, it
         never is.
+    beside : str
+        The method whose map stands beside its own by default where the network's answer is classes or a number: one
+        that ranked regions better in some task.
     layers : {"any", "visible", "known"}
         Which networks it can explain: any; those whose layers are modules; or those whose every layer the engine
         knows (`wbtools.attribution.engine`).
@@ -55,6 +58,7 @@ class Entry:
     place: str
     null_networks: int = 1
     suits: Callable[[Model, Target], bool] | None = None
+    beside: str = ""
     layers: Literal["any", "visible", "known"] = "any"
 
 
@@ -85,6 +89,7 @@ ENTRIES = {
         "deviation.SMOOTH",
         null_networks=_CALIBRATING,
         suits=_is_known,
+        beside="gradient",
         layers="known",
     ),
     "deviation-moved": Entry("shifted_deviation.METHOD", layers="known"),
@@ -121,6 +126,12 @@ ENTRIES = {
 METHODS = tuple(ENTRIES)
 """Names of the methods."""
 
+NO_SECOND = "none"
+"""The choice of `--also` for one map only."""
+
+SECOND_METHODS = (*METHODS, NO_SECOND)
+"""The choices of `--also`."""
+
 
 def method(name: str) -> Method:
     """The method of this name; of networks that look at pieces of an image, it explains one after the other.
@@ -155,6 +166,17 @@ def default_method(model: Model, target: Target) -> str:
     return next(name for name, entry in ENTRIES.items() if entry.suits and entry.suits(model, target))
 
 
+def default_companion(target: Target, first: str) -> str | None:
+    """The method whose map stands beside that of the first unless the user says; None for none.
+
+    Examples
+    --------
+    >>> [default_companion(Target(kind), "deviation-smooth") for kind in ("class", "embedding")]
+    ['gradient', None]
+    """
+    return ENTRIES[first].beside or None if target.answer == "logits" else None
+
+
 def companion(first: str, second: str) -> Companion:
     """The method whose map is written beside that of the first, and which of both is to be trusted for what.
 
@@ -178,7 +200,8 @@ def companion(first: str, second: str) -> Companion:
         raise InputError(
             f"--also {second} is the method of the first map", hint="name another method, or leave --also out"
         )
-    return Companion(second, f"{compared(first, second)}; what both show does not depend on the choice of the method.")
+    shared = "what both show does not depend on the choice of the method."
+    return Companion(second, f"{compared(first, second)}; {ranked_better(first, second)}{shared}")
 
 
 def null_networks_by_default() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wbtools.atlas import ATLASES
-from wbtools.attribution import KINDS, METHODS, Target
+from wbtools.attribution import KINDS, METHODS, SECOND_METHODS, Target
 from wbtools.attribution.references.sources import SOURCES
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
@@ -65,9 +65,10 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--also",
-        type=click.Choice(METHODS),
+        type=click.Choice(SECOND_METHODS),
         metavar="METHOD",
-        help="Write the map of a second method beside the first, in the same files, table and scenes.",
+        help="Write the map of a second method beside the first, in the same files, table and scenes; `none` for none. "
+        "[default: gradient for classes and numbers explained by deviation-smooth]",
     ),
     click.option(
         "--target",

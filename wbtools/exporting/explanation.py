@@ -17,7 +17,7 @@ from wbtools.attribution.evaluation.faithfulness import faithfulness_of
 from wbtools.attribution.evaluation.null_maps import NullCache, asked_of_null, null_maps
 from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.references.sets import ReferenceSource, once
-from wbtools.attribution.registry import Companion, companion
+from wbtools.attribution.registry import NO_SECOND, Companion, companion, default_companion
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
@@ -112,7 +112,7 @@ class ExplanationOptions:
     method : str or None
         A name of `wbtools.attribution`; None takes the one that suits each network.
     also : str or None
-        The method of a second map; None for none.
+        The method of a second map, or NO_SECOND; None takes what stands beside the first by default, if anything does.
     target : Target or None
         None explains what each network is for.
     null_networks : int or None
@@ -154,8 +154,10 @@ class ExplanationOptions:
         InputError
             If that is the first method.
         """
-        first = self.method or default_method(model, self.target_of(model))
-        return companion(first, self.also) if self.also else None
+        target = self.target_of(model)
+        first = self.method or default_method(model, target)
+        second = self.also or default_companion(target, first)
+        return companion(first, second) if second and second != NO_SECOND else None
 
     def methods_of(self, model: Model) -> tuple[Method, ...]:
         """How it is explained, first and a second time if it is."""

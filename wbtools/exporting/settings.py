@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from wbtools.atlas import ATLASES
-from wbtools.attribution import METHODS, Target
+from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -90,7 +90,8 @@ class ExportSettings:
     method : str or None
         Attribution method; None takes the one that suits each network.
     also : str or None
-        The method of a second map beside the first; None for none.
+        The method of a second map beside the first, or `none`; None takes one where another method ranked regions
+        better in some task.
     target : Target or None
         What is explained; None explains what each network is for.
     nulls : int or None
@@ -156,7 +157,7 @@ class ExportSettings:
         require_known(self.layout)
         require_choice("naming convention", self.naming, NAMINGS)
         require_choice("attribution method", self.method, METHODS)
-        require_choice("second attribution method", self.also, METHODS)
+        require_choice("second attribution method", self.also, SECOND_METHODS)
         require_choice("level of trust", self.trust, TRUST_LEVELS)
         require_choice("mesh", self.mesh, MESHES)
         require_choice("registration", self.registration, REGISTRATIONS)

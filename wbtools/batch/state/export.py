@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wbtools.atlas import ATLASES
-from wbtools.attribution import METHODS, Target
+from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -102,7 +102,7 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         layout=read.choice("layout", (AUTO, *LAYOUTS)) or AUTO,
         naming=read.choice("naming", NAMINGS),
         method=read.choice("method", METHODS),
-        also=read.choice("also", METHODS),
+        also=read.choice("also", SECOND_METHODS),
         target=read.target("target"),
         nulls=read.number("nulls"),
         references=read.references("references"),
