@@ -92,9 +92,7 @@ def test_half_of_the_slices_get_a_lesion_in_one_half_and_other_ones_in_the_next_
         rows = np.concatenate([plan.rows for plan in plans])
         sick = np.concatenate([plan.targets["lesion"] for plan in plans])
         assert sorted(rows) == sorted(made.material.split.parts["train"]) and sick.sum() == len(rows) // 2
-        halves = np.concatenate(
-            [made.halves(plan.rows, plan.targets["lesion"].astype(bool), plan.seed) for plan in plans]
-        )
+        halves = np.concatenate([made.halves(plan) for plan in plans])
         differing = (halves != data.images[rows]).any((2, 3))
         assert differing.sum(1).tolist() == sick.tolist()
         seen.append(halves[np.argsort(rows)])

@@ -6,12 +6,25 @@ import os
 import re
 import resource
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from made_learning import SHAPE, killed_after, lines, made_classes, made_twins, same_weights, started, train, weights
+from made_learning import (
+    SHAPE,
+    killed_after,
+    lines,
+    made_classes,
+    made_pictures,
+    made_slices,
+    made_twins,
+    same_weights,
+    started,
+    train,
+    weights,
+)
 
 from wbtools import model as models
 from wbtools.cli import main
@@ -156,6 +169,12 @@ def test_models_takes_the_folder_of_a_run_and_calls_its_figures_those_of_validat
         ("twins", made_twins, ("--backbone", "unet-tiny", "--batch", "6", "--set", "accumulate=2")),
         ("classes", made_classes, ("--backbone", "mrinet-small", "--batch", "4", "--set", "milestones=1,2")),
         ("hashing", made_classes, ("--batch", "4", "--set", "queue=12")),
+        (
+            "symmetry",
+            partial(made_slices, people=7),
+            ("--backbone", "mobilenet_v3_large", "--batch", "5", "--set", "sizes=40"),
+        ),
+        ("contrastive", partial(made_pictures, each=14), ("--batch", "3", "--set", "examples=2")),
     ],
 )
 def test_a_run_killed_in_an_epoch_and_short_of_disk_later_ends_as_one_that_was_never_stopped(

@@ -41,7 +41,7 @@ def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
                 _require_working_directory()
                 return command(*args, **kwargs)
             except (WbtoolsError, OSError, MemoryError, KeyboardInterrupt, RuntimeError, ImportError) as error:
-                known = _as_wbtools_error(error)
+                known = known_error(error)
                 if known is None or kwargs.get("debug"):
                     raise
                 _tell(known)
@@ -98,7 +98,7 @@ def _tell(error: WbtoolsError) -> None:
             os.dup2(nowhere, stream.fileno())
 
 
-def _as_wbtools_error(error: BaseException) -> WbtoolsError | None:
+def known_error(error: BaseException) -> WbtoolsError | None:
     """The wbtools error that a failure amounts to; None for a bug."""
     if isinstance(error, WbtoolsError):
         return error

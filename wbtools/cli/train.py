@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from wbtools.cli.console import err, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.together import together
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import from_os_error
 from wbtools.text import counted, line
@@ -18,6 +20,8 @@ from wbtools.training.recipes import RECIPES
 
 if TYPE_CHECKING:
     from wbtools.training.loop.fitting import Epoch
+    from wbtools.training.loop.ranks import Ranks
+    from wbtools.training.runs import starting
     from wbtools.training.runs.starting import Run
     from wbtools.training.runs.training import Trained
 
@@ -63,15 +67,20 @@ def command(recipe: str, data: Path, *, dry_run: bool, verbose: int, debug: bool
     RECIPE is what is learned. DATA is the folder that wbtools prepare made. People, twins and families are in
     one part of the split only; everything that is chosen, such as the best epoch and the threshold, is chosen on
     validation people. The checkpoints have the published form, with a card beside each, and open with --model of the
-    other commands.
+    other commands. torchrun starts this command in several processes, which train one network together.
     """
     set_up_logging(verbose)
+    with together() as ranks:
+        _train(_asked(recipe, data, options), ranks, dry_run=dry_run, debug=debug)
+
+
+def _asked(recipe: str, data: Path, options: dict[str, Any]) -> starting.Asked:
+    """What the words of the command line ask for."""
     from wbtools.training.runs import starting
-    from wbtools.training.runs.training import train
     from wbtools.training.settings import assignments
 
     words = {name: options[name] for name in ("epochs", "batch", "rate", "seed") if options[name] is not None}
-    asked = starting.Asked(
+    return starting.Asked(
         recipe,
         data,
         options["out"],
@@ -84,18 +93,27 @@ def command(recipe: str, data: Path, *, dry_run: bool, verbose: int, debug: bool
         _fold(options["fold"]),
         options["resume"],
     )
-    run = starting.plan(asked)
+
+
+def _train(asked: starting.Asked, ranks: Ranks, *, dry_run: bool, debug: bool) -> None:
+    """Train, or say what would be trained; of several processes the first shows it."""
+    from wbtools.training.runs.starting import plan
+    from wbtools.training.runs.training import train
+
+    run = plan(asked, ranks)
     if dry_run:
-        _say_plan(run)
+        if ranks.first:
+            _say_plan(run)
         return
     try:
-        with _Watch(run) as watch:
+        with _Watch(run) if ranks.first else nullcontext() as watch:
             found = train(run, watch)
     except (OSError, MemoryError, RuntimeError, KeyboardInterrupt) as error:
         if debug or (known := _interrupted(error, asked.out)) is None:
             raise
         raise known from error
-    _summarise(found, run)
+    if ranks.first:
+        _summarise(found, run)
 
 
 def _fold(text: str | None) -> tuple[int, int] | None:

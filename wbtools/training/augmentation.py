@@ -13,37 +13,50 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wbtools.training.loop.feeding import Share
+
 
 class Dice:
     """Random numbers of a batch: the same for the same seed on the same kind of device.
+
+    What is drawn has a row for each image; of a share of a batch, the rows that a draw for the whole batch gives it.
 
     Parameters
     ----------
     seed : int
     device : torch.device or str
         Where noise is drawn, which is as large as images.
+    share : Share, optional
+        Of the batch; all of it without.
     """
 
-    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, seed: int, device: torch.device | str = "cpu", share: Share | None = None) -> None:
         self._few = torch.Generator().manual_seed(seed)
         self._many = torch.Generator(device).manual_seed(seed + 1)
         self.device = torch.device(device)
+        self._share = share
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Few numbers, evenly distributed."""
-        return (low + (high - low) * torch.rand(*shape, generator=self._few)).to(self.device)
+        return (low + (high - low) * self._own(torch.rand(self._whole(shape), generator=self._few))).to(self.device)
 
     def choice(self, count: int, *shape: int) -> Tensor:
         """Few whole numbers from 0 to `count - 1`."""
-        return torch.randint(count, shape, generator=self._few).to(self.device)
+        return self._own(torch.randint(count, self._whole(shape), generator=self._few)).to(self.device)
 
     def normal(self, *shape: int) -> Tensor:
         """Many normal deviates."""
-        return torch.randn(*shape, generator=self._many, device=self.device)
+        return self._own(torch.randn(self._whole(shape), generator=self._many, device=self.device))
 
     def evenly(self, *shape: int) -> Tensor:
         """Many numbers between 0 and 1."""
-        return torch.rand(*shape, generator=self._many, device=self.device)
+        return self._own(torch.rand(self._whole(shape), generator=self._many, device=self.device))
+
+    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self._share is None else (self._share.total, *shape[1:])
+
+    def _own(self, drawn: Tensor) -> Tensor:
+        return drawn if self._share is None else drawn[self._share.own]
 
 
 Change = Callable[[Tensor, Dice], Tensor]

@@ -11,7 +11,7 @@ from wbtools.errors import InputError, UnknownChoice
 
 OPTIMISERS = ("adamw", "adam", "adadelta")
 SCHEDULES = ("one-cycle", "steps", "constant")
-PRECISIONS = ("auto", "single", "mixed")
+PRECISIONS = ("auto", "single", "mixed", "double")
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -50,7 +50,8 @@ class Settings:
     clip : float
         Largest norm of the gradient; 0 does not limit it.
     precision : str
-        One of PRECISIONS; `auto` is `mixed` on a graphics card, else `single`.
+        One of PRECISIONS; `auto` is `mixed` on a graphics card, else `single`. `double` is slow, and for comparisons:
+        whether two ways of computing the same differ in more than rounding.
     average : float
         Decay of a moving average of the weights; 0 keeps none.
     settle : int

@@ -15,6 +15,28 @@ from torch import Tensor
 _AHEAD = 2  # batches
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which rows of a batch this process shows, where several train together.
+
+    Parameters
+    ----------
+    start, stop : int
+        The first of them, and the first after them; none if they are equal.
+    total : int
+        Rows of the batch.
+    """
+
+    start: int
+    stop: int
+    total: int
+
+    @property
+    def own(self) -> slice:
+        """The rows as a slice of the batch."""
+        return slice(self.start, self.stop)
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A batch before its images are read.
@@ -27,11 +49,19 @@ class Plan:
         Of all that happens to them at random.
     targets : mapping
         What the loss needs besides, as arrays.
+    share : Share, optional
+        The rows that are shown here; all without. Targets are always those of the whole batch.
     """
 
     rows: NDArray[np.int64]
     seed: int
     targets: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    share: Share | None = None
+
+    @property
+    def own(self) -> slice:
+        """The rows that are shown here, as a slice."""
+        return slice(None) if self.share is None else self.share.own
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +71,16 @@ class Shown:
     Parameters
     ----------
     images : Tensor, (R, C, ...)
+        Of this process's share.
     targets : mapping of Tensor
+        Of the whole batch.
+    share : Share, optional
+        As in `Plan`.
     """
 
     images: Tensor
     targets: Mapping[str, Tensor]
+    share: Share | None = None
 
 
 Show = Callable[[Plan], Shown]

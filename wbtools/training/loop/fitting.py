@@ -34,6 +34,16 @@ class Keeper(Protocol):
         """Keep what the next epoch depends on; what was kept before counts only from now on."""
 
 
+class Forgetful:
+    """Keeps nothing."""
+
+    def keep(self, epoch: Epoch, learner: Learner, better: Sequence[str]) -> None:
+        """As in `Keeper`."""
+
+    def keep_state(self, state: State) -> None:
+        """As in `Keeper`."""
+
+
 class Listener(Protocol):
     """Who watches a run."""
 
@@ -112,6 +122,7 @@ class Fit:
     def __post_init__(self) -> None:
         settings = self.task.settings
         self.settings = settings
+        self.ranks = self.task.ranks
         self.steps = math.ceil(self.task.batches / settings.accumulate)
         self.stepper = Stepper(self.learner.parameters(), settings, self.steps, self.task.device)
         self.average = self.learner.copied() if settings.average else None
@@ -169,7 +180,7 @@ class Fit:
         plans = self.task.plans(number)
         training = self._trained(number, plans)
         self._settle(self.published, plans)
-        validation = dict(self.task.validate(self.published))
+        validation = self.ranks.agreed(self.task.validate(self.published))
         better = self.selection.better(number, validation)
         seconds = time.perf_counter() - started
         epoch = Epoch(number, training, validation, self.stepper.rate, seconds, better)
@@ -182,7 +193,7 @@ class Fit:
         """Show all batches; the means of the loss and its parts."""
         totals: dict[str, Tensor] = {}
         every = self.settings.accumulate
-        for place, shown in enumerate(fed(plans, self.task.show)):
+        for place, shown in enumerate(fed(map(self.ranks.shared, plans), self.task.show)):
             parts = self._loss(shown)
             first = place - place % every
             self.stepper.add(parts["loss"], min(every, len(plans) - first))
@@ -200,15 +211,21 @@ class Fit:
         return means
 
     def _loss(self, shown: Shown) -> Mapping[str, Tensor]:
-        with self.stepper.casting():
-            answers = self.task.answers(self.learner.network, shown.images)
-            keys: Answers | None = None
-            if self.average is not None and not self.averages:
-                with torch.no_grad():
-                    keys = tuple(key.float() for key in self.task.answers(self.average.network, shown.images))
-        return self.task.loss(tuple(answer.float() for answer in answers), keys, shown)
+        answers = self._answers(self.learner, shown)
+        keys: Answers | None = None
+        if self.average is not None and not self.averages:
+            with torch.no_grad():
+                keys = self._answers(self.average, shown)
+        return self.task.loss(answers, keys, shown)
+
+    def _answers(self, learner: Learner, shown: Shown) -> Answers:
+        """What a network says of a whole batch, of which it is shown this process's share here."""
+        with self.stepper.casting(), self.ranks.showing(shown.share):
+            given = self.task.answers(learner.network, shown.images)
+        return self.ranks.gathered(tuple(each.to(self.task.dtype) for each in given), shown.share)
 
     def _step(self) -> None:
+        self.ranks.add_up(self.stepper.parameters)
         self.stepper.step()
         self.taken += 1
         if self.average is not None:
@@ -217,7 +234,7 @@ class Fit:
 
     def _settle(self, learner: Learner, plans: Sequence[Plan]) -> None:
         if self.settings.settle:
-            shown = fed(islice(plans, self.settings.settle), self.task.show)
+            shown = fed(map(self.ranks.shared, islice(plans, self.settings.settle)), self.task.show)
             settle(learner, (batch.images for batch in shown), self.task.answers)
 
 

@@ -50,13 +50,17 @@ class Learner(nn.Module):
             layer.register_forward_hook(_Normed(norm))
 
     def published(self) -> dict[str, Tensor]:
-        """The weights as the network alone needs them, on the CPU, batch norms merged."""
+        """The weights as the network alone needs them, on the CPU, in single precision, batch norms merged."""
         copy = deepcopy(self)
         for name, norm in zip(copy.normed, copy.norms, strict=True):
             layer = copy.network.get_submodule(name)
             assert isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
             merge(layer, norm)
-        return {key: value.detach().cpu().contiguous() for key, value in copy.network.state_dict().items()}
+        single = {torch.float64: torch.float32}
+        return {
+            key: value.detach().cpu().to(single.get(value.dtype, value.dtype)).contiguous()
+            for key, value in copy.network.state_dict().items()
+        }
 
     @torch.no_grad()
     def follow(self, other: Learner, decay: float) -> None:

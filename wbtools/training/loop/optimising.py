@@ -95,6 +95,7 @@ def _schedule(optimiser: Optimizer, settings: Settings, steps_per_epoch: int) ->
             pct_start=settings.rise * (1 - 1e-12),  # torch divides by 0 where the rise is a single step
             div_factor=settings.start_divisor,
             final_div_factor=settings.end_divisor,
+            cycle_momentum="betas" in optimiser.defaults,  # Adadelta has no momentum
         )
     if settings.schedule == "steps":
         return MultiStepLR(optimiser, [epoch * steps_per_epoch for epoch in settings.milestones], settings.factor)

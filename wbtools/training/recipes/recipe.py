@@ -19,11 +19,12 @@ from wbtools.training.augmentation import Change, Dice, augmented
 from wbtools.training.backbones import Sizes
 from wbtools.training.loop.feeding import Plan, Shown, on_device
 from wbtools.training.loop.learner import Learner, evaluating
+from wbtools.training.loop.ranks import ALONE, Ranks
 from wbtools.training.loop.selection import Criterion
 from wbtools.training.settings import Settings
 
 Answers = tuple[Tensor, ...]
-"""What a network says of a batch, in single precision."""
+"""What a network says of a batch, in single precision at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +38,15 @@ class Material:
     settings : Settings
     options : object
         The recipe's own settings.
+    ranks : Ranks
+        The processes that train together.
     """
 
     data: DataSet
     split: Split
     settings: Settings
     options: Any
+    ranks: Ranks = ALONE
 
     def rows(self, part: str) -> NDArray[np.int64]:
         """Rows of a part of the split."""
@@ -74,8 +78,9 @@ class Task(ABC):
 
     def __init__(self, material: Material, device: torch.device) -> None:
         self.material = material
-        self.data, self.settings = material.data, material.settings
+        self.data, self.settings, self.ranks = material.data, material.settings, material.ranks
         self.device = device
+        self.dtype = torch.float64 if self.settings.precision == "double" else torch.float32
 
     @property
     def sizes(self) -> Sizes:
@@ -125,10 +130,10 @@ class Task(ABC):
 
     def show(self, plan: Plan) -> Shown:
         """The images of a plan on the device, changed at random as the settings want it."""
-        images = self.read(plan.rows)
-        if self.settings.augment and self.changes:
-            images = augmented(images, self.changes, Dice(plan.seed, self.device))
-        return Shown(in_fast_order(images), on_device(plan.targets, self.device))
+        images = self.read(plan.rows[plan.own])
+        if self.settings.augment and self.changes and len(images):
+            images = augmented(images, self.changes, Dice(plan.seed, self.device, plan.share))
+        return Shown(self.ready(images), on_device(plan.targets, self.device), plan.share)
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Images as they are, on the device, as floats.
@@ -142,18 +147,23 @@ class Task(ABC):
         require_finite(self.data, rows, images)
         return torch.from_numpy(images).to(self.device)
 
+    def ready(self, images: Tensor) -> Tensor:
+        """Images as the network takes them: of its precision, in the order of memory that is fast."""
+        return in_fast_order(images.to(self.dtype))
+
     def answered(self, learner: Learner, rows: NDArray[np.int64], batch: int = 16) -> Answers:
         """What a network in evaluation mode says of images, on the CPU."""
         found: list[Answers] = []
+        share = self.ranks.share_of(len(rows))
         with evaluating(learner):
-            for part in _parts(rows, batch):
-                given = self.answers(learner.network, in_fast_order(self.read(part)))
-                found.append(tuple(each.float().cpu() for each in given))
-        return tuple(torch.cat(each) for each in zip(*found, strict=True))
+            for part in _parts(rows if share is None else rows[share.own], batch):
+                given = self.answers(learner.network, self.ready(self.read(part)))
+                found.append(tuple(each.to(self.dtype).cpu() for each in given))
+        return self.ranks.gathered(tuple(torch.cat(each) for each in zip(*found, strict=True)), share)
 
 
 def _parts(rows: NDArray[np.int64], batch: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(rows), batch):
+    for start in range(0, max(1, len(rows)), batch):  # no rows have answers, too: none, of as many values
         yield rows[start : start + batch]
 
 

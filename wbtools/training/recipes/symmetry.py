@@ -23,7 +23,7 @@ from wbtools.training import classification
 from wbtools.training.loop.feeding import Plan, Shown, on_device, seed_of, shared_out
 from wbtools.training.loop.learner import Learner, evaluating
 from wbtools.training.loop.selection import Criterion
-from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task, in_fast_order
+from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task
 from wbtools.training.settings import Settings
 from wbtools.training.simulated import GREY, PUBLISHED_SIDE, SHAPES, SIZES, TEXTURES, Lesion, lesioned
 
@@ -108,15 +108,16 @@ class Symmetry(Task):
 
     def show(self, plan: Plan) -> Shown:
         """First halves, then second ones, (2 N, 1, H, W), in grey values from 0 to 255."""
-        halves = self.halves(plan.rows, plan.targets["lesion"].astype(bool), plan.seed)
+        halves = self.halves(plan)
         images = torch.from_numpy(np.concatenate([halves[:, :1], halves[:, 1:]]).astype(np.float32))
-        return Shown(in_fast_order(images.to(self.device)), on_device(plan.targets, self.device))
+        return Shown(self.ready(images.to(self.device)), on_device(plan.targets, self.device), plan.share)
 
-    def halves(self, rows: NDArray[np.int64], sick: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
-        """Both halves of slices (N, 2, H, W), with a lesion in one of them where it is wanted."""
-        halves = np.array(self.data.images[rows])
-        for place in np.flatnonzero(sick):
-            dice = np.random.default_rng((seed, int(place)))
+    def halves(self, plan: Plan) -> NDArray[np.uint8]:
+        """Both halves of the slices that are shown here (N, 2, H, W), with a lesion in one where it is wanted."""
+        halves = np.array(self.data.images[plan.rows[plan.own]])
+        first = plan.own.start or 0
+        for place in np.flatnonzero(plan.targets["lesion"][plan.own]):
+            dice = np.random.default_rng((plan.seed, first + int(place)))
             side = int(dice.integers(2))
             lesion = self.options.drawn(max(halves.shape[2:]), dice)
             halves[place, side], _ = lesioned(halves[place, side], lesion, dice)
@@ -135,12 +136,13 @@ class Symmetry(Task):
         """Figures of all validation slices, each once as it is and once with a lesion, the same in all epochs."""
         rows = np.repeat(self.material.rows("val"), 2)
         truth = np.arange(len(rows)) % 2
-        values = []
+        values: list[Tensor] = []
         with evaluating(learner):
             for places in shared_out(np.arange(len(rows)), self.settings.batch):
                 seed = seed_of(self.settings.seed, 0, int(places[0]), 1)
-                shown = self.show(Plan(rows[places], seed, {"lesion": truth[places].astype(np.float32)}))
-                values.append(self.answers(learner.network, shown.images)[0][:, 0].float().cpu())
+                plan = self.ranks.shared(Plan(rows[places], seed, {"lesion": truth[places].astype(np.float32)}))
+                (answers,) = self.answers(learner.network, self.show(plan).images)
+                values += self.ranks.gathered((answers[:, 0].to(self.dtype).cpu(),), plan.share)
         logits = torch.cat(values)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(truth).float())
         sick = torch.sigmoid(logits).numpy()

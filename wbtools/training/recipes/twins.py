@@ -131,7 +131,8 @@ class Twins(Task):
         """Find triplets among all training images, by embeddings made in evaluation mode."""
         part = self._parts["train"]
         embeddings = None if self.options.mining == "random" else self._embedded(learner, part)
-        self._mined = part.triplets(embeddings, self.options, seed_of(self.settings.seed, epoch))
+        seed = seed_of(self.settings.seed, epoch)
+        self._mined = self.ranks.agreed_rows(lambda: part.triplets(embeddings, self.options, seed))
 
     def plans(self, epoch: int) -> Sequence[Plan]:
         """As in `Task`; every image of a batch is shown once, however many triplets it is in."""

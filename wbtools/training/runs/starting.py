@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
 from wbtools.subject import containment
 from wbtools.training.backbones import BACKBONES, Backbone
+from wbtools.training.loop.ranks import ALONE, Place, Ranks
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.recipe import Material, Recipe, Task, require_finite
 from wbtools.training.runs.beginning import digest, fitting, require_again
@@ -119,8 +121,15 @@ class Run:
         return self.backbone.build(self.task.sizes)
 
 
-def plan(asked: Asked) -> Run:
+def plan(asked: Asked, ranks: Ranks = ALONE) -> Run:
     """Find out what will be trained; nothing is written.
+
+    Of several processes the first looks at the folder and decides; the others have to be able to follow.
+
+    Parameters
+    ----------
+    asked : Asked
+    ranks : Ranks
 
     Raises
     ------
@@ -132,26 +141,57 @@ def plan(asked: Asked) -> Run:
     recipe = recipe_named(asked.recipe)
     data = open_data(asked.data)
     recipe.require_kind(data)
-    known = folder.record() if asked.resume else None
-    if known is None:
-        folder.require_new()
-        _require_outside(asked.out, data.folder)
-    record = _record(asked, recipe, data) if known is None else _same(asked, recipe, data, known)
-    material = _material(recipe, data, record)
-    device = device_named(asked.device)
+    record = _decided(asked, recipe, data) if ranks.first else {}
+    device = device_named(asked.device, ranks.place)
+    if ranks.several:
+        record = _followed(record, data, device, ranks)
+    material = _material(recipe, data, record, ranks)
     task = recipe.task(material, device)
     if record["references"] != "none":
         require_enough(data, material.rows("train"))
-    if known is None:
+    if not asked.resume:
         record["classes"], record["sizes"] = list(task.classes), {"images": list(data.manifest.shape)}
-    BACKBONES[record["backbone"]].require_fitting(task.sizes)
-    run = Run(folder, recipe, BACKBONES[record["backbone"]], task, material, record, asked.init, known is None)
-    if run.new and run.init is not None:
+    if ranks.first:
+        BACKBONES[record["backbone"]].require_fitting(task.sizes)
+    run = Run(folder, recipe, BACKBONES[record["backbone"]], task, material, record, asked.init, not asked.resume)
+    if run.new and run.init is not None and ranks.first:
         with torch.device("meta"):  # shapes only
             network = run.backbone.build(task.sizes)
         fitting(network, run.init)
     run.card()  # raises what a card cannot say, such as names that are too long
     return run
+
+
+def _decided(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
+    """The record of a run that begins or is resumed, its folder looked at."""
+    folder = RunFolder(asked.out)
+    if asked.resume:
+        return _same(asked, recipe, data, folder.record())
+    folder.require_new()
+    _require_outside(asked.out, data.folder)
+    return _record(asked, recipe, data)
+
+
+def _followed(record: dict[str, Any], data: DataSet, device: torch.device, ranks: Ranks) -> dict[str, Any]:
+    """The first process's record, which this one has to be able to follow.
+
+    Raises
+    ------
+    InputError
+        If it has another data set, or another kind of device.
+    """
+    if ranks.first and "ranks" not in record:
+        record["ranks"] = ranks.place.count
+    told = json.loads(ranks.handed_out(lambda: json.dumps({"record": record, "device": device.type}).encode()))
+    me = f"process {ranks.place.number} of {ranks.place.count}"
+    if told["record"]["data_sha256"] != data.sha256:
+        raise InputError(f"{me} finds another data set at {data.folder} than the first", hint="give all the same")
+    if told["device"] != device.type:
+        raise InputError(
+            f"{me} would train on {device.type}, and the first on {told['device']}",
+            hint="start processes where there is a graphics card for each, or give --device cpu",
+        )
+    return dict(told["record"])
 
 
 def _require_outside(out: Path, data: Path) -> None:
@@ -170,8 +210,14 @@ def require_metric_learning() -> None:
         raise InputError("training needs pytorch-metric-learning", hint="install it: pip install 'wbtools[train]'")
 
 
-def device_named(word: str) -> torch.device:
+def device_named(word: str, place: Place = Place()) -> torch.device:  # noqa: B008, it is frozen
     """The device that a word means.
+
+    Parameters
+    ----------
+    word : str
+    place : Place
+        Of several processes each has a graphics card of its own.
 
     Raises
     ------
@@ -183,8 +229,21 @@ def device_named(word: str) -> torch.device:
     >>> device_named("cpu")
     device(type='cpu')
     """
-    if word == "auto":
+    if word == "auto" and (usable() is None or place.count == 1):
         return usable() or torch.device("cpu")
+    if place.count > 1 and word in ("auto", "cuda"):
+        cards = torch.cuda.device_count()
+        if place.local >= cards:
+            raise InputError(
+                f"process {place.number} of {place.count} is number {place.local + 1} of its machine, which has "
+                f"{cards} graphics cards",
+                hint="start as many processes on a machine as it has cards (--nproc-per-node), or give --device cpu",
+            )
+        return torch.device("cuda", place.local)
+    if place.count > 1 and word.startswith("cuda:"):
+        raise InputError(
+            f"--device {word} is a single card for {place.count} processes", hint="leave --device out: each has its own"
+        )
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,9})?", word):
         raise InputError(
             f"--device {word} is no device that can train", hint=f"give one of {', '.join(DEVICES)}, or cuda:N"
@@ -299,11 +358,11 @@ def told(
     return changed(settings, rest, also=tuple(as_record(options))), changed(options, own)
 
 
-def _material(recipe: Recipe, data: DataSet, record: Mapping[str, Any]) -> Material:
+def _material(recipe: Recipe, data: DataSet, record: Mapping[str, Any], ranks: Ranks) -> Material:
     split = Split.from_record(record["split"])
     check_leaks(data, split)
     settings = from_record(recipe.settings, record["settings"])
-    return Material(data, split, settings, from_record(recipe.options, record["options"]))
+    return Material(data, split, settings, from_record(recipe.options, record["options"]), ranks)
 
 
 def _people(data: DataSet, split: Split) -> dict[str, list[str]]:
@@ -312,7 +371,7 @@ def _people(data: DataSet, split: Split) -> dict[str, list[str]]:
 
 
 def require_sound_images(material: Material) -> None:
-    """Require that all images that training looks at are numbers; reads them once.
+    """Require that all images that training looks at are numbers; reads them once, several processes their share.
 
     Raises
     ------
@@ -322,5 +381,7 @@ def require_sound_images(material: Material) -> None:
     if material.data.manifest.kind is not Kind.VOLUMES:
         return
     rows = np.concatenate([material.rows("train"), material.rows("val")])
-    for some in np.array_split(rows, -(-len(rows) // _AT_ONCE)):
+    share = material.ranks.share_of(len(rows))
+    rows = rows if share is None else rows[share.own]
+    for some in np.array_split(rows, max(1, -(-len(rows) // _AT_ONCE))):
         require_finite(material.data, some, np.asarray(material.data.images[some]))

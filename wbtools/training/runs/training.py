@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -13,7 +14,7 @@ import torch
 
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import InputError
-from wbtools.training.loop.fitting import Epoch, Fit, Listener, Nobody, State
+from wbtools.training.loop.fitting import Epoch, Fit, Forgetful, Keeper, Listener, Nobody, State
 from wbtools.training.loop.learner import Learner
 from wbtools.training.loop.selection import Best
 from wbtools.training.runs import references
@@ -67,27 +68,62 @@ def train(run: Run, listener: Listener | None = None) -> Trained:
     """
     if run.new:
         require_sound_images(run.material)
-        run.folder.make()
-    with run.folder.locked(), torch_threads(int(run.record["threads"])):  # sums of others are rounded otherwise
+        run.material.ranks.wait()
+        if run.material.ranks.first:
+            run.folder.make()
+    threads = torch_threads(int(run.record["threads"]))  # sums of others are rounded otherwise
+    if not run.material.ranks.first:  # it helps, and neither writes nor says anything
+        with threads:
+            fit = _fit(run, Forgetful(), Nobody())
+            fit.run()
+            return _trained(run, fit)
+    with run.folder.locked(), threads:
         if run.new:
             run.folder.require_new()  # again: another process may have begun here since the plan
             run.folder.rewrite(run.record)
-        state = run.folder.state()
-        learner = _learner(run, fresh=state is None)
         keeper = _Keeper(run.folder, Checkpoints(run.folder.path, _card(run), run.recipe.bare))
-        fit = Fit(run.task, learner, not run.recipe.keys, keeper, listener or Nobody())
-        if state is not None:
-            _restore(fit, state, run.folder.path / STATE)
-            _log.info("resumed after epoch %d of %d", fit.next, run.material.settings.epochs)
+        fit = _fit(run, keeper, listener or Nobody())
         run.folder.forget_after(fit.next)
         curves = run.folder.curves(fit.next)
         with closing(curves) if curves else nullcontext():
             keeper.curves = curves
             fit.run()
-        found = Trained(run.folder.path, fit.next, dict(fit.selection.best))
+        found = _trained(run, fit)
         best = {name: {"epoch": each.epoch + 1, "value": each.value} for name, each in found.best.items()}
         run.folder.rewrite({**run.record, "finished": {"epochs": fit.next, "best": best}})
         return found
+
+
+def _trained(run: Run, fit: Fit) -> Trained:
+    return Trained(run.folder.path, fit.next, dict(fit.selection.best))
+
+
+def _fit(run: Run, keeper: Keeper, listener: Listener) -> Fit:
+    """The loop, at the beginning of the run or where it was left: where the first process says."""
+    state = _state(run)
+    learner = _learner(run, fresh=state is None)
+    run.material.ranks.prepare(learner)
+    fit = Fit(run.task, learner, not run.recipe.keys, keeper, listener)
+    if state is not None:
+        _restore(fit, state, run.folder.path / STATE)
+        _log.info("resumed after epoch %d of %d", fit.next, run.material.settings.epochs)
+    return fit
+
+
+def _state(run: Run) -> State | None:
+    """What the next epoch begins with, as the first process finds it in the folder."""
+    ranks = run.material.ranks
+    if not ranks.several:
+        return run.folder.state()
+
+    def written() -> bytes:
+        content, state = io.BytesIO(), run.folder.state()
+        if state is not None:
+            torch.save(state, content)
+        return content.getvalue()
+
+    told = ranks.handed_out(written)
+    return torch.load(io.BytesIO(told), map_location="cpu", weights_only=True) if told else None
 
 
 def _restore(fit: Fit, state: State, path: Path) -> None:
@@ -105,12 +141,12 @@ def _restore(fit: Fit, state: State, path: Path) -> None:
 def _learner(run: Run, *, fresh: bool) -> Learner:
     """The network on its device; a fresh one with the weights that the user gave."""
     network = run.network()
-    if fresh and run.init is not None:
+    if fresh and run.init is not None and run.material.ranks.first:
         kept = begin_with(network, run.init)
         if kept:
             _log.info("new, as %s has no weights that fit: %s", run.init.name, ", ".join(kept))
     memory = torch.channels_last_3d if len(run.task.sizes.image) == 4 else torch.channels_last
-    learner = Learner(network, run.backbone.normed).to(run.task.device)
+    learner = Learner(network, run.backbone.normed).to(run.task.device, run.task.dtype)
     return learner.to(memory_format=memory)
 
 
