@@ -94,6 +94,14 @@ def small_study(made_once: Callable[..., Path]) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def twins(made_once: Callable[..., Path]) -> Path:
+    """A small data set of twins, for reading only."""
+    from made_learning import made_twins
+
+    return made_once("twins", made_twins)
+
+
+@pytest.fixture(scope="session")
 def run_export() -> Callable[..., tuple[str, Path]]:
     """`run_export(study, out, *options)` exports 100307 and gives what was printed and the published folder.
 

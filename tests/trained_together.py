@@ -97,10 +97,10 @@ def look_at_shares(ranks: Ranks) -> None:
             assert torch.allclose(value.double(), mine.get_buffer(name).double(), rtol=1e-12), (name, count)
         halves = _halves(ranks, mine.dropout, count)
         assert torch.equal(*halves) or not share.stop - share.start
-    rows = ranks.agreed_rows(lambda: np.arange(6).reshape(2, 3) + ranks.place.number)
+    rows = ranks.agreed_rows(lambda: np.arange(6).reshape(2, 3) + ranks.place.rank)
     assert rows.tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert ranks.agreed({"auc": 0.1 + ranks.place.number, "gap": float("nan")})["auc"] == 0.1
-    assert ranks.handed_out(lambda: b"") == b""
+    assert ranks.agreed({"auc": 0.1 + ranks.place.rank, "gap": float("nan")})["auc"] == 0.1
+    assert ranks.broadcast(lambda: b"") == b""
 
 
 def _halves(ranks: Several, layer: nn.Module, count: int) -> tuple[Tensor, Tensor]:

@@ -47,13 +47,6 @@ RUNS = {
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "twins"
-    made_twins(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def pair(twins, tmp_path_factory):
     """A run of two processes, and what they printed."""
     run = tmp_path_factory.mktemp("pair") / "run"

@@ -40,13 +40,6 @@ QUICK = ("--backbone", "unet-tiny", "--epochs", "3", "--rate", "2e-3", "--batch"
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "twins"
-    made_twins(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def run(twins, tmp_path_factory):
     """A finished run, and what it printed."""
     folder = tmp_path_factory.mktemp("run") / "run"

@@ -91,12 +91,14 @@ def ranked_better(first: str, second: str) -> str:
     Examples
     --------
     >>> ranked_better("deviation-smooth", "gradient")
-    'where the volume of the thalamus was the answer, gradient ranked the region better, elsewhere deviation-smooth; '
+    'where the volume of the thalamus was the answer, gradient ranked it better, else deviation-smooth on average; '
     >>> ranked_better("gradient", "deviation-smooth")
     ''
     """
     answer = _RANKED_BETTER.get((first, second))
-    return f"where {answer} was the answer, {second} ranked the region better, elsewhere {first}; " if answer else ""
+    if not answer:
+        return ""
+    return f"where {answer} was the answer, {second} ranked it better, else {first} on average; "
 
 
 def best(kind: str) -> str:

@@ -22,7 +22,7 @@ def joined(environment: Mapping[str, str]) -> Ranks:
         If they do not find each other.
     """
     place = Place.told(environment)
-    if place.count == 1:
+    if place.world_size == 1:
         return ALONE
     from wbtools.training.loop.several import Several
 

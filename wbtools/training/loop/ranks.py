@@ -27,16 +27,17 @@ class Place:
 
     Parameters
     ----------
-    number : int
+    rank : int
         From 0.
-    count : int
-    local : int
+    world_size : int
+        How many there are.
+    local_rank : int
         Number among those of the same machine: that of its graphics card.
     """
 
-    number: int = 0
-    count: int = 1
-    local: int = 0
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
 
     @classmethod
     def told(cls, environment: Mapping[str, str]) -> Place:
@@ -49,8 +50,10 @@ class Place:
 
         Examples
         --------
-        >>> Place.told({}), Place.told({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "MASTER_ADDR": "node1"})
-        (Place(number=0, count=1, local=0), Place(number=5, count=8, local=1))
+        >>> Place.told({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "MASTER_ADDR": "node1"})
+        Place(rank=5, world_size=8, local_rank=1)
+        >>> Place.told({})
+        Place(rank=0, world_size=1, local_rank=0)
         """
         words = {name: environment.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
         if not words["RANK"] or words["WORLD_SIZE"] in ("", "1"):
@@ -60,7 +63,7 @@ class Place:
             found = cls(int(words["RANK"]), int(words["WORLD_SIZE"]), int(words["LOCAL_RANK"] or 0))
         except ValueError:
             found = cls(-1)
-        if not (0 <= found.number < found.count and found.local >= 0):
+        if not (0 <= found.rank < found.world_size and found.local_rank >= 0):
             said = ", ".join(f"{name}={word}" for name, word in words.items())
             raise InputError(f"{said} in the environment is no place among several processes", hint=hint)
         if not environment.get("MASTER_ADDR"):
@@ -82,12 +85,12 @@ class Ranks:
     @property
     def first(self) -> bool:
         """Whether this process is the one that writes and prints."""
-        return self.place.number == 0
+        return self.place.rank == 0
 
     @property
     def several(self) -> bool:
         """Whether there are others."""
-        return self.place.count > 1
+        return self.place.world_size > 1
 
     def share_of(self, total: int) -> Share | None:
         """Which of so many rows are this process's; None for all."""
@@ -121,11 +124,11 @@ class Ranks:
         """Rows (N, M) as the first process makes them."""
         return make()
 
-    def handed_out(self, make: Callable[[], bytes]) -> bytes:
+    def broadcast(self, make: Callable[[], bytes]) -> bytes:
         """What the first process makes; nobody else makes it."""
         return make()
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until every process is here; none goes on if one fails before."""
         return None
 

@@ -72,9 +72,9 @@ class Several(Ranks):
         super().__init__(place)
         self.share: Share | None = None
         """Of the batch that networks are shown now."""
-        card = torch.cuda.is_available() and place.local < torch.cuda.device_count()
+        card = torch.cuda.is_available() and place.local_rank < torch.cuda.device_count()
         if card:
-            torch.cuda.set_device(place.local)
+            torch.cuda.set_device(place.local_rank)
         try:
             self._store, number, count = next(rendezvous("env://", timeout=_FINDING))
             dist.init_process_group(
@@ -85,7 +85,7 @@ class Several(Ranks):
             where = ":".join(os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
             reason = str(error).splitlines()[0]
             raise TransientError(
-                f"process {place.number} of {place.count} does not find the others at {where}: {reason}",
+                f"process {place.rank} of {place.world_size} does not find the others at {where}: {reason}",
                 hint="start all of them with torchrun, with the same --rdzv-endpoint",
             ) from None
 
@@ -95,7 +95,7 @@ class Several(Ranks):
 
     def share_of(self, total: int) -> Share:
         """As in `Ranks`."""
-        return self._part(total, self.place.number)
+        return self._part(total, self.place.rank)
 
     def shared(self, plan: Plan) -> Plan:
         """As in `Ranks`."""
@@ -134,7 +134,7 @@ class Several(Ranks):
 
     def agreed(self, figures: Mapping[str, float]) -> dict[str, float]:
         """As in `Ranks`."""
-        found: dict[str, float] = json.loads(self.handed_out(lambda: json.dumps(dict(figures)).encode()))
+        found: dict[str, float] = json.loads(self.broadcast(lambda: json.dumps(dict(figures)).encode()))
         return found
 
     def agreed_rows(self, make: Callable[[], NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -144,10 +144,10 @@ class Several(Ranks):
             rows = make()
             return np.concatenate([[rows.shape[1]], rows.ravel()]).astype(np.int64).tobytes()
 
-        told = np.frombuffer(self.handed_out(made), np.int64)
+        told = np.frombuffer(self.broadcast(made), np.int64)
         return told[1:].reshape(-1, told[0]).copy()
 
-    def handed_out(self, make: Callable[[], bytes]) -> bytes:
+    def broadcast(self, make: Callable[[], bytes]) -> bytes:
         """As in `Ranks`."""
         content = make() if self.first else b""
         size = torch.tensor([len(content)])
@@ -158,7 +158,7 @@ class Several(Ranks):
             dist.broadcast(told, 0)
         return told.numpy().tobytes()[: int(size)]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """As in `Ranks`."""
         self.sum(torch.zeros(1))
 
@@ -170,36 +170,36 @@ class Several(Ranks):
 
     def each(self, values: Tensor) -> list[Tensor]:
         """The values of every process, of the same shape everywhere, in their order."""
-        found = [torch.empty_like(values) for _ in range(self.place.count)]
+        found = [torch.empty_like(values) for _ in range(self.place.world_size)]
         with _exchanging():
             dist.all_gather(found, values)
         return found
 
     def failed(self, code: int) -> int | None:
         """As in `Ranks`."""
-        mine = f"{self.place.number} {code}"
+        mine = f"{self.place.rank} {code}"
         try:
             number, spoken = self._store.compare_set(_FAILED, "", mine).decode().split()
         except RuntimeError:  # who keeps the store is gone
             return None
-        return None if int(number) == self.place.number else int(spoken)
+        return None if int(number) == self.place.rank else int(spoken)
 
     def leave(self) -> None:
         """As in `Ranks`."""
         dist.destroy_process_group()
 
     def _part(self, total: int, number: int) -> Share:
-        count = self.place.count
+        count = self.place.world_size
         return Share(total * number // count, total * (number + 1) // count, total)
 
     def _whole(self, mine: Tensor, total: int) -> Tensor:
         """Rows of all processes; those of this one are the very tensor that is given."""
-        given = mine.new_zeros(-(-total // self.place.count), *mine.shape[1:])
+        given = mine.new_zeros(-(-total // self.place.world_size), *mine.shape[1:])
         given[: len(mine)] = mine.detach()
         found = []
         for number, rows in enumerate(self.each(given)):
             share = self._part(total, number)
-            found.append(mine if number == self.place.number else rows[: share.stop - share.start])
+            found.append(mine if number == self.place.rank else rows[: share.stop - share.start])
         return torch.cat(found)
 
 

@@ -141,7 +141,7 @@ def plan(asked: Asked, ranks: Ranks = ALONE) -> Run:
     recipe = recipe_named(asked.recipe)
     data = open_data(asked.data)
     recipe.require_kind(data)
-    record = _decided(asked, recipe, data) if ranks.first else {}
+    record = _decided(folder, asked, recipe, data) if ranks.first else {}
     device = device_named(asked.device, ranks.place)
     if ranks.several:
         record = _followed(record, data, device, ranks)
@@ -162,9 +162,8 @@ def plan(asked: Asked, ranks: Ranks = ALONE) -> Run:
     return run
 
 
-def _decided(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
+def _decided(folder: RunFolder, asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """The record of a run that begins or is resumed, its folder looked at."""
-    folder = RunFolder(asked.out)
     if asked.resume:
         return _same(asked, recipe, data, folder.record())
     folder.require_new()
@@ -181,9 +180,9 @@ def _followed(record: dict[str, Any], data: DataSet, device: torch.device, ranks
         If it has another data set, or another kind of device.
     """
     if ranks.first and "ranks" not in record:
-        record["ranks"] = ranks.place.count
-    told = json.loads(ranks.handed_out(lambda: json.dumps({"record": record, "device": device.type}).encode()))
-    me = f"process {ranks.place.number} of {ranks.place.count}"
+        record["ranks"] = ranks.place.world_size
+    told = json.loads(ranks.broadcast(lambda: json.dumps({"record": record, "device": device.type}).encode()))
+    me = f"process {ranks.place.rank} of {ranks.place.world_size}"
     if told["record"]["data_sha256"] != data.sha256:
         raise InputError(f"{me} finds another data set at {data.folder} than the first", hint="give all the same")
     if told["device"] != device.type:
@@ -229,20 +228,21 @@ def device_named(word: str, place: Place = Place()) -> torch.device:  # noqa: B0
     >>> device_named("cpu")
     device(type='cpu')
     """
-    if word == "auto" and (usable() is None or place.count == 1):
+    if word == "auto" and (usable() is None or place.world_size == 1):
         return usable() or torch.device("cpu")
-    if place.count > 1 and word in ("auto", "cuda"):
+    if place.world_size > 1 and word in ("auto", "cuda"):
         cards = torch.cuda.device_count()
-        if place.local >= cards:
+        if place.local_rank >= cards:
             raise InputError(
-                f"process {place.number} of {place.count} is number {place.local + 1} of its machine, which has "
-                f"{cards} graphics cards",
+                f"process {place.rank} of {place.world_size} is number {place.local_rank + 1} of its machine, "
+                f"which has {cards} graphics cards",
                 hint="start as many processes on a machine as it has cards (--nproc-per-node), or give --device cpu",
             )
-        return torch.device("cuda", place.local)
-    if place.count > 1 and word.startswith("cuda:"):
+        return torch.device("cuda", place.local_rank)
+    if place.world_size > 1 and word.startswith("cuda:"):
         raise InputError(
-            f"--device {word} is a single card for {place.count} processes", hint="leave --device out: each has its own"
+            f"--device {word} is a single card for {place.world_size} processes",
+            hint="leave --device out: each has its own",
         )
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,9})?", word):
         raise InputError(

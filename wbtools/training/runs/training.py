@@ -68,7 +68,7 @@ def train(run: Run, listener: Listener | None = None) -> Trained:
     """
     if run.new:
         require_sound_images(run.material)
-        run.material.ranks.wait()
+        run.material.ranks.barrier()
         if run.material.ranks.first:
             run.folder.make()
     threads = torch_threads(int(run.record["threads"]))  # sums of others are rounded otherwise
@@ -122,7 +122,7 @@ def _state(run: Run) -> State | None:
             torch.save(state, content)
         return content.getvalue()
 
-    told = ranks.handed_out(written)
+    told = ranks.broadcast(written)
     return torch.load(io.BytesIO(told), map_location="cpu", weights_only=True) if told else None
 
 
