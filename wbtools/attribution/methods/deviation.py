@@ -106,8 +106,8 @@ SMOOTH = replace(
     ),
     caution=(
         "Magnitudes: where relevance lies, not whether it speaks for or against. The map is pooled over neighbouring "
-        "voxels, the ranks of regions are not. Where the volume of a deep structure was the answer, smoothgrad-squared "
-        f"ranked it higher. {_CAUTION}"
+        "voxels, the ranks of regions are not. Where the volume of a deep structure was the answer, gradients "
+        f"(gradient, smoothgrad-squared) ranked it higher. {_CAUTION}"
     ),
     explain=partial(explain_over, over="square", by_magnitude=False),
     by_magnitude=False,

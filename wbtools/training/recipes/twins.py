@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from wbtools.datasets import DataSet, Kind
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.model.family import Network
+from wbtools.text import counted
 from wbtools.training import pairs
 from wbtools.training.augmentation import TWINS
 from wbtools.training.loop.feeding import Plan, Shown, seed_of, shared_out
@@ -207,8 +208,8 @@ class _Part:
                 )
         if len(found) < 2:
             raise InputError(
-                f"the part {part} of {material.data.folder} has {len(found)} pairs of twins, 2 are the least",
-                hint="prepare more pairs, or give other --fractions",
+                f"the part {part} of {material.data.folder} has {counted(len(found), 'pair')} of twins; it needs two",
+                hint="prepare more pairs, or give a larger share to it, for example --fractions .6 .2 .2",
             )
         return [(first, second) for first, second in (people.values() for people in found.values())]
 
