@@ -6,7 +6,8 @@ import fcntl
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import pytest
 from wbtools.errors import CommandMissing
 
 if TYPE_CHECKING:
+    from clusters import Cluster
     from workbench_session import Session
 
     from wbtools.workbench.runner import Workbench
@@ -91,6 +93,15 @@ def small_study(made_once: Callable[..., Path]) -> Callable[..., Path]:
 
     # One call of the cached function has one spelling, so that no study is made twice.
     return lambda orientation="LAS", *, average=False: build(orientation, average)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Callable[[str], Cluster]]:
+    """`cluster("slurm")` is a real cluster on this machine, begun when it is first wanted; skips without one."""
+    from clusters import CLUSTERS
+
+    with ExitStack() as later:
+        yield cache(lambda engine: later.enter_context(CLUSTERS[engine]()))
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clusters import processes
 from slurm_loopback import Slurm
 from stand_in import EXPORT, PROGRAM
 from stub_export import FILES, content
@@ -61,15 +62,6 @@ def visible(out: Path) -> list[str]:
 def events(out: Path, subject: str) -> list[dict[str, object]]:
     path = out / ".wbtools" / "attempts" / f"{subject}.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def processes() -> Iterator[tuple[int, str]]:
-    for path in Path("/proc").iterdir():
-        if path.name.isdecimal():
-            try:
-                yield int(path.name), (path / "cmdline").read_text().replace("\0", " ").strip()
-            except OSError:
-                continue
 
 
 def running(out: Path, kind: str, slurm: Slurm | None = None) -> list[int]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from wbtools.cli.batch.engines import BATCH_ENGINES
+from wbtools.cli.batch.options import piece_options
+from wbtools.cli.batch.piecewise import Pieces, compute, show
 from wbtools.cli.console import err, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
@@ -19,7 +22,9 @@ from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from wbtools.datasets import DataSet, Item
-    from wbtools.datasets.preparing import Planned
+    from wbtools.datasets.draft import Draft
+    from wbtools.datasets.plan import Row
+    from wbtools.datasets.preparing import Maker, Planned
 
 _PATH = click.Path(path_type=Path)
 _LINE_EVERY = 30.0
@@ -53,8 +58,8 @@ def _numbers(context: click.Context, option: click.Parameter, value: str | None)
 @click.option("--intensity", metavar="HOW", help="Scaling, as on cards. [default: that of the recipe's networks]")
 @click.option("--whole-head/--brain-only", default=None, help="Keep the skull. [default: as the recipe's networks]")
 @click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be used, and list them.")
-@click.option("--jobs", metavar="N", type=int, help="Processes. [default: one per processor, 8 at most]")
-@click.option("--dry-run", is_flag=True, help="Say what would be made of what, and write nothing.")
+@click.option("--jobs", metavar="N", type=int, help="local: processes. [default: one per processor, 8 at most]")
+@piece_options
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
@@ -76,6 +81,7 @@ def command(
     dry_run: bool,
     verbose: int,
     debug: bool,
+    **engine: Any,
 ) -> None:
     """Make a data set that networks learn from.
 
@@ -86,10 +92,11 @@ def command(
     resume.
     """
     set_up_logging(verbose)
-    from wbtools.datasets import preparing
+    from wbtools.datasets import piecewise, preparing
     from wbtools.datasets.candidates import SourceOptions
     from wbtools.datasets.recipes import Wanted
 
+    chosen = BATCH_ENGINES[engine["engine"]]
     jobs = _processes() if jobs is None else jobs
     preparing.require_jobs(jobs)
     stripped = None if whole_head is None else not whole_head
@@ -106,10 +113,37 @@ def command(
     )
     if dry_run:
         _say_plan(planned)
+        if not chosen.here:
+            show(_pieces(planned), piecewise.cut(planned.plan, engine["piece"]), engine)
         return
-    with progress() as tell:
-        data = preparing.make(planned, jobs, tell)
+    if chosen.here:
+        with progress() as tell:
+            data = preparing.make(planned, preparing.here(jobs), tell)
+    else:
+        data = preparing.make(planned, _elsewhere(engine))
     _say_made(data, planned)
+
+
+def _pieces(planned: Planned) -> Pieces:
+    """What engines are asked for."""
+    from wbtools.datasets import piecewise
+    from wbtools.datasets.draft import PIECES
+
+    asked = planned.asked
+    return Pieces(asked.out / PIECES, "prepare", piecewise.as_json(asked), piecewise.settings(planned.plan))
+
+
+def _elsewhere(engine: Mapping[str, Any]) -> Maker:
+    """Rows made by an engine of batches."""
+    from wbtools.datasets import piecewise
+
+    def rows(planned: Planned, draft: Draft) -> Generator[list[Row], None, None]:
+        units = piecewise.needed(draft, engine["piece"])
+        if units:
+            compute(_pieces(planned), units, engine)
+        yield from piecewise.collected(draft, draft.pieces, units)
+
+    return rows
 
 
 def _processes() -> int:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 
 from wbtools import atomic
+from wbtools.batch import pieces
 from wbtools.datasets import items as table
 from wbtools.datasets.dataset import DataSet, open_data
 from wbtools.datasets.items import Item
@@ -37,6 +38,8 @@ ROWS = ".images.unfinished.npy"
 KEPT = ".images.kept.npy"
 """The array without the rows that were left out, before it gets its name."""
 DONE = ".done.jsonl"
+PIECES = ".pieces"
+"""Folder of what other machines made of it (`wbtools.datasets.piecewise`)."""
 _NO_ROOM_FORETOLD = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 """What file systems answer that cannot reserve room."""
 _BLOCK = 1 << 24
@@ -61,7 +64,7 @@ class Draft:
     def __init__(self, folder: Path, plan: Plan, stamps: Sequence[str] = ()) -> None:
         require_place(folder)
         self.folder, self.plan = folder, plan
-        self._stamps = stamps or [""] * plan.count
+        self.stamps = stamps or [""] * plan.count
         self._later = ExitStack()
         try:
             with writing(folder, begun=False):
@@ -95,6 +98,11 @@ class Draft:
         """Rows that have not been dealt with."""
         return [place for place in range(self.plan.count) if place not in self.done]
 
+    @property
+    def pieces(self) -> Path:
+        """The folder of what other machines make of it."""
+        return self.folder / PIECES
+
     def put(self, place: int, image: NDArray[Any], remarks: Sequence[str] = ()) -> None:
         """Write an image into its row, and note that it is there."""
         self.note([Row(place, write_row(self.rows, self.plan, place, image), "", tuple(remarks))])
@@ -105,7 +113,7 @@ class Draft:
 
     def note(self, rows: Sequence[Row]) -> None:
         """Note rows as dealt with, once what `write_row` wrote for them is on disk."""
-        rows = [replace(row, stamp=self._stamps[row.place]) for row in rows]
+        rows = [replace(row, stamp=self.stamps[row.place]) for row in rows]
         with writing(self.folder):
             _sync(self.rows)
             with (self.folder / DONE).open("a", encoding="utf-8") as stream:
@@ -140,6 +148,7 @@ class Draft:
             hashes = {IMAGES: sha256(array), ITEMS: _sha256(text)}
             notes = self._notes(items, left_out or {})
             manifest = self.plan.manifest(len(kept), hashes[IMAGES], hashes[ITEMS], notes).dumps()
+            pieces.remove(self.pieces)
             self._publish(array, {ITEMS: text, NAME: manifest}, {**hashes, NAME: _sha256(manifest)})
             for name in (ROWS, KEPT, DONE, UNFINISHED):
                 (self.folder / name).unlink(missing_ok=True)
@@ -221,7 +230,7 @@ class Draft:
         if whole != content:
             os.truncate(path, len(whole))
         known = {row.place: row for row in rows if row.place < self.plan.count}
-        return {place: row for place, row in known.items() if row.stamp == self._stamps[place]}
+        return {place: row for place, row in known.items() if row.stamp == self.stamps[place]}
 
     def _array(self, kept: Sequence[int]) -> Path:
         """The file with the finished array, on disk: without the rows that were left out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from wbtools.datasets.plan import Plan, Row
 from wbtools.datasets.recipes import RecipeData, Wanted
 from wbtools.datasets.sources import Source
 from wbtools.datasets.split import PARTS, Split, check_leaks
-from wbtools.errors import InputError, OutOfRange
+from wbtools.errors import InputError, OutOfRange, TransientError
 from wbtools.provenance import code_sha256
 from wbtools.text import counted, line
 
@@ -143,14 +143,31 @@ def plan(asked: Asked) -> Planned:
     return Planned(asked, recipe, source, preparation, kept, left_out, found.remarks)
 
 
-def make(planned: Planned, jobs: int = 1, tell: Callable[[int, int], None] = lambda done, total: None) -> DataSet:
+Maker = Callable[[Planned, Draft], Generator[list[Row], None, None]]
+"""Has missing rows made, and gives them as they come; what it started is ended when it is closed."""
+
+
+def here(jobs: int) -> Maker:
+    """Rows made by so many processes of this machine, which write into the array; OutOfRange for none."""
+    require_jobs(jobs)
+
+    def rows(planned: Planned, draft: Draft) -> Generator[list[Row], None, None]:
+        images = planned.images
+        todo = [(place, images[place]) for place in draft.missing]
+        pieces = workers.tasks(planned.preparation, draft.rows, draft.plan, todo)
+        return workers.run(pieces, max(1, min(jobs, len(todo))))
+
+    return rows
+
+
+def make(planned: Planned, maker: Maker, tell: Callable[[int, int], None] = lambda done, total: None) -> DataSet:
     """Make the data set, or resume.
 
     Parameters
     ----------
     planned : Planned
-    jobs : int
-        Processes.
+    maker : callable
+        Has rows made: `here`, or the engines of a batch.
     tell : callable
         Told how many images are done, of how many.
 
@@ -159,24 +176,27 @@ def make(planned: Planned, jobs: int = 1, tell: Callable[[int, int], None] = lam
     InputError
         If an image cannot be used and is not to be left out; what was made until then is kept.
     TransientError
-        If the disk is full, or a process was killed.
+        If the disk is full, a process was killed, or images changed meanwhile.
     """
-    require_jobs(jobs)
     asked, images = planned.asked, planned.images
-    with Draft(asked.out, planned.plan, [_stamp(image) for image in images]) as draft:
+    with Draft(asked.out, planned.plan, [stamp(image) for image in images]) as draft:
         if not asked.skip_bad:
             draft.forget_refused()
-        todo = [(place, images[place]) for place in draft.missing]
-        if len(todo) < len(images):
-            logger.info("resuming: %d of %s are done", len(images) - len(todo), counted(len(images), "image"))
+        done = len(images) - len(draft.missing)
+        if done:
+            logger.info("resuming: %d of %s are done", done, counted(len(images), "image"))
         tell(len(draft.done), len(images))
-        pieces = workers.tasks(planned.preparation, draft.rows, draft.plan, todo)
-        with closing(workers.run(pieces, max(1, min(jobs, len(todo))))) as made:
+        with closing(maker(planned, draft)) as made:
             for rows in made:
                 draft.note(rows)
                 for row in rows:
                     _accept(row, planned)
                 tell(len(draft.done), len(images))
+        if draft.missing:
+            raise TransientError(
+                f"{counted(len(draft.missing), 'image')} changed while others were prepared",
+                hint="run the same command again; it makes those anew",
+            )
         if planned.recipe.unique:
             _leave_out_twice(draft, planned)
         kept = [each for place, each in enumerate(planned.candidates) if not draft.done[place].refused]
@@ -280,6 +300,6 @@ def _leave_out_twice(draft: Draft, planned: Planned) -> None:
         draft.note(again)
 
 
-def _stamp(image: SourceImage) -> str:
+def stamp(image: SourceImage) -> str:
     """What changes when a file does."""
     return " ".join(f"{facts.st_size}-{facts.st_mtime_ns}" for facts in map(os.stat, image.files))

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from wbtools.batch.state import marks
 from wbtools.batch.state.attempts import Ending, History, State, endings
 from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.state.plan import Plan
-from wbtools.batch.state.published import Inspection, ids_of, is_there, look, place
-from wbtools.errors import TransientError
+from wbtools.batch.state.published import Inspection, Published, ids_of, is_there, look, place
+from wbtools.errors import InputError, TransientError
 from wbtools.text import cell
 
 _READERS = 16
@@ -119,6 +119,35 @@ def _tried(folders: Iterable[Path]) -> set[str]:
         with suppress(OSError):
             found |= {name.removesuffix(".jsonl") for name in _names(folder)}
     return found
+
+
+def to_do(files: BatchFiles, plan: Plan, subjects: Sequence[str], inputs: Callable[[str], Path | None]) -> list[str]:
+    """The subjects to do: those without a record, and those whose folder is not what the record says.
+
+    Parameters
+    ----------
+    files, plan, subjects
+    inputs : callable
+        Gives the folder of a subject's inputs, to notice that they changed; None if unknown.
+
+    Raises
+    ------
+    InputError
+        If some were published with other settings.
+    """
+    seen = overview(files, plan, subjects)
+    done = seen.having(State.DONE)
+    found = inspect(files, plan, done, {subject: inputs(subject) for subject in done}, deep=False)
+    foreign = [subject for subject in done if found[subject].what in {Published.FOREIGN, Published.ANOTHERS}]
+    if foreign:
+        raise InputError(
+            f"{place(files.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
+            "results are never mixed",
+            hint="choose another --out, or move them away",
+        )
+    again = {subject for subject in done if found[subject].what is not Published.CURRENT}
+    wanted = again.union(seen.having(State.TODO, State.RUNNING))
+    return [subject for subject in subjects if subject in wanted]
 
 
 def inspect(

@@ -33,7 +33,7 @@ class Plan:
     settings_sha256 : str
         As in every published record; decides whether a published subject is this batch's.
     options : mapping
-        The options of `wbtools export-subject` as JSON values.
+        The options of `wbtools export-subject`, or what a job is made of, as JSON values.
     max_attempts : int
         How often a subject is tried.
     timeout, grace : float
@@ -46,6 +46,10 @@ class Plan:
         What the engine needs to go on without its user, as JSON values.
     line : str
         The command line that is to be repeated.
+    work : str
+        What is done: `export`, or the job whose pieces are made (`wbtools.batch.pieces`).
+    unit : str
+        What an entry of the list is, in words.
 
     Raises
     ------
@@ -62,6 +66,8 @@ class Plan:
     scratch: str | None = None
     engine: Mapping[str, object] = field(default_factory=dict)
     line: str = ""
+    work: str = "export"
+    unit: str = "subject"
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
@@ -105,7 +111,13 @@ class Plan:
 
     def _require_plain(self) -> None:
         """Raise ValueError for values of kinds that no plan is written with."""
-        texts = [self.settings_sha256, self.line, *([] if self.scratch is None else [self.scratch])]
+        texts = [
+            self.settings_sha256,
+            self.line,
+            self.work,
+            self.unit,
+            *([] if self.scratch is None else [self.scratch]),
+        ]
         kinds = {
             "texts": all(isinstance(text, str) for text in texts),
             "mappings": isinstance(self.options, dict) and isinstance(self.engine, dict),

@@ -63,11 +63,14 @@ class BatchEngine:
         Raises InputError for a folder that it cannot work in, before all else.
     scripts : callable
         What it would submit for these subjects, for a dry run to show.
+    here : bool
+        Whether it is this machine: a command that makes one file or folder then writes into it, without pieces.
     """
 
     run: Callable[[Work, Options], Steps]
     require: Callable[[BatchFiles], object] = _nothing_required
     scripts: Callable[[Work, Sequence[str]], list[str]] = _no_scripts
+    here: bool = False
 
 
 def _run_here(work: Work, options: Options) -> Steps:
@@ -96,8 +99,8 @@ def _run_on_slurm(work: Work, options: Options) -> Steps:
     else:
         made = rounds.submit(work.files, work.plan, work.todo())
         terminal.print(
-            f"Submitted {counted(made.subjects, 'subject')} as {counted(made.tasks, 'task')} of up to {made.pack}: "
-            f"job {', '.join(made.arrays)}"
+            f"Submitted {counted(made.subjects, work.plan.unit)} as {counted(made.tasks, 'task')} "
+            f"of up to {made.pack}: job {', '.join(made.arrays)}"
         )
         if made.trouble:
             terminal.print(f"The job that would submit what these leave was not taken: {made.trouble}", markup=False)
@@ -119,7 +122,7 @@ def _slurm_scripts(work: Work, todo: Sequence[str]) -> list[str]:
 
 
 BATCH_ENGINES: Mapping[str, BatchEngine] = {
-    "local": BatchEngine(_run_here),
+    "local": BatchEngine(_run_here, here=True),
     "slurm": BatchEngine(_run_on_slurm, _require_nameable, _slurm_scripts),
     "dask": BatchEngine(_run_on_dask),
 }

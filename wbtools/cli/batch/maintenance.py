@@ -83,12 +83,12 @@ def settle_names(
     )
 
 
-def conclude(files: BatchFiles, seen: Overview) -> int:
+def conclude(files: BatchFiles, seen: Overview, unit: str) -> int:
     """Print and write how a batch stands; gives the exit code."""
     _report(files, seen)
     counts = seen.counts
     words = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state] or state is State.DONE)
-    terminal.print(f"{counted(len(seen.states), 'subject')}: {words}", markup=False)
+    terminal.print(f"{counted(len(seen.states), unit)}: {words}", markup=False)
     failures = seen.failures()
     for subject, state, reason, log in failures[:_SHOWN]:
         terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({files.home / log})"))
@@ -142,9 +142,9 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
                 json.dumps({"states": {subject: state.value for subject, state in seen.states.items()}, "code": code})
             )
         else:
-            code = conclude(files, seen)
+            code = conclude(files, seen, plan.unit)
             _say_marked(files, seen)
-            _say_cost(files)
+            _say_cost(files, plan.unit)
             if not _say_queue(files):
                 _say_next(plan, seen)
         if not watch or code != TransientError.exit_code:
@@ -152,13 +152,13 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
         time.sleep(_WATCH_EVERY)
 
 
-def _say_cost(files: BatchFiles) -> None:
-    """What subjects took, and what that means for --mem."""
+def _say_cost(files: BatchFiles, unit: str) -> None:
+    """What subjects or pieces took, and what that means for --mem."""
     known = cost(files)
     if known:
         terminal.print(
-            f"A subject takes {clock(known.median)} min (95 %: {clock(known.high)}) and up to "
-            f"{known.memory / 2**30:.1f} GiB, from {counted(known.subjects, 'subject')}",
+            f"A {unit} takes {clock(known.median)} min (95 %: {clock(known.high)}) and up to "
+            f"{known.memory / 2**30:.1f} GiB, from {counted(known.subjects, unit)}",
             markup=False,
         )
 

@@ -1,15 +1,20 @@
-"""Options of `wbtools batch run`: where and how often, beside those of `export-subject`."""
+"""Options of `wbtools batch run` and of commands that work in pieces: where and how often."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.resources import seconds, whole_number
 from wbtools.batch.state.export import BatchExport
+from wbtools.batch.state.plan import Plan
 from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.export import comparison, export_options, settings
 
@@ -36,50 +41,78 @@ def _number_or_auto(context: click.Context, option: click.Parameter, value: str)
     return number
 
 
-_OPTIONS: tuple[Callable[[Command], Command], ...] = (
-    click.option(
-        "--engine",
-        type=click.Choice(list(BATCH_ENGINES)),
-        default=next(iter(BATCH_ENGINES)),
-        show_default=True,
-        help="Who computes.",
-    ),
+Option = Callable[[Command], Command]
+
+_ENGINE: Option = click.option(
+    "--engine",
+    type=click.Choice(list(BATCH_ENGINES)),
+    default=next(iter(BATCH_ENGINES)),
+    show_default=True,
+    help="Who computes.",
+)
+_LOCAL: tuple[Option, ...] = (
     click.option("--jobs", type=click.IntRange(1), help="local: subjects at once. [default: half the processors]"),
     click.option("--gpus", metavar="0,1", help="local: graphics cards to hand out, one per subject."),
-    click.option("--partition", help="slurm: where to queue."),
-    click.option("--time", metavar="H:M:S", help="slurm: most a task may take; 2h and 90m do, too."),
-    click.option("--mem", "memory", help="slurm: memory of a task. [default: what subjects took, else 8G]"),
-    click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="slurm: processors of a task."),
-    click.option("--gres", help="slurm: for example gpu:1."),
-    click.option(
-        "--pack",
-        metavar="auto|N",
-        callback=_number_or_auto,
-        default="auto",
-        show_default=True,
-        help="slurm: subjects per task.",
-    ),
-    click.option("--max-parallel", type=click.IntRange(1), help="slurm: tasks at once."),
-    click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="slurm: times to submit rest."),
-    click.option("--sbatch-arg", "sbatch", metavar="ARG", multiple=True, help="slurm: more, e.g. --account=me."),
-    click.option("--wait", is_flag=True, help="slurm: stay until all rounds are over."),
-    click.option("--scheduler", metavar="ADDRESS", help="dask: for example tcp://host:8786."),
-    click.option("--scheduler-file", type=_FILE, help="dask: what the scheduler wrote."),
-    click.option("--max-attempts", type=click.IntRange(1), default=3, show_default=True, help="Tries per subject."),
-    click.option(
-        "--timeout",
-        metavar="TIME",
-        callback=_seconds,
-        default="1h",
-        show_default=True,
-        help="Most one subject may take.",
-    ),
-    click.option("--grace", metavar="TIME", callback=_seconds, default="10s", hidden=True),
+)
+_LISTS: tuple[Option, ...] = (
     click.option("--exclude", type=_FILE, help="A list of subjects to leave out."),
     click.option("--only", type=_FILE, help="A list of subjects; all others are left out."),
-    click.option("--scratch", type=_FOLDER, help="Temporary data. [default: $SLURM_TMPDIR, $TMPDIR or /tmp]"),
-    click.option("--dry-run", is_flag=True, help="Say what would be done, show the script, and do nothing."),
 )
+_DRY_RUN: Option = click.option(
+    "--dry-run", is_flag=True, help="Say what would be done, show the script, and do nothing."
+)
+
+
+def _clusters(unit: str) -> tuple[Option, ...]:
+    """What is asked of Slurm and Dask."""
+    return (
+        click.option("--partition", help="slurm: where to queue."),
+        click.option("--time", metavar="H:M:S", help="slurm: most a task may take; 2h and 90m do, too."),
+        click.option("--mem", "memory", help=f"slurm: memory of a task. [default: what {unit}s took, else 8G]"),
+        click.option(
+            "--cpus", type=click.IntRange(1), default=1, show_default=True, help="slurm: processors of a task."
+        ),
+        click.option("--gres", help="slurm: for example gpu:1."),
+        click.option(
+            "--pack",
+            metavar="auto|N",
+            callback=_number_or_auto,
+            default="auto",
+            show_default=True,
+            help=f"slurm: {unit}s per task.",
+        ),
+        click.option("--max-parallel", type=click.IntRange(1), help="slurm: tasks at once."),
+        click.option(
+            "--rounds", type=click.IntRange(1), default=3, show_default=True, help="slurm: times to submit rest."
+        ),
+        click.option("--sbatch-arg", "sbatch", metavar="ARG", multiple=True, help="slurm: more, e.g. --account=me."),
+        click.option("--wait", is_flag=True, help="slurm: stay until all rounds are over."),
+        click.option("--scheduler", metavar="ADDRESS", help="dask: for example tcp://host:8786."),
+        click.option("--scheduler-file", type=_FILE, help="dask: what the scheduler wrote."),
+    )
+
+
+def _limits(unit: str, engines: str = "") -> tuple[Option, ...]:
+    """How often, how long and where one of the list may be worked on."""
+    return (
+        click.option(
+            "--max-attempts", type=click.IntRange(1), default=3, show_default=True, help=f"{engines}Tries per {unit}."
+        ),
+        click.option(
+            "--timeout",
+            metavar="TIME",
+            callback=_seconds,
+            default="1h",
+            show_default=True,
+            help=f"{engines}Most one {unit} may take.",
+        ),
+        click.option("--grace", metavar="TIME", callback=_seconds, default="10s", hidden=True),
+        click.option(
+            "--scratch",
+            type=_FOLDER,
+            help=f"{engines}Temporary data. [default: $SLURM_TMPDIR, $TMPDIR or /tmp]",
+        ),
+    )
 
 
 _ELSEWHERE = {
@@ -107,7 +140,19 @@ class BatchRun(click.Command):
 
 def engine_options(command: Command) -> Command:
     """The options that say where and how often, not what."""
-    for option in reversed(_OPTIONS):
+    return _with(command, (_ENGINE, *_LOCAL, *_clusters("subject"), *_limits("subject"), *_LISTS, _DRY_RUN))
+
+
+def piece_options(command: Command) -> Command:
+    """The same of commands that make one large result, of which engines make pieces."""
+    size: Option = click.option(
+        "--piece", metavar="N", type=click.IntRange(1), help="slurm, dask: images per piece. [default: by their size]"
+    )
+    return _with(command, (_ENGINE, *_clusters("piece"), *_limits("piece", "slurm, dask: "), size, _DRY_RUN))
+
+
+def _with(command: Command, options: Sequence[Option]) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -115,6 +160,25 @@ def engine_options(command: Command) -> Command:
 def subject_options(command: Command) -> Command:
     """The options of `export-subject`; its `--engine` is called `--mapping-engine` here."""
     return export_options(command, engine="--mapping-engine")
+
+
+def plan_asked(options: Mapping[str, Any], what: Plan) -> Plan:
+    """A plan with what the options say of where and how often.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be meant.
+    """
+    return replace(
+        what,
+        max_attempts=options["max_attempts"],
+        timeout=options["timeout"],
+        grace=options["grace"],
+        scratch=str(options["scratch"].resolve()) if options["scratch"] else None,
+        engine=asdict(Request(**{field.name: options[field.name] for field in fields(Request)})),
+        line=shlex.join(["wbtools", *sys.argv[1:]]),
+    )
 
 
 def export_asked(options: Mapping[str, Any]) -> BatchExport:

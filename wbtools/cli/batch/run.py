@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,17 @@ import click
 
 from wbtools.batch import subjects
 from wbtools.batch.engines.launch import environment, program
-from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.state import names
 from wbtools.batch.state.attempts import State
 from wbtools.batch.state.export import BatchExport, as_json
 from wbtools.batch.state.folder import BatchFiles
-from wbtools.batch.state.overview import Overview, inspect, overview
+from wbtools.batch.state.overview import Overview, overview, to_do
 from wbtools.batch.state.plan import Plan, add_subjects
-from wbtools.batch.state.published import Published, is_there, place
+from wbtools.batch.state.published import is_there, place
 from wbtools.cli.batch import maintenance, worker
 from wbtools.cli.batch.display import display
 from wbtools.cli.batch.engines import BATCH_ENGINES, BatchEngine, Work
-from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, subject_options
+from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, plan_asked, subject_options
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
@@ -125,20 +123,8 @@ class _Batch:
         InputError
             If some were published with other settings.
         """
-        seen = self.look()
-        done = seen.having(State.DONE)
         payload = worker.payload_of(self.plan, self.files.out, 1)
-        found = inspect(self.files, self.plan, done, {subject: payload.inputs(subject) for subject in done}, deep=False)
-        foreign = [subject for subject in done if found[subject].what in {Published.FOREIGN, Published.ANOTHERS}]
-        if foreign:
-            raise InputError(
-                f"{place(self.files.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
-                "results are never mixed",
-                hint="choose another --out, or move them away",
-            )
-        again = {subject for subject in done if found[subject].what is not Published.CURRENT}
-        wanted = again.union(seen.having(State.TODO, State.RUNNING))
-        return [subject for subject in self.subjects if subject in wanted]
+        return to_do(self.files, self.plan, self.subjects, payload.inputs)
 
 
 @command.command("run", cls=BatchRun)
@@ -179,9 +165,9 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
                     tick()
         except KeyboardInterrupt:
             terminal.print("Interrupted: what is published stays; the same line goes on from here")
-            maintenance.conclude(batch.files, batch.look())
+            maintenance.conclude(batch.files, batch.look(), batch.plan.unit)
             sys.exit(TransientError.exit_code)
-    sys.exit(maintenance.conclude(batch.files, batch.look()))
+    sys.exit(maintenance.conclude(batch.files, batch.look(), batch.plan.unit))
 
 
 def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
@@ -227,18 +213,7 @@ def _known(study: Path) -> Known:
 def _plan(export: BatchExport, options: dict[str, Any]) -> Plan:
     """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
     kept = as_json(export)
-    request = Request(**{field.name: options[field.name] for field in fields(Request)})
-    return Plan(
-        settings_sha256=_identity(kept),
-        options=kept,
-        max_attempts=options["max_attempts"],
-        timeout=options["timeout"],
-        grace=options["grace"],
-        threads=export.settings.threads,
-        scratch=str(options["scratch"].resolve()) if options["scratch"] else None,
-        engine=asdict(request),
-        line=shlex.join(["wbtools", *sys.argv[1:]]),
-    )
+    return plan_asked(options, Plan(_identity(kept), kept, threads=export.settings.threads))
 
 
 def _identity(kept: dict[str, object]) -> str:

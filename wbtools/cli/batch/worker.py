@@ -19,6 +19,7 @@ from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
 from wbtools.batch.worker import Result, Worker, count
 from wbtools.cli.batch.payload import ExportPayload
+from wbtools.cli.batch.piece import JOBS, PiecePayload
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError
@@ -63,7 +64,7 @@ def worker(
     # process that has used OpenMP hangs in its first parallel loop. Children set their own number.
     os.environ.update(variables(1))
     chosen = _shard(subjects.read_plain(listed, sys.stdin), pack, shard)
-    logger.info("%s, %d at once, %s each", counted(len(chosen), "subject"), jobs, counted(each, "thread"))
+    logger.info("%s, %d at once, %s each", counted(len(chosen), plan.unit), jobs, counted(each, "thread"))
     working = Worker(
         files,
         plan,
@@ -84,7 +85,9 @@ def worker(
 
 
 def payload_of(plan: Plan, out: Path, each: int) -> Payload:
-    """What the plan does to a subject."""
+    """What the plan does to a subject, or how it makes a piece."""
+    if plan.work in JOBS:
+        return PiecePayload(plan.work, plan.options, out)
     return ExportPayload(plan.options, out, each)
 
 
