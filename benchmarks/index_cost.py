@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from wbtools import model
-from wbtools.asking.indexing import Work, make
+from wbtools.asking.indexing import Work, here, make
 from wbtools.attribution.runtime.device import usable
 from wbtools.datasets import DataSet, Item, Kind, write_data
 from wbtools.model import card as cards
@@ -56,7 +56,7 @@ def main(count: int = 12, backbone: str = "unet") -> None:
                 if name == "bare":
                     bare(work, device)
                 else:
-                    make(work, place / "index.npz", device, overwrite=True)
+                    make(work, place / "index.npz", here(work, device), overwrite=True)
                 found[name].append((time.process_time() - start[0], time.perf_counter() - start[1]))
     (bare_cpu, bare_wall), (cpu, wall) = (tuple(map(min, zip(*found[name], strict=True))) for name in ("bare", "index"))
     print(f"{count} images of {' x '.join(map(str, _SHAPE))}, {backbone}, on {device}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def kind_of(model: Model) -> Kind:
 
 
 class Embedder:
-    """Embeds images; made by `embedding`.
+    """Embeds images; made by `embedding`. Several threads may call it at a time.
 
     Parameters
     ----------
@@ -81,6 +82,12 @@ class Embedder:
         self._model, self._device = model, device
         self._kind = kind_of(model)
         self.length = 0
+        self._turn = nullcontext() if self.on_processor else Lock()
+
+    @property
+    def on_processor(self) -> bool:
+        """Whether it computes on the processor, where several batches at a time are quicker."""
+        return self._device.type == "cpu"
 
     def __call__(self, images: NDArray[np.float32]) -> Vectors:
         """The vectors of images (N, 1, X, Y, Z), as the network is shown them.
@@ -92,7 +99,7 @@ class Embedder:
         """
         import torch
 
-        with torch.inference_mode():
+        with self._turn, torch.inference_mode():
             answers = self._model.network.raw(torch.from_numpy(images).to(self._device)).flatten(1)
             found = answers.float().cpu().numpy()
         self.length = found.shape[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,6 +19,7 @@ from wbtools.asking.embedding import Embedder, Vectors, embedding, kind_of
 from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.index import Header, Index
 from wbtools.asking.thumbnails import HEIGHT, WIDTH, thumbnail
+from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images
 from wbtools.errors import InputError, OutOfRange
@@ -31,7 +32,7 @@ from wbtools.text import line
 if TYPE_CHECKING:
     import torch
 
-_VOXELS_AT_ONCE = 4_000_000
+_VOXELS_AT_ONCE = 1_000_000
 _MOST_AT_ONCE = 64
 _PREPARED = ("orientation", "intensity", "skull_stripped", "resampling")
 """Fields of a card that say how an image is made, beside the shape."""
@@ -159,19 +160,80 @@ def require_place(out: Path, data: Path, *, overwrite: bool) -> None:
         raise InputError(f"{out} exists", hint="add --overwrite to replace that index, or choose another --out")
 
 
-def make(
-    work: Work, out: Path, device: torch.device | None = None, tell: Tell = nobody, *, overwrite: bool = False
-) -> Header:
-    """Embed all images of a data set, and write the index, whole or not at all.
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """What is kept of some images, in the order of the data set.
+
+    Parameters
+    ----------
+    vectors : ndarray, (K, S)
+    prints : ndarray, (K, LENGTH), float32
+        Fingerprints.
+    pictures : ndarray, (K, HEIGHT, WIDTH), uint8
+        None of them if none are kept.
+    length : int
+        Bits or values of a vector.
+    """
+
+    vectors: Vectors
+    prints: NDArray[np.float32]
+    pictures: Pictures
+    length: int
+
+
+Coming = Generator[Embedded, None, None]
+"""All images of a data set, some at a time; what computes them is ended when it is closed."""
+
+
+def here(work: Work, device: torch.device | None = None, tell: Tell = nobody, jobs: int | None = None) -> Coming:
+    """Embed all images in this process.
+
+    Parameters
+    ----------
+    work : Work
+    device : torch.device, optional
+        The processor without.
+    tell : callable
+    jobs : int, optional
+        Batches at a time, on a processor; as many as torch has threads without.
+
+    Raises
+    ------
+    InputError
+        If an image has values that are no numbers.
+    """
+    done = 0
+    with embedding(work.model, device) as embed:
+        for found in embedded(work, embed, work.parts, jobs):
+            yield found
+            done += len(found.vectors)
+            tell(done, len(work.data))
+
+
+def embedded(work: Work, embed: Embedder, parts: Sequence[NDArray[np.int64]], jobs: int | None = None) -> Coming:
+    """Some batches of a data set; each is computed on one thread, so that vectors depend on nothing but the batch."""
+
+    def batch(rows: NDArray[np.int64]) -> Embedded:
+        images = _read(work, rows)
+        prints = np.stack([fingerprint(image[0]) for image in images])
+        kept = [thumbnail(image[0], work.model.card.orientation) for image in images] if work.pictures else []
+        pictures = np.stack(kept) if kept else np.empty((0, HEIGHT, WIDTH), np.uint8)
+        return Embedded(embed(images), prints, pictures, embed.length)
+
+    # A card computes one batch, while the next images are read.
+    return in_order(batch, parts, jobs or (usual_jobs() if embed.on_processor else 2))
+
+
+def make(work: Work, out: Path, coming: Coming, *, overwrite: bool = False) -> Header:
+    """Write the index of a data set, whole or not at all.
 
     Parameters
     ----------
     work : Work
     out : Path
         The file.
-    device : torch.device, optional
-        The processor without.
-    tell : callable
+    coming : generator of Embedded
+        All images, of `here` or of pieces.
     overwrite : bool
         Whether an index that is there is replaced; nothing else ever is.
 
@@ -181,79 +243,58 @@ def make(
         If an image has values that are no numbers, or something is in the file's place.
     """
     require_place(out, work.data.folder, overwrite=overwrite)
-    found = _Found()
-    headers: list[Header] = []
-
-    def whole(length: int) -> tuple[Header, Vectors, NDArray[np.float32]]:
-        headers.append(work.header(length))
-        return headers[0], np.concatenate(found.vectors), np.concatenate(found.prints)
+    found = _Found(work)
 
     def fill(stream: BinaryIO) -> None:
-        with embedding(work.model, device) as embed:
-            coming = _embedded(work, embed, found, tell)
-            if not work.pictures:
-                for _ in coming:
-                    pass
-            pictures = coming if work.pictures else None
-            files.write(stream, work.data.items, pictures, lambda: whole(embed.length))
+        pictures = found.noted(coming)
+        if not work.pictures:
+            for _ in pictures:
+                pass
+        files.write(stream, work.data.items, pictures if work.pictures else None, found.whole)
 
-    with writing(out.parent, whole=False):
+    with closing(coming), writing(out.parent, whole=False):
         out.parent.mkdir(parents=True, exist_ok=True)
         if overwrite:
             atomic.write(out, fill, durable=True)
         else:
             atomic.write_new(out, fill, durable=True)
-    return headers[0]
+    return found.whole()[0]
 
 
 def in_memory(work: Work, device: torch.device | None = None, tell: Tell = nobody) -> Index:
     """The same without a file and without pictures; errors as of `make`."""
     work = replace(work, pictures=False)
-    found = _Found()
-    with embedding(work.model, device) as embed:
-        for _ in _embedded(work, embed, found, tell):
-            pass
-        vectors, prints = np.concatenate(found.vectors), np.concatenate(found.prints)
-        return Index(work.header(embed.length), work.data.items, vectors, prints)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What is kept of the batches that are done."""
-
-    vectors: list[Vectors] = field(default_factory=list)
-    prints: list[NDArray[np.float32]] = field(default_factory=list)
+    found = _Found(work)
+    for _ in found.noted(here(work, device, tell)):
+        pass
+    header, vectors, prints = found.whole()
+    return Index(header, work.data.items, vectors, prints)
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
-    """Images as the network takes them, and what is told of them without it."""
+class _Found:
+    """What is kept of the batches that are done, but for their pictures."""
 
-    images: NDArray[np.float32]
-    prints: NDArray[np.float32]
-    pictures: Pictures
+    work: Work
+    vectors: list[Vectors] = field(default_factory=list)
+    prints: list[NDArray[np.float32]] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
 
-
-def _embedded(work: Work, embed: Embedder, found: _Found, tell: Tell) -> Iterator[Pictures]:
-    """Note vectors and fingerprints of all images, and give their small pictures, batch by batch.
-
-    The next images are read while the network computes.
-    """
-    parts = work.parts
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(_read, work, parts[0])
-        for number, part in enumerate(parts):
-            batch = coming.result()
-            if number + 1 < len(parts):
-                coming = reader.submit(_read, work, parts[number + 1])
-            found.vectors.append(embed(batch.images))
-            found.prints.append(batch.prints)
+    def noted(self, coming: Coming) -> Iterator[Pictures]:
+        """Note vectors and fingerprints, and give the small pictures, batch by batch."""
+        for batch in coming:
+            self.vectors.append(batch.vectors)
+            self.prints.append(batch.prints)
+            self.lengths.append(batch.length)
             yield batch.pictures
-            tell(int(part[-1]) + 1, len(work.data))
+
+    def whole(self) -> tuple[Header, Vectors, NDArray[np.float32]]:
+        """Header, vectors and fingerprints of all images."""
+        return self.work.header(self.lengths[-1]), np.concatenate(self.vectors), np.concatenate(self.prints)
 
 
-def _read(work: Work, rows: NDArray[np.int64]) -> _Batch:
-    """Images of some rows, with fingerprints and small pictures."""
+def _read(work: Work, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Images of some rows as the network takes them."""
     images = np.asarray(work.data.images[rows], np.float32)
     for row, image in zip(rows, images, strict=True):
         if not np.isfinite(image).all():
@@ -261,8 +302,4 @@ def _read(work: Work, rows: NDArray[np.int64]) -> _Batch:
                 f"the image of {work.data.items[int(row)].source} has values that are no numbers",
                 hint="leave it out, and run wbtools prepare again",
             )
-    prints = np.stack([fingerprint(image[0]) for image in images])
-    if not work.pictures:
-        return _Batch(images, prints, np.empty((0, HEIGHT, WIDTH), np.uint8))
-    orientation = work.model.card.orientation
-    return _Batch(images, prints, np.stack([thumbnail(image[0], orientation) for image in images]))
+    return images

@@ -16,6 +16,8 @@ from typing import Protocol
 
 from wbtools.batch.state import cleaning
 from wbtools.batch.state.folder import BatchFiles
+from wbtools.batch.state.published import Published, look
+from wbtools.errors import InputError
 from wbtools.output import staging
 from wbtools.output.ownership import PROVENANCE, foreign
 from wbtools.output.publishing import publishing
@@ -86,6 +88,22 @@ def publish(job: Job, name: str, home: Path) -> None:
     with publishing(home, name, overwrite=False, subject=name, tidy=False) as folder:
         made = job.make(units_of(name), folder)
         Provenance({"subject": name, **job.settings()}).write(folder / PROVENANCE, folder, map(Path, made))
+
+
+def require_whole(home: Path, name: str, settings: Mapping[str, object]) -> Path:
+    """The folder of a published piece, whose files have the recorded hashes.
+
+    Raises
+    ------
+    InputError
+        If they have not.
+    """
+    found = look(home / name, identity(settings), deep=True, ids=(name,))
+    if found.what is not Published.CURRENT:
+        raise InputError(
+            f"{home / name}: {found.why or found.what.value}", hint="remove it, and run the same line again"
+        )
+    return home / name
 
 
 def discard(home: Path, name: str) -> None:
