@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import Enum
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.attribution.runtime.threads import Shared
 from wbtools.errors import CheckError, InputError
 from wbtools.model import Model
 
@@ -82,7 +82,7 @@ class Embedder:
         self._model, self._device = model, device
         self._kind = kind_of(model)
         self.length = 0
-        self._turn = nullcontext() if self.on_processor else Lock()
+        self._network = Shared(model.network, turns=not self.on_processor)
 
     @property
     def on_processor(self) -> bool:
@@ -99,8 +99,8 @@ class Embedder:
         """
         import torch
 
-        with self._turn, torch.inference_mode():
-            answers = self._model.network.raw(torch.from_numpy(images).to(self._device)).flatten(1)
+        with self._network.lent() as network, torch.inference_mode():
+            answers = network.raw(torch.from_numpy(images).to(self._device)).flatten(1)
             found = answers.float().cpu().numpy()
         self.length = found.shape[1]
         return vectors(self._kind, found, self._model.name)

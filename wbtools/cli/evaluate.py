@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wbtools.cli.batch.engines import BATCH_ENGINES
+from wbtools.cli.batch.options import piece_options
+from wbtools.cli.batch.piecewise import Pieces, compute, show
 from wbtools.cli.console import Held, err, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
@@ -15,6 +18,7 @@ from wbtools.text import line
 
 if TYPE_CHECKING:
     from wbtools.evaluating.evaluation import Evaluated
+    from wbtools.evaluating.piecewise import EvaluateJob
     from wbtools.evaluating.planning import Plan
 
 _PATH = click.Path(path_type=Path)
@@ -63,7 +67,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--seed", metavar="S", type=click.IntRange(0), default=0, show_default=True, help="Of draws and samples.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier evaluation in --out, and nothing else.")
-@click.option("--dry-run", is_flag=True, help="Say who would be looked at, and write nothing.")
+@click.option("--jobs", metavar="N", type=click.IntRange(1), help="local: batches at once. [default: one per thread]")
+@piece_options
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
@@ -78,8 +83,8 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
     if len(places) < 2:
         raise InputError("a checkpoint and a data set are needed", hint="wbtools evaluate RUN DATA --out DIR")
     from wbtools.evaluating.bootstrap import Resampling
-    from wbtools.evaluating.evaluation import evaluate
-    from wbtools.evaluating.planning import Asked, plan
+    from wbtools.evaluating.piecewise import EvaluateJob
+    from wbtools.evaluating.planning import Asked
     from wbtools.evaluating.recipes.evaluation import Options
 
     chosen = Options(
@@ -102,22 +107,45 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
         options["overwrite"],
         options["folds"],
     )
-    found = plan(asked)
+    job, here = EvaluateJob(asked, asked.device), BATCH_ENGINES[options["engine"]].here
     if dry_run:
-        _say_plan(found)
+        _say_plan(job.plan)
+        if not here:
+            show(_pieces(job), job.cut(options["piece"]), options)
         return
-    _summarise(_watched(found, evaluate))
+    _summarise(_watched(job.plan, options["jobs"]) if here else _elsewhere(job, options))
 
 
-def _watched(found: Plan, evaluate: Any) -> Evaluated:
-    """Evaluate, with a bar on a terminal."""
+def _pieces(job: EvaluateJob) -> Pieces:
+    """What engines are asked for."""
+    from wbtools.evaluating.piecewise import as_json
+
+    out = job.asked.out.absolute()
+    return Pieces(out.with_name(f"{out.name}.pieces"), "evaluate", as_json(job.asked), job.settings())
+
+
+def _elsewhere(job: EvaluateJob, options: dict[str, Any]) -> Evaluated:
+    """An evaluation whose checkpoints an engine of batches asks."""
+    from wbtools.batch import pieces
+    from wbtools.evaluating.evaluation import evaluate
+
+    asked, units = _pieces(job), job.cut(options["piece"])
+    compute(asked, units, options)
+    found = evaluate(job.plan, job.collected(asked.home, units))
+    pieces.remove(asked.home)
+    return found
+
+
+def _watched(found: Plan, jobs: int | None) -> Evaluated:
+    """Evaluate here, with a bar on a terminal."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from wbtools.evaluating.evaluation import evaluate, here
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("images", total=found.images)
-        evaluated: Evaluated = evaluate(found, lambda images: bar.advance(task, images))
-    return evaluated
+        return evaluate(found, here(found, lambda images: bar.advance(task, images), jobs))
 
 
 def _say_plan(found: Plan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wbtools.attribution.runtime.threads import Shared, in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.errors import InputError
 from wbtools.evaluating.contestants import Contestant
@@ -39,58 +40,66 @@ class Look:
 Answer = Callable[[Network, Look], Tensor]
 """From images to a row of values for each, (N, E)."""
 
-_VOXELS = 1 << 22
-"""Of the images that a network is given at a time."""
+_VOXELS = 1 << 20
+"""Of the images that a network is given at a time; on a processor, several such batches are in memory."""
 _MOST = 64
+
+Coming = Generator[NDArray[np.float32], None, None]
+"""Answers of batches, in their order; what computes them is ended when it is closed."""
 
 
 def answers(
     contestant: Contestant,
     data: DataSet,
-    rows: NDArray[np.int64],
+    parts: Sequence[NDArray[np.int64]],
     answer: Answer,
     device: torch.device,
-    done: Callable[[int], None],
-) -> NDArray[np.float32]:
-    """What a network says of images, (N, E).
+    jobs: int | None = None,
+) -> Coming:
+    """What a network says of images, (K, E) of each batch.
+
+    Each batch is computed on one thread, so that answers depend on nothing but the batch.
 
     Parameters
     ----------
     contestant : Contestant
     data : DataSet
-    rows : ndarray, (N,), int
+    parts : sequence of ndarray, (K,), int
+        Rows of the batches.
     answer : callable
     device : torch.device
-    done : callable
-        Told how many images were looked at, after each batch.
+    jobs : int, optional
+        Batches at a time, on a processor; as many as torch has threads without.
 
     Raises
     ------
     InputError
         If an image, or an answer, has a value that is no finite number.
     """
-    network = contestant.model.network.to(device).eval()
-    batch = batch_of(data)
-    found = []
+    whole = contestant.model.network.to(device).eval()
+    alone = device.type != "cpu"
+    shared = Shared(whole, turns=alone)
+
+    def batch(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        images = data.images[rows].astype(np.float32)
+        require_finite(data, rows, images)
+        with shared.lent() as network, torch.inference_mode():
+            look = Look(in_fast_order(torch.from_numpy(images).to(device)), rows, contestant)
+            given: NDArray[np.float32] = answer(network, look).float().cpu().numpy()
+        _require_finite_answers(contestant, data, rows, given)
+        return given
+
     try:
-        with torch.inference_mode():
-            for start in range(0, len(rows), batch):
-                some = rows[start : start + batch]
-                images = data.images[some].astype(np.float32)
-                require_finite(data, some, images)
-                look = Look(in_fast_order(torch.from_numpy(images).to(device)), some, contestant)
-                given = answer(network, look).float().cpu().numpy()
-                _require_finite_answers(contestant, data, some, given)
-                found.append(given)
-                done(len(some))
+        # A card computes one batch, while the next images are read.
+        yield from in_order(batch, parts, jobs or (2 if alone else usual_jobs()))
     finally:
-        network.to("cpu")
-    return np.concatenate(found)
+        whole.to("cpu")
 
 
-def batch_of(data: DataSet) -> int:
-    """How many images are looked at in one go."""
-    return max(1, min(_MOST, _VOXELS // int(np.prod(data.manifest.shape))))
+def in_batches(data: DataSet, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Rows of images that are looked at in one go."""
+    size = max(1, min(_MOST, _VOXELS // int(np.prod(data.manifest.shape))))
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _require_finite_answers(

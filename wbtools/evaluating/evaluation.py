@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors.system import writing
-from wbtools.evaluating.answers import answers
+from wbtools.evaluating.answers import Coming, answers
 from wbtools.evaluating.bootstrap import Estimate
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import history
 from wbtools.evaluating.figures.style import rendered
 from wbtools.evaluating.findings import FOLDS, Figure, Findings, Section, Table
 from wbtools.evaluating.page import Heading, page
-from wbtools.evaluating.people import Judged, Rows, described
+from wbtools.evaluating.people import Judged, described
 from wbtools.evaluating.planning import SUBJECT, Plan
 from wbtools.evaluating.recipes.evaluation import Answered, Bench
 from wbtools.output.ownership import PROVENANCE
@@ -54,27 +55,41 @@ class Evaluated:
     notices: tuple[str, ...]
 
 
-def evaluate(plan: Plan, done: Callable[[int], None] = lambda images: None) -> Evaluated:
-    """Evaluate checkpoints, and write what was found.
+def here(plan: Plan, done: Callable[[int], None] = lambda images: None, jobs: int | None = None) -> Coming:
+    """Ask all checkpoints in this process.
 
     Parameters
     ----------
     plan : Plan
     done : callable
         Told how many images a network has looked at, after each batch.
+    jobs : int, optional
+        Batches at a time, on a processor.
+    """
+    for contestant, parts in plan.questions:
+        for given in answers(contestant, plan.data, parts, plan.evaluation.answer, plan.device, jobs):
+            yield given
+            done(len(given))
+
+
+def evaluate(plan: Plan, coming: Coming | None = None) -> Evaluated:
+    """Evaluate checkpoints, and write what was found.
+
+    Parameters
+    ----------
+    plan : Plan
+    coming : generator, optional
+        What the checkpoints say of each batch of `plan.questions`, by `here` without.
 
     Raises
     ------
     InputError
         If an image or an answer is not finite, or the folder cannot be written.
     """
-    bench = Bench(
-        plan.data,
-        plan.rows,
-        tuple(_answered(plan, *each, done) for each in zip(plan.contestants, plan.judged, strict=True)),
-        plan.asked.options,
-        plan.asked.part,
-    )
+    with closing(coming or here(plan)) as given:
+        told = iter([np.concatenate([next(given) for _ in parts]) for _, parts in plan.questions])
+    answered = tuple(_answered(plan, *each, told) for each in zip(plan.contestants, plan.judged, strict=True))
+    bench = Bench(plan.data, plan.rows, answered, plan.asked.options, plan.asked.part)
     measure = plan.evaluation.folds if plan.asked.folds and plan.evaluation.folds else plan.evaluation.measure
     findings = measure(bench)
     notices = _notices(plan)
@@ -84,12 +99,11 @@ def evaluate(plan: Plan, done: Callable[[int], None] = lambda images: None) -> E
     return Evaluated(plan.asked.out, findings, notices)
 
 
-def _answered(plan: Plan, contestant: Contestant, judged: Judged, done: Callable[[int], None]) -> Answered:
-    def ask(rows: Rows) -> NDArray[np.float32]:
-        return answers(contestant, plan.data, rows, plan.evaluation.answer, plan.device, done)
-
-    others = {name: (rows, ask(rows)) for name, rows in plan.others(judged).items()}
-    return Answered(contestant, judged.rows, ask(judged.rows), others)
+def _answered(plan: Plan, contestant: Contestant, judged: Judged, told: Iterator[NDArray[np.float32]]) -> Answered:
+    """What a checkpoint said, in the order of `plan.questions`."""
+    of_judged = next(told)
+    others = {name: (rows, next(told)) for name, rows in plan.others(judged).items()}
+    return Answered(contestant, judged.rows, of_judged, others)
 
 
 def _notices(plan: Plan) -> tuple[str, ...]:

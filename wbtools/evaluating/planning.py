@@ -12,6 +12,7 @@ import torch
 
 from wbtools.datasets import DataSet, open_data
 from wbtools.errors import InputError
+from wbtools.evaluating.answers import in_batches
 from wbtools.evaluating.contestants import Contestant, found
 from wbtools.evaluating.people import CHOICES, Judged, Rows, folds, judged, require_fitting
 from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
@@ -89,6 +90,15 @@ class Plan:
     def images(self) -> int:
         """How many images are looked at, by all checkpoints."""
         return sum(len(each.rows) + sum(map(len, self.others(each).values())) for each in self.judged)
+
+    @property
+    def questions(self) -> tuple[tuple[Contestant, list[Rows]], ...]:
+        """Who is asked about which batches of images: each checkpoint about the people judged, then about others."""
+        return tuple(
+            (contestant, in_batches(self.data, rows))
+            for contestant, judged in zip(self.contestants, self.judged, strict=True)
+            for rows in (judged.rows, *self.others(judged).values())
+        )
 
     def others(self, judged: Judged) -> dict[str, Rows]:
         """Rows of other parts that are looked at besides."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, nullcontext
+from threading import Lock, local
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from wbtools.model.family import Network
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,3 +67,38 @@ def usual_jobs() -> int:
     import torch
 
     return min(_MOST_JOBS, torch.get_num_threads())
+
+
+class Shared:
+    """A network that several threads may ask at a time.
+
+    What other people's networks keep as they run is not known: each thread has a copy of such a one, or they take turns
+    where it cannot be copied.
+
+    Parameters
+    ----------
+    network : Network
+    turns : bool
+        Whether threads take turns anyway, as on a graphics card.
+    """
+
+    def __init__(self, network: Network, *, turns: bool = False) -> None:
+        self._network, self._copies = network, not network.movable
+        if self._copies:
+            try:
+                copy.deepcopy(network)
+            except (RuntimeError, TypeError, NotImplementedError):
+                self._copies, turns = False, True
+        self._turn = Lock() if turns else nullcontext()
+        self._own = local()
+
+    @contextmanager
+    def lent(self) -> Iterator[Network]:
+        """The network, or this thread's copy."""
+        with self._turn:
+            if not self._copies:
+                yield self._network
+                return
+            if not hasattr(self._own, "network"):
+                self._own.network = copy.deepcopy(self._network)
+            yield self._own.network

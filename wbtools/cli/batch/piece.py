@@ -18,6 +18,7 @@ from wbtools.errors.system import WriteFailure
 JOBS: Mapping[str, str] = {
     "prepare": "wbtools.datasets.piecewise",
     "index": "wbtools.asking.piecewise",
+    "evaluate": "wbtools.evaluating.piecewise",
 }
 """By the command's name, the module whose `job` makes a job of what its plan keeps."""
 
