@@ -1,6 +1,7 @@
 """The recipes of symmetry and contrastive: constants, losses, lesions, pairs; and that they learn."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ from wbtools.cli import main
 from wbtools.datasets import Item, Kind, split_of, write_data
 from wbtools.model.families.contrastive import Contrastive, ContrastiveArchitecture
 from wbtools.model.families.hemispheres import Hemispheres, HemispheresArchitecture
+from wbtools.training.augmentation import Dice
 from wbtools.training.backbones import BACKBONES, Sizes
+from wbtools.training.loop.learner import Learner
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.contrastive import contrastive_loss
 from wbtools.training.recipes.recipe import Material
+from wbtools.training.recipes.symmetry import varied
 from wbtools.training.settings import changed
 from wbtools.training.simulated import SIZES, Lesion, lesioned
 
@@ -111,6 +115,40 @@ def test_halves_are_shown_first_ones_then_second_ones_in_their_own_grey_values(t
 
 
 @pytest.mark.slow
+def test_both_halves_of_a_slice_are_changed_alike_and_black_stays_black():
+    half = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (64, 1, 9, 7)).astype(np.float32))
+    half[:, :, :3] = 0
+    first, second = varied(half.repeat(1, 2, 1, 1), Dice(3)).split(1, 1)
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-4)  # powers are rounded by place in memory
+    assert (first[:, :, :3] == 0).all() and first.max() <= 255
+    grey = half[:, 0, 3:].flatten(1)
+    kept = [
+        bool((np.diff(new[old.argsort()]) > -1e-3).all())
+        for old, new in zip(grey, first[:, 0, 3:].flatten(1), strict=True)
+    ]
+    turned = [
+        bool((np.diff(new[old.argsort()]) > -1e-3).all())
+        for old, new in zip(grey, first.flip(3)[:, 0, 3:].flatten(1), strict=True)
+    ]
+    assert all(
+        a != b for a, b in zip(kept, turned, strict=True)
+    )  # darker stays darker, as it lay or from back to front
+    assert 16 < sum(turned) < 48
+
+
+def test_validation_looks_at_slices_as_they_are(tmp_path):
+    data = made_slices(tmp_path / "data")
+    asked = task("symmetry", data)
+    assert not asked.settings.augment
+    figures = []
+    for augment in (False, True):
+        asked.settings = replace(asked.settings, augment=augment)
+        torch.manual_seed(0)
+        learner = Learner(BACKBONES["resnet18"].build(asked.sizes))
+        figures.append(asked.validate(learner))
+    assert figures[0] == figures[1]
+
+
 def test_symmetry_is_learned(tmp_path):
     made_slices(tmp_path / "data", 40)
     how = ("--set", "sizes=90", "--epochs", "5", "--set", "optimiser=adam", "--rate", "1e-3", "--batch", "8")

@@ -14,7 +14,7 @@ from wbtools.training import pairs
 from wbtools.training.mining import Candidates, negatives
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.recipe import Material
-from wbtools.training.recipes.twins import Options, TripletLoss
+from wbtools.training.recipes.twins import Options, TripletLoss, with_nearest
 
 CPU = torch.device("cpu")
 
@@ -45,6 +45,25 @@ def test_the_loss_is_that_of_its_definition():
     each = [max(0, (1 - units[a] @ units[p]) - (1 - units[a] @ units[n]) + 0.1) for a, p, n in triplets]
     near = [np.exp(-np.linalg.norm(units[i] - units[j])) for i in range(7) for j in range(7) if group[i] != group[j]]
     assert float(found["loss"]) == pytest.approx(np.mean(each) + 0.01 * np.mean(near), rel=1e-6)
+
+
+def test_the_nearest_others_of_a_batch_are_further_negatives_of_each_couple_once():
+    dice = np.random.default_rng(5)
+    group = np.array([0, 0, 1, 1, 2, 2, 3])
+    embeddings = dice.normal(size=(7, 5))
+    triplets = np.array([[0, 1, 2], [0, 1, 4], [3, 2, 6]])
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    distance = 1 - units @ units.T
+    near = {a: sorted(np.flatnonzero(group != group[a]), key=lambda n, a=a: distance[a, n])[:2] for a in (0, 3)}
+    more = [[a, p, int(n)] for a, p in ((0, 1), (3, 2)) for n in near[a]]
+    apart = torch.from_numpy(distance).masked_fill(torch.from_numpy(group[:, None] == group[None]), torch.inf)
+    assert with_nearest(apart, torch.from_numpy(triplets[:, :2]), 2).tolist() == more
+
+    everything = [torch.from_numpy(np.concatenate([triplets, more])), torch.from_numpy(triplets)]
+    told = [torch.from_numpy(embeddings), torch.from_numpy(group)]
+    expected = TripletLoss(Options())(*told, everything[0])
+    found = TripletLoss(Options(nearest=2))(*told, everything[1])
+    assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-12)
 
 
 def test_equal_embeddings_have_a_gradient_that_is_a_number():

@@ -173,7 +173,7 @@ BACKBONES: Mapping[str, Backbone] = {
     "resnet-tiny": _resnet((1, 1, 1, 1), stem=8),
     "densenet": _densenet((6, 12, 24, 16)),
     "densenet-169": _densenet((6, 12, 32, 32)),
-    "densenet-tiny": _densenet((2, 2, 2, 2), growth=8, inner=16, stem=16),
+    "densenet-tiny": _densenet((3, 3, 3), growth=8, inner=16, stem=16),
     "mrinet": _mrinet(32),
     "mrinet-small": _mrinet(8),
     "densenet121": _contrastive(),

@@ -61,6 +61,8 @@ class Settings:
         Epochs without a better value of the first criterion, after which training ends; 0 trains all epochs.
     augment : bool
         Whether images are changed at random as the recipe does it.
+    dropout : bool
+        Whether layers drop values in training, as the published networks do.
     seed : int
 
     Raises
@@ -92,6 +94,7 @@ class Settings:
     settle: int = 8
     patience: int = 0
     augment: bool = True
+    dropout: bool = True
     seed: int = 42
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from wbtools.errors import InputError, UnknownChoice
 from wbtools.model.families.hemispheres import Hemispheres
 from wbtools.model.family import Network
 from wbtools.training import classification
+from wbtools.training.augmentation import Dice
 from wbtools.training.loop.feeding import Plan, Shown, on_device, seed_of, shared_out
 from wbtools.training.loop.learner import Learner, evaluating
 from wbtools.training.loop.selection import Criterion
@@ -28,6 +29,7 @@ from wbtools.training.settings import Settings
 from wbtools.training.simulated import GREY, PUBLISHED_SIDE, SHAPES, SIZES, TEXTURES, Lesion, lesioned
 
 _EITHER = "both"
+_CONTRAST, _BRIGHTNESS = 0.5, 0.2  # the exponent of 2 that grey values are raised to, and a share of them
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,27 @@ class Options:
 
         size = int(dice.choice(self.sizes)) * side / PUBLISHED_SIDE
         return Lesion(size, of(SHAPES, self.shape), of(TEXTURES, self.texture), float(dice.uniform(*GREY)))
+
+
+def varied(halves: Tensor, dice: Dice) -> Tensor:
+    """Pairs of halves (N, 2, H, W) as other scanners and people would give them, both halves of a pair alike.
+
+    Contrast and brightness differ, and front and back are exchanged in every second pair: slices of few people are
+    otherwise learned by heart, and every slice of somebody else looks changed.
+
+    Parameters
+    ----------
+    halves : Tensor, (N, 2, H, W)
+        Grey values from 0 to 255; 0 stays 0.
+    dice : Dice
+    """
+
+    def drawn(low: float, high: float) -> Tensor:
+        return dice.uniform(low, high, len(halves)).view(-1, 1, 1, 1)
+
+    changed = 255 * (halves / 255) ** 2 ** drawn(-_CONTRAST, _CONTRAST)
+    changed = (changed * drawn(1 - _BRIGHTNESS, 1 + _BRIGHTNESS)).clamp(max=255)
+    return torch.where(drawn(0, 1) < 0.5, changed.flip(3), changed)
 
 
 class Symmetry(Task):
@@ -107,10 +130,18 @@ class Symmetry(Task):
         return found
 
     def show(self, plan: Plan) -> Shown:
-        """First halves, then second ones, (2 N, 1, H, W), in grey values from 0 to 255."""
-        halves = self.halves(plan)
-        images = torch.from_numpy(np.concatenate([halves[:, :1], halves[:, 1:]]).astype(np.float32))
-        return Shown(self.ready(images.to(self.device)), on_device(plan.targets, self.device), plan.share)
+        """First halves, then second ones, (2 N, 1, H, W), in grey values from 0 to 255; both changed alike."""
+        halves = self._halves(plan)
+        if self.settings.augment:
+            halves = varied(halves, Dice(plan.seed, self.device, plan.share))
+        return self._side_by_side(halves, plan)
+
+    def _halves(self, plan: Plan) -> Tensor:
+        return torch.from_numpy(self.halves(plan).astype(np.float32)).to(self.device)
+
+    def _side_by_side(self, halves: Tensor, plan: Plan) -> Shown:
+        images = torch.cat((halves[:, :1], halves[:, 1:]))
+        return Shown(self.ready(images), on_device(plan.targets, self.device), plan.share)
 
     def halves(self, plan: Plan) -> NDArray[np.uint8]:
         """Both halves of the slices that are shown here (N, 2, H, W), with a lesion in one where it is wanted."""
@@ -141,7 +172,8 @@ class Symmetry(Task):
             for places in shared_out(np.arange(len(rows)), self.settings.batch):
                 seed = seed_of(self.settings.seed, 0, int(places[0]), 1)
                 plan = self.ranks.shared(Plan(rows[places], seed, {"lesion": truth[places].astype(np.float32)}))
-                (answers,) = self.answers(learner.network, self.show(plan).images)
+                images = self._side_by_side(self._halves(plan), plan).images
+                (answers,) = self.answers(learner.network, images)
                 values += self.ranks.gathered((answers[:, 0].to(self.dtype).cpu(),), plan.share)
         logits = torch.cat(values)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(truth).float())
@@ -163,6 +195,7 @@ RECIPE = Recipe(
         schedule="steps",
         milestones=(1, 2, 3, 4),
         factor=0.7,
+        augment=False,
     ),
     options=Options(),
     task=Symmetry,

@@ -44,6 +44,9 @@ class Options:
         One of `MINING`.
     negatives : int
         Of every anchor.
+    nearest : int
+        Further negatives: the nearest others of the batch, by its own embeddings. What is mined is as old as the
+        epoch; these are not, and cost no further image.
     margin : float
         By which a twin should be closer, cosine distance.
     spread : float
@@ -52,13 +55,14 @@ class Options:
 
     mining: str = "hard"
     negatives: int = 3
+    nearest: int = 0
     margin: float = 0.1
     spread: float = 0.01
 
     def __post_init__(self) -> None:
         if self.mining not in MINING:
             raise UnknownChoice("mining", self.mining, MINING)
-        require_within(self, {"negatives": 1, "margin": 0, "spread": 0})
+        require_within(self, {"negatives": 1, "nearest": 0, "margin": 0, "spread": 0})
 
 
 class TripletLoss:
@@ -76,6 +80,7 @@ class TripletLoss:
 
         self._triplets = TripletMarginLoss(options.margin, distance=CosineSimilarity(), reducer=MeanReducer())
         self._spread = options.spread
+        self._nearest = options.nearest
 
     def __call__(self, embeddings: Tensor, group: Tensor, triplets: Tensor) -> dict[str, Tensor]:
         """The loss and its parts.
@@ -89,12 +94,39 @@ class TripletLoss:
         triplets : Tensor, (T, 3), int
             Places among the embeddings.
         """
-        found = self._triplets(embeddings, indices_tuple=tuple(triplets.unbind(1)))
         units = nn.functional.normalize(embeddings, dim=1)
         apart = group[:, None] != group[None]
         distance = (2 - 2 * units @ units.T).clamp(min=1e-12).sqrt()
+        if self._nearest:
+            others = distance.detach().masked_fill(~apart, torch.inf)
+            triplets = torch.cat((triplets, with_nearest(others, triplets[:, :2], self._nearest)))
+        found = self._triplets(embeddings, indices_tuple=tuple(triplets.unbind(1)))
         spread = (torch.exp(-distance) * apart).sum() / apart.sum().clamp(min=1)
         return {"loss": found + self._spread * spread, "triplets": found.detach(), "spread": spread.detach()}
+
+
+def with_nearest(others: Tensor, couples: Tensor, count: int) -> Tensor:
+    """Triplets (T, 3) of couples and the nearest others of each anchor.
+
+    Parameters
+    ----------
+    others : Tensor, (R, R)
+        Distances, infinite between images that must not be compared.
+    couples : Tensor, (P, 2), int
+        Anchors and positives; those that occur more than once count once.
+    count : int
+        Of each anchor, fewer where there are not as many.
+
+    Examples
+    --------
+    >>> others = torch.tensor([[torch.inf, torch.inf, 0.5, 0.2], [torch.inf, torch.inf, 0.1, 0.4]])
+    >>> with_nearest(others, torch.tensor([[0, 1], [0, 1], [1, 0]]), 1).tolist()
+    [[0, 1, 3], [1, 0, 2]]
+    """
+    couples = torch.unique(couples, dim=0)
+    near = others[couples[:, 0]].topk(min(count, others.shape[1]), largest=False)
+    triplets = torch.cat((couples.repeat_interleave(near.indices.shape[1], 0), near.indices.reshape(-1, 1)), 1)
+    return triplets[near.values.flatten().isfinite()]
 
 
 class Twins(Task):

@@ -26,6 +26,7 @@ from wbtools.training.runs.checkpoints import card_of
 from wbtools.training.runs.folder import RunFolder
 from wbtools.training.runs.references import REFERENCES, require_enough
 from wbtools.training.settings import Settings, as_record, changed, from_record
+from wbtools.training.triplet import without_dropout
 
 if TYPE_CHECKING:
     from wbtools.model.card import Card
@@ -118,7 +119,10 @@ class Run:
     def network(self) -> Network:
         """The network, its weights drawn from the run's seed."""
         torch.manual_seed(self.material.settings.seed)
-        return self.backbone.build(self.task.sizes)
+        network = self.backbone.build(self.task.sizes)
+        if not self.material.settings.dropout:
+            without_dropout(network)
+        return network
 
 
 def plan(asked: Asked, ranks: Ranks = ALONE) -> Run:
