@@ -115,6 +115,7 @@ ENTRIES = {
     "vargrad-x-input": Entry("smoothgrad.VARIANCE_X_INPUT"),
     "vargrad-x-difference": Entry("smoothgrad.VARIANCE_X_DIFFERENCE"),
     "guided-backprop": Entry("guided_backprop.METHOD", layers="visible"),
+    "activation-gradients": Entry("activation_gradients.METHOD", layers="visible"),
     "grad-cam": Entry("class_activation.GRAD_CAM", layers="visible"),
     "hires-cam": Entry("class_activation.HIRES_CAM", layers="visible"),
     "occlusion": Entry("occlusion.METHOD"),

@@ -123,6 +123,12 @@ def reading(made: Sequence[LayerCall], name: str) -> LayerCall:
     )
 
 
+def last_convolution(made: Sequence[LayerCall]) -> int:
+    """The place of the last convolution among the calls; those to one channel do not count, they make attention."""
+    convolutions = [i for i, call in enumerate(made) if isinstance(call.layer, CONVOLUTIONS)]
+    return max([i for i in convolutions if made[i].after[1] > 1] or convolutions)
+
+
 def last_features(made: Sequence[LayerCall]) -> LayerCall:
     """The layer that gives the last feature map before features are pooled or put in a row.
 
@@ -135,8 +141,7 @@ def last_features(made: Sequence[LayerCall]) -> LayerCall:
     made : sequence of LayerCall
         With a convolution among them.
     """
-    convolutions = [i for i, call in enumerate(made) if isinstance(call.layer, CONVOLUTIONS)]
-    last = max([i for i in convolutions if made[i].after[1] > 1] or convolutions)
+    last = last_convolution(made)
     grid, rest = made[last].after[2:], made[last:]
     channels = max(call.after[1] for call in rest if call.after[2:] == grid)
     final = {call.layer: call for call in rest}  # of several calls of a layer, the last
