@@ -123,7 +123,7 @@ def test_a_network_of_slices_says_which_are_above_zero(people):
 
     decision = decide(_model(Slices(-1.0, 3.0, 0.5)), people[:1], Target("class"))
     assert decision.classes[0].probabilities == pytest.approx(tuple(expit([-1.0, 3.0, 0.5])))
-    assert decision.sentences()[0].startswith("2 of 3 values are above 0 (yes); highest: class 1, probability 0.953")
+    assert decision.sentences()[0].startswith("2 of 3 slices are above 0 (yes); highest: slice 1, probability 0.953")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import nn
 
 from wbtools.attribution import method
 from wbtools.model.families.slices import SliceNetwork
+from wbtools.model.pictures import Pictures
 
 SHAPE = (12, 14, 7)
 
@@ -17,13 +18,13 @@ class Slices(SliceNetwork):
     """Two values for each slice."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(Pictures())
         self.conv, self.relu = nn.Conv2d(1, 3, 3), nn.ReLU()
         self.pool, self.flatten, self.last = nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 2)
 
     def raw(self, x):
-        features = self.pool(self.relu(self.conv(self.axial(x))))
-        return self.last(self.flatten(features)).view(x.shape[0], -1)
+        features = self.pool(self.relu(self.conv(self.pictures(x))))
+        return self.per_image(self.last(self.flatten(features)), x)
 
     def batch_norms(self):
         return []

@@ -14,6 +14,7 @@ from wbtools.model import Card, ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families import ad3dcnn
 from wbtools.model.families.ad3dcnn import AD3DCNN
+from wbtools.model.families.hemispheres import Hemispheres, HemispheresArchitecture
 from wbtools.model.families.mrinet import MriNet, MriNetArchitecture
 from wbtools.space.grid import Grid
 
@@ -177,6 +178,7 @@ def test_targets_that_the_network_or_the_people_named_do_not_allow_are_refused(e
     for target, message in (
         (Target("class"), "answers with an embedding"),
         (Target("bit", "1"), "no hash codes"),
+        (Target("slices"), "answers with an embedding"),
         (Target("pair"), "compares two people"),
         (Target("dimension", "999"), "no dimension 999"),
     ):
@@ -186,6 +188,27 @@ def test_targets_that_the_network_or_the_people_named_do_not_allow_are_refused(e
         objective(embedder, Target("contrast"), image, [other])
     with pytest.raises(InputError, match="no bit 8"):
         objective(hasher, Target("bit", "8"), image)
+
+
+def test_of_a_network_with_a_yes_or_no_for_every_slice_their_mean_is_explained(people):
+    """By hand: the values of single slices, each of which the network gives alone."""
+    model = _model(random_network(lambda: Hemispheres(HemispheresArchitecture())))
+    assert default(model) == Target("slices")
+    image = torch.from_numpy(people[0].data)
+    with torch.no_grad():
+        single = [float(model.network.logits(image[..., k : k + 1])) for k in range(SHAPE[2])]
+    found = objective(model, Target("slices"), image)
+    assert found.score == pytest.approx(np.mean(single), rel=1e-4)
+    assert float(found.directions @ model.network.logits(image).T) == pytest.approx(found.score, rel=1e-4)
+    assert f"{sum(value > 0 for value in single)} of which are above 0" in found.description
+    assert objective(model, Target("class", "3"), image).score == pytest.approx(single[3], rel=1e-4)
+
+
+def test_slices_are_no_target_of_a_network_of_classes(people):
+    model = _model(random_network(lambda: MriNet(MriNetArchitecture(width=2, positions=1 * 2 * 1))))
+    with pytest.raises(InputError, match="no yes or no for every slice") as caught:
+        objective(model, Target("slices"), torch.from_numpy(people[0].data))
+    assert caught.value.hint == "choose --target from class[:NAME]"
 
 
 def test_every_kind_is_described():

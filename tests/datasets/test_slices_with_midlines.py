@@ -63,7 +63,7 @@ def test_a_level_midline_in_the_middle_changes_nothing():
 def test_halves_are_those_that_the_network_makes_itself():
     network = Hemispheres(HemispheresArchitecture())
     volume = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype(np.float32))
-    shown = network.halves(volume[None, None]).numpy()
+    shown = network.pictures(volume[None, None]).numpy()
     for level in range(3):
         made = halves(volume[:, :, level].numpy().astype(np.uint8))
         assert np.array_equal(made[0], shown[level, 0])
@@ -188,7 +188,7 @@ def test_a_row_of_a_scan_is_what_the_network_is_shown(tmp_path):
     data = open_data(tmp_path / "data")
     scan = ScanImage(study / "100" / "T1w" / "T1w_acpc_dc_restore_brain.nii.gz")
     volume = VolumePreparation(FAMILY.card).make(scan).array
-    shown = Hemispheres(HemispheresArchitecture()).halves(torch.from_numpy(volume[None])).numpy()
+    shown = Hemispheres(HemispheresArchitecture()).pictures(torch.from_numpy(volume[None])).numpy()
     slices = shown.shape[0] // 2
     for item in data.items:
         level = int(item.source.split("#")[1])

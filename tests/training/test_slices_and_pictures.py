@@ -251,7 +251,7 @@ def test_networks_say_of_slices_alone_what_they_say_of_them_in_a_volume():
     contrastive = Contrastive(ContrastiveArchitecture(head=("classifier",), units=(1024, 5))).eval()
     hemispheres = Hemispheres(HemispheresArchitecture()).eval()
     with torch.no_grad():
-        alone = [contrastive.of_pictures(contrastive.slices(image[..., n : n + 1])) for n in range(3)]
+        alone = [contrastive.of_pictures(contrastive.pictures(image[..., n : n + 1])) for n in range(3)]
         assert torch.allclose(contrastive.raw(image), torch.cat(alone, 1), atol=1e-5)
-        pair = [hemispheres.compared(hemispheres.halves(image[..., n : n + 1])) for n in range(3)]
+        pair = [hemispheres.compared(hemispheres.pictures(image[..., n : n + 1])) for n in range(3)]
         assert torch.allclose(hemispheres.raw(image), torch.cat(pair, 1), atol=1e-5)

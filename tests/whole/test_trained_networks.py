@@ -1,6 +1,7 @@
 """Networks that `wbtools train` made go through a whole export."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from made_learning import made_pictures, made_slices, train
 
 from wbtools.datasets import Item, Kind, write_data
 from wbtools.images import nifti
+from wbtools.model import card as cards
 from wbtools.model.card import Card
+from wbtools.model.families.contrastive import Contrastive, ContrastiveArchitecture
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 
 pytestmark = pytest.mark.slow
@@ -57,20 +60,53 @@ def test_a_trained_network_is_explained_with_its_relevance_conserved(
 
 
 @pytest.mark.parametrize(
-    ("recipe", "make", "how"),
-    [("contrastive", made_pictures, ("--set", "embedding=2")), ("symmetry", made_slices, ())],
+    ("recipe", "make", "how", "target", "null"),
+    [
+        ("symmetry", made_slices, (), "the mean of the values of all 3 slices", 1),
+        (
+            "contrastive",
+            made_pictures,
+            ("--set", "embedding=2", "--batch", "36"),
+            "what makes the embedding point elsewhere",
+            0,
+        ),
+    ],
 )
-def test_a_network_of_pictures_or_slices_is_explained_on_the_slices_of_a_head(
-    recipe, make, how, small_study, run_export, tmp_path
+def test_a_network_of_pictures_or_slices_is_explained_on_the_slices_of_a_head_with_its_relevance_conserved(
+    recipe, make, how, target, null, small_study, run_export, tmp_path
 ):
     make(tmp_path / "data")
     result = train(recipe, tmp_path / "data", "--out", tmp_path / "run", "--epochs", "1", *how)
     assert result.exit_code == 0, result.output
     card = json.loads((tmp_path / "run/best-auc.json").read_text())
-    (tmp_path / "run/best-auc.json").write_text(json.dumps({**card, "shape": [47, 56, 4]}))
+    (tmp_path / "run/best-auc.json").write_text(json.dumps({**card, "shape": [40, 48, 3]}))
     network = str(tmp_path / "run/best-auc.pt")
-    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", network, "--method", "lrp-epsilon")
-    _, folder = run_export(small_study("LAS"), tmp_path / "out", *options)
+    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", network, "--null", str(null))
+    quick = ("--references", "template", "--also", "none")
+    _, folder = run_export(small_study("LAS"), tmp_path / "out", *options, *quick)
     [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()
-    assert known["attribution"]["put_in"] != 0
+    found = known["attribution"]
+    assert (found["method"], found["target"][: len(target)]) == ("deviation-smooth", target)
+    assert found["put_in"] != 0
+    assert found["conservation"] == pytest.approx(1, abs=0.01)
+    assert known["trust"].get("randomised_networks", 0) == null
     assert np.abs(nifti.read_volume(next(folder.glob("*.relevance.T1w.nii.gz"))).data).max() > 0
+
+
+def test_two_people_compared_by_their_slices_have_a_map_and_no_pairs_of_regions(small_study, run_export, tmp_path):
+    torch.manual_seed(0)
+    network = Contrastive(ContrastiveArchitecture(channels=1, head=("classifier",), units=(1024, 4)))
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    cards.write(tmp_path / "net.json", Card("net", "net", "contrastive", shape=(40, 48, 3)))
+    study = tmp_path / "study"
+    for name in ("100307", "twin"):
+        shutil.copytree(small_study("LAS" if name == "100307" else "RAS") / "100307", study / name)
+        for file in sorted((study / name).rglob("100307*")):
+            file.rename(file.with_name(file.name.replace("100307", name)))
+    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(tmp_path / "net.pt"))
+    quick = ("--method", "deviation", "--references", "template")
+    said, folder = run_export(study, tmp_path / "out", *options, "--target", "pair", "--other", "twin", *quick)
+    record = json.loads((folder / "provenance.json").read_text())
+    assert record["networks"]["net"]["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
+    assert not list(folder.glob("*.pairs.*")) and "pairs_of_regions" not in record
+    assert "net has an embedding for every slice" in " ".join(said.split())

@@ -36,7 +36,7 @@ class Classes:
     logits, probabilities : tuple of float
         Probabilities are the softmax of the logits; of each logit on its own, where each is a yes or no.
     apart : bool
-        Whether each value is a yes or no of its own.
+        Whether each value is a yes or no of its own; of several, one for each slice.
     """
 
     person: str
@@ -57,7 +57,8 @@ class Classes:
             return f"{best} ({'yes' if self.logits[0] > 0 else 'no'})"
         if self.apart:
             yes = sum(value > 0 for value in self.logits)
-            return f"{yes} of {len(self.names)} values are above 0 (yes); highest: {best}"
+            highest = f"{self.names[self.index]}, probability {_probability(self.probabilities[self.index])}"
+            return f"{yes} of {len(self.names)} slices are above 0 (yes); highest: slice {highest}"
         others = sorted(set(range(len(self.names))) - {self.index}, key=lambda k: -self.logits[k])
         rest = [f"{_named(self.names[k])} {_probability(self.probabilities[k])}" for k in others[:_SHOWN]]
         more = f", {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""

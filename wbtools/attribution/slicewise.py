@@ -30,10 +30,9 @@ def piece_by_piece(explain: Explain) -> Explain:
     """
 
     def whole(question: Question) -> MethodOutput:
-        shape = tuple(question.image.shape)
-        parts = list(question.network.parts(shape, question.objective.directions))
-        if len(parts) == 1:
+        if not in_pieces(question):
             return explain(question)
+        shape = tuple(question.image.shape)
         relevance, expected, actual_sum = np.zeros(shape[2:], np.float32), [], 0.0
         for index, piece in _pieces(question):
             found = explain(piece)
@@ -44,6 +43,12 @@ def piece_by_piece(explain: Explain) -> Explain:
         return MethodOutput(relevance, sum(expected), float(actual_sum)) if expected else MethodOutput(relevance)
 
     return whole
+
+
+def in_pieces(question: Question) -> bool:
+    """Whether the network looks at pieces of the image alone."""
+    parts = question.network.parts(tuple(question.image.shape), question.objective.directions)
+    return len(list(parts)) > 1
 
 
 def _pieces(question: Question) -> Iterator[tuple[Index, Question]]:

@@ -27,6 +27,7 @@ KINDS = {
         comparison.PAIR,
         comparison.CONTRAST,
         comparison.DISTANCE,
+        classes.SLICES,
         classes.CLASS,
         embedding.BIT,
     )
@@ -140,7 +141,8 @@ class Target:
                 hint=f"choose --target from {', '.join(possible(model))}, or another network",
             )
         if not self._entry.fits(model):
-            raise InputError(f"{model.name} makes no hash codes", hint="use --target dimension:K")
+            hint = f"choose --target from {', '.join(possible(model))}"
+            raise InputError(f"{model.name} {self._entry.lacking}", hint=hint)
         if self.compares and not people:
             raise InputError(f"--target {self.kind} compares two people", hint="name the second with --other")
         if people < self._entry.people:
@@ -169,5 +171,6 @@ def possible(model: Model) -> list[str]:
 
 
 def default(model: Model) -> Target:
-    """What is explained of a network if the user does not say: its embedding, else the class it decides for."""
-    return Target(next(k.name for k in KINDS.values() if k.default and k.answer == model.network.answers[0]))
+    """What is explained if the user does not say: the embedding, all slices, or the class that is decided for."""
+    kinds = (kind for kind in KINDS.values() if kind.default and kind.fits(model))
+    return Target(next(kind.name for kind in kinds if kind.answer == model.network.answers[0]))

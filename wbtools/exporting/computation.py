@@ -122,7 +122,9 @@ def explanations(
             ]
             found.append(explain(network, shown, me.atlas.whole, replace(options[name], told=told)))
             recording.note_explanation(record, found[-1], about=name if len(networks) > 1 else "")
-        if compared and compared[0].atlas:
+        if compared and compared[0].atlas and network.network.in_slices:
+            record.notice(f"{name} has an embedding for every slice, none of the whole brain: no pairs of regions.")
+        elif compared and compared[0].atlas:
             with record.stage(f"pairs of regions in {name}"):
                 mine = ParcellatedImage(shown[0].image, me.atlas.whole)
                 theirs = ParcellatedImage(shown[1].image, compared[0].atlas)

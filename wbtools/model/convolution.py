@@ -6,6 +6,8 @@ Networks that look at one person at a time meet it in most of their layers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,32 +29,48 @@ def triple(given: int | tuple[int, ...]) -> Triple:
     return x, y, z
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """How a kernel is laid over a volume.
+
+    Parameters
+    ----------
+    stride, padding, dilation : tuple of int, (3,)
+    groups : int
+        Of channels that have nothing to do with each other.
+    """
+
+    stride: Triple = (1, 1, 1)
+    padding: Triple = (0, 0, 0)
+    dilation: Triple = (1, 1, 1)
+    groups: int = 1
+
+
 def convolved(
     x: Tensor,
     kernel: Tensor,
     bias: Tensor | None = None,
-    stride: Triple = (1, 1, 1),
-    padding: Triple = (0, 0, 0),
-    dilation: Triple = (1, 1, 1),
+    geometry: Geometry = Geometry(),
 ) -> Tensor:
     """A convolution as `torch.nn.functional.conv3d` does it, to rounding, and quicker on single images.
 
     Parameters
     ----------
     x : Tensor, (N, inputs, X, Y, Z)
-    kernel : Tensor, (outputs, inputs, x, y, z)
+    kernel : Tensor, (outputs, inputs of a group, x, y, z)
     bias : Tensor, (outputs,), optional
-    stride, padding, dilation : tuple of int, (3,)
+    geometry : Geometry
 
     Examples
     --------
     >>> convolved(torch.ones(1, 1, 3, 3, 3), torch.ones(1, 1, 3, 3, 3)).item()
     27.0
     """
+    g = geometry
     if neglected(x):
         x, kernel = x.contiguous(), kernel.contiguous()
-        return torch.mkldnn_convolution(x, kernel, bias, padding, stride, dilation, 1)
-    return functional.conv3d(x, kernel, bias, stride, padding, dilation)
+        return torch.mkldnn_convolution(x, kernel, bias, g.padding, g.stride, g.dilation, g.groups)
+    return functional.conv3d(x, kernel, bias, g.stride, g.padding, g.dilation, g.groups)
 
 
 def neglected(x: Tensor) -> bool:
@@ -77,5 +95,5 @@ class Conv3d(nn.Conv3d):
     def forward(self, input: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
         assert not isinstance(self.padding, str)  # numbers, in all networks that are built of this layer
-        stride, padding, dilation = triple(self.stride), triple(self.padding), triple(self.dilation)
-        return convolved(input, self.weight, self.bias, stride, padding, dilation)
+        geometry = Geometry(triple(self.stride), triple(self.padding), triple(self.dilation))
+        return convolved(input, self.weight, self.bias, geometry)

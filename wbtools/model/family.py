@@ -46,6 +46,8 @@ class Network(nn.Module):
         Names of the methods whose output can be explained, `raw` or `logits`; the one meant by default comes first.
     hashes : bool
         Whether the signs of the embedding are the bits of a hash code.
+    in_slices : bool
+        Whether it looks at every slice alone, and answers for each.
     yes_or_no : bool
         Whether each value of `logits` is a yes or no of its own, by its sigmoid, not one of several classes.
     movable : bool
@@ -56,6 +58,7 @@ class Network(nn.Module):
 
     answers: tuple[str, ...] = ("raw",)
     hashes = False
+    in_slices = False
     yes_or_no = False
     movable = True
     architecture: Architecture | None = None

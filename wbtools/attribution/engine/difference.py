@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from wbtools.attribution.engine import pooled_difference, rescale
 from wbtools.attribution.engine.graph import Step, steps
 from wbtools.attribution.engine.layers import convolution
+from wbtools.attribution.engine.planes import Planes
 from wbtools.attribution.engine.propagator import Propagator
 from wbtools.attribution.engine.signal import ActivationChange, Backward, Kept, LayerResult, Once, computed
 from wbtools.errors import InputError
@@ -47,6 +48,7 @@ class DifferencePropagator(Propagator[ActivationChange]):
         kept: Kept | None = None,
     ) -> None:
         self._magnitudes = magnitudes
+        self._seen = {0}  # the image, and its pictures: what relevance is told of
         if kept is not None:
             kept.restart()
         self._once: Once = computed if kept is None else kept
@@ -59,12 +61,16 @@ class DifferencePropagator(Propagator[ActivationChange]):
 
     def as_relevance(self, messages: Tensor, step: int) -> Tensor:
         """Multipliers times changes; what reaches the image's voxels is relevance already."""
-        return messages if step == 0 else messages * self._explained[step]
+        return messages if step in self._seen else messages * self._explained[step]
 
     def _run(self, step: Step, inputs: list[ActivationChange]) -> LayerResult[ActivationChange]:
         """One step; those that see the image go back to the relevance of its voxels."""
         known, module = self._known(step, inputs[0]), step.module
-        shared = self._magnitudes and step.inputs == (0,) and isinstance(module, nn.Conv3d)
+        if isinstance(module, Planes):
+            self._seen |= {self._steps.index(step)}
+            return rescale.apply(step, inputs, self._once)
+        at_image = self._seen.intersection(step.inputs)
+        shared = bool(at_image) and self._magnitudes and isinstance(module, nn.Conv3d)
         if step.pool is not None:
             output, back = pooled_difference.run(step, inputs[0], self._once, shared, known)
         elif isinstance(module, nn.Conv3d):
@@ -72,21 +78,21 @@ class DifferencePropagator(Propagator[ActivationChange]):
             output, back = rescale.linear(weights, bias, inputs[0], self._once, shared, known)
         else:
             output, back = rescale.apply(step, inputs, self._once)
-        if 0 not in step.inputs or shared or back is None:
+        if not at_image or shared or back is None:
             return output, back
-        return output, _to_relevance(step, inputs, back)
+        return output, _to_relevance(step, inputs, back, at_image)
 
     def _known(self, step: Step, x: ActivationChange) -> ActivationChange | None:
         """The output of a convolution and its batch norm, where that is known before it is run."""
         return None
 
 
-def _to_relevance(step: Step, inputs: list[ActivationChange], back: Backward) -> Backward:
+def _to_relevance(step: Step, inputs: list[ActivationChange], back: Backward, at_image: set[int]) -> Backward:
     """The way back, multipliers of the image replaced by relevance."""
 
     def to_relevance(m: Tensor) -> tuple[Tensor | None, ...]:
         parts = zip(step.inputs, inputs, back(m), strict=True)
-        return tuple(part * x.change if source == 0 and part is not None else part for source, x, part in parts)
+        return tuple(part * x.change if source in at_image and part is not None else part for source, x, part in parts)
 
     return to_relevance
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
 
+from wbtools.attribution.engine.planes import OneRow, in_planes
 from wbtools.errors import InputError
-from wbtools.model.convolution import Conv3d
+from wbtools.model.convolution import Conv3d, triple
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
+from wbtools.model.pictures import PerImage, Pictures, SideBySide
 
 M = TypeVar("M", bound=nn.Module)
 
-_WHOLE = (Conv3d, Add, Gate, ChannelAttention, SpatialAttention)
+_WHOLE = (Conv3d, Add, Gate, ChannelAttention, SpatialAttention, Pictures, SideBySide, PerImage)
 """Modules of wbtools that are one step, whatever they do inside."""
 
 
@@ -59,7 +61,7 @@ class Step:
     name : str
         The module's name in the network; "image", "concatenation", "add" or "gate" where there is no module.
     module : nn.Module or None
-        None for the image.
+        None for the image. Layers of pictures are given as layers of volumes (`planes`).
     inputs : tuple of int
         The steps it takes its inputs from.
     norm : BatchNorm3d, optional
@@ -108,6 +110,7 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
         nodes = list(_Tracer(output).trace(network).nodes)
     except fx.proxy.TraceError as error:
         raise _unknown(network, str(error).splitlines()[0]) from None
+    modules = _modules(network, nodes)
     found: list[Step] = []
     place: dict[fx.Node, int] = {}
     for node in nodes:
@@ -115,12 +118,25 @@ def steps(network: Network, output: str = "raw") -> tuple[Step, ...]:
             break
         if node in place:
             continue  # part of an earlier step
-        inputs = tuple(place[source] for source in node.all_input_nodes)
-        name, module = _module(network, node)
-        parts = _followers(network, node) if isinstance(module, nn.Conv3d) else {}
+        name, module = modules[node]
+        sources = node.all_input_nodes[: 1 if isinstance(module, OneRow) else None]  # how many images: one
+        inputs = tuple(place[source] for source in sources)
+        parts = _followers(modules, node) if isinstance(module, nn.Conv3d) else {}
         place |= dict.fromkeys((node, *parts), len(found))
         found.append(Step(name, module, inputs, _of(parts, nn.BatchNorm3d), _of(parts, nn.MaxPool3d)))
     return tuple(found)
+
+
+Modules = Mapping[fx.Node, tuple[str, nn.Module | None]]
+"""Names and modules of the nodes of a network."""
+
+
+def _modules(network: Network, nodes: Sequence[fx.Node]) -> Modules:
+    """What every node stands for; of a network that takes pictures from the image, in planes."""
+    found = {node: _module(network, node) for node in nodes if node.op != "output"}
+    if not any(isinstance(module, Pictures) for _, module in found.values()):
+        return found
+    return {node: (name, in_planes(module)) for node, (name, module) in found.items()}
 
 
 def _module(network: Network, node: fx.Node) -> tuple[str, nn.Module | None]:
@@ -137,7 +153,7 @@ def _module(network: Network, node: fx.Node) -> tuple[str, nn.Module | None]:
     raise _unknown(network, f"'{node.name}' is computed outside any module")
 
 
-def _followers(network: Network, convolution: fx.Node) -> dict[fx.Node, nn.Module]:
+def _followers(modules: Modules, convolution: fx.Node) -> dict[fx.Node, nn.Module]:
     """What can become part of a convolution, because each alone takes what the one before puts out.
 
     That is a batch norm, and a ReLU with a maximum pool after it.
@@ -150,7 +166,7 @@ def _followers(network: Network, convolution: fx.Node) -> dict[fx.Node, nn.Modul
             users = list(node.users)
             if len(users) != 1 or users[0].op != "call_module":
                 break
-            node, module = users[0], network.get_submodule(str(users[0].target))
+            node, (_, module) = users[0], modules[users[0]]
             if not isinstance(module, kind) or (isinstance(module, pool) and not _simple(module)):
                 break
             chain[node] = module
@@ -160,7 +176,7 @@ def _followers(network: Network, convolution: fx.Node) -> dict[fx.Node, nn.Modul
 
 
 def _simple(pool: nn.MaxPool3d) -> bool:
-    return not pool.ceil_mode and pool.dilation in (1, (1, 1, 1))
+    return not pool.ceil_mode and triple(pool.dilation) == (1, 1, 1)
 
 
 def _of(parts: dict[fx.Node, nn.Module], kind: type[M]) -> M | None:

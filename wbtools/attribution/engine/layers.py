@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
-from wbtools.attribution.engine.linear import Average, Convolution, Dense, LinearMap, Mean
+from wbtools.attribution.engine.linear import Average, Cells, Convolution, Dense, LinearMap, Mean
+from wbtools.attribution.engine.planes import Moved
 from wbtools.attribution.engine.rules import TINY, Redistribution, Rule, RuleSet, spread, stable
 from wbtools.attribution.engine.signal import Activation, LayerResult, Pool
 from wbtools.errors import InputError
@@ -54,16 +55,16 @@ def convolution(
     Raises
     ------
     InputError
-        If it is grouped, or padded with anything but zeros; the message has its name.
+        If it is padded with anything but zeros; the message has its name.
     """
-    if module.groups != 1 or module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise NoRelevanceRule(f"the grouped or oddly padded convolution {name}")
+    if module.padding_mode != "zeros" or isinstance(module.padding, str):
+        raise NoRelevanceRule(f"the oddly padded convolution {name}")
     scale, bias = None, detached(module.bias)
     if norm is not None:
         scale, offset = scale_and_offset(norm)
         bias = offset if bias is None else bias * scale + offset
     geometry = triple(module.stride), triple(module.padding), triple(module.dilation)
-    linear = Convolution(module.weight.detach(), *geometry, scale)
+    linear = Convolution(module.weight.detach(), *geometry, scale, groups=module.groups)
     return linear, None if bias is None else bias[:, None, None, None]
 
 
@@ -78,17 +79,13 @@ def scale_and_offset(norm: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
     return scale, offset + norm.bias.detach() if norm.affine else offset
 
 
-def mean_over_voxels(module: nn.AdaptiveAvgPool3d) -> Mean:
-    """An adaptive pool as a linear map.
-
-    Raises
-    ------
-    InputError
-        If it leaves more than one voxel.
-    """
-    if module.output_size not in (1, (1, 1, 1)):
-        raise NoRelevanceRule("an adaptive pool that leaves more than one voxel")
-    return Mean()
+def adaptive(module: nn.AdaptiveAvgPool3d) -> LinearMap:
+    """An adaptive pool as a linear map."""
+    given = module.output_size
+    x, y, z = given if isinstance(given, tuple) else (given, given, given)
+    if (y, z) == (1, 1) and x in (None, 1):
+        return Mean((2, 3, 4) if x else (3, 4))
+    return Cells((x, y, z))
 
 
 def _linear(module: nn.Linear, rules: RuleSet, x: Activation) -> RuleResult:
@@ -100,7 +97,7 @@ def _average(module: nn.AvgPool3d, rules: RuleSet, x: Activation) -> RuleResult:
 
 
 def _mean(module: nn.AdaptiveAvgPool3d, rules: RuleSet, x: Activation) -> RuleResult:
-    return rules.averages.apply(mean_over_voxels(module), None, x)
+    return rules.averages.apply(adaptive(module), None, x)
 
 
 def _norm(module: nn.BatchNorm3d, rules: RuleSet, x: Activation) -> RuleResult:
@@ -124,6 +121,11 @@ def _same(module: nn.Module, rules: RuleSet, x: Activation) -> RuleResult:
 def _flatten(module: nn.Flatten, rules: RuleSet, x: Activation) -> RuleResult:
     shape = x.value.shape[1:]
     return x.each(module), lambda r: (r.reshape(len(r), *shape),)
+
+
+def _moved(module: Moved, rules: RuleSet, x: Activation) -> RuleResult:
+    shape = x.value.shape[1:]
+    return x.each(module), lambda r: (module.back(r, shape),)
 
 
 def _maximum(module: nn.MaxPool3d, rules: RuleSet, x: Activation) -> RuleResult:
@@ -208,8 +210,14 @@ def _sum(module: Add, rules: RuleSet, x: Activation, y: Activation) -> RuleResul
 
 
 def _concatenated(module: Concatenation, rules: RuleSet, *parts: Activation) -> RuleResult:
-    sizes = [part.value.shape[1] for part in parts]
-    return Activation.joined(parts, 1), lambda r: r.split(sizes, 1)
+    axis = channels(parts[0].value)
+    sizes = [part.value.shape[axis] for part in parts]
+    return Activation.joined(parts, axis), lambda r: r.split(sizes, axis)
+
+
+def channels(tensor: Tensor) -> int:
+    """The axis of the channels: of rows of vectors (1, N, F) the last."""
+    return 1 if tensor.dim() > 3 else -1
 
 
 LAYERS: dict[type[nn.Module], Callable[..., RuleResult]] = {
@@ -227,5 +235,6 @@ LAYERS: dict[type[nn.Module], Callable[..., RuleResult]] = {
     ChannelAttention: _attention,
     SpatialAttention: _attention,
     Concatenation: _concatenated,
+    Moved: _moved,
 }
 """What a kind of layer does, from the layer, the network's rules and its inputs; convolutions follow `RuleSet`."""

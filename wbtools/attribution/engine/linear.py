@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv3d_input
 
-from wbtools.model.convolution import Triple, convolved, neglected
+from wbtools.model.convolution import Geometry, Triple, convolved, neglected
 
 
 class LinearMap(ABC):
@@ -48,12 +49,14 @@ class Convolution(LinearMap):
 
     Parameters
     ----------
-    weight : Tensor, (outputs, inputs, x, y, z)
+    weight : Tensor, (outputs, inputs of a group, x, y, z)
     stride, padding, dilation : tuple of int, (3,)
     scale : Tensor, (outputs,), optional
         Factor of each output.
     part : callable, optional
         What is taken of the scaled weights, such as their absolute values.
+    groups : int
+        Of channels, that have nothing to do with each other.
     """
 
     weight: Tensor
@@ -62,10 +65,11 @@ class Convolution(LinearMap):
     dilation: Triple
     scale: Tensor | None = None
     part: Callable[..., Tensor] | None = None
+    groups: int = 1
 
     @property
     def kernel(self) -> Tensor:
-        """The weights that count, (outputs, inputs, x, y, z)."""
+        """The weights that count, (outputs, inputs of a group, x, y, z)."""
         if self.scale is None:
             return self.weight if self.part is None else self.part(self.weight)
         weight = self.weight * self.scale[:, None, None, None, None]
@@ -79,12 +83,13 @@ class Convolution(LinearMap):
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
-        return convolved(x, self.kernel, None, self.stride, self.padding, self.dilation)
+        return convolved(x, self.kernel, None, Geometry(self.stride, self.padding, self.dilation, self.groups))
 
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """(N, outputs, X', Y', Z') to (N, inputs, X, Y, Z)."""
         kernel = self.kernel
         outputs, inputs, *size = kernel.shape
+        inputs *= self.groups
         if size == [1, 1, 1] and not any(self.padding):
             return self._adjoint_by_voxels(y, kernel, shape)
         if inputs == 1 and max(self.dilation) == 1:
@@ -92,15 +97,22 @@ class Convolution(LinearMap):
         back = [r - 1 - p for r, p in zip(self.reach, self.padding, strict=True)]
         if max(self.stride) == 1 and min(back) >= 0 and (outputs > inputs or neglected(y)):
             # Where channels become fewer, the library is up to five times as fast forwards as backwards.
-            turned = kernel.flip(2, 3, 4).transpose(0, 1)
-            return convolved(y, turned, None, (1, 1, 1), (back[0], back[1], back[2]), self.dilation)
-        geometry = (self.stride, self.padding, self.dilation)
+            turned, padding = self._turned(kernel.flip(2, 3, 4)), (back[0], back[1], back[2])
+            return convolved(y, turned, None, Geometry((1, 1, 1), padding, self.dilation, self.groups))
+        geometry = (self.stride, self.padding, self.dilation, self.groups)
         found: Tensor = conv3d_input([len(y), *shape], kernel, y, *geometry)  # type: ignore[no-untyped-call]
         return found
 
+    def _turned(self, kernel: Tensor) -> Tensor:
+        """A kernel from outputs to inputs, group by group."""
+        if self.groups == 1:
+            return kernel.transpose(0, 1)
+        grouped = kernel.reshape(self.groups, -1, *kernel.shape[1:])
+        return grouped.transpose(1, 2).flatten(0, 1)
+
     def _adjoint_by_voxels(self, y: Tensor, kernel: Tensor, shape: Sequence[int]) -> Tensor:
         """The same for a kernel of one voxel: a product of matrices."""
-        small = convolved(y, kernel.transpose(0, 1))
+        small = convolved(y, self._turned(kernel), None, Geometry(groups=self.groups))
         if max(self.stride) == 1:
             return small
         whole = y.new_zeros(len(y), *shape)
@@ -127,7 +139,7 @@ class Convolution(LinearMap):
         taps = phases.shape[4:]
         # A library takes three times as long where it has to pad as wide as a kernel itself.
         y_wide = functional.pad(y, (tz - 1, tz - 1, ty - 1, ty - 1))
-        planes = convolved(y_wide, phases.reshape(-1, outputs, 1, *taps), None, (1, lines, 1))
+        planes = convolved(y_wide, phases.reshape(-1, outputs, 1, *taps), None, Geometry((1, lines, 1)))
         count, a, b = planes.shape[2:]
         planes = planes.view(len(y), depth, sy, sz, count, a, b).permute(0, 1, 4, 5, 2, 6, 3)
         whole = y.new_zeros(
@@ -210,14 +222,44 @@ class Average(LinearMap):
         return found
 
 
+@dataclass(frozen=True)
 class Mean(LinearMap):
-    """The mean over all voxels."""
+    """The mean over all voxels, or over those of each plane.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        Over which it is taken.
+    """
+
+    axes: tuple[int, ...] = (2, 3, 4)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, C, X, Y, Z) to (N, C, 1, 1, 1)."""
-        return x.mean((2, 3, 4), keepdim=True)
+        return x.mean(self.axes, keepdim=True)
 
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """(N, C, 1, 1, 1) to (N, C, X, Y, Z)."""
-        _, *voxels = shape
-        return (y / torch.Size(voxels).numel()).expand(len(y), *shape).contiguous()
+        return (y / math.prod(shape[axis - 1] for axis in self.axes)).expand(len(y), *shape).contiguous()
+
+
+@dataclass(frozen=True)
+class Cells(LinearMap):
+    """Means over cells of equal size, as many as are wanted.
+
+    Parameters
+    ----------
+    size : tuple of int or None
+        How many along each axis; None for each voxel by itself.
+    """
+
+    size: tuple[int | None, int | None, int | None]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, C, X, Y, Z) to (N, C, *size)."""
+        return functional.adaptive_avg_pool3d(x, self.size)
+
+    def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
+        """(N, C, *size) to (N, C, X, Y, Z)."""
+        found: Tensor = torch.ops.aten._adaptive_avg_pool3d_backward(y.contiguous(), y.new_empty(len(y), *shape))
+        return found

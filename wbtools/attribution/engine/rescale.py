@@ -28,10 +28,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
-from wbtools.attribution.engine.layers import convolution, detached, mean_over_voxels, pooling, scale_and_offset
+from wbtools.attribution.engine.layers import adaptive, channels, convolution, detached, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
+from wbtools.attribution.engine.planes import Moved
 from wbtools.attribution.engine.pooled_convolution import Place, part
 from wbtools.attribution.engine.rules import picked, spread
 from wbtools.attribution.engine.signal import Activation, ActivationChange, Once, Pool
@@ -136,19 +138,49 @@ def rectified(x: ActivationChange) -> tuple[ActivationChange, Tensor]:
 
 def sigmoid(x: ActivationChange) -> Rescaled:
     """Of a sigmoid s the slope in the middle is s (1 - s)."""
-    here, middle = x.image.sigmoid(), x.between(0.5).sigmoid()
-    return _curve(x, here, here - x.reference.sigmoid(), middle * (1 - middle))
+    here, slope = _of_sigmoid(x)
+    return _curve(x, here, slope)
 
 
 def tanh(x: ActivationChange) -> Rescaled:
     """Of a hyperbolic tangent t the slope in the middle is 1 - t^2."""
     here, middle = x.image.tanh(), x.between(0.5).tanh()
-    return _curve(x, here, here - x.reference.tanh(), 1 - middle * middle)
+    return _curve(x, here, _secant(x, here - x.reference.tanh(), 1 - middle * middle))
 
 
-def _curve(x: ActivationChange, here: Tensor, change: Tensor, middle: Tensor) -> Rescaled:
+def hard_sigmoid(x: ActivationChange) -> Rescaled:
+    """A sigmoid of three straight lines."""
+    here, slope = _of_hard_sigmoid(x)
+    return _curve(x, here, slope)
+
+
+def self_gated(x: ActivationChange, squeeze: Callable[[ActivationChange], tuple[Tensor, Tensor]]) -> Rescaled:
+    """A signal times what a curve makes of it: by the product rule, exactly, also where both change by little."""
+    coefficient, slope = squeeze(x)
+    mean = torch.sub(coefficient, slope * x.change, alpha=0.5)
+    return _curve(x, x.image * coefficient, slope.mul_(x.between(0.5)).add_(mean))
+
+
+def _of_sigmoid(x: ActivationChange) -> tuple[Tensor, Tensor]:
+    """Of the image, and the slope."""
+    here, middle = x.image.sigmoid(), x.between(0.5).sigmoid()
+    return here, _secant(x, here - x.reference.sigmoid(), middle * (1 - middle))
+
+
+def _of_hard_sigmoid(x: ActivationChange) -> tuple[Tensor, Tensor]:
+    """Of the image, and the slope."""
+    here, before = functional.hardsigmoid(x.image), functional.hardsigmoid(x.reference)
+    middle = (x.between(0.5).abs() < 3).to(here) / 6
+    return here, _secant(x, here - before, middle)
+
+
+def _secant(x: ActivationChange, change: Tensor, middle: Tensor) -> Tensor:
+    """The slope of a curve: change of output over change of input, or in the middle where that is small."""
     small = x.change.abs() < _SMALL
-    slope = torch.where(small, middle, change / torch.where(small, 1.0, x.change))
+    return torch.where(small, middle, change / torch.where(small, 1.0, x.change))
+
+
+def _curve(x: ActivationChange, here: Tensor, slope: Tensor) -> Rescaled:
     return ActivationChange(slope * x.change, here), lambda m: (m * slope,)
 
 
@@ -256,7 +288,7 @@ def _average(module: nn.AvgPool3d, once: Once, x: ActivationChange) -> Rescaled:
 
 
 def _mean(module: nn.AdaptiveAvgPool3d, once: Once, x: ActivationChange) -> Rescaled:
-    return linear(mean_over_voxels(module), None, x, once)
+    return linear(adaptive(module), None, x, once)
 
 
 def _norm(module: nn.BatchNorm3d, once: Once, x: ActivationChange) -> Rescaled:
@@ -269,6 +301,11 @@ def _flatten(module: nn.Flatten, once: Once, x: ActivationChange) -> Rescaled:
     return x.each(module), lambda m: (m.reshape(len(m), *shape),)
 
 
+def _moved(module: Moved, once: Once, x: ActivationChange) -> Rescaled:
+    shape = x.change.shape[1:]
+    return x.each(module), lambda m: (module.back(m, shape),)
+
+
 def _same(module: nn.Module, once: Once, x: ActivationChange) -> Rescaled:
     return x, lambda m: (m,)
 
@@ -278,8 +315,9 @@ def _sum(module: Add, once: Once, x: ActivationChange, y: ActivationChange) -> R
 
 
 def _concatenated(module: Concatenation, once: Once, *parts: ActivationChange) -> Rescaled:
-    sizes = [part.change.shape[1] for part in parts]
-    return ActivationChange.joined(parts, 1), lambda m: m.split(sizes, 1)
+    axis = channels(parts[0].change)
+    sizes = [part.change.shape[axis] for part in parts]
+    return ActivationChange.joined(parts, axis), lambda m: m.split(sizes, axis)
 
 
 def _channel_attention(module: ChannelAttention, once: Once, x: ActivationChange) -> Rescaled:
@@ -329,6 +367,9 @@ LAYERS: dict[type[nn.Module], Callable[..., Rescaled]] = {
     nn.ReLU: lambda module, once, x: relu(x),
     nn.Sigmoid: lambda module, once, x: sigmoid(x),
     nn.Tanh: lambda module, once, x: tanh(x),
+    nn.Hardsigmoid: lambda module, once, x: hard_sigmoid(x),
+    nn.SiLU: lambda module, once, x: self_gated(x, _of_sigmoid),
+    nn.Hardswish: lambda module, once, x: self_gated(x, _of_hard_sigmoid),
     nn.BatchNorm3d: _norm,
     nn.MaxPool3d: _max_pool,
     nn.AvgPool3d: _average,
@@ -341,4 +382,5 @@ LAYERS: dict[type[nn.Module], Callable[..., Rescaled]] = {
     ChannelAttention: _channel_attention,
     SpatialAttention: _spatial_attention,
     Concatenation: _concatenated,
+    Moved: _moved,
 }

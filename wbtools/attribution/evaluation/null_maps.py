@@ -118,14 +118,15 @@ def _asked_of_randomised(question: Question, method: Method, seed: int) -> Quest
     """The question, put to one randomised network.
 
     Its batch norms are fitted while the image and the first reference pass it for their difference, where the method
-    needs that, and needs it on the processor.
+    needs that, of the whole image, and on the processor.
     """
     from wbtools.attribution.engine import Differences
     from wbtools.attribution.evaluation.randomisation import settle, untrained
     from wbtools.attribution.runtime.device import usable
+    from wbtools.attribution.slicewise import in_pieces
 
     network, answer = untrained(question.model, seed), question.target.answer
-    if method.by_magnitude is None or (method.on_cards and usable()):
+    if method.by_magnitude is None or (method.on_cards and usable()) or in_pieces(question):
         return question.for_network(network, settle(network, question.shown, network.modules(), answer))
     differences = Differences(network, question.image, answer, len(question.compared), method.by_magnitude)
     answers = differences.settle(question.require_reference())

@@ -36,7 +36,6 @@ def explain(question: Question) -> MethodOutput:
     InputError
         If no rule is known for a convolution.
     """
-    _require_known(question.network)
     if question.bounds[0] < 0:
         raise InputError(
             "--method lrp divides what is positive, and this network is given negative intensities",
@@ -47,6 +46,7 @@ def explain(question: Question) -> MethodOutput:
             question.network, question.image, output=question.objective.answer, empty=question.empty
         )
     except InputError:
+        _require_known(question.network)
         from wbtools.attribution.autograd import lrp_by_zennit
 
         return lrp_by_zennit.explain(question)
@@ -54,7 +54,7 @@ def explain(question: Question) -> MethodOutput:
 
 
 def _require_known(network: Network) -> None:
-    """Raise InputError if a convolution is not three-dimensional, or is grouped."""
+    """Raise InputError if zennit's rules do not fit a convolution: it is not three-dimensional, or is grouped."""
     for name, module in network.named_modules():
         if isinstance(module, nn.modules.conv._ConvNd) and not (isinstance(module, nn.Conv3d) and module.groups == 1):
             raise NoRelevanceRule.of(name, module, kind="convolution")

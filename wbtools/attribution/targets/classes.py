@@ -1,4 +1,4 @@
-"""The target of networks that answer with classes: the logit of one of them."""
+"""Targets of networks that answer with classes: the logit of one of them, or the mean of a yes or no per slice."""
 
 from __future__ import annotations
 
@@ -50,6 +50,26 @@ def _class(asked: Asked) -> Objective:
     chosen = ", which the network decides for" if index == decided else other
     return Objective("logits", direction, f"the logit of class {names[index]}{chosen}", float(logits[0, index]))
 
+
+def _slices(asked: Asked) -> Objective:
+    """The mean of the values of all slices."""
+    import torch
+
+    logits = asked.person
+    count = logits.shape[1]
+    yes = int((logits > 0).sum())
+    words = f"the mean of the values of all {count} slices, {yes} of which are above 0 (yes)"
+    return Objective("logits", torch.full_like(logits, 1 / count), words, float(logits.mean()))
+
+
+SLICES = TargetKind(
+    "slices",
+    "the mean of the values of all slices, of networks that answer with a yes or no for each",
+    _slices,
+    answer="logits",
+    default=True,
+    of_slices=True,
+)
 
 CLASS = TargetKind(
     "class",

@@ -82,6 +82,8 @@ class TargetKind:
         How many others it compares with: none, one (--other), or several (--others, too).
     of_codes : bool
         Whether only hash codes have it.
+    of_slices : bool
+        Whether only networks have it that answer with a yes or no for every slice.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class TargetKind:
     numbered: bool = False
     people: Literal[0, 1, 2] = 0
     of_codes: bool = False
+    of_slices: bool = False
 
     @property
     def spelling(self) -> str:
@@ -112,7 +115,15 @@ class TargetKind:
 
     def fits(self, model: Model) -> bool:
         """Whether a network's answers can have it."""
-        return self.answer in model.network.answers and (model.network.hashes or not self.of_codes)
+        network = model.network
+        if (self.of_codes and not network.hashes) or (self.of_slices and not network.yes_or_no):
+            return False
+        return self.answer in network.answers
+
+    @property
+    def lacking(self) -> str:
+        """What is missing in networks that it does not fit, in words."""
+        return "makes no hash codes" if self.of_codes else "has no yes or no for every slice"
 
     def place(self, model: Model, which: str, count: int) -> int:
         """The number of a dimension or bit, of `count`.

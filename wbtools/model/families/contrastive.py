@@ -20,6 +20,7 @@ from wbtools.model.card import Card
 from wbtools.model.families.slices import SHAPE, SliceNetwork
 from wbtools.model.family import Architecture, Family, Shapes, axes
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
+from wbtools.model.pictures import Pictures
 
 _INSIDE = "denseblock4.denselayer16.conv2.weight"
 """A tensor of DenseNet-121 that no smaller DenseNet has."""
@@ -82,6 +83,23 @@ def _found(shapes: Shapes) -> str | None:
     return next((match[1] for match in matches if match), None)
 
 
+class RadiologicalSlices(Pictures):
+    """Axial slices as radiologists see them, repeated for every channel.
+
+    Parameters
+    ----------
+    channels : int
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All slices of x (N, 1, X, Y, Z), (N x S, C, rows, columns): front up, the person's right on the left."""
+        return self.axial(x).flip(3).transpose(2, 3).expand(-1, self.channels, -1, -1)
+
+
 class Contrastive(SliceNetwork):
     """A network from one image (N, 1, X, Y, Z) to the embeddings of its axial slices, one after the other (N, S x E).
 
@@ -93,7 +111,7 @@ class Contrastive(SliceNetwork):
     architecture: ContrastiveArchitecture
 
     def __init__(self, architecture: ContrastiveArchitecture) -> None:
-        super().__init__()
+        super().__init__(RadiologicalSlices(architecture.channels))
         import torchvision
 
         self.architecture = architecture
@@ -115,13 +133,10 @@ class Contrastive(SliceNetwork):
             place = place.get_submodule(parent)
         place.add_module(last, module)
 
-    def slices(self, x: Tensor) -> Tensor:
-        """All slices of x (N, 1, X, Y, Z), (N x S, C, rows, columns): front up, the person's right on the left."""
-        return self.axial(x).flip(3).transpose(2, 3).expand(-1, self.architecture.channels, -1, -1)
-
     def raw(self, x: Tensor) -> Tensor:
         """The embeddings (N, S x E) of all slices, not brought to length 1."""
-        return self.of_pictures(self.slices(x)).view(x.shape[0], -1)
+        found: Tensor = self.per_image(self.of_pictures(self.pictures(x)), x)
+        return found
 
     def of_pictures(self, pictures: Tensor) -> Tensor:
         """The embeddings (N, E) of pictures (N, C, rows, columns), not brought to length 1."""

@@ -22,6 +22,7 @@ from wbtools.model.card import Card
 from wbtools.model.families.slices import SHAPE, SliceNetwork
 from wbtools.model.family import Architecture, Family, Shapes, axes
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
+from wbtools.model.pictures import Pictures, SideBySide
 
 BACKBONES: dict[str, tuple[str, tuple[int, ...]]] = {
     "resnext101_64x4d": ("6.22.conv2.weight", (1024, 16, 3, 3)),
@@ -97,30 +98,10 @@ def _features(backbone: str) -> nn.Module:
     return separated(features)
 
 
-class Hemispheres(SliceNetwork):
-    """A network from one image (N, 1, X, Y, Z) to one value per axial slice (N, S): above 0, its halves differ.
+class Halves(Pictures):
+    """Both halves of axial slices, turned so that they look alike, the midline at the bottom."""
 
-    Parameters
-    ----------
-    architecture : HemispheresArchitecture
-    """
-
-    answers = ("raw", "logits")
-    yes_or_no = True
-
-    architecture: HemispheresArchitecture
-
-    def __init__(self, architecture: HemispheresArchitecture) -> None:
-        super().__init__()
-        self.architecture = architecture
-        self.add_module(architecture.attribute, _features(architecture.backbone))
-        last: list[nn.Module] = []
-        for inputs, outputs in zip(architecture.units, architecture.units[1:], strict=False):
-            last += [nn.Linear(inputs, outputs), nn.ReLU()]
-        self.fc = nn.Sequential(*last[:-1])
-        self.flatten = nn.Flatten()
-
-    def halves(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """The left halves of all slices of x (N, 1, X, Y, Z), then the right ones, as (2 x N x S, 1, side, side)."""
         slices = self.axial(x)
         rows, columns = slices.shape[2:]
@@ -131,15 +112,39 @@ class Hemispheres(SliceNetwork):
         frame = (beside, side - columns - beside, above, side - width - above)
         return nn.functional.pad(torch.cat((left, right)), frame)
 
+
+class Hemispheres(SliceNetwork):
+    """A network from one image (N, 1, X, Y, Z) to one value per axial slice (N, S): above 0, its halves differ.
+
+    Parameters
+    ----------
+    architecture : HemispheresArchitecture
+    """
+
+    answers = ("logits", "raw")
+    yes_or_no = True
+
+    architecture: HemispheresArchitecture
+
+    def __init__(self, architecture: HemispheresArchitecture) -> None:
+        super().__init__(Halves())
+        self.architecture = architecture
+        self.add_module(architecture.attribute, _features(architecture.backbone))
+        last: list[nn.Module] = []
+        for inputs, outputs in zip(architecture.units, architecture.units[1:], strict=False):
+            last += [nn.Linear(inputs, outputs), nn.ReLU()]
+        self.fc = nn.Sequential(*last[:-1])
+        self.flatten, self.side_by_side = nn.Flatten(), SideBySide()
+
     def raw(self, x: Tensor) -> Tensor:
         """One value (N, S) per slice, before the sigmoid."""
-        return self.compared(self.halves(x)).view(x.shape[0], -1)
+        found: Tensor = self.per_image(self.compared(self.pictures(x)), x)
+        return found
 
     def compared(self, halves: Tensor) -> Tensor:
         """One value (N, 1) per pair of halves, before the sigmoid; first halves, then second ones (2 N, 1, h, w)."""
         features = self.flatten(self.get_submodule(self.architecture.attribute)(halves))
-        first, second = features.chunk(2)
-        answer: Tensor = self.fc(torch.cat((first, second), 1))
+        answer: Tensor = self.fc(self.side_by_side(features))
         return answer
 
     def logits(self, x: Tensor) -> Tensor:
