@@ -64,7 +64,7 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
 @pytest.mark.parametrize(
     ("page", "commands"),
     [
-        ("command-line", [("export-subject",), ("make-references",), ("train",), ("evaluate",), *ASKING]),
+        ("command-line", [("export-subject",), ("make-references",), ("prepare",), ("train",), ("evaluate",), *ASKING]),
         ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]),
     ],
 )
