@@ -1,5 +1,6 @@
 """`wbtools classify`: what classifiers answer, and what the nearest labelled examples vote for."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from wbtools.asking.index import Header
 from wbtools.asking.indexing import Work, in_memory
 from wbtools.asking.neighbours import Neighbour, Neighbours
 from wbtools.datasets import Item, open_data
+from wbtools.model import card as cards
 
 sklearn = pytest.importorskip("sklearn.neighbors")
 
@@ -50,6 +52,15 @@ def test_the_probability_is_the_softmax_of_the_networks_answer(place, tmp_path):
     heading, cells = (line.split("\t") for line in (tmp_path / "a.tsv").read_text().splitlines())
     assert heading == ["person", "class", "probability", "p(F)", "p(M)"]
     np.testing.assert_allclose([float(cell) for cell in cells[3:]], known, atol=1e-5)
+
+
+def test_how_often_classes_were_right_is_said_or_that_the_card_does_not_say(place, tmp_path):
+    assert "does not say how often its classes were right" in classify(place, "100").output
+    shutil.copy(place / "classes.pt", tmp_path / "classes.pt")
+    card = cards.read(place / "classes.json")
+    cards.write(tmp_path / "classes.json", replace(card, performance={"validation_accuracy": 0.875}))
+    run = ask("classify", "100", "--study-folder", place / "study", "--model", tmp_path / "classes.pt")
+    assert "On the network's validation data, 87.5 % of classes were right." in run.output
 
 
 def test_several_people_are_a_table(place):

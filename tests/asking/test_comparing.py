@@ -117,3 +117,26 @@ def test_figures_that_are_no_shares_are_not_believed():
 
 def test_a_verdict_that_never_occurred_is_said():
     assert "there was no such verdict" in Reliability(0.0, 1.0).sentences("twins")[0]
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 7, 29])
+def test_from_few_pairs_little_follows_and_the_interval_is_wilsons(pairs):
+    found = Reliability(1.0, 0.95, pairs).sentences("not twins")
+    low = 1 / (1 + 1.959964**2 / pairs)  # Wilson's interval where all were right
+    assert f"from {100 * low:.1f} % to 100 %" in found[1]
+    assert not any("say little" in said for said in Reliability(1.0, 0.95, 30).sentences("not twins"))
+
+
+def test_somebody_whom_the_network_learned_from_is_named(place, tmp_path):
+    for name in ("unet.pt", "unet.json"):
+        shutil.copy(place / name, tmp_path / name)
+    shutil.copytree(place / "study", tmp_path / "study")
+    split = {"people": {"train": ["101"], "val": ["sub-102"], "test": ["100"]}, "how": "", "parts": {}, "seed": 1}
+    record = {"run": 1, "recipe": "twins", "backbone": "unet", "settings": {}, "options": {}, "references": "none"}
+    more = {"split": split, "data_sha256": "", "init_sha256": "", "threads": 1, "torch": ""}
+    (tmp_path / "run.json").write_text(json.dumps({**record, **more}))
+    assert "101 is among the training people" in compare(tmp_path, "100", "101").output
+    said = compare(tmp_path, "100", "102").output
+    assert "102 is among the validation people" in said and "100 is among" not in said
+    (tmp_path / "run.json").write_text("{}")
+    assert "is among" not in compare(tmp_path, "100", "101").output

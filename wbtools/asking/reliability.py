@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wbtools.model import Card
-from wbtools.text import line
+from wbtools.text import counted, line
 
 _FIGURES = ("validation_sensitivity", "validation_specificity", "validation_pairs")
 _SHOWN = 4
+_FEW = 30  # pairs
+_RIGHT = "validation_accuracy"
 _OPTIMISTIC = "The threshold was chosen on the same data: expect somewhat less for new people."
 
 
@@ -54,8 +56,19 @@ class Reliability:
             f"On the network's validation data, with as many other pairs as twins, {said}: {shares[0]} of twin "
             f"pairs{of} are nearer than the threshold, and {shares[1]} of other pairs."
         )
+        few = self._few() if 0 < self.pairs < _FEW else ""
         rare = "Where twins are rarer than in such data, fewer verdicts 'twins' are right."
-        return (found, _OPTIMISTIC, *([rare] if verdict == "twins" else []))
+        return tuple(each for each in (found, few, _OPTIMISTIC, rare if verdict == "twins" else "") if each)
+
+    def _few(self) -> str:
+        """How little follows from so few pairs: Wilson's interval of their share."""
+        from scipy.stats import binomtest
+
+        found = binomtest(round(self.sensitivity * self.pairs), self.pairs).proportion_ci(method="wilson")
+        return (
+            f"{counted(self.pairs, 'pair')} of twins say little: that share may be anything from {_percent(found.low)} "
+            f"to {_percent(found.high)} (95 % interval)."
+        )
 
 
 def of(card: Card) -> Reliability | None:
@@ -89,6 +102,23 @@ def said_of(card: Card, verdict: str) -> tuple[str, ...]:
     figures = ", ".join(f"{line(name, 40)} {value:.4g}" for name, value in list(card.performance.items())[:_SHOWN])
     other = f"; it states {figures}" if figures else ""
     return (f"The card of {card.name} does not say how often such verdicts were right{other}.",)
+
+
+def said_of_classes(card: Card) -> tuple[str, ...]:
+    """How often a network's classes were right, in sentences; or that the card does not say.
+
+    Examples
+    --------
+    >>> said_of_classes(Card(name="net", title="net", family="mrinet", performance={"validation_accuracy": 0.91}))[0]
+    "On the network's validation data, 91.0 % of classes were right."
+    """
+    if card.assumed:
+        return (f"There is no card beside {card.name} that says how often its classes were right.",)
+    right = card.performance.get(_RIGHT)
+    if right is None or not 0 <= right <= 1:
+        return (f"The card of {card.name} does not say how often its classes were right.",)
+    found = f"On the network's validation data, {_percent(right)} of classes were right."
+    return (found, "It was chosen on the same data: expect somewhat less for new people.")
 
 
 def _percent(share: float) -> str:

@@ -14,6 +14,7 @@ from wbtools.errors import InputError, UnknownChoice
 from wbtools.evaluating.contestants import Contestant
 from wbtools.model.intensity import Intensity
 from wbtools.text import counted
+from wbtools.training.runs.people import learned_from
 
 ALL = "all"
 CHOICES = ("test", "val", "train", ALL)
@@ -161,8 +162,7 @@ def _require_unseen(data: DataSet, contestant: Contestant, parts: dict[str, Rows
     """Require that nobody was in another data set that the run learned from or chose by."""
     if contestant.record is None:
         return
-    people = contestant.record["split"]["people"]
-    known = {person_key(str(name)): part for part in ("train", "val") for name in people.get(part, ())}
+    known = learned_from(contestant.record)
     for rows in parts.values():
         seen = [name for row in rows if person_key(name := data.items[row].person) in known]
         if seen:

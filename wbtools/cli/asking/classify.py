@@ -74,6 +74,8 @@ def command(
         raise InputError("--label is that of examples, and there are none", hint="add --examples DATA")
     from wbtools.asking import people as asking
     from wbtools.asking.writing import require_new_file, write_new_file
+    from wbtools.subject.identity import person_of
+    from wbtools.training.runs.people import said_of
 
     if table is not None:
         require_new_file(table, "--tsv")
@@ -89,7 +91,9 @@ def command(
             terminal.print(terminal.wrapped(sentence))
     else:
         say_table([row[: told.columns] for row in told.rows], told.rows[0][:2])
-    say_notes(told.notes)
+    for sentence in told.right:
+        terminal.print(terminal.wrapped(sentence))
+    say_notes((*said_of(Path(network), tuple(person_of(person.name) for person in found)), *told.notes))
     if table is not None:
         write_new_file(table, tsv(told.rows))
         terminal.print(f"Wrote {line(table)}")
@@ -104,11 +108,13 @@ class _Told:
     rows: list[list[str]]
     columns: int
     notes: list[str]
+    right: tuple[str, ...] = ()  # how often such answers were
 
 
 def _by_answer(found: Sequence[FoundPerson], model: Model) -> _Told:
     """The classes that the network answers with."""
     from wbtools.asking.classifying import HEADING_CLASSES, class_rows, classify, require_classes
+    from wbtools.asking.reliability import said_of_classes
 
     require_classes(model)
     shown = _shown(found, model)
@@ -116,7 +122,7 @@ def _by_answer(found: Sequence[FoundPerson], model: Model) -> _Told:
     sentences = [f"{line(answer.person)}: {line(answer.sentence())}" for answer in answers]
     many = answers[0].apart and len(answers[0].names) > 1
     columns = 0 if many else len(HEADING_CLASSES)
-    return _Told(sentences, class_rows(answers), columns, _notes(shown, model))
+    return _Told(sentences, class_rows(answers), columns, _notes(shown, model), said_of_classes(model.card))
 
 
 def _by_examples(found: Sequence[FoundPerson], model: Model, examples: Index, label: str | None, top: int) -> _Told:

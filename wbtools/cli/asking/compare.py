@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError
 
+if TYPE_CHECKING:
+    from wbtools.exporting.settings import ExportSettings
+
 
 @click.command("compare")
 @click.argument("first", metavar="A")
@@ -36,6 +40,13 @@ from wbtools.errors import InputError
     show_default=True,
     help="With --explain: whether the likeness or the distance is explained.",
 )
+@click.option(
+    "--null",
+    "nulls",
+    metavar="N",
+    type=int,
+    help="With --explain: compare with N randomised networks. [default: as wbtools export-subject]",
+)
 @click.option("--no-render", is_flag=True, help="With --explain: leave the pictures out.")
 @click.option("--overwrite", is_flag=True, help="With --explain: replace an earlier export of A.")
 @saying_options
@@ -50,6 +61,7 @@ def command(
     explain: bool,
     out: Path | None,
     target: str,
+    nulls: int | None,
     no_render: bool,
     overwrite: bool,
     verbose: int,
@@ -69,6 +81,7 @@ def command(
         raise InputError("--explain needs a place for the export", hint="add --out DIR")
     from wbtools.asking import people
     from wbtools.asking.comparing import compare
+    from wbtools.training.runs.people import said_of
 
     mine, theirs = people.find(study_folder, (first, second), layout)
     with live_stage() as listener:
@@ -76,27 +89,32 @@ def command(
         pair = compare(mine, theirs, network_named(network))
     for sentence in pair.sentences():
         terminal.print(terminal.wrapped(sentence))
-    say_notes(pair.remarks())
+    if explain and target == "pair" and pair.pair.verdict == "not twins":
+        terminal.print(terminal.wrapped("The export shows what is alike in them; --target distance what is not."))
+    say_notes((*said_of(Path(network), tuple(person.person for person in pair.people)), *pair.remarks()))
     if explain and out is not None:
-        _explain(first, second, study_folder, layout, Path(network), out, target, not no_render, overwrite)
+        from wbtools.attribution import Target
+        from wbtools.exporting.settings import ExportSettings
+
+        settings = ExportSettings(
+            models=(Path(network),), layout=layout, target=Target(target), nulls=nulls, render=not no_render
+        )
+        _explain(first, second, study_folder, out, settings, overwrite=overwrite)
     else:
         terminal.print(RESEARCH)
 
 
 def _explain(
-    first: str, second: str, study_folder: Path, layout: str, network: Path, out: Path, target: str, render: bool,
-    overwrite: bool,
-) -> None:  # fmt: skip
+    first: str, second: str, study_folder: Path, out: Path, settings: ExportSettings, *, overwrite: bool
+) -> None:
     """Export the first person, compared with the second."""
-    from wbtools.attribution import Target
     from wbtools.cli.summary import summarise
     from wbtools.exporting import pipeline
-    from wbtools.exporting.settings import ExportJob, ExportSettings
+    from wbtools.exporting.settings import ExportJob
     from wbtools.subject import resolve
     from wbtools.subject.selection import Comparison
 
     folder, subject = resolve(study_folder, first)
-    settings = ExportSettings(models=(network,), layout=layout, target=Target(target), render=render)
     job = ExportJob(subject, folder, out, compared=Comparison(second), overwrite=overwrite)
     terminal.print()
     with live_stage() as listener:

@@ -64,6 +64,7 @@ def command(
 
     from wbtools.asking import index, people, querying
     from wbtools.asking.neighbours import require_count, require_same_model
+    from wbtools.training.runs.people import said_of
 
     require_count(top)
     (found,) = people.find(study_folder, (person,), layout)
@@ -78,6 +79,7 @@ def command(
         shown = replace(people.shown(found, model), name=name)
         answer = querying.query(shown, known, model, top)
     _say(answer)
+    say_notes(said_of(Path(network), (answer.person.person,)))
     if target is not None:
         written = querying.write(answer, target)
         for file in written:
