@@ -9,6 +9,7 @@ seeds can be sent back, many at once, at about the cost of one or two transposed
 - `rules`: how a linear map divides relevance among its inputs
 - `layers`: what every kind of layer does on the way forward and on the way back, by rules
 - `rescale`: the same by the rescale rule of DeepLIFT, for differences
+- `confined`: a convolution of a change, computed only where anything changes
 - `pooled_convolution`: a convolution that only a maximum pool sees, in slabs
 - `propagator`: both ways, through the whole network; `relevance` by rules, `difference` by the rescale rule
 - `settling`: differences in networks whose batch norms are yet to be given their statistics

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wbtools.attribution.engine.confined import confined
 from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Step
 from wbtools.attribution.engine.layers import adaptive, channels, convolution, detached, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
@@ -87,13 +88,13 @@ def linear(
     known: ActivationChange | None = None,
 ) -> Rescaled:
     """A linear map and a bias, whose output may be known; of the image, back to relevance (see `_by_magnitude`)."""
-    now = weights.ready()
-    change = known.change if known else now(x.change)
-    output = ActivationChange(change, once(lambda: known.image if known else affine(now, bias, x.image)))
+    inside = weights if at_image or known else confined(weights, x.change)
+    change = known.change if known else inside(x.change)
+    output = ActivationChange(change, once(lambda: known.image if known else affine(weights, bias, x.image)))
     if at_image:
         ratio, back = _by_magnitude(weights, x.change, change)
         return output, lambda m: back(m * ratio)
-    return output, _adjoint(weights, x.change)
+    return output, _adjoint(inside, x.change)
 
 
 def affine(weights: LinearMap, bias: Tensor | None, x: Tensor) -> Tensor:
