@@ -56,6 +56,13 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Of codes: look at so many of the nearest.",
 )
+@click.option("--baselines", is_flag=True, help="Of classes: judge the brain's volume and an SVM on voxels as well.")
+@click.option(
+    "--measures",
+    metavar="FILE",
+    type=_PATH,
+    help="Of classes: a table of people, such as FreeSurfer's, that classic models learn from.",
+)
 @click.option(
     "--resamples",
     metavar="N",
@@ -94,6 +101,8 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
         options["min_precision"],
         options["top"],
         Resampling(options["resamples"], options["seed"]),
+        options["baselines"],
+        str(options["measures"].absolute()) if options["measures"] else "",
     )
     *checkpoints, data = places
     asked = Asked(

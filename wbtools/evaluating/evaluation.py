@@ -89,7 +89,7 @@ def evaluate(plan: Plan, coming: Coming | None = None) -> Evaluated:
     with closing(coming or here(plan)) as given:
         told = iter([np.concatenate([next(given) for _ in parts]) for _, parts in plan.questions])
     answered = tuple(_answered(plan, *each, told) for each in zip(plan.contestants, plan.judged, strict=True))
-    bench = Bench(plan.data, plan.rows, answered, plan.asked.options, plan.asked.part)
+    bench = Bench(plan.data, plan.rows, answered, plan.asked.options, plan.asked.part, plan.learned)
     measure = plan.evaluation.folds if plan.asked.folds and plan.evaluation.folds else plan.evaluation.measure
     findings = measure(bench)
     notices = _notices(plan)
@@ -174,6 +174,8 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "resamples": options.resampling.draws,
         "seed": options.resampling.seed,
         "level": options.resampling.level,
+        "baselines": options.baselines,
+        "measures": Path(options.measures).name,
         "device": str(plan.device),
     }
 

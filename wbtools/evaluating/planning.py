@@ -13,6 +13,7 @@ import torch
 from wbtools.datasets import DataSet, open_data
 from wbtools.errors import InputError
 from wbtools.evaluating.answers import in_batches
+from wbtools.evaluating.baselines import measures_in
 from wbtools.evaluating.contestants import Contestant, found
 from wbtools.evaluating.people import CHOICES, Judged, Rows, folds, judged, require_fitting
 from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
@@ -87,6 +88,11 @@ class Plan:
         return np.unique(np.concatenate([each.rows for each in self.judged]))
 
     @property
+    def learned(self) -> tuple[Rows, ...]:
+        """The images that each checkpoint learned from; none where the data set is not the one it was trained on."""
+        return tuple(each.others.get("train", np.empty(0, np.int64)) for each in self.judged)
+
+    @property
     def images(self) -> int:
         """How many images are looked at, by all checkpoints."""
         return sum(len(each.rows) + sum(map(len, self.others(each).values())) for each in self.judged)
@@ -126,7 +132,26 @@ def plan(asked: Asked) -> Plan:
     rows = (folds if asked.folds else judged)(data, contestants, asked.part)
     for each in rows if asked.folds else rows[:1]:
         evaluation.check(data, each.rows, asked.options, contestants)
-    return Plan(asked, evaluation, data, contestants, rows, device_named(asked.device))
+    found_plan = Plan(asked, evaluation, data, contestants, rows, device_named(asked.device))
+    if asked.options.baselines or asked.options.measures:
+        _require_baselines(found_plan)
+    return found_plan
+
+
+def _require_baselines(plan: Plan) -> None:
+    """Require that classic models can be judged beside the networks, from the same training people."""
+    if not plan.evaluation.baselines:
+        raise InputError(f"--baselines are of classes, not of {plan.evaluation.name}", hint="leave them out")
+    if not all(len(rows) for rows in plan.learned):
+        raise InputError(
+            f"{plan.data.folder} has no training people, whom --baselines learn from",
+            hint="give the data set that the network was trained on",
+        )
+    if not plan.asked.folds and any(not np.array_equal(rows, plan.learned[0]) for rows in plan.learned):
+        raise InputError("--baselines need one training part", hint="evaluate each checkpoint by itself")
+    plan.evaluation.check(plan.data, np.concatenate(plan.learned), plan.asked.options, plan.contestants)
+    if plan.asked.options.measures:
+        measures_in(Path(plan.asked.options.measures), plan.data, np.concatenate([plan.rows, *plan.learned]))
 
 
 def require_libraries() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wbtools.datasets import DataSet, Kind
-from wbtools.evaluating import classification, told
+from wbtools.errors import InputError
+from wbtools.evaluating import baselines, classification, told
 from wbtools.evaluating.answers import Look
 from wbtools.evaluating.bootstrap import groups_of
 from wbtools.evaluating.classification import Scores, log_odds
@@ -47,6 +50,8 @@ def measure(bench: Bench) -> Findings:
     label = label_of(bench.options.label, [answered.contestant for answered in bench.answered], _LABEL)
     values = values_of(bench.data, bench.rows, label)
     cases = [_case(bench, answered, values, place) for place, answered in enumerate(bench.answered, 1)]
+    classics, weighed = _classics([bench], label, cases[0].scores)
+    cases += classics
     found = {case.name: case.estimates(bench.options.resampling) for case in cases}
     headline = tuple(
         f"{name}: accuracy {each['accuracy']}, AUC {each['auc']}; always the most frequent {label}: "
@@ -59,7 +64,7 @@ def measure(bench: Bench) -> Findings:
         "class with the highest probability counts as the answer."
     ]
     more = {"label": label, "groups": first.groups, "confusion": {case.name: case.confusion() for case in cases}}
-    return Findings(headline, (told.results(cases, found, words, bench.options.resampling),), found, more)
+    return Findings(headline, (told.results(cases, found, words, bench.options.resampling), *weighed), found, more)
 
 
 def measure_folds(bench: Bench) -> Findings:
@@ -78,7 +83,12 @@ def measure_folds(bench: Bench) -> Findings:
     rows = np.concatenate([answered.rows for answered in bench.answered])
     scores, truth = (np.concatenate([getattr(case.scores, name) for case in cases]) for name in ("scores", "truth"))
     whole = Told(FOLDS, 1, Scores(scores, truth, groups_of(bench.items(rows)), cases[0].scores.classes))
-    found = {FOLDS: whole.estimates(how)}
+    parts = [
+        replace(bench, rows=answered.rows, learned=(learned,))
+        for answered, learned in zip(bench.answered, bench.learned, strict=True)
+    ]
+    classics, weighed = _classics(parts, label, whole.scores)
+    found = {told_by.name: told_by.estimates(how) for told_by in (whole, *classics)}
     each = {case.name: classification.figures(case.scores) for case in cases}
     means = {
         name: (float(np.mean(values)), float(np.std(values, ddof=1)))
@@ -95,7 +105,52 @@ def measure_folds(bench: Bench) -> Findings:
         "answers of different networks; the mean of the folds does not.",
     ]
     more = {"label": label, "groups": whole.scores.groups, "confusion": {FOLDS: whole.confusion()}, "each_fold": each}
-    return Findings(headline, (told.results([whole], found, words, how), _folds(each, means)), found, more)
+    sections = (told.results([whole, *classics], found, words, how), _folds(each, means), *weighed)
+    return Findings(headline, sections, found, more)
+
+
+def _classics(parts: Sequence[Bench], label: str, whole: Scores) -> tuple[list[Told], tuple[Section, ...]]:
+    """What classic models tell of the same people, each part by those that learned from its training people.
+
+    Parameters
+    ----------
+    parts : sequence of Bench
+        The folds, or a single one.
+    label : str
+    whole : Scores
+        The network's, of all parts one after the other.
+    """
+    options, data = parts[0].options, parts[0].data
+    known: dict[str, baselines.Baseline] = dict(baselines.OF_IMAGES) if options.baselines else {}
+    measures = None
+    if options.measures:
+        rows = np.concatenate([rows for part in parts for rows in (part.rows, *part.learned)])
+        measures = baselines.measures_in(Path(options.measures), data, rows)
+        known |= baselines.of_measures(measures)
+    tasks = [_task(part, label, whole.classes) for part in parts] if known else []
+    place = len(parts[0].answered) if len(parts) == 1 else 1
+    cases = [
+        Told(name, place + number, replace(whole, scores=np.concatenate([scores(task) for task in tasks])))
+        for number, (name, scores) in enumerate(known.items(), 1)
+    ]
+    weighed = (_importances(measures, tasks[0], whole.truth),) if measures and len(parts) == 1 else ()
+    return cases, weighed
+
+
+def _task(part: Bench, label: str, classes: Sequence[str]) -> baselines.Task:
+    truth = numbers_of(values_of(part.data, part.learned[0], label), classes, "the classic model")
+    if len(np.unique(truth)) < len(classes):
+        raise InputError(f"the training people do not have every {label}", hint="leave out --baselines")
+    return baselines.Task(part.data, part.learned[0], part.rows, truth)
+
+
+def _importances(measures: baselines.Measures, task: baselines.Task, truth: NDArray[np.int64]) -> Section:
+    """What gradient boosting relies on."""
+    found = baselines.importances(measures, task, truth)
+    rows = tuple((name, shown(value, 4)) for name, value in found)
+    note = "By how much accuracy falls if the measure is shuffled among the people judged: the mean of ten times."
+    table = Table("importances", "Measures that gradient boosting relies on", ("measure", "importance"), rows, note)
+    return Section("Measures", (), (table,))
 
 
 def _folds(each: Mapping[str, Mapping[str, float]], means: Mapping[str, tuple[float, float]]) -> Section:
@@ -126,4 +181,5 @@ EVALUATION = Evaluation(
     check=check,
     measure=measure,
     folds=measure_folds,
+    baselines=True,
 )

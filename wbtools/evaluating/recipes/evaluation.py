@@ -32,6 +32,10 @@ class Options:
     top : int
         So many of the nearest are looked at.
     resampling : Resampling
+    baselines : bool
+        Whether classic models are judged as well.
+    measures : str
+        A table of measures that more of them learn from; empty without.
     """
 
     label: str = ""
@@ -40,6 +44,8 @@ class Options:
     least_precision: float | None = None
     top: int = 10
     resampling: Resampling = field(default_factory=Resampling)
+    baselines: bool = False
+    measures: str = ""
 
     def __post_init__(self) -> None:
         for name in ("least_recall", "least_precision"):
@@ -87,6 +93,8 @@ class Bench:
     options : Options
     part : str
         Of the split.
+    learned : tuple of ndarray, int
+        The images that each checkpoint learned from, as far as they are in the data set.
     """
 
     data: DataSet
@@ -94,6 +102,7 @@ class Bench:
     answered: tuple[Answered, ...]
     options: Options
     part: str
+    learned: tuple[Rows, ...] = ()
 
     def items(self, rows: Rows) -> list[Item]:
         """What is known of images."""
@@ -121,6 +130,8 @@ class Evaluation:
         Measures the folds of a cross-validation together; None if that is not possible.
     also : tuple of str
         Other parts of the split that are looked at: `val` to choose thresholds, `train` for examples.
+    baselines : bool
+        Whether classic models can be judged beside networks.
     """
 
     name: str
@@ -131,6 +142,7 @@ class Evaluation:
     measure: Callable[[Bench], Findings]
     folds: Callable[[Bench], Findings] | None = None
     also: tuple[str, ...] = ()
+    baselines: bool = False
 
     def require_kind(self, data: DataSet) -> None:
         """Raise InputError for a data set of another kind."""
