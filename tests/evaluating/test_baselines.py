@@ -9,8 +9,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.svm import SVC
 
 from wbtools.datasets import Item, Kind, open_data, write_data
-from wbtools.evaluating import baselines
-from wbtools.evaluating.baselines import Task
+from wbtools.evaluating.recipes import baselines
+from wbtools.evaluating.recipes.baselines import Task
 
 FEW = ("--resamples", "100", "--baselines")
 

@@ -13,10 +13,10 @@ import torch
 from wbtools.datasets import DataSet, open_data
 from wbtools.errors import InputError
 from wbtools.evaluating.answers import in_batches
-from wbtools.evaluating.baselines import measures_in
 from wbtools.evaluating.contestants import Contestant, found
 from wbtools.evaluating.people import CHOICES, Judged, Rows, folds, judged, require_fitting
 from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
+from wbtools.evaluating.recipes.baselines import measures_in
 from wbtools.evaluating.recipes.evaluation import Evaluation, Options
 from wbtools.output.destination import require_writable
 from wbtools.output.publishing import require_absent

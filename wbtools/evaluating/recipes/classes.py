@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wbtools.datasets import DataSet, Kind
 from wbtools.errors import InputError
-from wbtools.evaluating import baselines, classification, told
+from wbtools.evaluating import classification, told
 from wbtools.evaluating.answers import Look
 from wbtools.evaluating.bootstrap import groups_of
 from wbtools.evaluating.classification import Scores, log_odds
@@ -20,6 +20,7 @@ from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.findings import FOLDS, Findings, Section, Table, mean_and_sd, shown
 from wbtools.evaluating.labels import label_of, numbers_of, values_of
 from wbtools.evaluating.people import Rows
+from wbtools.evaluating.recipes import baselines
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
 from wbtools.evaluating.told import Told
 from wbtools.model.family import Network
