@@ -1,5 +1,7 @@
 """A network that looks at slices is explained slab by slab, and the map is that of the whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from questions import noise, question_about
 from random_networks import random_network
 from torch import nn
 
-from wbtools.attribution import method
+from wbtools.attribution import Target, method
 from wbtools.model.families.slices import SliceNetwork
 from wbtools.model.pictures import Pictures
 
@@ -89,3 +91,29 @@ def test_slabs_without_brain_or_without_a_part_in_the_question_are_not_looked_at
     relevance = method("gradient-x-input").explain(one_slice).relevance
     assert len(seen) == 2
     assert np.argwhere(relevance.any((0, 1))).flatten().tolist() == [4]
+
+
+class Answering(Slices):
+    """Its values are answers."""
+
+    answers = ("logits", "raw")
+    yes_or_no = True
+
+    def logits(self, x):
+        return self.raw(x)
+
+
+@pytest.mark.parametrize("target", [Target("slices"), Target("class", "5")])
+def test_references_whose_slices_passed_the_network_are_not_shown_to_it_once_more(target, question):
+    network = random_network(Answering)
+    shown = []
+    network.pictures.register_forward_pre_hook(lambda module, given: shown.append(given[0].shape[4]))
+    asked = question_about(network, question.image, reference=question.reference)
+    others = tuple(question.image * noise(1, 1, *SHAPE, seed=seed) for seed in (2, 3))
+    asked = replace(asked, target=target, objective=target.objective(asked.answers, asked.images))
+    asked = replace(asked, references=(question.reference, *others))
+    shown.clear()
+    assert method("deviation").explain(asked).conservation == pytest.approx(1, abs=1e-3)
+    known = [asked.known_answer(reference) for reference in asked.references]
+    assert 2 in shown and SHAPE[2] not in shown
+    torch.testing.assert_close(torch.cat(known), network.raw(torch.cat(asked.references)), rtol=1e-4, atol=1e-5)

@@ -102,7 +102,8 @@ class Network(nn.Module):
         tuple of slice
             The piece: the network takes `image[piece]` as it takes the image.
         Tensor, (K, e)
-            The directions' part in its answer for that piece.
+            The directions' part in its answer for that piece. The answers for all pieces, in this order, are the
+            answer for the image.
         """
         yield tuple(slice(0, length) for length in shape), directions
 

@@ -70,6 +70,5 @@ def explain_over(question: Question, over: Mean = "signed", by_magnitude: bool =
 
 def _directions(question: Question, reference: Tensor, propagator: DifferencePropagator) -> Tensor:
     """Of the objective against this reference, which need not pass the network again for it."""
-    if reference is not question.reference and not question.objectives:
-        question.answers.keep(reference, question.objective.answer, propagator.output - propagator.change)
+    question.answers.keep(reference, question.objective.answer, propagator.output - propagator.change)
     return question.against(reference).objective.directions
