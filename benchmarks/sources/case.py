@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,23 @@ from wbtools.attribution import Answers, Images, Target, default
 from wbtools.attribution.question import Question
 from wbtools.attribution.reference import matched
 from wbtools.attribution.references.made_up import FIRST_SEED, HEADS, displacement
+from wbtools.attribution.references.of_card import drawn
+from wbtools.datasets import Item, Kind, write_data
+from wbtools.images import nifti
 from wbtools.model import Model
 from wbtools.model.family import Network
 from wbtools.training.planted import Head, head_grid, learn
+from wbtools.training.runs import references
 from wbtools.training.supervised import Recipe, learn_answers, outputs, r2
 from wbtools.training.synthetic_twins import sample
 
 _log = logging.getLogger(__name__)
+
+_LEARNED = 128
+"""People of the training of whom references are made."""
+
+OF_TRAINING = ("components", "brains")
+"""The sets that `wbtools train` puts on a card: draws from components of training people, or eight of those."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ class Exam:
     """
 
     def __init__(self, case: Case, network: Network, training: Training, task: Task, people: int) -> None:
-        self.case, self.training, self.head = case, training, task.heads[0]
+        self.case, self.training, self.task, self.head = case, training, task, task.heads[0]
         card = card_of(case.family, case.name, task.shape, case.classes)
         network = network.to(memory_format=torch.contiguous_format).eval().requires_grad_(False)
         self.model = Model(network, card, {}, "")
@@ -198,8 +209,23 @@ class Exam:
         brains = torch.from_numpy(template)[None, None].expand(HEADS, -1, -1, -1, -1)
         return sample(brains, torch.from_numpy(np.stack([places + step for step in moved]).astype(np.float32)))
 
+    @cache  # noqa: B019 - exams are few, and dropped with their process
+    def of_training(self, kind: str) -> Tensor:
+        """The set that `wbtools train` writes of people whom the network learned from, (8, 1, X, Y, Z)."""
+        images = self.task.examples(self.case.region)[0].images[:_LEARNED].float().numpy()
+        items = [Item(n, f"p{n}", f"p{n}.nii.gz") for n in range(len(images))]
+        with tempfile.TemporaryDirectory() as place:
+            data = write_data(Path(place, "data"), Kind.VOLUMES, images, items, synthetic=True)
+            found = references.write(Path(place), data, range(len(images)), kind, self.model.card)
+            files = tuple(Path(place, name) for name in (*found.components, *found.brains))
+            model = replace(self.model, reference=Path(place, found.mean), reference_set=files)
+            brains = drawn(model, HEADS) if found.components else map(nifti.read_volume, files)
+            return torch.from_numpy(np.stack([brain.data for brain in brains]))[:, None]
+
     def brains(self, references: str) -> Tensor:
         """Brains to compare with, (N, 1, X, Y, Z)."""
+        if references in OF_TRAINING:
+            return self.of_training(references)
         template = torch.from_numpy(self.head.template)[None, None]
         return {"template": lambda: template, "made-up": lambda: self.made_up, "people": lambda: self.people.others}[
             references

@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from sources.case import Exam
+from sources.case import OF_TRAINING, Exam
 from wbtools.attribution import METHODS, MethodOutput, method
 from wbtools.model import Model
 
 Map = NDArray[np.floating]
 
-REFERENCES = ("template", "made-up", "people")
-"""What a method may compare with: the template, eight deformed copies of it, eight other people of the task."""
+REFERENCES = ("template", "made-up", "people", *OF_TRAINING)
+"""What a method may compare with: the template, eight deformed copies of it, eight other people of the task, or a set
+of OF_TRAINING."""
+
+DEFAULT = "deviation-smooth"
+"""The method that sets of training are measured with, unless references are named."""
 
 COSTLY = ("occlusion", "meaningful-perturbation")
 """Methods that are left out unless they are named: hundreds of passes for one map."""
@@ -100,5 +104,7 @@ def ways(methods: Sequence[str] = (), references: Sequence[str] = REFERENCES) ->
             found.append(Way(name))
             continue
         several = method(name).several_references
-        found += [Way(name, which) for which in references if several or which == "template"]
+        every = name == DEFAULT or tuple(references) != REFERENCES
+        known = [which for which in references if every or which not in OF_TRAINING]
+        found += [Way(name, which) for which in known if several or which == "template"]
     return (*found, *(() if methods else map(Way, BASELINES)))

@@ -6,17 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_asking import ask, image_of, made_place
+from made_asking import SHAPE, ask, image_of, made_place, save
 from PIL import Image
+from random_networks import random_network
 from scipy.spatial.distance import cdist
 
-from wbtools import model
+from wbtools import ExportSettings, explain, find_subject, model
 from wbtools.asking import index as files
 from wbtools.asking import people, querying
 from wbtools.asking.fingerprints import fingerprint, same
 from wbtools.asking.neighbours import ranked
-from wbtools.asking.thumbnails import HEIGHT, WIDTH, thumbnail
-from wbtools.datasets import open_data
+from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
+from wbtools.attribution import Target
+from wbtools.datasets import Item, Kind, open_data, write_data
+from wbtools.datasets.images.volumes import VolumePreparation
+from wbtools.model.card import Card
+from wbtools.model.families.ad3dcnn import AD3DCNN, AD3DCNNArchitecture
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +175,36 @@ def test_thumbnails_show_the_persons_right_on_the_left_and_the_front_up_whatever
     assert shown[:, -64:-32].sum() > 10 * shown[:, -32:].sum()  # the face looks to the left
     turned = np.moveaxis(front, (0, 1, 2), (2, 0, 1))[:, ::-1]
     np.testing.assert_array_equal(thumbnail(turned, "AIL")[:, :wide], shown[:, :wide])
+
+
+@pytest.mark.slow
+def test_explain_shows_which_regions_decide_each_bit_as_an_explanation_of_that_bit_does(small_study, tmp_path):
+    network = random_network(lambda: AD3DCNN(AD3DCNNArchitecture((2, 4), 4 * 6 * 4, 3, 2)))
+    card = Card("codes", "codes of the tests", "ad3dcnn", shape=SHAPE, answer="embedding")
+    save(tmp_path / "codes.pt", network.state_dict(), card)
+    dice = np.random.default_rng(2)
+    items = [Item(row, f"p{row}", f"p{row}.nii.gz") for row in range(3)]
+    images = dice.random((3, 1, *SHAPE), np.float32)
+    write_data(tmp_path / "data", Kind.VOLUMES, images, items, VolumePreparation(card).card)
+    assert ask("index", tmp_path / "data", "--model", tmp_path / "codes.pt", "--out", tmp_path / "i.npz").exit_code == 0
+    study = small_study("LAS")
+    words = ("--index", tmp_path / "i.npz", "--study-folder", study, "--model", tmp_path / "codes.pt")
+    assert "add --out DIR" in ask("query", "100307", *words, "--explain").output
+    run = ask("query", "100307", *words, "--explain", "--out", tmp_path / "q")
+    assert run.exit_code == 0, run.output
+
+    heading, *rows = [row.split("\t") for row in (tmp_path / "q" / "bits.tsv").read_text().splitlines()]
+    assert heading == ["region", "bit_0", "bit_1", "bit_2"]
+    known = model.load(tmp_path / "codes.pt")
+    settings = ExportSettings(target=Target("bit", "1"), nulls=0, also="none")
+    found = explain(known, find_subject("100307", study), settings)
+    scores = {row.region.name: row.score for row in found.ranking.rows if row.region and row.rank is not None}
+    assert {row[0]: float(row[2]) for row in rows if row[2]} == pytest.approx(scores, abs=1e-4)
+    code = json.loads((tmp_path / "q" / "query.json").read_text())["bits"]["code"]
+    assert code == found.decision.codes[0].bits and len(code) == 3
+    assert Image.open(tmp_path / "q" / "bits.png").width > 3 * WIDTH
+
+
+def test_explain_is_for_codes(query, tmp_path):
+    run = query("103", "unet", "--explain", "--out", tmp_path / "q")
+    assert run.exit_code == 3 and "wbtools compare A B --explain" in " ".join(run.output.split())

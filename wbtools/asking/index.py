@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from wbtools.asking.embedding import Kind, Vectors
 from wbtools.asking.fingerprints import LENGTH
-from wbtools.asking.thumbnails import HEIGHT, WIDTH
+from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH
 from wbtools.datasets import Item
 from wbtools.datasets import items as table
 from wbtools.errors import InputError, UnreadableFile

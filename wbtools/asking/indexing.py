@@ -18,7 +18,7 @@ from wbtools.asking import index as files
 from wbtools.asking.embedding import Embedder, Vectors, embedding, kind_of
 from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.index import Header, Index
-from wbtools.asking.thumbnails import HEIGHT, WIDTH, thumbnail
+from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images

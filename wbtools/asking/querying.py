@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from wbtools.asking.bits import Bits
 from wbtools.asking.comparing import notices
-from wbtools.asking.grid import grid
 from wbtools.asking.index import Index
 from wbtools.asking.neighbours import Neighbours, neighbours, require_count, require_same_model
 from wbtools.asking.people import ShownPerson
-from wbtools.asking.thumbnails import thumbnail
+from wbtools.asking.pictures.grid import grid
+from wbtools.asking.pictures.thumbnails import thumbnail
 from wbtools.model import Model
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import PROVENANCE
@@ -26,6 +27,8 @@ from wbtools.version import __version__
 
 TABLE, RECORD, GRID = "query.tsv", "query.json", "query.png"
 """Files of a query."""
+BITS, BITS_GRID = "bits.tsv", "bits.png"
+"""What decides the bits of a code, if that is asked for."""
 
 RESEARCH = "Research use only. Not for diagnosis."
 _SYNTHETIC = "The images of the index are synthetic: nobody was scanned, and nothing follows for people."
@@ -42,12 +45,15 @@ class Answer:
     index : Index
     notices : tuple of str
         What every reader has to know.
+    bits : Bits, optional
+        What decides the bits of the person's code.
     """
 
     person: ShownPerson
     near: Neighbours
     index: Index
     notices: tuple[str, ...]
+    bits: Bits | None = None
 
     def rows(self) -> list[list[str]]:
         """The result as a table, heading first; texts are escaped for spreadsheets."""
@@ -76,6 +82,7 @@ class Answer:
                       "data_sha256": header.data_sha256},
             "distance": header.unit,
             "searched": self.near.searched,
+            **({"bits": {"code": self.bits.code, "method": self.bits.method}} if self.bits else {}),
             "left_out": {"equal_images": self.near.own_images, "other_images_of_person": self.near.of_person},
             "found": [
                 {"rank": found.rank, "person": found.item.person, "session": found.item.session,
@@ -166,6 +173,8 @@ def write(answer: Answer, place: Place) -> tuple[Path, ...]:
     made: dict[str, bytes] = {TABLE: tsv(answer.rows()).encode(), RECORD: content.encode()}
     if picture is not None:
         made[GRID] = picture
+    if answer.bits is not None:
+        made |= {BITS: tsv(answer.bits.rows()).encode(), BITS_GRID: answer.bits.picture()}
     with publishing(whole.parent, whole.name, overwrite=place.overwrite, subject=subject_of(person)) as folder:
         for name, data in made.items():
             (folder / name).write_bytes(data)

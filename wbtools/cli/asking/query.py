@@ -20,6 +20,8 @@ from wbtools.cli.asking.options import (
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.prepare import progress
+from wbtools.errors import InputError
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--top", metavar="N", type=int, default=9, show_default=True, help="How many are shown, at most.")
 @click.option("--out", metavar="DIR", type=PATH, help="Folder for table, record and a grid of pictures.")
+@click.option("--explain", is_flag=True, help="Of hash codes: also show which regions decide each bit, in --out.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier query of this person in --out, and nothing else.")
 @saying_options
 @reports_errors
@@ -49,6 +52,7 @@ def command(
     top: int,
     out: Path | None,
     *,
+    explain: bool,
     overwrite: bool,
     verbose: int,
     debug: bool,
@@ -62,10 +66,15 @@ def command(
     set_up_logging(verbose, Held())
     from dataclasses import replace
 
-    from wbtools.asking import index, people, querying
+    from wbtools.asking import bits, index, people, querying
     from wbtools.asking.neighbours import require_count, require_same_model
+    from wbtools.exporting.settings import ExportSettings
+    from wbtools.subject import resolve
+    from wbtools.subject.selection import FileChoice
     from wbtools.training.runs.people import said_of
 
+    if explain and out is None:
+        raise InputError("--explain writes a table and a picture", hint="add --out DIR")
     require_count(top)
     (found,) = people.find(study_folder, (person,), layout)
     name = given_id or found.name
@@ -74,10 +83,16 @@ def command(
         target.require(name)
     known, model = index.read(place), network_named(network)
     require_same_model(known, model)
+    if explain:
+        bits.require_codes(model)
     with live_stage() as listener:
         listener("comparing")
         shown = replace(people.shown(found, model), name=name)
         answer = querying.query(shown, known, model, top)
+    if explain:
+        subject = FileChoice(layout).subject(*resolve(study_folder, person))
+        with progress() as tell:
+            answer = replace(answer, bits=bits.explained(subject, model, ExportSettings(layout=layout), tell))
     _say(answer)
     say_notes(said_of(Path(network), (answer.person.person,)))
     if target is not None:

@@ -1,0 +1,1 @@
+"""Small pictures of brains, and sheets of them."""
