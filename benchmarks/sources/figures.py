@@ -110,6 +110,8 @@ def measure(exam: Exam, way: Way) -> Figures:
     """All figures of a way and a network."""
     people, found = exam.people, []
     forward = forward_seconds(exam.model, people.images[:1])
+    if way.references:
+        exam.brains(way.references)  # made once, and no part of a map's cost
     for i in range(len(people)):
         image = people.images[i : i + 1]
         start = time.process_time()
