@@ -76,7 +76,7 @@ def sets(**words: object) -> tuple[str, ...]:
 def twins(place: Place) -> None:
     """AUC of telling twins from others; wanted: .95."""
     quick = sets(accumulate=1, clip=1, augment="no", dropout="no", negatives=1, nearest=3, mining="random")
-    for family, epochs, rate in (("unet", 8, 4e-3), ("resnet", 10, 4e-3), ("densenet", 10, 4e-3)):
+    for family, epochs, rate in (("unet", 6, 4e-3), ("resnet", 8, 4e-3), ("densenet", 8, 4e-3)):
         words = ("--backbone", f"{family}-tiny", "--epochs", str(epochs), "--batch", "12", "--rate", str(rate), *quick)
         (found,) = figures(place.judged(Training(f"twins-{family}", "twins", "twins", words)))
         print(f"twins, {family}: AUC {told(found['auc'])}", flush=True)
@@ -84,16 +84,14 @@ def twins(place: Place) -> None:
 
 def symmetry(place: Place) -> None:
     """AUC by the size of the lesion that was learned and of that which is judged; wanted: .9 at 23 pixels."""
-    told_how = ("--batch", "32", *sets(optimiser="adam", schedule="one-cycle", augment="yes"))
-    first = Training(
-        "symmetry-80", "symmetry", "slices", ("--epochs", "30", "--rate", "1e-3", *told_how, *sets(sizes=80))
-    )
-    data_set(first.data, place.work, place.heads)
-    begin = train(first, place.work) / "last.pt"
-    for name, sizes, epochs in (("large", "31,35,40,60", 25), ("all", ",".join(map(str, SIZES[4:])), 20)):
-        words = ("--init", str(begin), "--epochs", str(epochs), "--rate", "5e-4", *told_how, *sets(sizes=sizes))
-        begin = train(Training(f"symmetry-{name}", "symmetry", "slices", words), place.work) / "last.pt"
-    words = ("--init", str(begin), "--epochs", "5", "--rate", "2e-4", *told_how)
+    how = ("--batch", "16", *sets(optimiser="adam", schedule="one-cycle", augment="yes"))
+    data_set("slices", place.work, place.heads)
+    begin: tuple[str, ...] = ()
+    for epochs, rate, sizes in ((12, 1e-3, "80"), (12, 5e-4, "40,60,80"), (12, 5e-4, "18,23,27,31,35,40")):
+        words = (*begin, "--epochs", str(epochs), "--rate", str(rate), *how, *sets(sizes=sizes))
+        first = train(Training(f"symmetry-from-{sizes.split(',')[0]}", "symmetry", "slices", words), place.work)
+        begin = ("--init", str(first / "last.pt"))
+    words = (*begin, "--epochs", "4", "--rate", "2e-4", *how)
     trained = [Training(f"symmetry-{size}", "symmetry", "slices", (*words, *sets(sizes=size))) for size in SIZES]
     found = place.judged(*trained)
     print("symmetry, AUC; a line for each size learned, a column for each size judged")
@@ -116,7 +114,8 @@ def contrastive(place: Place) -> None:
     found: dict[str, list[float]] = {"no": [], "yes": []}
     for seed, plain in ((seed, plain) for seed in _SEEDS for plain in found):
         how = sets(examples=_EXAMPLES, plain=plain)
-        words = ("--epochs", "30", "--batch", "32", "--rate", "1e-3", "--seed", str(seed), *how)
+        parts = ("--fractions", ".6", ".04", ".36")  # validation pictures cost more than the few that are learned from
+        words = ("--epochs", "30", "--batch", "32", "--rate", "1e-3", "--seed", str(seed), *parts, *how)
         (judged,) = figures(place.judged(Training(f"contrastive-{plain}-{seed}", "contrastive", "digits", words)))
         found[plain].append(judged["accuracy"]["value"])
     distances, plainly = (np.array(each) for each in found.values())

@@ -65,8 +65,8 @@ def _name(temporal: bool, occipital: bool) -> str:
     return ("both" if occipital else "temporal") if temporal else ("occipital" if occipital else "none")
 
 
-def slices(work: Path, heads_in: Path | None, side: int = 96) -> DataSet:
-    """Axial slices of three heads, of which one trains, one ends training and one tests."""
+def slices(work: Path, heads_in: Path | None, side: int = 145) -> DataSet:
+    """Axial slices of three heads, of which one trains, one ends training and one tests; without the black around."""
     found = _brains(heads_in)
     pictures, lines = work / "pictures", {}
     pictures.mkdir()
@@ -85,7 +85,10 @@ def slices(work: Path, heads_in: Path | None, side: int = 96) -> DataSet:
     prepared = open_data(out)
     parts = dict(zip((*(name for name in found if name != "template"), "template"), PARTS, strict=True))
     items = [replace(item, split=parts[item.person]) for item in prepared.items]
-    return write_data(work / "slices", Kind.SLICES, np.asarray(prepared.images), items, {"intensity": "uint8"})
+    images = np.asarray(prepared.images)
+    rows, columns = (np.flatnonzero(images.any(axes)) for axes in ((0, 1, 3), (0, 1, 2)))
+    images = images[:, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return write_data(work / "slices", Kind.SLICES, images, items, {"intensity": "uint8"})
 
 
 def _brains(folder: Path | None) -> dict[str, Volume]:
