@@ -285,6 +285,15 @@ def test_a_run_is_not_overwritten_and_not_mixed_with_other_settings(run, twins, 
     refused(train("twins", twins, "--out", tmp_path), "is not empty")
 
 
+def test_the_same_parts_may_be_asked_for_again_on_resume_and_others_may_not(twins, tmp_path):
+    words = ("twins", twins, "--out", tmp_path / "run", *QUICK, "--fractions")
+    assert train(*words, ".6", ".2", ".2").exit_code == 0
+    again = train(*words, ".6", ".2", ".2", "--resume")
+    assert again.exit_code == 0, again.output
+    refused(train(*words, ".5", ".3", ".2", "--resume"), "--fractions cannot be changed")
+    refused(train(*words[:-1], "--fold", "1/3", "--resume"), "--fold or --fractions cannot be changed")
+
+
 def test_a_changed_data_set_is_refused_on_resume(run, tmp_path):
     folder, _ = run
     made_twins(tmp_path / "other", seed=5)

@@ -267,19 +267,7 @@ def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     require_choice("kind of references", references, REFERENCES)
     if references != "none" and not volumes:
         raise InputError(f"--references {references} needs brains", hint="give --references none")
-    stratify = recipe.stratify(options) or None
-    if asked.fold is not None:
-        number, count = asked.fold
-        if not 1 <= number <= count:
-            raise InputError(f"--fold {number} of {count} does not exist", hint=f"give a number from 1 to {count}")
-        if count > len(data):
-            raise InputError(f"--fold {number}/{count} asks for more folds than there are images", hint="give fewer")
-        folds = folds_of(data, count, settings.seed, stratify)
-        split = folds[number - 1]
-    else:
-        split = split_of(data, asked.fractions or FRACTIONS, settings.seed, stratify)
-    if not split.parts["val"]:
-        raise InputError("nothing is left to validate on", hint="give other --fractions")
+    split = _split(asked, data, settings.seed, recipe.stratify(options) or None)
     return {
         "recipe": recipe.name,
         "backbone": backbone,
@@ -294,6 +282,22 @@ def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
         "code_sha256": code_sha256("wbtools.training", "wbtools.model", "wbtools.datasets"),
         "versions": versions(),
     }
+
+
+def _split(asked: Asked, data: DataSet, seed: int, stratify: str | None) -> Split:
+    """Who learns, is validated on and tested, as it was asked for."""
+    if asked.fold is None:
+        split = split_of(data, asked.fractions or FRACTIONS, seed, stratify)
+    else:
+        number, count = asked.fold
+        if not 1 <= number <= count:
+            raise InputError(f"--fold {number} of {count} does not exist", hint=f"give a number from 1 to {count}")
+        if count > len(data):
+            raise InputError(f"--fold {number}/{count} asks for more folds than there are images", hint="give fewer")
+        split = folds_of(data, count, seed, stratify)[number - 1]
+    if not split.parts["val"]:
+        raise InputError("nothing is left to validate on", hint="give other --fractions")
+    return split
 
 
 def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -> dict[str, Any]:
@@ -318,11 +322,13 @@ def _same(asked: Asked, recipe: Recipe, data: DataSet, record: dict[str, Any]) -
     settings = from_record(recipe.settings, record["settings"])
     options = from_record(recipe.options, record["options"])
     _require_unchanged(place, (settings, options), told(recipe, asked.words, settings, options))
+    was = {name: value for name, value in record["split"].items() if name != "people"}
     given = {
         "--backbone": asked.backbone in (None, record["backbone"]),
         "--references": asked.references in (None, record["references"]),
         "--init": asked.init is None or digest(asked.init) == record["init_sha256"],
-        "--fold or --fractions": asked.fold is None and asked.fractions is None,
+        "--fold or --fractions": (asked.fold is None and asked.fractions is None)
+        or _split(asked, data, settings.seed, recipe.stratify(options) or None).as_record() == was,
     }
     if other := [name for name, same in given.items() if not same]:
         raise InputError(
