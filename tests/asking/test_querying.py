@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -203,6 +204,16 @@ def test_explain_shows_which_regions_decide_each_bit_as_an_explanation_of_that_b
     code = json.loads((tmp_path / "q" / "query.json").read_text())["bits"]["code"]
     assert code == found.decision.codes[0].bits and len(code) == 3
     assert Image.open(tmp_path / "q" / "bits.png").width > 3 * WIDTH
+
+
+def test_a_person_is_the_same_with_and_without_sub(place, query, tmp_path):
+    scan = tmp_path / "sub-103.nii.gz"
+    image = nibabel.load(image_of(place / "study", "103"))
+    changed = image.get_fdata() * (1 + 0.2 * np.random.default_rng(0).random(image.shape))
+    nibabel.save(nibabel.Nifti1Image(changed, image.affine), scan)
+    run = query(scan, "unet", "--out", tmp_path / "q")
+    assert run.exit_code == 0, run.output
+    assert "103" not in [row.split("\t")[1] for row in (tmp_path / "q/query.tsv").read_text().splitlines()]
 
 
 def test_explain_is_for_codes(query, tmp_path):

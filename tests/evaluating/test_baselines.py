@@ -94,6 +94,7 @@ def test_classic_models_stand_beside_the_network_with_intervals_and_differences(
         ("a,b\n1,2\n", "has no column of ids"),
         ("Subject,b\nnobody,2\n", "has no line of"),
         ("Subject,b\np0,2\np0,3\n", "has two lines of p0"),
+        ("Subject,b\n" + "".join(f"p{n},1e308\n" for n in range(40)), "has no column of numbers"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_said_before_anything_is_computed(run, tmp_path, table, said):

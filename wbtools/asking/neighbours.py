@@ -15,6 +15,7 @@ from wbtools.asking.index import Header, Index
 from wbtools.asking.people import ShownPerson
 from wbtools.asking.search import distances, nearest
 from wbtools.datasets import Item
+from wbtools.datasets.items import person_key
 from wbtools.errors import InputError
 from wbtools.model import Model
 from wbtools.text import counted, line
@@ -131,7 +132,8 @@ def ranked(
     """The same of a vector that is known."""
     require_count(top)
     own = same_image(fingerprint(person.image.data[0, 0]), index.fingerprints)
-    same = np.fromiter((item.person in (person.name, person.person) for item in index.items), bool, len(index)) & ~own
+    mine = {person_key(person.name), person_key(person.person)}
+    same = np.fromiter((person_key(item.person) in mine for item in index.items), bool, len(index)) & ~own
     allowed = ~(own | same) if among is None else among & ~(own | same)
     rows = np.flatnonzero(allowed)
     if not len(rows):

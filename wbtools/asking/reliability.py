@@ -9,7 +9,7 @@ from wbtools.text import counted, line
 
 _FIGURES = ("validation_sensitivity", "validation_specificity", "validation_pairs")
 _SHOWN = 4
-_FEW = 30  # pairs
+_FEW, _MANY = 30, 1e9  # pairs
 _RIGHT = "validation_accuracy"
 _OPTIMISTIC = "The threshold was chosen on the same data: expect somewhat less for new people."
 
@@ -77,7 +77,7 @@ def of(card: Card) -> Reliability | None:
     sensitivity, specificity, pairs = values
     if sensitivity is None or specificity is None or not (0 <= sensitivity <= 1 and 0 <= specificity <= 1):
         return None
-    return Reliability(sensitivity, specificity, int(pairs) if pairs is not None and pairs > 0 else 0)
+    return Reliability(sensitivity, specificity, int(pairs) if pairs is not None and 0 < pairs < _MANY else 0)
 
 
 def said_of(card: Card, verdict: str) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from wbtools.text import counted
 Values = NDArray[np.float64]
 _SEED = 0
 _NEIGHBOURS = 15
+_LARGEST = 1e100  # whose square can still be computed
+_MOST = 2000  # measures
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,11 @@ def measures_in(path: Path, data: DataSet, rows: Rows) -> Measures:
         raise InputError(f"{path} has no line of {counted(len(missing), 'person')}, the first is {missing[0]}")
     names = [name for name in table.names if name != ids and _all_numbers(row.get(name, "") for row in table.rows)]
     if not names:
-        raise InputError(f"{path} has no column of numbers")
+        raise InputError(f"{path} has no column of numbers", hint="give measures as plain numbers, such as 1234.5")
+    if len(names) > _MOST:
+        raise InputError(
+            f"{path} has {len(names):,} columns of numbers, {_MOST:,} are the most", hint="keep some of them"
+        )
     found = [[_number(lines.get(person, {}).get(name, "")) for name in names] for person in people]
     return Measures(tuple(names), np.array(found, np.float64))
 
@@ -164,9 +170,10 @@ def _all_numbers(cells: Any) -> bool:
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        found = float(cell)
     except ValueError:
         return float("nan")
+    return found if abs(found) < _LARGEST else float("nan")
 
 
 def _models(people: int = _NEIGHBOURS) -> dict[str, Any]:
