@@ -236,3 +236,15 @@ def test_another_file_and_a_missing_one_are_named(place, tmp_path):
         files.read(place / "unet.json")
     with pytest.raises(InputError, match="does not exist"):
         files.read(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("described", [b"<M8[25s/0]", b"()", b"((", b"<f4"])
+def test_an_index_whose_arrays_say_odd_things_of_their_type_is_damaged(tmp_path, described):
+    path = tmp_path / "odd.npz"
+    header = b"{'descr': '" + described + b"', 'fortran_order': False, 'shape': (2,), }"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"xx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.npy", content)
+    with pytest.raises(InputError):
+        files.read(path)
+    assert not files.is_index(path)

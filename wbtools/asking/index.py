@@ -9,11 +9,13 @@ memory is taken.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, BinaryIO
 
 import numpy as np
@@ -46,7 +48,12 @@ _MOST_IMAGES = 1 << 31
 _ARRAY_HEADER = 10_000  # bytes; numpy's own limit
 _MADE = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 _REMAKE = "make it again with wbtools index"
-_DAMAGES = (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, NotImplementedError, RecursionError)
+_DAMAGES = (
+    *(zipfile.BadZipFile, ValueError, TypeError, EOFError, NotImplementedError, RecursionError, OverflowError),
+    *(LookupError, SyntaxError, TokenError, MemoryError),  # an array's header is a Python literal
+)
+_PLAIN_TYPE = re.compile(rb"'descr': '[<>|=]?[a-z]\d{1,2}'")
+"""What the header of an array of ours says; numpy may divide by 0 in others."""
 
 
 @dataclass(frozen=True)
@@ -312,6 +319,10 @@ def _described(member: IO[bytes], name: str, dtype: str, size: int) -> tuple[int
     """The shape in an array's header, if the array has the type and its member the size that it says."""
     if np.lib.format.read_magic(member) != (1, 0):
         raise ValueError(f"{name} is no array of the known form")
+    begin = member.tell()
+    if not _PLAIN_TYPE.search(member.read(int.from_bytes(member.read(2), "little"))):
+        raise ValueError(f"{name} holds values of an unknown type")
+    member.seek(begin)
     shape, fortran, kind = np.lib.format.read_array_header_1_0(member, max_header_size=_ARRAY_HEADER)
     found = tuple(int(length) for length in shape)
     values = int(np.prod(np.array(found, object))) if found else 1

@@ -28,7 +28,7 @@ _JOIN = "make one file of both: fslchfiletype NIFTI_GZ, or mrconvert; an Analyze
 PACKED = "packed with gzip"
 """Name of the kind that can contain any other."""
 
-ARRAY_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError)
+ARRAY_DAMAGE = (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError, MemoryError, LookupError)
 """What numpy raises for a file that is no array: its header is a Python literal."""
 
 _DENIED = {errno.EACCES, errno.EPERM}
