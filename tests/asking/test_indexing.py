@@ -150,7 +150,7 @@ def test_what_is_no_index_is_never_replaced_and_an_index_only_if_asked(place, tm
 
 
 def test_neither_the_data_set_nor_a_subjects_folder_receives_an_index(place):
-    assert "lies in the data set" in made(place, place / "data" / "a.npz").output
+    assert "a data set, which stays as it is" in made(place, place / "data" / "a.npz").output
     assert "a subject's folder" in made(place, place / "study" / "100" / "T1w" / "a.npz").output
 
 
@@ -193,7 +193,11 @@ def header(**changed):
         ({"items.npy": lambda old: as_array(np.frombuffer(b"\xff\xfe", np.uint8))}, "is damaged"),
         ({"vectors.npy": lambda old: as_array(np.array([{"a": 1}] * 8, object))}, "is damaged"),
         ({"vectors.npy": lambda old: old[:-4]}, "shorter or longer than it says"),
-        ({"vectors.npy": lambda old: as_array(np.full((8, 16), np.nan, np.float32))}, "no numbers"),
+        ({"vectors.npy": lambda old: as_array(np.full((8, 16), np.nan, np.float32))}, "that no network gives"),
+        ({"vectors.npy": lambda old: as_array(np.zeros((8, 16), np.float32))}, "that no network gives"),
+        ({"vectors.npy": lambda old: as_array(np.full((8, 16), 3e38, np.float32))}, "that no network gives"),
+        ({"fingerprints.npy": lambda old: as_array(np.full((8, 64), np.nan, np.float32))}, "that no network gives"),
+        (header(count=float("inf")), "damaged"),
         ({"pictures.npy": lambda old: as_array(np.zeros((8, 1, 1), np.uint8))}, "pictures.npy has the shape"),
         ({"fingerprints.npy": lambda old: as_array(np.zeros((8, 3), np.float32))}, "fingerprints.npy has the shape"),
     ],
@@ -236,6 +240,22 @@ def test_another_file_and_a_missing_one_are_named(place, tmp_path):
         files.read(place / "unet.json")
     with pytest.raises(InputError, match="does not exist"):
         files.read(tmp_path / "none.npz")
+
+
+def test_codes_with_bits_beyond_the_last_one_and_of_another_length_than_the_networks_are_damaged(
+    place, indexed, tmp_path
+):
+    codes = files.read(indexed / "codes.npz").vectors
+    rewritten(indexed / "codes.npz", tmp_path / "a.npz", {"vectors.npy": lambda old: as_array(codes | 1)})
+    with pytest.raises(InputError, match="that no network gives"):
+        files.read(tmp_path / "a.npz")
+    longer = np.zeros_like(codes)
+    rewritten(
+        indexed / "codes.npz", tmp_path / "b.npz", {"vectors.npy": lambda old: as_array(longer), **header(length=9)}
+    )
+    words = ("--index", tmp_path / "b.npz", "--study-folder", place / "study", "--model", place / "codes.pt")
+    run = ask("query", "103", *words)
+    assert run.exit_code == 3 and "it holds 9 values for each image, and codes gives 12" in " ".join(run.output.split())
 
 
 @pytest.mark.parametrize("described", [b"<M8[25s/0]", b"()", b"((", b"<f4"])

@@ -358,7 +358,11 @@ def test_what_a_recipe_needs_is_said_in_a_sentence(twins, tmp_path):
     refused(train("twins", twins, *out, "--seed", str(2**63)), "seed has more than 64 bits")
     refused(train("twins", twins, *out, "--epochs", "1e23"), "epochs=1e23 cannot be read")
     refused(train("twins", twins, *out, "--epochs", "9" * 23), "epochs has more than 64 bits")
-    refused(train("twins", twins, "--out", twins / "run", "--dry-run"), "lies in an input", "outside the data set")
+    refused(
+        train("twins", twins, "--out", twins / "run", "--dry-run"),
+        "a data set, which stays as it is",
+        "choose another --out",
+    )
     refused(train("twins", twins, *out, "--fold", "4/3"), "--fold 4 of 3 does not exist")
     refused(train("twins", twins, *out, "--references", "all"), "'all' is no kind of references")
     assert not (tmp_path / "run").exists()

@@ -17,6 +17,8 @@ from wbtools.model import Model
 if TYPE_CHECKING:
     import torch
 
+_UNIT = 1e-3  # how far single precision is from length 1, many times over
+
 Vectors = NDArray[Any]
 """Embeddings of length 1, (N, E) float32; or packed bits of codes, (N, ceil(B / 8)) uint8."""
 
@@ -43,6 +45,19 @@ class Kind(Enum):
         (2, 12)
         """
         return -(-length // 8) if self is Kind.CODES else length
+
+    def holds(self, vectors: Vectors, length: int) -> bool:
+        """Whether stored vectors (N, ...) can be such: directions of length 1, or no bit set beyond the last one.
+
+        Examples
+        --------
+        >>> Kind.EMBEDDINGS.holds(np.eye(2, dtype=np.float32), 2), Kind.CODES.holds(np.array([[255]], np.uint8), 7)
+        (True, False)
+        """
+        if self is Kind.CODES:
+            return not np.unpackbits(vectors, axis=1)[:, length:].any()
+        with np.errstate(over="ignore"):
+            return bool(np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=_UNIT))
 
 
 def kind_of(model: Model) -> Kind:

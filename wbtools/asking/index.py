@@ -9,13 +9,11 @@ memory is taken.
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any, BinaryIO
 
 import numpy as np
@@ -27,7 +25,8 @@ from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH
 from wbtools.datasets import Item
 from wbtools.datasets import items as table
 from wbtools.errors import InputError, UnreadableFile
-from wbtools.images.diagnosis import require_file
+from wbtools.images.arrays import require_plain
+from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
 from wbtools.text import line
 from wbtools.version import __version__
 
@@ -49,11 +48,9 @@ _ARRAY_HEADER = 10_000  # bytes; numpy's own limit
 _MADE = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 _REMAKE = "make it again with wbtools index"
 _DAMAGES = (
-    *(zipfile.BadZipFile, ValueError, TypeError, EOFError, NotImplementedError, RecursionError, OverflowError),
-    *(LookupError, SyntaxError, TokenError, MemoryError),  # an array's header is a Python literal
+    *(zipfile.BadZipFile, TypeError, NotImplementedError, RecursionError),
+    *(damage for damage in ARRAY_DAMAGE if damage is not OSError),  # the file system's
 )
-_PLAIN_TYPE = re.compile(rb"'descr': '[<>|=]?[a-z]\d{1,2}'")
-"""What the header of an array of ours says; numpy may divide by 0 in others."""
 
 
 @dataclass(frozen=True)
@@ -252,8 +249,8 @@ def read(path: Path) -> Index:
         prints = _array(archive, _PRINTS, (header.count, LENGTH), "float32")
         if header.pictures:
             _offset(archive, _PICTURES, (header.count, HEIGHT, WIDTH), "uint8")
-    if header.kind is Kind.EMBEDDINGS and not np.isfinite(vectors).all():
-        raise InputError(f"{path} holds embeddings that are no numbers", hint=_REMAKE)
+    if not np.isfinite(prints).all() or not header.kind.holds(vectors, header.length):
+        raise InputError(f"{path} is damaged: it holds {header.kind.value} that no network gives", hint=_REMAKE)
     return Index(header, items, vectors, prints, path)
 
 
@@ -287,6 +284,8 @@ def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
             raise InputError(f"{path} is no index of wbtools: no {line(error.args[0], 60)}", hint=given) from None
         except _DAMAGES as error:
             raise InputError(f"{path} is damaged: {line(error, 100)}", hint=_REMAKE) from None
+        except OSError as error:
+            raise UnreadableFile(path, error, hint=_REMAKE) from None
 
 
 def _header(archive: zipfile.ZipFile) -> Header:
@@ -317,12 +316,9 @@ def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 
 def _described(member: IO[bytes], name: str, dtype: str, size: int) -> tuple[int, ...]:
     """The shape in an array's header, if the array has the type and its member the size that it says."""
+    require_plain(member, name)
     if np.lib.format.read_magic(member) != (1, 0):
         raise ValueError(f"{name} is no array of the known form")
-    begin = member.tell()
-    if not _PLAIN_TYPE.search(member.read(int.from_bytes(member.read(2), "little"))):
-        raise ValueError(f"{name} holds values of an unknown type")
-    member.seek(begin)
     shape, fortran, kind = np.lib.format.read_array_header_1_0(member, max_header_size=_ARRAY_HEADER)
     found = tuple(int(length) for length in shape)
     values = int(np.prod(np.array(found, object))) if found else 1

@@ -22,11 +22,11 @@ from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images
+from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError, OutOfRange
 from wbtools.errors.system import writing
 from wbtools.model import Card, Model
 from wbtools.output.destination import require_writable
-from wbtools.subject.containment import require_outside_subjects
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -149,9 +149,7 @@ def require_place(out: Path, data: Path, *, overwrite: bool) -> None:
         If something is there that is no index, or is one and must not be replaced.
     """
     require_writable(out.parent, "--out")
-    require_outside_subjects(out.parent, out.parent, (), "--out")
-    if out.parent.resolve() == data.resolve():
-        raise InputError(f"--out {out} lies in the data set, which stays as it is", hint="choose another --out")
+    require_outside_inputs(out.parent, "--out")
     if not os.path.lexists(out):
         return
     if out.is_symlink() or not out.is_file() or not files.is_index(out):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.asking.embedding import Kind, embedding
+from wbtools.asking.embedding import Kind, embedding, kind_of
 from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.fingerprints import same as same_image
 from wbtools.asking.index import Header, Index
@@ -123,6 +123,13 @@ def neighbours(
     """
     with embedding(model) as embed:
         vector = embed(person.image.data)[0]
+        header = index.header
+        if (header.kind, header.length) != (kind_of(model), embed.length):
+            raise InputError(
+                f"{index.path} is damaged: it holds {header.length} values for each image, and {model.name} gives "
+                f"{embed.length}",
+                hint="make it again with wbtools index",
+            )
     return ranked(index, vector, person, top, among)
 
 

@@ -14,8 +14,6 @@ from wbtools.asking.embedding import embedding
 from wbtools.asking.indexing import Coming, Embedded, Work, embedded
 from wbtools.batch import pieces
 from wbtools.datasets import open_data
-from wbtools.errors import InputError
-from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.provenance import code_sha256
 from wbtools.subject.identity import typed
 from wbtools.training.runs.starting import device_named
@@ -123,10 +121,7 @@ class EmbedJob:
         """
         for each in units:
             folder = pieces.require_whole(home, pieces.name_of(each), self.settings())
-            try:
-                vectors, prints, pictures, length = (np.load(folder / name, allow_pickle=False) for name in _FILES)
-            except ARRAY_DAMAGE as error:
-                raise InputError(f"{folder} cannot be read: {error}", hint="run the same line again") from None
+            vectors, prints, pictures, length = (pieces.array(folder, name) for name in _FILES)
             yield Embedded(vectors, prints, pictures, int(length))
 
 
@@ -140,9 +135,9 @@ def job(kept: Mapping[str, object]) -> EmbedJob:
     """
     try:
         data, model, batch, device = kept["data"], kept["model"], kept["batch"], kept["device"]
-    except KeyError as error:
-        raise InputError(f"the record of what is to be embedded is damaged: it has no {error}") from None
+    except KeyError:
+        raise pieces.damaged_record("index") from None
     if not (isinstance(data, str) and isinstance(model, str) and isinstance(device, str)):
-        raise InputError("the record of what is to be embedded is damaged", hint="run wbtools index again")
+        raise pieces.damaged_record("index")
     count = batch if isinstance(batch, int) else None
     return EmbedJob(Asked(Path(data), model, kept.get("pictures") is True, count, device))

@@ -16,12 +16,12 @@ from wbtools.asking.neighbours import Neighbours, neighbours, require_count, req
 from wbtools.asking.people import ShownPerson
 from wbtools.asking.pictures.grid import grid
 from wbtools.asking.pictures.thumbnails import thumbnail
+from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.model import Model
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import PROVENANCE
 from wbtools.output.publishing import publishing, require_absent
 from wbtools.provenance import Provenance, sha256
-from wbtools.subject.containment import require_outside_subjects
 from wbtools.text import cell, line, tsv
 from wbtools.version import __version__
 
@@ -134,7 +134,7 @@ class Place:
         """Raise InputError unless a query of a person can be written there."""
         whole = self.out.absolute()
         require_writable(whole.parent, "--out")
-        require_outside_subjects(whole, self.study_folder, (), "--out")
+        require_outside_inputs(whole, "--out", self.study_folder)
         require_absent(whole.parent, whole.name, self.overwrite, subject_of(person))
 
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from wbtools import atomic
+from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
-from wbtools.subject.containment import require_outside_subjects
 
 
 def require_new_file(path: Path, option: str) -> None:
@@ -18,14 +18,14 @@ def require_new_file(path: Path, option: str) -> None:
     Raises
     ------
     InputError
-        If something has its name, or its folder is missing, cannot be written, or is a subject's.
+        If something has its name, or its folder is missing, cannot be written, or is a subject's or a data set's.
     """
     if os.path.lexists(path):
         raise InputError(f"{option} {path} exists", hint="choose another name, or remove it yourself")
     if not path.parent.is_dir():
         raise InputError(f"{option} {path}: there is no folder {path.parent}", hint="make it, or choose another place")
     require_writable(path.parent, option)
-    require_outside_subjects(path.parent, path.parent, (), option)
+    require_outside_inputs(path.parent, option)
 
 
 def write_new_file(path: Path, text: str) -> None:

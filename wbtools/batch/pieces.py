@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wbtools.batch.state import cleaning
 from wbtools.batch.state.folder import BatchFiles
@@ -22,6 +22,9 @@ from wbtools.output import staging
 from wbtools.output.ownership import PROVENANCE, foreign
 from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance, settings_sha256
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NAME = re.compile(r"(\d{7,18})-(\d{7,18})", re.ASCII)
 
@@ -104,6 +107,24 @@ def require_whole(home: Path, name: str, settings: Mapping[str, object]) -> Path
             f"{home / name}: {found.why or found.what.value}", hint="remove it, and run the same line again"
         )
     return home / name
+
+
+def array(folder: Path, name: str) -> NDArray[Any]:
+    """An array of a piece; InputError if it is damaged."""
+    from wbtools.images import arrays, diagnosis
+
+    try:
+        return arrays.load(folder / name)
+    except diagnosis.ARRAY_DAMAGE as error:
+        raise InputError(f"{folder} cannot be read: {error}", hint="remove it, and run the same line again") from None
+
+
+def damaged_record(command: str) -> InputError:
+    """What is said of a batch's plan that does not say what its pieces hold."""
+    return InputError(
+        f"the record of what wbtools {command} is to make is damaged",
+        hint=f"run wbtools {command} again to write it anew",
+    )
 
 
 def discard(home: Path, name: str) -> None:

@@ -17,6 +17,7 @@ from wbtools.datasets import manifest as record
 from wbtools.datasets.items import Item
 from wbtools.datasets.manifest import Manifest
 from wbtools.errors import InputError, UnknownChoice, UnreadableFile
+from wbtools.images import arrays
 from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.provenance import sha256
 from wbtools.text import counted
@@ -159,7 +160,7 @@ def _images(folder: Path, manifest: Manifest) -> NDArray[Any]:
     """The array, after its header and size have been compared with the manifest."""
     path = folder / record.IMAGES
     try:
-        images: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        images = arrays.load(path, "r")
     except OSError as error:
         raise UnreadableFile(path, error, hint=_REMAKE) from None
     except ARRAY_DAMAGE as error:  # a short or foreign file

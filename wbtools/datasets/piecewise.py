@@ -26,6 +26,8 @@ from wbtools.datasets.recipes import Wanted
 from wbtools.datasets.workers import Task
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
+from wbtools.images import arrays
+from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.subject.identity import typed
 
 _IMAGES, _ROWS = "images.npy", "rows.jsonl"
@@ -113,9 +115,7 @@ def job(kept: Mapping[str, object]) -> PrepareJob:
             )
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise InputError(
-            "the record of what is to be prepared is damaged", hint="run wbtools prepare again to write it anew"
-        ) from None
+        raise pieces.damaged_record("prepare") from None
 
 
 def as_json(asked: Asked) -> Mapping[str, object]:
@@ -190,7 +190,7 @@ def _copied(draft: Draft, folder: Path, units: range, missing: set[int]) -> list
     copied = []
     try:
         rows = [Row.loads(text) for text in (folder / _ROWS).read_text(encoding="utf-8").splitlines()]
-        images = np.load(folder / _IMAGES, mmap_mode="r", allow_pickle=False)
+        images = arrays.load(folder / _IMAGES, "r")
         for row in rows:
             if row.place not in missing or row.stamp != draft.stamps[row.place]:
                 continue
@@ -199,6 +199,6 @@ def _copied(draft: Draft, folder: Path, units: range, missing: set[int]) -> list
                 if write_row(draft.rows, draft.plan, row.place, image) != row.sha256:
                     raise ValueError(f"row {row.place} has another SHA-256 than recorded")
             copied.append(row)
-    except (ValueError, TypeError, IndexError, EOFError) as error:
+    except (TypeError, *ARRAY_DAMAGE) as error:
         raise InputError(f"{folder} is damaged: {error}", hint="remove it, and run the same command again") from None
     return copied

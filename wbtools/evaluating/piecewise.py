@@ -12,14 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from wbtools.batch import pieces
-from wbtools.errors import InputError
 from wbtools.evaluating.answers import Coming, answers
 from wbtools.evaluating.bootstrap import Resampling
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.people import Rows
 from wbtools.evaluating.planning import Asked, Plan, plan
 from wbtools.evaluating.recipes.evaluation import Options
-from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.provenance import code_sha256
 from wbtools.subject.identity import typed
 from wbtools.training.runs.starting import device_named
@@ -95,10 +93,7 @@ class EvaluateJob:
         for each in units:
             folder = pieces.require_whole(home, pieces.name_of(each), self.settings())
             for number in each:
-                try:
-                    yield np.load(folder / _file(number), allow_pickle=False)
-                except ARRAY_DAMAGE as error:
-                    raise InputError(f"{folder} cannot be read: {error}", hint="run the same line again") from None
+                yield pieces.array(folder, _file(number))
 
 
 def _file(number: int) -> str:
@@ -128,6 +123,4 @@ def job(kept: Mapping[str, object]) -> EvaluateJob:
         asked = Asked(**{**found, "options": options, "places": places, "data": data, "out": out, "device": "cpu"})
         return EvaluateJob(asked, str(found["device"]))
     except (KeyError, TypeError, ValueError):
-        raise InputError(
-            "the record of what is to be evaluated is damaged", hint="run wbtools evaluate again to write it anew"
-        ) from None
+        raise pieces.damaged_record("evaluate") from None

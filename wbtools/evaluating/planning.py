@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from wbtools.datasets import DataSet, open_data
+from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError
 from wbtools.evaluating.answers import in_batches
 from wbtools.evaluating.contestants import Contestant, found
@@ -169,6 +170,7 @@ def require_place(out: Path, *, overwrite: bool) -> None:
         If the folder is there and may not be replaced, or cannot be made.
     """
     whole = out.absolute()
+    require_outside_inputs(whole, "--out")
     if not whole.name or whole.name == "..":
         raise InputError(f"--out {out} is no folder that can be made", hint="name a new folder")
     require_absent(whole.parent, whole.name, overwrite, SUBJECT)

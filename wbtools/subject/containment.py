@@ -139,10 +139,10 @@ def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str
     """
     place, origin = _Place(folder), _Place(study)
     for above in _subjects_above(place, origin):
-        _refuse(f"{option} {folder} lies in {above}, a subject's folder, which is never written to", study)
+        _refuse(f"{option} {folder} lies in {above}, a subject's folder, which is never written to", study, option)
     for path in (place.real, *place.real.parents):
         if path.name in subjects and _Place(path.parent).is_same(origin):
-            _refuse(f"{option} {folder} lies in {path}, a subject's folder, which is never written to", study)
+            _refuse(f"{option} {folder} lies in {path}, a subject's folder, which is never written to", study, option)
 
 
 def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
@@ -187,8 +187,9 @@ def require_not_around(target: Path, inputs: Iterable[Path], study: Path) -> Non
             _refuse(f"the output folder {target} holds an input ({path})", study)
 
 
-def _refuse(what: str, study: Path) -> NoReturn:
-    raise InputError(what, hint=f"choose another --out, for example {default_out(study)}")
+def _refuse(what: str, study: Path, option: str = "--out") -> NoReturn:
+    example = f", for example {default_out(study)}" if option == "--out" else ""
+    raise InputError(what, hint=f"choose another {option}{example}")
 
 
 def _id(path: Path) -> _Id | None:

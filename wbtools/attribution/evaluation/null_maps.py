@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from wbtools import atomic
 from wbtools.atomic import Access
 from wbtools.errors import InputError
+from wbtools.images import arrays
 from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.model import FAMILIES
 from wbtools.provenance import code_sha256
@@ -152,7 +153,7 @@ class NullCache:
             facts = path.stat()
             if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - 4 * math.prod(shape) <= _HEADER:
                 raise ValueError("its size is that of something else")
-            found = np.load(path, allow_pickle=False)
+            found = arrays.load(path)
         except FileNotFoundError:
             return None
         except ARRAY_DAMAGE as error:

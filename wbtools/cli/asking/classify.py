@@ -73,10 +73,12 @@ def command(
     if examples is None and label is not None:
         raise InputError("--label is that of examples, and there are none", hint="add --examples DATA")
     from wbtools.asking import people as asking
+    from wbtools.asking.neighbours import require_count
     from wbtools.asking.writing import require_new_file, write_new_file
     from wbtools.subject.identity import person_of
     from wbtools.training.runs.people import said_of
 
+    require_count(top)
     if table is not None:
         require_new_file(table, "--tsv")
     found = asking.find(study_folder, people, layout)

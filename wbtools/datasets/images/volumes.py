@@ -15,7 +15,7 @@ from wbtools.datasets.manifest import Kind
 from wbtools.errors import InputError
 from wbtools.exporting.comparison_people import plain_scan
 from wbtools.exporting.references.conforming import is_flat
-from wbtools.images import nifti
+from wbtools.images import arrays, nifti
 from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
 from wbtools.model.card import Card
 from wbtools.model.input import brain_only, model_input
@@ -133,7 +133,7 @@ class StoredVolume:
     def _opened(self) -> NDArray[Any]:
         require_file(self.path)
         try:
-            found: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            found = arrays.load(self.path, "r")
         except ARRAY_DAMAGE as error:
             raise InputError(f"{self.path} is no array of numpy that can be read: {error}") from None
         values = found[0] if found.ndim == 4 and len(found) == 1 else found

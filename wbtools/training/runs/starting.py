@@ -14,9 +14,9 @@ import torch
 
 from wbtools.attribution.runtime.device import usable
 from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_data, split_of
+from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
-from wbtools.subject import containment
 from wbtools.training.backbones import BACKBONES, Backbone
 from wbtools.training.loop.ranks import ALONE, Place, Ranks
 from wbtools.training.recipes import recipe_named
@@ -171,7 +171,7 @@ def _decided(folder: RunFolder, asked: Asked, recipe: Recipe, data: DataSet) -> 
     if asked.resume:
         return _same(asked, recipe, data, folder.record())
     folder.require_new()
-    _require_outside(asked.out, data.folder)
+    require_outside_inputs(asked.out, "--out")
     return _record(asked, recipe, data)
 
 
@@ -195,14 +195,6 @@ def _followed(record: dict[str, Any], data: DataSet, device: torch.device, ranks
             hint="start processes where there is a graphics card for each, or give --device cpu",
         )
     return dict(told["record"])
-
-
-def _require_outside(out: Path, data: Path) -> None:
-    """Require that a run is not kept in the data set that it learns from."""
-    try:
-        containment.require_apart(out, [data], data)
-    except InputError as error:
-        raise InputError(str(error), hint="choose another --out, outside the data set") from None
 
 
 def require_metric_learning() -> None:

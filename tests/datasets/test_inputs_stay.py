@@ -1,0 +1,86 @@
+"""Outputs stay out of data sets and subjects' folders, and damaged arrays end in a sentence, not the process."""
+
+import shutil
+
+import numpy as np
+import pytest
+from made_asking import ask, made_place
+
+from wbtools.errors import InputError
+from wbtools.images import arrays
+
+ODD = [b"<M8[25s/0]", b"()", b"((", b"|V8", b"O"]
+
+
+@pytest.fixture(scope="module")
+def place(made_once):
+    """A study, its data set and three networks, for reading only."""
+    return made_once("asked_about", made_place)
+
+
+@pytest.fixture
+def own(place, tmp_path):
+    """A copy of the place, and a folder inside the data set of it and inside a subject's."""
+    shutil.copytree(place, tmp_path / "own")
+    return tmp_path / "own"
+
+
+def content(folder):
+    return {path.relative_to(folder): path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("inside", ["data", "data/new", "study/100", "study/100/T1w/new"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("index", "data", "--model", "unet.pt", "--out", "{}/i.npz"),
+        ("query", "103", "--index", "i.npz", "--model", "unet.pt", "--study-folder", "study", "--out", "{}/q"),
+        ("evaluate", "classes.pt", "data", "--split", "all", "--label", "sex", "--out", "{}/e"),
+        ("classify", "103", "--model", "classes.pt", "--study-folder", "study", "--tsv", "{}/t.tsv"),
+        ("train", "classes", "data", "--out", "{}/r"),
+    ],
+)
+def test_nothing_is_written_into_a_data_set_or_a_subjects_folder(own, monkeypatch, inside, words):
+    monkeypatch.chdir(own)
+    assert ask("index", "data", "--model", "unet.pt", "--out", "i.npz").exit_code == 0
+    if words[0] == "classify":  # its folder has to be there
+        (own / inside).mkdir(exist_ok=True)
+    before = content(own)
+    run = ask(*(word.format(inside) for word in words))
+    said = " ".join(run.output.split())
+    assert run.exit_code == 3 and ("stays as it is" in said or "never written to" in said), said
+    assert "Hint: choose another --" in said
+    assert content(own) == before
+
+
+def damaged(path, described):
+    header = b"{'descr': '" + described + b"', 'fortran_order': False, 'shape': (2,), }\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16))
+
+
+@pytest.mark.parametrize("described", ODD)
+def test_an_array_of_no_plain_numbers_is_refused_before_numpy_reads_its_header(tmp_path, described):
+    damaged(tmp_path / "a.npy", described)
+    with pytest.raises(ValueError, match="what kind of numbers"):
+        arrays.load(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f8", "|u1", "|b1", "<i2", "<c8"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_arrays_of_plain_numbers_are_read_as_numpy_reads_them(tmp_path, kind, version):
+    values = np.arange(6).reshape(2, 3).astype(kind)
+    with (tmp_path / "a.npy").open("wb") as stream:
+        np.lib.format.write_array(stream, values, version)
+    for mapped in (None, "r"):
+        found = arrays.load(tmp_path / "a.npy", mapped)
+        np.testing.assert_array_equal(found, values)
+        assert found.dtype == values.dtype
+
+
+@pytest.mark.parametrize("described", ODD)
+def test_a_data_set_with_such_an_array_is_damaged(own, described):
+    from wbtools.datasets import open_data
+
+    damaged(own / "data" / "images.npy", described)
+    with pytest.raises(InputError, match="damaged"):
+        open_data(own / "data")
