@@ -78,8 +78,9 @@ def test_lesions_are_of_their_size_and_grey_and_inside_tissue(seed, size, shape,
     assert (changed[~mask] == half[~mask]).all()
     if texture == "flat":
         assert set(changed[mask]) == {170}
-    elif mask.sum() > 300:
-        assert abs(changed[mask].mean() - 170) < 6 and changed[mask].std() > 3
+    else:
+        assert abs(changed[mask].mean() - 170) < 0.5  # of rounding
+        assert changed[mask].std() > 3 or mask.sum() <= 300
     area = np.pi * size**2 / 4 if shape == "disc" else size**2
     if 6 <= size <= 14:  # fits in many places
         assert mask.sum() == (area if shape == "square" else pytest.approx(area, rel=0.35))

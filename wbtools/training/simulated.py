@@ -85,5 +85,5 @@ def lesioned(half: Half, lesion: Lesion, dice: np.random.Generator) -> tuple[Hal
     values = np.full(half.shape, lesion.grey)
     if lesion.texture == "textured":
         grain = gaussian_filter(dice.normal(size=half.shape), _GRAIN)
-        values += _CONTRAST * grain / grain.std()
+        values += _CONTRAST * (grain - grain[mask].mean()) / grain.std()  # the mean stays what was asked for
     return np.where(mask, values.round().clip(1, 255), half).astype(np.uint8), mask
