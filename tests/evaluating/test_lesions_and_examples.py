@@ -11,8 +11,9 @@ from sklearn import metrics
 
 from wbtools import model as models
 from wbtools.datasets import Item, Kind, open_data, write_data
+from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.recipes.contrastive import similarities
-from wbtools.evaluating.recipes.symmetry import scores_of, with_lesions
+from wbtools.evaluating.recipes.symmetry import scores_of
 from wbtools.training.recipes.contrastive import shown
 from wbtools.training.simulated import SIZES
 
@@ -57,7 +58,7 @@ def test_slices_are_shown_with_the_same_lesions_of_every_size_to_all(slices):
 
     healthy = values(halves)
     for place, size in enumerate(SIZES):
-        sick = values(with_lesions(halves, rows, place))
+        sick = values(with_lesions(halves, rows, place)[0])
         truth = np.repeat([0, 1], len(rows))
         both = np.concatenate([healthy, sick])
         each = found["sizes"]["large/best-auc"][str(size)]
@@ -79,11 +80,11 @@ def test_a_lesion_is_in_one_half_of_every_slice_and_as_large_as_its_name(tmp_pat
     rows = np.arange(len(halves))
     areas = []
     for size in range(len(SIZES)):
-        changed = with_lesions(halves, rows, size) != halves
+        changed = with_lesions(halves, rows, size)[0] != halves
         assert (changed.any((2, 3)).sum(1) == 1).all()
         areas.append(changed.sum((1, 2, 3)).mean())
     assert areas == sorted(areas)
-    assert (with_lesions(halves[3:4], rows[3:4], 4) == with_lesions(halves, rows, 4)[3:4]).all()
+    assert (with_lesions(halves[3:4], rows[3:4], 4)[0] == with_lesions(halves, rows, 4)[0][3:4]).all()
 
 
 def test_in_the_mixture_slices_have_lesions_of_all_sizes_in_turn():

@@ -64,6 +64,21 @@ _PATH = click.Path(path_type=Path)
     help="Of classes: a table of people, such as FreeSurfer's, that classic models learn from.",
 )
 @click.option(
+    "--explain",
+    metavar="METHOD",
+    multiple=True,
+    help="Of symmetry and classes: judge the maps of this method of export-subject as well, or of `all`; may be "
+    "repeated.",
+)
+@click.option(
+    "--explain-images",
+    metavar="N",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Images that are drawn for maps, which cost many passes each.",
+)
+@click.option(
     "--resamples",
     metavar="N",
     type=click.IntRange(100, 100_000),
@@ -103,6 +118,8 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
         Resampling(options["resamples"], options["seed"]),
         options["baselines"],
         str(options["measures"].absolute()) if options["measures"] else "",
+        options["explain"],
+        options["explain_images"],
     )
     *checkpoints, data = places
     asked = Asked(
@@ -117,6 +134,11 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
         options["folds"],
     )
     job, here = EvaluateJob(asked, asked.device), BATCH_ENGINES[options["engine"]].here
+    if chosen.explain and not here:
+        raise InputError(
+            f"--explain makes maps on this machine only, not by --engine {options['engine']}",
+            hint="leave out one of them",
+        )
     if dry_run:
         _say_plan(job.plan)
         if not here:
@@ -154,7 +176,13 @@ def _watched(found: Plan, jobs: int | None) -> Evaluated:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("images", total=found.images)
-        return evaluate(found, here(found, lambda images: bar.advance(task, images), jobs))
+        maps = bar.add_task("maps", total=None, visible=bool(found.asked.options.explain), start=False)
+
+        def tell(done: int, total: int) -> None:
+            bar.start_task(maps)
+            bar.update(maps, completed=done, total=total)
+
+        return evaluate(found, here(found, lambda images: bar.advance(task, images), jobs), tell)
 
 
 def _say_plan(found: Plan) -> None:

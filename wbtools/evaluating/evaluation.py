@@ -72,7 +72,9 @@ def here(plan: Plan, done: Callable[[int], None] = lambda images: None, jobs: in
             done(len(given))
 
 
-def evaluate(plan: Plan, coming: Coming | None = None) -> Evaluated:
+def evaluate(
+    plan: Plan, coming: Coming | None = None, tell: Callable[[int, int], None] = lambda done, total: None
+) -> Evaluated:
     """Evaluate checkpoints, and write what was found.
 
     Parameters
@@ -80,6 +82,8 @@ def evaluate(plan: Plan, coming: Coming | None = None) -> Evaluated:
     plan : Plan
     coming : generator, optional
         What the checkpoints say of each batch of `plan.questions`, by `here` without.
+    tell : callable
+        Told of how many images maps were made, and of how many they will be.
 
     Raises
     ------
@@ -89,14 +93,17 @@ def evaluate(plan: Plan, coming: Coming | None = None) -> Evaluated:
     with closing(coming or here(plan)) as given:
         told = iter([np.concatenate([next(given) for _ in parts]) for _, parts in plan.questions])
     answered = tuple(_answered(plan, *each, told) for each in zip(plan.contestants, plan.judged, strict=True))
-    bench = Bench(plan.data, plan.rows, answered, plan.asked.options, plan.asked.part, plan.learned)
-    measure = plan.evaluation.folds if plan.asked.folds and plan.evaluation.folds else plan.evaluation.measure
+    asked = plan.asked
+    bench = Bench(plan.data, plan.rows, answered, asked.options, asked.part, plan.learned, asked.folds, tell)
+    measure = plan.evaluation.folds if asked.folds and plan.evaluation.folds else plan.evaluation.measure
     findings = measure(bench)
+    if asked.options.explain and plan.evaluation.maps:
+        findings = findings.joined(plan.evaluation.maps(bench))
     notices = _notices(plan)
-    out = plan.asked.out.absolute()
-    with publishing(out.parent, out.name, overwrite=plan.asked.overwrite, subject=SUBJECT) as folder:
+    out = asked.out.absolute()
+    with publishing(out.parent, out.name, overwrite=asked.overwrite, subject=SUBJECT) as folder:
         _write(folder, plan, findings, notices)
-    return Evaluated(plan.asked.out, findings, notices)
+    return Evaluated(asked.out, findings, notices)
 
 
 def _answered(plan: Plan, contestant: Contestant, judged: Judged, told: Iterator[NDArray[np.float32]]) -> Answered:
@@ -176,6 +183,8 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "level": options.resampling.level,
         "baselines": options.baselines,
         "measures": Path(options.measures).name,
+        "explain": list(options.explain),
+        "explain_images": options.explain_images,
         "device": str(plan.device),
     }
 

@@ -117,6 +117,16 @@ class Findings:
         """All of them."""
         return tuple(table for section in self.sections for table in section.tables)
 
+    def joined(self, other: Findings) -> Findings:
+        """With what else was found, of the same checkpoints."""
+        names = dict.fromkeys((*self.estimates, *other.estimates))
+        return Findings(
+            (*self.headline, *other.headline),
+            (*self.sections, *other.sections),
+            {name: {**self.estimates.get(name, {}), **other.estimates.get(name, {})} for name in names},
+            {**self.more, **other.more},
+        )
+
     def metrics(self) -> Table:
         """All figures, a line for each, as numbers."""
         rows = [

@@ -118,7 +118,9 @@ def job(kept: Mapping[str, object]) -> EvaluateJob:
     """
     try:
         found = json.loads(str(kept["asked"]))
-        options = Options(**{**found["options"], "resampling": Resampling(**found["options"]["resampling"])})
+        kept_options = found["options"]
+        parts = {"resampling": Resampling(**kept_options["resampling"]), "explain": tuple(kept_options["explain"])}
+        options = Options(**{**kept_options, **parts})
         places, data, out = (tuple(map(Path, found["places"])), Path(found["data"]), Path(found["out"]))
         asked = Asked(**{**found, "options": options, "places": places, "data": data, "out": out, "device": "cpu"})
         return EvaluateJob(asked, str(found["device"]))

@@ -15,6 +15,7 @@ from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError
 from wbtools.evaluating.answers import in_batches
 from wbtools.evaluating.contestants import Contestant, found
+from wbtools.evaluating.maps.explaining import methods_of
 from wbtools.evaluating.people import CHOICES, Judged, Rows, folds, judged, require_fitting
 from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
 from wbtools.evaluating.recipes.baselines import measures_in
@@ -136,7 +137,19 @@ def plan(asked: Asked) -> Plan:
     found_plan = Plan(asked, evaluation, data, contestants, rows, device_named(asked.device))
     if asked.options.baselines or asked.options.measures:
         _require_baselines(found_plan)
+    if asked.options.explain:
+        _require_maps(evaluation, asked.options.explain)
     return found_plan
+
+
+def _require_maps(evaluation: Evaluation, methods: Sequence[str]) -> None:
+    """Require that there are such methods, and something to judge their maps by."""
+    if evaluation.maps is None:
+        able = [name for name in EVALUATIONS if evaluation_named(name).maps]
+        raise InputError(
+            f"--explain judges maps of {' and '.join(able)}, not of {evaluation.name}", hint="leave it out"
+        )
+    methods_of(methods)
 
 
 def _require_baselines(plan: Plan) -> None:

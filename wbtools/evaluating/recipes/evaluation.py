@@ -36,6 +36,10 @@ class Options:
         Whether classic models are judged as well.
     measures : str
         A table of measures that more of them learn from; empty without.
+    explain : tuple of str
+        Methods whose maps are judged as well.
+    explain_images : int
+        Of so many images.
     """
 
     label: str = ""
@@ -46,6 +50,8 @@ class Options:
     resampling: Resampling = field(default_factory=Resampling)
     baselines: bool = False
     measures: str = ""
+    explain: tuple[str, ...] = ()
+    explain_images: int = 20
 
     def __post_init__(self) -> None:
         for name in ("least_recall", "least_precision"):
@@ -95,6 +101,10 @@ class Bench:
         Of the split.
     learned : tuple of ndarray, int
         The images that each checkpoint learned from, as far as they are in the data set.
+    folds : bool
+        Whether the checkpoints are folds of one cross-validation.
+    tell : callable
+        Told of how many images maps were made, and of how many they will be.
     """
 
     data: DataSet
@@ -103,6 +113,8 @@ class Bench:
     options: Options
     part: str
     learned: tuple[Rows, ...] = ()
+    folds: bool = False
+    tell: Callable[[int, int], None] = lambda done, total: None
 
     def items(self, rows: Rows) -> list[Item]:
         """What is known of images."""
@@ -132,6 +144,8 @@ class Evaluation:
         Other parts of the split that are looked at: `val` to choose thresholds, `train` for examples.
     baselines : bool
         Whether classic models can be judged beside networks.
+    maps : callable, optional
+        Judges maps of some of the images; None if there is nothing to judge them by.
     """
 
     name: str
@@ -143,6 +157,7 @@ class Evaluation:
     folds: Callable[[Bench], Findings] | None = None
     also: tuple[str, ...] = ()
     baselines: bool = False
+    maps: Callable[[Bench], Findings] | None = None
 
     def require_kind(self, data: DataSet) -> None:
         """Raise InputError for a data set of another kind."""

@@ -22,12 +22,14 @@ from wbtools.evaluating.classification import Scores
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import sizes as drawings
 from wbtools.evaluating.findings import Findings, Section, Table
+from wbtools.evaluating.maps import of_lesions
+from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.people import Rows
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
 from wbtools.evaluating.told import Told
 from wbtools.model.families.hemispheres import Hemispheres
 from wbtools.model.family import Network
-from wbtools.training.simulated import GREY, PUBLISHED_SIDE, SHAPES, SIZES, Lesion, lesioned
+from wbtools.training.simulated import PUBLISHED_SIDE, SIZES
 
 _CLASSES = ("alike", "lesion")
 
@@ -36,33 +38,13 @@ def _answer(network: Network, look: Look) -> Tensor:
     """The value of every slice as it is, and with a lesion of each size, (N, 1 + sizes)."""
     assert isinstance(network, Hemispheres)
     halves = look.images.cpu().numpy().astype(np.uint8)
-    shown = [halves, *(with_lesions(halves, look.rows, size) for size in range(len(SIZES)))]
+    shown = [halves, *(with_lesions(halves, look.rows, size)[0] for size in range(len(SIZES)))]
     return torch.cat([_compared(network, each, look.images.device) for each in shown], dim=1)
 
 
 def _compared(network: Hemispheres, halves: NDArray[np.uint8], device: torch.device) -> Tensor:
     both = np.concatenate([halves[:, :1], halves[:, 1:]]).astype(np.float32)
     return network.compared(torch.from_numpy(both).to(device))
-
-
-def with_lesions(halves: NDArray[np.uint8], rows: Rows, size: int) -> NDArray[np.uint8]:
-    """Slices with a lesion in one half, which depends on the row and the size alone.
-
-    Parameters
-    ----------
-    halves : ndarray, (N, 2, H, W), uint8
-    rows : ndarray, (N,), int
-    size : int
-        Place in `SIZES`.
-    """
-    changed = halves.copy()
-    across = SIZES[size] * max(halves.shape[2:]) / PUBLISHED_SIDE
-    for place, row in enumerate(rows):
-        dice = np.random.default_rng((int(row), size))
-        side = int(dice.integers(2))
-        lesion = Lesion(across, SHAPES[int(row) % len(SHAPES)], grey=float(dice.uniform(*GREY)))
-        changed[place, side], _ = lesioned(halves[place, side], lesion, dice)
-    return changed
 
 
 def check(data: DataSet, rows: Rows, options: Options, contestants: Sequence[Contestant]) -> None:
@@ -160,4 +142,5 @@ EVALUATION = Evaluation(
     answer=_answer,
     check=check,
     measure=measure,
+    maps=of_lesions.measure,
 )

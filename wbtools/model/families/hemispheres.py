@@ -11,6 +11,7 @@ Source: https://github.com/agucciardi (architecture and preparation only; the co
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,14 @@ class Halves(Pictures):
         return nn.functional.pad(torch.cat((left, right)), frame)
 
 
+class HalvesBelow(Pictures):
+    """Both halves of slices that are cut already, the second one below the first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The first halves of all slices of x (N, 1, 2 h, w, S), then the second ones, as (2 x N x S, 1, h, w)."""
+        return torch.cat(self.axial(x).chunk(2, 2))
+
+
 class Hemispheres(SliceNetwork):
     """A network from one image (N, 1, X, Y, Z) to one value per axial slice (N, S): above 0, its halves differ.
 
@@ -150,6 +159,12 @@ class Hemispheres(SliceNetwork):
     def logits(self, x: Tensor) -> Tensor:
         """As `raw`."""
         return self.raw(x)
+
+    def of_halves(self) -> Hemispheres:
+        """A copy that takes slices that are cut already: images (N, 1, 2 h, w, S), the second half below the first."""
+        found = copy.deepcopy(self)
+        found.pictures = HalvesBelow()
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         """The probability (N, S) of each slice that its halves differ."""

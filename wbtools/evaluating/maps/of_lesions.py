@@ -1,0 +1,170 @@
+"""How well maps of networks of slices find simulated lesions, by method and size (recipe `symmetry`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.evaluating import told
+from wbtools.evaluating.bootstrap import Estimate, groups_of
+from wbtools.evaluating.figures import maps as drawings
+from wbtools.evaluating.findings import Figure, Findings, Section, Table, shown
+from wbtools.evaluating.maps import halves
+from wbtools.evaluating.maps.explaining import MAGNITUDES, Explainer, drawn
+from wbtools.evaluating.maps.lesions import with_lesions
+from wbtools.evaluating.maps.localisation import FIGURES, Located, located
+from wbtools.evaluating.people import Rows
+from wbtools.evaluating.recipes.evaluation import Answered, Bench
+from wbtools.text import counted
+from wbtools.training.simulated import SIZES
+
+_BY_SIZE = {"inside": "Share of relevance inside the lesion", "auc": "AUC of voxels"}
+_SPOKEN = 4  # methods that still fit into the headline
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The maps of a checkpoint.
+
+    Parameters
+    ----------
+    name : str
+    place : int
+        From 1.
+    whole : mapping of str to mapping of str to Estimate
+        By method and figure, of all lesions.
+    sizes : mapping of str to tuple of mapping of str to Estimate
+        By method, of each size.
+    right : ndarray, (S,)
+        Share of the lesions of each size that the network finds.
+    left_out : mapping of str to str
+        Why methods could not explain it.
+    """
+
+    name: str
+    place: int
+    whole: Mapping[str, Mapping[str, Estimate]]
+    sizes: Mapping[str, tuple[Mapping[str, Estimate], ...]]
+    right: NDArray[np.float64]
+    left_out: Mapping[str, str]
+
+    def as_record(self) -> dict[str, object]:
+        """As JSON values."""
+        return {
+            "lesions_found": dict(zip(map(str, SIZES), np.round(self.right, 7).tolist(), strict=True)),
+            "left_out": dict(self.left_out),
+            "methods": {name: {"all": _record(self.whole[name]), **self._of_sizes(name)} for name in self.whole},
+        }
+
+    def _of_sizes(self, name: str) -> dict[str, object]:
+        return {str(size): _record(found) for size, found in zip(SIZES, self.sizes[name], strict=True)}
+
+
+def _record(found: Mapping[str, Estimate]) -> dict[str, object]:
+    return {name: each.as_record() for name, each in found.items()}
+
+
+def measure(bench: Bench) -> Findings:
+    """Judge maps by lesions whose place is known.
+
+    Parameters
+    ----------
+    bench : Bench
+    """
+    options = bench.options
+    rows = drawn(bench.rows, options.explain_images, options.resampling.seed)
+    group = groups_of(bench.items(rows))
+    told_of = [_judged(bench, place, rows, group) for place in range(len(bench.answered))]
+    words = [
+        f"Maps of {counted(len(rows), 'slice')} of {counted(int(group.max()) + 1, 'family')}, drawn from those above, "
+        f"each with a lesion of every size: {len(rows) * len(SIZES)} maps of each method. What is explained is the "
+        f"network's value, which is above 0 if halves differ, whether it finds the lesion or not. {MAGNITUDES}",
+        "Methods that compare with reference brains compare with slices of other people without a lesion; those that "
+        "compare with a single one, with the mean of these slices.",
+        *told.too_few(int(group.max()) + 1),
+        *(f"{each.name}, without {name}: {why}." for each in told_of for name, why in each.left_out.items()),
+    ]
+    found = {
+        each.name: {f"map {name}: {figure}": value for name, of in each.whole.items() for figure, value in of.items()}
+        for each in told_of
+    }
+    headline = tuple(_said(each) for each in told_of if 0 < len(each.whole) <= _SPOKEN)
+    tables = tuple(table for each in told_of if each.whole for table in _tables(each))
+    figures = tuple(_figure(each) for each in told_of if each.whole)
+    more = {"maps": {"slices": len(rows), **{each.name: each.as_record() for each in told_of}}}
+    return Findings(headline, (Section("Maps", tuple(words), tables, figures),), found, more)
+
+
+def _judged(bench: Bench, number: int, rows: Rows, group: NDArray[np.int64]) -> Judged:
+    """The maps of a checkpoint."""
+    answered, learned = bench.answered[number], bench.learned[number]
+    explainer = Explainer(halves.explained(answered.contestant.model), bench.options.explain)
+    found: dict[str, list[list[tuple[float, ...]]]] = {name: [] for name in explainer.methods}
+    for done, row in enumerate(rows, number * len(rows)):
+        for name, figures in _of_slice(bench, explainer, int(row), learned if len(learned) else bench.rows).items():
+            found[name].append(figures)
+        bench.tell(done + 1, len(rows) * len(bench.answered))
+    each = {
+        name: Located(np.array(found[name]), group).estimates(bench.options.resampling) for name in explainer.methods
+    }
+    return Judged(
+        answered.name,
+        number + 1,
+        {name: whole for name, (whole, _) in each.items()},
+        {name: sizes for name, (_, sizes) in each.items()},
+        _right(answered, rows),
+        explainer.left_out,
+    )
+
+
+def _of_slice(bench: Bench, explainer: Explainer, row: int, others: Rows) -> dict[str, list[tuple[float, ...]]]:
+    """Figures of every method and size of a slice; of methods that fail at a size, as far as they came."""
+    plain = np.array(bench.data.images[[row]])
+    compared = halves.Others.of(bench.data, others, row, bench.options.resampling.seed)
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in explainer.methods}
+    for size in range(len(SIZES)):
+        changed, lesions = with_lesions(plain, np.array([row]), size)
+        for name, relevance in explainer.maps(halves.image_of(changed[0]), compared.adapted).items():
+            found[name].append(located(halves.halves_of(relevance), changed[0] > 0, lesions[0]))
+    return found
+
+
+def _right(answered: Answered, rows: Rows) -> NDArray[np.float64]:
+    places = np.searchsorted(answered.rows, rows)
+    return np.asarray((answered.judged[places, 1:] > 0).mean(0), np.float64)
+
+
+def _said(judged: Judged) -> str:
+    said = (f"{name} {each['inside'].value:.3f}, AUC {each['auc'].value:.3f}" for name, each in judged.whole.items())
+    chance = next(iter(judged.whole.values()))["chance"].value
+    return f"{judged.name}: share of relevance inside the lesion (chance {chance:.3f}): {'; '.join(said)}"
+
+
+def _tables(judged: Judged) -> tuple[Table, ...]:
+    rows = tuple((name, *(str(each[figure]) for figure in FIGURES)) for name, each in judged.whole.items())
+    note = (
+        "Shares, AUC and precision are over the tissue of both halves; by chance the AUC is 0.5, and the precision is "
+        "the share of the tissue that the lesion covers."
+    )
+    whole = Table(f"maps-{judged.place}", f"Maps, {judged.name}", ("method", *FIGURES.values()), rows, note)
+    return (whole, *(_of_sizes(judged, figure) for figure in _BY_SIZE))
+
+
+def _of_sizes(judged: Judged, figure: str) -> Table:
+    """A figure of every method by size."""
+    rows = [(name, *(shown(each[figure].value) for each in sizes)) for name, sizes in judged.sizes.items()]
+    if figure == "inside":
+        first = next(iter(judged.sizes.values()))
+        rows.append(("chance", *(shown(each["chance"].value) for each in first)))
+    rows.append(("lesions that the network finds", *map(shown, judged.right)))
+    title = f"{_BY_SIZE[figure]} by size, pixels across, {judged.name}"
+    return Table(f"maps-{figure}-{judged.place}", title, ("method", *map(str, SIZES)), tuple(rows))
+
+
+def _figure(judged: Judged) -> Figure:
+    by_size = {name: dict(zip(SIZES, sizes, strict=True)) for name, sizes in judged.sizes.items()}
+    order = sorted(by_size, key=lambda name: -np.nan_to_num(judged.whole[name]["auc"].value))
+    return drawings.localisation(judged.name, judged.place, {name: by_size[name] for name in order})
