@@ -34,7 +34,8 @@ def localisation(name: str, place: int, found: BySize) -> Figure:
             for axes, figure_name in ((inside, "inside"), (auc, "auc")):
                 shift = 0.25 * (number - (len(few) - 1) / 2)  # bars of intervals do not hide each other
                 _curve(axes, {size + shift: of[figure_name] for size, of in each.items()}, number, method)
-        inside.set(ylabel="share of relevance inside the lesion", ylim=(-0.02, 1.02))
+        inside.set(ylabel="share of relevance inside the lesion")
+        inside.set_ylim(bottom=0)
         auc.set(ylabel="AUC of voxels", ylim=(-0.02, 1.02))
         for axes in (inside, auc):
             axes.set(xlabel="size of the lesion, pixels across")
