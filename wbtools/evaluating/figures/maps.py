@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 BySize = Mapping[str, Mapping[int, Mapping[str, Estimate]]]
 """By method, the best first; size in pixels; and figure."""
+
+Right = Mapping[str, Sequence[Estimate]]
+"""For each share that is shown, by method; then of random voxels, of none, and of the whole image."""
 
 _MOST = len(COLOURS) - 1
 """Curves that can be told apart."""
@@ -33,7 +36,7 @@ def localisation(name: str, place: int, found: BySize) -> Figure:
         for number, (method, each) in enumerate(few.items()):
             for axes, figure_name in ((inside, "inside"), (auc, "auc")):
                 shift = 0.25 * (number - (len(few) - 1) / 2)  # bars of intervals do not hide each other
-                _curve(axes, {size + shift: of[figure_name] for size, of in each.items()}, number, method)
+                _curve(axes, {size + shift: of[figure_name] for size, of in each.items()}, look(number), method)
         inside.set(ylabel="share of relevance inside the lesion")
         inside.set_ylim(bottom=0)
         auc.set(ylabel="AUC of voxels", ylim=(-0.02, 1.02))
@@ -51,15 +54,48 @@ def localisation(name: str, place: int, found: BySize) -> Figure:
     return Figure(f"maps-by-size-{place}", f"Maps by size of the lesion, {name}", alt, figure)
 
 
+def masked(name: str, place: int, right: Right, shares: Sequence[float]) -> Figure:
+    """Share of right answers by share of voxels shown, a curve for each method."""
+    *methods, random, nothing, whole = right
+    few = sorted(methods, key=lambda method: -np.mean([each.value for each in right[method]]))[:_MOST]
+    with styled():
+        figure, (axes,) = panels(width=1.6)
+        for level, line in ((whole, "-"), (nothing, "-.")):
+            axes.axhline(right[level][0].value, color=_GREY, linestyle=line, label=plain(level))
+        for number, method in enumerate((*few, random)):
+            shift = 1.05 ** (number - len(few) / 2)  # bars of intervals do not hide each other
+            style = look(number) if method != random else {"color": _GREY, "linestyle": ":"}
+            values = {share * shift: each for share, each in zip(shares, right[method], strict=True)}
+            _curve(axes, values, style, method)
+        axes.set_xscale("log")
+        axes.set_xticks(list(shares), [f"{share:.0%}" for share in shares])
+        axes.minorticks_off()
+        axes.set(xlabel="share of the brain's voxels that is shown", ylabel="share of right answers")
+        axes.set_ylim(-0.02, 1.02)
+        figure.legend(loc="outside lower center", ncols=3)
+    said = {
+        method: [f"{share:.0%} {each.value:.2f}" for share, each in zip(shares, right[method], strict=True)]
+        for method in (*few, random)
+    }
+    words = " ".join(f"{method}: {', '.join(each)}." for method, each in said.items())
+    alt = (
+        "Share of right answers by share of the most relevant voxels that are shown, by method, with intervals; grey "
+        f"are the whole image, as many random voxels, and none. {_left(methods)}"
+        f"{words} "
+        f"Whole image: {right[whole][0].value:.2f}; no voxels: {right[nothing][0].value:.2f}."
+    )
+    return Figure(f"maps-shown-{place}", f"Answers to the most relevant voxels alone, {name}", alt, figure)
+
+
 def _shares(found: Mapping[int, Mapping[str, Estimate]]) -> list[str]:
     return [f"{size} px {each['inside'].value:.2f}" for size, each in found.items()]
 
 
-def _left(found: Mapping[str, object]) -> str:
-    return f"The {_MOST} methods with the highest AUC of {len(found)}. " if len(found) > _MOST else ""
+def _left(found: Collection[str]) -> str:
+    return f"The best {_MOST} of {len(found)} methods. " if len(found) > _MOST else ""
 
 
-def _curve(axes: Axes, found: Mapping[float, Estimate], number: int, label: str) -> None:
+def _curve(axes: Axes, found: Mapping[float, Estimate], style: Mapping[str, Any], label: str) -> None:
     value, low, high = (np.array([getattr(each, part) for each in found.values()]) for part in ("value", "low", "high"))
     spread = np.stack([value - low, high - value]).clip(0)
-    axes.errorbar(list(found), value, spread, marker="o", markersize=3, capsize=2, label=plain(label), **look(number))
+    axes.errorbar(list(found), value, spread, marker="o", markersize=3, capsize=2, label=plain(label), **style)

@@ -18,6 +18,9 @@ from wbtools.text import line
 ALL = "all"
 """The choice of `--explain` for every method that can explain the network."""
 
+SPOKEN = 4
+"""Methods that still fit into the headline."""
+
 MAGNITUDES = (
     "Of signed methods, the magnitude of relevance counts: what speaks against the answer was looked at as well."
 )

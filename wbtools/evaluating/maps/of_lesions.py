@@ -13,7 +13,7 @@ from wbtools.evaluating.bootstrap import Estimate, groups_of
 from wbtools.evaluating.figures import maps as drawings
 from wbtools.evaluating.findings import Figure, Findings, Section, Table, shown
 from wbtools.evaluating.maps import halves
-from wbtools.evaluating.maps.explaining import MAGNITUDES, Explainer, drawn
+from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, drawn
 from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.maps.localisation import FIGURES, Located, located
 from wbtools.evaluating.people import Rows
@@ -22,7 +22,6 @@ from wbtools.text import counted
 from wbtools.training.simulated import SIZES
 
 _BY_SIZE = {"inside": "Share of relevance inside the lesion", "auc": "AUC of voxels"}
-_SPOKEN = 4  # methods that still fit into the headline
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,7 @@ def measure(bench: Bench) -> Findings:
         each.name: {f"map {name}: {figure}": value for name, of in each.whole.items() for figure, value in of.items()}
         for each in told_of
     }
-    headline = tuple(_said(each) for each in told_of if 0 < len(each.whole) <= _SPOKEN)
+    headline = tuple(_said(each) for each in told_of if 0 < len(each.whole) <= SPOKEN)
     tables = tuple(table for each in told_of if each.whole for table in _tables(each))
     figures = tuple(_figure(each) for each in told_of if each.whole)
     more = {"maps": {"slices": len(rows), **{each.name: each.as_record() for each in told_of}}}

@@ -19,6 +19,7 @@ from wbtools.evaluating.classification import Scores, log_odds
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.findings import FOLDS, Findings, Section, Table, mean_and_sd, shown
 from wbtools.evaluating.labels import label_of, numbers_of, values_of
+from wbtools.evaluating.maps import of_classes
 from wbtools.evaluating.people import Rows
 from wbtools.evaluating.recipes import baselines
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
@@ -110,6 +111,18 @@ def measure_folds(bench: Bench) -> Findings:
     return Findings(headline, sections, found, more)
 
 
+def measure_maps(bench: Bench) -> Findings:
+    """Figures of maps.
+
+    Parameters
+    ----------
+    bench : Bench
+    """
+    label = label_of(bench.options.label, [answered.contestant for answered in bench.answered], _LABEL)
+    labels = bench.data.labels(label)
+    return of_classes.measure(bench, lambda rows: [labels[row] for row in rows])
+
+
 def _classics(parts: Sequence[Bench], label: str, whole: Scores) -> tuple[list[Told], tuple[Section, ...]]:
     """What classic models tell of the same people, each part by those that learned from its training people.
 
@@ -183,4 +196,5 @@ EVALUATION = Evaluation(
     measure=measure,
     folds=measure_folds,
     baselines=True,
+    maps=measure_maps,
 )
