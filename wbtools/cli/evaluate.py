@@ -67,7 +67,7 @@ _PATH = click.Path(path_type=Path)
     "--explain",
     metavar="METHOD",
     multiple=True,
-    help="Of symmetry: judge the maps of this method of export-subject as well, or of `all`; may be repeated.",
+    help="Of symmetry and classes: judge maps by this method of export-subject, or by `all`; may be repeated.",
 )
 @click.option(
     "--explain-images",

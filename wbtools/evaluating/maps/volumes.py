@@ -49,5 +49,7 @@ def filler(model: Model, images: Sequence[ModelInput]) -> NDArray[np.float32]:
     mean = np.asarray(np.mean([image.plain for image in images], 0, dtype=np.float64), np.float32)
     span = float(np.mean([1 / image.scale.width for image in images]))
     low = float(np.mean([-image.scale.centre / image.scale.width for image in images]))
-    laid = matched(laid_on(nifti.read_volume(model.reference), images[0].grid), mean)
+    brain, grid = nifti.read_volume(model.reference), images[0].grid
+    # That of a network that wbtools trained lies on the grid already.
+    laid = matched(brain.data if brain.grid.same_as(grid) else laid_on(brain, grid), mean)
     return np.where(laid > 0, laid * span + low, 0).astype(np.float32)
