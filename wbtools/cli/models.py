@@ -10,7 +10,7 @@ import click
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError
-from wbtools.text import line
+from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from wbtools.model.card import Card
@@ -125,8 +125,10 @@ def _input(card: Card) -> dict[str, object]:
     image = f"{' x '.join(map(str, card.shape))} {card.orientation}"
     if card.pictures:
         return {"input": f"pictures; an export shows it the axial slices of the T1w image at {image}"}
+    stacks = {"slices": f"neighbouring {card.plane} ones at {counted(card.places, 'place')}"} if card.plane else {}
     return {
         "input": f"{image}, {card.resampling}",
+        **stacks,
         "intensities": f"{card.intensity}: {Intensity.parse(card.intensity).words}",
         "skull-stripped input": "yes" if card.skull_stripped else "no",
         "reference brain": card.reference or "the MNI152 template",

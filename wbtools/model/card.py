@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
@@ -16,6 +14,15 @@ import numpy as np
 
 from wbtools.errors import CheckpointError, InputError
 from wbtools.images.diagnosis import require_file
+from wbtools.model.card_fields import (
+    class_names,
+    is_number,
+    require_entries,
+    require_line,
+    require_stacks,
+    short,
+    voxels,
+)
 from wbtools.model.conventions import CONVENTION, CONVENTIONS
 from wbtools.model.files import source
 from wbtools.model.intensity import Intensity
@@ -24,10 +31,7 @@ from wbtools.space.grid import Grid
 ANSWERS = {"embedding": "raw", "classes": "logits"}
 """What a card may call a network's answer, and the method that gives it."""
 
-_LONGEST, _VOXELS = 4096, 1 << 29
-"""The most voxels along an axis, and in all, that an image may have."""
-
-_TEXT, _NAME, _ENTRIES = 1000, 100, 100
+_TEXT = 1000
 _TEXTS = {
     "name": 64,
     "title": 200,
@@ -89,6 +93,10 @@ class Card:
         Figures by name; those that begin with `validation_` are of the people who chose epoch and threshold.
     provenance : dict
         How the checkpoint was made: command, seed, versions.
+    plane : str
+        The plane of the slices that a network of stacks is shown, one of PLANES; empty for what is usual in its family.
+    places : int
+        At how many places it is asked; 0 for what is usual in its family.
     pictures : bool
         Whether it was trained on pictures: then the image's fields say only what an export shows it.
     built_in, assumed : bool
@@ -124,17 +132,20 @@ class Card:
     notice: str = ""
     performance: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
+    plane: str = ""
+    places: int = 0
     pictures: bool = False
     built_in: bool = False
     assumed: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _voxels(self.shape))
+        object.__setattr__(self, "shape", voxels(self.shape))
         for name, most in _TEXTS.items():
-            _require_line(name, getattr(self, name), most)
+            require_line(name, getattr(self, name), most)
         for name in ("performance", "provenance"):
-            _require_entries(name, getattr(self, name))
+            require_entries(name, getattr(self, name))
         _require_distance(self.threshold)
+        require_stacks(self.plane, self.places)
         try:
             Grid((1, 1, 1), np.eye(4)).reoriented(self.orientation)
         except InputError as error:
@@ -148,7 +159,7 @@ class Card:
                 f"the card's name '{self.name}' does not fit into file names",
                 hint="use letters, digits, - and _",
             )
-        object.__setattr__(self, "classes", _names(self.classes))
+        object.__setattr__(self, "classes", class_names(self.classes))
         if self.answer and self.answer not in ANSWERS:
             raise CheckpointError(
                 f"the card's answer '{self.answer}' is unknown", hint=f"write {' or '.join(ANSWERS)}, or leave it out"
@@ -177,7 +188,7 @@ def _images(name: str, given: object) -> tuple[str, ...]:
     for image in names:
         _require_image(name, image)
     if len(set(names)) < len(names):
-        raise CheckpointError(f"the card's {name} name a file twice: {_short(names)}")
+        raise CheckpointError(f"the card's {name} name a file twice: {short(names)}")
     return names
 
 
@@ -186,7 +197,7 @@ def _require_image(name: str, image: object) -> None:
     if isinstance(image, str) and _IMAGE.fullmatch(image) and image.isprintable() and len(image) <= _TEXTS["reference"]:
         return
     raise CheckpointError(
-        f"the card's {name} {_short(image)} is not the name of a NIfTI file",
+        f"the card's {name} {short(image)} is not the name of a NIfTI file",
         hint="put the file beside the checkpoint, and write its name without any folder",
     )
 
@@ -199,82 +210,18 @@ def is_distance(number: float) -> bool:
     >>> is_distance(0.2), is_distance(-5), is_distance(2.5)
     (True, False, False)
     """
-    return _is_number(number) and 0 <= number <= 2
+    return is_number(number) and 0 <= number <= 2
 
 
 def _require_distance(threshold: float | None) -> None:
     """Raise CheckpointError unless a threshold is a cosine distance, or there is none."""
     if threshold is None or is_distance(threshold):
         return
-    if not _is_number(threshold):
+    if not is_number(threshold):
         raise CheckpointError("the card's threshold is no number", hint="write a number, or null")
     raise CheckpointError(
         f"the card's threshold {threshold:.4g} is no cosine distance", hint="write a number from 0 to 2, or null"
     )
-
-
-def _voxels(shape: object) -> tuple[int, int, int]:
-    """Three numbers of voxels that an image can have."""
-    found = tuple(shape) if isinstance(shape, (list, tuple)) else ()
-    if len(found) != 3 or not all(type(n) is int and n > 0 for n in found):
-        raise CheckpointError(f"the card's shape {_short(shape)} is not three positive whole numbers")
-    if max(found) > _LONGEST or math.prod(found) > _VOXELS:
-        raise CheckpointError(
-            f"the card's shape {_short(shape)} is no image's",
-            hint=f"write the numbers of voxels, {_VOXELS:,} at most in all",
-        )
-    x, y, z = found
-    return x, y, z
-
-
-def _short(value: object) -> str:
-    """A value in a message: one short line."""
-    text = "".join(c if c.isprintable() else "?" for c in repr(value)[:100])
-    return text[:60] + ("..." if len(text) > 60 else "")
-
-
-def _require_line(name: str, text: object, most: int) -> None:
-    """Raise CheckpointError unless a text is one line of printable characters."""
-    if not isinstance(text, str) or not text.isprintable():
-        raise CheckpointError(
-            f"the card's {name} is not one line of printable text: {_short(text)}",
-            hint=f"write the {name} in one line, without tabs and control characters",
-        )
-    if len(text) > most:
-        raise CheckpointError(f"the card's {name} has {len(text):,} characters", hint=f"write {most} at most")
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a number that can be computed with."""
-    try:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number beyond the floats
-        return False
-
-
-def _require_entries(name: str, entries: Mapping[str, object]) -> None:
-    """Raise CheckpointError unless a table of the card has short lines as names, and short lines or numbers in it."""
-    if len(entries) > _ENTRIES:
-        raise CheckpointError(f"the card's {name} has {len(entries):,} entries", hint=f"write {_ENTRIES} at most")
-    for key, value in entries.items():
-        _require_line(f"{name} entry", key, _NAME)
-        if name == "performance" and not _is_number(value):
-            raise CheckpointError(f"the card's {name} has no number as {key}", hint="write a number")
-        if not _is_number(value):
-            _require_line(f"{name} entry {key}", value, _TEXT)
-
-
-def _names(classes: object) -> tuple[str, ...]:
-    """The names of classes, which have to differ and to fit into one line."""
-    given = classes if isinstance(classes, (list, tuple)) else (None,)
-    names = tuple(name for name in given if isinstance(name, str) and name.strip() and name.isprintable())
-    if len(names) < len(given):
-        raise CheckpointError(f"the card's classes {_short(classes)} are not a list of names")
-    if any(len(name) > _NAME for name in names):
-        raise CheckpointError(f"the card's classes have names of more than {_NAME} characters", hint="shorten them")
-    if len(set(names)) < len(names):
-        raise CheckpointError(f"the card names a class twice: {_short(names)}")
-    return names
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -283,6 +230,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "references": list,
     "reference_components": list,
     "skull_stripped": bool,
+    "places": int,
     "pictures": bool,
     "built_in": bool,
     "threshold": (Real, type(None)),
@@ -362,7 +310,7 @@ def parse(text: str | bytes, path: Path) -> Card:
         raise CheckpointError(f"{path} is not a card", hint="write one JSON object, or remove the file")
     if unknown := sorted(set(content) - known):
         raise CheckpointError(
-            f"{path} has unknown fields: {_short(', '.join(unknown))}", hint=f"use {', '.join(sorted(known))}"
+            f"{path} has unknown fields: {short(', '.join(unknown))}", hint=f"use {', '.join(sorted(known))}"
         )
     if missing := sorted({"name", "title", "family"} - set(content)):
         raise CheckpointError(f"{path} lacks {', '.join(missing)}", hint="complete the card or remove it")

@@ -8,7 +8,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wbtools.errors import InputError
+from wbtools.model.conventions import PLANES
+
 _AXES = ("LR", "AP", "SI")
+
+MIDDLE = 0.6
+"""The part of an image's slices that stacks are taken from: the rest shows little of the brain, or none."""
 
 
 class Pictures(nn.Module):
@@ -41,6 +47,68 @@ class Pictures(nn.Module):
         return self.axial(x)
 
 
+class Stacks(Pictures):
+    """Neighbouring slices as the channels of a picture, at several places of an image.
+
+    Places are spread evenly over the middle of the image: each stands for an equal part of it.
+
+    Parameters
+    ----------
+    depth : int
+        Slices of a stack, an odd number: the place lies in the middle one.
+    plane : str
+        One of PLANES.
+    places : int
+    """
+
+    def __init__(self, depth: int, plane: str, places: int) -> None:
+        super().__init__()
+        self.depth, self.plane, self.places = depth, plane, places
+
+    @property
+    def across(self) -> int:
+        """The axis of an image (N, 1, X, Y, Z) along which slices follow each other."""
+        return self.axis(PLANES[self.plane])
+
+    def middles(self, count: int) -> list[int]:
+        """The middle slice of each stack, of so many slices.
+
+        Raises
+        ------
+        InputError
+            If places coincide, or stacks do not fit.
+
+        Examples
+        --------
+        >>> Stacks(3, "axial", 4).middles(20)
+        [5, 8, 11, 14]
+        """
+        part = MIDDLE * count / self.places
+        found = [int((1 - MIDDLE) / 2 * count + part * (place + 0.5)) for place in range(self.places)]
+        reach = self.depth // 2
+        if part < 1 or found[0] < reach or found[-1] + reach >= count:
+            raise InputError(
+                f"{count} {self.plane} slices are too few for stacks of {self.depth} at {self.places} places in their "
+                f"middle {MIDDLE:.0%}",
+                hint="ask at fewer places, or take larger images",
+            )
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, 1, X, Y, Z) to pictures (N x P, depth, rows, columns).
+
+        Axial pictures have rows to the person's left and columns to the front, coronal ones rows to the left and
+        columns up, sagittal ones rows to the front and columns up; slices follow each other to the left, front and top.
+        """
+        backwards = [letter for letter in "RPI" if letter in self.orientation]
+        x = x.flip([self.axis("RPI".index(letter)) for letter in backwards])
+        ordered = x.permute(0, 1, *(self.axis(which) for which in range(3)))
+        axis = 2 + PLANES[self.plane]
+        reach = self.depth // 2
+        stacks = [ordered.narrow(axis, middle - reach, self.depth) for middle in self.middles(ordered.shape[axis])]
+        return torch.stack(stacks, 1).movedim(axis + 1, 3)[:, :, 0].flatten(0, 1)
+
+
 class SideBySide(nn.Module):
     """Pairs: what was found of the first half of all pictures, and beside it what was found of the second half."""
 
@@ -53,6 +121,18 @@ class SideBySide(nn.Module):
         [[1, 3], [2, 4]]
         """
         return torch.cat(x.chunk(2), 1)
+
+
+class Abreast(nn.Module):
+    """The maps of all pictures of an image as planes of one volume."""
+
+    def forward(self, x: Tensor, pictures: int) -> Tensor:
+        """Maps (N x P, C, h, w) of so many pictures P of each image to (N, C, P, h, w)."""
+        return x.view(-1, pictures, *x.shape[1:]).transpose(1, 2)
+
+
+class Together(nn.Flatten):
+    """What was found of all pictures of an image together, as a vector: (N, C, ...) to (N, F)."""
 
 
 class PerImage(nn.Module):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from wbtools.errors import InputError
 
 if TYPE_CHECKING:
+    from wbtools.model.card import Card
     from wbtools.model.family import Architecture, Family, Network
 
 
@@ -25,11 +26,14 @@ class Sizes:
         0 if there are none.
     code : int
         Values of an embedding or a code; 0 leaves the published number.
+    stack : int
+        Neighbouring slices that a network of stacks is shown at a time.
     """
 
     image: tuple[int, ...]
     classes: int = 0
     code: int = 0
+    stack: int = 3
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,27 @@ class Backbone:
         Widths and depths for what has to be fitted.
     normed : tuple of str
         Linear layers whose output is normalised in training; see `Learner`.
+    settings : tuple of str
+        Settings of a recipe that say what this network is shown, and mean nothing to others.
     """
 
     family: str
     architecture: Callable[[Sizes], Architecture]
     normed: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     def build(self, sizes: Sizes) -> Network:
         """The network, its weights drawn from torch's generator."""
         return self.known.network(self.architecture(sizes))
 
-    def require_fitting(self, sizes: Sizes) -> None:
+    def on_card(self, options: object) -> dict[str, Any]:
+        """Fields of the network's card that a recipe's settings say."""
+        from wbtools.model.card import Card
+
+        known = {field.name for field in fields(Card)}
+        return {name: getattr(options, name) for name in self.settings if name in known}
+
+    def require_fitting(self, sizes: Sizes, card: Card) -> None:
         """Raise InputError if images are too small for the network; nothing is computed."""
         import torch
 
@@ -63,6 +77,7 @@ class Backbone:
         try:
             with torch.device("meta"):  # shapes only
                 tried = self.build(sizes).eval()
+                tried.adapt(card)
                 if len(sizes.image) == 4:
                     getattr(tried, tried.answers[0])(torch.empty(1, *sizes.image))
         except FAILURES:
@@ -116,6 +131,15 @@ def _mrinet(width: int) -> Backbone:
         return MriNetArchitecture(width, max(1, math.prod(left)), sizes.classes)
 
     return Backbone("mrinet", architecture)
+
+
+def _stacks(blocks: tuple[int, ...], width: int) -> Backbone:
+    def architecture(sizes: Sizes) -> Architecture:
+        from wbtools.model.families.stacks import StacksArchitecture
+
+        return StacksArchitecture(blocks, width, sizes.stack, sizes.classes)
+
+    return Backbone("stacks", architecture, settings=("stack", "plane", "places"))
 
 
 def _ad3dcnn(widths: tuple[int, ...]) -> Backbone:
@@ -176,6 +200,8 @@ BACKBONES: Mapping[str, Backbone] = {
     "densenet-tiny": _densenet((3, 3, 3), growth=8, inner=16, stem=16),
     "mrinet": _mrinet(32),
     "mrinet-small": _mrinet(8),
+    "stack-resnet": _stacks((2, 2, 2, 2), 64),
+    "stack-resnet-tiny": _stacks((1, 1, 1, 1), 8),
     "densenet121": _contrastive(),
     "resnet18": _halves("resnet18", "resnet", 1024, 256, 1),
     "vgg19": _halves("vgg19", "vggnet", 50176, 4096, 4096, 1024, 1),
@@ -185,3 +211,27 @@ BACKBONES: Mapping[str, Backbone] = {
     "ad3dcnn": _ad3dcnn((8, 16, 32, 64, 128)),
 }
 """By name; a recipe says which of them it can train."""
+
+
+def require_meant(name: str, options: object, usual: object) -> None:
+    """Require that a recipe's settings that mean something to other networks only are the usual ones.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    options, usual : object
+        The recipe's settings as they were given, and as they are without.
+
+    Raises
+    ------
+    InputError
+        If one was changed.
+    """
+    for setting in dict.fromkeys(each for backbone in BACKBONES.values() for each in backbone.settings):
+        meant = [known for known, backbone in BACKBONES.items() if setting in backbone.settings]
+        if name not in meant and getattr(options, setting, None) != getattr(usual, setting, None):
+            raise InputError(
+                f"{setting} is a setting of {' and '.join(meant)}, not of {name}",
+                hint=f"leave it out, or give --backbone {meant[0]}",
+            )

@@ -15,11 +15,14 @@ from wbtools.errors import InputError
 from wbtools.model.convolution import Conv3d, triple
 from wbtools.model.family import Network
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
-from wbtools.model.pictures import PerImage, Pictures, SideBySide
+from wbtools.model.pictures import Abreast, PerImage, Pictures, SideBySide, Together
 
 M = TypeVar("M", bound=nn.Module)
 
-_WHOLE = (Conv3d, Add, Gate, ChannelAttention, SpatialAttention, Pictures, SideBySide, PerImage)
+_WHOLE = (
+    *(Conv3d, Add, Gate, ChannelAttention, SpatialAttention),
+    *(Pictures, SideBySide, Abreast, Together, PerImage),
+)
 """Modules of wbtools that are one step, whatever they do inside."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wbtools.model.pictures import PerImage, Pictures, SideBySide
+from wbtools.model.pictures import Abreast, PerImage, Pictures, SideBySide, Together
 
 
 class Moved(nn.Module):
@@ -62,6 +62,14 @@ class Paired(Moved):
     def forward(self, x: Tensor) -> Tensor:
         """(1, 2 N, F) to (1, N, 2 F)."""
         return torch.cat(x.chunk(2, 1), 2)
+
+
+class Same(Moved):
+    """As `Abreast`: the pictures are planes of a volume already."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, N, h, w) as it is."""
+        return x
 
 
 class OneRow(Moved):
@@ -137,8 +145,10 @@ _LAYERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.MaxPool2d: _maximum,
     nn.AvgPool2d: _average,
     nn.AdaptiveAvgPool2d: lambda module: nn.AdaptiveAvgPool3d(_flat(module.output_size, None)),
+    Together: lambda module: nn.Flatten(),
     nn.Flatten: lambda module: Rows(),
     SideBySide: lambda module: Paired(),
     PerImage: lambda module: OneRow(),
+    Abreast: lambda module: Same(),
 }
 """By kinds of layers of pictures."""

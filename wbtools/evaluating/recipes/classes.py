@@ -189,7 +189,7 @@ def _case(bench: Bench, answered: Answered, values: Sequence[str], place: int) -
 
 EVALUATION = Evaluation(
     name="classes",
-    families=("mrinet",),
+    families=("mrinet", "stacks"),
     kinds=(Kind.VOLUMES,),
     answer=_answer,
     check=check,

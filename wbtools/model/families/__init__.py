@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wbtools.model.family import Family
 
-FAMILIES = ("unet", "resnet", "densenet", "mrinet", "ad3dcnn", "hemispheres", "contrastive")
+FAMILIES = ("unet", "resnet", "densenet", "mrinet", "stacks", "ad3dcnn", "hemispheres", "contrastive")
 """Modules of this package that hold a family, in the order in which they are asked."""
 
 

@@ -24,7 +24,7 @@ def initialise(network: nn.Module) -> None:
     """Random convolutions as published: normal, with the variance that keeps gradients as large as they are."""
     for module in network.modules():
         # Without memory there is nothing to draw, and torch would import its compiler for it.
-        if isinstance(module, nn.Conv3d) and not module.weight.is_meta:
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 

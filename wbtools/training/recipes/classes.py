@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from wbtools.datasets import Kind
+from wbtools.errors import InputError, UnknownChoice
+from wbtools.model.conventions import PLANES
+from wbtools.model.families.stacks import DEPTHS
 from wbtools.model.family import Network
 from wbtools.training import classification
+from wbtools.training.backbones import Sizes
 from wbtools.training.loop.feeding import Plan, Shown
 from wbtools.training.loop.learner import Learner
 from wbtools.training.loop.selection import Criterion
 from wbtools.training.recipes.labelled import Labelled
 from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task
-from wbtools.training.settings import Settings
+from wbtools.training.settings import Settings, require_within
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,27 @@ class Options:
     ----------
     label : str
         The column of the label; its values are the classes, in alphabetical order.
+    stack : int
+        Of networks of stacks: neighbouring slices that are shown at a time, one of DEPTHS.
+    plane : str
+        Of networks of stacks: that of the slices, one of PLANES.
+    places : int
+        Of networks of stacks: at how many places they are asked.
     """
 
     label: str = "sex"
+    stack: int = 3
+    plane: str = "axial"
+    places: int = 8
+
+    def __post_init__(self) -> None:
+        if self.stack not in DEPTHS:
+            raise InputError(
+                f"stack={self.stack}: stacks have {' or '.join(map(str, DEPTHS))} slices", hint="give one of these"
+            )
+        if self.plane not in PLANES:
+            raise UnknownChoice("plane", self.plane, tuple(PLANES))
+        require_within(self, {"places": 1})
 
 
 class Classes(Task):
@@ -53,6 +75,11 @@ class Classes(Task):
         super().__init__(material, device)
         self._labelled = Labelled(material, material.options.label)
         self.classes = self._labelled.classes
+
+    @property
+    def sizes(self) -> Sizes:
+        """As in `Task`; and what networks of stacks read."""
+        return replace(super().sizes, stack=self.material.options.stack)
 
     @property
     def batches(self) -> int:
@@ -85,7 +112,7 @@ RECIPE = Recipe(
     title="classes, such as the sex, told from a brain",
     system="S3",
     kinds=(Kind.VOLUMES,),
-    backbones=("mrinet", "mrinet-small"),
+    backbones=("mrinet", "mrinet-small", "stack-resnet", "stack-resnet-tiny"),
     settings=Settings(
         epochs=20,
         batch=45,

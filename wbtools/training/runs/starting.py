@@ -17,7 +17,7 @@ from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_d
 from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
-from wbtools.training.backbones import BACKBONES, Backbone
+from wbtools.training.backbones import BACKBONES, Backbone, require_meant
 from wbtools.training.loop.ranks import ALONE, Place, Ranks
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.recipe import Material, Recipe, Task, require_finite
@@ -114,12 +114,13 @@ class Run:
         people = len({material.data.items[row].person for row in material.rows("train")})
         made = {"recipe": self.recipe.name, "seed": str(material.settings.seed), "torch": str(self.record["torch"])}
         card = card_of(self.recipe, self.backbone.known.card, material.data, people, made)
-        return replace(card, classes=self.task.classes)
+        return replace(card, classes=self.task.classes, **self.backbone.on_card(material.options))
 
     def network(self) -> Network:
-        """The network, its weights drawn from the run's seed."""
+        """The network, its weights drawn from the run's seed, shown what its card will say."""
         torch.manual_seed(self.material.settings.seed)
         network = self.backbone.build(self.task.sizes)
+        network.adapt(self.card())
         if not self.material.settings.dropout:
             without_dropout(network)
         return network
@@ -155,14 +156,14 @@ def plan(asked: Asked, ranks: Ranks = ALONE) -> Run:
         require_enough(data, material.rows("train"))
     if not asked.resume:
         record["classes"], record["sizes"] = list(task.classes), {"images": list(data.manifest.shape)}
-    if ranks.first:
-        BACKBONES[record["backbone"]].require_fitting(task.sizes)
     run = Run(folder, recipe, BACKBONES[record["backbone"]], task, material, record, asked.init, not asked.resume)
+    card = run.card()  # raises what a card cannot say, such as names that are too long
+    if ranks.first:
+        run.backbone.require_fitting(task.sizes, card)
     if run.new and run.init is not None and ranks.first:
         with torch.device("meta"):  # shapes only
             network = run.backbone.build(task.sizes)
         fitting(network, run.init)
-    run.card()  # raises what a card cannot say, such as names that are too long
     return run
 
 
@@ -254,6 +255,7 @@ def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     settings, options = told(recipe, asked.words)
     backbone = asked.backbone or recipe.backbones[0]
     recipe.require_backbone(backbone)
+    require_meant(backbone, options, recipe.options)
     volumes = data.manifest.kind is Kind.VOLUMES
     references = asked.references or (REFERENCES[0] if volumes else "none")
     require_choice("kind of references", references, REFERENCES)
