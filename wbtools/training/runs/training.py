@@ -145,7 +145,8 @@ def _learner(run: Run, *, fresh: bool) -> Learner:
         kept = begin_with(network, run.init)
         if kept:
             _log.info("new, as %s has no weights that fit: %s", run.init.name, ", ".join(kept))
-    memory = torch.channels_last_3d if len(run.task.sizes.image) == 4 else torch.channels_last
+    flat = all(weight.ndim < 5 for weight in network.parameters())  # it may look at slices of volumes
+    memory = torch.channels_last if flat else torch.channels_last_3d
     learner = Learner(network, run.backbone.normed).to(run.task.device, run.task.dtype)
     return learner.to(memory_format=memory)
 
