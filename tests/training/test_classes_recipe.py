@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 import torch
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_learning import lines, made_classes, train, weights
+from made_learning import evaluate, lines, made_classes, train, weights
 
 from wbtools import model as models
 from wbtools.datasets import Kind, open_data, write_data
@@ -98,6 +99,61 @@ def test_missing_labels_and_a_single_class_are_refused_in_a_sentence(tmp_path):
         write_data(tmp_path / name, Kind.VOLUMES, np.array(data.images), items)
         result = train("classes", tmp_path / name, "--out", tmp_path / "run")
         assert result.exit_code == 3 and sentence in said(result), result.output
+
+
+@pytest.fixture(scope="module")
+def stacks(run):
+    how = ("--backbone", "stack-resnet-tiny", "--epochs", "4", "--rate", "1e-3", "--batch", "8", "--set", "stack=5")
+    words = ("--set", "plane=coronal", "--set", "places=3")
+    result = train("classes", run / "data", "--out", run / "stacks", *how, *words)
+    assert result.exit_code == 0, result.output
+    return run / "stacks"
+
+
+def test_a_network_of_stacks_learns_the_planted_difference_and_its_card_says_what_it_is_shown(run, stacks):
+    assert lines(stacks)[-1]["val"]["auc"] == 1
+    loaded, data = models.load(stacks / "best-auc.pt"), open_data(run / "data")
+    assert (loaded.family, loaded.card.plane, loaded.card.places) == ("stacks", "coronal", 3)
+    assert loaded.card.classes == ("F", "M") and weights(stacks / "last.pt")["conv1.weight"].shape == (8, 5, 7, 7)
+    rows = json.loads((stacks / "run.json").read_text())["split"]["parts"]["val"]
+    truth = np.array([data.items[row].labels["sex"] == "M" for row in rows])
+    with torch.no_grad():
+        logits = loaded.network.logits(torch.from_numpy(np.array(data.images[rows])))
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(truth).long())
+    figure = loaded.card.performance["validation_loss"]  # of the network in training: it was shown the same slices
+    assert float(loss) == pytest.approx(figure, rel=1e-3)
+
+
+def test_a_network_of_stacks_is_evaluated_on_the_people_it_has_not_seen(run, stacks, tmp_path):
+    result = evaluate(stacks, run / "data", "--split", "test", "--out", tmp_path / "found")
+    assert result.exit_code == 0, result.output
+    assert "accuracy 1.000" in said(result)
+
+
+def test_the_published_stack_is_torchvisions_resnet_18_of_three_or_five_channels():
+    for stack in (3, 5):
+        state = BACKBONES["stack-resnet"].build(Sizes((1, 58, 70, 58), classes=2, stack=stack)).state_dict()
+        expected = torchvision.models.resnet18(num_classes=2).state_dict()
+        expected["conv1.weight"] = torch.zeros(64, stack, 7, 7)
+        assert {key: value.shape for key, value in state.items()} == {k: v.shape for k, v in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "word", "sentence", "hint"),
+    [
+        ("stack-resnet-tiny", "stack=4", "stacks have 3 or 5 slices", "give one of these"),
+        ("stack-resnet-tiny", "plane=axail", "'axail' is no plane", "did you mean axial"),
+        ("stack-resnet-tiny", "places=0", "places=0 is too small", "give 1 or more"),
+        ("stack-resnet-tiny", "places=14", "22 axial slices are too few for stacks of 3 at 14 places", "fewer places"),
+        ("mrinet-small", "plane=coronal", "plane is a setting of stack-resnet", "give --backbone stack-resnet"),
+    ],
+)
+def test_stacks_that_cannot_be_are_refused_in_a_sentence_before_anything_is_written(
+    run, tmp_path, backbone, word, sentence, hint
+):
+    result = train("classes", run / "data", "--out", tmp_path / "run", "--backbone", backbone, "--set", word)
+    assert result.exit_code == 3 and sentence in said(result) and hint in said(result), result.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_images_that_are_too_small_for_the_network_are_refused(tmp_path):

@@ -38,9 +38,10 @@ EXACT = {"precision": "double", "epochs": "2"}
 TINY = ("--backbone", "unet-tiny", "--batch", "6", "--epochs", "3", "--set", "accumulate=2")
 AS_ALONE = (*TINY, "--rate", "1e-3", "--set", "average=.9", "--set", "precision=double")
 
-RUNS = {
+RUNS = {  # the first word is the recipe
     "hashing": (made_classes, 12, None, {"batch": "2", "queue": "8", "rate": "1e-3"}),
     "classes": (made_classes, 12, "mrinet-small", {"batch": "5", "average": "0.9"}),
+    "classes stacks": (made_classes, 12, "stack-resnet-tiny", {"batch": "5", "epochs": "1"}),
     "symmetry": (made_slices, 4, None, {"batch": "3", "sizes": "90", "epochs": "1"}),
     "contrastive": (made_pictures, 4, None, {"batch": "5", "epochs": "1"}),
 }
@@ -78,9 +79,10 @@ def require_equal(run, alone):
 @pytest.mark.slow
 def test_shares_of_a_batch_give_the_gradient_queue_and_weights_of_a_single_process(tmp_path):
     asked = []
-    for recipe, (make, people, backbone, words) in RUNS.items():
-        make(tmp_path / f"{recipe}-data", people)
-        asked.append((recipe, str(tmp_path / f"{recipe}-data"), str(tmp_path / recipe), backbone, {**EXACT, **words}))
+    for name, (make, people, backbone, words) in RUNS.items():
+        data, out, (recipe, *_) = str(tmp_path / f"{name}-data"), str(tmp_path / name), name.split()
+        make(tmp_path / f"{name}-data", people)
+        asked.append((recipe, data, out, backbone, {**EXACT, **words}))
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     process = together(3, trained_together.__file__, tmp_path / "asked.json")
     for recipe, data, out, backbone, words in asked:
@@ -90,8 +92,8 @@ def test_shares_of_a_batch_give_the_gradient_queue_and_weights_of_a_single_proce
         assert result.exit_code == 0, result.output
     printed = process.communicate(timeout=300)[0]
     assert process.returncode == 0, printed
-    for recipe in RUNS:
-        require_equal(tmp_path / recipe, tmp_path / f"{recipe}-alone")
+    for name in RUNS:
+        require_equal(tmp_path / name, tmp_path / f"{name}-alone")
 
 
 def test_hard_triplets_are_mined_and_learned_by_two_processes_as_by_a_single_one(pair, twins, tmp_path):

@@ -161,6 +161,7 @@ def test_models_takes_the_folder_of_a_run_and_calls_its_figures_those_of_validat
     [
         ("twins", made_twins, ("--backbone", "unet-tiny", "--batch", "6", "--set", "accumulate=2")),
         ("classes", made_classes, ("--backbone", "mrinet-small", "--batch", "4", "--set", "milestones=1,2")),
+        ("classes", made_classes, ("--backbone", "stack-resnet-tiny", "--batch", "4", "--set", "plane=coronal")),
         ("hashing", made_classes, ("--batch", "4", "--set", "queue=12")),
         (
             "symmetry",

@@ -38,15 +38,20 @@ def people(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "method"),
-    [("twins", "deviation-magnitude"), ("twins", "lrp"), ("classes", "deviation-smooth"), ("hashing", "deviation")],
+    ("recipe", "method", "more"),
+    [
+        ("twins", "deviation-magnitude", ("--backbone", "unet-tiny")),
+        ("twins", "lrp", ("--backbone", "unet-tiny")),
+        ("classes", "deviation-smooth", ()),
+        ("classes", "deviation-smooth", ("--backbone", "stack-resnet-tiny", "--set", "plane=sagittal")),
+        ("hashing", "deviation", ()),
+    ],
 )
 def test_a_trained_network_is_explained_with_its_relevance_conserved(
-    recipe, method, people, small_study, run_export, tmp_path
+    recipe, method, more, people, small_study, run_export, tmp_path
 ):
     how = ("--epochs", "2", "--rate", "1e-3", "--set", "accumulate=1")
-    backbone = ("--backbone", "unet-tiny") if recipe == "twins" else ()
-    result = train(recipe, people, "--out", tmp_path / "run", *how, *backbone)
+    result = train(recipe, people, "--out", tmp_path / "run", *how, *more)
     assert result.exit_code == 0, result.output
     network = tmp_path / "run/best-auc.pt"
     options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(network), "--null", "1")
