@@ -125,7 +125,7 @@ def test_families_are_given_what_they_were_trained_on():
     """As their publications say."""
     assert {family.name: family.card.intensity for family in known_families()} == {
         **dict.fromkeys(("unet", "resnet", "densenet", "ad3dcnn", "contrastive"), "minmax"),
-        "mrinet": "raw",
+        **dict.fromkeys(("mrinet", "stacks"), "raw"),
         "hemispheres": "uint8",
     }
     assert str(Intensity.parse("raw")) == "raw"
