@@ -91,6 +91,15 @@ def test_relevance_that_is_known_lies_in_the_very_lesions_that_networks_are_judg
         assert found[f"map integrated-gradients-zero: {name}"] == pytest.approx(np.mean(expected[name]), rel=1e-3)
     ratio = np.mean(expected["inside"]) / np.mean(expected["chance"])
     assert found["map gradient-x-input: times_chance"] == pytest.approx(ratio, rel=1e-5)
+    shown, lesions = zip(
+        *(with_lesions(np.array(data.images[asked.rows]), asked.rows, n) for n in range(10)), strict=True
+    )
+    differences = [abs(image[0].astype(float) - image[1]) for each in shown for image in each]
+    inside = [
+        both[lesion.any(0)].sum() / sum(both[tissue].sum() for tissue in image > 0)
+        for both, image, lesion in zip(differences, np.concatenate(shown), np.concatenate(lesions), strict=True)
+    ]
+    assert found["map no network: difference of the halves: inside"] == pytest.approx(np.mean(inside), rel=1e-5)
     tissue = np.array(data.images[asked.rows]) > 0
     outside = np.mean([abs(weights)[None].repeat(2, 0)[~each].sum() / (2 * abs(weights).sum()) for each in tissue])
     assert found["map gradient: background"] == pytest.approx(outside, rel=1e-5)
@@ -219,6 +228,12 @@ def test_what_cannot_be_explained_is_refused_in_a_sentence(run, tmp_path, words,
     result = evaluate(run / "run", run / "data", "--out", tmp_path / "e", *words, *FEW)
     assert result.exit_code == 3 and expected in said(result), result.output
     assert not (tmp_path / "e").exists()
+
+
+def test_a_dry_run_says_how_many_maps_there_would_be(run, tmp_path):
+    words = ("--out", tmp_path / "e", "--explain", "gradient", "--explain", "lrp", "--explain-images", "4", "--dry-run")
+    result = evaluate(run / "run", run / "data", *words)
+    assert result.exit_code == 0 and "maps: 4 images by 2 methods, gradient, lrp" in said(result)
 
 
 def test_other_recipes_say_which_have_maps(tmp_path):

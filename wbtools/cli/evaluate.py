@@ -14,7 +14,7 @@ from wbtools.cli.console import Held, err, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError
-from wbtools.text import line
+from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from wbtools.evaluating.evaluation import Evaluated
@@ -194,8 +194,19 @@ def _say_plan(found: Plan) -> None:
         terminal.print(f"checkpoint: {line(contestant.path)} ({contestant.model.family})")
         terminal.print(f"  threshold: {'none' if threshold is None else f'{threshold:.4g}'}")
         terminal.print(f"  {found.asked.part}: {described(found.data, judged.rows)}, by {judged.how}")
+    if found.asked.options.explain:
+        terminal.print(f"maps: {_said_of_maps(found)}")
     terminal.print(f"device: {found.device}")
     terminal.print(f"would write: {line(found.asked.out)}")
+
+
+def _said_of_maps(found: Plan) -> str:
+    """How many images are explained, and how."""
+    from wbtools.evaluating.maps.explaining import methods_of
+
+    options = found.asked.options
+    methods, images = methods_of(options.explain), min(options.explain_images, len(found.rows))
+    return f"{counted(images, 'image')} by {counted(len(methods), 'method')}, {', '.join(methods)}"
 
 
 def _summarise(found: Evaluated) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wbtools.evaluating.bootstrap import Estimate
-from wbtools.evaluating.figures.style import COLOURS, look, panels, plain, styled
+from wbtools.evaluating.figures.style import COLOURS, LINES, look, panels, plain, styled
 from wbtools.evaluating.findings import Figure
 
 if TYPE_CHECKING:
@@ -25,31 +25,30 @@ _MOST = len(COLOURS) - 1
 _GREY = "#888888"
 
 
-def localisation(name: str, place: int, found: BySize) -> Figure:
-    """Relevance inside the lesion and AUC of voxels by size, a curve for each method."""
+def localisation(name: str, place: int, found: BySize, without: BySize) -> Figure:
+    """Relevance inside the lesion and AUC of voxels by size, a curve for each method; grey without a network."""
     few = dict(list(found.items())[:_MOST])
+    grey = [{"color": _GREY, "linestyle": line} for line in LINES[1:]]
+    looks = [*(look(number) for number in range(len(few))), *grey]
     with styled():
         figure, (inside, auc) = panels(columns=2, width=1.3)
-        first = next(iter(few.values()))
+        first = next(iter(without.values()))
         inside.plot(list(first), [each["chance"].value for each in first.values()], color=_GREY, label="chance")
         auc.axhline(0.5, color=_GREY)
-        for number, (method, each) in enumerate(few.items()):
-            for axes, figure_name in ((inside, "inside"), (auc, "auc")):
-                shift = 0.25 * (number - (len(few) - 1) / 2)  # bars of intervals do not hide each other
-                _curve(axes, {size + shift: of[figure_name] for size, of in each.items()}, look(number), method)
+        for number, (method, each) in enumerate({**few, **without}.items()):
+            for axes, shown in ((inside, "inside"), (auc, "auc")):
+                shift = 0.25 * (number - len(few) / 2)  # bars of intervals do not hide each other
+                _curve(axes, {size + shift: of[shown] for size, of in each.items()}, looks[number], method)
         inside.set(ylabel="share of relevance inside the lesion")
         inside.set_ylim(bottom=0)
         auc.set(ylabel="AUC of voxels", ylim=(-0.02, 1.02))
         for axes in (inside, auc):
             axes.set(xlabel="size of the lesion, pixels across")
-        figure.legend(*inside.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    shares = {
-        method: [f"{size} px {of['inside'].value:.2f}" for size, of in each.items()] for method, each in few.items()
-    }
-    words = " ".join(f"{method}: {', '.join(each)}." for method, each in shares.items())
+        figure.legend(*inside.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    words = " ".join(f"{method}: {', '.join(_shares(each))}." for method, each in {**few, **without}.items())
     alt = (
-        f"Share of relevance inside the lesion, and AUC of voxels, by size and method, with intervals; grey is chance. "
-        f"{_left(found)}Shares of {name}: {words}"
+        "Share of relevance inside the lesion, and AUC of voxels, by size and method, with intervals; grey are chance "
+        f"and what needs no network. {_left(found)}Shares of {name}: {words}"
     )
     return Figure(f"maps-by-size-{place}", f"Maps by size of the lesion, {name}", alt, figure)
 

@@ -28,6 +28,9 @@ from wbtools.space.grid import Grid
 Halves = NDArray[np.floating] | NDArray[np.uint8]
 
 _SCALE = Scale(0.0, 1 / 255)
+WITHOUT = "no network"
+"""What names of maps begin with that need none."""
+
 _OTHERS = "slices of other people"
 
 
@@ -98,6 +101,15 @@ class Others:
             reference=self._mean if single else how.reference,
             usual_references=self._all if how.usual_references else None,
         )
+
+    def differences(self, halves: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        """Maps of a slice (2, H, W) that need no network: how much grey values differ."""
+        values = halves.astype(np.float64)
+        of_halves = np.abs(values[:1] - values[1:]).repeat(2, 0)
+        found = {f"{WITHOUT}: difference of the halves": of_halves}
+        if len(self.slices):
+            found[f"{WITHOUT}: difference from other slices"] = np.abs(values - self.slices.mean(0))
+        return found
 
     def _mean(self, *asked: object) -> ReferenceBrain:
         return _reference(self.slices.mean(0), f"the mean of {len(self.slices)} {_OTHERS}")

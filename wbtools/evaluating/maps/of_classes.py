@@ -235,8 +235,8 @@ def _person(look: _Look, row: int) -> _Person:
         maps[name] = _unit(relevance.flat[look.voxels])
         largest[name] = np.stack([(mask & (relevance > 0)).flat[look.voxels] for mask in masks[name]])
     named = {name: answers(network, image.data[0, 0], look.hidden, each) for name, each in masks.items()}
-    whole = look.answered.judged[int(np.searchsorted(look.answered.rows, row))]
-    named |= {_NOTHING: named[_NOTHING] * len(SHARES), _WHOLE: [int(whole.argmax())] * len(SHARES)}
+    whole = int(look.answered.said_of(np.array([row])).argmax())
+    named |= {_NOTHING: named[_NOTHING] * len(SHARES), _WHOLE: [whole] * len(SHARES)}
     return _Person(maps, largest, named)
 
 

@@ -17,7 +17,7 @@ from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, dr
 from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.maps.localisation import FIGURES, Located, located
 from wbtools.evaluating.people import Rows
-from wbtools.evaluating.recipes.evaluation import Answered, Bench
+from wbtools.evaluating.recipes.evaluation import Bench
 from wbtools.text import counted
 from wbtools.training.simulated import SIZES
 
@@ -34,9 +34,11 @@ class Judged:
     place : int
         From 1.
     whole : mapping of str to mapping of str to Estimate
-        By method and figure, of all lesions.
+        By method and figure, of all lesions; also of maps that need no network.
     sizes : mapping of str to tuple of mapping of str to Estimate
         By method, of each size.
+    methods : tuple of str
+        Those by which the network could be explained.
     right : ndarray, (S,)
         Share of the lesions of each size that the network finds.
     left_out : mapping of str to str
@@ -47,6 +49,7 @@ class Judged:
     place: int
     whole: Mapping[str, Mapping[str, Estimate]]
     sizes: Mapping[str, tuple[Mapping[str, Estimate], ...]]
+    methods: tuple[str, ...]
     right: NDArray[np.float64]
     left_out: Mapping[str, str]
 
@@ -82,7 +85,8 @@ def measure(bench: Bench) -> Findings:
         f"each with a lesion of every size: {len(rows) * len(SIZES)} maps of each method. What is explained is the "
         f"network's value, which is above 0 if halves differ, whether it finds the lesion or not. {MAGNITUDES}",
         "Methods that compare with reference brains compare with slices of other people without a lesion; those that "
-        "compare with a single one, with the mean of these slices.",
+        "compare with a single one, with the mean of these slices. How well grey values "
+        "find lesions without any network, stands below: a map has to be better to be owed to the network.",
         *told.too_few(int(group.max()) + 1),
         *(f"{each.name}, without {name}: {why}." for each in told_of for name, why in each.left_out.items()),
     ]
@@ -90,9 +94,9 @@ def measure(bench: Bench) -> Findings:
         each.name: {f"map {name}: {figure}": value for name, of in each.whole.items() for figure, value in of.items()}
         for each in told_of
     }
-    headline = tuple(_said(each) for each in told_of if 0 < len(each.whole) <= SPOKEN)
-    tables = tuple(table for each in told_of if each.whole for table in _tables(each))
-    figures = tuple(_figure(each) for each in told_of if each.whole)
+    headline = tuple(_said(each) for each in told_of if 0 < len(each.methods) <= SPOKEN)
+    tables = tuple(table for each in told_of for table in _tables(each))
+    figures = tuple(_figure(each) for each in told_of)
     more = {"maps": {"slices": len(rows), **{each.name: each.as_record() for each in told_of}}}
     return Findings(headline, (Section("Maps", tuple(words), tables, figures),), found, more)
 
@@ -101,20 +105,23 @@ def _judged(bench: Bench, number: int, rows: Rows, group: NDArray[np.int64]) -> 
     """The maps of a checkpoint."""
     answered, learned = bench.answered[number], bench.learned[number]
     explainer = Explainer(halves.explained(answered.contestant.model), bench.options.explain)
-    found: dict[str, list[list[tuple[float, ...]]]] = {name: [] for name in explainer.methods}
+    found: dict[str, list[list[tuple[float, ...]]]] = {}
     for done, row in enumerate(rows, number * len(rows)):
         for name, figures in _of_slice(bench, explainer, int(row), learned if len(learned) else bench.rows).items():
-            found[name].append(figures)
+            found.setdefault(name, []).append(figures)
         bench.tell(done + 1, len(rows) * len(bench.answered))
     each = {
-        name: Located(np.array(found[name]), group).estimates(bench.options.resampling) for name in explainer.methods
+        name: Located(np.array(values), group).estimates(bench.options.resampling)
+        for name, values in found.items()
+        if name not in explainer.left_out
     }
     return Judged(
         answered.name,
         number + 1,
         {name: whole for name, (whole, _) in each.items()},
         {name: sizes for name, (_, sizes) in each.items()},
-        _right(answered, rows),
+        explainer.methods,
+        np.asarray((answered.said_of(rows)[:, 1:] > 0).mean(0), np.float64),
         explainer.left_out,
     )
 
@@ -123,22 +130,20 @@ def _of_slice(bench: Bench, explainer: Explainer, row: int, others: Rows) -> dic
     """Figures of every method and size of a slice; of methods that fail at a size, as far as they came."""
     plain = np.array(bench.data.images[[row]])
     compared = halves.Others.of(bench.data, others, row, bench.options.resampling.seed)
-    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in explainer.methods}
+    found: dict[str, list[tuple[float, ...]]] = {}
     for size in range(len(SIZES)):
         changed, lesions = with_lesions(plain, np.array([row]), size)
-        for name, relevance in explainer.maps(halves.image_of(changed[0]), compared.adapted).items():
-            found[name].append(located(halves.halves_of(relevance), changed[0] > 0, lesions[0]))
+        given = explainer.maps(halves.image_of(changed[0]), compared.adapted)
+        maps = {name: halves.halves_of(relevance) for name, relevance in given.items()}
+        for name, relevance in {**maps, **compared.differences(changed[0])}.items():
+            found.setdefault(name, []).append(located(relevance, changed[0] > 0, lesions[0]))
     return found
 
 
-def _right(answered: Answered, rows: Rows) -> NDArray[np.float64]:
-    places = np.searchsorted(answered.rows, rows)
-    return np.asarray((answered.judged[places, 1:] > 0).mean(0), np.float64)
-
-
 def _said(judged: Judged) -> str:
-    said = (f"{name} {each['inside'].value:.3f}, AUC {each['auc'].value:.3f}" for name, each in judged.whole.items())
-    chance = next(iter(judged.whole.values()))["chance"].value
+    each = {name: judged.whole[name] for name in judged.methods}
+    said = (f"{name} {found['inside'].value:.3f}, AUC {found['auc'].value:.3f}" for name, found in each.items())
+    chance = next(iter(each.values()))["chance"].value
     return f"{judged.name}: share of relevance inside the lesion (chance {chance:.3f}): {'; '.join(said)}"
 
 
@@ -165,5 +170,6 @@ def _of_sizes(judged: Judged, figure: str) -> Table:
 
 def _figure(judged: Judged) -> Figure:
     by_size = {name: dict(zip(SIZES, sizes, strict=True)) for name, sizes in judged.sizes.items()}
-    order = sorted(by_size, key=lambda name: -np.nan_to_num(judged.whole[name]["auc"].value))
-    return drawings.localisation(judged.name, judged.place, {name: by_size[name] for name in order})
+    order = sorted(judged.methods, key=lambda name: -np.nan_to_num(judged.whole[name]["auc"].value))
+    without = {name: each for name, each in by_size.items() if name not in judged.methods}
+    return drawings.localisation(judged.name, judged.place, {name: by_size[name] for name in order}, without)

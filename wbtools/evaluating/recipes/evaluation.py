@@ -85,6 +85,11 @@ class Answered:
         """The checkpoint's."""
         return self.contestant.name
 
+    def said_of(self, rows: Rows) -> NDArray[np.float32]:
+        """What it said of some of the images that figures are of, (K, E)."""
+        order = np.argsort(self.rows)
+        return self.judged[order[np.searchsorted(self.rows, rows, sorter=order)]]
+
 
 @dataclass(frozen=True, eq=False)
 class Bench:
