@@ -51,7 +51,7 @@ COLUMNS = {"true": 2, "share of true": 2, "elsewhere": 1, "best rank": 1, "best 
 def atlas_shares() -> csr_array:
     """The share of each voxel of the heads' grid that belongs to each of the atlas's regions, (R, V)."""
     with tempfile.TemporaryDirectory() as folder:
-        write_demo_subject(Path(folder), "100307", grid=HCP_GRID.with_spacing(1.4), average=True)
+        write_demo_subject(Path(folder), "100307", grid=HCP_GRID.with_spacing(1.4), variant="average")
         subject = find(Path(folder), "100307")
         atlas = person.read(subject, subject.meshes[:1], NativeProjection(1)).atlas.whole
         keys = [region.key for region in atlas.regions]

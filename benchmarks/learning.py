@@ -76,9 +76,9 @@ def sets(**words: object) -> tuple[str, ...]:
 
 def twins(place: Place) -> None:
     """AUC of telling twins from others; wanted: .95."""
-    quick = sets(accumulate=1, clip=1, augment="no", dropout="no", negatives=1, nearest=3, mining="random")
-    for family, epochs, rate in (("unet", 6, 4e-3), ("resnet", 8, 4e-3), ("densenet", 8, 4e-3)):
-        words = ("--backbone", f"{family}-tiny", "--epochs", str(epochs), "--batch", "12", "--rate", str(rate), *quick)
+    how = sets(accumulate=1, clip=1, augment="no", dropout="no", loss="contrast", settle=4)
+    for family in ("unet", "resnet", "densenet"):
+        words = ("--backbone", f"{family}-tiny", "--epochs", "12", "--batch", "32", "--rate", "4e-3", *how)
         (found,) = figures(place.judged(Training(f"twins-{family}", "twins", "twins", words)))
         print(f"twins, {family}: AUC {told(found['auc'])}", flush=True)
 

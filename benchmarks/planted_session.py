@@ -34,7 +34,7 @@ GRID = HCP_GRID.with_spacing(1.4)
 
 def person(study: Path, name: str, head: Head) -> None:
     """Write the built-in subject with the plant in its T1w."""
-    folder = write_demo_subject(study, name, grid=GRID, average=True)
+    folder = write_demo_subject(study, name, grid=GRID, variant="average")
     plant = PLANTS[name]
     twins = PlantedTwins(head, plant, seed=11)
     fields = twins.fields(twins.people(2)).numpy()[:, 0]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clusters import Cluster
     from workbench_session import Session
 
+    from wbtools.subject.demo import Variant
     from wbtools.workbench.runner import Workbench
 
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -78,21 +79,22 @@ def small_study(made_once: Callable[..., Path]) -> Callable[..., Path]:
     """`small_study("LAS")` is a study folder with the built-in subject 100307 at 4 mm, for reading only.
 
     The T1w has 46 x 55 x 46 voxels in the given orientation; the 32k meshes are whole, the native ones have 9,002
-    vertices. With `average=True` it is the undeformed group average. Each is made once (about 3 s).
+    vertices. With `variant="unmarked"` it has no marks, with `variant="average"` it is the undeformed group average.
+    Each is made once (about 3 s).
     """
 
     @cache
-    def build(orientation: str, average: bool) -> Path:
+    def build(orientation: str, variant: Variant) -> Path:
         def write(folder: Path) -> None:
             from wbtools.subject.demo import HCP_GRID, write_demo_subject
 
             grid = HCP_GRID.with_spacing(4.0).reoriented(orientation)
-            write_demo_subject(folder, grid=grid, native_frequency=30, average=average)
+            write_demo_subject(folder, grid=grid, native_frequency=30, variant=variant)
 
-        return made_once(orientation + average * "-average", write)
+        return made_once(f"{orientation}-{variant}", write)
 
     # One call of the cached function has one spelling, so that no study is made twice.
-    return lambda orientation="LAS", *, average=False: build(orientation, average)
+    return lambda orientation="LAS", *, variant="marked": build(orientation, variant)
 
 
 @pytest.fixture(scope="session")

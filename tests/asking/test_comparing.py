@@ -84,7 +84,7 @@ def test_somebody_who_is_not_there_and_an_export_without_place_are_said_before_a
 def test_explain_adds_the_export_of_the_pair(small_study, tmp_path):
     study = small_study("LAS")
     network = write_network(tmp_path)
-    other = small_study("LAS", average=True) / "100307"
+    other = small_study("LAS", variant="average") / "100307"
     words = ("--study-folder", study, "--model", network, "--explain", "--out", tmp_path / "out", "--no-render")
     run = ask("compare", "100307", other, *words)
     assert run.exit_code == 0, run.output

@@ -35,8 +35,9 @@ def test_another_image_under_the_same_name_is_another_batch(tmp_path):
 
 
 def test_another_card_beside_the_same_checkpoint_is_another_batch(tmp_path):
-    for name in ("demo_unet.pt", "demo_unet.json"):
-        shutil.copy(str(files("wbtools.data") / name), tmp_path / name)
+    for file in files("wbtools.data").iterdir():
+        if file.name.startswith("demo_unet"):
+            shutil.copy(str(file), tmp_path / file.name)
     words = "--model", str(tmp_path / "demo_unet.pt")
     before = identity(tmp_path, *words)
     card = json.loads((tmp_path / "demo_unet.json").read_text())

@@ -166,9 +166,11 @@ def test_a_terminal_shows_a_caution_once_whatever_the_networks_and_files_have_it
 
 
 def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_path):
-    for name in ("first", "second"):
-        for end in ("pt", "json"):
-            shutil.copy(str(files("wbtools.data") / f"demo_unet.{end}"), tmp_path / f"{name}.{end}")
+    for file in files("wbtools.data").iterdir():
+        if file.name.startswith("demo_unet"):
+            for name in ("first", "second"):  # brains that the card names keep their names
+                ours = file.name.replace("demo_unet.", f"{name}.")
+                shutil.copy(str(file), tmp_path / ours)
     record = Provenance({})
     paths = (tmp_path / "first.pt", tmp_path / "second.pt")
     loaded = networks.load(paths, ExportSettings().explanation, NOBODY)
@@ -227,7 +229,15 @@ HEADS = f"8 made-up heads, deformations of {TEMPLATE}"
     ],
 )
 def test_a_dry_run_says_by_which_methods_and_with_which_references(study, tmp_path, options, lines):
-    assert planned(study, tmp_path, *options) == list(lines)
+    plain = write_network(tmp_path, "plain")  # whose card names no brains
+    assert planned(study, tmp_path / "out", "--model", str(plain), *options) == list(lines)
+
+
+def test_a_dry_run_names_the_brains_of_the_built_in_networks_card(study, tmp_path):
+    own = "references: 5 brains of the network's card"
+    assert planned(study, tmp_path) == ["method: deviation-smooth", own]
+    template = "references: the brain of the network's card, demo_unet_reference.nii.gz"
+    assert planned(study, tmp_path, "--method", "deviation") == ["method: deviation", template]
 
 
 def test_a_dry_run_names_each_other_brain_once_and_says_who_is_left_out(study, tmp_path, scans):

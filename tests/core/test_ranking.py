@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from scipy import ndimage, stats
 from wbtools.anatomy import Atlas, Hemisphere, Kind, Region
 from wbtools.errors import InputError
 from wbtools.regions import RegionMeans, abs_means, calibrated, calibration, correlation, rank
+from wbtools.regions.planted import Planted
+from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking, RegionRelevance
 from wbtools.regions.second_ranking import ALSO_COLUMNS, AlsoRanked
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.text import tsv
@@ -385,3 +388,29 @@ def test_regions_without_voxels_and_maps_without_relevance_are_not_compared():
         calibrated(rank(relevance, atlas), observed, null[:, 1:])
     with pytest.raises(InputError, match="do not fit"):
         calibrated(rank(relevance, atlas), observed, null[:3])
+
+
+def _row(name, rank, calibrated=None, p=1.0):
+    region = Region(rank, name, None, Kind.CORTEX, (1, 0, 0, 1))
+    null = None if calibrated is None else AgainstNull(1.0, 1.0, 1.0, 2.0, p, 0.5, calibrated)
+    return RegionRelevance(region, 9, 1.0, 1.0, 1.0, 1.0, 0.1, 0.5, rank, null)
+
+
+def test_what_was_planted_is_found_by_calibrated_rank_where_there_is_one():
+    rows = (_row("A", 1, 4), _row("B", 2, 2, 0.03), _row("C", 3, 1), _row("D", 4, 3), _row("E", 5, 6), _row("F", 6, 5))
+    outside = RegionRelevance(None, 9, 1.0, 1.0, 1.0, 1.0, 0.4, 0.0, None)
+    ranking = Ranking(rows, outside, 1.0, NullSummary(24, 1.0, 0.5, 9.0))
+    found = Planted.of(ranking, ("E", "A", "B", "not in this atlas"), ("F", "D"))
+    assert found.sentences() == (
+        "Planted: 3 regions; 2 of the first 5 places by calibrated rank: B (2, p 0.03), A (4, p 1), E (6, p 1)",
+        "Decoy: 2 regions; the first of them by calibrated rank: D (3, p 1)",
+    )
+    named = replace(found, planted_in="the thalamus", decoy_in="the insula").sentences()
+    assert named[0].startswith("Planted: the thalamus (3 regions); 2 of")
+    assert named[1].startswith("Decoy: the insula (2 regions); the first of")
+    record = {"places": "calibrated", "planted": {"B": 2, "A": 4, "E": 6}, "decoy": {"D": 3, "F": 5}}
+    assert found.as_record() == record
+    bare = replace(ranking, rows=tuple(replace(row, null=None) for row in rows), null=None)
+    said = Planted.of(bare, ("E", "A"), ()).sentences()
+    assert said == ("Planted: 2 regions; 2 of the first 5 places by rank: A (1), E (5)",)
+    assert Planted.of(ranking, (), ("F",)) is None and Planted.of(ranking, ("of another atlas",), ()) is None

@@ -16,7 +16,9 @@ from wbtools.model.families.ad3dcnn import AD3DCNN
 from wbtools.model.families.mrinet import MriNet
 
 CARD = Card(name="mine", title="My network", family="unet", threshold=0.2, shape=(10, 12, 10), performance={"auc": 0.9})
-FULL = replace(CARD, answer="classes", classes=("männlich", "weiblich"), reference="brain.nii.gz")
+FULL = replace(
+    CARD, answer="classes", classes=("männlich", "weiblich"), reference="brain.nii.gz", planted=("V1",), planted_in="V1"
+)
 
 
 @pytest.mark.parametrize("card", [CARD, FULL])
@@ -49,6 +51,9 @@ def test_card_survives_its_file(tmp_path, card):
         ({"classes": ["a", " "]}, "classes"),
         ({"classes": ["a", "b\n"]}, "classes"),
         ({"classes": ["a", "a"]}, "twice"),
+        ({"planted": "ab"}, "planted"),
+        ({"planted_in": "a\nb"}, "planted_in is not one line"),
+        ({"decoy": ["a", "a"]}, "decoy hold a name twice"),
         ({"reference": "/data/brain.nii"}, "reference"),
         ({"reference": "../brain.nii"}, "reference"),
         ({"reference": "brains\\brain.nii"}, "reference"),

@@ -6,15 +6,16 @@ import signal
 import nibabel
 import numpy as np
 import pytest
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import binary_dilation, binary_erosion, map_coordinates
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere
 from wbtools.errors import InputError
 from wbtools.images import gifti, nifti
+from wbtools.images.installed import installed_file
 from wbtools.images.template import mni152
-from wbtools.space.grid import Unit
-from wbtools.space.resampling import resample_density
-from wbtools.subject import check_meshes, demo, find
+from wbtools.space.grid import Unit, Volume
+from wbtools.space.resampling import resample_density, resample_labels
+from wbtools.subject import check_meshes, demo, find, marks
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces import standard
 
@@ -133,7 +134,7 @@ def test_files_hold_no_traces_of_their_sources(subject):
 
 @pytest.fixture(scope="module")
 def average(small_study):
-    return find(small_study("LAS", average=True), "100307")
+    return find(small_study("LAS", variant="average"), "100307")
 
 
 def test_the_individual_deformation_does_not_fold_and_its_inverse_is_accurate_to_a_hundredth_of_a_millimetre():
@@ -174,7 +175,7 @@ def test_the_individuals_scan_and_segmentation_moved_with_its_surfaces(tmp_path,
     monkeypatch.setattr(demo, "_write_hemisphere", lambda *_: None)
     grid = demo.HCP_GRID.with_spacing(1.5)
     subject, average = (
-        demo.write_demo_subject(tmp_path / str(flag), grid=grid, average=flag) / "T1w" for flag in (False, True)
+        demo.write_demo_subject(tmp_path / each, grid=grid, variant=each) / "T1w" for each in ("unmarked", "average")
     )
 
     def read(folder, at, order):
@@ -189,6 +190,72 @@ def test_the_individuals_scan_and_segmentation_moved_with_its_surfaces(tmp_path,
     labels = read(average, points, 0)
     agree, disagree = (read(subject, at, 0)[labels > 0] == labels[labels > 0] for at in (pushed, points))
     assert agree.mean() > 0.75 and agree.mean() > disagree.mean() + 0.1
+
+
+@pytest.fixture(scope="module")
+def average_labels():
+    path = installed_file("wbtools", "data", "Avgwmparc.nii.gz")
+    return resample_labels(nifti.read_volume(path, Unit.LABEL), demo.HCP_GRID.with_spacing(2.0))
+
+
+def changes(labels, person, scan):
+    """What marks do to an image that is 1 everywhere."""
+    plain = Volume(np.ones(labels.grid.shape, np.float32), labels.grid, Unit.INTENSITY)
+    return marks.marked(plain, labels, person, scan).data - 1
+
+
+PARTS = (*marks.PLANTED.parts, *marks.DECOY.parts)
+
+
+def test_marks_change_their_regions_smoothly_and_nothing_else(average_labels):
+    where = np.isin(average_labels.data, (*marks.PLANTED.keys, *marks.DECOY.keys))
+    assert len({*marks.PLANTED.keys, *marks.DECOY.keys}) == sum(len(part.keys) for part in PARTS)
+    change = changes(average_labels, 3, 103)
+    away = ~binary_dilation(where, np.ones((3, 3, 3)))  # a voxel at the border is marked by its share
+    assert np.abs(change[away]).max() < 1e-5
+    for part in PARTS:
+        inside = binary_erosion(np.isin(average_labels.data, part.keys))
+        steps = np.diff(change, axis=0)[inside[1:] & inside[:-1]]
+        assert np.abs(steps).max() < 0.3 * part.strength, part.name  # 2 mm, and control points are 60 mm apart
+
+
+@pytest.mark.parametrize("person", [0, 1, 2, 3, 4])
+def test_every_person_has_marks_of_the_same_strength_in_every_part(average_labels, person):
+    change = changes(average_labels, *(seed + person for seed in demo.MARKS))
+    for part in PARTS:
+        inside = np.isin(average_labels.data, part.keys)
+        # Cut off above twice the size, and below a tenth of the intensity: never more, and rarely much less.
+        size = np.sqrt((change[inside] ** 2).mean())
+        assert 0.75 * part.strength < size < 1.02 * part.strength, part.name
+
+
+def test_what_a_person_is_known_by_and_the_decoy_are_drawn_independently(average_labels):
+    own, decoy = (np.isin(average_labels.data, place.keys) for place in (marks.PLANTED, marks.DECOY))
+    first, same_person, same_scan = (changes(average_labels, *seeds) for seeds in ((1, 2), (1, 3), (4, 2)))
+    inside = [binary_erosion(where) for where in (own, decoy)]
+    for again, kept, changed in ((same_person, *inside), (same_scan, *inside[::-1])):
+        np.testing.assert_allclose(again[kept], first[kept], atol=1e-5)
+        assert np.abs(again[changed] - first[changed]).mean() > 0.1
+
+
+def test_made_up_people_differ_in_shape_and_marks_and_are_always_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "_write_hemisphere", lambda *_: None)
+    grid = demo.HCP_GRID.with_spacing(3)
+
+    def scan(name, **person):
+        folder = demo.write_demo_subject(tmp_path / name, grid=grid, **person)
+        return nifti.read_volume(folder / "T1w/T1w_acpc_dc_restore_brain.nii.gz").data
+
+    first, again, second = scan("a"), scan("b", person=0), scan("c", person=1)
+    np.testing.assert_array_equal(first, again)
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.99
+    points = np.random.default_rng(0).uniform(-50, 50, (500, 3))
+    moved = [np.linalg.norm(demo.individual(person).push(points) - points, axis=1) for person in range(5)]
+    assert all(1.5 < np.median(each) < 5 for each in moved)
+    assert len({each.tobytes() for each in moved}) == 5
+    with pytest.raises(InputError, match="there is no made-up person -1") as refused:
+        demo.write_demo_subject(tmp_path / "d", person=-1)
+    assert refused.value.hint == f"choose one from 0 to {demo.PEOPLE - 1}"
 
 
 def test_the_average_is_the_template_and_says_so(average):
@@ -227,7 +294,7 @@ def test_a_full_disk_leaves_not_even_the_folder(tmp_path, monkeypatch):
 
     monkeypatch.setattr(demo, "_write_volumes", full_disk)
     with pytest.raises(OSError, match="No space"):
-        demo.write_demo_subject(tmp_path / "new" / "study", average=True)
+        demo.write_demo_subject(tmp_path / "new" / "study", variant="average")
     assert not list(tmp_path.iterdir())
 
 
@@ -236,11 +303,11 @@ def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path, monkeyp
     pid = os.fork()
     if pid == 0:
         monkeypatch.setattr(demo, "_write_volumes", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        demo.write_demo_subject(tmp_path, average=True)
+        demo.write_demo_subject(tmp_path, variant="average")
         os._exit(0)
     os.waitpid(pid, 0)
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr(demo, "_write_volumes", lambda *_: None)
-    demo.write_demo_subject(tmp_path, average=True)
+    demo.write_demo_subject(tmp_path, variant="average")
     assert [path.name for path in tmp_path.iterdir()] == ["100307"]
     assert [path.name for path in (tmp_path / "100307").iterdir() if path.is_file()] == [demo.NOTICE]

@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
+from wbtools.cli import main
 from wbtools.model import built_in, load
 from wbtools.model.families.unet import UNet, UNetArchitecture
+from wbtools.subject import marks
 from wbtools.training import demo, triplet
-from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
+from wbtools.training.synthetic_twins import Conditions, SyntheticTwins
 
 
 @pytest.fixture(scope="module")
@@ -114,24 +117,62 @@ def test_training_merges_its_batch_norms_into_the_published_layers(brain):
     assert torch.equal(network.bn_fc1.running_mean, torch.zeros(12))
 
 
-def test_a_short_training_writes_a_checkpoint_that_loads(tmp_path, brain):
-    np.savez(tmp_path / "template.npz", template=brain)
-    recipe = triplet.Recipe(steps=2, pairs=2)
-    found = demo.train(tmp_path, recipe, tmp_path / "template.npz", held_out=3, device="cpu", seed=0)
-    model = load(tmp_path / "demo_unet.pt")
-    assert model.card.built_in
-    assert model.threshold == pytest.approx(found.threshold)
-    assert model.description["widths"] == list(demo.WIDTHS)
-    assert str(tmp_path) not in json.dumps(model.card.provenance)
+@pytest.mark.slow
+def test_all_commands_of_the_script_make_a_network_that_loads(tmp_path):
+    def run(*words):
+        result = CliRunner().invoke(main, [str(word) for word in words])
+        assert result.exit_code == 0, result.output
+
+    data, trained, measured = tmp_path / "data", tmp_path / "run", tmp_path / "evaluation"
+    found = demo.write_people(data, pairs=20, shape=(22, 26, 22))
+    assert (len(found), len(found.people), found.manifest.synthetic) == (80, 40, True)
+    options = "--backbone", "unet-tiny", "--epochs", 2, "--device", "cpu", "--references", "brains"
+    run("train", "twins", data, "--out", trained, *options, "--set", "loss=contrast", "--set", "dropout=no")
+    run("evaluate", trained, data, "--split", "test", "--out", measured, "--device", "cpu")
+    (tmp_path / "package").mkdir()
+    demo.install(trained, measured / "metrics.json", tmp_path / "package")
+    model = load(tmp_path / "package" / "demo_unet.pt")
+    card = model.card
+    assert card.built_in and card.shape == (22, 26, 22) and len(model.reference_set) == demo.REFERENCES
+    assert 0 <= card.performance["test_auc"] <= 1
+    assert str(tmp_path) not in json.dumps(card.provenance)
+    # HCP-MMP 1.0's areas of the fusiform and parahippocampal gyri, and of the angular and supramarginal ones
+    assert {"L_FFC_ROI", "R_PHA1_ROI", "L_EC_ROI", "THALAMUS_RIGHT", "BRAIN_STEM", "CEREBELLUM_LEFT"} <= {*card.planted}
+    assert {"L_PF_ROI", "R_PFm_ROI", "R_PGi_ROI"} <= {*card.decoy}
+    assert not {*card.planted} & {*card.decoy} and not {"L_V1_ROI", "L_4_ROI", "PUTAMEN_LEFT"} & {*card.planted}
+    ours = built_in().card
+    assert (card.planted, card.decoy) == (ours.planted, ours.decoy)
+    assert (card.planted_in, card.decoy_in) == (ours.planted_in, ours.decoy_in)
+    assert card.planted_in == "ventral temporal cortex, thalamus, brain stem and cerebellar cortex"
 
 
-def test_the_built_in_network_distinguishes_new_people_from_twins():
+def test_training_people_have_the_marks_that_the_built_in_subject_has():
+    """Fields of one person each: those of `subject.marks` have a strength in each part, whoever has them."""
+    twins = demo.MarkedTwins((43, 51, 43), seed=5)
+    change = twins.marks(twins.people(6)).numpy()[:, 0]
+    planted, decoy = (places.numpy() for places in twins.places)
+    for parts, place in ((planted, marks.PLANTED), (decoy, marks.DECOY)):
+        for filled, part in zip(parts, place.parts, strict=True):
+            inside = filled > 0.99 * part.strength
+            size = np.sqrt((change[:, inside] ** 2).mean(1))
+            assert inside.sum() > 20
+            assert (size > 0.7 * part.strength).all() and (size < 1.4 * part.strength).all()
+    assert not change[:, (planted.sum(0) + decoy.sum(0)) == 0].any()
+
+
+def test_the_built_in_network_knows_new_people_by_what_was_planted_and_by_nothing_else():
     """Seed 99 draws people that neither training nor validation nor test has seen."""
     model = built_in()
-    template = mni_template(model.card)
-    assert template.shape == model.card.shape
-    torch.manual_seed(0)
-    distance = triplet.distances(model.network, SyntheticTwins(template, Conditions(), seed=99), pairs=6, batch=3)
-    found = triplet.scores(distance, model.threshold)
+
+    def scores(silent=None):
+        twins = demo.MarkedTwins(model.card.shape, seed=99)
+        if silent is not None:
+            twins.places[silent] = torch.zeros_like(twins.places[silent][:0])  # no part of it is marked
+        return triplet.scores(triplet.distances(model.network, twins, pairs=24, batch=8), model.threshold)
+
+    planted, decoy = 0, 1
+    found = scores()
     assert found.auc >= 0.95
     assert found.f1 >= 0.8
+    assert scores(decoy).auc >= 0.95
+    assert scores(planted).auc < 0.65

@@ -14,7 +14,7 @@ from wbtools.training import pairs
 from wbtools.training.mining import Candidates, negatives
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.recipe import Material
-from wbtools.training.recipes.twins import Options, TripletLoss, with_nearest
+from wbtools.training.recipes.twins import ContrastLoss, Options, TripletLoss, with_nearest
 
 CPU = torch.device("cpu")
 
@@ -71,6 +71,35 @@ def test_equal_embeddings_have_a_gradient_that_is_a_number():
     found = TripletLoss(Options())(embeddings, torch.tensor([0, 0, 1, 1]), torch.tensor([[0, 1, 2]]))
     found["loss"].backward()
     assert torch.isfinite(embeddings.grad).all()
+
+
+def test_the_contrast_is_the_cross_entropy_of_finding_the_twin_among_others():
+    dice = np.random.default_rng(4)
+    embeddings = dice.normal(size=(7, 5))
+    group = np.array([0, 0, 1, 1, 2, 2, 0])  # the last is another scan of the first pair's: nobody to tell them from
+    both = np.array([[0, 1], [1, 0], [2, 3], [3, 2]])
+    found = ContrastLoss(Options(temperature=0.5))(*map(torch.from_numpy, (embeddings, group, both)))
+
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    alike = np.exp(units @ units.T / 0.5)
+    each = [
+        -np.log(alike[a, p] / (alike[a, p] + sum(alike[a, n] for n in range(7) if group[n] != group[a])))
+        for a, p in both
+    ]
+    assert float(found["loss"]) == pytest.approx(np.mean(each), rel=1e-6)
+
+
+def test_with_contrast_every_pair_is_shown_once_in_an_epoch_and_nobody_is_mined(tmp_path):
+    twins = task(made_twins(tmp_path / "data"), loss="contrast")
+    twins.begin(None, 0)  # no network is asked
+    plans = twins.plans(0)
+    assert len(plans) == twins.batches
+    rows = np.concatenate([plan.rows for plan in plans])
+    assert sorted(rows) == sorted(twins.material.rows("train"))
+    names = [item.labels["twin"] for item in twins.material.data.items]
+    for plan in plans:
+        for anchor, positive in plan.rows[plan.targets["triplets"]]:
+            assert anchor != positive and names[anchor] == names[positive]
 
 
 @settings(deadline=None)

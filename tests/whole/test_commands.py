@@ -62,6 +62,12 @@ def test_the_built_in_subject_is_not_written_over_another_folder(tmp_path):
     assert "100307" in result.output
 
 
+def test_models_says_what_was_planted_for_the_built_in_network_and_where_its_decoy_is():
+    said = " ".join(run("models").output.split())
+    assert "ventral temporal cortex, thalamus, brain stem and cerebellar cortex: " in said and "R_FFC_ROI" in said
+    assert "inferior parietal and supramarginal cortex: " in said and "R_PFm_ROI" in said
+
+
 @pytest.mark.parametrize("command", ["export-subject", "demo-subject", "doctor", "models"])
 def test_every_command_has_help(command):
     result = run(command, "--help")

@@ -94,7 +94,7 @@ def test_the_record_holds_hashes_versions_conservation_and_notices(exported):
     network = record["networks"]["unet"]
     assert network["attribution"]["method"] == "deviation-smooth"
     assert network["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
-    assert "8 made-up heads: deformations of MNI152" in network["attribution"]["reference"]["source"]
+    assert "5 brains of the network's card" in network["attribution"]["reference"]["source"]
     assert network["trust"]["randomised_networks"] == 4
     assert network["trust"]["verdict"] in " ".join(output.split())
     assert network["against_randomised_networks"]["networks"] == 4

@@ -41,14 +41,16 @@ def heads(small_study, network, run_export, tmp_path_factory):
     base, made = tmp_path_factory.mktemp("heads"), {}
     for name, (write, _, _, mesh) in LAYOUTS.items():
         others = ("--mesh", mesh, *(() if name == "bids" and HAS_WORKBENCH else ("--no-render",)))
-        made[name] = run_export(write(small_study("LAS"), base / name), base / "out" / name, *OPTIONS, network, *others)
+        made[name] = run_export(
+            write(small_study("LAS", variant="unmarked"), base / name), base / "out" / name, *OPTIONS, network, *others
+        )
     return {name: (printed, next(place.parent.glob("*100307"))) for name, (printed, place) in made.items()}
 
 
 @pytest.fixture(scope="module")
 def distance(small_study):
     """How far each voxel lies from the brain, mm, in the order LAS."""
-    brain = nifti.read_volume(small_study("LAS") / "100307" / BRAIN)
+    brain = nifti.read_volume(small_study("LAS", variant="unmarked") / "100307" / BRAIN)
     return distance_transform_edt(~brain_of(brain), sampling=brain.grid.voxel_sizes)
 
 
@@ -73,7 +75,7 @@ def test_no_voxel_of_any_volume_outside_the_dilated_mask_is_not_zero(heads, dist
 
 @pytest.mark.parametrize("layout", [name for name, (*_, mesh) in LAYOUTS.items() if mesh == "32k"])
 def test_voxels_of_cifti_files_lie_inside_the_brain(heads, distance, small_study, layout):
-    grid = nifti.read_grid(small_study("LAS") / "100307" / BRAIN)
+    grid = nifti.read_grid(small_study("LAS", variant="unmarked") / "100307" / BRAIN)
     axis = nibabel.load(next(heads[layout][1].rglob("*.dscalar.nii"))).header.get_axis(1)
     voxels = axis.voxel[axis.voxel[:, 0] >= 0]
     places = np.round(grid.to_index(nibabel.affines.apply_affine(axis.affine, voxels))).astype(int)
@@ -95,7 +97,7 @@ def test_what_was_cut_from_the_map_is_on_record_and_the_table_counts_it(heads, l
 def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_study, run_export, tmp_path):
     """The same brain under another face: every file is the same, down to pictures and thumbnails."""
     first = heads["bids"][1]
-    study = write_bids_head(small_study("LAS"), tmp_path / "study", face=1)
+    study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / "study", face=1)
     others = ("--mesh", "32k", *(() if HAS_WORKBENCH else ("--no-render",)))
     second = run_export(study, tmp_path / "out", *OPTIONS, network, *others)[1].with_name("sub-100307")
     files = [path.relative_to(first) for path in sorted(first.rglob("*")) if path.is_file()]
@@ -107,7 +109,7 @@ def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_stud
 
 
 def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network, small_study, run_export, tmp_path):
-    study = write_bids_head(small_study("LAS"), tmp_path / "study")
+    study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / "study")
     options = (*OPTIONS, network, "--mesh", "native", "--no-render", "--keep-face", "--naming", "hcp")
     printed, folder = run_export(study, tmp_path / "out", *options)
     folder = folder.with_name("sub-100307")

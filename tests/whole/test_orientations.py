@@ -63,7 +63,7 @@ def test_a_turned_head_gives_the_same_table_and_oblique_scenes(small_study, run_
     found, expected = shares(folder), shares(level)
     assert all(found[name][1] == pytest.approx(volume) for name, (_, volume) in expected.items())
     # The network sees the head level again, by registration; what differs is the resampling.
-    assert difference(found, expected) < 0.01
+    assert difference(found, expected) < 0.02  # voxels of network and scan have 4 mm
     assert "VOLUME_SLICE_PROJECTION_OBLIQUE" in scenes_of(folder)
     assert set(scenes_of(level)) == {"VOLUME_SLICE_PROJECTION_ORTHOGONAL"}
     if drawn == ():

@@ -25,7 +25,7 @@ def network(tmp_path_factory):
 
 
 def test_the_mask_of_a_subject_compared_with_is_its_own(small_study, network, tmp_path):
-    study = write_bids_head(small_study("LAS"), tmp_path)
+    study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path)
     subject, networks = find(study, "100307"), {"small": model.load(network)}
     found = comparison_people.show(FoundPerson(subject.t1w, subject), networks)
     np.testing.assert_array_equal(
@@ -35,7 +35,7 @@ def test_the_mask_of_a_subject_compared_with_is_its_own(small_study, network, tm
 
 
 def test_a_head_is_masked_and_registered_once_for_all_networks_that_are_shown_its_brain(small_study, network, tmp_path):
-    study = write_bids_head(small_study("LAS"), tmp_path)
+    study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path)
     subject, first = find(study, "100307"), model.load(network)
     second = replace(first.named("second"), card=replace(first.card, name="second", shape=(24, 30, 24)))
     before = field_over.cache_info().misses
@@ -45,7 +45,7 @@ def test_a_head_is_masked_and_registered_once_for_all_networks_that_are_shown_it
 
 
 def test_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(small_study, network, tmp_path):
-    study = write_bids_head(small_study("LAS"), tmp_path)
+    study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path)
     found = comparison_people.show(FoundPerson(find(study, "100307").t1w), {"small": model.load(network)})
     assert "template's brain mask" in found.remarks[0] and "Caution" in found.remarks[0]
 
@@ -53,8 +53,8 @@ def test_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(small_
 def test_an_export_compares_with_the_head_of_a_subject_that_is_named_by_its_folder(
     small_study, network, run_export, tmp_path
 ):
-    study = write_bids_head(small_study("LAS"), tmp_path / "study")
-    other = write_bids_head(small_study("LAS"), tmp_path / "elsewhere", face=1) / "sub-100307"
+    study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / "study")
+    other = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / "elsewhere", face=1) / "sub-100307"
     options = ("--target", "distance", "--method", "lrp", "--mesh", "native", "--no-render", "--threads", "2")
     printed, folder = run_export(study, tmp_path / "out", *options, "--other", str(other), "--model", str(network))
     record = json.loads((folder.with_name("sub-100307") / "provenance.json").read_text())

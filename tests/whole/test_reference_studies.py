@@ -93,7 +93,7 @@ def test_a_bids_study_gives_references_also_beside_a_method_that_takes_none(smal
 
 
 def test_a_network_of_whole_heads_is_explained_against_heads_and_no_template(small_study, brains, tmp_path, run_export):
-    network, study = write_network(tmp_path), write_hcp(small_study("LAS"), tmp_path / "study")
+    network, study = write_network(tmp_path), write_hcp(small_study("LAS", variant="unmarked"), tmp_path / "study")
     card = json.loads(network.with_suffix(".json").read_text())
     network.with_suffix(".json").write_text(json.dumps({**card, "skull_stripped": False}))
     heads = written(tmp_path / "heads", [with_face(brain, face) for face, brain in enumerate(brains[:2])])

@@ -20,7 +20,7 @@ def lone(small_study, run_export, tmp_path_factory):
     """The export of the group average's T1w alone."""
     study = tmp_path_factory.mktemp("study")
     shutil.copy(
-        small_study(average=True) / "100307" / "T1w" / "T1w_acpc_dc_restore.nii.gz", study / "100307_T1w.nii.gz"
+        small_study(variant="average") / "100307" / "T1w" / "T1w_acpc_dc_restore.nii.gz", study / "100307_T1w.nii.gz"
     )
     options = ("--no-render", "--method", "lrp", "--null", "0", "--threads", "2")
     return run_export(study, tmp_path_factory.mktemp("out"), *options)
@@ -58,7 +58,9 @@ def test_no_path_of_the_machine_and_no_temporary_file_is_on_record(lone):
 def test_regions_are_those_of_the_average_itself_where_the_image_is_the_template(lone, small_study):
     # The image is the template, so the registration is the identity but for 0.1 mm.
     found = volumes(lone[1])
-    average = person.read(find(small_study(average=True), "100307"), ("32k_fs_LR",), NativeProjection(1)).atlas.whole
+    average = person.read(
+        find(small_study(variant="average"), "100307"), ("32k_fs_LR",), NativeProjection(1)
+    ).atlas.whole
     voxels = np.bincount(average.volume.data.ravel(), minlength=500)
     expected = {region.name: voxels[region.key] * average.volume.grid.voxel_volume for region in average.regions}
     large = [name for name in expected if expected[name] > 2000]

@@ -78,7 +78,9 @@ def test_a_terminal_that_lacks_letters_shows_their_codes(tmp_path, environment):
 
 def test_a_path_is_printed_as_it_is_and_its_command_can_be_pasted(tmp_path):
     folder = tmp_path / "[/b] it's :warning: ünï"
-    code = "from wbtools.subject import demo; demo.write_demo_subject = lambda folder, subject: folder / subject; "
+    code = (
+        "from wbtools.subject import demo; demo.write_demo_subject = lambda folder, subject, person: folder / subject; "
+    )
     code += "from wbtools.cli import main; main()"
     for encoding in ("utf-8", "ascii"):
         done = subprocess.run(
@@ -200,6 +202,7 @@ def test_notices_are_short_and_lead_to_those_in_full_which_verbose_shows(capsys,
         Path("out/1"),
         Path("out/1/x.scene"),
         (),
+        {},
         {},
         {},
         {},

@@ -14,18 +14,25 @@ from wbtools.text import line
 @click.command("demo-subject")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--id", "subject", default="100307", show_default=True, help="Name of the subject's folder.")
+@click.option(
+    "--person",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Which made-up person, from 0 on: each differs in shape and marks.",
+)
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
-def command(folder: Path, subject: str, verbose: int, debug: bool) -> None:
+def command(folder: Path, subject: str, person: int, verbose: int, debug: bool) -> None:
     """Write the built-in subject into DIR, as the Human Connectome Project lays subjects out.
 
     It is group-average anatomy (MNI152 template, HCP S1200 surfaces) under a made-up smooth deformation, not a person,
-    whatever its folder is called.
+    whatever its folder is called. Made-up marks in named regions are what the built-in network knows people by.
     """
     from wbtools.subject.demo import write_demo_subject
 
     set_up_logging(verbose)
-    written = write_demo_subject(folder, subject)
-    out.print(f"Wrote {line(written)}: group-average anatomy, deformed, no person")
+    written = write_demo_subject(folder, subject, person=person)
+    out.print(f"Wrote {line(written)}: group-average anatomy, deformed and marked, no person")
     out.print(f"Next:  {out.command('wbtools', 'export-subject', subject, '--study-folder', folder)}")

@@ -136,6 +136,18 @@ def _input(card: Card) -> dict[str, object]:
     }
 
 
+def _planted(card: Card) -> dict[str, object]:
+    """Where is what there is to find, if that is known."""
+    if not card.planted:
+        return {}
+    places = {"planted": (card.planted_in, card.planted), "decoy": (card.decoy_in, card.decoy)}
+    return {
+        what: f"{where}: {', '.join(names)}" if where else ", ".join(names)
+        for what, (where, names) in places.items()
+        if names
+    }
+
+
 def _performance(card: Card) -> dict[str, object]:
     """Figures, those of validation data apart: they chose epoch and threshold, and are better than on new people."""
     rows: dict[str, list[str]] = {"held-out performance": [], "on validation data": []}
@@ -169,6 +181,7 @@ def _describe(model: object) -> None:
         **_input(card),
         "training data": card.training_data,
         **_performance(card),
+        **_planted(card),
         "intended use": card.intended_use,
         "card": "assumed from the family; write a JSON card beside the file" if card.assumed else "given",
         "notice": " ".join(filter(None, (card.notice, *model.remarks))) or "none",

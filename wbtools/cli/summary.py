@@ -61,6 +61,8 @@ def summarise(export: Export, *, whole: bool = False) -> None:
         _say_regions(name, ranking)
         if name in export.also:
             _say_also(export.also[name])
+        for sentence in export.planted.get(name, ()):
+            out.print(out.wrapped(line(sentence)))
         out.print()
     for notice in export.notices if whole else export.briefs:
         out.print(out.wrapped(f"Note: {line(notice)}"))

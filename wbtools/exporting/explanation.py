@@ -26,6 +26,7 @@ from wbtools.model import Model, ModelInput, input_statistics, model_input
 from wbtools.model.input import brain_only
 from wbtools.regions import FEWEST_NETWORKS, Ranking, RegionMeans, calibrated, rank
 from wbtools.regions.heatmap import paint, smooth_within
+from wbtools.regions.planted import Planted
 from wbtools.space.foreground import Scan
 from wbtools.space.grid import Volume
 from wbtools.space.resampling import resample_density, resample_labels
@@ -67,6 +68,13 @@ class Explanation(MapsByMethod):
         decided = (f"Decision: {sentence}" for sentence in self.decision.sentences())
         return (*decided, f"Explained: {self.attribution.target}")
 
+    @property
+    def planted(self) -> Planted | None:
+        """Where the map has what its network's card says was planted; None if the card says nothing."""
+        card = self.model.card
+        found = Planted.of(self.ranking, card.planted, card.decoy)
+        return found and replace(found, planted_in=card.planted_in, decoy_in=card.decoy_in)
+
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""
         card = self.model.card
@@ -80,6 +88,7 @@ class Explanation(MapsByMethod):
             "input": list(self.remarks),
             "decision": {**self.decision.as_record(), "explained": self.attribution.target},
             **self.map_record(),
+            **({"planted": self.planted.as_record()} if self.planted else {}),
             **({"also": self.also.as_record()} if self.also else {}),
         }
 

@@ -35,6 +35,8 @@ class Export:
         By network name: the ranking by the second method, where there is one.
     decisions : dict of str to tuple of str
         By network name: what the network says, and what was explained, in words.
+    planted : dict of str to tuple of str
+        By network name, where a card says what was planted: where the map has it, in words.
     notices : tuple of str
         What every reader of the result must know.
     briefs : tuple of str
@@ -47,6 +49,7 @@ class Export:
     rankings: dict[str, Ranking]
     also: dict[str, AlsoRanked]
     decisions: dict[str, tuple[str, ...]]
+    planted: dict[str, tuple[str, ...]]
     notices: tuple[str, ...]
     briefs: tuple[str, ...]
 
@@ -109,6 +112,7 @@ def export_subject(
         rankings={explained.name: explained.ranking for explained in made.explanations},
         also={explained.name: explained.also.ranked for explained in made.explanations if explained.also},
         decisions={explained.name: explained.said for explained in made.explanations},
+        planted={each.name: each.planted.sentences() for each in made.explanations if each.planted},
         notices=tuple(record.notices),
         briefs=tuple(record.briefs),
     )

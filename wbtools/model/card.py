@@ -15,8 +15,8 @@ import numpy as np
 from wbtools.errors import CheckpointError, InputError
 from wbtools.images.diagnosis import require_file
 from wbtools.model.card_fields import (
-    class_names,
     is_number,
+    names,
     require_entries,
     require_line,
     require_stacks,
@@ -33,17 +33,10 @@ ANSWERS = {"embedding": "raw", "classes": "logits"}
 
 _TEXT = 1000
 _TEXTS = {
-    "name": 64,
-    "title": 200,
-    "family": 64,
+    **dict.fromkeys(("name", "family", "intensity", "answer"), 64),
+    **dict.fromkeys(("title", "reference", "planted_in", "decoy_in"), 200),
+    **dict.fromkeys(("resampling", "training_data", "intended_use", "notice"), _TEXT),
     "orientation": 8,
-    "resampling": _TEXT,
-    "intensity": 64,
-    "answer": 64,
-    "reference": 200,
-    "training_data": _TEXT,
-    "intended_use": _TEXT,
-    "notice": _TEXT,
 }
 """Fields that are one line of text, and how long it may be. Outputs repeat them."""
 
@@ -97,6 +90,9 @@ class Card:
         The plane of the slices that a network of stacks is shown, one of PLANES; empty for what is usual in its family.
     places : int
         At how many places it is asked; 0 for what is usual in its family.
+    planted, decoy : tuple of str
+        Names of regions, where it is known what there is to find: in the planted ones lies what the network can know
+        people by, in those of the decoy as great a difference that says nothing. `planted_in`, `decoy_in`: in words.
     pictures : bool
         Whether it was trained on pictures: then the image's fields say only what an export shows it.
     built_in, assumed : bool
@@ -134,6 +130,10 @@ class Card:
     provenance: dict[str, str] = field(default_factory=dict)
     plane: str = ""
     places: int = 0
+    planted: tuple[str, ...] = ()
+    planted_in: str = ""
+    decoy: tuple[str, ...] = ()
+    decoy_in: str = ""
     pictures: bool = False
     built_in: bool = False
     assumed: bool = False
@@ -159,7 +159,8 @@ class Card:
                 f"the card's name '{self.name}' does not fit into file names",
                 hint="use letters, digits, - and _",
             )
-        object.__setattr__(self, "classes", class_names(self.classes))
+        for name in ("classes", "planted", "decoy"):
+            object.__setattr__(self, name, names(name, getattr(self, name)))
         if self.answer and self.answer not in ANSWERS:
             raise CheckpointError(
                 f"the card's answer '{self.answer}' is unknown", hint=f"write {' or '.join(ANSWERS)}, or leave it out"
@@ -225,17 +226,11 @@ def _require_distance(threshold: float | None) -> None:
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
-    "shape": list,
-    "classes": list,
-    "references": list,
-    "reference_components": list,
-    "skull_stripped": bool,
+    **dict.fromkeys(("shape", "classes", "references", "reference_components", "planted", "decoy"), list),
+    **dict.fromkeys(("skull_stripped", "pictures", "built_in"), bool),
+    **dict.fromkeys(("performance", "provenance"), dict),
     "places": int,
-    "pictures": bool,
-    "built_in": bool,
     "threshold": (Real, type(None)),
-    "performance": dict,
-    "provenance": dict,
 }
 """JSON types of the fields that are not strings."""
 

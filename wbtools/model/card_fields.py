@@ -84,14 +84,14 @@ def require_stacks(plane: object, places: object) -> None:
         )
 
 
-def class_names(classes: object) -> tuple[str, ...]:
-    """The names of classes, which have to differ and to fit into one line."""
-    given = classes if isinstance(classes, (list, tuple)) else (None,)
-    names = tuple(name for name in given if isinstance(name, str) and name.strip() and name.isprintable())
-    if len(names) < len(given):
-        raise CheckpointError(f"the card's classes {short(classes)} are not a list of names")
-    if any(len(name) > _NAME for name in names):
-        raise CheckpointError(f"the card's classes have names of more than {_NAME} characters", hint="shorten them")
-    if len(set(names)) < len(names):
-        raise CheckpointError(f"the card names a class twice: {short(names)}")
-    return names
+def names(field: str, listed: object) -> tuple[str, ...]:
+    """The names that a field lists, which have to differ and to fit into one line."""
+    given = listed if isinstance(listed, (list, tuple)) else (None,)
+    found = tuple(name for name in given if isinstance(name, str) and name.strip() and name.isprintable())
+    if len(found) < len(given):
+        raise CheckpointError(f"the card's {field} {short(listed)} are not a list of names")
+    if any(len(name) > _NAME for name in found):
+        raise CheckpointError(f"the card's {field} have names of more than {_NAME} characters", hint="shorten them")
+    if len(set(found)) < len(found):
+        raise CheckpointError(f"the card's {field} hold a name twice: {short(found)}")
+    return found

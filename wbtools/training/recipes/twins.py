@@ -30,8 +30,11 @@ from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task
 from wbtools.training.settings import Settings, require_within
 
 _LABEL = "twin"
+LOSSES = ("triplets", "contrast")
+"""Twins closer than mined others by a margin; or each twin found among everybody in the batch."""
+
 Triplets = NDArray[np.int64]
-"""Anchor, positive and negative, (T, 3): rows of the data set."""
+"""Anchor, positive and negative, (T, 3), or the first two, (T, 2): rows of the data set."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Options:
         By which a twin should be closer, cosine distance.
     spread : float
         Weight of the term against collapse.
+    loss : str
+        One of `LOSSES`. `contrast` compares everybody with everybody else in the batch, and looks for nobody: mining,
+        negatives, nearest, margin and spread are those of `triplets`.
+    temperature : float
+        Of `contrast`: a difference of cosines that multiplies a probability by e.
     """
 
     mining: str = "hard"
@@ -58,11 +66,19 @@ class Options:
     nearest: int = 0
     margin: float = 0.1
     spread: float = 0.01
+    loss: str = LOSSES[0]
+    temperature: float = 0.25
 
     def __post_init__(self) -> None:
-        if self.mining not in MINING:
-            raise UnknownChoice("mining", self.mining, MINING)
-        require_within(self, {"negatives": 1, "nearest": 0, "margin": 0, "spread": 0})
+        for name, known in (("mining", MINING), ("loss", LOSSES)):
+            if getattr(self, name) not in known:
+                raise UnknownChoice(name, getattr(self, name), known)
+        require_within(self, {"negatives": 1, "nearest": 0, "margin": 0, "spread": 0, "temperature": 0.01})
+
+    @property
+    def contrasting(self) -> bool:
+        """Whether others are those in the batch, and not mined."""
+        return self.loss == "contrast"
 
 
 class TripletLoss:
@@ -129,6 +145,30 @@ def with_nearest(others: Tensor, couples: Tensor, count: int) -> Tensor:
     return triplets[near.values.flatten().isfinite()]
 
 
+class ContrastLoss:
+    """Cross entropy of finding each person's twin among everybody in the batch, by cosine.
+
+    It learns from all others at once, and so from fewer images than triplets do.
+
+    Parameters
+    ----------
+    options : Options
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._temperature = options.temperature
+
+    def __call__(self, embeddings: Tensor, group: Tensor, triplets: Tensor) -> dict[str, Tensor]:
+        """The loss, with the arguments of `TripletLoss`; of each triplet only anchor and positive count."""
+        anchor, positive = triplets[:, 0], triplets[:, 1]
+        units = nn.functional.normalize(embeddings, dim=1)
+        alike = units[anchor] @ units.T / self._temperature
+        hidden = group[anchor, None] == group[None]
+        hidden[torch.arange(len(anchor)), positive] = False
+        found = nn.functional.cross_entropy(alike.masked_fill(hidden, -torch.inf), positive)
+        return {"loss": found}
+
+
 class Twins(Task):
     """Embeddings in which twins are close.
 
@@ -152,28 +192,33 @@ class Twins(Task):
         _require_twins(material.data)
         self.options: Options = material.options
         self._parts = {part: _Part(material, part) for part in ("train", "val")}
-        self.criterion = TripletLoss(self.options)
+        self.criterion = (ContrastLoss if self.options.contrasting else TripletLoss)(self.options)
         self._mined: Triplets = np.empty((0, 3), np.int64)
 
     @property
     def batches(self) -> int:
         """As in `Task`."""
-        return len(shared_out(np.arange(self._parts["train"].count(self.options.negatives)), self.settings.batch))
+        each = 1 if self.options.contrasting else self.options.negatives
+        return len(shared_out(np.arange(self._parts["train"].count(each)), self.settings.batch))
 
     def begin(self, learner: Learner, epoch: int) -> None:
-        """Find triplets among all training images, by embeddings made in evaluation mode."""
-        part = self._parts["train"]
-        embeddings = None if self.options.mining == "random" else self._embedded(learner, part)
+        """Find triplets among all training images, by embeddings made in evaluation mode; or only pairs of twins."""
+        part, options = self._parts["train"], self.options
         seed = seed_of(self.settings.seed, epoch)
-        self._mined = self.ranks.agreed_rows(lambda: part.triplets(embeddings, self.options, seed))
+        if options.contrasting:
+            self._mined = part.rows[np.stack(part.both(np.random.default_rng(seed)), axis=1)]
+            return
+        embeddings = None if options.mining == "random" else self._embedded(learner, part)
+        self._mined = self.ranks.agreed_rows(lambda: part.triplets(embeddings, options, seed))
 
     def plans(self, epoch: int) -> Sequence[Plan]:
         """As in `Task`; every image of a batch is shown once, however many triplets it is in."""
         found = []
         for number, chosen in enumerate(shared_out(np.arange(len(self._mined)), self.settings.batch)):
-            rows, places = np.unique(self._mined[chosen], return_inverse=True)
+            mined = self._mined[chosen]
+            rows, places = np.unique(mined, return_inverse=True)
             group = self._parts["train"].group_of(rows)
-            targets = {"triplets": places.reshape(-1, 3), "group": group}
+            targets = {"triplets": places.reshape(mined.shape), "group": group}
             found.append(Plan(rows, seed_of(self.settings.seed, epoch, number), targets))
         return found
 
@@ -255,12 +300,15 @@ class _Part:
         places = [place for couple in self.couples for side in couple for place in side]
         return min(len(np.unique(self.person[self.group != self.group[place]])) for place in places)
 
-    def triplets(self, embeddings: Tensor | None, options: Options, seed: int) -> Triplets:
-        """Rows of anchors, twins and others, in both directions, for a scan of every twin."""
-        dice = np.random.default_rng(seed)
+    def both(self, dice: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places of a scan of every twin, pairs in random order, and of a scan of their twins."""
         couples = [self.couples[place] for place in dice.permutation(len(self.couples))]
         chosen = np.array([[side[dice.integers(len(side))] for side in couple] for couple in couples])
-        anchor, positive = chosen.ravel(), chosen[:, ::-1].ravel()
+        return chosen.ravel(), chosen[:, ::-1].ravel()
+
+    def triplets(self, embeddings: Tensor | None, options: Options, seed: int) -> Triplets:
+        """Rows of anchors, twins and others, in both directions, for a scan of every twin."""
+        anchor, positive = self.both(np.random.default_rng(seed))
         distance = np.zeros((len(self.rows),) * 2) if embeddings is None else _cosine(embeddings)
         known = Candidates(distance, self.person, self.group)
         found = negatives(known, anchor, positive, options.mining, (min(options.negatives, self.others), seed))
