@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 
 import click
@@ -104,3 +105,21 @@ def test_a_working_directory_that_was_removed_is_said_before_a_library_ends_the_
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith("Error: the working directory is not there any more")
     assert "Hint: go to a folder that is there" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_waits_until_a_module_has_been_imported(number):
+    """Python's import keeps a lock that nobody would release: an export whose threads then import hangs for ever."""
+    reached = []
+    importing = "os.kill(os.getpid(), number)\nfor _ in range(1000): pass\nreached.append('imported')"
+
+    @reports_errors
+    def act():
+        code = compile(importing, "<frozen importlib._bootstrap>", "exec")
+        exec(code, {"os": os, "number": number, "reached": reached})
+        time.sleep(10)
+        reached.append("not interrupted")
+
+    with pytest.raises(SystemExit) as ended:
+        act()
+    assert ended.value.code == 75 and reached == ["imported"]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -22,6 +22,11 @@ from wbtools.text import line
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_IMPORTING = "<frozen importlib"
+"""How the names of files begin that Python's own import is said to be in."""
+
+_SOON = 0.02  # seconds
 
 _SHORT_OF_MEMORY = re.compile(
     "failed to map segment|cannot allocate memory|can't allocate memory|not enough memory|bad_alloc|"
@@ -52,16 +57,16 @@ def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
 
 @contextmanager
 def _requests_to_end_heeded() -> Iterator[None]:
-    """Let a request to end, and a lost terminal, unwind like Ctrl-C while a command runs.
+    """Let Ctrl-C, a request to end and a lost terminal unwind alike while a command runs.
 
     What was started with nohup goes on without a terminal. Afterwards the handlers are those of before: a program that
     calls a command in its own process keeps its own.
     """
     heeded: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int] = {}
     if threading.current_thread() is threading.main_thread():  # nowhere else can handlers be set
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             before = signal.getsignal(number)
-            if before is None or (number == signal.SIGHUP and before is signal.SIG_IGN):
+            if before is None or (number != signal.SIGTERM and before is signal.SIG_IGN):
                 continue  # None: a handler that is not Python's, and could not be put back
             heeded[number] = before
             signal.signal(number, _interrupt)
@@ -117,6 +122,13 @@ def known_error(error: BaseException) -> WbtoolsError | None:
     return None
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Let a termination request unwind like Ctrl-C, so that unfinished folders are removed."""
-    raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Let a request to end unwind like Ctrl-C, so that unfinished folders are removed.
+
+    Not out of the import of a module: its locks would stay locked, and other threads, waiting for them, never end.
+    """
+    if frame is None or not frame.f_code.co_filename.startswith(_IMPORTING):
+        raise KeyboardInterrupt
+    again = threading.Timer(_SOON, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
