@@ -79,7 +79,8 @@ def test_intensities_are_those_of_the_card(small_study, intensity):
 
 
 def test_a_raw_scan_of_a_whole_head_is_masked_as_the_export_does(small_study, tmp_path):
-    head = with_face(nifti.read_volume(small_study() / "100307" / "T1w" / "T1w_acpc_dc_restore_brain.nii.gz"))
+    brain = small_study(variant="unmarked") / "100307" / "T1w" / "T1w_acpc_dc_restore_brain.nii.gz"
+    head = with_face(nifti.read_volume(brain))
     folder = tmp_path / "study" / "sub-01" / "anat"
     folder.mkdir(parents=True)
     nifti.write_volume(folder / "sub-01_T1w.nii.gz", head)

@@ -25,7 +25,7 @@ def exports(small_study, run_export, tmp_path_factory):
         "": ("--mesh", "native", *small, "--id", "sub-02"),
     }
     for face, (session, options) in enumerate(exports.items()):
-        study = write_bids_head(small_study("LAS"), base / f"study{session}", session, face)
+        study = write_bids_head(small_study("LAS", variant="unmarked"), base / f"study{session}", session, face)
         run_export(study, base / "out", "--method", "lrp", "--threads", "2", "--no-render", *options)
     return base / "out"
 
