@@ -72,10 +72,10 @@ def main(work: Path) -> None:
     for name in SCENES:
         shutil.copyfile(figures / f"unet.{name}.png", PICTURES / f"{name}.png")
     photograph(made.scene, PICTURES / "wb_view.png")
-    scenes = {"layout-bids": "relevance-pial"}
     for picture, (subject, study) in written_elsewhere(work).items():
         drawn = export(subject, study, out=work / "out" / picture).folder / "figures"
-        (found,) = drawn.rglob(f"*{scenes.get(picture, 'overview')}*.png")
+        scene = "relevancepial" if picture == "layout-bids" else "overview"
+        (found,) = (each for each in drawn.glob("*.png") if each.stem.lower().replace("-", "").endswith(scene))
         shutil.copyfile(found, PICTURES / f"{picture}.png")
     for path in PICTURES.glob("*.png"):
         print(path.name, Image.open(path).size)
