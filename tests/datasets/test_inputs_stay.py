@@ -1,5 +1,6 @@
 """Outputs stay out of data sets and subjects' folders, and damaged arrays end in a sentence, not the process."""
 
+import os
 import shutil
 
 import numpy as np
@@ -9,7 +10,8 @@ from made_asking import ask, made_place
 from wbtools.errors import InputError
 from wbtools.images import arrays
 
-ODD = [b"<M8[25s/0]", b"()", b"((", b"|V8", b"O"]
+ODD = [b"<M8[25s/0]", b"<M8[s/0]", b"()", b"((", b"|V8", b"O", b"<f4', 'descr': '<M8[s/0]"]
+"""Types that headers name; the last is named after a plain one, and is the one that numpy takes."""
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,37 @@ def test_a_data_set_with_such_an_array_is_damaged(own, described):
     damaged(own / "data" / "images.npy", described)
     with pytest.raises(InputError, match="damaged"):
         open_data(own / "data")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<M8[s/0]', 'fortran_order': False, 'shape': (2,)} # 'descr': '<f4'",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (4000000000, 4000000000)}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': " + b"(" * 3000 + b")" * 3000 + b"}",
+        b"[1, 2]",
+    ],
+)
+def test_what_a_header_says_is_read_as_numpy_reads_it(tmp_path, header):
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"does not say (what kind of|how many) numbers it holds"):
+        arrays.load(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["images.npy", "items.tsv"])
+def test_a_pipe_in_place_of_a_file_of_a_data_set_is_not_waited_for(own, name):
+    from wbtools.datasets import open_data
+
+    (own / "data" / name).unlink()
+    os.mkfifo(own / "data" / name)
+    with pytest.raises(InputError, match="no ordinary file"):
+        open_data(own / "data")
+
+
+def test_an_export_stays_out_of_a_data_set(own, small_study):
+    out = own / "data" / "exports"
+    run = ask("export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(out))
+    assert run.exit_code == 3 and "stays as it is" in " ".join(run.output.split()), run.output
+    assert not out.exists()

@@ -11,6 +11,7 @@ from made_learning import LARGER, brains, evaluate, made_classes, train
 from sklearn.metrics import f1_score
 
 from wbtools.datasets import Item, Kind, write_data
+from wbtools.errors import InputError
 from wbtools.evaluating.bootstrap import Resampling
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.maps import of_classes, volumes
@@ -101,6 +102,15 @@ def test_the_map_explains_the_class_that_the_network_names(data, tmp_path):
     assert record["right"]["whole image"]["0.05"]["value"] == 1
     (dice,) = record["dice_of_classes"]  # each class has its own block
     assert [dice[share]["value"] for share in ("0.01", "0.05", "0.2")] == [0, 0, 0]
+
+
+def test_an_image_that_shows_nothing_is_named_as_it_has_no_map(data, tmp_path):
+    images = np.array(data.images)
+    images[4] = 0
+    empty = write_data(tmp_path / "empty", Kind.VOLUMES, images, data.items)
+    with pytest.raises(InputError, match=r"p4\.nii is 0 everywhere, and has no map") as refused:
+        judged(empty, tmp_path, "gradient")
+    assert "--explain" in refused.value.hint
 
 
 def test_the_most_relevant_voxels_are_nested_counted_and_equal_ones_are_taken_in_random_order():

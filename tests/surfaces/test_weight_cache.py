@@ -2,6 +2,7 @@ import logging
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -127,10 +128,19 @@ def packed(path: Path) -> None:
     np.savez_compressed(path, data=np.zeros(50_000_000, np.float32), **parts)
 
 
+def dated(path: Path) -> None:
+    """Of a type in whose unit numpy divides by 0, which would end the process."""
+    header = b"{'descr': '<M8[s/0]', 'fortran_order': False, 'shape': (3,)}"
+    with zipfile.ZipFile(path, "w") as archive:
+        for part in ("data", "indices", "indptr", "voxels"):
+            content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(24)
+            archive.writestr(f"{part}.npy", content)
+
+
 @pytest.mark.parametrize(
     "damage",
     [truncated, one_bit_changed, emptied, text, pickled, of_another_mesh, pointing_outside, with_columns_outside,
-     without_a_part, packed],
+     without_a_part, packed, dated],
 )  # fmt: skip
 def test_a_damaged_or_foreign_file_is_replaced(
     tmp_path: Path, damage: object, caplog: pytest.LogCaptureFixture

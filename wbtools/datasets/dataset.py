@@ -18,9 +18,9 @@ from wbtools.datasets.items import Item
 from wbtools.datasets.manifest import Manifest
 from wbtools.errors import InputError, UnknownChoice, UnreadableFile
 from wbtools.images import arrays
-from wbtools.images.diagnosis import ARRAY_DAMAGE
+from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
 from wbtools.provenance import sha256
-from wbtools.text import counted
+from wbtools.text import counted, line
 
 _LARGEST_TABLE = 1 << 30
 _REMAKE = "make the data set again with wbtools prepare"
@@ -131,6 +131,7 @@ def open_data(folder: Path) -> DataSet:
 
 def _items(folder: Path, manifest: Manifest) -> tuple[Item, ...]:
     path = folder / record.ITEMS
+    require_file(path)
     try:
         if path.stat().st_size > _LARGEST_TABLE:
             raise InputError(f"{path} is larger than any table of images", hint=_REMAKE)
@@ -164,7 +165,7 @@ def _images(folder: Path, manifest: Manifest) -> NDArray[Any]:
     except OSError as error:
         raise UnreadableFile(path, error, hint=_REMAKE) from None
     except ARRAY_DAMAGE as error:  # a short or foreign file
-        raise InputError(f"{path} is damaged: {error}", hint=_REMAKE) from None
+        raise InputError(f"{path} is damaged: {line(error, 100)}", hint=_REMAKE) from None
     wanted = manifest.array_shape, np.dtype(manifest.kind.dtype)
     if (images.shape, images.dtype) != wanted or not images.flags.c_contiguous:
         shapes = [" x ".join(map(str, shape)) for shape in (images.shape, manifest.array_shape)]

@@ -12,9 +12,11 @@ from typing import Any
 
 from wbtools.errors import InputError, MissingFile, UnreadableFile
 from wbtools.output.ownership import read_plain
+from wbtools.subject.containment import DATA_SET
 from wbtools.version import __version__
 
-NAME, IMAGES, ITEMS = "dataset.json", "images.npy", "items.tsv"
+NAME, IMAGES = DATA_SET
+ITEMS = "items.tsv"
 """Files of a data set; without the first it is not finished."""
 
 UNFINISHED = "dataset.unfinished.json"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from wbtools.datasets.manifest import IMAGES, NAME
-from wbtools.errors import InputError
-from wbtools.subject.containment import require_outside_subjects
+from wbtools.subject.containment import require_outside_data_sets, require_outside_subjects
 
 
 def require_outside_inputs(folder: Path, option: str, study: Path | None = None) -> None:
@@ -28,12 +25,4 @@ def require_outside_inputs(folder: Path, option: str, study: Path | None = None)
         Naming the input.
     """
     require_outside_subjects(folder, study or folder, (), option)
-    try:
-        real = folder.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return
-    for above in (real, *real.parents):
-        if all(os.path.lexists(above / name) for name in (NAME, IMAGES)):
-            raise InputError(
-                f"{option} {folder} lies in {above}, a data set, which stays as it is", hint=f"choose another {option}"
-            )
+    require_outside_data_sets(folder, option)

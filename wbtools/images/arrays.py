@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import math
+import os
 import re
+import stat
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-_PLAIN = re.compile(rb"""['"]descr['"]\s*:\s*['"][<>|=]?[biufc]\d{1,2}['"]""")
+_PLAIN = re.compile(r"[<>|=]?[biufc]\d{1,2}", re.ASCII)
 _LONGEST = 10_000  # bytes of a header; numpy's own limit
+_MOST = 1 << 60  # values; numpy counts them in 64 bits
+_UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 
 def require_plain(stream: IO[bytes], name: object) -> None:
-    """Require that an array's header says a type of plain numbers; the stream stays where it is.
+    """Require that an array's header says a type of plain numbers and a shape; the stream stays where it is.
 
-    In the unit of a date numpy divides by what the header says, and 0 there ends the process.
+    In the unit of a date numpy divides by what the header says, and 0 there ends the process. The header is read as
+    numpy reads it, so that both see the same.
 
     Parameters
     ----------
@@ -33,9 +40,22 @@ def require_plain(stream: IO[bytes], name: object) -> None:
     begin = stream.tell()
     version = np.lib.format.read_magic(stream)
     length = int.from_bytes(stream.read(2 if version == (1, 0) else 4), "little")
-    if length > _LONGEST or not _PLAIN.search(stream.read(length)):
-        raise ValueError(f"{name} does not say what kind of numbers it holds")
+    header = _header(stream.read(length)) if length <= _LONGEST else {}
     stream.seek(begin)
+    kind, shape = header.get("descr"), header.get("shape")
+    if not (isinstance(kind, str) and _PLAIN.fullmatch(kind)):
+        raise ValueError(f"{name} does not say what kind of numbers it holds")
+    if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and math.prod(shape) < _MOST):
+        raise ValueError(f"{name} does not say how many numbers it holds")
+
+
+def _header(text: bytes) -> dict[Any, Any]:
+    """What a header says; nothing if it cannot be read."""
+    try:
+        found = ast.literal_eval(text.decode("latin1").strip())
+    except _UNREADABLE:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def load(path: Path, mapped: Literal["r"] | None = None) -> NDArray[Any]:
@@ -49,7 +69,10 @@ def load(path: Path, mapped: Literal["r"] | None = None) -> NDArray[Any]:
     ...     load(Path(folder, "a.npy")).tolist()
     [0, 1, 2]
     """
-    with path.open("rb") as stream:
+    # A pipe would be waited for.
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise ValueError(f"{path.name} is no ordinary file")
         require_plain(stream, path.name)
     found: NDArray[Any] = np.load(path, mmap_mode=mapped, allow_pickle=False)
     return found

@@ -24,6 +24,9 @@ from wbtools.subject.layouts import Layout, layouts_selected
 
 DESCRIPTION = "dataset_description.json"
 
+DATA_SET = ("dataset.json", "images.npy")
+"""Files that every data set of `wbtools prepare` has: its manifest and its images."""
+
 _DEFAULT = Path("derivatives", "wbtools")
 _LOOKED_AT = 200
 
@@ -98,6 +101,7 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: 
     if place.is_same(origin):
         _refuse(f"--out {out} is the study folder, which is never written to", study)
     require_no_subjects(out, study, "--out", subjects)
+    require_outside_data_sets(out, "--out")
     if work is not None:
         _require_place_of_caches(work, study, subjects)
     owner = _owner_of_dataset(place.real / DESCRIPTION)
@@ -143,6 +147,22 @@ def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str
     for path in (place.real, *place.real.parents):
         if path.name in subjects and _Place(path.parent).is_same(origin):
             _refuse(f"{option} {folder} lies in {path}, a subject's folder, which is never written to", study, option)
+
+
+def require_outside_data_sets(folder: Path, option: str) -> None:
+    """Require that a folder to write to neither is nor lies in a data set, which stays as it is.
+
+    Raises
+    ------
+    InputError
+        Naming the data set.
+    """
+    real = _Place(folder).real
+    for above in (real, *real.parents):
+        if all(os.path.lexists(above / name) for name in DATA_SET):
+            raise InputError(
+                f"{option} {folder} lies in {above}, a data set, which stays as it is", hint=f"choose another {option}"
+            )
 
 
 def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:

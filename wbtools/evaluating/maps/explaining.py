@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wbtools.attribution import METHODS, Answers, Method, Target, default, method
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
+from wbtools.datasets import DataSet
 from wbtools.errors import InputError, UnknownChoice, WbtoolsError
 from wbtools.evaluating.people import Rows
 from wbtools.model import Model, ModelInput
@@ -62,6 +63,22 @@ def drawn(rows: Rows, count: int, seed: int) -> Rows:
     ([0, 1, 2], 5)
     """
     return np.sort(np.random.default_rng(seed).choice(rows, min(count, len(rows)), replace=False))
+
+
+def require_visible(data: DataSet, rows: Rows) -> None:
+    """Require that images show something: a map of nothing cannot be judged.
+
+    Raises
+    ------
+    InputError
+        Naming an image.
+    """
+    for row in rows:
+        if not np.any(data.images[row]):
+            raise InputError(
+                f"{line(data.items[row].source)} is 0 everywhere, and has no map",
+                hint="leave out --explain, or prepare the data without this image",
+            )
 
 
 def _as_it_is(how: Method) -> Method:
@@ -119,6 +136,7 @@ class Explainer:
                     found[name] = np.abs(how.attribute(question, image).relevance.data, dtype=np.float64)
                 except WbtoolsError as error:
                     if not self._lenient:
-                        raise error.about(f"--explain {name}") from None
+                        other = f"choose another method, or --explain {ALL}"
+                        raise error.about(f"--explain {name}", hint=other) from None
                     self._left_out[name] = line(str(error))
         return found

@@ -20,7 +20,7 @@ from wbtools.evaluating.figures import maps as drawings
 from wbtools.evaluating.findings import FOLDS, Findings, Section, Table
 from wbtools.evaluating.labels import numbers_of
 from wbtools.evaluating.maps import volumes
-from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, Map, drawn
+from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, Map, drawn, require_visible
 from wbtools.evaluating.maps.most_relevant import (
     SHARES,
     ClassMaps,
@@ -119,6 +119,7 @@ def measure(bench: Bench, values: Values) -> Findings:
     """
     options = bench.options
     rows = drawn(bench.rows, options.explain_images, options.resampling.seed)
+    require_visible(bench.data, rows)
     asked = [bench.answered] if bench.folds else [(each,) for each in bench.answered]
     judged = [
         _judged(bench, FOLDS if bench.folds else parts[0].name, place, parts, _Drawn(rows, values(rows), len(asked)))

@@ -13,7 +13,7 @@ from wbtools.evaluating.bootstrap import Estimate, groups_of
 from wbtools.evaluating.figures import maps as drawings
 from wbtools.evaluating.findings import Figure, Findings, Section, Table, shown
 from wbtools.evaluating.maps import halves
-from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, drawn
+from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, drawn, require_visible
 from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.maps.localisation import FIGURES, Located, located
 from wbtools.evaluating.people import Rows
@@ -78,6 +78,7 @@ def measure(bench: Bench) -> Findings:
     """
     options = bench.options
     rows = drawn(bench.rows, options.explain_images, options.resampling.seed)
+    require_visible(bench.data, rows)
     group = groups_of(bench.items(rows))
     told_of = [_judged(bench, place, rows, group) for place in range(len(bench.answered))]
     words = [

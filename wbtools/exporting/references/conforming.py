@@ -24,6 +24,7 @@ from wbtools.attribution.references.people import OtherBrain, other_brain
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting import comparison_people
 from wbtools.exporting.references.place import ReferencePerson
+from wbtools.images import arrays
 from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.model import Model, ModelInput
@@ -199,7 +200,7 @@ def _read(work: Path, key: str, shape: tuple[int, int, int]) -> _Conformed | Non
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - 4 * count <= _HEADER:
             raise ValueError("its size is that of something else")
-        packed = np.load(path, allow_pickle=False)
+        packed = arrays.load(path)
         if packed.dtype != np.float32 or packed.shape != (count,) or not np.isfinite(packed).all():
             raise ValueError("it holds something else")
         return _unpacked(packed, shape)
