@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from wbtools.datasets.items import Item
 from wbtools.datasets.manifest import Manifest
 from wbtools.errors import InputError, UnknownChoice, UnreadableFile
 from wbtools.images import arrays
-from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
+from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.provenance import sha256
 from wbtools.text import counted, line
 
@@ -131,9 +132,11 @@ def open_data(folder: Path) -> DataSet:
 
 def _items(folder: Path, manifest: Manifest) -> tuple[Item, ...]:
     path = folder / record.ITEMS
-    require_file(path)
     try:
-        if path.stat().st_size > _LARGEST_TABLE:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise InputError(f"{path} is no ordinary file", hint=_REMAKE)
+        if facts.st_size > _LARGEST_TABLE:
             raise InputError(f"{path} is larger than any table of images", hint=_REMAKE)
         content = path.read_bytes()
     except OSError as error:
