@@ -55,6 +55,41 @@ def test_models_refuses_a_file_that_is_no_checkpoint(tmp_path):
     assert "notes.pt" in result.output
 
 
+@pytest.mark.parametrize("inside", ["100307", "100307/T1w", "100307/new/deeper"])
+def test_the_built_in_subject_is_written_into_no_subjects_folder(small_study, inside):
+    study = small_study()
+    before = sorted(study.rglob("*"))
+    result = run("demo-subject", str(study / inside), "--id", "other")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 3 and "a subject's folder, which is never written to" in said, result.output
+    assert "Error: DIR " in said and "choose another DIR" in said and sorted(study.rglob("*")) == before
+
+
+def test_the_built_in_subject_is_written_into_no_data_set(tmp_path):
+    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "images.npy").write_text("")
+    result = run("demo-subject", str(tmp_path / "new"))
+    assert result.exit_code == 3 and "a data set, which stays as it is" in " ".join(result.output.split())
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("folder", ["dangling", "circle", "circle/x", "/proc/x", "n" * 300, ""])
+def test_a_folder_that_the_built_in_subject_cannot_be_written_to_is_called_dir(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "circle").symlink_to("circle")
+    result = run("demo-subject", folder)
+    assert result.exit_code == 3 and f"Error: DIR {folder[:40] or repr('')}" in result.output, result.output
+    assert "--out" not in result.output and ".wbtools-" not in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["circle", "dangling"]
+
+
+def test_an_id_that_is_too_long_for_names_of_files_is_refused_before_anything_is_written(tmp_path):
+    result = run("demo-subject", str(tmp_path / "study"), "--id", "x" * 235)
+    assert result.exit_code == 3 and "too long" in result.output and "give a shorter --id" in result.output
+    assert not (tmp_path / "study").exists()
+
+
 def test_the_built_in_subject_is_not_written_over_another_folder(tmp_path):
     (tmp_path / "100307").mkdir()
     result = run("demo-subject", str(tmp_path))

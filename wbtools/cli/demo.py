@@ -8,11 +8,12 @@ import click
 
 from wbtools.cli.console import out, set_up_logging
 from wbtools.cli.failures import reports_errors
+from wbtools.errors import InputError
 from wbtools.text import line
 
 
 @click.command("demo-subject")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
 @click.option("--id", "subject", default="100307", show_default=True, help="Name of the subject's folder.")
 @click.option(
     "--person",
@@ -24,7 +25,7 @@ from wbtools.text import line
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
-def command(folder: Path, subject: str, person: int, verbose: int, debug: bool) -> None:
+def command(folder: str, subject: str, person: int, verbose: int, debug: bool) -> None:
     """Write the built-in subject into DIR, as the Human Connectome Project lays subjects out.
 
     It is group-average anatomy (MNI152 template, HCP S1200 surfaces) under a made-up smooth deformation, not a person,
@@ -33,6 +34,18 @@ def command(folder: Path, subject: str, person: int, verbose: int, debug: bool) 
     from wbtools.subject.demo import write_demo_subject
 
     set_up_logging(verbose)
-    written = write_demo_subject(folder, subject, person=person)
+    written = write_demo_subject(_study(folder), subject, person=person)
     out.print(f"Wrote {line(written)}: group-average anatomy, deformed and marked, no person")
     out.print(f"Next:  {out.command('wbtools', 'export-subject', subject, '--study-folder', folder)}")
+
+
+def _study(folder: str) -> Path:
+    """The folder that was given, which may be written and is nobody's input."""
+    from wbtools.datasets.outputs import require_outside_inputs
+    from wbtools.output.destination import require_writable
+
+    if not folder:
+        raise InputError("DIR '' is no folder", hint="name the folder that the subject's folder is to lie in")
+    require_outside_inputs(Path(folder), "DIR")
+    require_writable(Path(folder), "DIR")
+    return Path(folder)

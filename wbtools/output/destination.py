@@ -80,19 +80,19 @@ def require(destination: Destination, networks: Sequence[str]) -> OutputFolder:
 
 def require_writable(folder: Path, option: str) -> None:
     """Raise InputError for a folder that is none, or that cannot be written or made; nothing is made."""
-    whole = folder.absolute()
+    whole, how = folder.absolute(), f"{'with' if option.startswith('-') else 'as'} {option}"
     there = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
     if not there.is_dir():
-        raise InputError(f"{option} {folder}: {there} is no folder", hint=f"choose another folder with {option}")
+        raise InputError(f"{option} {folder}: {there} is no folder", hint=f"choose another folder {how}")
     if not os.access(there, os.W_OK | os.X_OK):
         reason = ""
     elif too_long := _too_long(whole, there):
-        raise InputError(f"{option} {line(folder, 60)}: {too_long}", hint=f"give a shorter path with {option}")
+        raise InputError(f"{option} {line(folder, 60)}: {too_long}", hint=f"give a shorter path {how}")
     elif not (reason := _refusal(there)):
         return
     what = "may not be written" if there == whole else f"cannot be made in {there}"
     why = f": {reason}" if reason else ""
-    raise InputError(f"{option} {folder} {what}{why}", hint=f"choose a folder that you may write to with {option}")
+    raise InputError(f"{option} {folder} {what}{why}", hint=f"choose a folder that you may write to {how}")
 
 
 def _too_long(whole: Path, there: Path) -> str:

@@ -46,6 +46,8 @@ MARKS = (35206, 2811)
 PEOPLE = 1000
 """How many made-up people there are."""
 
+_NAME = 255  # bytes that Linux's file systems allow in the name of a file
+
 Variant = Literal["marked", "unmarked", "average"]
 """What of a made-up person's looks is shown."""
 
@@ -96,12 +98,13 @@ def write_demo_subject(
     Raises
     ------
     InputError
-        If the id is not a plain name, there is no such person, the subject's folder exists, or a package lacks its
-        data.
+        If the id is not a plain name, or too long for names of files, there is no such person, the subject's folder
+        exists, or a package lacks its data.
     """
     require_plain_name(subject_id)
     if not 0 <= person < PEOPLE:
         raise InputError(f"there is no made-up person {person}", hint=f"choose one from 0 to {PEOPLE - 1}")
+    _require_short(subject_id)
     final = folder / subject_id
     _require_free(final)
     try:
@@ -118,6 +121,16 @@ def write_demo_subject(
         _require_free(final)  # another process created it in the meantime
         raise
     return final
+
+
+def _require_short(subject_id: str) -> None:
+    """Raise InputError for an id with which a surface's name would be too long for a file system."""
+    whole = Names(subject_id, "MSMAll").surface(Hemisphere.LEFT, "midthickness", "32k_fs_LR")
+    if (length := len(os.fsencode(Path(whole).name))) > _NAME:
+        raise InputError(
+            f"{subject_id[:20]}... gives names of files that are too long: {length} bytes, {_NAME} are possible",
+            hint="give a shorter --id",
+        )
 
 
 def _require_free(final: Path) -> None:
