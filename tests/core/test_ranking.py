@@ -402,15 +402,18 @@ def test_what_was_planted_is_found_by_calibrated_rank_where_there_is_one():
     ranking = Ranking(rows, outside, 1.0, NullSummary(24, 1.0, 0.5, 9.0))
     found = Planted.of(ranking, ("E", "A", "B", "not in this atlas"), ("F", "D"))
     assert found.sentences() == (
-        "Planted: 3 regions; 2 of the first 5 places by calibrated rank: B (2, p 0.03), A (4, p 1), E (6, p 1)",
+        "Planted: 3 of 4 regions, the rest without a rank in this atlas; 2 of the first 5 places by calibrated rank: "
+        "B (2, p 0.03), A (4, p 1), E (6, p 1)",
         "Decoy: 2 regions; the first of them by calibrated rank: D (3, p 1)",
     )
     named = replace(found, planted_in="the thalamus", decoy_in="the insula").sentences()
-    assert named[0].startswith("Planted: the thalamus (3 regions); 2 of")
+    assert named[0].startswith("Planted: the thalamus (3 of 4 regions, the rest without a rank in this atlas); 2 of")
     assert named[1].startswith("Decoy: the insula (2 regions); the first of")
     record = {"places": "calibrated", "planted": {"B": 2, "A": 4, "E": 6}, "decoy": {"D": 3, "F": 5}}
     assert found.as_record() == record
     bare = replace(ranking, rows=tuple(replace(row, null=None) for row in rows), null=None)
     said = Planted.of(bare, ("E", "A"), ()).sentences()
     assert said == ("Planted: 2 regions; 2 of the first 5 places by rank: A (1), E (5)",)
+    lacking = replace(Planted.of(bare, ("E",), ("of another atlas",)), decoy_in="the insula").sentences()
+    assert lacking[1] == "Decoy: the insula (1 region without a rank in this atlas)"
     assert Planted.of(ranking, (), ("F",)) is None and Planted.of(ranking, ("of another atlas",), ()) is None

@@ -78,6 +78,7 @@ def test_card_survives_its_file(tmp_path, card):
         ({"threshold": -5}, "no cosine distance"),
         ({"threshold": -0.001}, "no cosine distance"),
         ({"threshold": 2.001}, "no cosine distance"),
+        ({"planted": ["A", "B"], "decoy": ["C", "B"]}, "planted and decoy both name 'B'"),
         ({"performance": {"auc": "high"}}, "performance"),
         ({"performance": {"auc": float("inf")}}, "performance"),
         ({"performance": {"a\nb": 1.0}}, "performance"),

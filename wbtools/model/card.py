@@ -17,6 +17,7 @@ from wbtools.images.diagnosis import require_file
 from wbtools.model.card_fields import (
     is_number,
     names,
+    require_apart,
     require_entries,
     require_line,
     require_stacks,
@@ -161,6 +162,7 @@ class Card:
             )
         for name in ("classes", "planted", "decoy"):
             object.__setattr__(self, name, names(name, getattr(self, name)))
+        require_apart(self.planted, self.decoy)
         if self.answer and self.answer not in ANSWERS:
             raise CheckpointError(
                 f"the card's answer '{self.answer}' is unknown", hint=f"write {' or '.join(ANSWERS)}, or leave it out"

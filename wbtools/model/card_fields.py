@@ -77,10 +77,24 @@ def require_stacks(plane: object, places: object) -> None:
         raise CheckpointError(
             f"the card's plane {short(plane)} is unknown", hint=f"write {', '.join(PLANES)}, or leave it out"
         )
-    if type(places) is not int or not 0 <= places <= _LONGEST:
+    if type(places) is not int or places < 0:
         raise CheckpointError(
             f"the card's places are {short(places)}",
             hint="write at how many slices the network is asked, or leave it out",
+        )
+
+
+def require_apart(planted: tuple[str, ...], decoy: tuple[str, ...]) -> None:
+    """Raise CheckpointError if a region is called planted and a decoy.
+
+    Examples
+    --------
+    >>> require_apart(("THALAMUS_LEFT",), ("BRAIN_STEM",))
+    """
+    if both := [name for name in planted if name in decoy]:
+        raise CheckpointError(
+            f"the card's planted and decoy both name {short(both[0])}",
+            hint="leave each region in the list that says what it is",
         )
 
 

@@ -23,6 +23,8 @@ class Planted:
         Whether places are ranks against randomised networks, or those of the map alone.
     planted_in, decoy_in : str
         Where they are, in words; may be empty.
+    unranked : tuple of int, (2,)
+        How many further planted regions and decoys have no rank, for example because the atlas lacks them.
     """
 
     planted: tuple[RegionRelevance, ...]
@@ -30,6 +32,7 @@ class Planted:
     calibrated: bool
     planted_in: str = ""
     decoy_in: str = ""
+    unranked: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(cls, ranking: Ranking, planted: Sequence[str], decoy: Sequence[str]) -> Planted | None:
@@ -47,19 +50,23 @@ class Planted:
             tuple(sorted((rows[name] for name in names if name in rows), key=lambda row: _place(row, calibrated)))
             for names in (planted, decoy)
         ]
-        return cls(listed[0], listed[1], calibrated) if listed[0] else None
+        unranked = len(planted) - len(listed[0]), len(decoy) - len(listed[1])
+        return cls(listed[0], listed[1], calibrated, unranked=unranked) if listed[0] else None
 
     def sentences(self) -> tuple[str, ...]:
         """What was planted, where the map has it, and where the decoy came."""
         first = sum(_place(row, self.calibrated) <= _SHOWN for row in self.planted)
         how = "calibrated rank" if self.calibrated else "rank"
+        where = _where(self.planted_in, len(self.planted), self.unranked[0])
         said = [
-            f"Planted: {_where(self.planted_in, len(self.planted))}; {first} of the first {_SHOWN} places by {how}: "
+            f"Planted: {where}; {first} of the first {_SHOWN} places by {how}: "
             + ", ".join(self._said(row) for row in self.planted[:_SHOWN])
         ]
+        where = _where(self.decoy_in, len(self.decoy), self.unranked[1])
         if self.decoy:
-            where = _where(self.decoy_in, len(self.decoy))
             said.append(f"Decoy: {where}; the first of them by {how}: {self._said(self.decoy[0])}")
+        elif self.unranked[1]:
+            said.append(f"Decoy: {where}")
         return tuple(said)
 
     def as_record(self) -> dict[str, object]:
@@ -77,8 +84,13 @@ class Planted:
         return f"{row.region.name if row.region else ''} ({_place(row, self.calibrated)}{p})"
 
 
-def _where(words: str, count: int) -> str:
-    return f"{words} ({counted(count, 'region')})" if words else counted(count, "region")
+def _where(words: str, ranked: int, unranked: int) -> str:
+    """Where regions are, and how many of them have a rank."""
+    regions = counted(ranked + unranked, "region")
+    if unranked:
+        others = "the rest without a rank in this atlas" if ranked else "without a rank in this atlas"
+        regions = f"{ranked} of {regions}, {others}" if ranked else f"{regions} {others}"
+    return f"{words} ({regions})" if words else regions
 
 
 def _place(row: RegionRelevance, calibrated: bool) -> int:
