@@ -74,15 +74,23 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str, things: str = "") -> str:
     """A number with its noun in singular or plural.
+
+    Parameters
+    ----------
+    number : int
+    thing : str
+        The noun.
+    things : str
+        Its plural, if that is another than with an `s`.
 
     Examples
     --------
-    >>> counted(1, "subject"), counted(0, "subject")
-    ('1 subject', '0 subjects')
+    >>> counted(1, "subject"), counted(0, "subject"), counted(2, "person", "people")
+    ('1 subject', '0 subjects', '2 people')
     """
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def sentences(text: str, count: int) -> str:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from click.testing import CliRunner
 from random_networks import random_network
 from torch import nn
 
+from wbtools.cli import main
 from wbtools.errors import CheckpointError, InputError
 from wbtools.model import Card, known_families, load
 from wbtools.model import card as cards
@@ -161,6 +163,7 @@ def test_a_card_that_cannot_be_meant_is_refused_in_a_sentence(tmp_path):
     refused(tmp_path, "has a str as places", places='"8"')
     refused(tmp_path, "places are -1", places="-1")
     refused(tmp_path, "places are True", places="true")
+    refused(tmp_path, "37 axial slices are too few for stacks of 3 at 4097 places in the", places="4097")
     refused(tmp_path, "37 axial slices are too few for stacks of 3 at 23 places", places="23")
 
 
@@ -182,3 +185,21 @@ def test_places_lie_in_the_middle_of_the_image_and_have_all_their_slices(depth, 
     middles = stacks.middles(count)
     assert len(set(middles)) == places and middles == sorted(middles)
     assert middles[0] >= depth // 2 and middles[-1] + depth // 2 < count
+
+
+def test_one_slice_and_one_place_are_said_in_the_singular():
+    with pytest.raises(InputError, match="1 axial slice is too few for stacks of 3 at 1 place in the middle 60%"):
+        Stacks(3, "axial", 1).middles(1)
+
+
+def test_models_says_what_a_network_of_stacks_is_shown_where_its_card_leaves_that_out(tmp_path):
+    for plane, places, said in (("", 0, "axial ones at 8 places"), ("coronal", 1, "coronal ones at 1 place")):
+        path = saved(tmp_path, StackNetwork(TINY).state_dict(), replace(CARD, plane=plane, places=places))
+        result = CliRunner().invoke(main, ["models", str(path)])
+        assert f"slices neighbouring {said} intensities" in " ".join(result.output.split()), result.output
+
+
+def test_an_empty_weight_is_called_empty(tmp_path):
+    state = {**StackNetwork(TINY).state_dict(), "fc.weight": torch.zeros(0, 8)}
+    with pytest.raises(CheckpointError, match=r"fc\.weight is empty: its axes have 0 x 8 values"):
+        load(saved(tmp_path, state))

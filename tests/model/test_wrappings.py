@@ -163,6 +163,15 @@ def test_tensors_without_plain_values_are_named(tmp_path, state, change, word, l
     _refused(tmp_path / "x.pt", word, "conv1.weight")
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.uint8])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_that_are_no_real_numbers_are_named(tmp_path, state, dtype, suffix):
+    path = tmp_path / f"x.{suffix}"
+    changed = {**state, "conv1.weight": state["conv1.weight"].to(dtype)}
+    save_file(changed, path) if suffix == "safetensors" else torch.save(changed, path)
+    _refused(path, str(dtype).removeprefix("torch."), "conv1.weight")
+
+
 def test_another_family_may_come_as_a_program_or_a_function(tmp_path):
     torch.save({"features.conv0.weight": torch.zeros(8, 1, 3, 3, 3)}, tmp_path / "x.pt")
     error = _refused(tmp_path / "x.pt", "no known family", "features.conv0.weight")

@@ -145,6 +145,12 @@ def test_the_published_stack_is_torchvisions_resnet_18_of_three_or_five_channels
         ("stack-resnet-tiny", "plane=axail", "'axail' is no plane", "did you mean axial"),
         ("stack-resnet-tiny", "places=0", "places=0 is too small", "give 1 or more"),
         ("stack-resnet-tiny", "places=14", "22 axial slices are too few for stacks of 3 at 14 places", "fewer places"),
+        (
+            "stack-resnet-tiny",
+            "places=4097",
+            "22 axial slices are too few for stacks of 3 at 4097 places",
+            "fewer places",
+        ),
         ("mrinet-small", "plane=coronal", "plane is a setting of stack-resnet", "give --backbone stack-resnet"),
     ],
 )

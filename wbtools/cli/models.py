@@ -118,14 +118,17 @@ def _several(card: Card) -> str:
     return f"drawn from {len(card.reference_components)} components" if card.reference_components else "made-up heads"
 
 
-def _input(card: Card) -> dict[str, object]:
+def _input(card: Card, pictures: object) -> dict[str, object]:
     """What the network takes; of one that was trained on pictures only what an export shows it."""
     from wbtools.model.intensity import Intensity
+    from wbtools.model.pictures import Stacks
 
     image = f"{' x '.join(map(str, card.shape))} {card.orientation}"
     if card.pictures:
         return {"input": f"pictures; an export shows it the axial slices of the T1w image at {image}"}
-    stacks = {"slices": f"neighbouring {card.plane} ones at {counted(card.places, 'place')}"} if card.plane else {}
+    stacks = {}
+    if isinstance(pictures, Stacks):  # the network's own: cards may leave plane and places to the family
+        stacks = {"slices": f"neighbouring {pictures.plane} ones at {counted(pictures.places, 'place')}"}
     return {
         "input": f"{image}, {card.resampling}",
         **stacks,
@@ -178,7 +181,7 @@ def _describe(model: object) -> None:
         "answers with": " or ".join(name for name, method in ANSWERS.items() if method in model.network.answers),
         "classes": ", ".join(card.classes) or "not named",
         "threshold (cosine distance)": "not in the file" if model.threshold is None else f"{model.threshold:.4g}",
-        **_input(card),
+        **_input(card, getattr(model.network, "pictures", None)),
         "training data": card.training_data,
         **_performance(card),
         **_planted(card),

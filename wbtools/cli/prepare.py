@@ -192,7 +192,7 @@ def _say_plan(planned: Planned) -> None:
     terminal.print(f"recipe: {planned.recipe.name}, {planned.recipe.title}")
     terminal.print(f"source: {line(planned.asked.place)} ({planned.source.looked_for})")
     people = len({item.person for item in planned.items})
-    terminal.print(f"images: {len(planned.items)} of {people} people")
+    terminal.print(f"images: {len(planned.items)} of {counted(people, 'person', 'people')}")
     for name, values in _labels(planned.items).items():
         terminal.print(f"label {line(name)}: {line(values)}")
     for key, value in plan.card.items():
@@ -217,9 +217,9 @@ def _say_made(data: DataSet, planned: Planned) -> None:
     if manifest.remarks:
         terminal.print("dataset.json names the images of each note.")
     _say_left_out(manifest.left_out)
-    shape = " x ".join(map(str, manifest.shape))
+    shape, people = " x ".join(map(str, manifest.shape)), counted(len(data.people), "person", "people")
     terminal.print(
-        f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {len(data.people)} people, {shape} "
+        f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {people}, {shape} "
         f"{manifest.kind.dtype}, {manifest.bytes / 1e6:,.1f} MB"
     )
     for name, values in _labels(data.items).items():

@@ -237,7 +237,7 @@ def _say_plan(run: Run) -> None:
     terminal.print(f"data: {line(material.data.folder)}, {counted(len(material.data), 'image')} of {images}")
     for part, rows in material.split.parts.items():
         people = len({material.data.items[row].person for row in rows})
-        terminal.print(f"  {part}: {counted(len(rows), 'image')} of {people} people")
+        terminal.print(f"  {part}: {counted(len(rows), 'image')} of {counted(people, 'person', 'people')}")
     if run.task.classes:
         terminal.print(f"classes: {', '.join(line(name) for name in run.task.classes)}")
     weights = sum(parameter.numel() for parameter in run.network().parameters())

@@ -209,4 +209,4 @@ def require_fitting(data: DataSet, contestant: Contestant) -> None:
 def described(data: DataSet, rows: Rows) -> str:
     """How many images of how many people rows are."""
     people = len({person_key(data.items[row].person) for row in rows})
-    return f"{counted(len(rows), 'image')} of {people} people"
+    return f"{counted(len(rows), 'image')} of {counted(people, 'person', 'people')}"

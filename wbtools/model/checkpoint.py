@@ -182,8 +182,8 @@ def _damaged(path: Path) -> CheckpointError:
 
 
 def _single(key: str, value: Tensor) -> Tensor:
-    """A weight in single precision; counters as they are."""
-    return value if key.endswith(_COUNTER) else value.float()
+    """A weight in single precision; counters and whole numbers as they are."""
+    return value.float() if value.is_floating_point() and not key.endswith(_COUNTER) else value
 
 
 def _require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -257,6 +257,7 @@ def _network(path: Path, family: Family[Any], tensors: dict[str, Tensor]) -> Net
         if key.endswith(_COUNTER):
             tensors.setdefault(key, torch.tensor(0))
     _require_equal(path, family, _shapes(tensors), expected)
+    _require_real(path, tensors, network)
     return network.eval().requires_grad_(False)
 
 
@@ -271,6 +272,17 @@ def _require_equal(path: Path, family: Family[Any], found: Mapping[str, Any], ex
         raise CheckpointError(
             f"{path} does not fit {family.title}: it {said}", hint="export the state dict of the unchanged network"
         )
+
+
+def _require_real(path: Path, tensors: Mapping[str, Tensor], network: Network) -> None:
+    """Raise CheckpointError that names the first weight that holds whole numbers or truth values: it was quantised."""
+    for key, wanted in network.state_dict().items():
+        value = tensors[key]
+        if wanted.is_floating_point() and not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise CheckpointError(
+                f"{path} has numbers of the type {kind} in {_shown(key)}", hint="save real numbers, as float32"
+            )
 
 
 def _list(names: Iterable[Any]) -> str:

@@ -138,12 +138,12 @@ def axes(shapes: Shapes, key: str, count: int) -> tuple[int, ...]:
     >>> axes({"fc.weight": (2, 8)}, "fc.weight", 2)
     (2, 8)
     """
-    shape = shapes.get(key, ())
-    if len(shape) != count or 0 in shape:
-        raise CheckpointError(
-            f"{key} is {list(shape) if key in shapes else 'missing'}, not a tensor of {count} axes",
-            hint="export the state dict of the unchanged network",
-        )
+    shape, hint = shapes.get(key, ()), "export the state dict of the unchanged network"
+    if len(shape) != count:
+        found = list(shape) if key in shapes else "missing"
+        raise CheckpointError(f"{key} is {found}, not a tensor of {count} axes", hint=hint)
+    if 0 in shape:
+        raise CheckpointError(f"{key} is empty: its axes have {' x '.join(map(str, shape))} values", hint=hint)
     return shape
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from wbtools.errors import InputError
 from wbtools.model.conventions import PLANES
+from wbtools.text import counted, shortened
 
 _AXES = ("LR", "AP", "SI")
 
@@ -83,16 +84,24 @@ class Stacks(Pictures):
         >>> Stacks(3, "axial", 4).middles(20)
         [5, 8, 11, 14]
         """
-        part = MIDDLE * count / self.places
+        shown = MIDDLE * count
+        if shown < self.places:
+            raise self._too_few(count)
+        part = shown / self.places
         found = [int((1 - MIDDLE) / 2 * count + part * (place + 0.5)) for place in range(self.places)]
         reach = self.depth // 2
-        if part < 1 or found[0] < reach or found[-1] + reach >= count:
-            raise InputError(
-                f"{count} {self.plane} slices are too few for stacks of {self.depth} at {self.places} places in their "
-                f"middle {MIDDLE:.0%}",
-                hint="ask at fewer places, or take larger images",
-            )
+        if found[0] < reach or found[-1] + reach >= count:
+            raise self._too_few(count)
         return found
+
+    def _too_few(self, count: int) -> InputError:
+        """Of so many slices."""
+        slices, places = counted(count, f"{self.plane} slice"), shortened(counted(self.places, "place"), 30)
+        return InputError(
+            f"{slices} {'is' if count == 1 else 'are'} too few for stacks of {self.depth} at {places} in the middle "
+            f"{MIDDLE:.0%}",
+            hint="ask at fewer places, or take larger images" if self.places > 1 else "take larger images",
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, 1, X, Y, Z) to pictures (N x P, depth, rows, columns).

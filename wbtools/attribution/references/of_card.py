@@ -22,6 +22,7 @@ from wbtools.errors import InputError
 from wbtools.images import nifti
 from wbtools.model import Model, ModelInput
 from wbtools.space.grid import Volume
+from wbtools.text import counted
 
 _WIDEST = 2.5  # standard deviations
 _AT_ONCE = 1 << 16  # voxels
@@ -138,7 +139,7 @@ def principal_components(brains: NDArray[np.float32], count: int) -> tuple[NDArr
     people = len(brains)
     if not 1 <= count <= most_components(people):
         raise InputError(
-            f"{count} components of {people} people cannot be made",
+            f"{count} components of {counted(people, 'person', 'people')} cannot be made",
             hint="give 1 or more, and fewer than half as many as people",
         )
     mean = brains.mean(0, dtype=np.float64)

@@ -76,9 +76,9 @@ def command(
         made = _elsewhere(job, out, engine, overwrite=overwrite)
     say_notes(notices(job.work.model))
     what = f"{made.length} bits" if made.kind.value == "codes" else f"{made.length} values"
-    size, people = out.stat().st_size / 1e6, len(job.work.data.people)
+    size, people = out.stat().st_size / 1e6, counted(len(job.work.data.people), "person", "people")
     terminal.print(
-        f"Wrote {line(out)}: {made.kind.value} of {counted(made.count, 'image')} of {people} people, {what} "
+        f"Wrote {line(out)}: {made.kind.value} of {counted(made.count, 'image')} of {people}, {what} "
         f"each, {'with' if made.pictures else 'without'} pictures, {size:,.1f} MB"
     )
     terminal.print(f"Next:  {terminal.command('wbtools', 'query', 'SUBJECT', '--index', out, '--model', network)}")
@@ -104,6 +104,8 @@ def _elsewhere(job: EmbedJob, out: Path, engine: dict[str, Any], *, overwrite: b
 def _say_plan(job: EmbedJob, out: Path) -> None:
     """The answer to --dry-run."""
     data, network = job.work.data, job.work.model
-    terminal.print(f"data: {line(data.folder)}, {counted(len(data), 'image')} of {len(data.people)} people")
+    terminal.print(
+        f"data: {line(data.folder)}, {counted(len(data), 'image')} of {counted(len(data.people), 'person', 'people')}"
+    )
     terminal.print(f"network: {line(network.name)} ({network.family})")
     terminal.print(f"would write: {line(out)}")

@@ -9,6 +9,7 @@ from wbtools.attribution.references.sources import template
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.model import Model
+from wbtools.text import counted
 
 
 def in_words(how: Method, network: Model, choice: ReferenceChoice = USUAL, people: int = 0) -> str:
@@ -24,7 +25,7 @@ def in_words(how: Method, network: Model, choice: ReferenceChoice = USUAL, peopl
     """
     if how.several_references:
         if choice.of_people:
-            count = "1 person" if people == 1 else f"{people} people"
+            count = counted(people, "person", "people")
             return f"{count} of {(choice.place.name or choice.place) if choice.place else 'the study folder'}"
         source = choice.source or how.usual_references or template
         if source is not template:

@@ -14,6 +14,7 @@ from wbtools.datasets import DataSet, Kind
 from wbtools.errors.system import writing
 from wbtools.model import card as cards
 from wbtools.model.card import Card
+from wbtools.text import counted
 from wbtools.training.loop.fitting import Epoch
 from wbtools.training.loop.learner import Learner
 from wbtools.training.recipes.recipe import Recipe
@@ -91,13 +92,14 @@ def card_of(recipe: Recipe, family: Card, data: DataSet, people: int, made: Mapp
         _, x, y, z = data.manifest.shape
         inherited["shape"] = (x, y, z)
     pictures = data.manifest.kind is Kind.PICTURES
+    whom = ("picture or person", "pictures or people") if pictures else ("person", "people")
     what = data.manifest.source or "a data set"
     return replace(
         family,
         name=f"{recipe.name}-{family.family}",
         title=f"{recipe.title} ({family.family}, trained with wbtools)",
         answer=recipe.answer,
-        training_data=f"{what}: {people} {'pictures or people' if pictures else 'people'}, data set {data.sha256[:16]}",
+        training_data=f"{what}: {counted(people, *whom)}, data set {data.sha256[:16]}",
         intended_use=recipe.use,
         notice=_OF_PICTURES if pictures else recipe.notice,
         pictures=pictures,
