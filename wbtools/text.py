@@ -19,6 +19,9 @@ _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 """What lies between two sentences."""
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 
+_PLURALS = {"family": "families", "person": "people", "copy": "copies"}
+"""Of nouns that do more than take an s."""
+
 
 def line(text: object, longest: int = LONGEST) -> str:
     r"""A text as a single printable line: white space becomes a blank, other control characters are escaped.
@@ -74,23 +77,20 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
 
 
-def counted(number: int, thing: str, things: str = "") -> str:
+def counted(number: int, thing: str) -> str:
     """A number with its noun in singular or plural.
-
-    Parameters
-    ----------
-    number : int
-    thing : str
-        The noun.
-    things : str
-        Its plural, if that is another than with an `s`.
 
     Examples
     --------
-    >>> counted(1, "subject"), counted(0, "subject"), counted(2, "person", "people")
-    ('1 subject', '0 subjects', '2 people')
+    >>> counted(1, "subject"), counted(0, "subject"), counted(2, "family"), counted(3, "other person")
+    ('1 subject', '0 subjects', '2 families', '3 other people')
     """
-    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
+    if number == 1:
+        return f"{number} {thing}"
+    for end, many in _PLURALS.items():
+        if thing.endswith(end):
+            return f"{number} {thing.removesuffix(end)}{many}"
+    return f"{number} {thing}s"
 
 
 def sentences(text: str, count: int) -> str:

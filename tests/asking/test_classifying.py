@@ -115,7 +115,8 @@ def test_what_is_missing_is_said_in_a_sentence(place, tmp_path):
     assert "several labels" in classify(place, "100", "--examples", place / "data", network="unet").output
     run = classify(place, "100", "--examples", place / "data", "--label", "hair", network="unet")
     assert run.exit_code == 3 and "'hair' is no label of the examples" in run.output
-    assert "has no embedding" in classify(place, "100", "--examples", place / "data", "--label", "sex").output
+    said = classify(place, "100", "--examples", place / "data", "--label", "sex").output
+    assert "has no embedding" in said and "Hint: leave out --examples" in said
     assert "add --examples" in classify(place, "100", "--label", "sex").output
     (tmp_path / "a.tsv").write_text("mine")
     assert "exists" in classify(place, "100", "--tsv", tmp_path / "a.tsv").output

@@ -217,7 +217,7 @@ def _say_made(data: DataSet, planned: Planned) -> None:
     if manifest.remarks:
         terminal.print("dataset.json names the images of each note.")
     _say_left_out(manifest.left_out)
-    shape, people = " x ".join(map(str, manifest.shape)), counted(len(data.people), "person", "people")
+    shape, people = " x ".join(map(str, manifest.shape)), counted(len(data.people), "person")
     terminal.print(
         f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {people}, {shape} "
         f"{manifest.kind.dtype}, {manifest.bytes / 1e6:,.1f} MB"

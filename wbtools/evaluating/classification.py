@@ -106,7 +106,7 @@ def figures(found: Scores, counts: Counts | None = None) -> dict[str, float]:
     confusion = found.confusion(weights)
     true, named, hits = confusion.sum(1), confusion.sum(0), np.diag(confusion)
     recall = hits / np.where(true > 0, true, np.nan)
-    precision = hits / np.where(named > 0, named, 1)
+    precision = np.where(true > 0, hits / np.where(named > 0, named, 1), np.nan)
     f1 = np.where(true > 0, 2 * hits / np.where(true + named > 0, true + named, 1), np.nan)
     auc = np.array([_auc(found, number, weights) for number in range(len(found.classes))])
     each = {"precision": precision, "recall": recall, "f1": f1, "auc": auc}
@@ -121,7 +121,7 @@ def figures(found: Scores, counts: Counts | None = None) -> dict[str, float]:
         "balanced_accuracy": _mean(recall, found.present),
         "auc": _mean(auc, found.present),
         "f1": _mean(f1, found.present),
-        "precision": _mean(np.where(true > 0, precision, np.nan), found.present),
+        "precision": _mean(precision, found.present),
     }
     return {**together, **single}
 

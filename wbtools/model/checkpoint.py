@@ -115,8 +115,8 @@ def load(path: Path, *, proven: bool = False) -> Model:
         form = _from_safetensors if path.suffix == safetensors.SUFFIX else _from_torch
         found, threshold, inside = form(path, file)
     _require_sound(path, found.tensors)
-    remarks = _odd_threshold(threshold)
-    card = _card(path, found.family, None if remarks else threshold, inside)
+    odd = _odd_threshold(threshold)
+    card = _card(path, found.family, None if odd else threshold, inside)
     network = _network(path, found.family, found.tensors)
     compatibility.apply_card(path, network, card, proven=proven)
     network.load_state_dict(found.tensors, assign=True)
@@ -125,8 +125,9 @@ def load(path: Path, *, proven: bool = False) -> Model:
         "parameters": sum(p.numel() for p in network.parameters()),
         **({"weights": found.place} if found.place else {}),
     }
-    references = compatibility.reference(path, card), remarks, compatibility.reference_set(path, card)
-    return Model(network, card, description, digest, *references)
+    remarks = (*odd, network.notice) if network.notice else odd
+    references = compatibility.reference_set(path, card)
+    return Model(network, card, description, digest, compatibility.reference(path, card), remarks, references)
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,6 +52,8 @@ class Network(nn.Module):
         Whether each value of `logits` is a yes or no of its own, by its sigmoid, not one of several classes.
     movable : bool
         Whether `to` takes all of it to a graphics card.
+    notice : str
+        What every reader of its maps must know, such as what it does not see of a brain; may be empty.
     architecture : Architecture or None
         Of the families that are known; None for other networks.
     """
@@ -61,6 +63,7 @@ class Network(nn.Module):
     in_slices = False
     yes_or_no = False
     movable = True
+    notice = ""
     architecture: Architecture | None = None
 
     def raw(self, x: Tensor) -> Tensor:

@@ -163,10 +163,15 @@ def _notes(shown: Sequence[ShownPerson], model: Model) -> list[str]:
 def _examples(place: Path, model: Model, device: str) -> Index:
     """Labelled examples, embedded now or before."""
     from wbtools.asking import index, indexing
+    from wbtools.asking.embedding import kind_of
     from wbtools.asking.neighbours import require_same_model
     from wbtools.datasets import open_data
     from wbtools.training.runs.starting import device_named
 
+    try:
+        kind_of(model)
+    except InputError as error:
+        raise error.about("--examples are for networks with an embedding", hint="leave out --examples") from None
     if not place.is_dir():
         found = index.read(place)
         require_same_model(found, model)

@@ -132,6 +132,7 @@ def measure(bench: Bench, values: Values) -> Findings:
         f"The network is shown the most relevant {', '.join(_SAID)} of the brain's voxels alone. The others are those "
         "of the reference brain that its card names, the same for everybody, else empty. Beside it, as many voxels of "
         "the brain at random, and none. The original kept what lay above fixed values of a map.",
+        *_unseen(bench),
         *told.too_few(families),
         *(f"{each.name}, without {name}: {why}." for each in judged for name, why in each.left_out.items()),
     ]
@@ -141,6 +142,12 @@ def measure(bench: Bench, values: Values) -> Findings:
     more = {"maps": {"images": len(rows), **{each.name: each.as_record() for each in judged}}}
     headline = tuple(_said(each) for each in judged if 0 < len(each.methods) <= SPOKEN)
     return Findings(headline, (Section("Maps", tuple(words), tables, figures),), found, more)
+
+
+def _unseen(bench: Bench) -> list[str]:
+    """What networks do not see of the brain that random voxels are drawn from."""
+    said = {each.name: each.contestant.model.network.notice for each in bench.answered}
+    return [f"{name}: {notice} Random voxels lie there, too." for name, notice in said.items() if notice]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ def in_words(how: Method, network: Model, choice: ReferenceChoice = USUAL, peopl
     """
     if how.several_references:
         if choice.of_people:
-            count = counted(people, "person", "people")
+            count = counted(people, "person")
             return f"{count} of {(choice.place.name or choice.place) if choice.place else 'the study folder'}"
         source = choice.source or how.usual_references or template
         if source is not template:

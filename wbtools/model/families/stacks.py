@@ -21,6 +21,7 @@ from wbtools.model.families.blocks import initialise
 from wbtools.model.family import Architecture, Classifier, Family, Shapes, axes
 from wbtools.model.junctions import Add
 from wbtools.model.pictures import Abreast, Stacks, Together
+from wbtools.text import counted
 
 DEPTHS = (3, 5)
 """Slices that a stack may have."""
@@ -149,6 +150,8 @@ class StackNetwork(Classifier):
             shown.middles(card.shape[shown.across - 2])
         except InputError as error:
             raise CheckpointError(str(error), hint=error.hint) from None
+        stacks = f"{counted(shown.places, 'stack')} of {self.architecture.stack} {shown.plane} slices"
+        self.notice = f"The network sees {stacks} alone: what lies between them has no relevance."
 
     def logits(self, x: Tensor) -> Tensor:
         """The mean over places of one value per class, (N, K), of images (N, 1, X, Y, Z)."""
