@@ -77,20 +77,24 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str, things: str = "") -> str:
     """A number with its noun in singular or plural.
+
+    Parameters
+    ----------
+    number : int
+    thing : str
+        The noun.
+    things : str
+        Its plural, where it is neither one of `_PLURALS` nor made with an `s`.
 
     Examples
     --------
     >>> counted(1, "subject"), counted(0, "subject"), counted(2, "family"), counted(3, "other person")
     ('1 subject', '0 subjects', '2 families', '3 other people')
     """
-    if number == 1:
-        return f"{number} {thing}"
-    for end, many in _PLURALS.items():
-        if thing.endswith(end):
-            return f"{number} {thing.removesuffix(end)}{many}"
-    return f"{number} {thing}s"
+    known = (thing.removesuffix(one) + many for one, many in _PLURALS.items() if thing.endswith(one))
+    return f"{number} {thing if number == 1 else things or next(known, f'{thing}s')}"
 
 
 def sentences(text: str, count: int) -> str:
