@@ -93,7 +93,7 @@ def counted(number: int, thing: str, things: str = "") -> str:
     >>> counted(1, "subject"), counted(0, "subject"), counted(2, "family"), counted(3, "other person")
     ('1 subject', '0 subjects', '2 families', '3 other people')
     """
-    known = (thing.removesuffix(one) + many for one, many in _PLURALS.items() if thing.endswith(one))
+    known = (thing.removesuffix(noun) + many for noun, many in _PLURALS.items() if thing.endswith(noun))
     return f"{number} {thing if number == 1 else things or next(known, f'{thing}s')}"
 
 
