@@ -22,11 +22,11 @@ from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images
-from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError, OutOfRange
 from wbtools.errors.system import writing
 from wbtools.model import Card, Model
 from wbtools.output.destination import require_writable
+from wbtools.subject.containment import require_outside_inputs
 from wbtools.text import line
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from wbtools.asking.neighbours import Neighbours, neighbours, require_count, req
 from wbtools.asking.people import ShownPerson
 from wbtools.asking.pictures.grid import grid
 from wbtools.asking.pictures.thumbnails import thumbnail
-from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.model import Model
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import PROVENANCE
 from wbtools.output.publishing import publishing, require_absent
 from wbtools.provenance import Provenance, sha256
+from wbtools.subject.containment import require_outside_inputs
 from wbtools.text import cell, line, tsv
 from wbtools.version import __version__
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from wbtools import atomic
-from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
+from wbtools.subject.containment import require_outside_inputs
 
 
 def require_new_file(path: Path, option: str) -> None:

@@ -41,8 +41,8 @@ def command(folder: str, subject: str, person: int, verbose: int, debug: bool) -
 
 def _study(folder: str) -> Path:
     """The folder that was given, which may be written and is nobody's input."""
-    from wbtools.datasets.outputs import require_outside_inputs
     from wbtools.output.destination import require_writable
+    from wbtools.subject.containment import require_outside_inputs
 
     if not folder:
         raise InputError("DIR '' is no folder", hint="name the folder that the subject's folder is to lie in")

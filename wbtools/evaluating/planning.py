@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from wbtools.datasets import DataSet, open_data
-from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError
 from wbtools.evaluating.answers import in_batches
 from wbtools.evaluating.contestants import Contestant, found
@@ -22,6 +21,7 @@ from wbtools.evaluating.recipes.baselines import measures_in
 from wbtools.evaluating.recipes.evaluation import Evaluation, Options
 from wbtools.output.destination import require_writable
 from wbtools.output.publishing import require_absent
+from wbtools.subject.containment import require_outside_inputs
 from wbtools.training.runs.starting import device_named
 
 SUBJECT = "an evaluation"

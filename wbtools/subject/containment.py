@@ -165,6 +165,27 @@ def require_outside_data_sets(folder: Path, option: str) -> None:
             )
 
 
+def require_outside_inputs(folder: Path, option: str, study: Path | None = None) -> None:
+    """Require that a folder to write to is, and lies in, neither a subject's folder nor a data set.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    option : str
+        That names it.
+    study : Path, optional
+        The study folder, whose subjects' folders need not look like such.
+
+    Raises
+    ------
+    InputError
+        Naming the input.
+    """
+    require_outside_subjects(folder, study or folder, (), option)
+    require_outside_data_sets(folder, option)
+
+
 def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
     """Require that the folder to be published is no input, holds none, and lies in none.
 

@@ -14,9 +14,9 @@ import torch
 
 from wbtools.attribution.runtime.device import usable
 from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_data, split_of
-from wbtools.datasets.outputs import require_outside_inputs
 from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
+from wbtools.subject.containment import require_outside_inputs
 from wbtools.training.backbones import BACKBONES, Backbone, require_meant
 from wbtools.training.loop.ranks import ALONE, Place, Ranks
 from wbtools.training.recipes import recipe_named
