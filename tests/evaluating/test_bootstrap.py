@@ -44,10 +44,20 @@ def test_intervals_of_a_mean_cover_the_truth_about_as_often_as_they_say():
 
 def test_draws_in_which_a_figure_is_not_defined_are_left_out_and_none_leaves_nothing():
     how = Resampling(200)
-    sometimes = estimates(lambda counts: {"x": 1.0 if counts[0] else float("nan")}, 4, how)["x"]
-    never = estimates(lambda counts: {"x": float("nan")}, 4, how)["x"]
+    sometimes = estimates(lambda counts: {"x": 1.0 if counts[0] else float("nan")}, 5, how)["x"]
+    never = estimates(lambda counts: {"x": float("nan")}, 5, how)["x"]
     assert (sometimes.low, sometimes.high) == (1.0, 1.0)
     assert str(never) == "n/a" and never.as_record() == {"value": None, "low": None, "high": None}
+
+
+def test_fewer_than_five_groups_give_a_figure_without_an_interval():
+    def mean(counts):
+        return {"x": float(counts @ np.arange(len(counts)) / counts.sum())}
+
+    found = {groups: estimates(mean, groups, Resampling(200))["x"] for groups in (1, 4, 5)}
+    assert str(found[4]) == "1.500 (no interval)" and found[1].as_record() == {"value": 0.0, "low": None, "high": None}
+    assert not found[1].sure and not found[4].sure and found[5].sure and found[5].low < 2 < found[5].high
+    assert found[4].less(found[1], Resampling(200)).said() == "+1.500 (no interval)"
 
 
 def test_a_difference_is_between_the_same_draws_of_people():

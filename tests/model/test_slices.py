@@ -15,6 +15,7 @@ from wbtools.model.families import contrastive, hemispheres
 from wbtools.model.families.contrastive import Contrastive
 from wbtools.model.families.hemispheres import Hemispheres
 from wbtools.space.grid import Grid, Volume, reorient
+from wbtools.training.backbones import BACKBONES, Sizes
 
 SIDE, SLICES = 64, 3
 IMAGE = (52, SIDE, SLICES)
@@ -179,11 +180,33 @@ def test_embeddings_of_slices_are_those_of_torchvisions_densenet(tmp_path, brain
         torch.testing.assert_close(model.network(brain), expected / expected.norm())
 
 
+@pytest.mark.parametrize(
+    ("layers", "growth", "inner", "stem", "name"),
+    [
+        ((3, 3, 3), 12, 48, 24, "densenet"),
+        ((6, 12, 32, 32), 32, 128, 64, "densenet169"),
+        ((2, 4), 8, 16, 8, "densenet"),
+    ],
+)
+def test_narrower_and_deeper_densenets_of_torchvision_are_read_from_their_weights(
+    tmp_path, brain, layers, growth, inner, stem, name
+):
+    densenet = trained(torchvision.models.DenseNet(growth, layers, stem, inner // growth, num_classes=8))
+    model = load(saved(tmp_path, densenet.state_dict(), family="contrastive"))
+    found = model.network.architecture
+    assert (found.layers, found.growth, found.inner, found.stem) == (layers, growth, inner, stem)
+    assert (model.family, model.description["backbone"], model.description["embedding"]) == ("contrastive", name, 8)
+    with torch.no_grad():
+        expected = embed(densenet, brain[0, 0], 3).flatten()[None]
+        torch.testing.assert_close(model.network.raw(brain), expected, rtol=1e-5, atol=1e-6)
+
+
 NETWORKS = {
     "hemispheres": lambda: trained(Hemispheres(hemispheres.HemispheresArchitecture())),
     "contrastive": lambda: trained(
         Contrastive(contrastive.ContrastiveArchitecture(head=("classifier",), units=(1024, 8)))
     ),
+    "densenet2d-tiny": lambda: trained(BACKBONES["densenet2d-tiny"].build(Sizes((3, SIDE, SIDE), code=8))),
 }
 
 

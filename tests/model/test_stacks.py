@@ -35,7 +35,7 @@ def torchvisions(stack):
 
 
 def asked_place_by_place(network, image, stack, plane, places):
-    """The mean of a network's answers to each stack of an LAS image (X, Y, Z)."""
+    """A network's answers (P, K) to each stack of an LAS image (X, Y, Z)."""
     axis = {"sagittal": 0, "coronal": 1, "axial": 2}[plane]
     slices = [image.take(n, axis) for n in range(image.shape[axis])]
     edges = np.linspace(0.2, 0.8, places + 1) * len(slices)
@@ -44,7 +44,7 @@ def asked_place_by_place(network, image, stack, plane, places):
         shown = np.stack(slices[place - stack // 2 : place + stack // 2 + 1])
         with torch.no_grad():
             answers.append(network(torch.from_numpy(shown[None])))
-    return torch.cat(answers).mean(0, keepdim=True)
+    return torch.cat(answers)
 
 
 def saved(folder, state, card=CARD):
@@ -66,8 +66,10 @@ def test_the_answer_is_the_mean_of_what_torchvisions_network_says_of_each_stack(
     model = load(path)
     assert list(model.network.state_dict()) == list(reference.state_dict())
     assert (model.description["stack"], model.description["blocks"]) == (stack, [2, 2, 2, 2])
-    expected = asked_place_by_place(reference, brain()[0, 0].numpy(), stack, plane, places)
+    each = asked_place_by_place(reference, brain()[0, 0].numpy(), stack, plane, places)
+    expected = each.mean(0, keepdim=True)
     with torch.no_grad():
+        torch.testing.assert_close(model.network.each_place(brain()), each[None], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(model.network.logits(brain()), expected, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(model.network(brain()), expected, rtol=1e-4, atol=1e-5)
 
@@ -78,7 +80,8 @@ def test_each_image_of_a_batch_has_its_own_answer():
     with torch.no_grad():
         together = network.logits(images)
         torch.testing.assert_close(together, torch.cat([network.logits(image[None]) for image in images]))
-        assert network.logits(images[:0]).shape == (0, 2)
+        assert network.logits(images[:0]).shape == (0, 2) and network.each_place(images[:0]).shape == (0, 8, 2)
+        torch.testing.assert_close(network.each_place(images).mean(1), together)
     assert not torch.allclose(together[0], together[1])
 
 
@@ -113,7 +116,7 @@ def test_without_a_card_and_without_its_fields_eight_axial_places_are_meant(tmp_
     torch.save(reference.state_dict(), tmp_path / "net.pt")
     bare = load(tmp_path / "net.pt")
     assert bare.card.assumed and (bare.card.plane, bare.card.places) == ("axial", 8)
-    expected = asked_place_by_place(reference, brain()[0, 0].numpy(), 3, "axial", 8)
+    expected = asked_place_by_place(reference, brain()[0, 0].numpy(), 3, "axial", 8).mean(0, keepdim=True)
     named = load(saved(tmp_path, reference.state_dict(), replace(CARD, plane="", places=0)))
     for network in (bare.network, named.network):
         torch.testing.assert_close(network.logits(brain()), expected, rtol=1e-4, atol=1e-5)

@@ -196,6 +196,30 @@ def test_as_many_examples_of_each_class_are_used_as_are_wanted(tmp_path):
     assert sorted(classes) == sorted(["across", "down", "slant"] * 3)
 
 
+@pytest.mark.parametrize("plain", ["no", "yes"])
+def test_epochs_of_so_many_steps_cost_the_same_whatever_the_examples(plain, tmp_path):
+    data = made_pictures(tmp_path / "data", 40)
+    for examples in (2, 20):
+        made = task("contrastive", data, examples=examples, steps=7, plain=plain)
+        plans = made.plans(3)
+        first = np.concatenate([plan.rows[:32] for plan in plans])
+        assert made.batches == len(plans) == 7
+        assert {len(plan.rows) for plan in plans} == {32 if plain == "yes" else 64}
+        times = np.unique(first, return_counts=True)[1]  # each as often as any other, or once more
+        assert len(times) == 3 * examples and times.max() - times.min() <= 1
+        assert not np.array_equal(first, np.concatenate([plan.rows[:32] for plan in made.plans(4)]))
+
+
+@pytest.mark.parametrize("name", recipe_named("contrastive").backbones)
+def test_backbones_of_contrastive_are_recognised_and_read_from_their_weights(name):
+    with torch.device("meta"):
+        network = BACKBONES[name].build(Sizes((1, 28, 28), code=16)).eval()
+        assert network.of_pictures(torch.empty(2, 3, 32, 32)).shape == (2, 16)
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    assert BACKBONES[name].known.recognises(shapes)
+    assert ContrastiveArchitecture.of(shapes) == network.architecture
+
+
 def test_pictures_are_from_0_to_1_in_three_channels_and_large_enough(tmp_path):
     made = task("contrastive", made_pictures(tmp_path / "data"))
     pictures = made.read(np.array([0, 5]))

@@ -21,6 +21,9 @@ Statistic = Callable[[Counts], Mapping[str, float]]
 
 _TWIN = "twin"
 
+FEWEST = 5
+"""Groups with fewer of which there is no interval: samples of so few hardly differ, and those of a single one never."""
+
 
 @dataclass(frozen=True)
 class Resampling:
@@ -70,14 +73,24 @@ class Estimate:
     value : float
         NaN if it is not defined.
     low, high : float
+        NaN if there is no interval.
     drawn : ndarray, (R,)
-        Its value in every draw.
+        Its value in every draw; empty if there is no interval.
     """
 
     value: float
     low: float
     high: float
     drawn: NDArray[np.float64]
+
+    @property
+    def sure(self) -> bool:
+        """Whether there is an interval."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
+    def alone(self) -> Estimate:
+        """Without an interval."""
+        return Estimate(self.value, float("nan"), float("nan"), np.empty(0))
 
     def as_record(self) -> dict[str, float | None]:
         """As JSON values."""
@@ -87,16 +100,29 @@ class Estimate:
     def __str__(self) -> str:
         if not np.isfinite(self.value):
             return "n/a"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return self.said("")
+
+    def said(self, sign: str = "+") -> str:
+        """For a table; with a sign, as a difference.
+
+        Examples
+        --------
+        >>> Estimate(0.5, 0.25, 0.75, np.empty(0)).said(), Estimate(0.5, 0.25, 0.75, np.empty(0)).alone().said()
+        ('+0.500 [+0.250, +0.750]', '+0.500 (no interval)')
+        """
+        value, low, high = (f"{number:{sign}.3f}" for number in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]" if self.sure else f"{value} (no interval)"
 
     def less(self, other: Estimate, how: Resampling) -> Estimate:
         """The difference from another checkpoint's, whose draws had the same people."""
+        if not (len(self.drawn) and len(other.drawn)):
+            return Estimate(self.value - other.value, float("nan"), float("nan"), np.empty(0))
         drawn = self.drawn - other.drawn
         return Estimate(self.value - other.value, *how.interval(drawn), drawn)
 
 
 def estimates(statistic: Statistic, groups: int, how: Resampling) -> dict[str, Estimate]:
-    """Figures, each with its interval.
+    """Figures, each with its interval; without if there are fewer groups than `FEWEST`.
 
     Parameters
     ----------
@@ -112,7 +138,7 @@ def estimates(statistic: Statistic, groups: int, how: Resampling) -> dict[str, E
     (2.0, True)
     """
     point = statistic(np.ones(groups, np.int64))
-    drawn = [statistic(counts) for counts in how.counts(groups)]
+    drawn = [statistic(counts) for counts in how.counts(groups)] if groups >= FEWEST else []
     found = {}
     for name, value in point.items():
         values = np.array([each[name] for each in drawn])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wbtools.errors.system import writing
 from wbtools.evaluating.answers import Coming, answers
-from wbtools.evaluating.bootstrap import Estimate
+from wbtools.evaluating.bootstrap import FEWEST, Estimate
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import history
 from wbtools.evaluating.figures.style import rendered
@@ -140,7 +140,7 @@ def _write(folder: Path, plan: Plan, findings: Findings, notices: tuple[str, ...
     record.facts |= {"data": _data_record(plan), "checkpoints": _checkpoints_record(plan)}
     for notice in notices:
         record.notice(notice, grave=False)
-    sections = (*_training(plan), _about(plan))
+    sections = (*_training(plan), _about(plan, findings))
     figures = (*findings.figures, *(figure for section in sections for figure in section.figures))
     drawings = {figure.name: rendered(figure.drawing, "svg") for figure in figures}
     with writing(folder):
@@ -239,16 +239,22 @@ def _heading(plan: Plan, notices: tuple[str, ...]) -> Heading:
     )
 
 
+_MOST_DRAWN = 12
+"""Checkpoints of which each has a picture of its training."""
+
+
 def _training(plan: Plan) -> tuple[Section, ...]:
     """How the networks were trained, where a log says so."""
-    figures = tuple(
-        history.losses(each.name, place, each.log) for place, each in enumerate(plan.contestants, 1) if each.log
-    )
-    words = ("Each criterion keeps its best epoch, judged on validation people.",)
-    return (Section("Training", words, (), figures),) if figures else ()
+    logged = [(place, each) for place, each in enumerate(plan.contestants, 1) if each.log]
+    if len(logged) > _MOST_DRAWN:
+        words = f"Losses of {len(logged)} runs are not drawn; the file log.jsonl of each has them."
+        return (Section("Training", (words,)),)
+    figures = tuple(history.losses(each.name, place, each.log) for place, each in logged)
+    said = ("Each criterion keeps its best epoch, judged on validation people.",)
+    return (Section("Training", said, (), figures),) if figures else ()
 
 
-def _about(plan: Plan) -> Section:
+def _about(plan: Plan, findings: Findings) -> Section:
     """What was evaluated on what."""
     data = plan.data.manifest
     rows = [
@@ -272,9 +278,11 @@ def _about(plan: Plan) -> Section:
     )
     header = ("checkpoint", "family", "parameters", "threshold", "epoch", "trained on", "SHA-256")
     resampling = plan.asked.options.resampling
-    words = (
+    words: tuple[str, ...] = (
         f"Intervals hold {resampling.level:.0%} of {resampling.draws} bootstrap samples of families (percentiles, seed "
         f"{resampling.seed}). They speak of other people like these, not of another scanner or another training. Where "
         "nothing went wrong, nothing varies: [1.000, 1.000] is no certainty.",
     )
+    if not any(each.sure for found in findings.estimates.values() for each in found.values()):
+        words = (f"No figure has an interval: people are of fewer than {FEWEST} families.",)
     return Section("What was evaluated", words, (about, Table("checkpoints", "Checkpoints", header, networks)))

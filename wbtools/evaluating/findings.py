@@ -128,9 +128,9 @@ class Findings:
         )
 
     def metrics(self) -> Table:
-        """All figures, a line for each, as numbers."""
+        """All figures, a line for each, as numbers; `n/a` for what there is not."""
         rows = [
-            (name, figure, *(f"{number:.7g}" for number in (each.value, each.low, each.high)))
+            (name, figure, *(shown(number, 7, "g") for number in (each.value, each.low, each.high)))
             for name, found in self.estimates.items()
             for figure, each in found.items()
         ]
@@ -143,7 +143,7 @@ class Findings:
 
 
 def side_by_side(
-    found: Mapping[str, Mapping[str, Estimate]], words: Mapping[str, str], how: Resampling, note: str
+    found: Mapping[str, Mapping[str, Estimate]], words: Mapping[str, str], how: Resampling, note: Sequence[str]
 ) -> Table:
     """A table of figures with intervals, a column for each checkpoint, and their differences from the first.
 
@@ -153,7 +153,8 @@ def side_by_side(
     words : mapping of str to str
         The figures that are shown, and what to call them.
     how : Resampling
-    note : str
+    note : sequence of str
+        What figures are of, and what intervals are over.
     """
     names = list(found)
     first = found[names[0]]
@@ -164,16 +165,19 @@ def side_by_side(
         row += [_difference(found[name][figure], first[figure], how) for name in compared]
         rows.append(tuple(row))
     header = ("figure", *names, *(f"{name} less {names[0]}" for name in compared))
-    more = " Differences are between the same people; one whose interval holds 0 may be chance." if compared else ""
-    return Table("side-by-side", f"Figures with {how.level:.0%} intervals", header, tuple(rows), note + more)
+    some = any(each[figure].sure for each in found.values() for figure in words)
+    notes = [*(note if some else note[:1]), *(["Differences are between the same people."] if compared else [])]
+    notes += ["One whose interval holds 0 may be chance."] if compared and some else []
+    title = f"Figures with {how.level:.0%} intervals" if some else "Figures"
+    return Table("side-by-side", title, header, tuple(rows), " ".join(notes))
 
 
 def _difference(mine: Estimate, first: Estimate, how: Resampling) -> str:
     found = mine.less(first, how)
-    return str(found) if str(found) == "n/a" else f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    return str(found) if str(found) == "n/a" else found.said()
 
 
-def shown(value: float, digits: int = 3) -> str:
+def shown(value: float, digits: int = 3, form: str = "f") -> str:
     """A number for a table; `n/a` for none.
 
     Examples
@@ -181,7 +185,7 @@ def shown(value: float, digits: int = 3) -> str:
     >>> shown(0.25), shown(float("nan"))
     ('0.250', 'n/a')
     """
-    return f"{value:.{digits}f}" if value == value and abs(value) != float("inf") else "n/a"
+    return f"{value:.{digits}{form}}" if value == value and abs(value) != float("inf") else "n/a"
 
 
 def mean_and_sd(values: Sequence[float]) -> str:

@@ -46,6 +46,11 @@ class Pairs:
     apart_groups: NDArray[np.int64]
     groups: int
 
+    @property
+    def twin_groups(self) -> int:
+        """How many groups have twins."""
+        return len(np.unique(self.together_group))
+
 
 def pairs_of(items: Sequence[Item], embeddings: NDArray[np.floating], twin: str, what: str) -> Pairs:
     """The pairs among images.

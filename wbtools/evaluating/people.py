@@ -43,8 +43,8 @@ class Judged:
     how: str
 
 
-def judged(data: DataSet, contestants: Sequence[Contestant], part: str) -> tuple[Judged, ...]:
-    """The rows that checkpoints are judged on, the same for all.
+def judged(data: DataSet, contestants: Sequence[Contestant], part: str, shared: Sequence[object]) -> tuple[Judged, ...]:
+    """The rows that checkpoints are judged on.
 
     Parameters
     ----------
@@ -52,19 +52,24 @@ def judged(data: DataSet, contestants: Sequence[Contestant], part: str) -> tuple
     contestants : sequence of Contestant
     part : str
         One of `CHOICES`.
+    shared : sequence
+        A value for each checkpoint; those with the same have to be judged on the same people.
 
     Raises
     ------
     InputError
-        If there are none, somebody was learned from, or checkpoints were not trained on the same people.
+        If there are none, somebody was learned from, or checkpoints that are compared were not trained on the same
+        people.
     """
     if part not in CHOICES:
         raise UnknownChoice("part", part, CHOICES, "--split")
     found = tuple(_rows(data, each, part) for each in contestants)
-    for other, each in zip(contestants[1:], found[1:], strict=True):
-        if not np.array_equal(each.rows, found[0].rows):
+    for other, each, value in zip(contestants, found, shared, strict=True):
+        first = list(shared).index(value)
+        if not np.array_equal(each.rows, found[first].rows):
+            names = f"{contestants[first].name} and {other.name}"
             raise InputError(
-                f"{contestants[0].name} and {other.name} have other people in the part {part}: nothing can be compared",
+                f"{names} have other people in the part {part}: nothing can be compared",
                 hint="train both with one --seed and the same --fractions, or evaluate each by itself",
             )
     return found

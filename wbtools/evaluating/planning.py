@@ -131,8 +131,11 @@ def plan(asked: Asked) -> Plan:
         require_fitting(data, contestant)
     if asked.folds and evaluation.folds is None:
         raise InputError(f"folds of {evaluation.name} cannot be judged together", hint="evaluate each by itself")
-    rows = (folds if asked.folds else judged)(data, contestants, asked.part)
-    for each in rows if asked.folds else rows[:1]:
+    if asked.folds:
+        rows = folds(data, contestants, asked.part)
+    else:
+        rows = judged(data, contestants, asked.part, evaluation.shared(contestants))
+    for each in {each.rows.tobytes(): each for each in rows}.values():
         evaluation.check(data, each.rows, asked.options, contestants)
     found_plan = Plan(asked, evaluation, data, contestants, rows, device_named(asked.device))
     if asked.options.baselines or asked.options.measures:

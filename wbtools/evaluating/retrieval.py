@@ -37,6 +37,11 @@ class Found:
     group: NDArray[np.int64]
     groups: int
 
+    @property
+    def query_groups(self) -> int:
+        """How many groups have a query."""
+        return len(np.unique(self.group))
+
     def figures(self, at: Sequence[int], counts: Counts | None = None) -> dict[str, float]:
         """Means over queries, as `map@10`; NaN if no query counts.
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from wbtools.evaluating import classification
-from wbtools.evaluating.bootstrap import Counts, Estimate, Resampling, estimates
+from wbtools.evaluating.bootstrap import FEWEST, Counts, Estimate, Resampling, estimates
 from wbtools.evaluating.classification import Scores
 from wbtools.evaluating.figures import curves
 from wbtools.evaluating.findings import Figure, Section, Table, side_by_side
+from wbtools.text import counted
 
-NOTE = "Every image counts. Intervals: people were drawn again with replacement, families as a whole."
+NOTE = ("Every image counts.", "Intervals: people were drawn again with replacement, families as a whole.")
 FEW = 20
 """Families with fewer of which intervals are called too narrow."""
 
@@ -35,12 +36,21 @@ class Told:
     scores: Scores
 
     def estimates(self, how: Resampling) -> dict[str, Estimate]:
-        """Figures with intervals."""
+        """Figures with intervals, where people are of enough families; of each class, its own families count."""
 
         def statistic(counts: Counts) -> dict[str, float]:
             return classification.figures(self.scores, counts)
 
-        return estimates(statistic, self.scores.groups, how)
+        found = estimates(statistic, self.scores.groups, how)
+        rare = {name for name, families in self.families().items() if families < FEWEST}
+        return {name: each.alone() if _rests_on(name, rare) else each for name, each in found.items()}
+
+    def families(self) -> dict[str, int]:
+        """Of how many families people of each class are."""
+        scores = self.scores
+        return {
+            scores.classes[number]: len(np.unique(scores.group[scores.truth == number])) for number in scores.present
+        }
 
     def confusion(self) -> dict[str, object]:
         """As JSON values."""
@@ -49,6 +59,15 @@ class Told:
             "true_by_predicted": self.scores.confusion().astype(int).tolist(),
         }
 
+
+def _rests_on(figure: str, classes: set[str]) -> bool:
+    """Whether a figure is of one of some classes, or a mean over all of them."""
+    name, _, of = figure.partition(": ")
+    return of in classes if of else bool(classes) and name not in _OF_IMAGES
+
+
+_OF_IMAGES = ("accuracy", "majority")
+"""Figures in which every image counts the same, whatever its class."""
 
 Estimates = Mapping[str, Mapping[str, Estimate]]
 """By checkpoint and figure."""
@@ -64,7 +83,7 @@ def results(cases: Sequence[Told], found: Estimates, words: Sequence[str], how: 
     words : sequence of str
     how : Resampling
     """
-    words = [*words, *too_few(cases[0].scores.groups)]
+    words = [*words, *too_few(cases[0].scores.groups), *too_rare(cases[0])]
     tables = [side_by_side(found, classification.FIGURES, how, NOTE)]
     tables += [_of_classes(case, found[case.name]) for case in cases]
     confusions = [
@@ -80,7 +99,21 @@ def too_few(groups: int) -> list[str]:
     """What has to be said of intervals of few families; nothing of many."""
     if groups >= FEW:
         return []
+    if groups < FEWEST:
+        return [f"No interval can be given of {counted(groups, 'family')}: {FEWEST} are the least."]
     return [f"With {groups} families, intervals are too narrow: read them as the least uncertainty."]
+
+
+def too_rare(case: Told) -> list[str]:
+    """What has to be said of classes whose people are of too few families, where there are enough in all."""
+    few = {name: number for name, number in case.families().items() if number < FEWEST}
+    if not few or case.scores.groups < FEWEST:
+        return []
+    said = ", ".join(f"{name} ({counted(number, 'family')})" for name, number in few.items())
+    return [
+        f"Too few families for an interval, {FEWEST} are the least: {said}. Figures of these classes, and means over "
+        "classes, have none."
+    ]
 
 
 def counted_classes(scores: Scores) -> str:

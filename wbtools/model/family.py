@@ -120,6 +120,10 @@ class Classifier(Network):
         """One value (N, K) per class, before any softmax, of images (N, 1, X, Y, Z)."""
         raise NotImplementedError
 
+    def each_place(self, x: Tensor) -> Tensor:
+        """What is said of each of the places that are looked at, (N, P, K); the logits are the mean. Mostly of one."""
+        return self.logits(x)[:, None]
+
     def raw(self, x: Tensor) -> Tensor:
         """Raise InputError: there is no embedding."""
         raise InputError(

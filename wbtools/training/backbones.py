@@ -154,11 +154,17 @@ def _ad3dcnn(widths: tuple[int, ...]) -> Backbone:
     return Backbone("ad3dcnn", architecture, ("codes3.0",))
 
 
-def _contrastive() -> Backbone:
+def _contrastive(layers: tuple[int, ...], *, growth: int = 32, inner: int = 128, stem: int = 64) -> Backbone:
     def architecture(sizes: Sizes) -> Architecture:
         from wbtools.model.families.contrastive import ContrastiveArchitecture
 
-        return ContrastiveArchitecture(head=("classifier",), units=(1024, sizes.code))
+        channels = stem
+        for place, count in enumerate(layers):
+            channels = (channels // 2 if place else channels) + count * growth  # transitions halve what blocks give
+        units = (channels, sizes.code)
+        return ContrastiveArchitecture(
+            head=("classifier",), units=units, layers=layers, growth=growth, inner=inner, stem=stem
+        )
 
     return Backbone("contrastive", architecture)
 
@@ -202,7 +208,8 @@ BACKBONES: Mapping[str, Backbone] = {
     "mrinet-small": _mrinet(8),
     "stack-resnet": _stacks((2, 2, 2, 2), 64),
     "stack-resnet-tiny": _stacks((1, 1, 1, 1), 8),
-    "densenet121": _contrastive(),
+    "densenet121": _contrastive((6, 12, 24, 16)),
+    "densenet2d-tiny": _contrastive((3, 3, 3), growth=12, inner=48, stem=24),
     "resnet18": _halves("resnet18", "resnet", 1024, 256, 1),
     "vgg19": _halves("vgg19", "vggnet", 50176, 4096, 4096, 1024, 1),
     "mobilenet_v3_large": _halves("mobilenet_v3_large", "mobnet", 1920, 256, 1),

@@ -47,8 +47,9 @@ def localisation(name: str, place: int, found: BySize, without: BySize) -> Figur
         figure.legend(*inside.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     words = " ".join(f"{method}: {', '.join(_shares(each))}." for method, each in {**few, **without}.items())
     alt = (
-        "Share of relevance inside the lesion, and AUC of voxels, by size and method, with intervals; grey are chance "
-        f"and what needs no network. {_left(found)}Shares of {name}: {words}"
+        "Share of relevance inside the lesion, and AUC of voxels, by size and method"
+        f"{_intervals([each['auc'] for of in found.values() for each in of.values()])}; grey are chance and "
+        f"what needs no network. {_left(found)}Shares of {name}: {words}"
     )
     return Figure(f"maps-by-size-{place}", f"Maps by size of the lesion, {name}", alt, figure)
 
@@ -78,9 +79,9 @@ def masked(name: str, place: int, right: Right, shares: Sequence[float]) -> Figu
     }
     words = " ".join(f"{method}: {', '.join(each)}." for method, each in said.items())
     alt = (
-        "Share of right answers by share of the most relevant voxels that are shown, by method, with intervals; grey "
-        f"are the whole image, as many random voxels, and none. {_left(methods)}"
-        f"{words} "
+        "Share of right answers by share of the most relevant voxels that are shown, by method"
+        f"{_intervals([each for method in few for each in right[method]])}; grey are the whole image, as many random "
+        f"voxels, and none. {_left(methods)}{words} "
         f"Whole image: {right[whole][0].value:.2f}; no voxels: {right[nothing][0].value:.2f}."
     )
     return Figure(f"maps-shown-{place}", f"Answers to the most relevant voxels alone, {name}", alt, figure)
@@ -88,6 +89,10 @@ def masked(name: str, place: int, right: Right, shares: Sequence[float]) -> Figu
 
 def _shares(found: Mapping[int, Mapping[str, Estimate]]) -> list[str]:
     return [f"{size} px {each['inside'].value:.2f}" for size, each in found.items()]
+
+
+def _intervals(found: Sequence[Estimate]) -> str:
+    return ", with intervals" if any(each.sure for each in found) else ""
 
 
 def _left(found: Collection[str]) -> str:

@@ -28,7 +28,8 @@ def by_size(found: BySize) -> Figure:
             )
         axes.set(xlabel="size of the lesion, pixels across", ylabel="AUC", ylim=(-0.02, 1.02))
         figure.legend(loc="outside lower center")
-    alt = f"AUC by size of the lesion, with intervals; the grey line is chance. {_said(found)}"
+    sure = any(values["auc"].sure for each in found.values() for values in each.values())
+    alt = f"AUC by size of the lesion{', with intervals' if sure else ''}; the grey line is chance. {_said(found)}"
     return Figure("auc-by-size", "AUC by size of the lesion", alt, figure)
 
 

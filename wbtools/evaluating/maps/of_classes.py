@@ -32,6 +32,7 @@ from wbtools.evaluating.maps.most_relevant import (
 )
 from wbtools.evaluating.people import Rows
 from wbtools.evaluating.recipes.evaluation import Answered, Bench
+from wbtools.evaluating.recipes.votes import logits_of
 from wbtools.model import ModelInput
 from wbtools.text import counted
 
@@ -243,7 +244,7 @@ def _person(look: _Look, row: int) -> _Person:
         maps[name] = _unit(relevance.flat[look.voxels])
         largest[name] = np.stack([(mask & (relevance > 0)).flat[look.voxels] for mask in masks[name]])
     named = {name: answers(network, image.data[0, 0], look.hidden, each) for name, each in masks.items()}
-    whole = int(look.answered.said_of(np.array([row])).argmax())
+    whole = int(logits_of(look.answered.said_of(np.array([row]))).argmax())
     named |= {_NOTHING: named[_NOTHING] * len(SHARES), _WHOLE: [whole] * len(SHARES)}
     return _Person(maps, largest, named)
 

@@ -21,7 +21,7 @@ from wbtools.evaluating.findings import FOLDS, Findings, Section, Table, mean_an
 from wbtools.evaluating.labels import label_of, numbers_of, values_of
 from wbtools.evaluating.maps import of_classes
 from wbtools.evaluating.people import Rows
-from wbtools.evaluating.recipes import baselines
+from wbtools.evaluating.recipes import baselines, votes
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
 from wbtools.evaluating.told import Told
 from wbtools.model.family import Network
@@ -30,8 +30,7 @@ _LABEL = "sex"
 
 
 def _answer(network: Network, look: Look) -> Tensor:
-    logits: Tensor = getattr(network, "logits")(look.images)  # noqa: B009
-    return logits
+    return votes.answer(network, look.images)
 
 
 def check(data: DataSet, rows: Rows, options: Options, contestants: Sequence[Contestant]) -> None:
@@ -66,7 +65,11 @@ def measure(bench: Bench) -> Findings:
         "class with the highest probability counts as the answer."
     ]
     more = {"label": label, "groups": first.groups, "confusion": {case.name: case.confusion() for case in cases}}
-    return Findings(headline, (told.results(cases, found, words, bench.options.resampling), *weighed), found, more)
+    found_of_all = Findings(
+        headline, (told.results(cases, found, words, bench.options.resampling), *weighed), found, more
+    )
+    asked = [votes.Votes(each.name, each.judged, first.truth, first.group) for each in bench.answered]
+    return found_of_all.joined(votes.findings(asked, bench.options.resampling))
 
 
 def measure_folds(bench: Bench) -> Findings:
@@ -108,7 +111,9 @@ def measure_folds(bench: Bench) -> Findings:
     ]
     more = {"label": label, "groups": whole.scores.groups, "confusion": {FOLDS: whole.confusion()}, "each_fold": each}
     sections = (told.results([whole, *classics], found, words, how), _folds(each, means), *weighed)
-    return Findings(headline, sections, found, more)
+    said = np.concatenate([answered.judged for answered in bench.answered])
+    voted = votes.findings([votes.Votes(FOLDS, said, truth, whole.scores.group)], how)
+    return Findings(headline, sections, found, more).joined(voted)
 
 
 def measure_maps(bench: Bench) -> Findings:
@@ -183,7 +188,9 @@ def _case(bench: Bench, answered: Answered, values: Sequence[str], place: int) -
     classes = answered.contestant.model.card.classes or tuple(sorted(set(values)))
     truth = numbers_of(values, classes, answered.name)
     return Told(
-        answered.name, place, Scores(log_odds(answered.judged), truth, groups_of(bench.items(bench.rows)), classes)
+        answered.name,
+        place,
+        Scores(log_odds(votes.logits_of(answered.judged)), truth, groups_of(bench.items(bench.rows)), classes),
     )
 
 

@@ -1,11 +1,13 @@
 """Contrastive: pictures are told by the labelled examples that they are nearest to, the Siamese way (system S4).
 
 A network that was trained on the classes themselves (`plain=yes`) answers with them, and can stand beside the others.
+Runs that differ in examples or seed are put together to learning curves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from wbtools.datasets import DataSet, Kind
 from wbtools.errors import InputError
-from wbtools.evaluating import told
+from wbtools.evaluating import classification, told
 from wbtools.evaluating.answers import Look
 from wbtools.evaluating.bootstrap import groups_of
 from wbtools.evaluating.classification import Scores, log_odds
@@ -21,15 +23,19 @@ from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.findings import Findings, Section, Table, mean_and_sd
 from wbtools.evaluating.labels import label_of, numbers_of, values_of
 from wbtools.evaluating.people import Rows
+from wbtools.evaluating.recipes import learning_curves
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, Options
 from wbtools.evaluating.told import Told
 from wbtools.model.families.contrastive import Contrastive
 from wbtools.model.family import Network
+from wbtools.text import counted
 from wbtools.training.recipes.contrastive import examples_of, shown
 
 _LABEL = "class"
 _FEWER = (1, 5, 10, 20, 50, 100, 200, 500)
 _TRAIN = "train"
+_FEW = 4
+"""Runs of learning curves that are compared one by one as well."""
 
 
 def _answer(network: Network, look: Look) -> Tensor:
@@ -50,15 +56,82 @@ def is_plain(contestant: Contestant) -> bool:
 
 
 def measure(bench: Bench) -> Findings:
-    """Figures of pictures.
+    """Figures of pictures, and learning curves if runs form some.
 
     Parameters
     ----------
     bench : Bench
     """
-    label = label_of(bench.options.label, [answered.contestant for answered in bench.answered], _LABEL)
-    cases = [_case(bench, answered, label, place) for place, answered in enumerate(bench.answered, 1)]
+    contestants = [answered.contestant for answered in bench.answered]
+    label = label_of(bench.options.label, contestants, _LABEL)
+    cases = [
+        _case(replace(bench, rows=answered.rows), answered, label, place)
+        for place, answered in enumerate(bench.answered, 1)
+    ]
     found = {case.name: case.estimates(bench.options.resampling) for case in cases}
+    if not (keys := learning_curves.keys_of(contestants)):
+        return _side_by_side(bench, label, cases, found)
+    curves = _curves(bench, label, cases, (keys, found))
+    if len(cases) > _FEW or any(not np.array_equal(each.rows, bench.rows) for each in bench.answered):
+        return curves
+    return curves.joined(_side_by_side(bench, label, cases, found))
+
+
+def _curves(
+    bench: Bench,
+    label: str,
+    cases: Sequence[Told],
+    known: tuple[Sequence[learning_curves.Key], told.Estimates],
+) -> Findings:
+    """Accuracy against examples, of the runs with these keys and estimates."""
+    (keys, found), contestants = known, [answered.contestant for answered in bench.answered]
+    accuracies = [classification.figures(case.scores)["accuracy"] for case in cases]
+    level = bench.options.resampling.level
+    curves = learning_curves.Curves(dict(zip(keys, accuracies, strict=True)), level)
+    words = _words_on_curves(bench, label, cases)
+    if apart := learning_curves.apart_in(contestants, keys):
+        words.append(f"The two runs of a pair differ in {' and '.join(apart)} as well.")
+    had: dict[float, tuple[int, int]] = {}
+    if all(contestant.trained_on == bench.data.sha256 for contestant in contestants):
+        for key, rows in zip(keys, bench.learned, strict=True):
+            mine = learning_curves.fewest_and_most(_learned_classes(bench, label, rows, key))
+            least, most = had.get(key.examples, mine)
+            had[key.examples] = min(least, mine[0]), max(most, mine[1])
+    else:
+        words.append(
+            "This is not the data set that they were trained on: Siamese networks compare with its own part train."
+        )
+    epochs = [int(learning_curves.settings_of(contestant)["epochs"]) for contestant in contestants]
+    runs = learning_curves.each_run(
+        [case.name for case in cases], keys, epochs, [found[case.name]["accuracy"] for case in cases]
+    )
+    more = {"label": label, "learning_curves": curves.as_record()}
+    sections = (learning_curves.section(curves, words, had), runs)
+    return Findings(learning_curves.headline(curves), sections, found, more)
+
+
+def _words_on_curves(bench: Bench, label: str, cases: Sequence[Told]) -> list[str]:
+    """What is judged."""
+    sizes = sorted({len(case.scores.truth) for case in cases})
+    pictures = counted(sizes[0], "picture") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} pictures"
+    same = all(np.array_equal(answered.rows, bench.rows) for answered in bench.answered)
+    which = "the same for all" if same else "of its own split; those of one seed have the same"
+    return [
+        f"The {label} of {pictures} by each of {counted(len(cases), 'run')}, {which}. Every network was trained anew "
+        "with so many examples of each class. A Siamese one tells a picture by the class whose examples it is nearest "
+        "to, a plain one was trained on the classes themselves."
+    ]
+
+
+def _learned_classes(bench: Bench, label: str, rows: Rows, key: learning_curves.Key) -> NDArray[np.int64]:
+    """The classes of the examples that a run was trained on."""
+    classes = numbers_of(values_of(bench.data, rows, label), bench.data.classes(label), str(bench.data.folder))
+    count = 0 if key.examples == float("inf") else int(key.examples)
+    return classes[np.isin(rows, examples_of(rows, classes, count, key.seed))]
+
+
+def _side_by_side(bench: Bench, label: str, cases: Sequence[Told], found: told.Estimates) -> Findings:
+    """Figures of pictures, checkpoint by checkpoint."""
     headline = tuple(
         f"{answered.name}: accuracy {found[answered.name]['accuracy']} {_how(bench, answered, label)}"
         for answered in bench.answered
@@ -68,6 +141,7 @@ def measure(bench: Bench) -> Findings:
         f"The {label} of {len(first.truth)} pictures: {told.counted_classes(first)}. An embedding is told by the class "
         "whose examples it is nearest to, the mean of cosine similarities; examples are training pictures.",
     ]
+    words += learning_curves.why_none([answered.contestant for answered in bench.answered])
     sections = [told.results(cases, found, words, bench.options.resampling)]
     fewer = {
         answered.name: _with_fewer(bench, answered, label)
@@ -199,4 +273,5 @@ EVALUATION = Evaluation(
     check=check,
     measure=measure,
     also=(_TRAIN,),
+    shared=learning_curves.judged_together,
 )

@@ -68,7 +68,7 @@ class Answered:
     ----------
     contestant : Contestant
     rows : ndarray, (N,), int
-        The images that figures are of; of folds each has its own.
+        The images that figures are of; of folds and of learning curves each has its own.
     judged : ndarray, (N, E)
         What it said of them.
     others : mapping of str to (ndarray, (M,), int; ndarray, (M, E))
@@ -99,7 +99,7 @@ class Bench:
     ----------
     data : DataSet
     rows : ndarray, (N,), int
-        The images that figures are of.
+        The images that figures are of, of all checkpoints.
     answered : tuple of Answered
     options : Options
     part : str
@@ -145,6 +145,8 @@ class Evaluation:
     measure : callable
     folds : callable, optional
         Measures the folds of a cross-validation together; None if that is not possible.
+    shared : callable
+        A value for each checkpoint; those with the same have to be judged on the same people.
     also : tuple of str
         Other parts of the split that are looked at: `val` to choose thresholds, `train` for examples.
     baselines : bool
@@ -160,6 +162,7 @@ class Evaluation:
     check: Callable[[DataSet, Rows, Options, Sequence[Contestant]], None]
     measure: Callable[[Bench], Findings]
     folds: Callable[[Bench], Findings] | None = None
+    shared: Callable[[Sequence[Contestant]], Sequence[object]] = lambda contestants: [0] * len(contestants)
     also: tuple[str, ...] = ()
     baselines: bool = False
     maps: Callable[[Bench], Findings] | None = None

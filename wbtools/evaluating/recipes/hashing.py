@@ -13,7 +13,7 @@ from wbtools.datasets import DataSet, Kind
 from wbtools.errors import InputError
 from wbtools.evaluating import retrieval
 from wbtools.evaluating.answers import Look
-from wbtools.evaluating.bootstrap import Estimate, estimates, groups_of
+from wbtools.evaluating.bootstrap import FEWEST, Estimate, estimates, groups_of
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import retrieval as drawings
 from wbtools.evaluating.findings import Findings, Section, Table, shown, side_by_side
@@ -29,7 +29,8 @@ _LABEL = "sex"
 _AT = (1, 5, 10)
 _NOTE = (
     "Every image is a query among all others, except those of its own family. Equal distances: means over all their "
-    "orders. Chance: all distances equal. Intervals: queries were drawn again by family; the images searched stay."
+    "orders. Chance: all distances equal.",
+    "Intervals: queries were drawn again by family; the images searched stay.",
 )
 
 
@@ -129,7 +130,9 @@ def _estimates(case: _Case, bench: Bench, at: Sequence[int]) -> dict[str, Estima
         lost = {f"lost {name}": figures["real"][name] - value for name, value in figures["hamming"].items()}
         return {**figures["hamming"], **prefixed, **above, **lost}
 
-    return estimates(statistic, case.found["hamming"].groups, bench.options.resampling)
+    hamming = case.found["hamming"]
+    found = estimates(statistic, hamming.groups, bench.options.resampling)
+    return {name: each if hamming.query_groups >= FEWEST else each.alone() for name, each in found.items()}
 
 
 def _results(
@@ -144,7 +147,7 @@ def _results(
     words = [f"{queries} queries among {len(first.codes)} images of {groups} families, for images of the same {label}."]
     if left_out := len(first.codes) - queries:
         words.append(f"{left_out} images are no queries: nobody else has their {label}.")
-    words += too_few(groups)
+    words += too_few(min(groups, first.found["hamming"].query_groups))
     spoken = {}
     for n in at:
         for name, said in MEASURES.items():

@@ -29,6 +29,7 @@ from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, O
 from wbtools.evaluating.told import Told
 from wbtools.model.families.hemispheres import Hemispheres
 from wbtools.model.family import Network
+from wbtools.text import counted
 from wbtools.training.simulated import PUBLISHED_SIDE, SIZES
 
 _CLASSES = ("alike", "lesion")
@@ -72,8 +73,9 @@ def measure(bench: Bench) -> Findings:
     by_size = {answered.name: _by_size(answered, group, bench) for answered in bench.answered}
     headline = tuple(f"{name}: accuracy {each['accuracy']}, AUC {each['auc']}" for name, each in found.items())
     words = [
-        f"{len(group)} slices of {group.max() + 1} families, each as it is and once with a lesion, of all sizes in "
-        "turn. Lesions are simulated, discs and squares; how networks do on real ones is not known from this.",
+        f"{counted(len(group), 'slice')} of {counted(int(group.max()) + 1, 'family')}, each as it is and once with a "
+        "lesion, of all sizes in turn. Lesions are simulated, discs and squares; how networks do on real ones is not "
+        "known from this.",
     ]
     more = {
         "groups": int(group.max()) + 1,

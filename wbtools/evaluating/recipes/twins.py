@@ -18,7 +18,7 @@ from wbtools.errors import InputError
 from wbtools.evaluating import pairs as pair_figures
 from wbtools.evaluating import thresholds
 from wbtools.evaluating.answers import Look
-from wbtools.evaluating.bootstrap import Estimate, estimates
+from wbtools.evaluating.bootstrap import FEWEST, Estimate, estimates
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.figures import curves, distances
 from wbtools.evaluating.findings import Findings, Section, Table, mean_and_sd, shown, side_by_side
@@ -32,8 +32,8 @@ from wbtools.text import counted
 
 _LABEL = "twin"
 _NOTE = (
-    "All pairs of people count; scans of one person, and relatives who are not twins, are left out. Intervals: people "
-    "were drawn again with replacement, families as a whole."
+    "All pairs of people count; scans of one person, and relatives who are not twins, are left out.",
+    "Intervals: people were drawn again with replacement, families as a whole.",
 )
 
 
@@ -139,11 +139,12 @@ def _criteria(options: Options) -> dict[str, tuple[str, Callable[[Curve], float]
 
 
 def _estimates(case: _Case, bench: Bench) -> dict[str, Estimate]:
-    return estimates(
+    found = estimates(
         lambda counts: pair_figures.figures(case.pairs, case.threshold, counts),
         case.pairs.groups,
         bench.options.resampling,
     )
+    return {name: each if case.pairs.twin_groups >= FEWEST else each.alone() for name, each in found.items()}
 
 
 def _draws(case: _Case, bench: Bench) -> dict[str, tuple[float, float]]:
@@ -159,6 +160,10 @@ def _results(bench: Bench, cases: Sequence[_Case], found: Mapping[str, Mapping[s
         "validation people."
     ]
     words += too_few(first.groups)
+    if first.twin_groups < FEWEST <= first.groups:
+        words.append(
+            f"No interval can be given of twins of {counted(first.twin_groups, 'family')}: {FEWEST} are the least."
+        )
     if lacking := [case.name for case in cases if case.threshold is None]:
         words.append(f"Without a threshold in the checkpoint: {', '.join(lacking)}.")
     lines = {case.name: _roc_line(case, found[case.name]) for case in cases}

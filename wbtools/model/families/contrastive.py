@@ -1,8 +1,8 @@
-"""The contrastive Siamese network (system S4): a torchvision DenseNet-121 that gives each slice an embedding.
+"""The contrastive Siamese network (system S4): a torchvision DenseNet that gives each slice an embedding.
 
-Two images are alike if their embeddings lie close together. The checkpoint may hold the network under any name, with
-one input channel or three (the slice is then given three times), and with any number of linear layers behind it, ReLU
-between them.
+Two images are alike if their embeddings lie close together. The study's network is DenseNet-121; narrower and deeper
+ones of the same form are read from the checkpoint. It may hold the network under any name, with one input channel or
+three (the slice is then given three times), and with any number of linear layers behind it, ReLU between them.
 
 Source: "Siamese network for medical image classification" (architecture only; the code is our own). How the published
 slices were cut is not stated: they are shown as radiologists see them, front up and the person's right on the left.
@@ -22,8 +22,15 @@ from wbtools.model.family import Architecture, Family, Shapes, axes
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
 from wbtools.model.pictures import Pictures
 
-_INSIDE = "denseblock4.denselayer16.conv2.weight"
-"""A tensor of DenseNet-121 that no smaller DenseNet has."""
+_INSIDE = "denseblock1.denselayer1.conv2.weight"
+"""A tensor that every DenseNet has."""
+
+_KNOWN: dict[tuple[int, ...], str] = {
+    (6, 12, 24, 16): "densenet121",
+    (6, 12, 32, 32): "densenet169",
+    (6, 12, 48, 32): "densenet201",
+}
+"""torchvision's DenseNets with its usual widths, by the layers of their blocks."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,14 @@ class ContrastiveArchitecture(Architecture):
         Names of the linear layers behind it, in their order.
     units : tuple of int
         Inputs of the first of them, and outputs of each.
+    layers : tuple of int
+        Of each dense block.
+    growth : int
+        Channels that every layer adds.
+    inner : int
+        Channels between the two convolutions of a layer, a multiple of `growth`.
+    stem : int
+        Channels of the first convolution.
 
     Examples
     --------
@@ -51,9 +66,15 @@ class ContrastiveArchitecture(Architecture):
     channels: int = 3
     head: tuple[str, ...] = ()
     units: tuple[int, ...] = (1024,)
+    layers: tuple[int, ...] = (6, 12, 24, 16)
+    growth: int = 32
+    inner: int = 128
+    stem: int = 64
 
     def __post_init__(self) -> None:
-        if len(self.units) != len(self.head) + 1 or min(self.channels, *self.units) < 1:
+        widths = (self.channels, self.growth, self.inner, self.stem)
+        fits = len(self.units) == len(self.head) + 1 and bool(self.layers) and not self.inner % self.growth
+        if not fits or min(*widths, *self.layers, *self.units) < 1:
             raise CheckpointError(f"{self} is no contrastive network", hint="check its last layers")
 
     @property
@@ -63,7 +84,9 @@ class ContrastiveArchitecture(Architecture):
 
     def describe(self) -> dict[str, object]:
         """As in `Architecture`, what all have in common, and what follows."""
-        return {"backbone": "densenet121", **super().describe(), "embedding": self.embedding}
+        usual = (self.growth, self.inner, self.stem) == (32, 128, 64)
+        name = _KNOWN.get(self.layers, "densenet") if usual else "densenet"
+        return {"backbone": name, **super().describe(), "embedding": self.embedding}
 
     @classmethod
     def of(cls, shapes: Shapes) -> ContrastiveArchitecture:
@@ -74,11 +97,21 @@ class ContrastiveArchitecture(Architecture):
         units = [axes(shapes, key, 2) for key in linear]
         inputs = units[0][1:] if units else (axes(shapes, f"{features}.norm5.weight", 1)[0],)
         names = tuple(key.removesuffix(".weight") for key in linear)
-        return cls(features, channels, names, (*inputs, *(unit[0] for unit in units)))
+        blocks: list[int] = []
+        while f"{features}.denseblock{len(blocks) + 1}.denselayer1.conv1.weight" in shapes:
+            block = f"{features}.denseblock{len(blocks) + 1}"
+            blocks.append(1)
+            while f"{block}.denselayer{blocks[-1] + 1}.conv1.weight" in shapes:
+                blocks[-1] += 1
+        growth, inner, *_ = axes(shapes, f"{features}.{_INSIDE}", 4)
+        stem = axes(shapes, f"{features}.conv0.weight", 4)[0]
+        return cls(
+            features, channels, names, (*inputs, *(unit[0] for unit in units)), tuple(blocks), growth, inner, stem
+        )
 
 
 def _found(shapes: Shapes) -> str | None:
-    """The name of a DenseNet-121's convolutional part."""
+    """The name of a DenseNet's convolutional part."""
     matches = (re.fullmatch(rf"(.+)\.{re.escape(_INSIDE)}", key) for key, shape in shapes.items() if len(shape) == 4)
     return next((match[1] for match in matches if match), None)
 
@@ -115,8 +148,11 @@ class Contrastive(SliceNetwork):
         import torchvision
 
         self.architecture = architecture
-        features = torchvision.models.densenet121(weights=None).features
-        features.conv0 = nn.Conv2d(architecture.channels, 64, 7, stride=2, padding=3, bias=False)
+        growth, stem = architecture.growth, architecture.stem
+        features = torchvision.models.DenseNet(
+            growth, architecture.layers, stem, architecture.inner // growth, num_classes=1
+        ).features
+        features.conv0 = nn.Conv2d(architecture.channels, stem, 7, stride=2, padding=3, bias=False)
         self._place(architecture.features, separated(features))
         self.features_relu, self.avgpool, self.flatten = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
         for name, inputs, outputs in zip(architecture.head, architecture.units, architecture.units[1:], strict=False):

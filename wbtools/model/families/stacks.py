@@ -3,7 +3,7 @@
 Three or five neighbouring slices of the image are the channels of one picture. The network is asked at several places
 of the image, and its answers vote: what counts is the mean of its logits over all places. Everything after the last
 convolutions is linear, so that this is what its last layer says of the mean features; an explanation of the vote is the
-sum of what each place contributes.
+sum of what each place contributes. `wbtools evaluate` counts majorities beside it.
 
 Source: https://arxiv.org/abs/2006.15969 (that there were three or five slices, and votes); the network is torchvision's
 ResNet under its names. How slices were cut and how many places were asked is our own choice.
@@ -155,12 +155,21 @@ class StackNetwork(Classifier):
 
     def logits(self, x: Tensor) -> Tensor:
         """The mean over places of one value per class, (N, K), of images (N, 1, X, Y, Z)."""
-        maps = self.maxpool(self.relu(self.bn1(self.conv1(self.pictures(x)))))
-        for n in range(len(self.architecture.blocks)):
-            maps = self.get_submodule(f"layer{n + 1}")(maps)
-        features = self.flatten(self.avgpool(self.abreast(maps, self.pictures.places)))
+        features = self.flatten(self.avgpool(self.abreast(self._maps(x), self.pictures.places)))
         found: Tensor = self.fc(features)
         return found
+
+    def each_place(self, x: Tensor) -> Tensor:
+        """As in `Classifier`, (N, P, K)."""
+        found: Tensor = self.fc(self._maps(x).mean((2, 3)))
+        return found.view(x.shape[0], self.pictures.places, found.shape[1])
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """The last maps (N x P, C, h, w) of the stacks of all images, one image after the other."""
+        maps: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(self.pictures(x)))))
+        for n in range(len(self.architecture.blocks)):
+            maps = self.get_submodule(f"layer{n + 1}")(maps)
+        return maps
 
     def forward(self, x: Tensor) -> Tensor:
         """As `logits`."""

@@ -51,6 +51,8 @@ class Options:
         In which each picture is the first, in an epoch; about half of them with one of its own class.
     examples : int
         Training pictures of each class; 0 takes all.
+    steps : int
+        Batches of an epoch, however many pictures there are; 0 makes an epoch of all pictures, `pairs` times each.
     plain : bool
         Whether the classes themselves are learned, by cross-entropy, instead of distances.
     """
@@ -61,9 +63,10 @@ class Options:
     pairs: int = 1
     examples: int = 0
     plain: bool = False
+    steps: int = 0
 
     def __post_init__(self) -> None:
-        require_within(self, {"margin": 0, "embedding": 2, "pairs": 1, "examples": 0})
+        require_within(self, {"margin": 0, "embedding": 2, "pairs": 1, "examples": 0, "steps": 0})
 
 
 def contrastive_loss(first: Tensor, second: Tensor, same: Tensor, margin: float) -> Tensor:
@@ -145,20 +148,35 @@ class ContrastivePairs(Task):
     @property
     def batches(self) -> int:
         """As in `Task`."""
-        count = len(self._rows) * (1 if self.options.plain else self.options.pairs)
-        return len(shared_out(np.arange(count), self.settings.batch))
+        if self.options.steps:
+            return self.options.steps
+        return len(shared_out(np.arange(len(self._rows) * self._times), self.settings.batch))
+
+    @property
+    def _times(self) -> int:
+        """How often each picture is the first of a pair, or is shown alone, in an epoch of all pictures."""
+        return 1 if self.options.plain else self.options.pairs
 
     def plans(self, epoch: int) -> Sequence[Plan]:
         """Pairs that are drawn for this epoch; the first picture of each, then the second ones."""
         dice = np.random.default_rng(seed_of(self.settings.seed, epoch))
-        first = dice.permutation(np.tile(self._rows, 1 if self.options.plain else self.options.pairs))
+        first, parts = self._first(dice)
         second = first if self.options.plain else self._partners(first, dice)
         found = []
-        for number, places in enumerate(shared_out(np.arange(len(first)), self.settings.batch)):
+        for number, places in enumerate(parts):
             rows = first[places] if self.options.plain else np.concatenate([first[places], second[places]])
             targets = {"class": self._labelled.of(rows)}
             found.append(Plan(rows, seed_of(self.settings.seed, epoch, number), targets))
         return found
+
+    def _first(self, dice: np.random.Generator) -> tuple[Rows, list[Rows]]:
+        """The pictures of an epoch in random order, each as often as any other or once more; and their batches."""
+        if not self.options.steps:
+            first = dice.permutation(np.tile(self._rows, self._times))
+            return first, shared_out(np.arange(len(first)), self.settings.batch)
+        count = self.options.steps * max(2, self.settings.batch)  # batch norms need two
+        rounds = [dice.permutation(self._rows) for _ in range(-(-count // len(self._rows)))]
+        return np.concatenate(rounds)[:count], np.split(np.arange(count), self.options.steps)
 
     def read(self, rows: Rows) -> Tensor:
         """Pictures (N, C, H, W) from 0 to 1, grey ones in three channels, small ones enlarged."""
@@ -224,7 +242,7 @@ RECIPE = Recipe(
     title="embeddings in which pictures of a class are close",
     system="S4",
     kinds=(Kind.PICTURES,),
-    backbones=("densenet121",),
+    backbones=("densenet121", "densenet2d-tiny"),
     settings=Settings(epochs=30, batch=32, optimiser="adam", rate=1e-4, augment=False),
     options=Options(),
     task=ContrastivePairs,
