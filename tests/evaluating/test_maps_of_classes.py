@@ -17,6 +17,7 @@ from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.maps import of_classes, volumes
 from wbtools.evaluating.maps.most_relevant import SHARES, ClassMaps, counts_of, kept, means_of, overlaps, random_order
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Options
+from wbtools.evaluating.recipes.votes import answer
 from wbtools.images import nifti
 from wbtools.model import model_input
 from wbtools.model.checkpoint import Model
@@ -56,7 +57,7 @@ def data(tmp_path_factory):
     images = brains(12, 3, LARGER)[:, None].clip(0)
     images[(slice(None), 0, *BLOCK)] = 0.5 + 1.5 * (np.arange(12)[:, None, None, None] % 2)
     images[(slice(None), 0, *ALIKE)] = 1
-    items = [Item(n, f"p{n}", f"p{n}.nii", family=f"f{n // 3}", labels={"block": CLASSES[n % 2]}) for n in range(12)]
+    items = [Item(n, f"p{n}", f"p{n}.nii", family=f"f{n // 2}", labels={"block": CLASSES[n % 2]}) for n in range(12)]
     return write_data(tmp_path_factory.mktemp("blocks") / "data", Kind.VOLUMES, images, items)
 
 
@@ -64,7 +65,7 @@ def judged(data, tmp_path, *methods, kind=Looking):
     """What is found of a network that looks at the block."""
     network = kind().eval()
     with torch.no_grad():
-        said = network.logits(torch.from_numpy(np.array(data.images))).numpy()
+        said = answer(network, torch.from_numpy(np.array(data.images))).numpy()
     contestant = Contestant("looking", tmp_path, Model(network, CARD, {}, "none"), None)
     options = Options(resampling=Resampling(100), explain=methods)
     rows = np.arange(12)
@@ -145,6 +146,15 @@ def test_classes_are_compared_by_the_largest_voxels_of_their_mean_maps():
             first, second = (means[k] >= np.sort(means[k])[-round(share * 400)] for k in (a, b))
             assert estimate.value == pytest.approx(f1_score(first, second))
     assert list(found) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_maps_of_a_class_of_few_families_have_no_interval():
+    maps, truth = np.random.default_rng(7).random((18, 400)).astype(np.float32), np.array([0, 1, 2] * 6)
+    group = np.where(truth == 2, 18 + np.arange(18) // 9, np.arange(18))  # the last class: two families
+    found = ClassMaps(maps, truth, np.unique(group, return_inverse=True)[1]).estimates(Resampling(20))
+    assert {pair: all(each.sure for each in of) for pair, of in found.items()} == {
+        (0, 1): True, (0, 2): False, (1, 2): False,
+    }  # fmt: skip
 
 
 def test_means_count_people_as_often_as_their_families_and_leave_out_what_is_not_known():

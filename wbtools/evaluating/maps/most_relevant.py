@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from wbtools.attribution.runtime.threads import torch_threads
-from wbtools.evaluating.bootstrap import Counts, Estimate, Resampling, estimates
+from wbtools.evaluating.bootstrap import FEWEST, Counts, Estimate, Resampling, estimates
 from wbtools.evaluating.maps.explaining import Map
 from wbtools.model.family import Network
 
@@ -116,7 +116,10 @@ class ClassMaps:
         return tuple(combinations(np.unique(self.truth).tolist(), 2))
 
     def estimates(self, how: Resampling) -> dict[tuple[int, int], tuple[Estimate, ...]]:
-        """Dice of the most relevant voxels of the classes' mean maps, for each two classes, of each of `SHARES`."""
+        """Dice of the most relevant voxels of the classes' mean maps, for each two classes, of each of `SHARES`.
+
+        Without an interval if people of a class are of too few families.
+        """
         sizes, classes = counts_of(self.maps.shape[1]), np.unique(self.truth).tolist()
 
         def statistic(counts: Counts) -> dict[str, float]:
@@ -131,7 +134,14 @@ class ClassMaps:
             return found
 
         each = estimates(statistic, int(self.group.max()) + 1, how)
-        return {pair: tuple(each[f"{size} {pair}"] for size in sizes) for pair in self.pairs}
+        families = {number: len(np.unique(self.group[self.truth == number])) for number in classes}
+        enough = {pair: min(families[number] for number in pair) >= FEWEST for pair in self.pairs}
+        return {
+            pair: tuple(
+                found if enough[pair] else found.alone() for found in (each[f"{size} {pair}"] for size in sizes)
+            )
+            for pair in self.pairs
+        }
 
 
 def means_of(values: NDArray[np.float64], group: NDArray[np.int64], how: Resampling) -> list[Estimate]:
