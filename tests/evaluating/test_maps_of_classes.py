@@ -57,7 +57,10 @@ def data(tmp_path_factory):
     images = brains(12, 3, LARGER)[:, None].clip(0)
     images[(slice(None), 0, *BLOCK)] = 0.5 + 1.5 * (np.arange(12)[:, None, None, None] % 2)
     images[(slice(None), 0, *ALIKE)] = 1
-    items = [Item(n, f"p{n}", f"p{n}.nii", family=f"f{n // 2}", labels={"block": CLASSES[n % 2]}) for n in range(12)]
+    families = [f"f{n // 3}" if n < 6 else "" for n in range(12)]
+    items = [
+        Item(n, f"p{n}", f"p{n}.nii", family, labels={"block": CLASSES[n % 2]}) for n, family in enumerate(families)
+    ]
     return write_data(tmp_path_factory.mktemp("blocks") / "data", Kind.VOLUMES, images, items)
 
 
