@@ -128,6 +128,19 @@ def test_a_network_of_stacks_is_evaluated_on_the_people_it_has_not_seen(run, sta
     result = evaluate(stacks, run / "data", "--split", "test", "--out", tmp_path / "found")
     assert result.exit_code == 0, result.output
     assert "accuracy 1.000" in said(result)
+    record = json.loads((tmp_path / "found/metrics.json").read_text())
+    ((name, votes),) = record["votes"].items()
+    loaded, data = models.load(stacks / "best-auc.pt"), open_data(run / "data")
+    rows = json.loads((stacks / "run.json").read_text())["split"]["parts"]["test"]
+    with torch.no_grad():
+        named = loaded.network.each_place(torch.from_numpy(np.array(data.images[rows]))).argmax(2).numpy()
+    truth = np.array([data.items[row].labels["sex"] == "M" for row in rows])
+    assert votes == {"places": 3, "unanimous": pytest.approx(np.mean(np.ptp(named, axis=1) == 0)), "tied": 0.0}
+    figures = record["checkpoints"][name]["figures"]
+    right = (named.sum(1) >= 2) == truth
+    assert figures["vote_accuracy"]["value"] == pytest.approx(right.mean())
+    assert figures["vote_less_mean"]["value"] == pytest.approx(right.mean() - figures["accuracy"]["value"])
+    assert "Majority votes of the places" in (tmp_path / "found/index.html").read_text()
 
 
 def test_the_published_stack_is_torchvisions_resnet_18_of_three_or_five_channels():
