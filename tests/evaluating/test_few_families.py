@@ -31,12 +31,11 @@ RECIPES = {
 
 
 def of_families(data, to, families):
-    """The same images of other people, of so many families; those of pictures after the first half."""
+    """The same images of other people; those of the second half, who are tested, of so many families."""
     items = []
     half = len(data) // 2
     for n, item in enumerate(data.items):
-        known = item.labels.get("twin", "")
-        family = int(known.split()[-1]) if known else n
+        family = int("".join(filter(str.isdigit, item.labels.get("twin") or item.person)))
         items.append(
             Item(
                 n, f"new{item.person}", item.source, f"family {family % families}" if n >= half else f"other {family}",
