@@ -86,8 +86,8 @@ def slices(work: Path, heads_in: Path | None, side: int = 145) -> DataSet:
     parts = dict(zip((*(name for name in found if name != "template"), "template"), PARTS, strict=True))
     items = [replace(item, split=parts[item.person]) for item in prepared.items]
     images = np.asarray(prepared.images)
-    rows, columns = (np.flatnonzero(images.any(axes)) for axes in ((0, 1, 3), (0, 1, 2)))
-    images = images[:, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows = np.flatnonzero(images.any((0, 1, 3)))  # the other side stays: lesions are shares of it
+    images = images[:, :, rows[0] : rows[-1] + 1]
     return write_data(work / "slices", Kind.SLICES, images, items, {"intensity": "uint8"})
 
 

@@ -26,9 +26,22 @@ FIRST = {  # torchvision's first convolution, and the name and last units the st
     "mobilenet_v3_large": ("features.0.0", "mobnet", (256, 1)),
     "efficientnet_v2_l": ("features.0.0", "effnet", (256, 1)),
     "vgg19": ("features.0", "vggnet", (4096, 4096, 1024, 1)),
+    "resnet_tiny": ("conv1", "resnet", (64, 1)),
 }
-SMALL = ("resnet18", "mobilenet_v3_large")
+SMALL = ("resnet18", "mobilenet_v3_large", "resnet_tiny")
 LARGE = [pytest.param(n, marks=pytest.mark.slow) for n in ("resnext101_64x4d", "efficientnet_v2_l", "vgg19")]
+
+
+def torchvisions(backbone):
+    """torchvision's network; the tiny one is its ResNet with one block a layer, made narrower by its own means."""
+    if backbone != "resnet_tiny":
+        return getattr(torchvision.models, backbone)(weights=None)
+    block = torchvision.models.resnet.BasicBlock
+    network = torchvision.models.ResNet(block, [1, 1, 1, 1])
+    network.conv1, network.bn1, network.inplanes = nn.Conv2d(3, 16, 7, 2, 3, bias=False), nn.BatchNorm2d(16), 16
+    for n in range(4):
+        setattr(network, f"layer{n + 1}", network._make_layer(block, 16 * 2**n, 1, stride=2 if n else 1))
+    return network
 
 
 class Published(nn.Module):
@@ -36,7 +49,7 @@ class Published(nn.Module):
 
     def __init__(self, backbone):
         super().__init__()
-        network = getattr(torchvision.models, backbone)(weights=None)
+        network = torchvisions(backbone)
         place, self.name, units = FIRST[backbone]
         conv = network.get_submodule(place)
         first = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None)

@@ -22,7 +22,7 @@ from wbtools.training.loop.learner import Learner
 from wbtools.training.recipes import recipe_named
 from wbtools.training.recipes.contrastive import contrastive_loss
 from wbtools.training.recipes.recipe import Material
-from wbtools.training.recipes.symmetry import varied
+from wbtools.training.recipes.symmetry import bent, varied
 from wbtools.training.settings import changed
 from wbtools.training.simulated import SIZES, Lesion, lesioned
 
@@ -148,6 +148,37 @@ def test_validation_looks_at_slices_as_they_are(tmp_path):
         learner = Learner(BACKBONES["resnet18"].build(asked.sizes))
         figures.append(asked.validate(learner))
     assert figures[0] == figures[1]
+
+
+def test_both_halves_are_bent_nearly_alike_by_a_few_pixels_and_grow_no_new_grey_values():
+    plane = np.zeros((47, 145), np.float32)
+    plane[8:40, 20:125] = 60 + np.add.outer(np.arange(32), np.arange(105))  # grey values tell places
+    halves = np.broadcast_to(plane.astype(np.uint8), (40, 2, *plane.shape)).copy()
+    found = bent(halves, Dice(2))
+    assert found.dtype == np.uint8 and found.shape == halves.shape
+    assert (found == bent(halves, Dice(2))).all() and not (found == bent(halves, Dice(3))).all()
+    assert found.max() <= halves.max() and (found[..., :8] == 0).all()
+    inside = (slice(None), slice(None), slice(16, 32), slice(40, 105))
+    moved = found[inside].astype(float) - halves[inside]
+    alone = found[:, 0].astype(float)[:, 16:32, 40:105] - found[:, 1].astype(float)[:, 16:32, 40:105]
+    assert 1 < moved.std() < 6 and 0.3 < alone.std() < 0.7 * moved.std()
+    assert all(abs(moved[n] - moved[n + 1]).max() > 1 for n in range(39))  # each slice in a way of its own
+
+
+def test_lesions_shrink_to_their_sizes_in_three_quarters_of_the_epochs(tmp_path):
+    made = task("symmetry", made_slices(tmp_path / "data", 40), sizes="20,40", begin="60")
+    across = []
+    for epoch in range(made.settings.epochs):
+        plans = made.plans(epoch)
+        changed = [made.halves(plan) != made.data.images[plan.rows] for plan in plans]
+        widths = np.concatenate([each.any(2).sum(-1).max(1) for each in changed])
+        across.append(sorted(set((widths[widths > 0] * 290 / max(made.data.images.shape[2:])).round(-1))))
+    assert max(across[0]) > 80 and  max(across[-1]) <= 50
+    plain = task("symmetry", made.data, sizes="20,40")
+    for plan, shrunk in zip(plain.plans(4), made.plans(4), strict=True):
+        assert (plain.halves(plan) == made.halves(shrunk)).all()
+    result = train("symmetry", tmp_path / "data", "--out", tmp_path / "run", "--set", "begin=1")
+    assert result.exit_code == 3 and "lesions that begin with 1 pixel cannot shrink to 2" in said(result)
 
 
 def test_symmetry_is_learned(tmp_path):

@@ -215,6 +215,7 @@ BACKBONES: Mapping[str, Backbone] = {
     "mobilenet_v3_large": _halves("mobilenet_v3_large", "mobnet", 1920, 256, 1),
     "resnext101_64x4d": _halves("resnext101_64x4d", "resnext", 4096, 256, 1),
     "efficientnet_v2_l": _halves("efficientnet_v2_l", "effnet", 2560, 256, 1),
+    "halves-resnet-tiny": _halves("resnet_tiny", "resnet", 256, 64, 1),
     "ad3dcnn": _ad3dcnn((8, 16, 32, 64, 128)),
 }
 """By name; a recipe says which of them it can train."""

@@ -25,14 +25,18 @@ from wbtools.model.family import Architecture, Family, Shapes, axes
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
 from wbtools.model.pictures import Pictures, SideBySide
 
+TINY = "resnet_tiny"
+"""A narrow ResNet with one block in each layer, for few people or a slow machine: not published."""
+
 BACKBONES: dict[str, tuple[str, tuple[int, ...]]] = {
     "resnext101_64x4d": ("6.22.conv2.weight", (1024, 16, 3, 3)),
     "resnet18": ("4.1.conv2.weight", (64, 64, 3, 3)),
     "mobilenet_v3_large": ("0.16.0.weight", (960, 160, 1, 1)),
     "efficientnet_v2_l": ("0.8.0.weight", (1280, 640, 1, 1)),
     "vgg19": ("0.34.weight", (512, 512, 3, 3)),
+    TINY: ("4.0.conv2.weight", (16, 16, 3, 3)),
 }
-"""torchvision's networks that are known, and a tensor that no other of them has."""
+"""The networks that are known, torchvision's but for one, and a tensor that no other of them has."""
 
 _MIDLINE = 195 / 290
 """Where the midline lies in the published squares, from top to bottom."""
@@ -84,10 +88,24 @@ def _backbone(shapes: Shapes) -> tuple[str, str] | None:
     return None
 
 
+def _tiny_layers(width: int = 16) -> list[nn.Module]:
+    """The layers of torchvision's ResNets, in their order, with a quarter of the channels and one block in each."""
+    from torchvision.models.resnet import BasicBlock
+
+    stem = nn.Conv2d(1, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
+    layers: list[nn.Module] = [*stem, nn.Sequential(BasicBlock(width, width))]
+    for inputs in (width, 2 * width, 4 * width):
+        shortcut = nn.Sequential(nn.Conv2d(inputs, 2 * inputs, 1, 2, bias=False), nn.BatchNorm2d(2 * inputs))
+        layers.append(nn.Sequential(BasicBlock(inputs, 2 * inputs, 2, shortcut)))
+    return [*layers, nn.AdaptiveAvgPool2d(1)]
+
+
 def _features(backbone: str) -> nn.Module:
-    """A torchvision network with one input channel and without its last layers."""
+    """A network with one input channel and without its last layers."""
     import torchvision
 
+    if backbone == TINY:
+        return separated(nn.Sequential(*_tiny_layers()))
     network = getattr(torchvision.models, backbone)(weights=None)
     features = nn.Sequential(*list(network.children())[:-1])
     for name, module in features.named_modules():
