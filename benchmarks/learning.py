@@ -92,14 +92,12 @@ def twins(place: Place) -> None:
 
 def symmetry(place: Place) -> None:
     """AUC by the size of the lesion that was learned and of that which is judged; wanted: .9 at 23 pixels."""
-    how = ("--batch", "16", *sets(optimiser="adam", schedule="one-cycle", augment="yes"))
+    how = ("--backbone", "halves-resnet-tiny", "--batch", "8", *sets(optimiser="adamw", augment="yes"))
     data_set("slices", place.work, place.heads)
-    begin: tuple[str, ...] = ()
-    for epochs, rate, sizes in ((12, 1e-3, "80"), (12, 5e-4, "40,60,80"), (12, 5e-4, "18,23,27,31,35,40")):
-        words = (*begin, "--epochs", str(epochs), "--rate", str(rate), *how, *sets(sizes=sizes))
-        first = train(Training(f"symmetry-from-{sizes.split(',')[0]}", "symmetry", "slices", words), place.work)
-        begin = ("--init", str(first / "last.pt"))
-    words = (*begin, "--epochs", "4", "--rate", "2e-4", *how)
+    slower = sets(begin=80, schedule="steps", milestones="600,700,760", factor=0.3, settle=0)
+    words = ("--epochs", "800", "--rate", "1.5e-3", *how, *slower, *sets(sizes="18,23,27", weight_decay=1e-4))
+    begin = train(Training("symmetry-all", "symmetry", "slices", words), place.work)
+    words = ("--init", str(begin / "last.pt"), "--epochs", "20", "--rate", "3e-4", *how, *sets(schedule="one-cycle"))
     trained = [Training(f"symmetry-{size}", "symmetry", "slices", (*words, *sets(sizes=size))) for size in SIZES]
     found = place.judged(*trained)
     print("symmetry, AUC; a line for each size learned, a column for each size judged")
