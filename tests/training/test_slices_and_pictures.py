@@ -173,7 +173,7 @@ def test_lesions_shrink_to_their_sizes_in_three_quarters_of_the_epochs(tmp_path)
         changed = [made.halves(plan) != made.data.images[plan.rows] for plan in plans]
         widths = np.concatenate([each.any(2).sum(-1).max(1) for each in changed])
         across.append(sorted(set((widths[widths > 0] * 290 / max(made.data.images.shape[2:])).round(-1))))
-    assert max(across[0]) > 80 and  max(across[-1]) <= 50
+    assert max(across[0]) > 80 and max(across[-1]) <= 50
     plain = task("symmetry", made.data, sizes="20,40")
     for plan, shrunk in zip(plain.plans(4), made.plans(4), strict=True):
         assert (plain.halves(plan) == made.halves(shrunk)).all()
