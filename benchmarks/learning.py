@@ -66,9 +66,10 @@ class Place:
         return evaluate(runs, folder, self.work / f"judged-{trainings[0].name}", *words)
 
 
-def told(figure: dict[str, float]) -> str:
-    """A figure and its interval."""
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+def told(figure: dict[str, float | None]) -> str:
+    """A figure and its interval, if there are people enough for one."""
+    bounds = figure["low"], figure["high"]
+    return f"{figure['value']:.3f}" + ("" if None in bounds else " [{:.3f}, {:.3f}]".format(*bounds))
 
 
 def figures(found: dict[str, Any]) -> list[dict[str, Any]]:
