@@ -224,6 +224,7 @@ def _many_threads_after_warming(connection, out):
     payload = ExportPayload({}, out, 2)
     payload.warm()
     alone = len(list(Path("/proc/self/task").iterdir()))
+    libraries = {name.partition(".")[0] for name in sys.modules}
 
     def work():
         torch.set_num_threads(2)
@@ -239,7 +240,7 @@ def _many_threads_after_warming(connection, out):
             child.mind(50, 1)
             time.sleep(0.05)
         codes.append(found.code if found else None)
-    connection.send((alone, torch.cuda.is_initialized(), codes))
+    connection.send((alone, torch.cuda.is_initialized(), codes, libraries))
 
 
 @pytest.mark.slow
@@ -252,10 +253,12 @@ def test_a_warm_worker_has_one_thread_and_its_children_compute_with_several(tmp_
             patch.setenv(name, value)
         process.start()
     assert ours.poll(120)
-    alone, cuda, codes = ours.recv()
+    alone, cuda, codes, libraries = ours.recv()
     process.join(30)
     assert alone == 1 and not cuda
     assert all(code >= 2 for code in codes), codes
+    assert {"torch", "numba", "SimpleITK"} < libraries
+    assert not libraries & {"nilearn", "pandas", "sklearn", "matplotlib"}, "no export needs them"
 
 
 def test_threads_come_from_the_allotment(monkeypatch):

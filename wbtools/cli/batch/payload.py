@@ -30,11 +30,8 @@ _IMPORTED = (
     "torch",
     "nibabel",
     "numba",
-    "nilearn.datasets",
-    "nilearn.image",
     "scipy.ndimage",
     "scipy.sparse.csgraph",
-    "scipy.stats",
     "SimpleITK",
 )
 """What every export imports sooner or later; once in the worker, it is there in every child."""
