@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from click.testing import CliRunner, Result
+from forked import Program
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -67,15 +65,7 @@ def train(*words: object) -> Result:
     return CliRunner().invoke(main, ["train", *map(str, words)])
 
 
-def started(*words: object, prepare: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-    """`wbtools train` in a process of its own."""
-    command = [sys.executable, "-m", "wbtools.cli", "train", *map(str, words)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, env=environment, preexec_fn=prepare, start_new_session=True, **pipes)
-
-
-def killed_after(process: subprocess.Popen[str], run: Path, epochs: int, patience: float = 120) -> None:
+def killed_after(process: Program, run: Path, epochs: int, patience: float = 120) -> None:
     """Kill a run with SIGKILL soon after so many epochs, in the middle of the next."""
     end = time.monotonic() + patience
     while len(lines(run)) < epochs and time.monotonic() < end and process.poll() is None:

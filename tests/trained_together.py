@@ -9,13 +9,12 @@ import copy
 import json
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from forked import Program, program
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
@@ -30,19 +29,21 @@ THERE = "127.0.0.1"
 HALVES = (0.5, 0.5, 0.0)
 
 
-def together(count: int, *words: object) -> subprocess.Popen[str]:
-    """A program of Python, or a module after `-m`, in several processes on this machine."""
+def launcher(count: int) -> tuple[str, ...]:
+    """The words for torchrun, as a module, with several processes on this machine."""
     with socket.socket() as free:
         free.bind((THERE, 0))
         port = free.getsockname()[1]
-    launcher = ("torch.distributed.run", "--nproc-per-node", count, "--master-addr", THERE, "--master-port", port)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    command = [sys.executable, "-m", *map(str, (*launcher, *words))]
-    return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
+    return ("torch.distributed.run", "--nproc-per-node", str(count), "--master-addr", THERE, "--master-port", str(port))
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
+def together(count: int, script: object, *words: object) -> Program:
+    """A program of Python in several processes on this machine, which torchrun forks."""
+    torchrun, *options = launcher(count)
+    return program(torchrun, torchrun, *options, "--start-method", "fork", "--run-path", script, *words)
+
+
+def children(process: Program) -> list[int]:
     """The processes that one has started."""
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(word) for word in found.split()]

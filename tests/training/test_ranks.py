@@ -5,12 +5,15 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 import torch
 import trained_together
+from forked import MAIN
 from made_learning import (
     lines,
     made_classes,
@@ -21,7 +24,7 @@ from made_learning import (
     train,
     weights,
 )
-from trained_together import HALVES, children, together
+from trained_together import HALVES, children, launcher, together
 
 from wbtools.datasets import Kind, split_of, write_data
 from wbtools.errors import InputError
@@ -51,7 +54,7 @@ RUNS = {  # the first word is the recipe
 def pair(twins, tmp_path_factory):
     """A run of two processes, and what they printed."""
     run = tmp_path_factory.mktemp("pair") / "run"
-    process = together(2, "-m", "wbtools.cli", "train", "twins", twins, "--out", run, *AS_ALONE)
+    process = together(2, MAIN, "train", "twins", twins, "--out", run, *AS_ALONE)
     printed = process.communicate(timeout=300)[0]
     assert process.returncode == 0, printed
     return run, printed
@@ -140,7 +143,7 @@ def test_after_sigkill_in_an_epoch_the_other_process_says_so_and_the_run_resumes
     pair, twins, tmp_path
 ):
     run, alone = tmp_path / "run", tmp_path / "alone"
-    words = ("-m", "wbtools.cli", "train", "twins", twins, "--out", run, *AS_ALONE)
+    words = (MAIN, "train", "twins", twins, "--out", run, *AS_ALONE)
     process = together(2, *words)
     wait_for(run, 1, process)
     os.kill(children(process)[0], signal.SIGKILL)  # the one that writes
@@ -170,8 +173,10 @@ def test_what_a_single_process_finds_wrong_is_said_once_and_ends_all_before_anyt
     images[last, 0, 6, 6, 6] = np.nan  # in the share of the second process
     write_data(tmp_path / "nan", Kind.VOLUMES, images, data.items, data.manifest.card)
     run = tmp_path / "run"
-    process = together(2, "-m", "wbtools.cli", "train", "twins", tmp_path / "nan", "--out", run, *TINY)
-    printed = process.communicate(timeout=100)[0]
+    words = map(str, ("train", "twins", tmp_path / "nan", "--out", run, *TINY))
+    torchrun = [sys.executable, "-m", *launcher(2), "-m", "wbtools.cli", *words]  # by processes that are started
+    done = subprocess.run(torchrun, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100)
+    printed = done.stdout
     assert len(re.findall("^(Error|Hint): ", printed, re.MULTILINE)) == 2
     assert f"the image of {data.items[last].source} has values that are no numbers" in printed
     root = printed[printed.index("Root Cause") :]  # of torchrun, whose own exit code is always 1

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from forked import wbtools
 from made_learning import (
     SHAPE,
     killed_after,
@@ -21,7 +22,6 @@ from made_learning import (
     made_slices,
     made_twins,
     same_weights,
-    started,
     train,
     weights,
 )
@@ -180,13 +180,10 @@ def test_a_run_killed_in_an_epoch_and_short_of_disk_later_ends_as_one_that_was_n
     assert whole.exit_code == 0, whole.output
 
     run = tmp_path / "stopped"
-    killed_after(started(*words, run, *how), run, 1)
+    killed_after(wbtools("train", *words, run, *how), run, 1)
     kept = {path: path.read_bytes() for path in run.glob("*.pt")}
 
-    def hardly_any_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    short = started(*words, run, *how, "--resume", prepare=hardly_any_disk)
+    short = wbtools("train", *words, run, *how, "--resume", limits={resource.RLIMIT_FSIZE: 20_000})
     output = " ".join(short.communicate()[0].split())
     assert short.returncode == 75 and "epochs that were finished are kept" in output and "--resume" in output
     assert {path: path.read_bytes() for path in run.glob("*.pt")} == kept
