@@ -3,6 +3,7 @@ from __future__ import annotations
 import nibabel
 import numpy as np
 import pytest
+from nibabel.cifti2 import BrainModelAxis, ScalarAxis
 from workbench_oracle import PALETTE, file_information, workbench
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Kind, Region, Structure
@@ -214,3 +215,20 @@ def test_pairs_of_regions_have_the_parcels_that_wb_command_makes(tmp_path):
     np.testing.assert_array_equal(ours.get_fdata(), matrix.astype(np.float32))
     fields = file_information(tmp_path / "ours.pconn.nii")
     assert (fields["Type"], fields["Number of Rows"]) == ("CIFTI - Parcel", str(len(regions)))
+
+
+@pytest.mark.parametrize("rows", [ROWS, cifti.Greyordinates(CORTEX)], ids=["with voxels", "cortex alone"])
+def test_dense_files_are_those_of_nibabels_own_image_byte_by_byte(tmp_path, rows):
+    on_cortex = [(side.cortex.cifti, np.flatnonzero(CORTEX[side])) for side in Hemisphere]
+    sizes = {side.cortex.cifti: VERTICES for side in Hemisphere}
+    parts = [BrainModelAxis.from_surface(index, sizes[name], name) for name, index in on_cortex]
+    for structure in SUBCORTEX if rows is ROWS else ():
+        if (inside := np.argwhere(structure.freesurfer_key == SEGMENTATION.data.T)[:, ::-1]).size:
+            names = [structure.cifti] * len(inside)
+            parts.append(BrainModelAxis(names, inside, affine=GRID.affine, volume_shape=GRID.shape))
+    values = rows.gather(VALUES)
+    image = nibabel.Cifti2Image(values[None], (ScalarAxis(["m"]), sum(parts[1:], parts[0])))
+    image.nifti_header.set_intent("ConnDenseScalar", name="ConnDenseScalar")
+    image.to_filename(tmp_path / "theirs.dscalar.nii")
+    cifti.write_dscalar(tmp_path / "ours.dscalar.nii", {"m": values}, rows)
+    assert (tmp_path / "ours.dscalar.nii").read_bytes() == (tmp_path / "theirs.dscalar.nii").read_bytes()

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Region, Structure
 from wbtools.errors import InputError
 from wbtools.images import cifti_document
-from wbtools.space.grid import Unit, Volume
+from wbtools.space.grid import Grid, Unit, Volume
 
 if TYPE_CHECKING:
-    from nibabel.cifti2.cifti2_axes import Axis, BrainModelAxis
+    from nibabel.cifti2 import Cifti2MatrixIndicesMap, Cifti2Volume
+    from nibabel.cifti2.cifti2_axes import Axis
 
 Sides = Mapping[Hemisphere, NDArray[Any]]
 """An array per hemisphere, (V,): a value for every vertex of its mesh."""
@@ -111,21 +112,30 @@ class Greyordinates:
             parts.append(subcortex[tuple(voxels.T)])
         return np.concatenate(parts)
 
-    def axis(self) -> BrainModelAxis:
-        """The rows as a nibabel brain model axis."""
-        from nibabel.cifti2.cifti2_axes import BrainModelAxis
+    def to_mapping(self, dim: int) -> Cifti2MatrixIndicesMap:
+        """The rows as a dimension of a file, as an axis of nibabel gives it; its `BrainModelAxis` takes much longer."""
+        from nibabel.cifti2 import Cifti2BrainModel, Cifti2MatrixIndicesMap, Cifti2VertexIndices, Cifti2VoxelIndicesIJK
 
-        counts = {side.cortex: len(index) for side, index in self.vertices.items()}
-        counts |= {structure: len(index) for structure, index in self.voxels.items()}
-        names = np.repeat([structure.cifti for structure in counts], list(counts.values()))
-        on_cortex = sum(map(len, self.vertices.values()))
-        vertex, voxel = np.full(self.rows, -1), np.full((self.rows, 3), -1)
-        vertex[:on_cortex] = np.concatenate(list(self.vertices.values()))
-        if self.voxels:
-            voxel[on_cortex:] = np.concatenate(list(self.voxels.values()))
-        grid = self.subcortex.grid if self.subcortex is not None else None
-        sizes = {side.cortex.cifti: len(self.cortex[side]) for side in Hemisphere}
-        return BrainModelAxis(names, voxel, vertex, grid and grid.affine, grid and grid.shape, sizes)
+        found: Cifti2MatrixIndicesMap = Cifti2MatrixIndicesMap([dim], "CIFTI_INDEX_TYPE_BRAIN_MODELS")
+        place = 0
+        for side, vertices in self.vertices.items():
+            name, size, index = side.cortex.cifti, len(self.cortex[side]), Cifti2VertexIndices(vertices)
+            found.append(Cifti2BrainModel(place, len(index), "CIFTI_MODEL_TYPE_SURFACE", name, size, None, index))
+            place += len(index)
+        if self.subcortex and self.voxels:
+            found.volume = _volume(self.subcortex.grid)
+        for structure, voxels in self.voxels.items():
+            inside = Cifti2VoxelIndicesIJK(voxels)
+            found.append(Cifti2BrainModel(place, len(inside), "CIFTI_MODEL_TYPE_VOXELS", structure.cifti, None, inside))
+            place += len(inside)
+        return found
+
+
+def _volume(grid: Grid) -> Cifti2Volume:
+    """The grid that voxel indices of a CIFTI file refer to."""
+    from nibabel.cifti2 import Cifti2TransformationMatrixVoxelIndicesIJKtoXYZ, Cifti2Volume
+
+    return Cifti2Volume(grid.shape, Cifti2TransformationMatrixVoxelIndicesIJKtoXYZ(-3, grid.affine))
 
 
 def write_dscalar(
@@ -149,7 +159,7 @@ def write_dscalar(
     notice : str
         Stored in the file's metadata.
     """
-    _save(path, "ConnDenseScalar", _stack(maps), _scalars(maps, palettes), greyordinates.axis(), notice)
+    _save(path, "ConnDenseScalar", _stack(maps), _scalars(maps, palettes), greyordinates, notice)
 
 
 def write_dlabel(
@@ -176,9 +186,7 @@ def write_dlabel(
     from nibabel.cifti2.cifti2_axes import LabelAxis
 
     table = {0: ("???", (1.0, 1.0, 1.0, 0.0))} | {region.key: (region.name, region.colour) for region in regions}
-    _save(
-        path, "ConnDenseLabel", _stack({map_name: keys}), LabelAxis([map_name], [table]), greyordinates.axis(), notice
-    )
+    _save(path, "ConnDenseLabel", _stack({map_name: keys}), LabelAxis([map_name], [table]), greyordinates, notice)
 
 
 def write_pscalar(
@@ -318,13 +326,27 @@ def _scalars(maps: Mapping[str, NDArray[Any]], palettes: Mapping[str, str] | Non
     )
 
 
-def _save(path: Path, intent: str, data: NDArray[np.float32], maps: Axis, elements: Axis, notice: str) -> None:
-    """Write a CIFTI file whose rows are maps and whose columns are elements."""
-    from nibabel.cifti2 import Cifti2Header, Cifti2Image, Cifti2MetaData
+def _save(
+    path: Path, intent: str, data: NDArray[np.float32], maps: Axis, elements: Axis | Greyordinates, notice: str
+) -> None:
+    """Write a CIFTI file whose rows are maps and whose columns are elements; given twice, an axis is that of both.
 
-    header = Cifti2Header.from_axes((maps, elements))
+    It is what nibabel's `Cifti2Image` writes, which makes the axes anew, vertex by vertex, for each look at their size.
+    """
+    from nibabel import Nifti2Header, Nifti2Image
+    from nibabel.cifti2 import Cifti2Header, Cifti2Matrix, Cifti2MetaData
+    from nibabel.nifti1 import Nifti1Extension
+
+    matrix = Cifti2Matrix()
+    matrix.append(maps.to_mapping(0))
+    if elements is maps:
+        matrix[0].applies_to_matrix_dimension = (0, 1)
+    else:
+        matrix.append(elements.to_mapping(1))
     if notice:
-        header.matrix.metadata = Cifti2MetaData({"Notice": notice})
-    image: Cifti2Image = Cifti2Image(data, header)
-    image.nifti_header.set_intent(intent, name=intent)
-    image.to_filename(path)
+        matrix.metadata = Cifti2MetaData({"Notice": notice})
+    header = Nifti2Header()
+    header.set_data_dtype(data.dtype)
+    header.set_intent(intent, name=intent)
+    header.extensions.append(Nifti1Extension("cifti", Cifti2Header(matrix).to_xml()))
+    Nifti2Image(data[np.newaxis, np.newaxis, np.newaxis, np.newaxis], None, header).to_filename(path)
