@@ -9,6 +9,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -44,7 +45,12 @@ def module_name(path):
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-TREES = {path: ast.parse(path.read_text()) for path in MODULES.values()}
+
+
+@cache
+def trees():
+    """The syntax tree of each module: not made where tests are only collected, which each process does."""
+    return {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 
 
 def imported(tree, modules):
@@ -66,7 +72,10 @@ def cycle(graph):
     return []
 
 
-IMPORTS = {name: set(imported(TREES[path], MODULES)) - {name} for name, path in MODULES.items()}
+@cache
+def imports():
+    """What each module imports."""
+    return {name: set(imported(tree, MODULES)) - {name} for name, tree in trees().items()}
 
 
 def room(module):
@@ -87,12 +96,12 @@ def test_every_room_has_one_of_at_most_fourteen_levels():
 
 @pytest.mark.parametrize("module", inside_rooms(MODULES))
 def test_a_module_imports_from_its_own_room_and_from_earlier_levels_only(module):
-    others = {name for name in inside_rooms(IMPORTS[module]) if room(name) != room(module)}
+    others = {name for name in inside_rooms(imports()[module]) if room(name) != room(module)}
     assert not {name for name in others if LEVEL[room(name)] >= LEVEL[room(module)]}
 
 
 def test_no_modules_import_one_another_in_a_circle():
-    assert cycle(IMPORTS) == []
+    assert cycle(imports()) == []
 
 
 def test_a_cycle_in_a_function_or_under_type_checking_is_found():
@@ -159,9 +168,9 @@ def test_functions_have_at_most_six_arguments():
     # Values may be made of more, and so may the command line, whose arguments are its options.
     long = {
         f"{name}.{function.name}"
-        for name, path in MODULES.items()
+        for name, tree in trees().items()
         if room(f"{name}.") != "cli"
-        for function, within in functions(TREES[path])
+        for function, within in functions(tree)
         if function.name not in {"__init__", "__new__"} and len(arguments(function, within)) > 6
     }
     assert long == set()
@@ -170,8 +179,8 @@ def test_functions_have_at_most_six_arguments():
 def test_what_the_type_checker_is_told_instead_of_shown_stays_rare():
     casts = Counter(
         name
-        for name, path in MODULES.items()
-        for node in ast.walk(TREES[path])
+        for name, tree in trees().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "cast"
     )
     assert casts.total() <= 20, casts.most_common()
