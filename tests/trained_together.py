@@ -1,4 +1,4 @@
-"""Processes that train together as `torchrun` starts them; run as a script, what each of them does.
+"""What each of several processes does that train together; a script for `torchrun`.
 
 The script is given the name of a file of JSON: runs as `wbtools train` would be asked for them.
 """
@@ -8,13 +8,11 @@ from __future__ import annotations
 import copy
 import json
 import os
-import socket
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
-from forked import Program, program
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
@@ -25,28 +23,7 @@ from wbtools.training.loop.several import Several
 from wbtools.training.runs.starting import Asked, plan
 from wbtools.training.runs.training import train
 
-THERE = "127.0.0.1"
 HALVES = (0.5, 0.5, 0.0)
-
-
-def launcher(count: int) -> tuple[str, ...]:
-    """The words for torchrun, as a module, with several processes on this machine."""
-    with socket.socket() as free:
-        free.bind((THERE, 0))
-        port = free.getsockname()[1]
-    return ("torch.distributed.run", "--nproc-per-node", str(count), "--master-addr", THERE, "--master-port", str(port))
-
-
-def together(count: int, script: object, *words: object) -> Program:
-    """A program of Python in several processes on this machine, which torchrun forks."""
-    torchrun, *options = launcher(count)
-    return program(torchrun, torchrun, *options, "--start-method", "fork", "--run-path", script, *words)
-
-
-def children(process: Program) -> list[int]:
-    """The processes that one has started."""
-    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(word) for word in found.split()]
 
 
 class Small(nn.Module):

@@ -24,7 +24,8 @@ from made_learning import (
     train,
     weights,
 )
-from trained_together import HALVES, children, launcher, together
+from torchrun import children, launcher, together
+from trained_together import HALVES
 
 from wbtools.datasets import Kind, split_of, write_data
 from wbtools.errors import InputError

@@ -183,7 +183,7 @@ def test_lesions_shrink_to_their_sizes_in_three_quarters_of_the_epochs(tmp_path)
 
 def test_symmetry_is_learned(tmp_path):
     made_slices(tmp_path / "data", 40)
-    how = ("--set", "sizes=90", "--epochs", "5", "--set", "optimiser=adam", "--rate", "1e-3", "--batch", "8")
+    how = ("--set", "sizes=90", "--epochs", "2", "--set", "optimiser=adam", "--rate", "1e-3", "--batch", "8")
     result = train("symmetry", tmp_path / "data", "--out", tmp_path / "run", *how)
     assert result.exit_code == 0, result.output
     assert max(line["val"]["auc"] for line in lines(tmp_path / "run")) > 0.9

@@ -175,7 +175,7 @@ def test_a_run_killed_in_an_epoch_and_short_of_disk_later_ends_as_one_that_was_n
     recipe, make, how, tmp_path
 ):
     make(tmp_path / "data")
-    words, how = (recipe, tmp_path / "data", "--out"), (*how, "--epochs", "4", "--set", "average=.9")
+    words, how = (recipe, tmp_path / "data", "--out"), (*how, "--epochs", "3", "--set", "average=.9")
     whole = train(*words, tmp_path / "whole", *how)
     assert whole.exit_code == 0, whole.output
 
