@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,9 +116,7 @@ def affine_between(fixed: Volume, moving: Volume) -> Alignment:
     The optimiser and metric are SimpleITK's (regular-step gradient descent, correlation).
     """
     spacing = float(np.clip(max(v.grid.voxel_volume for v in (fixed, moving)) ** (1 / 3), *_SPACINGS))
-    fixed, moving = canonical(fixed), canonical(moving)
-    images = [_prepared(volume, spacing) for volume in (fixed, moving)]
-    stripped = [is_stripped(volume) for volume in (fixed, moving)]
+    images, stripped = zip(*(_comparable(volume, spacing) for volume in (fixed, moving)), strict=True)
     # Samples are drawn inside the skull-stripped brain, whichever of the two images that is.
     swapped = stripped[1]
     target, source = images[::-1] if swapped else images
@@ -137,6 +136,18 @@ def affine_between(fixed: Volume, moving: Volume) -> Alignment:
 
 
 # ---------------------------------------------------------------------------------------------- images made comparable
+
+_COMPARABLE: WeakKeyDictionary[Volume, dict[float, tuple[Volume, bool]]] = WeakKeyDictionary()
+"""By spacing, as long as an image is in use: the template is registered to a scan, and to what a network sees of it."""
+
+
+def _comparable(volume: Volume, spacing: float) -> tuple[Volume, bool]:
+    """An image prepared for registration, and whether it is skull-stripped."""
+    known = _COMPARABLE.setdefault(volume, {})
+    if spacing not in known:
+        same = canonical(volume)
+        known[spacing] = _prepared(same, spacing), is_stripped(same)
+    return known[spacing]
 
 
 def _prepared(volume: Volume, spacing: float) -> Volume:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor, nn
 
@@ -97,8 +99,19 @@ def _to_relevance(step: Step, inputs: list[ActivationChange], back: Backward, at
     return to_relevance
 
 
+_FOLLOWED: WeakKeyDictionary[Network, dict[str, bool]] = WeakKeyDictionary()
+"""What is known of networks by their output: an export asks several times, and tracing takes a tenth of a second."""
+
+
 def can_follow(network: Network, output: str = "raw") -> bool:
-    """Whether every step of a network is of a kind that the rescale rule is known for."""
+    """Whether every step of a network, which keeps its layers, is of a kind that the rescale rule is known for."""
+    known = _FOLLOWED.setdefault(network, {})
+    if output not in known:
+        known[output] = _all_known(network, output)
+    return known[output]
+
+
+def _all_known(network: Network, output: str) -> bool:
     try:
         return all(step.module is None or rescale.knows(step.module) for step in steps(network, output))
     except InputError:
