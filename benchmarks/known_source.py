@@ -1,8 +1,8 @@
 """Which maps show what a network uses? Networks whose answer has a known source, and every method.
 
-    python benchmarks/known_source.py                  three tasks, five families, a region for each (80 minutes)
+    python benchmarks/known_source.py                  three tasks, five families, a region for each (65 minutes)
     python benchmarks/known_source.py --all-regions    each of three regions with every family (4 hours)
-    python benchmarks/known_source.py --quick          one region, two families, few people (5 minutes)
+    python benchmarks/known_source.py --quick          one region, two families, few people (4 minutes)
     python benchmarks/known_source.py --work DIR       keeps networks and figures in DIR, and takes up what is there
     python benchmarks/known_source.py --heads DIR      people are also deformations of the skull-stripped brains in DIR
     python benchmarks/known_source.py --pictures DIR   draws maps of a few networks in --work, failures included
