@@ -51,11 +51,11 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--model",
         "models",
-        metavar="FILE|MODULE:BUILD",
+        metavar="RUN|FILE|MODULE:BUILD",
         type=_PATH,
         multiple=True,
-        help="A checkpoint, a .pt2 file, or a Python function that builds a network; may be repeated. "
-        "[default: the built-in demonstration network]",
+        help="A run of wbtools train, a checkpoint, a .pt2 file, or a Python function that builds a network; may be "
+        "repeated. [default: demo, the built-in demonstration network]",
     ),
     click.option(
         "--method",
@@ -170,9 +170,11 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
     InputError
         If a value cannot be meant.
     """
+    from wbtools.training.runs.chosen import place_of
+
     target = options["target"]
     return ExportSettings(
-        models=options["models"],
+        models=tuple(map(place_of, options["models"])),
         layout=options["layout"],
         naming=options["naming"],
         method=options["method"],

@@ -21,7 +21,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("make-references")
 @click.argument("people", metavar="DIR|LIST", type=_PATH)
-@click.option("--model", metavar="FILE", type=_PATH, help="[default: the built-in demonstration network]")
+@click.option("--model", metavar="RUN|FILE", type=_PATH, help="[default: demo, the built-in demonstration network]")
 @click.option("--out", required=True, metavar="DIR", type=_PATH, help="Folder that receives the files.")
 @click.option(
     "--study-folder",
@@ -65,8 +65,9 @@ def command(
     asked = making.Asked(people, study_folder, out, components)
     found = making.find(asked)
     from wbtools import model as models
+    from wbtools.training.runs.chosen import BUILT_IN, place_of
 
-    plan = making.plan(asked, found, models.load(model) if model else models.built_in())
+    plan = making.plan(asked, found, models.load(place_of(model or BUILT_IN)))
     if dry_run:
         _say_plan(plan)
         return

@@ -43,8 +43,8 @@ class _Networks(click.Group):
 def command(context: click.Context, debug: bool) -> None:
     """List the network families and the built-in network; with FILE, say what that network is.
 
-    FILE is a checkpoint, the folder of a run, a .pt2 file of torch.export, or package.module:build, a Python function
-    that builds a network.
+    FILE is a checkpoint, the folder of a run, a .pt2 file of torch.export, package.module:build, a Python function
+    that builds a network, or `demo`, the built-in one.
     """
     from wbtools import model
 
@@ -81,15 +81,13 @@ def _described(name: Path, debugged: bool) -> click.Command:
     @reports_errors
     def describe(debug: bool) -> None:
         from wbtools import model
-        from wbtools.evaluating.contestants import chosen
-        from wbtools.training.runs.folder import RECORD
+        from wbtools.training.runs.chosen import place_of
 
-        path = name
-        if (name / RECORD).is_file():
-            path = chosen(name)
-            out.print(f"The run's checkpoint {line(path)}:")
-        elif beside := _network_of(name):
+        if beside := _network_of(name):
             raise InputError(f"{name} is a card or another JSON file", hint=f"give the network: {beside}")
+        path = place_of(name)
+        if name.is_dir():
+            out.print(f"The run's checkpoint {line(path)}:")
         _describe(model.load(path))
 
     return describe

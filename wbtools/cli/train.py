@@ -45,7 +45,7 @@ _PATH = click.Path(path_type=Path)
     help="Any other setting; --dry-run lists all. May be repeated.",
 )
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--init", metavar="FILE", type=_PATH, help="Begin with the weights of this checkpoint.")
+@click.option("--init", metavar="RUN|FILE", type=_PATH, help="Begin with the weights of this checkpoint.")
 @click.option(
     "--references",
     metavar="KIND",
@@ -77,6 +77,7 @@ def command(recipe: str, data: Path, *, dry_run: bool, verbose: int, debug: bool
 def _asked(recipe: str, data: Path, options: dict[str, Any]) -> starting.Asked:
     """What the words of the command line ask for."""
     from wbtools.training.runs import starting
+    from wbtools.training.runs.chosen import place_of
     from wbtools.training.settings import assignments
 
     words = {name: options[name] for name in ("epochs", "batch", "rate", "seed") if options[name] is not None}
@@ -87,7 +88,7 @@ def _asked(recipe: str, data: Path, options: dict[str, Any]) -> starting.Asked:
         options["backbone"],
         {**words, **assignments(options["words"])},
         options["device"],
-        options["init"],
+        options["init"] and place_of(options["init"]),
         options["references"],
         options["fractions"],
         _fold(options["fold"]),

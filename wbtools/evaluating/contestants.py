@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbtools import model as models
-from wbtools.errors import InputError, MissingFile
+from wbtools.errors import MissingFile
 from wbtools.text import line
+from wbtools.training.runs.chosen import place_of, record_of
 from wbtools.training.runs.folder import RECORD, RunFolder
 
 if TYPE_CHECKING:
     from wbtools.model import Model
-
-_LAST = "last"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,7 @@ def found(places: Sequence[Path]) -> tuple[Contestant, ...]:
     Parameters
     ----------
     places : sequence of Path
-        Checkpoints, or folders of runs, of which the checkpoint of the first criterion is taken.
+        Checkpoints, or what else `place_of` knows: folders of runs, and the built-in network.
 
     Raises
     ------
@@ -74,7 +73,7 @@ def found(places: Sequence[Path]) -> tuple[Contestant, ...]:
     names: list[str] = []
     opened = []
     for place in places:
-        path = chosen(place) if place.is_dir() else place
+        path = place_of(place)
         if not path.exists():
             raise MissingFile(path, hint="give the folder of a run, or a checkpoint")
         stem = line(f"{path.absolute().parent.name}/{path.stem}", 60)
@@ -83,53 +82,11 @@ def found(places: Sequence[Path]) -> tuple[Contestant, ...]:
     return tuple(opened)
 
 
-def chosen(run: Path) -> Path:
-    """The checkpoint of a run that is meant to be used: the best by its first criterion.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no run, or a run without any checkpoint.
-    """
-    if not (run / RECORD).exists():
-        raise InputError(
-            f"{run} is no run: it has no {RECORD}", hint="give the --out of wbtools train, or a checkpoint"
-        )
-    folder = RunFolder(run)
-    record = _record(folder)
-    best = list(record.get("finished", {}).get("best", {})) or [
-        name for each in folder.epochs() for name in each["best"]
-    ]
-    names = [*(f"best-{name}" for name in best[:1]), _LAST]
-    path = next((path for name in names if (path := run / f"{name}.pt").exists()), None)
-    if path is None:
-        raise InputError(f"the run {run} has no checkpoint yet", hint="wait for the end of its first epoch")
-    return path
-
-
 def _opened(name: str, path: Path) -> Contestant:
     model = models.load(path)
     folder = RunFolder(path.parent)
-    record = _record(folder) if (path.parent / RECORD).exists() else None
+    record = record_of(folder) if (path.parent / RECORD).exists() else None
     made_of = model.card.provenance.get("data_sha256", "")
     if record is not None and made_of and made_of != record["data_sha256"]:
         record = None  # it was copied here from elsewhere
     return Contestant(name, path, model, record, tuple(folder.epochs()) if record is not None else ())
-
-
-def _record(folder: RunFolder) -> dict[str, Any]:
-    """The record of a run; every key that is read here or later is there."""
-    path = folder.path / RECORD
-    try:
-        record = folder.record()
-    except InputError as error:
-        raise error.hinting("train anew, or give another run") from None
-    if not all(isinstance(record.get(key), kind) for key, kind in _KEYS.items()):
-        raise InputError(f"{path} is damaged", hint="train anew, or give another run")
-    people = record["split"].get("people")
-    if not isinstance(people, dict) or not all(isinstance(names, list) for names in people.values()):
-        raise InputError(f"{path} does not say who was in which part", hint="train anew, or give another run")
-    return record
-
-
-_KEYS = {"recipe": str, "data_sha256": str, "split": dict, "options": dict, "settings": dict}

@@ -14,7 +14,17 @@ from wbtools.model.checkpoint import Model
 from wbtools.model.families import FAMILIES, known_families
 from wbtools.model.input import ModelInput, model_input
 
-__all__ = ["FAMILIES", "Card", "Model", "ModelInput", "built_in", "known_families", "load", "model_input"]
+__all__ = [
+    "FAMILIES",
+    "Card",
+    "Model",
+    "ModelInput",
+    "built_in",
+    "built_in_file",
+    "known_families",
+    "load",
+    "model_input",
+]
 
 _BUILT_IN = "demo_unet.pt"
 
@@ -43,12 +53,17 @@ def load(source: str | Path) -> Model:
     path = Path(source)
     if python_builder.is_builder(str(source)) and not path.exists():
         return python_builder.load(str(source))
-    return exported.load(path) if path.suffix == pt2.SUFFIX else checkpoint.load(path)
+    if path.suffix == pt2.SUFFIX:
+        return exported.load(path)
+    return checkpoint.load(path, proven=path == built_in_file())
 
 
 def built_in() -> Model:
     """The demonstration network in wbtools' package data; trained on synthetic data, not for science."""
-    from wbtools.model import checkpoint
+    return load(built_in_file())
 
+
+def built_in_file() -> Path:
+    """Its checkpoint."""
     with resources.as_file(resources.files("wbtools") / "data") as folder:
-        return checkpoint.load(Path(folder) / _BUILT_IN, proven=True)
+        return Path(folder) / _BUILT_IN

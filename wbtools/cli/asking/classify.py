@@ -12,7 +12,6 @@ import click
 from wbtools.cli.asking.options import (
     PATH,
     RESEARCH,
-    network_named,
     network_option,
     people_options,
     say_notes,
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 @reports_errors
 def command(
     people: tuple[str, ...],
-    network: str,
+    network: Path,
     study_folder: Path,
     layout: str,
     examples: Path | None,
@@ -72,17 +71,20 @@ def command(
     set_up_logging(verbose, Held())
     if examples is None and label is not None:
         raise InputError("--label is that of examples, and there are none", hint="add --examples DATA")
+    from wbtools import model as models
     from wbtools.asking import people as asking
     from wbtools.asking.neighbours import require_count
     from wbtools.asking.writing import require_new_file, write_new_file
     from wbtools.subject.identity import person_of
+    from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.people import said_of
 
     require_count(top)
     if table is not None:
         require_new_file(table, "--tsv")
     found = asking.find(study_folder, people, layout)
-    model = network_named(network)
+    checkpoint = place_of(network)
+    model = models.load(checkpoint)
     told = (
         _by_answer(found, model)
         if examples is None
@@ -95,7 +97,7 @@ def command(
         say_table([row[: told.columns] for row in told.rows], told.rows[0][:2])
     for sentence in told.right:
         terminal.print(terminal.wrapped(sentence))
-    say_notes((*said_of(Path(network), tuple(person_of(person.name) for person in found)), *told.notes))
+    say_notes((*said_of(checkpoint, tuple(person_of(person.name) for person in found)), *told.notes))
     if table is not None:
         write_new_file(table, tsv(told.rows))
         terminal.print(f"Wrote {line(table)}")

@@ -10,7 +10,6 @@ import click
 from wbtools.cli.asking.options import (
     PATH,
     RESEARCH,
-    network_named,
     network_option,
     people_options,
     say_notes,
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
 def command(
     first: str,
     second: str,
-    network: str,
+    network: Path,
     study_folder: Path,
     layout: str,
     *,
@@ -79,25 +78,28 @@ def command(
         raise InputError("--out is where the export goes, and none is asked for", hint="add --explain")
     if explain and out is None:
         raise InputError("--explain needs a place for the export", hint="add --out DIR")
+    from wbtools import model as models
     from wbtools.asking import people
     from wbtools.asking.comparing import compare
+    from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.people import said_of
 
     mine, theirs = people.find(study_folder, (first, second), layout)
+    checkpoint = place_of(network)
     with live_stage() as listener:
         listener("comparing")
-        pair = compare(mine, theirs, network_named(network))
+        pair = compare(mine, theirs, models.load(checkpoint))
     for sentence in pair.sentences():
         terminal.print(terminal.wrapped(sentence))
     if explain and target == "pair" and pair.pair.verdict == "not twins":
         terminal.print(terminal.wrapped("The export shows what is alike in them; --target distance what is not."))
-    say_notes((*said_of(Path(network), tuple(person.person for person in pair.people)), *pair.remarks()))
+    say_notes((*said_of(checkpoint, tuple(person.person for person in pair.people)), *pair.remarks()))
     if explain and out is not None:
         from wbtools.attribution import Target
         from wbtools.exporting.settings import ExportSettings
 
         settings = ExportSettings(
-            models=(Path(network),), layout=layout, target=Target(target), nulls=nulls, render=not no_render
+            models=(checkpoint,), layout=layout, target=Target(target), nulls=nulls, render=not no_render
         )
         _explain(first, second, study_folder, out, settings, overwrite=overwrite)
     else:

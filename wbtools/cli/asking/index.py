@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @reports_errors
 def command(
     data: Path,
-    network: str,
+    network: Path,
     out: Path,
     *,
     no_pictures: bool,
@@ -58,10 +58,11 @@ def command(
     from wbtools.asking import indexing
     from wbtools.asking.comparing import notices
     from wbtools.asking.piecewise import Asked, EmbedJob
+    from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.starting import device_named
 
     indexing.require_place(out, data, overwrite=overwrite)
-    job = EmbedJob(Asked(data, network, not no_pictures, batch, device))
+    job = EmbedJob(Asked(data, str(place_of(network)), not no_pictures, batch, device))
     here = BATCH_ENGINES[engine["engine"]].here
     if dry_run:
         _say_plan(job, out)

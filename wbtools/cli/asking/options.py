@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from wbtools.cli.console import out as terminal
 from wbtools.text import line
-
-if TYPE_CHECKING:
-    from wbtools.model import Model
 
 PATH = click.Path(path_type=Path)
 RESEARCH = "Research use only. Not for diagnosis."
@@ -26,9 +23,11 @@ def network_option(command: Command) -> Command:
     option: Callable[[Command], Command] = click.option(
         "--model",
         "network",
-        metavar="FILE",
+        metavar="RUN|FILE|MODULE:BUILD",
+        type=PATH,
         required=True,
-        help="A checkpoint, a .pt2 file, or MODULE:BUILD, a Python function that builds a network.",
+        help="A run of wbtools train, a checkpoint, a .pt2 file, a Python function that builds a network, or demo, the "
+        "built-in demonstration network.",
     )
     return option(command)
 
@@ -54,13 +53,6 @@ def saying_options(command: Command) -> Command:
     verbose: Callable[[Command], Command] = click.option("-v", "--verbose", count=True, help="Say more.")
     debug: Callable[[Command], Command] = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     return verbose(debug(command))
-
-
-def network_named(network: str) -> Model:
-    """The network that `--model` names."""
-    from wbtools import model
-
-    return model.load(network)
 
 
 def say_notes(notes: Iterable[str]) -> None:

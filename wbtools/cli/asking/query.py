@@ -10,7 +10,6 @@ import click
 from wbtools.cli.asking.options import (
     PATH,
     RESEARCH,
-    network_named,
     network_option,
     people_options,
     say_notes,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 def command(
     person: str,
     place: Path,
-    network: str,
+    network: Path,
     study_folder: Path,
     layout: str,
     given_id: str | None,
@@ -66,11 +65,13 @@ def command(
     set_up_logging(verbose, Held())
     from dataclasses import replace
 
+    from wbtools import model as models
     from wbtools.asking import bits, index, people, querying
     from wbtools.asking.neighbours import require_count, require_same_model
     from wbtools.exporting.settings import ExportSettings
     from wbtools.subject import resolve
     from wbtools.subject.selection import FileChoice
+    from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.people import said_of
 
     if explain and out is None:
@@ -81,7 +82,8 @@ def command(
     target = querying.Place(out, study_folder, overwrite) if out is not None else None
     if target is not None:
         target.require(name)
-    known, model = index.read(place), network_named(network)
+    checkpoint = place_of(network)
+    known, model = index.read(place), models.load(checkpoint)
     require_same_model(known, model)
     if explain:
         bits.require_codes(model)
@@ -94,7 +96,7 @@ def command(
         with progress() as tell:
             answer = replace(answer, bits=bits.explained(subject, model, ExportSettings(layout=layout), tell))
     _say(answer)
-    say_notes(said_of(Path(network), (answer.person.person,)))
+    say_notes(said_of(checkpoint, (answer.person.person,)))
     if target is not None:
         written = querying.write(answer, target)
         for file in written:

@@ -34,6 +34,8 @@ def said_of(checkpoint: Path, people: tuple[str, ...]) -> tuple[str, ...]:
     people : tuple of str
         Their ids.
     """
+    if not checkpoint.is_file():  # a Python function that builds a network
+        return ()
     try:
         known = learned_from(RunFolder(checkpoint.parent).record())
     except InputError:  # no run beside it, or one that says nothing
