@@ -13,6 +13,7 @@ from made_heads import write_network
 from wbtools import model
 from wbtools.asking import reliability
 from wbtools.asking.reliability import Reliability
+from wbtools.cli import progress
 from wbtools.datasets import open_data
 from wbtools.model import card as cards
 from wbtools.model.card import Card
@@ -38,6 +39,12 @@ def test_the_distance_is_one_minus_the_cosine_of_the_networks_answers(place):
     run = compare(place, "100", "105")
     assert run.exit_code == 0, run.output
     assert f"100: cosine distance to 105 {1 - float(cosine):.4f}, threshold 0.3: twins" in run.output
+
+
+def test_people_are_counted_while_they_are_read(place, monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
+    said = compare(place, "100", "105").output
+    assert [f"{done} of 2 people" in said for done in range(3)] == [True] * 3
 
 
 def test_the_card_says_how_often_such_a_verdict_was_right_and_its_notice_is_repeated(place):

@@ -19,6 +19,7 @@ from wbtools.asking.fingerprints import fingerprint, same
 from wbtools.asking.neighbours import ranked
 from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution import Target
+from wbtools.cli import progress
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.datasets.images.volumes import VolumePreparation
 from wbtools.model.card import Card
@@ -179,7 +180,10 @@ def test_thumbnails_show_the_persons_right_on_the_left_and_the_front_up_whatever
 
 
 @pytest.mark.slow
-def test_explain_shows_which_regions_decide_each_bit_as_an_explanation_of_that_bit_does(small_study, tmp_path):
+def test_explain_shows_which_regions_decide_each_bit_as_an_explanation_of_that_bit_does(
+    small_study, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
     network = random_network(lambda: AD3DCNN(AD3DCNNArchitecture((2, 4), 4 * 6 * 4, 3, 2)))
     card = Card("codes", "codes of the tests", "ad3dcnn", shape=SHAPE, answer="embedding")
     save(tmp_path / "codes.pt", network.state_dict(), card)
@@ -193,6 +197,7 @@ def test_explain_shows_which_regions_decide_each_bit_as_an_explanation_of_that_b
     assert "add --out DIR" in ask("query", "100307", *words, "--explain").output
     run = ask("query", "100307", *words, "--explain", "--out", tmp_path / "q")
     assert run.exit_code == 0, run.output
+    assert [f"{done} of 3 bits" in run.output for done in range(4)] == [True] * 4
 
     heading, *rows = [row.split("\t") for row in (tmp_path / "q" / "bits.tsv").read_text().splitlines()]
     assert heading == ["region", "bit_0", "bit_1", "bit_2"]

@@ -8,12 +8,13 @@ import torch
 from made_learning import evaluate, made_slices, made_twins, train
 from sklearn import metrics
 
+from wbtools.cli import progress
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.errors import InputError
 from wbtools.evaluating.bootstrap import Resampling
 from wbtools.evaluating.contestants import Contestant
 from wbtools.evaluating.maps import halves, of_lesions
-from wbtools.evaluating.maps.explaining import Explainer
+from wbtools.evaluating.maps.explaining import Counting, Explainer
 from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.maps.localisation import MEASURED, located
 from wbtools.evaluating.recipes.evaluation import Answered, Bench, Options
@@ -62,6 +63,10 @@ def bench(data, network, tmp_path, *methods, images=4):
     answered = Answered(Contestant("weighing", tmp_path, network, None), rows, judged, {})
     options = Options(resampling=Resampling(100), explain=methods, explain_images=images)
     return Bench(data, rows, (answered,), options, "test", (np.arange(4),))
+
+
+def uncounted():
+    return Counting(lambda done, total: None, images=1, methods=1)
 
 
 def values(found):
@@ -119,7 +124,7 @@ def test_methods_with_references_compare_a_slice_with_those_of_other_families_al
     rows = [row for row in range(len(data)) if any(np.array_equal(data.images[row], each) for each in others.slices)]
     assert len(rows) == 8 and not {4, 5} & set(rows)  # both slices of one person
     image = np.array(data.images[5]).astype(float)
-    explainer = Explainer(halves.explained(network), ["gradient-x-difference"])
+    explainer = Explainer(halves.explained(network), ["gradient-x-difference"], uncounted())
     (relevance,) = explainer.maps(halves.image_of(image), others.adapted).values()
     expected = abs(weights * (image - others.slices.mean(0)))
     np.testing.assert_allclose(halves.halves_of(relevance), expected, rtol=1e-4, atol=1e-3)
@@ -189,12 +194,16 @@ def said(result):
 
 
 @pytest.mark.slow
-def test_maps_have_a_section_tables_and_a_figure_and_two_evaluations_are_the_same_to_the_byte(run, tmp_path):
+def test_maps_have_a_section_tables_and_a_figure_and_two_evaluations_are_the_same_to_the_byte(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
     words = ("--explain", "gradient", "--explain", "deviation", *FEW)
     for name in ("a", "b"):
         result = evaluate(run / "run", run / "data", "--out", tmp_path / name, *words)
         assert result.exit_code == 0, result.output
     assert "share of relevance inside the lesion (chance" in said(result)
+    assert all(f" {done} of {2 * len(SIZES)} maps" in result.output for done in range(2 * len(SIZES) + 1))
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     names = set(contents(tmp_path / "a"))
     assert {"maps-1.tsv", "maps-inside-1.tsv", "maps-auc-1.tsv", "maps-by-size-1.png", "maps-by-size-1.svg"} <= names
@@ -207,7 +216,7 @@ def test_maps_have_a_section_tables_and_a_figure_and_two_evaluations_are_the_sam
 
 
 def test_all_methods_leave_out_those_that_cannot_and_say_why(data, network):
-    explainer = Explainer(halves.explained(network), ["all"])
+    explainer = Explainer(halves.explained(network), ["all"], uncounted())
     image = halves.image_of(np.array(data.images[0]))
     found = explainer.maps(image, halves.Others.of(data, np.arange(len(data)), 0, 0).adapted)
     assert set(found) == set(explainer.methods) and "gradient" in found and "occlusion" not in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +69,17 @@ def notices(model: Model) -> tuple[str, ...]:
     return tuple(text for text in (card.notice, assumed, *model.remarks) if text)
 
 
-def compare(first: FoundPerson, second: FoundPerson, model: Model) -> ComparedPair:
+def compare(
+    first: FoundPerson, second: FoundPerson, model: Model, tell: Callable[[int, int], None] = lambda done, total: None
+) -> ComparedPair:
     """Ask a network about two people.
+
+    Parameters
+    ----------
+    first, second : FoundPerson
+    model : Model
+    tell : callable
+        Told how many people are read and conformed, and of how many.
 
     Raises
     ------
@@ -81,7 +91,11 @@ def compare(first: FoundPerson, second: FoundPerson, model: Model) -> ComparedPa
     import torch
 
     kind_of(model)
-    people = shown(first, model), shown(second, model)
+    tell(0, 2)
+    mine_shown = shown(first, model)
+    tell(1, 2)
+    people = mine_shown, shown(second, model)
+    tell(2, 2)
     mine, theirs = (torch.from_numpy(person.image.data) for person in people)
     decision = decide(Answers(model), Images(mine, (theirs,)), [person.name for person in people], _PAIR)
     prints = np.stack([fingerprint(person.image.data[0, 0]) for person in people])

@@ -201,6 +201,7 @@ def here(work: Work, device: torch.device | None = None, tell: Tell = nobody, jo
         If an image has values that are no numbers.
     """
     done = 0
+    tell(done, len(work.data))
     with embedding(work.model, device) as embed:
         for found in embedded(work, embed, work.parts, jobs):
             yield found

@@ -10,9 +10,10 @@ import click
 from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.batch.options import piece_options
 from wbtools.cli.batch.piecewise import Pieces, compute, show
-from wbtools.cli.console import Held, err, set_up_logging
+from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.progress import several
 from wbtools.errors import InputError
 from wbtools.text import counted, line
 
@@ -167,21 +168,19 @@ def _elsewhere(job: EvaluateJob, options: dict[str, Any]) -> Evaluated:
 
 
 def _watched(found: Plan, jobs: int | None) -> Evaluated:
-    """Evaluate here, with a bar on a terminal."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
+    """Evaluate here, and show how far it is: first networks are asked, then maps are made."""
     from wbtools.evaluating.evaluation import evaluate, here
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("images", total=found.images)
-        maps = bar.add_task("maps", total=None, visible=bool(found.asked.options.explain), start=False)
+    with several("image", "map") as (tell_images, tell_maps):
+        asked = 0
 
-        def tell(done: int, total: int) -> None:
-            bar.start_task(maps)
-            bar.update(maps, completed=done, total=total)
+        def more(images: int) -> None:
+            nonlocal asked
+            asked += images
+            tell_images(asked, found.images)
 
-        return evaluate(found, here(found, lambda images: bar.advance(task, images), jobs), tell)
+        more(0)
+        return evaluate(found, here(found, more, jobs), tell_maps)
 
 
 def _say_plan(found: Plan) -> None:

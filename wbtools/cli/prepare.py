@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +13,10 @@ import click
 from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.batch.options import piece_options
 from wbtools.cli.batch.piecewise import Pieces, compute, show
-from wbtools.cli.console import err, set_up_logging
 from wbtools.cli.console import out as terminal
+from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.progress import progress
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from wbtools.datasets.preparing import Maker, Planned
 
 _PATH = click.Path(path_type=Path)
-_LINE_EVERY = 30.0
 _LISTED = 20
 _FEW = 6
 
@@ -148,42 +146,6 @@ def _elsewhere(engine: Mapping[str, Any]) -> Maker:
 
 def _processes() -> int:
     return min(8, len(os.sched_getaffinity(0)))
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[int, int], None]]:
-    """Show how many images are done and how long the others take: a bar on a terminal, a line now and then elsewhere.
-
-    Yields
-    ------
-    callable
-        To be told numbers of images done and in all.
-    """
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    from wbtools.cli.batch.display import Pace, clock
-
-    bar = Progress(BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), console=err, transient=True)
-    shown = bar.add_task("", total=None)
-    pace: Pace | None = None
-    next_line = time.monotonic() + _LINE_EVERY
-
-    def tell(done: int, total: int) -> None:
-        nonlocal pace, next_line
-        now = time.monotonic()
-        pace = pace or Pace(done, now)
-        left = pace.left(done, total, now)
-        text = f"{done} of {counted(total, 'image')}" + (f", {clock(left)} left" if left is not None else "")
-        bar.update(shown, completed=done, total=total, description=text)
-        if not err.is_terminal and now >= next_line:
-            next_line = now + _LINE_EVERY
-            click.echo(f"{time.strftime('%H:%M:%S')} {text}", err=True)
-
-    if err.is_terminal:
-        with bar:
-            yield tell
-    else:
-        yield tell
 
 
 def _say_plan(planned: Planned) -> None:

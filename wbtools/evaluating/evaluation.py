@@ -83,7 +83,7 @@ def evaluate(
     coming : generator, optional
         What the checkpoints say of each batch of `plan.questions`, by `here` without.
     tell : callable
-        Told of how many images maps were made, and of how many they will be.
+        Told how many maps were made, and of how many.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from wbtools.cli.asking.options import (
 from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
-from wbtools.cli.prepare import progress
+from wbtools.cli.progress import progress
 from wbtools.errors import InputError
 from wbtools.text import line, tsv
 
@@ -148,8 +148,9 @@ def _shown(found: Sequence[FoundPerson], model: Model) -> list[ShownPerson]:
     """What the network is shown of people; a bar on a terminal counts them."""
     from wbtools.asking import people
 
-    with progress() as tell:
+    with progress("person") as tell:
         shown = []
+        tell(0, len(found))
         for done, person in enumerate(found, 1):
             shown.append(people.shown(person, model))
             tell(done, len(found))

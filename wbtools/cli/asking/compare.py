@@ -18,6 +18,7 @@ from wbtools.cli.asking.options import (
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.progress import progress
 from wbtools.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ def command(
 
     mine, theirs = people.find(study_folder, (first, second), layout)
     checkpoint = place_of(network)
-    with live_stage() as listener:
-        listener("comparing")
-        pair = compare(mine, theirs, models.load(checkpoint))
+    model = models.load(checkpoint)
+    with progress("person") as tell:
+        pair = compare(mine, theirs, model, tell)
     for sentence in pair.sentences():
         terminal.print(terminal.wrapped(sentence))
     if explain and target == "pair" and pair.pair.verdict == "not twins":

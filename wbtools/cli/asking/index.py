@@ -14,7 +14,7 @@ from wbtools.cli.batch.piecewise import Pieces, compute, show
 from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
-from wbtools.cli.prepare import progress
+from wbtools.cli.progress import progress
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:

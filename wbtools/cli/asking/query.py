@@ -19,7 +19,7 @@ from wbtools.cli.asking.options import (
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
-from wbtools.cli.prepare import progress
+from wbtools.cli.progress import progress
 from wbtools.errors import InputError
 from wbtools.text import line
 
@@ -93,7 +93,8 @@ def command(
         answer = querying.query(shown, known, model, top)
     if explain:
         subject = FileChoice(layout).subject(*resolve(study_folder, person))
-        with progress() as tell:
+        with progress("bit") as tell:
+            tell(0, known.header.length)
             answer = replace(answer, bits=bits.explained(subject, model, ExportSettings(layout=layout), tell))
     _say(answer)
     say_notes(said_of(checkpoint, (answer.person.person,)))

@@ -81,6 +81,45 @@ def require_visible(data: DataSet, rows: Rows) -> None:
             )
 
 
+class Counting:
+    """Counts maps while they are made, for whoever waits for them.
+
+    Parameters
+    ----------
+    tell : callable
+        Told how many maps were made, and of how many.
+    images : int
+        That are explained; one counts again for every network.
+    methods : int
+        By which each is.
+
+    Examples
+    --------
+    >>> counting = Counting(lambda done, total: print(done, "of", total), images=2, methods=3)
+    0 of 6
+    >>> counting.map(), counting.image()
+    1 of 6
+    3 of 6
+    (None, None)
+    """
+
+    def __init__(self, tell: Callable[[int, int], None], images: int, methods: int) -> None:
+        self._tell, self._methods, self._total = tell, methods, images * methods
+        self._images = self._maps = 0
+        tell(0, self._total)
+
+    def map(self) -> None:
+        """One more map is made, or cannot be made."""
+        self._maps += 1
+        self._tell(self._images * self._methods + self._maps, self._total)
+
+    def image(self) -> None:
+        """An image is through, also if some methods were left out."""
+        if self._maps < self._methods:
+            self._tell((self._images + 1) * self._methods, self._total)
+        self._images, self._maps = self._images + 1, 0
+
+
 def _as_it_is(how: Method) -> Method:
     return how
 
@@ -93,11 +132,13 @@ class Explainer:
     model : Model
     asked : sequence of str
         Of the methods; those that cannot explain the network are left out if `ALL` was asked for.
+    counting : Counting
     target : Target, optional
         What is explained; what an export explains without.
     """
 
-    def __init__(self, model: Model, asked: Sequence[str], target: Target | None = None) -> None:
+    def __init__(self, model: Model, asked: Sequence[str], counting: Counting, target: Target | None = None) -> None:
+        self._counting = counting
         self._model, self._target = model, target or default(model)
         self._lenient = ALL in asked
         self._methods = {name: method(name) for name in methods_of(asked)}
@@ -139,4 +180,6 @@ class Explainer:
                         other = f"choose another method, or --explain {ALL}"
                         raise error.about(f"--explain {name}", hint=other) from None
                     self._left_out[name] = line(str(error))
+                self._counting.map()
+        self._counting.image()
         return found

@@ -20,7 +20,16 @@ from wbtools.evaluating.figures import maps as drawings
 from wbtools.evaluating.findings import FOLDS, Findings, Section, Table
 from wbtools.evaluating.labels import numbers_of
 from wbtools.evaluating.maps import volumes
-from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, Map, drawn, require_visible
+from wbtools.evaluating.maps.explaining import (
+    MAGNITUDES,
+    SPOKEN,
+    Counting,
+    Explainer,
+    Map,
+    drawn,
+    methods_of,
+    require_visible,
+)
 from wbtools.evaluating.maps.most_relevant import (
     SHARES,
     ClassMaps,
@@ -122,8 +131,10 @@ def measure(bench: Bench, values: Values) -> Findings:
     rows = drawn(bench.rows, options.explain_images, options.resampling.seed)
     require_visible(bench.data, rows)
     asked = [bench.answered] if bench.folds else [(each,) for each in bench.answered]
+    images = sum(len(np.intersect1d(rows, part.rows)) for part in bench.answered)
+    counting = Counting(bench.tell, images, len(methods_of(options.explain)))
     judged = [
-        _judged(bench, FOLDS if bench.folds else parts[0].name, place, parts, _Drawn(rows, values(rows), len(asked)))
+        _judged(bench, FOLDS if bench.folds else parts[0].name, place, parts, _Drawn(rows, values(rows), counting))
         for place, parts in enumerate(asked, 1)
     ]
     families = int(groups_of(bench.items(rows)).max()) + 1
@@ -153,11 +164,11 @@ def _unseen(bench: Bench) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """The images that are explained, their true classes, and by how many networks or cross-validations they are."""
+    """The images that are explained, their true classes, and who counts their maps."""
 
     rows: Rows
     values: Sequence[str]
-    times: int
+    counting: Counting
 
     def of(self, part: Answered) -> Rows:
         """Those that a checkpoint is judged on."""
@@ -173,7 +184,7 @@ def _judged(bench: Bench, name: str, place: int, parts: Sequence[Answered], chos
     """The maps of a checkpoint, or of the folds of a cross-validation."""
     how = bench.options.resampling
     rows = np.concatenate([chosen.of(part) for part in parts])
-    people, left_out = _people(bench, parts, chosen, place)
+    people, left_out = _people(bench, parts, chosen)
     methods = tuple(each for each in people[0].maps if all(each in person.maps for person in people))
     classes = parts[0].contestant.model.card.classes or tuple(sorted(set(chosen.values)))
     truth, group = chosen.truth(rows, classes, name), groups_of(bench.items(rows))
@@ -191,21 +202,17 @@ def _judged(bench: Bench, name: str, place: int, parts: Sequence[Answered], chos
     return Judged(name, place, methods, right, pairs, named, left_out)
 
 
-def _people(
-    bench: Bench, parts: Sequence[Answered], chosen: _Drawn, place: int
-) -> tuple[list[_Person], dict[str, str]]:
+def _people(bench: Bench, parts: Sequence[Answered], chosen: _Drawn) -> tuple[list[_Person], dict[str, str]]:
     """All images, in the order of the parts, and why methods could not explain a network."""
-    count = sum(len(chosen.of(part)) for part in parts)
     brain = _anywhere(bench, parts[0], chosen.rows)
     people: list[_Person] = []
     left_out: dict[str, str] = {}
     for part in (each for each in parts if len(chosen.of(each))):
         model, rows = part.contestant.model, chosen.of(part)
-        explainer = Explainer(model, bench.options.explain, _CLASS)
+        explainer = Explainer(model, bench.options.explain, chosen.counting, _CLASS)
         hidden = volumes.filler(model, [_image(bench, part, int(row)) for row in rows])
         for row in rows:
             people.append(_person(_Look(bench, explainer, part, hidden, brain), int(row)))
-            bench.tell((place - 1) * count + len(people), chosen.times * count)
         left_out |= explainer.left_out
     return people, left_out
 

@@ -13,7 +13,15 @@ from wbtools.evaluating.bootstrap import Estimate, groups_of
 from wbtools.evaluating.figures import maps as drawings
 from wbtools.evaluating.findings import Figure, Findings, Section, Table, shown
 from wbtools.evaluating.maps import halves
-from wbtools.evaluating.maps.explaining import MAGNITUDES, SPOKEN, Explainer, drawn, require_visible
+from wbtools.evaluating.maps.explaining import (
+    MAGNITUDES,
+    SPOKEN,
+    Counting,
+    Explainer,
+    drawn,
+    methods_of,
+    require_visible,
+)
 from wbtools.evaluating.maps.lesions import with_lesions
 from wbtools.evaluating.maps.localisation import FIGURES, Located, located
 from wbtools.evaluating.people import Rows
@@ -80,7 +88,9 @@ def measure(bench: Bench) -> Findings:
     rows = drawn(bench.rows, options.explain_images, options.resampling.seed)
     require_visible(bench.data, rows)
     group = groups_of(bench.items(rows))
-    told_of = [_judged(bench, place, rows, group) for place in range(len(bench.answered))]
+    images = len(rows) * len(SIZES) * len(bench.answered)
+    counting = Counting(bench.tell, images, len(methods_of(options.explain)))
+    told_of = [_judged(bench, place, rows, group, counting) for place in range(len(bench.answered))]
     words = [
         f"Maps of {counted(len(rows), 'slice')} of {counted(int(group.max()) + 1, 'family')}, drawn from those above, "
         f"each with a lesion of every size: {len(rows) * len(SIZES)} maps of each method. What is explained is the "
@@ -102,15 +112,14 @@ def measure(bench: Bench) -> Findings:
     return Findings(headline, (Section("Maps", tuple(words), tables, figures),), found, more)
 
 
-def _judged(bench: Bench, number: int, rows: Rows, group: NDArray[np.int64]) -> Judged:
+def _judged(bench: Bench, number: int, rows: Rows, group: NDArray[np.int64], counting: Counting) -> Judged:
     """The maps of a checkpoint."""
     answered, learned = bench.answered[number], bench.learned[number]
-    explainer = Explainer(halves.explained(answered.contestant.model), bench.options.explain)
+    explainer = Explainer(halves.explained(answered.contestant.model), bench.options.explain, counting)
     found: dict[str, list[list[tuple[float, ...]]]] = {}
-    for done, row in enumerate(rows, number * len(rows)):
+    for row in rows:
         for name, figures in _of_slice(bench, explainer, int(row), learned if len(learned) else bench.rows).items():
             found.setdefault(name, []).append(figures)
-        bench.tell(done + 1, len(rows) * len(bench.answered))
     each = {
         name: Located(np.array(values), group).estimates(bench.options.resampling)
         for name, values in found.items()

@@ -109,7 +109,7 @@ class Bench:
     folds : bool
         Whether the checkpoints are folds of one cross-validation.
     tell : callable
-        Told of how many images maps were made, and of how many they will be.
+        Told how many maps were made, and of how many.
     """
 
     data: DataSet
