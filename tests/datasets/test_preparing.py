@@ -107,8 +107,18 @@ def test_a_study_folder_becomes_a_data_set_with_its_tables(study, tmp_path):
     assert str(tmp_path) not in (tmp_path / "data" / "dataset.json").read_text()
     assert "4 images of 4 people, 1 x 20 x 24 x 20 float32" in said
     assert "sex: F 2, M 2" in said
+    assert said.endswith(f"Next: wbtools train twins {tmp_path / 'data'} --out {tmp_path / 'data'}-trained")
     split = split_of(data, (0.5, 0.5, 0))
     assert set(map(len, split.parts.values())) == {0, 2}
+
+
+def test_the_training_that_comes_next_is_named_with_a_place_for_the_label_where_there_are_several(study, tmp_path):
+    next_one = f"Next: wbtools train classes {tmp_path / 'one'} --out {tmp_path / 'one'}-trained"
+    assert prepare(study, "--out", tmp_path / "one", "--shape", SHAPE, recipe="classes").endswith(next_one)
+    table = study / "participants.tsv"
+    table.write_text("participant_id\tsex\tarm\n100\tF\ta\n101\tF\tb\n102\tM\ta\n103\tM\tb\n")
+    said = prepare(study, "--out", tmp_path / "two", "--shape", SHAPE, recipe="classes")
+    assert said.endswith(f"--out {tmp_path / 'two'}-trained --set label=LABEL")
 
 
 def test_the_default_grid_is_that_of_the_recipe(study, tmp_path):

@@ -181,3 +181,55 @@ def test_images_that_are_too_small_for_the_network_are_refused(tmp_path):
     write_data(tmp_path / "small", Kind.VOLUMES, small, data.items)
     result = train("classes", tmp_path / "small", "--out", tmp_path / "run")
     assert result.exit_code == 3 and "mrinet cannot take images of 1 x 18 x 18 x 18" in said(result)
+
+
+def relabelled(folder, data, labels):
+    """The same images with other labels: a function of the row gives them."""
+    items = [dataclasses.replace(item, labels=labels(item.row)) for item in data.items]
+    write_data(folder, Kind.VOLUMES, np.array(data.images), items, data.manifest.card)
+    return folder
+
+
+def halves(row):
+    return {"lesion": ["yes", "no"][row % 2], "age": str(row), "site": "A"}
+
+
+def test_the_only_label_that_classes_can_be_made_of_is_taken_and_said(tmp_path):
+    data = made_classes(tmp_path / "data", 24)
+    how = ("--out", tmp_path / "run", "--dry-run")
+    found = said(train("classes", relabelled(tmp_path / "one", data, halves), *how))
+    assert "Note: The label is lesion, the only one that classes can be made of." in found
+    assert "label=lesion" in found and "classes: no, yes" in found
+    assert "Note:" not in said(train("classes", tmp_path / "one", *how, "--set", "label=lesion"))
+    assert "Note:" not in said(train("classes", tmp_path / "data", *how))
+
+
+def test_of_several_labels_the_usual_one_is_taken_and_without_it_one_has_to_be_chosen(tmp_path):
+    data = made_classes(tmp_path / "data", 24)
+    how = ("--out", tmp_path / "run", "--dry-run")
+    both = relabelled(tmp_path / "both", data, lambda row: {"arm": "ab"[row % 2], "side": "lr"[row // 2 % 2]})
+    run = train("classes", both, *how)
+    assert run.exit_code == 3 and "several labels that classes can be made of: arm, side" in said(run)
+    assert "--set label=arm" in said(run)
+    usual = relabelled(tmp_path / "usual", data, lambda row: {"arm": "ab"[row % 2], "sex": "FM"[row % 2]})
+    assert "label=sex" in said(train("classes", usual, *how))
+
+
+def test_a_usual_label_that_somebody_lacks_is_named_where_others_could_be_meant(tmp_path):
+    data = made_classes(tmp_path / "data", 24)
+    gaps = relabelled(
+        tmp_path / "gaps",
+        data,
+        lambda row: {"arm": "ab"[row % 2], "side": "lr"[row // 2 % 2], "sex": "FM "[row % 3].strip()},
+    )
+    run = train("classes", gaps, "--out", tmp_path / "run", "--dry-run")
+    assert run.exit_code == 3 and "lack the label sex" in said(run)
+
+
+def test_a_run_that_took_its_label_goes_on_without_naming_it(tmp_path):
+    data = made_classes(tmp_path / "data", 24)
+    one = relabelled(tmp_path / "one", data, halves)
+    how = ("--epochs", "1", "--batch", "8", "--references", "none", "--backbone", "mrinet-small")
+    assert train("classes", one, "--out", tmp_path / "run", *how).exit_code == 0
+    run = train("classes", one, "--out", tmp_path / "run", "--resume", *how)
+    assert run.exit_code == 0, run.output

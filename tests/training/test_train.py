@@ -31,10 +31,11 @@ from wbtools.cli import main
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.errors import InputError
 from wbtools.images import nifti
+from wbtools.training.recipes import RECIPES, recipe_named
 from wbtools.training.runs import training as runs
 from wbtools.training.runs.folder import RunFolder
 from wbtools.training.runs.starting import Asked, plan
-from wbtools.training.settings import Settings
+from wbtools.training.settings import Settings, described
 
 QUICK = ("--backbone", "unet-tiny", "--epochs", "3", "--rate", "2e-3", "--batch", "12", "--set", "accumulate=2")
 
@@ -110,12 +111,24 @@ def test_some_training_brains_are_written_when_they_are_asked_for(twins, tmp_pat
     assert not loaded.card.reference_components
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_setting_is_explained_in_words_that_need_no_source(name):
+    recipe = recipe_named(name)
+    for value in (recipe.settings, recipe.options):
+        meant = described(value)
+        assert list(meant) == [field.name for field in dataclasses.fields(value)]
+        assert all(text.endswith(".") and not re.search("[A-Z]{3}", text) for text in meant.values())
+
+
 def test_a_dry_run_lists_all_settings_and_writes_nothing(twins, tmp_path):
     result = train("twins", twins, "--out", tmp_path / "run", "--dry-run", "--set", "mining=semi-hard")
     assert result.exit_code == 0, result.output
     for name in [field.name for field in dataclasses.fields(Settings)] + ["margin"]:
         assert f"\n  {name}=" in result.output
     assert "mining=semi-hard" in result.output and not (tmp_path / "run").exists()
+    meant = " ".join(result.output.partition("settings (--set NAME=VALUE):")[2].split())
+    assert re.search(r"accumulate=\d+ Batches whose gradients make one step of the optimiser\.", meant)
+    assert "margin=0.1 By which a twin should be closer, cosine distance." in meant
     (backbones,) = (row for row in result.output.splitlines() if row.startswith("backbone:"))
     named = [word.strip() for word in re.split("[,;:]|also", backbones)]
     assert named.count("unet") == 1 and "resnet-18" in named

@@ -186,6 +186,16 @@ def _say_made(data: DataSet, planned: Planned) -> None:
     )
     for name, values in _labels(data.items).items():
         terminal.print(f"  {line(name)}: {line(values)}")
+    words = ("train", planned.recipe.name, data.folder, "--out", f"{data.folder}-trained", *_choice(data, planned))
+    terminal.print(f"Next:  {terminal.command('wbtools', *words)}")
+
+
+def _choice(data: DataSet, planned: Planned) -> tuple[str, ...]:
+    """What a training needs to be told where classes can be made of several labels."""
+    from wbtools.datasets.recipes.known import require_classes, usable_labels
+
+    several = planned.recipe.require_labels is require_classes and len(usable_labels(data.items)) > 1
+    return ("--set", "label=LABEL") if several else ()
 
 
 def _labels(items: Sequence[Item]) -> dict[str, str]:

@@ -98,10 +98,13 @@ def _asked(recipe: str, data: Path, options: dict[str, Any]) -> starting.Asked:
 
 def _train(asked: starting.Asked, ranks: Ranks, *, dry_run: bool, debug: bool) -> None:
     """Train, or say what would be trained; of several processes the first shows it."""
+    from wbtools.training.runs.label import said_of_label
     from wbtools.training.runs.starting import plan
     from wbtools.training.runs.training import train
 
     run = plan(asked, ranks)
+    if ranks.first and run.new and (note := said_of_label(run.recipe, asked.words, run.record["options"])):
+        terminal.print(terminal.wrapped(f"Note: {note}"))
     if dry_run:
         if ranks.first:
             _say_plan(run)
@@ -232,6 +235,8 @@ def _interrupted(error: BaseException, out: Path) -> TransientError | None:
 
 def _say_plan(run: Run) -> None:
     """The answer to --dry-run."""
+    from wbtools.training.settings import described
+
     material, record = run.material, run.record
     images = " x ".join(map(str, material.data.manifest.shape))
     terminal.print(f"recipe: {run.recipe.name}, {run.recipe.title} (system {run.recipe.system})")
@@ -248,10 +253,11 @@ def _say_plan(run: Run) -> None:
     steps = -(-run.task.batches // material.settings.accumulate)
     terminal.print(f"an epoch: {run.task.batches} batches, {counted(steps, 'step')} of the optimiser")
     terminal.print(f"references in the card: {record['references']}")
-    terminal.print("settings (--set):")
+    terminal.print("settings (--set NAME=VALUE):")
+    meant = described(material.settings) | described(material.options)
     for name, value in {**record["settings"], **record["options"]}.items():
         shown = ",".join(map(str, value)) if isinstance(value, list) else value
-        terminal.print(f"  {name}={shown}")
+        terminal.print(terminal.wrapped(f"  {f'{name}={shown}':<24} {meant.get(name, '')}".rstrip(), 27))
     terminal.print(f"would write: {line(run.folder.path)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -29,28 +30,33 @@ class Settings:
     Parameters
     ----------
     epochs : int
-        At most, and what the schedule is planned for.
+        How many at most, and what the schedule is planned for.
     batch : int
         What a recipe counts in a batch: images, pairs or triplets.
     accumulate : int
         Batches whose gradients make one step of the optimiser.
     optimiser : str
-        One of OPTIMISERS.
+        `adamw`, `adam` or `adadelta`.
     rate : float
         Learning rate; of `one-cycle` the highest.
     weight_decay : float
+        Of the optimiser.
     schedule : str
-        One of SCHEDULES. `one-cycle` is planned over all steps of the optimiser; `steps` multiplies the rate by
-        `factor` after every epoch of `milestones`.
-    rise, start_divisor, end_divisor : float
-        Of `one-cycle`: the part in which the rate rises, `rate / start_divisor` in the beginning, and so much less
-        again in the end.
+        `one-cycle`, planned over all steps of the optimiser, `steps` or `constant`.
+    rise : float
+        Of `one-cycle`: the share of the steps in which the rate rises.
+    start_divisor : float
+        Of `one-cycle`: so much less than `rate` is the rate in the beginning.
+    end_divisor : float
+        Of `one-cycle`: so much less than in the beginning is the rate in the end.
     milestones : tuple of int
+        Of `steps`: epochs after which the rate is lowered.
     factor : float
+        Of `steps`: what the rate is multiplied by.
     clip : float
         Largest norm of the gradient; 0 does not limit it.
     precision : str
-        One of PRECISIONS; `auto` is `mixed` on a graphics card, else `single`. `double` is slow, and for comparisons:
+        `auto` (`mixed` on a graphics card, else `single`), `single`, `mixed` or `double`, slow and for comparisons:
         whether two ways of computing the same differ in more than rounding.
     average : float
         Decay of a moving average of the weights; 0 keeps none.
@@ -64,6 +70,7 @@ class Settings:
     dropout : bool
         Whether layers drop values in training, as the published networks do.
     seed : int
+        Of weights, split, order and changes.
 
     Raises
     ------
@@ -194,6 +201,27 @@ def assignments(words: Iterable[str]) -> dict[str, str]:
         if not sign or not name:
             raise InputError(f"--set {word} is no setting", hint="write NAME=VALUE, for example --set rate=1e-3")
         found[name] = value
+    return found
+
+
+def described(value: DataclassInstance) -> dict[str, str]:
+    """What each field means, in one line, as the docstring of its class says it; nothing where Python has none.
+
+    Examples
+    --------
+    >>> meant = described(Settings())
+    >>> meant["epochs"], meant["milestones"]
+    ('How many at most, and what the schedule is planned for.', 'Of `steps`: epochs after which the rate is lowered.')
+    """
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for text in (inspect.getdoc(type(value)) or "").splitlines():
+        if not text.strip():
+            names = []
+        elif not text.startswith(" "):
+            names = text.partition(" : ")[0].split(", ") if " : " in text else []
+        else:
+            found |= {name: f"{found.get(name, '')} {text.strip()}".strip() for name in names}
     return found
 
 

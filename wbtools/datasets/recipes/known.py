@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from wbtools.datasets.candidates import Candidate
+from wbtools.datasets.items import Item
 from wbtools.datasets.split import TWIN
 from wbtools.errors import InputError
 
 _MOST_CLASSES = 50
+
+
+def usable_labels(items: Sequence[Item]) -> tuple[str, ...]:
+    """Names of the labels that classes can be made of: every image has one, several values occur, none only once.
+
+    Examples
+    --------
+    >>> labels = [{"age": str(row), "sex": "MF"[row % 2], "site": "A"} for row in range(4)]
+    >>> usable_labels([Item(row, f"p{row}", "", labels=each) for row, each in enumerate(labels)])
+    ('sex',)
+    """
+    counts = {name: Counter(item.labels.get(name, "") for item in items) for name in items[0].labels if name != TWIN}
+    return tuple(name for name, found in counts.items() if not found[""] and len(found) > 1 and min(found.values()) > 1)
 
 
 def require_classes(candidates: Sequence[Candidate]) -> None:

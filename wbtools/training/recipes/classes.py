@@ -32,9 +32,9 @@ class Options:
     label : str
         The column of the label; its values are the classes, in alphabetical order.
     stack : int
-        Of networks of stacks: neighbouring slices that are shown at a time, one of DEPTHS.
+        Of networks of stacks: neighbouring slices that are shown at a time, 3 or 5.
     plane : str
-        Of networks of stacks: that of the slices, one of PLANES.
+        Of networks of stacks: that of the slices, `axial`, `coronal` or `sagittal`.
     places : int
         Of networks of stacks: at how many places they are asked.
     """

@@ -46,9 +46,9 @@ class Options:
     margin : float
         Distance beyond which pictures of other classes do not count; embeddings have length 1, so that 2 is the most.
     embedding : int
-        Values of an embedding.
+        How many values an embedding has.
     pairs : int
-        In which each picture is the first, in an epoch; about half of them with one of its own class.
+        How many of an epoch each picture is the first of; about half of them with one of its own class.
     examples : int
         Training pictures of each class; 0 takes all.
     steps : int

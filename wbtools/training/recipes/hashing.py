@@ -37,13 +37,15 @@ class Options:
     label : str
         The column of the label; images of the same value are to be found.
     bits : int
-        Of a code.
+        How many a code has.
     queue : int
         Past codes that a batch is compared with.
     margin : float
         By which codes of the same class should be closer, cosine distance: twice the share of bits that differ.
-    quantisation, balance : float
-        Weights of the terms that bring codes to the corners, and that keep each bit as often 1 as 0.
+    quantisation : float
+        Weight of the term that brings codes to the corners.
+    balance : float
+        Weight of the term that keeps each bit as often 1 as 0.
     neighbours : int
         So many of the nearest are looked at in validation.
     """

@@ -44,9 +44,9 @@ class Options:
     Parameters
     ----------
     mining : str
-        One of `MINING`.
+        How negatives are found: `hard`, `semi-hard` or `random`.
     negatives : int
-        Of every anchor.
+        Other people that every anchor is compared with.
     nearest : int
         Further negatives: the nearest others of the batch, by its own embeddings. What is mined is as old as the
         epoch; these are not, and cost no further image.
@@ -55,8 +55,8 @@ class Options:
     spread : float
         Weight of the term against collapse.
     loss : str
-        One of `LOSSES`. `contrast` compares everybody with everybody else in the batch, and looks for nobody: mining,
-        negatives, nearest, margin and spread are those of `triplets`.
+        `triplets`, or `contrast`, which compares everybody with everybody else in the batch, and looks for nobody:
+        mining, negatives, nearest, margin and spread are those of `triplets`.
     temperature : float
         Of `contrast`: a difference of cosines that multiplies a probability by e.
     """

@@ -24,6 +24,7 @@ from wbtools.training.recipes.recipe import Material, Recipe, Task, require_fini
 from wbtools.training.runs.beginning import digest, fitting, require_again
 from wbtools.training.runs.checkpoints import card_of
 from wbtools.training.runs.folder import RunFolder
+from wbtools.training.runs.label import with_label
 from wbtools.training.runs.references import REFERENCES, require_enough
 from wbtools.training.settings import Settings, as_record, changed, from_record
 from wbtools.training.triplet import without_dropout
@@ -252,7 +253,7 @@ def device_named(word: str, place: Place = Place()) -> torch.device:  # noqa: B0
 
 def _record(asked: Asked, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """What a new run keeps of what was asked for."""
-    settings, options = told(recipe, asked.words)
+    settings, options = told(recipe, with_label(recipe, data, asked.words))
     backbone = asked.backbone or recipe.backbones[0]
     recipe.require_backbone(backbone)
     require_meant(backbone, options, recipe.options)
