@@ -61,6 +61,23 @@ def test_how_often_classes_were_right_is_said_or_that_the_card_does_not_say(plac
     cards.write(tmp_path / "classes.json", replace(card, performance={"validation_accuracy": 0.875}))
     run = ask("classify", "100", "--study-folder", place / "study", "--model", tmp_path / "classes.pt")
     assert "On the network's validation data, 87.5 % of classes were right." in run.output
+    known = {"validation_accuracy": 0.875, "validation_people": 16.0}
+    cards.write(tmp_path / "classes.json", replace(card, performance=known))
+    run = ask("classify", "100", "--study-folder", place / "study", "--model", tmp_path / "classes.pt")
+    assert "On the network's validation data (16 people), 87.5 % of classes were right." in run.output
+    low, high = wilson(0.875, 16)
+    assert f"Little follows from 16 people: that share may be anything from {low:.1%} to {high:.1%}" in percents(run)
+
+
+def wilson(share, count, z=1.959964):
+    """The interval of a share, by its formula."""
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+def percents(run):
+    return run.output.replace(" %", "%")
 
 
 def test_several_people_are_a_table(place):

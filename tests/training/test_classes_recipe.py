@@ -233,3 +233,22 @@ def test_a_run_that_took_its_label_goes_on_without_naming_it(tmp_path):
     assert train("classes", one, "--out", tmp_path / "run", *how).exit_code == 0
     run = train("classes", one, "--out", tmp_path / "run", "--resume", *how)
     assert run.exit_code == 0, run.output
+
+
+def test_the_card_names_label_and_classes_and_how_many_people_its_figures_are_of(tmp_path):
+    made_classes(tmp_path / "data", 24)
+    how = ("--epochs", "1", "--batch", "8", "--references", "none", "--backbone", "mrinet-small")
+    assert train("classes", tmp_path / "data", "--out", tmp_path / "run", *how).exit_code == 0
+    card = models.load(tmp_path / "run" / "last.pt").card
+    assert card.title == "sex (F, M), told from a brain (mrinet, trained with wbtools)"
+    split = json.loads((tmp_path / "run" / "run.json").read_text())["split"]
+    assert card.performance["validation_people"] == len(split["people"]["val"])
+    assert card.performance["validation_images"] == len(split["parts"]["val"])
+
+
+def test_of_many_classes_the_title_names_some():
+    classes = [f"c{number}" for number in range(9)]
+    recipe = recipe_named("hashing")
+    title = recipe.titled(recipe.options, classes)
+    assert title == "codes by which images of the same sex (c0, c1, c2, c3, c4, c5 and 3 more) are found"
+    assert recipe_named("twins").titled(None, ()) == recipe_named("twins").title

@@ -9,8 +9,8 @@ from wbtools.text import counted, line
 
 _FIGURES = ("validation_sensitivity", "validation_specificity", "validation_pairs")
 _SHOWN = 4
-_FEW, _MANY = 30, 1e9  # pairs
-_RIGHT = "validation_accuracy"
+_FEW, _MANY = 30, 1e9  # pairs, or people
+_RIGHT, _PEOPLE = "validation_accuracy", "validation_people"
 _OPTIMISTIC = "The threshold was chosen on the same data: expect somewhat less for new people."
 
 
@@ -56,19 +56,27 @@ class Reliability:
             f"On the network's validation data, with as many other pairs as twins, {said}: {shares[0]} of twin "
             f"pairs{of} are nearer than the threshold, and {shares[1]} of other pairs."
         )
-        few = self._few() if 0 < self.pairs < _FEW else ""
+        few = _few(self.sensitivity, self.pairs, f"{counted(self.pairs, 'pair')} of twins")
         rare = "Where twins are rarer than in such data, fewer verdicts 'twins' are right."
         return tuple(each for each in (found, few, _OPTIMISTIC, rare if verdict == "twins" else "") if each)
 
-    def _few(self) -> str:
-        """How little follows from so few pairs: Wilson's interval of their share."""
-        from scipy.stats import binomtest
 
-        found = binomtest(round(self.sensitivity * self.pairs), self.pairs).proportion_ci(method="wilson")
-        return (
-            f"{counted(self.pairs, 'pair')} of twins say little: that share may be anything from {_percent(found.low)} "
-            f"to {_percent(found.high)} (95 % interval)."
-        )
+def _few(share: float, count: int, said: str) -> str:
+    """How little follows from a share of so few, with Wilson's interval; empty for many, or an unknown number."""
+    if not 0 < count < _FEW:
+        return ""
+    from scipy.stats import binomtest
+
+    found = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return (
+        f"Little follows from {said}: that share may be anything from {_percent(found.low)} to {_percent(found.high)} "
+        "(95 % interval)."
+    )
+
+
+def _count(number: float | None) -> int:
+    """A number of pairs or people that a card states; 0 for none that can be meant."""
+    return int(number) if number is not None and 0 < number < _MANY else 0
 
 
 def of(card: Card) -> Reliability | None:
@@ -77,7 +85,7 @@ def of(card: Card) -> Reliability | None:
     sensitivity, specificity, pairs = values
     if sensitivity is None or specificity is None or not (0 <= sensitivity <= 1 and 0 <= specificity <= 1):
         return None
-    return Reliability(sensitivity, specificity, int(pairs) if pairs is not None and 0 < pairs < _MANY else 0)
+    return Reliability(sensitivity, specificity, _count(pairs))
 
 
 def said_of(card: Card, verdict: str) -> tuple[str, ...]:
@@ -117,8 +125,12 @@ def said_of_classes(card: Card) -> tuple[str, ...]:
     right = card.performance.get(_RIGHT)
     if right is None or not 0 <= right <= 1:
         return (f"The card of {card.name} does not say how often its classes were right.",)
-    found = f"On the network's validation data, {_percent(right)} of classes were right."
-    return (found, "It was chosen on the same data: expect somewhat less for new people.")
+    people = _count(card.performance.get(_PEOPLE))
+    of = f" ({counted(people, 'person')})" if people else ""
+    found = f"On the network's validation data{of}, {_percent(right)} of classes were right."
+    few = _few(right, people, counted(people, "person"))
+    chosen = "It was chosen on the same data: expect somewhat less for new people."
+    return tuple(each for each in (found, few, chosen) if each)
 
 
 def _percent(share: float) -> str:

@@ -104,7 +104,9 @@ class Classes(Task):
         (logits,) = self.answered(learner, rows)
         truth = self._labelled.of(rows)
         loss = nn.functional.cross_entropy(logits, torch.from_numpy(truth))
-        return {"loss": float(loss), **classification.figures(logits.softmax(1).numpy(), truth)}
+        people = {self.data.items[int(row)].person for row in rows}
+        found = classification.figures(logits.softmax(1).numpy(), truth)
+        return {"loss": float(loss), **found, "people": float(len(people)), "images": float(len(rows))}
 
 
 RECIPE = Recipe(
@@ -126,6 +128,7 @@ RECIPE = Recipe(
     ),
     options=Options(),
     task=Classes,
+    of_label="{label} ({classes}), told from a brain",
     stratify=lambda options: str(options.label),
     bare=True,
     answer="classes",

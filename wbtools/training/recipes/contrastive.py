@@ -246,6 +246,7 @@ RECIPE = Recipe(
     settings=Settings(epochs=30, batch=32, optimiser="adam", rate=1e-4, augment=False),
     options=Options(),
     task=ContrastivePairs,
+    of_label="embeddings in which pictures of the same {label} are close",
     stratify=lambda options: str(options.label),
     answer="embedding",
 )

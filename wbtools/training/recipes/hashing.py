@@ -202,6 +202,7 @@ RECIPE = Recipe(
     settings=Settings(epochs=30, batch=8, optimiser="adam", rate=1e-4, average=0.999),
     options=Options(),
     task=Hashing,
+    of_label="codes by which images of the same {label} ({classes}) are found",
     stratify=lambda options: str(options.label),
     keys=True,
     bare=True,

@@ -15,6 +15,7 @@ from torch import Tensor
 from wbtools.datasets import DataSet, Kind, Split
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.model.family import Network
+from wbtools.text import line
 from wbtools.training.augmentation import Change, Dice, augmented
 from wbtools.training.backbones import Sizes
 from wbtools.training.loop.feeding import Plan, Shown, on_device
@@ -22,6 +23,9 @@ from wbtools.training.loop.learner import Learner, evaluating
 from wbtools.training.loop.ranks import ALONE, Ranks
 from wbtools.training.loop.selection import Criterion
 from wbtools.training.settings import Settings
+
+_NAMED = 6
+"""Classes in a title."""
 
 Answers = tuple[Tensor, ...]
 """What a network says of a batch, in single precision at least."""
@@ -207,6 +211,8 @@ class Recipe:
         Makes the task.
     stratify : callable
         The label whose values are to be as frequent in every part of a split, from the options; empty for none.
+    of_label : str
+        The title of a network that learned from a label: `{label}` is its name, `{classes}` its values; empty for none.
     keys : bool
         Whether the loss compares with what the average of the network says. Else the average, if there is one, is what
         is validated and published.
@@ -225,11 +231,20 @@ class Recipe:
     options: Any
     task: Callable[[Material, torch.device], Task]
     stratify: Callable[[Any], str] = lambda options: ""
+    of_label: str = ""
     keys: bool = False
     bare: bool = False
     answer: str = ""
     notice: str = ""
     use: str = "research only; not for diagnosis"
+
+    def titled(self, options: Any, classes: Sequence[str]) -> str:
+        """What a network has learned, with the label that it learned from and its classes."""
+        if not self.of_label:
+            return self.title
+        more = f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
+        listed = ", ".join(line(name, 40) for name in classes[:_NAMED])
+        return self.of_label.format(label=line(options.label, 40), classes=f"{listed}{more}")
 
     def require_backbone(self, name: str) -> None:
         """Raise UnknownChoice for a network that the recipe cannot train."""

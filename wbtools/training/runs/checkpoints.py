@@ -73,12 +73,14 @@ class Checkpoints:
                 atomic.write(cards.beside(path), cards.dumps(card), durable=True)
 
 
-def card_of(recipe: Recipe, family: Card, data: DataSet, people: int, made: Mapping[str, str]) -> Card:
+def card_of(recipe: Recipe, title: str, family: Card, data: DataSet, people: int, made: Mapping[str, str]) -> Card:
     """What the card of a checkpoint says before any epoch.
 
     Parameters
     ----------
     recipe : Recipe
+    title : str
+        What the network learns.
     family : Card
         Of the network's family.
     data : DataSet
@@ -97,7 +99,7 @@ def card_of(recipe: Recipe, family: Card, data: DataSet, people: int, made: Mapp
     return replace(
         family,
         name=f"{recipe.name}-{family.family}",
-        title=f"{recipe.title} ({family.family}, trained with wbtools)",
+        title=f"{title} ({family.family}, trained with wbtools)",
         answer=recipe.answer,
         training_data=f"{what}: {counted(people, *whom)}, data set {data.sha256[:16]}",
         intended_use=recipe.use,

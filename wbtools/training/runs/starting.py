@@ -114,7 +114,8 @@ class Run:
         material = self.material
         people = len({material.data.items[row].person for row in material.rows("train")})
         made = {"recipe": self.recipe.name, "seed": str(material.settings.seed), "torch": str(self.record["torch"])}
-        card = card_of(self.recipe, self.backbone.known.card, material.data, people, made)
+        title = self.recipe.titled(material.options, self.task.classes)
+        card = card_of(self.recipe, title, self.backbone.known.card, material.data, people, made)
         return replace(card, classes=self.task.classes, **self.backbone.on_card(material.options))
 
     def network(self) -> Network:
