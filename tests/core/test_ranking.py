@@ -405,6 +405,8 @@ def test_what_was_planted_is_found_by_calibrated_rank_where_there_is_one():
         "Planted: 3 of 4 regions, the rest without a rank in this atlas; 2 of the first 5 places by calibrated rank: "
         "B (2, p 0.03), A (4, p 1), E (6, p 1)",
         "Decoy: 2 regions; the first of them by calibrated rank: D (3, p 1)",
+        "The rank orders all regions of this map, and some region always comes first; p says how often a randomised "
+        "network has a region that stands out as far: from .05 on, a high rank alone is no evidence.",
     )
     named = replace(found, planted_in="the thalamus", decoy_in="the insula").sentences()
     assert named[0].startswith("Planted: the thalamus (3 of 4 regions, the rest without a rank in this atlas); 2 of")

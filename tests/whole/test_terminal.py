@@ -55,6 +55,22 @@ def test_a_full_disk_is_told_and_tried_again():
     assert done.returncode == 75 and b"could not be written" in done.stderr and b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("stdout", ["/dev/full", os.devnull])
+def test_words_that_find_no_room_end_no_command_and_its_files_are_said_to_be_whole(tmp_path, stdout):
+    with open(stdout, "wb") as stream:  # noqa: PTH123
+        done = run("demo-subject", str(tmp_path), stdout=stream)
+    assert (tmp_path / "100307" / "wbtools-notice.txt").exists()
+    full = stdout == "/dev/full"
+    assert done.returncode == (75 if full else 0)
+    assert (b"the files that it made are whole" in done.stderr) == full
+
+
+def test_a_mistake_keeps_its_exit_code_where_nothing_can_be_printed(tmp_path):
+    (tmp_path / "100307").mkdir()
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        assert run("demo-subject", str(tmp_path), stdout=full, stderr=full).returncode == 3
+
+
 def test_closed_streams_are_no_failure():
     assert subprocess.run(["bash", "-c", '"$@" >&- 2>&-', "x", *PROGRAM, "--help"]).returncode == 0
 

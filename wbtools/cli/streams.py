@@ -6,25 +6,30 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from wbtools.errors import TransientError
-from wbtools.errors.system import from_os_error
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
 class _Outlet(io.RawIOBase):
-    """Writes to a file descriptor until its reader leaves, and to nobody from then on.
+    """Writes to a file descriptor until its reader leaves or its disk is full, and to nobody from then on.
 
-    A command whose output is read by `head` goes on to its end, and ends with its own exit code.
+    A command whose output is read by `head`, or fills a disk, goes on to its end: what it prints decides nothing.
+
+    Attributes
+    ----------
+    failure : OSError or None
+        Why something could not be written; None if all was, or nobody was there to read it.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
-        self._descriptor, self.open_ended = descriptor, True
+        self._descriptor, self._open = descriptor, True
+        self.failure: OSError | None = None
 
     def writable(self) -> bool:
         return True
@@ -36,11 +41,13 @@ class _Outlet(io.RawIOBase):
         return self._descriptor
 
     def write(self, data: Buffer, /) -> int:
-        if self.open_ended:
+        if self._open:
             try:
                 return os.write(self._descriptor, data)
             except BrokenPipeError:
-                self.open_ended = False
+                self._open = False
+            except OSError as error:
+                self._open, self.failure = False, error
         return memoryview(data).nbytes
 
 
@@ -54,12 +61,18 @@ def lasting() -> Iterator[None]:
     before = sys.stdout, sys.stderr
     made = [_outliving(stream) for stream in before]
     sys.stdout, sys.stderr = made
+    done = False
     try:
         yield
+        done = True
+    except SystemExit as end:
+        done = not end.code
+        raise
     finally:
         sys.stdout, sys.stderr = before
-        for stream in made:
-            _finish(stream)
+        failures = [failure for stream in made if (failure := _finished(stream))]
+        if done and failures:
+            _exit(failures[0])
 
 
 def _outliving(stream: TextIO | None) -> TextIO:
@@ -77,16 +90,22 @@ def _outliving(stream: TextIO | None) -> TextIO:
     )
 
 
-def _finish(stream: TextIO) -> None:
-    """Write out what is left; exit if there is no room for it, as on a full disk."""
+def _finished(stream: TextIO) -> OSError | None:
+    """Write out what is left; gives why something could not be written."""
     try:
         stream.flush()
     except OSError as error:
-        raw = getattr(getattr(stream, "buffer", None), "raw", None)
-        if isinstance(raw, _Outlet):
-            raw.open_ended = False
-        known = from_os_error(error)
-        print(f"Error: what was printed could not be written: {known}", file=sys.stderr)
-        raise SystemExit(TransientError.exit_code) from None
+        return error
     except ValueError:  # closed by somebody else
-        return
+        return None
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw.failure if isinstance(raw, _Outlet) else None
+
+
+def _exit(failure: OSError) -> NoReturn:
+    """End a command that was done, but whose words could not be written, as on a full disk."""
+    reason = failure.strerror or str(failure)
+    with suppress(OSError):
+        print(f"Error: what was printed could not be written: {reason}", file=sys.stderr)
+        print("Hint: the command itself was done; the files that it made are whole", file=sys.stderr)
+    raise SystemExit(TransientError.exit_code)

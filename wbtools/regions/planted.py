@@ -9,6 +9,10 @@ from wbtools.regions.ranking import Ranking, RegionRelevance
 from wbtools.text import counted
 
 _SHOWN = 5
+_READ = (
+    "The rank orders all regions of this map, and some region always comes first; p says how often a randomised network "
+    "has a region that stands out as far: from .05 on, a high rank alone is no evidence."
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Planted:
         return cls(listed[0], listed[1], calibrated, unranked=unranked) if listed[0] else None
 
     def sentences(self) -> tuple[str, ...]:
-        """What was planted, where the map has it, and where the decoy came."""
+        """What was planted, where the map has it, where the decoy came, and what ranks and p mean."""
         first = sum(_place(row, self.calibrated) <= _SHOWN for row in self.planted)
         how = "calibrated rank" if self.calibrated else "rank"
         where = _where(self.planted_in, len(self.planted), self.unranked[0])
@@ -67,7 +71,7 @@ class Planted:
             said.append(f"Decoy: {where}; the first of them by {how}: {self._said(self.decoy[0])}")
         elif self.unranked[1]:
             said.append(f"Decoy: {where}")
-        return tuple(said)
+        return (*said, _READ) if self.calibrated else tuple(said)
 
     def as_record(self) -> dict[str, object]:
         """The places by name, as JSON values."""
