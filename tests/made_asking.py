@@ -23,6 +23,21 @@ from wbtools.model.families.unet import UNetArchitecture
 SHAPE = (30, 36, 30)
 PEOPLE = tuple(f"10{number}" for number in range(8))
 NOTICE = "trained on nothing; not for science"
+RUN = {
+    "run": 1,
+    "recipe": "twins",
+    "backbone": "unet",
+    "settings": {},
+    "options": {},
+    "references": "none",
+    "split": {"people": {"train": ["101"], "val": [], "test": ["100"]}, "how": "", "parts": {}, "seed": 1},
+    "data_sha256": "",
+    "init_sha256": "",
+    "threads": 1,
+    "torch": "",
+}
+"""The record of a run that learned from 101."""
+
 KNOWN = {"validation_sensitivity": 0.9, "validation_specificity": 0.97, "validation_pairs": 20.0}
 
 

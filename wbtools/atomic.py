@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
+import re
 import stat
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,6 +25,8 @@ Content = str | bytes | Callable[[BinaryIO], object]
 BESIDE = r"\..+\.[0-9a-f]{32}"
 """Pattern of the names that files have while they are written; only a crash leaves one."""
 
+_HEAD = 512
+"""Bytes by which an unfinished file is known."""
 _ADDED = len(".") + len(".") + 32
 _WHOLE = 60
 """Bytes of a file's own name that its hidden name holds in any case; more only as far as it gets no longer itself."""
@@ -95,6 +99,38 @@ def write_new(path: Path, content: Content, *, access: Access = Access.USUAL, du
         without_replacing(beside, path)
 
 
+def remove_leftovers(path: Path, is_own: Callable[[bytes], bool]) -> None:
+    """Remove what writers of a file left beside it that were killed.
+
+    A function that writes holds a lock on its unfinished file, which ends with its process: what a living process
+    writes stays, also that of another machine, and all of it where the file system knows no locks.
+
+    Parameters
+    ----------
+    path : Path
+        The file, under its own name.
+    is_own : callable
+        Whether bytes that a file begins with are those of such a file; empty for an empty one.
+    """
+    hidden = re.compile(re.escape(_hidden(path)) + "[0-9a-f]{32}")
+    with suppress(OSError):
+        for beside in path.parent.iterdir():
+            if hidden.fullmatch(beside.name):
+                _remove_leftover(beside, is_own)
+
+
+def _remove_leftover(beside: Path, is_own: Callable[[bytes], bool]) -> None:
+    """Remove an unfinished file that nobody writes, if it is one."""
+    with suppress(OSError):
+        handle = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if stat.S_ISREG(os.fstat(handle).st_mode) and is_own(os.read(handle, _HEAD)):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                beside.unlink()
+        finally:
+            os.close(handle)
+
+
 def share(path: Path) -> None:
     """Let the group of the folder around a new file or folder do there what it may do in the folder.
 
@@ -146,14 +182,18 @@ def without_replacing(source: Path, target: Path) -> None:
     source.rename(target)
 
 
+def _hidden(path: Path) -> str:
+    """How the hidden name begins that a file has while it is written."""
+    own = os.fsencode(path.name)
+    return f".{os.fsdecode(own[: max(_WHOLE, len(own) - _ADDED)])}."
+
+
 @contextmanager
 def _beside(path: Path, content: Content, access: Access, durable: bool) -> Iterator[Path]:
     """A file with this content under a hidden name, for the block to rename; removed if it was not."""
-    own = os.fsencode(path.name)
-    own = own[: max(_WHOLE, len(own) - _ADDED)]
-    beside = path.with_name(f".{os.fsdecode(own)}.{uuid.uuid4().hex}")
+    beside, stream = _opened(path, access, lock=callable(content))
     try:
-        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, access.mode)) as stream:
+        with stream:
             if isinstance(content, str | bytes):
                 stream.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
             else:
@@ -165,6 +205,20 @@ def _beside(path: Path, content: Content, access: Access, durable: bool) -> Iter
         yield beside
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _opened(path: Path, access: Access, lock: bool) -> tuple[Path, BinaryIO]:
+    """A new file with a hidden name, open; with a lock, if it is to be known as one that somebody writes."""
+    while True:
+        beside = path.with_name(f"{_hidden(path)}{uuid.uuid4().hex}")
+        stream = open(beside, "xb", opener=lambda name, flags: os.open(name, flags, access.mode))  # noqa: SIM115
+        if not lock:
+            return beside, stream
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(stream, fcntl.LOCK_SH)
+        if os.fstat(stream.fileno()).st_nlink:
+            return beside, stream
+        stream.close()  # somebody took it for a leftover before it had its lock
 
 
 def _flush(stream: BinaryIO) -> None:

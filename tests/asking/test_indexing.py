@@ -2,7 +2,11 @@
 
 import io
 import json
+import subprocess
+import sys
+import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +21,7 @@ from wbtools.asking.embedding import Kind
 from wbtools.datasets import Kind as Images
 from wbtools.datasets import open_data, write_data
 from wbtools.errors import InputError
+from wbtools.model.conventions import STANDARD_SPACE
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +118,24 @@ def test_images_that_were_prepared_otherwise_are_refused(place, tmp_path, card, 
     images = np.random.default_rng(0).random((2, 1, *shape), np.float32)
     usual = {"orientation": "LAS", "intensity": "minmax", "skull_stripped": True}
     data = write_data(tmp_path / "data", Images.VOLUMES, images, made_items(2), {**usual, **card})
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as caught:
         indexing.Work(data, model.load(place / "unet.pt"))
+    assert "wbtools prepare twins or classes ... --shape 30,36,30 --intensity minmax" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ({"resampling": STANDARD_SPACE}, "wbtools prepare hashing ... --shape 30,36,30"),
+        ({"orientation": "PIR"}, "wbtools prepare lays no scans like that"),
+    ],
+)
+def test_the_hint_names_the_recipe_that_lays_scans_as_the_network_takes_them(place, card, said):
+    network = model.load(place / "unet.pt")
+    network = replace(network, card=replace(network.card, **card))
+    with pytest.raises(InputError, match="was not prepared as unet takes images") as caught:
+        indexing.Work(open_data(place / "data"), network)
+    assert said in caught.value.hint
 
 
 def test_pictures_and_networks_without_embedding_are_refused(place, tmp_path):
@@ -147,6 +168,29 @@ def test_what_is_no_index_is_never_replaced_and_an_index_only_if_asked(place, tm
     assert files.read(out).header.kind is Kind.CODES
     (tmp_path / "link.npz").symlink_to(out)
     assert made(place, tmp_path / "link.npz", "unet", "--overwrite").exit_code == 3
+
+
+def test_what_a_killed_index_left_is_removed_by_the_next_one_and_somebody_elses_file_is_not(place, tmp_path):
+    words = [sys.executable, "-m", "wbtools.cli", "index", place / "data", "--model", place / "unet.pt", "--batch", "1"]
+    with subprocess.Popen([*words, "--out", tmp_path / "a.npz"], stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.iterdir()) and process.poll() is None:
+            time.sleep(0.002)
+        process.kill()
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".a.npz.")
+    theirs = left.with_name(f".a.npz.{'0' * 32}")
+    theirs.write_text("my thesis")
+    assert made(place, tmp_path / "a.npz").exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [theirs.name, "a.npz"]
+
+
+@pytest.mark.parametrize("words", [(), ("--no-pictures",)])
+def test_every_beginning_of_an_index_is_known_as_one(place, tmp_path, words):
+    assert made(place, tmp_path / "a.npz", "unet", *words).exit_code == 0
+    head = (tmp_path / "a.npz").read_bytes()[:512]
+    assert files.begins_as_index(head) and not files.begins_as_index(head[1:])
+    np.savez(tmp_path / "b.npz", other=np.zeros(3))
+    assert not files.begins_as_index((tmp_path / "b.npz").read_bytes()[:512])
 
 
 def test_neither_the_data_set_nor_a_subjects_folder_receives_an_index(place):

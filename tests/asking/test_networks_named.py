@@ -5,25 +5,11 @@ import shutil
 
 import pytest
 import torch
-from made_asking import PEOPLE, ask, image_of, made_place
+from made_asking import PEOPLE, RUN, ask, image_of, made_place
 
 from wbtools import model
 from wbtools.errors import InputError
 from wbtools.training.runs.chosen import place_of
-
-RECORD = {
-    "run": 1,
-    "recipe": "twins",
-    "backbone": "unet",
-    "settings": {},
-    "options": {},
-    "references": "none",
-    "split": {"people": {"train": ["101"], "val": [], "test": ["100"]}, "how": "", "parts": {}, "seed": 1},
-    "data_sha256": "",
-    "init_sha256": "",
-    "threads": 1,
-    "torch": "",
-}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +28,7 @@ def run(place, tmp_path_factory):
         (folder / f"{name}.pt").write_bytes(b"no network")
     shutil.copy(place / "unet.pt", folder / "best-f1.pt")
     best = {name: {"epoch": 0, "value": 0.5, "loss": 1.0} for name in ("f1", "auc")}
-    (folder / "run.json").write_text(json.dumps({**RECORD, "finished": {"epochs": 1, "best": best}}))
+    (folder / "run.json").write_text(json.dumps({**RUN, "finished": {"epochs": 1, "best": best}}))
     return folder
 
 
@@ -127,6 +113,6 @@ def test_the_built_in_network_is_refused_in_a_sentence_where_it_does_not_fit(pla
 
 def test_a_run_without_checkpoint_is_told_to_wait(run, tmp_path):
     shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("*.pt", "*.json"))
-    (tmp_path / "run" / "run.json").write_text(json.dumps(RECORD))
+    (tmp_path / "run" / "run.json").write_text(json.dumps(RUN))
     found = ask("models", tmp_path / "run")
     assert found.exit_code == 3 and "has no checkpoint yet" in found.output

@@ -4,6 +4,9 @@ import errno
 import os
 import re
 import stat
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,71 @@ def test_every_name_that_a_file_can_have_can_be_written(tmp_path, write, name):
     longest = []
     write(tmp_path / name, lambda _: longest.extend(len(os.fsencode(name)) for name in names(tmp_path)))
     assert names(tmp_path) == [name] and longest[0] <= max(100, len(os.fsencode(name)))
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from wbtools import atomic
+
+def slowly(stream):
+    stream.write(b"ours")
+    stream.flush()
+    print("begun", flush=True)
+    time.sleep(60)
+
+atomic.write(Path(sys.argv[1]), slowly)
+"""
+
+
+def is_ours(head):
+    return head in (b"", b"ours")
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """A process that is in the middle of writing `a.txt`."""
+    with subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "a.txt"], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"begun\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_stays(tmp_path, writer):
+    (beside,) = tmp_path.iterdir()
+    atomic.remove_leftovers(tmp_path / "a.txt", is_ours)
+    assert beside.exists()
+    writer.kill()
+    writer.wait()
+    atomic.remove_leftovers(tmp_path / "a.txt", is_ours)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_others_are_no_leftovers_whatever_their_names(tmp_path):
+    key = "0123456789abcdef" * 2
+    kept = [f".a.txt.{key}", f".b.txt.{key}", ".a.txt.0123", f".a.txt.{key}.old", f"a.txt.{key}", f".a.txt.{key[:-1]}G"]
+    for name in kept:
+        (tmp_path / name).write_bytes(b"theirs" if name == kept[0] else b"ours")
+    (tmp_path / f".a.txt.{key[::-1]}").mkdir()
+    (tmp_path / f".a.txt.{key[::-1][1:]}0").symlink_to(tmp_path / kept[1])
+    os.mkfifo(tmp_path / f".a.txt.{key[::-1][2:]}00")
+    before = sorted(tmp_path.iterdir())
+    atomic.remove_leftovers(tmp_path / "a.txt", is_ours)
+    assert sorted(tmp_path.iterdir()) == before
+    (tmp_path / kept[0]).write_bytes(b"")
+    atomic.remove_leftovers(tmp_path / "a.txt", is_ours)
+    assert not (tmp_path / kept[0]).exists() and (tmp_path / kept[1]).exists()
+
+
+def test_leftovers_of_a_long_name_are_found_by_the_part_that_hidden_names_have(tmp_path):
+    path = tmp_path / ("n" * 250)
+    with suppress(KeyboardInterrupt):
+        atomic.write(path, interrupted)
+    hidden = tmp_path / (atomic._hidden(path) + "0" * 32)
+    hidden.write_bytes(b"ours")
+    atomic.remove_leftovers(path, is_ours)
+    assert not list(tmp_path.iterdir())
+
+
+def interrupted(stream):
+    raise KeyboardInterrupt

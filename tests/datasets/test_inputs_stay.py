@@ -1,11 +1,12 @@
 """Outputs stay out of data sets and subjects' folders, and damaged arrays end in a sentence, not the process."""
 
+import json
 import os
 import shutil
 
 import numpy as np
 import pytest
-from made_asking import ask, made_place
+from made_asking import RUN, ask, made_place
 
 from wbtools.errors import InputError
 from wbtools.images import arrays
@@ -22,8 +23,10 @@ def place(made_once):
 
 @pytest.fixture
 def own(place, tmp_path):
-    """A copy of the place, and a folder inside the data set of it and inside a subject's."""
+    """A copy of the place, with a run."""
     shutil.copytree(place, tmp_path / "own")
+    (tmp_path / "own" / "run").mkdir()
+    (tmp_path / "own" / "run" / "run.json").write_text(json.dumps(RUN))
     return tmp_path / "own"
 
 
@@ -31,7 +34,7 @@ def content(folder):
     return {path.relative_to(folder): path.is_file() and path.read_bytes() for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("inside", ["data", "data/new", "study/100", "study/100/T1w/new"])
+@pytest.mark.parametrize("inside", ["data", "data/new", "study/100", "study/100/T1w/new", "run", "run/new"])
 @pytest.mark.parametrize(
     "words",
     [
@@ -42,7 +45,7 @@ def content(folder):
         ("train", "classes", "data", "--out", "{}/r"),
     ],
 )
-def test_nothing_is_written_into_a_data_set_or_a_subjects_folder(own, monkeypatch, inside, words):
+def test_nothing_is_written_into_a_data_set_a_run_or_a_subjects_folder(own, monkeypatch, inside, words):
     monkeypatch.chdir(own)
     assert ask("index", "data", "--model", "unet.pt", "--out", "i.npz").exit_code == 0
     if words[0] == "classify":  # its folder has to be there
@@ -51,7 +54,7 @@ def test_nothing_is_written_into_a_data_set_or_a_subjects_folder(own, monkeypatc
     run = ask(*(word.format(inside) for word in words))
     said = " ".join(run.output.split())
     assert run.exit_code == 3 and ("stays as it is" in said or "never written to" in said), said
-    assert "Hint: choose another --" in said
+    assert "Hint: choose another --" in said and f"{words[-2]} {words[-1].format(inside)} lies in" in said
     assert content(own) == before
 
 
@@ -115,8 +118,35 @@ def test_a_pipe_in_place_of_a_file_of_a_data_set_is_not_waited_for(own, name):
         open_data(own / "data")
 
 
-def test_an_export_stays_out_of_a_data_set(own, small_study):
-    out = own / "data" / "exports"
+@pytest.mark.parametrize("where", ["data", "run"])
+def test_an_export_stays_out_of_a_data_set_and_a_run(own, small_study, where):
+    out = own / where / "exports"
     run = ask("export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(out))
     assert run.exit_code == 3 and "stays as it is" in " ".join(run.output.split()), run.output
     assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", '{"run": 7}', "no json", '{"recipe": "of a cake", "run": 1}'])
+def test_another_programs_file_called_run_json_keeps_nothing_out(own, monkeypatch, text):
+    monkeypatch.chdir(own)
+    (own / "run" / "run.json").write_text(text)
+    assert ask("index", "data", "--model", "unet.pt", "--out", "run/i.npz").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("index", "data", "--model", "unet.pt", "--out", "unet.pt/i.npz"), "--out unet.pt/i.npz: "),
+        (("query", "103", "--index", "i.npz", "--model", "unet.pt", "--out", "unet.pt/q"), "--out unet.pt/q: "),
+        (("evaluate", "classes.pt", "data", "--split", "all", "--out", "unet.pt/e"), "--out unet.pt/e: "),
+        (
+            ("index", "data", "--model", "unet.pt", "--out", "/proc/i.npz"),
+            "--out /proc/i.npz cannot be made, since /proc",
+        ),
+    ],
+)
+def test_what_cannot_be_made_is_named_itself_not_the_folder_around_it(own, monkeypatch, words, named):
+    monkeypatch.chdir(own)
+    assert ask("index", "data", "--model", "unet.pt", "--out", "i.npz").exit_code == 0
+    run = ask(*words, *(("--study-folder", "study") if words[0] == "query" else ()))
+    assert run.exit_code == 3 and named in " ".join(run.output.split()), run.output

@@ -113,8 +113,8 @@ def test_a_study_folder_becomes_a_data_set_with_its_tables(study, tmp_path):
 
 
 def test_the_training_that_comes_next_is_named_with_a_place_for_the_label_where_there_are_several(study, tmp_path):
-    next_one = f"Next: wbtools train classes {tmp_path / 'one'} --out {tmp_path / 'one'}-trained"
-    assert prepare(study, "--out", tmp_path / "one", "--shape", SHAPE, recipe="classes").endswith(next_one)
+    following = f"Next: wbtools train classes {tmp_path / 'one'} --out {tmp_path / 'one'}-trained"
+    assert prepare(study, "--out", tmp_path / "one", "--shape", SHAPE, recipe="classes").endswith(following)
     table = study / "participants.tsv"
     table.write_text("participant_id\tsex\tarm\n100\tF\ta\n101\tF\tb\n102\tM\ta\n103\tM\tb\n")
     said = prepare(study, "--out", tmp_path / "two", "--shape", SHAPE, recipe="classes")

@@ -46,6 +46,8 @@ _MOST_VALUES = 1 << 20
 _MOST_IMAGES = 1 << 31
 _ARRAY_HEADER = 10_000  # bytes; numpy's own limit
 _MADE = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
+_ZIP, _LOCAL = b"PK\x03\x04", 30
+"""How a member of an archive begins, and the bytes before its name."""
 _REMAKE = "make it again with wbtools index"
 _DAMAGES = (
     *(zipfile.BadZipFile, TypeError, NotImplementedError, RecursionError),
@@ -254,6 +256,18 @@ def read(path: Path) -> Index:
     return Index(header, items, vectors, prints, path)
 
 
+def begins_as_index(head: bytes) -> bool:
+    r"""Whether an unfinished file that begins with these bytes was to become an index; an empty one counts.
+
+    Examples
+    --------
+    >>> begins_as_index(b""), begins_as_index(b"PK\x03\x04" + bytes(26) + b"pictures.npy"), begins_as_index(b"{}")
+    (True, True, False)
+    """
+    first = head[_LOCAL:].startswith((_PICTURES.encode(), _VECTORS.encode()))
+    return not head or (head.startswith(_ZIP) and first)
+
+
 def is_index(path: Path) -> bool:
     """Whether a file is an index of whichever version; nothing but its header is read."""
     try:
@@ -340,8 +354,8 @@ def _offset(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: 
     if file is None:
         raise ValueError("it is closed")
     file.seek(info.header_offset)
-    local = file.read(30)
-    if len(local) != 30 or local[:4] != b"PK\x03\x04":
+    local = file.read(_LOCAL)
+    if len(local) != _LOCAL or not local.startswith(_ZIP):
         raise ValueError(f"{name} does not begin where it should")
     begins = info.header_offset + 30 + int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
     end = file.seek(0, 2)

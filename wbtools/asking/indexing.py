@@ -22,10 +22,11 @@ from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images
+from wbtools.datasets.recipes import RECIPES, Wanted, recipe_named
 from wbtools.errors import InputError, OutOfRange
 from wbtools.errors.system import writing
 from wbtools.model import Card, Model
-from wbtools.output.destination import require_writable
+from wbtools.output.destination import require_writable_around
 from wbtools.subject.containment import require_outside_inputs
 from wbtools.text import line
 
@@ -74,12 +75,23 @@ def require_fitting(data: DataSet, model: Model) -> None:
     if other:
         raise InputError(
             f"{data.folder} was not prepared as {model.name} takes images: {'; '.join(other)}",
-            hint=f"make a data set with wbtools prepare ... {_as_options(card)}",
+            hint=_how_to_prepare(card),
         )
 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
+
+
+def _how_to_prepare(card: Card) -> str:
+    """The command that makes images as a network takes them: by a recipe that lays scans as its card says."""
+    scans = [found for name in RECIPES if (found := recipe_named(name)).kind is Images.VOLUMES]
+    made = {found.name: found.preparation(Wanted(), ()).card for found in scans}
+    lain = ("orientation", "resampling")
+    fitting = [name for name, how in made.items() if all(how[each] == getattr(card, each) for each in lain)]
+    if not fitting:
+        return "wbtools prepare lays no scans like that: ask about single people with wbtools compare"
+    return f"make a data set with wbtools prepare {' or '.join(fitting)} ... {_as_options(card)}"
 
 
 def _as_options(card: Card) -> str:
@@ -148,8 +160,8 @@ def require_place(out: Path, data: Path, *, overwrite: bool) -> None:
     InputError
         If something is there that is no index, or is one and must not be replaced.
     """
-    require_writable(out.parent, "--out")
-    require_outside_inputs(out.parent, "--out")
+    require_writable_around(out, "--out")
+    require_outside_inputs(out, "--out")
     if not os.path.lexists(out):
         return
     if out.is_symlink() or not out.is_file() or not files.is_index(out):
@@ -253,6 +265,7 @@ def make(work: Work, out: Path, coming: Coming, *, overwrite: bool = False) -> H
 
     with closing(coming), writing(out.parent, whole=False):
         out.parent.mkdir(parents=True, exist_ok=True)
+        atomic.remove_leftovers(out, files.begins_as_index)
         if overwrite:
             atomic.write(out, fill, durable=True)
         else:

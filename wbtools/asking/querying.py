@@ -17,7 +17,7 @@ from wbtools.asking.people import ShownPerson
 from wbtools.asking.pictures.grid import grid
 from wbtools.asking.pictures.thumbnails import thumbnail
 from wbtools.model import Model
-from wbtools.output.destination import require_writable
+from wbtools.output.destination import require_writable_around
 from wbtools.output.ownership import PROVENANCE
 from wbtools.output.publishing import publishing, require_absent
 from wbtools.provenance import Provenance, sha256
@@ -133,8 +133,8 @@ class Place:
     def require(self, person: str) -> None:
         """Raise InputError unless a query of a person can be written there."""
         whole = self.out.absolute()
-        require_writable(whole.parent, "--out")
-        require_outside_inputs(whole, "--out", self.study_folder)
+        require_writable_around(self.out, "--out")
+        require_outside_inputs(self.out, "--out", self.study_folder)
         require_absent(whole.parent, whole.name, self.overwrite, subject_of(person))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
-from wbtools.output.destination import require_writable
+from wbtools.output.destination import require_writable_around
 from wbtools.subject.containment import require_outside_inputs
 
 
@@ -24,8 +24,8 @@ def require_new_file(path: Path, option: str) -> None:
         raise InputError(f"{option} {path} exists", hint="choose another name, or remove it yourself")
     if not path.parent.is_dir():
         raise InputError(f"{option} {path}: there is no folder {path.parent}", hint="make it, or choose another place")
-    require_writable(path.parent, option)
-    require_outside_inputs(path.parent, option)
+    require_writable_around(path, option)
+    require_outside_inputs(path, option)
 
 
 def write_new_file(path: Path, text: str) -> None:

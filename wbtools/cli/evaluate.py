@@ -12,7 +12,7 @@ from wbtools.cli.batch.options import piece_options
 from wbtools.cli.batch.piecewise import Pieces, compute, show
 from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
-from wbtools.cli.failures import reports_errors
+from wbtools.cli.failures import refuse_without, reports_errors
 from wbtools.cli.progress import several
 from wbtools.errors import InputError
 from wbtools.text import counted, line
@@ -104,6 +104,8 @@ def command(places: tuple[Path, ...], *, dry_run: bool, verbose: int, debug: boo
     set_up_logging(verbose, Held())
     if len(places) < 2:
         raise InputError("a checkpoint and a data set are needed", hint="wbtools evaluate RUN DATA --out DIR")
+    if not options["explain"]:
+        refuse_without("--explain", "explain_images")
     from wbtools.evaluating.bootstrap import Resampling
     from wbtools.evaluating.piecewise import EvaluateJob
     from wbtools.evaluating.planning import Asked

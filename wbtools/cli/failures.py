@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from wbtools.cli.console import err
 from wbtools.errors import InputError, TransientError, WbtoolsError
@@ -53,6 +54,29 @@ def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
                 sys.exit(known.exit_code)
 
     return wrapped
+
+
+def refuse_without(needed: str, *names: str) -> None:
+    """Refuse options that were given and mean nothing without another, which was not: silence would hide the mistake.
+
+    Parameters
+    ----------
+    needed : str
+        That option, as it is typed.
+    names : str
+        Of the parameters of the running command.
+
+    Raises
+    ------
+    InputError
+        Naming the first that was given.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = parameter.opts[0]
+            raise InputError(f"{option} means nothing without {needed}", hint=f"add {needed}, or leave {option} out")
 
 
 @contextmanager

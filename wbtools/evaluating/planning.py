@@ -19,7 +19,7 @@ from wbtools.evaluating.people import CHOICES, Judged, Rows, folds, judged, requ
 from wbtools.evaluating.recipes import EVALUATIONS, evaluation_named
 from wbtools.evaluating.recipes.baselines import measures_in
 from wbtools.evaluating.recipes.evaluation import Evaluation, Options
-from wbtools.output.destination import require_writable
+from wbtools.output.destination import require_writable_around
 from wbtools.output.publishing import require_absent
 from wbtools.subject.containment import require_outside_inputs
 from wbtools.training.runs.starting import device_named
@@ -186,11 +186,11 @@ def require_place(out: Path, *, overwrite: bool) -> None:
         If the folder is there and may not be replaced, or cannot be made.
     """
     whole = out.absolute()
-    require_outside_inputs(whole, "--out")
+    require_outside_inputs(out, "--out")
     if not whole.name or whole.name == "..":
         raise InputError(f"--out {out} is no folder that can be made", hint="name a new folder")
     require_absent(whole.parent, whole.name, overwrite, SUBJECT)
-    require_writable(whole.parent, "--out")
+    require_writable_around(out, "--out")
 
 
 def _recipe(contestants: Sequence[Contestant]) -> str:

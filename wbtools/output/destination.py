@@ -80,19 +80,30 @@ def require(destination: Destination, networks: Sequence[str]) -> OutputFolder:
 
 def require_writable(folder: Path, option: str) -> None:
     """Raise InputError for a folder that is none, or that cannot be written or made; nothing is made."""
+    _require_writable(folder, option, folder)
+
+
+def require_writable_around(path: Path, option: str) -> None:
+    """Raise InputError, which names a file or folder, if it cannot be made in the one around it; nothing is made."""
+    _require_writable(path.parent, option, path)
+
+
+def _require_writable(folder: Path, option: str, named: Path) -> None:
+    """Require that a folder can be written or made, for what an option names: the folder itself, or something in it."""
     whole, how = folder.absolute(), f"{'with' if option.startswith('-') else 'as'} {option}"
     there = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
     if not there.is_dir():
-        raise InputError(f"{option} {folder}: {there} is no folder", hint=f"choose another folder {how}")
+        raise InputError(f"{option} {named}: {there} is no folder", hint=f"choose another folder {how}")
     if not os.access(there, os.W_OK | os.X_OK):
         reason = ""
-    elif too_long := _too_long(whole, there):
-        raise InputError(f"{option} {line(folder, 60)}: {too_long}", hint=f"give a shorter path {how}")
+    elif too_long := _too_long(named.absolute(), there):
+        raise InputError(f"{option} {line(named, 60)}: {too_long}", hint=f"give a shorter path {how}")
     elif not (reason := _refusal(there)):
         return
     what = "may not be written" if there == whole else f"cannot be made in {there}"
     why = f": {reason}" if reason else ""
-    raise InputError(f"{option} {folder} {what}{why}", hint=f"choose a folder that you may write to {how}")
+    which = f"{option} {named}" if named == folder else f"{option} {named} cannot be made, since {folder}"
+    raise InputError(f"{which} {what}{why}", hint=f"choose a folder that you may write to {how}")
 
 
 def _too_long(whole: Path, there: Path) -> str:

@@ -10,8 +10,8 @@ from wbtools.text import counted
 
 _SHOWN = 5
 _READ = (
-    "The rank orders all regions of this map, and some region always comes first; p says how often a randomised network "
-    "has a region that stands out as far: from .05 on, a high rank alone is no evidence."
+    "The rank orders all regions of this map, and some region always comes first; p says how often a randomised "
+    "network has a region that stands out as far: from .05 on, a high rank alone is no evidence."
 )
 
 

@@ -27,6 +27,12 @@ DESCRIPTION = "dataset_description.json"
 DATA_SET = ("dataset.json", "images.npy")
 """Files that every data set of `wbtools prepare` has: its manifest and its images."""
 
+RUN = "run.json"
+"""The record that the folder of every run of `wbtools train` has."""
+
+_RUN_SAYS = {"run", "recipe", "data_sha256"}
+"""What such a record says at least; other programs have files of this name, too."""
+
 _DEFAULT = Path("derivatives", "wbtools")
 _LOOKED_AT = 200
 
@@ -101,7 +107,7 @@ def require_place(out: Path, study: Path, subjects: Collection[str] = (), work: 
     if place.is_same(origin):
         _refuse(f"--out {out} is the study folder, which is never written to", study)
     require_no_subjects(out, study, "--out", subjects)
-    require_outside_data_sets(out, "--out")
+    require_outside_made(out, "--out")
     if work is not None:
         _require_place_of_caches(work, study, subjects)
     owner = _owner_of_dataset(place.real / DESCRIPTION)
@@ -149,24 +155,26 @@ def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str
             _refuse(f"{option} {folder} lies in {path}, a subject's folder, which is never written to", study, option)
 
 
-def require_outside_data_sets(folder: Path, option: str) -> None:
-    """Require that a folder to write to neither is nor lies in a data set, which stays as it is.
+def require_outside_made(folder: Path, option: str) -> None:
+    """Require that a folder to write to neither is nor lies in a data set or a run, which stay as they are.
 
     Raises
     ------
     InputError
-        Naming the data set.
+        Naming it.
     """
     real = _Place(folder).real
     for above in (real, *real.parents):
-        if all(os.path.lexists(above / name) for name in DATA_SET):
+        data_set = all(os.path.lexists(above / name) for name in DATA_SET)
+        if data_set or _is_run(above):
+            what = "a data set" if data_set else "the folder of a run"
             raise InputError(
-                f"{option} {folder} lies in {above}, a data set, which stays as it is", hint=f"choose another {option}"
+                f"{option} {folder} lies in {above}, {what}, which stays as it is", hint=f"choose another {option}"
             )
 
 
 def require_outside_inputs(folder: Path, option: str, study: Path | None = None) -> None:
-    """Require that a folder to write to is, and lies in, neither a subject's folder nor a data set.
+    """Require that a file or folder to write is, and lies in, no subject's folder, no data set and no run's folder.
 
     Parameters
     ----------
@@ -183,7 +191,7 @@ def require_outside_inputs(folder: Path, option: str, study: Path | None = None)
         Naming the input.
     """
     require_outside_subjects(folder, study or folder, (), option)
-    require_outside_data_sets(folder, option)
+    require_outside_made(folder, option)
 
 
 def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
@@ -283,6 +291,17 @@ def _is_made(folder: Path) -> bool:
     sessions = list(folder.glob("ses-*"))
     alone = not (folder / "anat").exists() and bool(sessions)
     return alone and all(os.path.lexists(session / PROVENANCE) for session in sessions)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether `wbtools train` keeps a run in a folder."""
+    if not os.path.lexists(folder / RUN):
+        return False
+    try:
+        found = json.loads(read_plain(folder / RUN))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.keys() >= _RUN_SAYS
 
 
 def _owner_of_dataset(description: Path) -> str:

@@ -20,7 +20,7 @@ from wbtools.cli.asking.options import (
 )
 from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
-from wbtools.cli.failures import reports_errors
+from wbtools.cli.failures import refuse_without, reports_errors
 from wbtools.cli.progress import progress
 from wbtools.errors import InputError
 from wbtools.text import line, tsv
@@ -69,8 +69,8 @@ def command(
     labelled examples; images of the person asked about are never among those.
     """
     set_up_logging(verbose, Held())
-    if examples is None and label is not None:
-        raise InputError("--label is that of examples, and there are none", hint="add --examples DATA")
+    if examples is None:
+        refuse_without("--examples", "label", "top", "device")
     from wbtools import model as models
     from wbtools.asking import people as asking
     from wbtools.asking.neighbours import require_count

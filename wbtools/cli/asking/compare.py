@@ -17,7 +17,7 @@ from wbtools.cli.asking.options import (
 )
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
-from wbtools.cli.failures import reports_errors
+from wbtools.cli.failures import refuse_without, reports_errors
 from wbtools.cli.progress import progress
 from wbtools.errors import InputError
 
@@ -75,8 +75,8 @@ def command(
     """
     held = Held()
     set_up_logging(verbose, held)
-    if out is not None and not explain:
-        raise InputError("--out is where the export goes, and none is asked for", hint="add --explain")
+    if not explain:
+        refuse_without("--explain", "out", "target", "nulls", "no_render", "overwrite")
     if explain and out is None:
         raise InputError("--explain needs a place for the export", hint="add --out DIR")
     from wbtools import model as models

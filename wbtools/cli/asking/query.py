@@ -18,7 +18,7 @@ from wbtools.cli.asking.options import (
 )
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
-from wbtools.cli.failures import reports_errors
+from wbtools.cli.failures import refuse_without, reports_errors
 from wbtools.cli.progress import progress
 from wbtools.errors import InputError
 from wbtools.text import line
@@ -74,6 +74,8 @@ def command(
     from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.people import said_of
 
+    if out is None:
+        refuse_without("--out", "overwrite")
     if explain and out is None:
         raise InputError("--explain writes a table and a picture", hint="add --out DIR")
     require_count(top)

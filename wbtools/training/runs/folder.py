@@ -22,6 +22,7 @@ from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import read_plain
+from wbtools.subject.containment import RUN
 from wbtools.training.runs import records
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from wbtools.training.loop.fitting import Epoch, State
 
-RECORD, LOG, STATE, CURVES = "run.json", "log.jsonl", "state.pt", "tensorboard"
+RECORD, LOG, STATE, CURVES = RUN, "log.jsonl", "state.pt", "tensorboard"
 """Names in the folder of a run."""
 
 _OWN = tuple(f".{name}" for name in (RECORD, LOG, STATE, "best-", "last.", "reference"))
