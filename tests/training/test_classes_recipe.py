@@ -228,10 +228,10 @@ def test_a_usual_label_that_somebody_lacks_is_named_where_others_could_be_meant(
 
 def test_a_run_that_took_its_label_goes_on_without_naming_it(tmp_path):
     data = made_classes(tmp_path / "data", 24)
-    one = relabelled(tmp_path / "one", data, halves)
+    data = relabelled(tmp_path / "single", data, halves)
     how = ("--epochs", "1", "--batch", "8", "--references", "none", "--backbone", "mrinet-small")
-    assert train("classes", one, "--out", tmp_path / "run", *how).exit_code == 0
-    run = train("classes", one, "--out", tmp_path / "run", "--resume", *how)
+    assert train("classes", data, "--out", tmp_path / "run", *how).exit_code == 0
+    run = train("classes", data, "--out", tmp_path / "run", "--resume", *how)
     assert run.exit_code == 0, run.output
 
 

@@ -111,7 +111,7 @@ def explained(subject: Subject, model: Model, settings: ExportSettings, tell: Te
     with prepared(subject) as ready:
         me = person.read(ready, settings.files.meshes(ready)[:1], tools.projection)
     shown = ShownPerson(subject.id, seen_by(model, me.scan))
-    options = replace(settings.explanation, null_networks=_NO_NULLS, also=NO_SECOND)
+    options = replace(settings.explanation, null_networks=_NO_NULLS, also=NO_SECOND, heatmaps=False)
     found: list[Explanation] = []
     count = 1  # the first explanation says how many there are
     while len(found) < count:

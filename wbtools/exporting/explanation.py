@@ -135,6 +135,8 @@ class ExplanationOptions:
         Gives the brains that a person's is compared with, for methods that can take several; the method's own without.
     told : callable
         Told which step begins.
+    heatmaps : bool
+        Whether scores are painted into the regions of the T1w, smoothed as well.
     """
 
     method: str | None = None
@@ -146,6 +148,7 @@ class ExplanationOptions:
     references: ReferenceSource | None = None
     also: str | None = None
     told: Callable[[str], None] = _nobody
+    heatmaps: bool = True
 
     def target_of(self, model: Model) -> Target:
         """What is explained of a network."""
@@ -228,13 +231,13 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
             again = other.ask(model, shown, target, me.keys, references if shared else None, question.answers)
             second = _explained(again, other, me, options, second=True)
     remarks = (*image.remarks, *_shown_twice(people))
-    explanation = replace(_on_t1w(first, model, atlas, Explanation), remarks=remarks, decision=decision)
+    explanation = _on_t1w(first, model, atlas, Explanation, heatmaps=options.heatmaps)
+    explanation = replace(explanation, remarks=remarks, decision=decision)
     if second is None or companion is None:
         return explanation
     brain = (question.brain | second.question.brain).numpy()
-    return replace(
-        explanation, also=beside(explanation, _on_t1w(second, model, atlas, MapsByMethod), brain, companion.advice)
-    )
+    shown_beside = _on_t1w(second, model, atlas, MapsByMethod, heatmaps=options.heatmaps)
+    return replace(explanation, also=beside(explanation, shown_beside, brain, companion.advice))
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +277,7 @@ def _explained(
 Maps = TypeVar("Maps", bound=MapsByMethod)
 
 
-def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps:
+def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps], *, heatmaps: bool) -> Maps:
     """What was found, carried to the T1w's grid."""
     attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
@@ -288,7 +291,7 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps
         attribution=attribution,
         trust=found.trust,
         ranking=ranking,
-        volumes=_maps(relevance, ranking, atlas),
+        volumes=_maps(relevance, ranking, atlas) if heatmaps else {RELEVANCE: relevance},
         kept=kept,
     )
 

@@ -221,15 +221,53 @@ def _hat_integral(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
 
 def _resample_oblique(volume: Volume, grid: Grid) -> Volume:
     """As `resample_density` for grids rotated against each other: linear samples, averaged per target voxel."""
+    result = Volume(np.zeros(grid.shape, np.float32), grid, volume.unit)
+    box = _reached(volume, grid)
+    part = result.within(box)
+    times = [int(np.ceil(s)) for s in grid.voxel_sizes / volume.grid.voxel_sizes.min()]
+    x, y, z = (size * n for size, n in zip(part.grid.shape, times, strict=True))
+    fine = part.grid.covering((x, y, z))
+    data = _samples(volume, fine)
+    shape = [each for pair in zip(part.grid.shape, times, strict=True) for each in pair]
+    result.data[box] = data.reshape(shape).mean((1, 3, 5), dtype=np.float32)
+    return result
+
+
+def _samples(volume: Volume, grid: Grid) -> NDArray[np.float32]:
+    """A volume at the centres of a grid's voxels, linear between its own, constant in the outer half voxel, then 0."""
     from scipy.ndimage import affine_transform
 
-    times = tuple(int(np.ceil(s)) for s in grid.voxel_sizes / volume.grid.voxel_sizes.min())
-    fine = grid.covering((grid.shape[0] * times[0], grid.shape[1] * times[1], grid.shape[2] * times[2]))
-    matrix = np.linalg.inv(volume.grid.affine) @ fine.affine
+    matrix = np.linalg.inv(volume.grid.affine) @ grid.affine
+    place = matrix[:3, :3], matrix[:3, 3] + 1, grid.shape
     source = np.pad(volume.data.astype(np.float32), 1, mode="edge")
-    inside = np.pad(np.ones(volume.data.shape, np.float32), 1)
-    shift = matrix[:3, 3] + 1
-    data = affine_transform(source, matrix[:3, :3], shift, fine.shape, order=1, mode="nearest")
-    data *= affine_transform(inside, matrix[:3, :3], shift, fine.shape, order=0, mode="constant")
-    blocks = data.reshape(grid.shape[0], times[0], grid.shape[1], times[1], grid.shape[2], times[2])
-    return Volume(blocks.mean((1, 3, 5), dtype=np.float32), grid, volume.unit)
+    data: NDArray[np.float32] = affine_transform(source, *place, order=1, mode="nearest")
+    for axis, length in enumerate(volume.data.shape):
+        if np.take(volume.data, (0, -1), axis).any():  # else it is 0 beyond this side of its field of view anyway
+            _cut(data, matrix[axis], length)
+    return data
+
+
+def _cut(data: NDArray[np.float32], row: NDArray[np.float64], length: int) -> None:
+    """Set to 0, in place, what lies beyond the first or last voxel of an axis, whose index a row of a matrix gives."""
+    steps = [row[axis] * np.arange(size) for axis, size in enumerate(data.shape)]
+    across = steps[1][:, None] + steps[2]
+    low, high = across.min(), across.max()
+    for plane, begin in zip(data, steps[0] + row[3], strict=True):
+        if begin + low < -0.5 or begin + high >= length - 0.5:
+            index = begin + across
+            plane[(index < -0.5) | (index >= length - 0.5)] = 0
+
+
+def _reached(volume: Volume, grid: Grid) -> tuple[slice, slice, slice]:
+    """The block of a grid's voxels that hold all which is not 0 in a volume; one voxel at least."""
+    seen = np.nonzero(volume.data)
+    if not len(seen[0]):
+        return (slice(0, 1),) * 3
+    ends = np.array([(index.min() - 1, index.max() + 1) for index in seen], float)  # interpolation reaches so far
+    corners = np.stack(np.meshgrid(*ends, indexing="ij"), -1).reshape(8, 3)
+    matrix = np.linalg.inv(grid.affine) @ volume.grid.affine
+    there = corners @ matrix[:3, :3].T + matrix[:3, 3]
+    first = np.clip(np.floor(there.min(0) - 0.5), 0, np.array(grid.shape) - 1).astype(int)
+    last = np.clip(np.ceil(there.max(0) + 0.5), first, np.array(grid.shape) - 1).astype(int)
+    i, j, k = (slice(int(low), int(high) + 1) for low, high in zip(first, last, strict=True))
+    return i, j, k
