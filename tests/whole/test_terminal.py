@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,7 @@ from wbtools.anatomy import SUBCORTEX, Kind, Region
 from wbtools.cli import console, failures, summary
 from wbtools.errors import InputError
 from wbtools.exporting.pipeline import Export
+from wbtools.model import built_in_file
 from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking, RegionRelevance
 
 PROGRAM = [sys.executable, "-c", "from wbtools.cli import main; main()"]
@@ -57,9 +59,11 @@ def test_a_full_disk_is_told_and_tried_again():
 
 @pytest.mark.parametrize("stdout", ["/dev/full", os.devnull])
 def test_words_that_find_no_room_end_no_command_and_its_files_are_said_to_be_whole(tmp_path, stdout):
+    for file in built_in_file().parent.glob("demo_unet*"):
+        shutil.copy(file, tmp_path)
     with open(stdout, "wb") as stream:  # noqa: PTH123
-        done = run("demo-subject", str(tmp_path), stdout=stream)
-    assert (tmp_path / "100307" / "wbtools-notice.txt").exists()
+        done = run("models", "convert", str(tmp_path / "demo_unet.pt"), stdout=stream)
+    assert (tmp_path / "demo_unet.safetensors").exists()
     full = stdout == "/dev/full"
     assert done.returncode == (75 if full else 0)
     assert (b"the files that it made are whole" in done.stderr) == full
