@@ -19,7 +19,7 @@ def usable_labels(items: Sequence[Item]) -> tuple[str, ...]:
     Examples
     --------
     >>> labels = [{"age": str(row), "sex": "MF"[row % 2], "site": "A"} for row in range(4)]
-    >>> usable_labels([Item(row, f"p{row}", "", labels=each) for row, each in enumerate(labels)])
+    >>> usable_labels([Item(row, f"p{row}", f"p{row}.nii.gz", labels=each) for row, each in enumerate(labels)])
     ('sex',)
     """
     counts = {name: Counter(item.labels.get(name, "") for item in items) for name in items[0].labels if name != TWIN}
