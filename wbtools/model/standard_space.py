@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import CheckError, InputError
 from wbtools.images.template import mni152
-from wbtools.space.bias_field import log_bias_field
 from wbtools.space.foreground import bounding_box, foreground
 from wbtools.space.grid import Grid, Volume
-from wbtools.space.registration import affine_between
+from wbtools.space.registration import affine_between, one_thread
 from wbtools.space.resampling import average
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 _VOXELS = 3.0  # mm
 _ITERATIONS = (100, 100, 60, 40)
@@ -51,7 +54,7 @@ def field_on_template(t1w: Volume, field: Grid) -> Grid:
 
 @lru_cache(maxsize=2)
 def without_bias(t1w: Volume) -> Volume:
-    """An image without the slow variation of intensities that the scanner's coils cause (N4).
+    """An image without the slow variation of intensities that the scanner's coils cause (N4, SimpleITK).
 
     Runs on one thread, so that results are exactly reproducible.
 
@@ -76,6 +79,7 @@ def without_bias(t1w: Volume) -> Volume:
 
 def _log_field(image: Volume, inside: Volume) -> NDArray[np.float32]:
     """The logarithm of the bias field at every voxel of an image, estimated on voxels of 3 mm."""
+    import SimpleITK
     from scipy.ndimage import affine_transform
 
     extent = np.array(image.grid.shape) * image.grid.voxel_sizes
@@ -84,7 +88,21 @@ def _log_field(image: Volume, inside: Volume) -> NDArray[np.float32]:
     )
     coarse = image.grid.covering((x, y, z))
     shown, mask = average(image, coarse), average(inside, coarse)
-    found = log_bias_field(shown.data, mask.data > 0.5, _ITERATIONS, _CONVERGED)
+    method = SimpleITK.N4BiasFieldCorrectionImageFilter()
+    method.SetMaximumNumberOfIterations(_ITERATIONS)
+    method.SetConvergenceThreshold(_CONVERGED)
+    with one_thread():
+        method.Execute(_image(shown.data, coarse), _image((mask.data > 0.5).astype(np.uint8), coarse))
+        found = SimpleITK.GetArrayFromImage(method.GetLogBiasFieldAsImage(_image(shown.data, coarse))).T
     matrix = np.linalg.inv(coarse.affine) @ image.grid.affine
     place = matrix[:3, :3], matrix[:3, 3], image.grid.shape
     return np.asarray(affine_transform(found.astype(np.float32), *place, order=1, mode="nearest"), np.float32)
+
+
+def _image(values: NDArray[Any], grid: Grid) -> SimpleITK.Image:
+    """Voxels (X, Y, Z) for SimpleITK, of which only the sizes matter here."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(values.T))
+    image.SetSpacing(grid.voxel_sizes.tolist())
+    return image

@@ -270,7 +270,7 @@ def _optimised(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, s
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(transform, inPlace=True)
     try:
-        with _one_thread():
+        with one_thread():
             method.Execute(_image(target), _image(source))
     except RuntimeError:  # the images no longer overlap: keep the start, whose correlation decides
         return start
@@ -281,7 +281,7 @@ def _optimised(target: Volume, source: Volume, mask: NDArray[np.bool_] | None, s
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Make SimpleITK's sums independent of the machine; the method's thread setting does not reach its metric."""
     import SimpleITK
 
