@@ -113,7 +113,7 @@ def write_demo_subject(
             for part in ("T1w/Native", "T1w/fsaverage_LR32k", "MNINonLinear/Native", "MNINonLinear/fsaverage_LR32k"):
                 (made / part).mkdir(parents=True)
             deformation = None if variant == "average" else individual(person)
-            _write_volumes(made, grid, *_volumes(person, variant))
+            _write_volumes(made, grid, person, variant)
             for hemisphere in Hemisphere:
                 _write_hemisphere(made, subject_id, hemisphere, native_frequency, deformation)
             (made / NOTICE).write_text((NOTICE_TEXT if deformation else AVERAGE_NOTICE_TEXT) + "\n", encoding="utf-8")
@@ -166,8 +166,9 @@ def _volumes(person: int, variant: Variant) -> tuple[Volume, Volume]:
     return warp(t1w, inverse), warp(labels, inverse)
 
 
-def _write_volumes(folder: Path, grid: Grid, t1w: Volume, labels: Volume) -> None:
+def _write_volumes(folder: Path, grid: Grid, person: int, variant: Variant) -> None:
     """Write the T1w under both of its names (the template is skull-stripped), and the segmentation."""
+    t1w, labels = _volumes(person, variant)
     brain, head = (folder / name for name in T1W[:2])
     nifti.write_volume(brain, resample_density(t1w, grid), map_name="T1w")
     shutil.copyfile(brain, head)
