@@ -122,9 +122,20 @@ def _notices(plan: Plan) -> tuple[str, ...]:
         found.append("The images came as an array: the data set does not say of whom, or whether they are synthetic.")
     if plan.asked.part != "test":
         found.append(_PARTS[plan.asked.part])
-    found += [f"{each.name}: {each.model.card.notice}" for each in plan.contestants if each.model.card.notice]
-    found += [f"{each.name}: {remark}" for each in plan.contestants for remark in each.model.remarks]
+    said: dict[str, list[str]] = {}
+    for each in plan.contestants:
+        for text in filter(None, (each.model.card.notice, *each.model.remarks)):
+            said.setdefault(text, []).append(each.name)
+    found += [f"{_named(names)}: {text}" for text, names in said.items()]
     return tuple(line(text) for text in found)
+
+
+def _named(names: list[str]) -> str:
+    """Checkpoints of which the same is said; of many, how many they are."""
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} checkpoints"
+
+
+_MOST_NAMED = 4
 
 
 _PARTS = {
