@@ -235,7 +235,7 @@ def _interrupted(error: BaseException, out: Path) -> TransientError | None:
 
 def _say_plan(run: Run) -> None:
     """The answer to --dry-run."""
-    from wbtools.training.settings import described
+    from wbtools.training.settings import as_word, described
 
     material, record = run.material, run.record
     images = " x ".join(map(str, material.data.manifest.shape))
@@ -251,12 +251,14 @@ def _say_plan(run: Run) -> None:
     terminal.print(f"backbone: {record['backbone']}, {weights:,} parameters{others and f'; also {others}'}")
     terminal.print(f"device: {run.task.device}")
     steps = -(-run.task.batches // material.settings.accumulate)
-    terminal.print(f"an epoch: {run.task.batches} batches, {counted(steps, 'step')} of the optimiser")
+    terminal.print(
+        f"an epoch: {counted(run.task.batches, 'batch', 'batches')}, {counted(steps, 'step')} of the optimiser"
+    )
     terminal.print(f"references in the card: {record['references']}")
     terminal.print("settings (--set NAME=VALUE):")
     meant = described(material.settings) | described(material.options)
     for name, value in {**record["settings"], **record["options"]}.items():
-        shown = ",".join(map(str, value)) if isinstance(value, list) else value
+        shown = as_word(value)
         terminal.print(terminal.wrapped(f"  {f'{name}={shown}':<24} {meant.get(name, '')}".rstrip(), 27))
     terminal.print(f"would write: {line(run.folder.path)}")
 

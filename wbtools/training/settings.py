@@ -182,6 +182,19 @@ def _read(name: str, word: str, example: object) -> object:
         raise InputError(f"{name}={word} cannot be read", hint=f"give {kind[type(example)]}") from None
 
 
+def as_word(value: object) -> str:
+    """A value as it is written in `--set NAME=VALUE`.
+
+    Examples
+    --------
+    >>> as_word(True), as_word([2, 4]), as_word(0.5)
+    ('yes', '2,4', '0.5')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def assignments(words: Iterable[str]) -> dict[str, str]:
     """The settings in words such as `rate=1e-3`.
 
