@@ -51,10 +51,10 @@ class Options:
         How many of an epoch each picture is the first of; about half of them with one of its own class.
     examples : int
         Training pictures of each class; 0 takes all.
-    steps : int
-        Batches of an epoch, however many pictures there are; 0 makes an epoch of all pictures, `pairs` times each.
     plain : bool
         Whether the classes themselves are learned, by cross-entropy, instead of distances.
+    steps : int
+        Batches of an epoch, however many pictures there are; 0 makes an epoch of all pictures, `pairs` times each.
     """
 
     label: str = "class"
