@@ -11,14 +11,11 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_heads import write_network
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere
 from wbtools.atlas import mmp
 from wbtools.cli import main
 from wbtools.images import gifti, nifti
-from wbtools.model import Card
-from wbtools.model import card as cards
 from wbtools.space.grid import Grid, Unit, Volume
 
 HAS_WORKBENCH = shutil.which("wb_command") is not None
@@ -303,8 +300,13 @@ def test_left_is_left_through_every_stage(small_study, orientation):
 
 
 def test_two_networks_are_exported_side_by_side(small_study, tmp_path, run_export):
-    first, other = (shutil.copy(write_network(tmp_path), tmp_path / name) for name in ("first.pt", "other one.pt"))
-    cards.write(other.with_suffix(".json"), Card("unet", "U-Net", "unet", shape=(30, 36, 30)))  # the first has no card
+    from importlib import resources
+
+    with resources.as_file(resources.files("wbtools") / "data" / "demo_unet.pt") as built_in:
+        other = tmp_path / "other one.pt"
+        shutil.copy(built_in, other)
+        first = tmp_path / "first.pt"
+        shutil.copy(built_in, first)
     _, folder = run_export(
         small_study("LAS"),
         tmp_path / "out",
