@@ -1,7 +1,7 @@
 """What does a step of training cost beside a bare loop of the same network?
 
     python benchmarks/training_step.py                     the published U-Net, on the graphics card if there is one
-    python benchmarks/training_step.py --batch 8 --steps 6 --device cpu
+    python benchmarks/training_step.py --batch 8 --turns 2 --device cpu
 
 One epoch of `wbtools train twins` on made-up scans: images read from disk, changed at random, brought to the device,
 loss, gradients, optimiser, log. Beside it, in turns: forward and backward passes of the same network over batches of

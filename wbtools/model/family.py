@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
@@ -152,6 +154,18 @@ def axes(shapes: Shapes, key: str, count: int) -> tuple[int, ...]:
     if 0 in shape:
         raise CheckpointError(f"{key} is empty: its axes have {' x '.join(map(str, shape))} values", hint=hint)
     return shape
+
+
+def depths(shapes: Shapes, layer: str) -> tuple[int, ...]:
+    r"""How many layers each block has, by a pattern of their tensors' names whose first group is the block's number.
+
+    Examples
+    --------
+    >>> depths({"layer1.0.weight": (8, 1), "layer1.1.weight": (8, 8)}, r"layer(\d)\.\d\.weight")
+    (2,)
+    """
+    found = Counter(match[1] for key in shapes if (match := re.fullmatch(layer, key)))
+    return tuple(found[block] for block in sorted(found, key=lambda number: (len(number), number)))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from wbtools.errors import CheckpointError
 from wbtools.model.card import Card
 from wbtools.model.families.slices import SHAPE, SliceNetwork
-from wbtools.model.family import Architecture, Family, Shapes, axes
+from wbtools.model.family import Architecture, Family, Shapes, axes, depths
 from wbtools.model.imported.retrace import norms_after_convolutions, separated
 from wbtools.model.pictures import Pictures
 
@@ -97,17 +97,10 @@ class ContrastiveArchitecture(Architecture):
         units = [axes(shapes, key, 2) for key in linear]
         inputs = units[0][1:] if units else (axes(shapes, f"{features}.norm5.weight", 1)[0],)
         names = tuple(key.removesuffix(".weight") for key in linear)
-        blocks: list[int] = []
-        while f"{features}.denseblock{len(blocks) + 1}.denselayer1.conv1.weight" in shapes:
-            block = f"{features}.denseblock{len(blocks) + 1}"
-            blocks.append(1)
-            while f"{block}.denselayer{blocks[-1] + 1}.conv1.weight" in shapes:
-                blocks[-1] += 1
+        blocks = depths(shapes, rf"{re.escape(features)}\.denseblock(\d+)\.denselayer\d+\.conv1\.weight")
         growth, inner, *_ = axes(shapes, f"{features}.{_INSIDE}", 4)
         stem = axes(shapes, f"{features}.conv0.weight", 4)[0]
-        return cls(
-            features, channels, names, (*inputs, *(unit[0] for unit in units)), tuple(blocks), growth, inner, stem
-        )
+        return cls(features, channels, names, (*inputs, *(unit[0] for unit in units)), blocks, growth, inner, stem)
 
 
 def _found(shapes: Shapes) -> str | None:

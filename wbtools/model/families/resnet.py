@@ -17,7 +17,7 @@ from wbtools.model.card import Card
 from wbtools.model.families import embedding_head
 from wbtools.model.families.blocks import Bottleneck, ResidualBlock, conv, initialise
 from wbtools.model.families.embedding_head import Embedder
-from wbtools.model.family import Architecture, Family, Shapes, axes
+from wbtools.model.family import Architecture, Family, Shapes, axes, depths
 
 STRIDES = (1, 2, 1, 1)
 DILATIONS = (1, 1, 2, 4)
@@ -74,13 +74,8 @@ class ResNetArchitecture(Architecture):
     @classmethod
     def of(cls, shapes: Shapes) -> ResNetArchitecture:
         """Read the architecture from the names and shapes of a checkpoint's tensors."""
-        blocks: list[int] = []
-        for layer in range(1, 5):
-            blocks.append(0)
-            while f"layer{layer}.{blocks[-1]}.conv1.weight" in shapes:
-                blocks[-1] += 1
         return cls(
-            blocks=tuple(blocks),
+            blocks=depths(shapes, r"layer([1-4])\.\d+\.conv1\.weight"),
             planes=tuple(axes(shapes, f"layer{n}.0.conv1.weight", 5)[0] for n in range(1, 5)),
             bottleneck="layer1.0.conv3.weight" in shapes,
             stem=axes(shapes, "conv1.weight", 5)[0],

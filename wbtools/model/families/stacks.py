@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from wbtools.errors import CheckpointError, InputError
 from wbtools.model.card import Card
 from wbtools.model.families.blocks import initialise
-from wbtools.model.family import Architecture, Classifier, Family, Shapes, axes
+from wbtools.model.family import Architecture, Classifier, Family, Shapes, axes, depths
 from wbtools.model.junctions import Add
 from wbtools.model.pictures import Abreast, Stacks, Together
 from wbtools.text import counted
@@ -68,14 +68,8 @@ class StacksArchitecture(Architecture):
     @classmethod
     def of(cls, shapes: Shapes) -> StacksArchitecture:
         """Read the architecture from the names and shapes of a checkpoint's tensors."""
-        blocks: list[int] = []
-        while f"layer{len(blocks) + 1}.0.conv1.weight" in shapes:
-            layer = f"layer{len(blocks) + 1}"
-            blocks.append(1)
-            while f"{layer}.{blocks[-1]}.conv1.weight" in shapes:
-                blocks[-1] += 1
         width, stack, *_ = axes(shapes, "conv1.weight", 4)
-        return cls(tuple(blocks), width, stack, axes(shapes, "fc.weight", 2)[0])
+        return cls(depths(shapes, r"layer(\d+)\.\d+\.conv1\.weight"), width, stack, axes(shapes, "fc.weight", 2)[0])
 
 
 class Block(nn.Module):
