@@ -45,7 +45,7 @@ from wbtools.model.family import Network
 from wbtools.native import person
 from wbtools.native.projection import NativeProjection
 from wbtools.regions import RegionMeans, calibrated, rank
-from wbtools.regions.calibration import distances, step_down
+from wbtools.regions.calibration import excesses, step_down
 from wbtools.regions.ranking import NullSummary, Ranking
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.subject import find
@@ -231,12 +231,12 @@ def against(observed: Table, others: Table) -> Ranking:
 
 
 def exactly(observed: Table, others: Table) -> bool:
-    """Whether a region would come out if every randomised network were taken at its own z."""
+    """Whether a region would come out if every randomised network were taken at its own excess."""
     maps = np.vstack((observed, others))[:, np.isfinite(observed)]
     middle = np.median(maps, axis=1, keepdims=True)
     if not (middle > 0).all():
         return False
-    return float(step_down(distances(np.log2(np.maximum(maps / middle, 1e-6)))).min()) < SIGNIFICANT
+    return float(step_down(excesses(np.log2(np.maximum(maps / middle, 1e-6)))).min()) < SIGNIFICANT
 
 
 # ------------------------------------------------------------------------------------------------- planted regions

@@ -201,7 +201,7 @@ def test_p_of_a_network_that_has_learned_nothing_is_uniform(heavy):
     for _ in range(draws):
         levels = learned_nothing(random, networks + 1, heavy=heavy)
         levels -= np.median(levels, axis=1, keepdims=True)
-        lowest.append(calibration.step_down(calibration.distances(levels)).min())
+        lowest.append(calibration.step_down(calibration.excesses(levels)).min())
     counts = np.bincount(np.rint(np.array(lowest) * (networks + 1)).astype(int), minlength=networks + 2)[1:]
     assert counts.sum() == draws
     # every p from 1 / 10 to 1 should be as frequent; a test that rejects one in a thousand
@@ -359,7 +359,7 @@ def test_table_shows_raw_and_calibrated_ranks_side_by_side():
     by_rank = sorted(inside, key=lambda row: int(row["calibrated_rank"]))
     excess = [float(row["excess"]) for row in by_rank]
     assert excess == sorted(excess, reverse=True)
-    p = [float(row["p_corrected"]) for row in sorted(inside, key=lambda row: -float(row["z"]))]
+    p = [float(row["p_corrected"]) for row in by_rank]
     assert p == sorted(p)
     for row in inside:
         assert (float(row["excess"]) > 0) <= (float(row["z"]) > 1.6)
