@@ -86,7 +86,7 @@ def twins(place: Place) -> None:
     """AUC of telling twins from others; wanted: .95."""
     how = sets(accumulate=1, clip=1, augment="no", dropout="no", loss="contrast", settle=4)
     for family in ("unet", "resnet", "densenet"):
-        words = ("--backbone", f"{family}-tiny", "--epochs", "12", "--batch", "32", "--rate", "4e-3", *how)
+        words = ("--backbone", f"{family}-tiny", "--epochs", "20", "--batch", "32", "--rate", "2e-3", *how)
         (found,) = figures(place.judged(Training(f"twins-{family}", "twins", "twins", words)))
         print(f"twins, {family}: AUC {told(found['auc'])}", flush=True)
 

@@ -13,6 +13,7 @@ from made_heads import write_network
 from wbtools import model
 from wbtools.asking import reliability
 from wbtools.asking.reliability import Reliability
+from wbtools.attribution.decision import PairDecision
 from wbtools.cli import progress
 from wbtools.datasets import open_data
 from wbtools.model import card as cards
@@ -50,7 +51,7 @@ def test_people_are_counted_while_they_are_read(place, monkeypatch):
 def test_the_card_says_how_often_such_a_verdict_was_right_and_its_notice_is_repeated(place):
     said = compare(place, "100", "105").output
     assert "96.8 % of verdicts 'twins' were right" in said and "(of 20)" in said
-    assert "The threshold was chosen on the same data" in said and "Where twins are rarer" in said
+    assert "The threshold was chosen on the same data" in said and "Where pairs of twins are rarer" in said
     assert "not for science" in said and said.endswith("Not for diagnosis.\n")
 
 
@@ -105,33 +106,44 @@ def test_explain_adds_the_export_of_the_pair(small_study, tmp_path):
 # ------------------------------------------------------------------------------------------------------- reliability
 
 
+NEAR, FAR = PairDecision("101", 0.9, 0.1, 0.3), PairDecision("101", 0.4, 0.6, 0.3)
+
+
+def test_verdicts_have_the_words_of_what_the_network_was_trained_on():
+    pair = replace(NEAR, alike="one class")
+    assert (pair.verdict, replace(FAR, alike="one class").verdict) == ("one class", "not one class")
+    said = " ".join(Reliability(0.9, 0.9, 20).sentences(pair))
+    assert "90.0 % of verdicts 'one class' were right: 90.0 % of pairs of one class (of 20)" in said
+    assert "twin" not in said
+
+
 def test_the_share_of_right_verdicts_is_that_of_counted_pairs():
     dice = np.random.default_rng(0)
     together, apart = dice.normal(0.3, 0.1, 400), dice.normal(0.6, 0.15, 400)
     found = pairs.figures(together, apart)
     known = Reliability(found["sensitivity"], found["specificity"], int(found["pairs"]))
     below, above = together < found["threshold"], apart < found["threshold"]
-    assert known.right("twins") == pytest.approx(below.sum() / (below.sum() + above.sum()))
-    assert known.right("not twins") == pytest.approx((~above).sum() / ((~above).sum() + (~below).sum()))
+    assert known.right(near=True) == pytest.approx(below.sum() / (below.sum() + above.sum()))
+    assert known.right(near=False) == pytest.approx((~above).sum() / ((~above).sum() + (~below).sum()))
     assert known.pairs == 400
 
 
 def test_figures_that_are_no_shares_are_not_believed():
     card = Card("net", "net", "unet", performance={**KNOWN, "validation_sensitivity": 17.0})
     assert reliability.of(card) is None
-    assert "does not say" in reliability.said_of(card, "twins")[0]
+    assert "does not say" in reliability.said_of(card, NEAR)[0]
 
 
 def test_a_verdict_that_never_occurred_is_said():
-    assert "there was no such verdict" in Reliability(0.0, 1.0).sentences("twins")[0]
+    assert "there was no such verdict" in Reliability(0.0, 1.0).sentences(NEAR)[0]
 
 
 @pytest.mark.parametrize("pairs", [1, 2, 7, 29])
 def test_from_few_pairs_little_follows_and_the_interval_is_wilsons(pairs):
-    found = Reliability(1.0, 0.95, pairs).sentences("not twins")
+    found = Reliability(1.0, 0.95, pairs).sentences(FAR)
     low = 1 / (1 + 1.959964**2 / pairs)  # Wilson's interval where all were right
     assert f"from {100 * low:.1f} % to 100 %" in found[1]
-    assert not any("Little follows" in said for said in Reliability(1.0, 0.95, 30).sentences("not twins"))
+    assert not any("Little follows" in said for said in Reliability(1.0, 0.95, 30).sentences(FAR))
 
 
 def test_somebody_whom_the_network_learned_from_is_named(place, tmp_path):

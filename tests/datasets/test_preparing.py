@@ -118,7 +118,7 @@ def test_the_training_that_comes_next_is_named_with_a_place_for_the_label_where_
     table = study / "participants.tsv"
     table.write_text("participant_id\tsex\tarm\n100\tF\ta\n101\tF\tb\n102\tM\ta\n103\tM\tb\n")
     said = prepare(study, "--out", tmp_path / "two", "--shape", SHAPE, recipe="classes")
-    assert said.endswith(f"--out {tmp_path / 'two'}-trained --set label=LABEL")
+    assert said.endswith(f"--out {tmp_path / 'two'}-trained --set label=sex")
 
 
 def test_the_default_grid_is_that_of_the_recipe(study, tmp_path):

@@ -51,7 +51,7 @@ class ComparedPair:
         if self.same:
             said.append(f"{first} and {second} have the very same image: this is no comparison of two people.")
         elif self.pair.verdict:
-            said += reliability.said_of(self.model.card, self.pair.verdict)
+            said += reliability.said_of(self.model.card, self.pair)
         return tuple(said)
 
     def remarks(self) -> tuple[str, ...]:

@@ -61,7 +61,8 @@ def require_fitting(data: DataSet, model: Model) -> None:
     if manifest.kind is not Images.VOLUMES:
         raise InputError(
             f"{data.folder} holds {manifest.kind.value}, and {model.name} takes T1w volumes",
-            hint="give a data set of scans, as wbtools prepare makes it for twins, classes and hashing",
+            hint="give a data set of scans, as wbtools prepare makes it for twins, classes and hashing; pictures "
+            "are for wbtools evaluate",
         )
     made = {"shape": _shape(manifest.shape[1:]), **{name: manifest.card.get(name) for name in _PREPARED}}
     wanted = {"shape": _shape(card.shape), **{name: getattr(card, name) for name in _PREPARED}}
@@ -251,9 +252,10 @@ def make(work: Work, out: Path, coming: Coming, *, overwrite: bool = False) -> H
     Raises
     ------
     InputError
-        If an image has values that are no numbers, or something is in the file's place.
+        If an image has changed or has values that are no numbers, or something is in the file's place.
     """
     require_place(out, work.data.folder, overwrite=overwrite)
+    work.data.verify()
     found = _Found(work)
 
     def fill(stream: BinaryIO) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wbtools.attribution.decision import PairDecision
 from wbtools.model import Card
 from wbtools.text import counted, line
 
@@ -30,7 +31,7 @@ class Reliability:
     Examples
     --------
     >>> found = Reliability(0.9, 0.9, 20)
-    >>> round(found.right("twins"), 3), round(found.right("not twins"), 3)
+    >>> round(found.right(near=True), 3), round(found.right(near=False), 3)
     (0.9, 0.9)
     """
 
@@ -38,27 +39,28 @@ class Reliability:
     specificity: float
     pairs: int = 0
 
-    def right(self, verdict: str) -> float:
+    def right(self, *, near: bool) -> float:
         """Share of verdicts of a kind that were right, among as many pairs as other pairs; NaN if there were none."""
         hits, correct = self.sensitivity, self.specificity
-        good, bad = (hits, 1 - correct) if verdict == "twins" else (correct, 1 - hits)
+        good, bad = (hits, 1 - correct) if near else (correct, 1 - hits)
         return good / (good + bad) if good + bad > 0 else float("nan")
 
-    def sentences(self, verdict: str) -> tuple[str, ...]:
-        """The same in words."""
+    def sentences(self, pair: PairDecision) -> tuple[str, ...]:
+        """How often such verdicts were right, in words."""
+        alike, verdict, near = f"pairs of {pair.alike}", pair.verdict, pair.verdict == pair.alike
         of = f" (of {self.pairs})" if self.pairs else ""
-        right = self.right(verdict)
+        right = self.right(near=near)
         said = (
             f"{_percent(right)} of verdicts '{verdict}' were right" if right == right else "there was no such verdict"
         )
         shares = _percent(self.sensitivity), _percent(1 - self.specificity)
         found = (
-            f"On the network's validation data, with as many other pairs as twins, {said}: {shares[0]} of twin "
-            f"pairs{of} are nearer than the threshold, and {shares[1]} of other pairs."
+            f"On the network's validation data, with {alike} and as many others, {said}: {shares[0]} of "
+            f"{alike}{of} are nearer than the threshold, and {shares[1]} of other pairs."
         )
-        few = _few(self.sensitivity, self.pairs, f"{counted(self.pairs, 'pair')} of twins")
-        rare = "Where twins are rarer than in such data, fewer verdicts 'twins' are right."
-        return tuple(each for each in (found, few, _OPTIMISTIC, rare if verdict == "twins" else "") if each)
+        few = _few(self.sensitivity, self.pairs, f"{counted(self.pairs, 'pair')} of {pair.alike}")
+        rare = f"Where {alike} are rarer than in such data, fewer verdicts '{verdict}' are right."
+        return tuple(each for each in (found, few, _OPTIMISTIC, rare if near else "") if each)
 
 
 def _few(share: float, count: int, said: str) -> str:
@@ -88,25 +90,25 @@ def of(card: Card) -> Reliability | None:
     return Reliability(sensitivity, specificity, _count(pairs))
 
 
-def said_of(card: Card, verdict: str) -> tuple[str, ...]:
+def said_of(card: Card, pair: PairDecision) -> tuple[str, ...]:
     """How often such a verdict was right, in sentences; or that the card does not say, and what it says instead.
 
     Parameters
     ----------
     card : Card
-    verdict : str
-        `twins` or `not twins`.
+    pair : PairDecision
+        With a verdict.
 
     Examples
     --------
-    >>> said_of(Card(name="net", title="net", family="unet", assumed=True), "twins")
+    >>> said_of(Card(name="net", title="net", family="unet", assumed=True), PairDecision("100408", 0.9, 0.1, 0.2))
     ('There is no card beside net that says how often such verdicts were right.',)
     """
     if card.assumed:
         return (f"There is no card beside {card.name} that says how often such verdicts were right.",)
     known = of(card)
     if known is not None:
-        return known.sentences(verdict)
+        return known.sentences(pair)
     figures = ", ".join(f"{line(name, 40)} {value:.4g}" for name, value in list(card.performance.items())[:_SHOWN])
     other = f"; it states {figures}" if figures else ""
     return (f"The card of {card.name} does not say how often such verdicts were right{other}.",)
@@ -129,7 +131,7 @@ def said_of_classes(card: Card) -> tuple[str, ...]:
     of = f" ({counted(people, 'person')})" if people else ""
     found = f"On the network's validation data{of}, {_percent(right)} of classes were right."
     few = _few(right, people, counted(people, "person"))
-    chosen = "It was chosen on the same data: expect somewhat less for new people."
+    chosen = "The checkpoint was chosen on the same data: expect somewhat less for new people."
     return tuple(each for each in (found, few, chosen) if each)
 
 

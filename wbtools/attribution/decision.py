@@ -111,10 +111,12 @@ class PairDecision:
     cosine, distance : float
         Distance is 1 - cosine; of hash codes, the share of bits that differ.
     threshold : float or None
-        The checkpoint's: people nearer than this count as twins.
+        The checkpoint's: people nearer than this count as `alike`.
     differing : int or None
         Bits that differ.
     bits : int or None
+    alike : str
+        What people near to each other are, by this network: twins, or of one class.
     """
 
     other: str
@@ -123,13 +125,14 @@ class PairDecision:
     threshold: float | None
     differing: int | None = None
     bits: int | None = None
+    alike: str = "twins"
 
     @property
     def verdict(self) -> str:
-        """`twins` or `not twins`; empty where the checkpoint has no threshold, and of hash codes, which have none."""
+        """As `twins` or `not twins`; empty where the checkpoint has no threshold, and of hash codes."""
         if self.threshold is None:
             return ""
-        return "twins" if self.distance < self.threshold else "not twins"
+        return self.alike if self.distance < self.threshold else f"not {self.alike}"
 
     def sentence(self) -> str:
         """The comparison in words."""
@@ -180,7 +183,9 @@ class Decision:
             "classes": [classes.as_record() for classes in self.classes],
             "embeddings": [asdict(code) for code in self.codes],
             "comparisons": [
-                {**asdict(comparison), "verdict": comparison.verdict or "none"} for comparison in self.comparisons
+                {key: value for key, value in asdict(comparison).items() if key != "alike"}
+                | {"verdict": comparison.verdict or "none"}
+                for comparison in self.comparisons
             ],
         }
 
@@ -253,7 +258,7 @@ def _compare(model: Model, other: str, v: Tensor, w: Tensor) -> PairDecision:
     mine, theirs = v.double().flatten(), w.double().flatten()
     cosine = float(cosine_similarity(mine, theirs, dim=0))
     if not model.network.hashes:
-        return PairDecision(other, cosine, 1 - cosine, model.threshold)
+        return PairDecision(other, cosine, max(0.0, 1 - cosine), model.threshold, alike=model.network.alike)
     differing = int(((mine > 0) != (theirs > 0)).sum())
     return PairDecision(other, cosine, differing / len(mine), None, differing, len(mine))
 

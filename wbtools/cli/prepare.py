@@ -194,8 +194,9 @@ def _choice(data: DataSet, planned: Planned) -> tuple[str, ...]:
     """What a training needs to be told where classes can be made of several labels."""
     from wbtools.datasets.recipes.known import require_classes, usable_labels
 
-    several = planned.recipe.require_labels is require_classes and len(usable_labels(data.items)) > 1
-    return ("--set", "label=LABEL") if several else ()
+    usable = usable_labels(data.items)
+    several = planned.recipe.require_labels is require_classes and len(usable) > 1
+    return ("--set", "label=sex" if "sex" in usable else "label=LABEL") if several else ()
 
 
 def _labels(items: Sequence[Item]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from wbtools.datasets.sources import Source
 from wbtools.datasets.split import PARTS, Split, check_leaks
 from wbtools.errors import InputError, OutOfRange, TransientError
 from wbtools.provenance import code_sha256
+from wbtools.subject.containment import require_outside_made, require_outside_subjects
 from wbtools.text import counted, line
 
 logger = logging.getLogger(__name__)
@@ -129,6 +130,8 @@ def plan(asked: Asked) -> Planned:
     recipe = recipes.recipe_named(asked.recipe)
     source = sources.source_of(asked.place, recipe.kind, asked.form)
     require_place(asked.out)
+    require_outside_subjects(asked.out, asked.out, (), "--out")
+    require_outside_made(asked.out, "--out", itself=False)
     source.require_outside(asked.out, asked.place)
     source.require_options(asked.options)
     found = source.find(asked.place, recipe.kind, asked.options)

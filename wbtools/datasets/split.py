@@ -61,7 +61,7 @@ class Split:
             raise InputError(f"a split has the parts {', '.join(self.parts)}", hint=f"name {', '.join(PARTS)}")
         rows = Counter(row for part in self.parts.values() for row in part)
         if twice := [row for row, count in rows.items() if count > 1]:
-            raise InputError(f"the split has the image in row {twice[0]} twice")
+            raise InputError(f"the split has the image in row {twice[0]} twice", hint="name every row once")
 
     def as_record(self) -> dict[str, Any]:
         """As JSON values."""
@@ -80,9 +80,9 @@ class Split:
             parts = {str(name): tuple(rows) for name, rows in record["parts"].items()}
             seed, how = record["seed"], record["how"]
         except (KeyError, TypeError, AttributeError):
-            raise InputError("the record of the split is damaged") from None
+            raise InputError("the record of the split is damaged", hint="train anew, or give another run") from None
         if type(seed) is not int or any(type(row) is not int for rows in parts.values() for row in rows):
-            raise InputError("the record of the split is damaged")
+            raise InputError("the record of the split is damaged", hint="train anew, or give another run")
         return cls({name: parts[name] for name in PARTS if name in parts}, seed, str(how))
 
 
@@ -176,7 +176,10 @@ def check_leaks(data: DataSet | Sequence[Item], split: Split, place: object = No
     for part, rows in split.parts.items():
         for row in rows:
             if not 0 <= row < len(items):
-                raise InputError(f"the split has row {row}, and {place} {counted(len(items), 'image')}")
+                raise InputError(
+                    f"the split has row {row}, and {place} {counted(len(items), 'image')}",
+                    hint="give the data set that the split was drawn for",
+                )
             for key in _bonds(items[row]):
                 if seen.setdefault(key, part) != part:
                     what, name = key

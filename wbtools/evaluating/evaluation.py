@@ -88,8 +88,9 @@ def evaluate(
     Raises
     ------
     InputError
-        If an image or an answer is not finite, or the folder cannot be written.
+        If an image or an answer is not finite, images have changed, or the folder cannot be written.
     """
+    plan.data.verify()
     with closing(coming or here(plan)) as given:
         told = iter([np.concatenate([next(given) for _ in parts]) for _, parts in plan.questions])
     answered = tuple(_answered(plan, *each, told) for each in zip(plan.contestants, plan.judged, strict=True))

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_COMPARED = 4
 """Checkpoints whose differences still fit on a page."""
-_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]\d+)?")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]\d+)?( \[[-+.,\d ]+\]| \(no interval\))?")
+"""A number, with its interval or without."""
 
 
 FOLDS = "all folds"

@@ -54,6 +54,8 @@ class Network(nn.Module):
         Whether each value of `logits` is a yes or no of its own, by its sigmoid, not one of several classes.
     movable : bool
         Whether `to` takes all of it to a graphics card.
+    alike : str
+        What two people are whose embeddings are near each other.
     notice : str
         What every reader of its maps must know, such as what it does not see of a brain; may be empty.
     architecture : Architecture or None
@@ -65,6 +67,7 @@ class Network(nn.Module):
     in_slices = False
     yes_or_no = False
     movable = True
+    alike = "twins"
     notice = ""
     architecture: Architecture | None = None
 

@@ -18,7 +18,7 @@ each of them against the K others, and the network's is ranked among all:
 
 The lowest p is 1 / (K + 1): below .05 with 20 networks or more. The test is exact for networks that were drawn as the
 randomised ones are. Others that have learned nothing, whose batch norms were filled in another way, differ from these a
-little more than these do from each other; so the excess of randomised networks is taken 1.5 times.
+little more than these do from each other; so the excess of randomised networks is taken 1.7 times.
 
 References: Barnard 1963, J. R. Stat. Soc. B 25:294; Dwass 1957, doi:10.1214/aoms/1177707045; Phipson and Smyth 2010,
 doi:10.2202/1544-6115.1585 (why p is not 0); Smyth 2004, doi:10.2202/1544-6115.1027; Westfall and Young 1993,
@@ -44,7 +44,7 @@ FEWEST_REGIONS = 10
 
 _FLOOR = 1e-6  # of the median region; keeps the logarithm finite for regions without relevance
 _USUAL = 0.95  # share of randomised networks that stay below a region's limit
-_MARGIN = 1.5  # how many times a randomised network's excess is counted
+_MARGIN = 1.7  # how many times a randomised network's excess is counted
 _MAD_TO_SD = 1.482602218505602  # of a normal distribution
 
 Array = NDArray[np.float64]

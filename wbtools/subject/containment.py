@@ -155,8 +155,17 @@ def require_outside_subjects(folder: Path, study: Path, subjects: Collection[str
             _refuse(f"{option} {folder} lies in {path}, a subject's folder, which is never written to", study, option)
 
 
-def require_outside_made(folder: Path, option: str) -> None:
+def require_outside_made(folder: Path, option: str, *, itself: bool = True) -> None:
     """Require that a folder to write to neither is nor lies in a data set or a run, which stay as they are.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    option : str
+        That names it.
+    itself : bool, optional
+        Whether it may not be one itself either.
 
     Raises
     ------
@@ -164,7 +173,7 @@ def require_outside_made(folder: Path, option: str) -> None:
         Naming it.
     """
     real = _Place(folder).real
-    for above in (real, *real.parents):
+    for above in (*((real,) if itself else ()), *real.parents):
         data_set = all(os.path.lexists(above / name) for name in DATA_SET)
         if data_set or _is_run(above):
             what = "a data set" if data_set else "the folder of a run"

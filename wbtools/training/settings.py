@@ -115,6 +115,8 @@ class Settings:
             raise InputError(
                 "rate and factor must be above 0, rise between 0 and 1, average below 1", hint="correct that setting"
             )
+        if any(epoch < 1 for epoch in self.milestones):
+            raise InputError("milestones are epochs, from 1 on", hint="correct that setting")
 
 
 def require_numbers(value: DataclassInstance) -> None:

@@ -92,7 +92,7 @@ def command(
         pair = compare(mine, theirs, model, tell)
     for sentence in pair.sentences():
         terminal.print(terminal.wrapped(sentence))
-    if explain and target == "pair" and pair.pair.verdict == "not twins":
+    if explain and target == "pair" and pair.pair.verdict not in ("", pair.pair.alike):
         terminal.print(terminal.wrapped("The export shows what is alike in them; --target distance what is not."))
     say_notes((*said_of(checkpoint, tuple(person.person for person in pair.people)), *pair.remarks()))
     if explain and out is not None:

@@ -164,7 +164,7 @@ def _side_by_side(bench: Bench, label: str, cases: Sequence[Told], found: told.E
 
 def _how(bench: Bench, answered: Answered, label: str) -> str:
     if is_plain(answered.contestant):
-        return "from classes themselves"
+        return "from the classes themselves"
     rows, _, _ = _examples_for(bench, answered, label)
     return f"from {len(rows)} examples"
 

@@ -134,6 +134,7 @@ class Contrastive(SliceNetwork):
     architecture : ContrastiveArchitecture
     """
 
+    alike = "one class"
     architecture: ContrastiveArchitecture
 
     def __init__(self, architecture: ContrastiveArchitecture) -> None:

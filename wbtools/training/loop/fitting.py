@@ -13,12 +13,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from wbtools.errors import CheckError
 from wbtools.training.loop.feeding import Plan, Shown, fed, seed_of
 from wbtools.training.loop.learner import Learner, settle
 from wbtools.training.loop.optimising import Stepper
 from wbtools.training.loop.selection import Selection
-from wbtools.training.recipes.recipe import Answers, Task
+from wbtools.training.recipes.recipe import Answers, Task, diverged
 
 State = dict[str, Any]
 """All that the rest of a run depends on: tensors and plain values."""
@@ -204,10 +203,7 @@ class Fit:
             self.listener.batch()
         means = {name: float(total) / len(plans) for name, total in totals.items()}
         if not math.isfinite(means["loss"]):
-            raise CheckError(
-                f"the loss is no number any more after epoch {number + 1}",
-                hint="lower the learning rate (--rate), or limit gradients (--set clip=1), in a new --out",
-            )
+            raise diverged(f"the loss is no number any more after epoch {number + 1}")
         return means
 
     def _loss(self, shown: Shown) -> Mapping[str, Tensor]:

@@ -142,7 +142,7 @@ class ContrastivePairs(Task):
         self.options: Options = material.options
         self._labelled = Labelled(material, self.options.label, least=2)
         self.code = len(self._labelled.classes) if self.options.plain else self.options.embedding
-        rows = material.rows("train")
+        rows = super().learned
         self._rows = examples_of(rows, self._labelled.of(rows), self.options.examples, self.settings.seed)
 
     @property
@@ -151,6 +151,11 @@ class ContrastivePairs(Task):
         if self.options.steps:
             return self.options.steps
         return len(shared_out(np.arange(len(self._rows) * self._times), self.settings.batch))
+
+    @property
+    def learned(self) -> NDArray[np.int64]:
+        """As in `Task`: the examples."""
+        return self._rows
 
     @property
     def _times(self) -> int:

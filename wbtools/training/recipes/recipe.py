@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wbtools.datasets import DataSet, Kind, Split
-from wbtools.errors import InputError, UnknownChoice
+from wbtools.errors import CheckError, InputError, UnknownChoice
 from wbtools.model.family import Network
 from wbtools.text import line
 from wbtools.training.augmentation import Change, Dice, augmented
@@ -96,6 +96,11 @@ class Task(ABC):
     def batches(self) -> int:
         """How many batches an epoch has, the same for all."""
 
+    @property
+    def learned(self) -> NDArray[np.int64]:
+        """Rows of the images that are learned from."""
+        return self.material.rows("train")
+
     def begin(self, learner: Learner, epoch: int) -> None:
         """What an epoch needs before its batches are planned."""
         return None
@@ -163,12 +168,24 @@ class Task(ABC):
             for part in _parts(rows if share is None else rows[share.own], batch):
                 given = self.answers(learner.network, self.ready(self.read(part)))
                 found.append(tuple(each.to(self.dtype).cpu() for each in given))
+        require_answers(answer for given in found for answer in given)
         return self.ranks.gathered(tuple(torch.cat(each) for each in zip(*found, strict=True)), share)
 
 
 def _parts(rows: NDArray[np.int64], batch: int) -> Iterator[NDArray[np.int64]]:
     for start in range(0, max(1, len(rows)), batch):  # no rows have answers, too: none, of as many values
         yield rows[start : start + batch]
+
+
+def require_answers(answers: Iterable[Tensor]) -> None:
+    """Raise CheckError if a network says something that is no number: its weights grew without limit."""
+    if not all(bool(torch.isfinite(answer).all()) for answer in answers):
+        raise diverged("what the network says is no number any more")
+
+
+def diverged(what: str) -> CheckError:
+    """The error of a training whose weights grew without limit."""
+    return CheckError(what, hint="lower the learning rate (--rate), or limit gradients (--set clip=1), in a new --out")
 
 
 def in_fast_order(images: Tensor) -> Tensor:

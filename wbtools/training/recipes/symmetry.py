@@ -25,7 +25,7 @@ from wbtools.training.augmentation import Dice
 from wbtools.training.loop.feeding import Plan, Shown, on_device, seed_of, shared_out
 from wbtools.training.loop.learner import Learner, evaluating
 from wbtools.training.loop.selection import Criterion
-from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task
+from wbtools.training.recipes.recipe import Answers, Material, Recipe, Task, require_answers
 from wbtools.training.settings import Settings
 from wbtools.training.simulated import GREY, PUBLISHED_SIDE, SHAPES, SIZES, TEXTURES, Lesion, lesioned
 
@@ -240,6 +240,7 @@ class Symmetry(Task):
                 images = self._side_by_side(self._halves(plan), plan).images
                 (answers,) = self.answers(learner.network, images)
                 values += self.ranks.gathered((answers[:, 0].to(self.dtype).cpu(),), plan.share)
+        require_answers(values)
         logits = torch.cat(values)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(truth).float())
         sick = torch.sigmoid(logits).numpy()

@@ -73,7 +73,9 @@ class Checkpoints:
                 atomic.write(cards.beside(path), cards.dumps(card), durable=True)
 
 
-def card_of(recipe: Recipe, title: str, family: Card, data: DataSet, people: int, made: Mapping[str, str]) -> Card:
+def card_of(
+    recipe: Recipe, title: str, family: Card, data: DataSet, rows: Sequence[int], made: Mapping[str, str]
+) -> Card:
     """What the card of a checkpoint says before any epoch.
 
     Parameters
@@ -84,8 +86,8 @@ def card_of(recipe: Recipe, title: str, family: Card, data: DataSet, people: int
     family : Card
         Of the network's family.
     data : DataSet
-    people : int
-        Of the training part.
+    rows : sequence of int
+        Of the images that it learns from.
     made : mapping
         For `provenance`.
     """
@@ -94,7 +96,8 @@ def card_of(recipe: Recipe, title: str, family: Card, data: DataSet, people: int
         _, x, y, z = data.manifest.shape
         inherited["shape"] = (x, y, z)
     pictures = data.manifest.kind is Kind.PICTURES
-    whom = ("picture or person", "pictures or people") if pictures else ("person", "people")
+    people = len({data.items[int(row)].person for row in rows})
+    whom = ("picture", "pictures") if pictures and people == len(rows) else ("person", "people")
     what = data.manifest.source or "a data set"
     return replace(
         family,

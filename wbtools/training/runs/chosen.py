@@ -12,7 +12,7 @@ from wbtools.errors import InputError
 from wbtools.training.runs.folder import RECORD, RunFolder
 
 BUILT_IN = "demo"
-"""What the built-in demonstration network is called, wherever nothing else has this name."""
+"""What the built-in demonstration network is called, wherever no file and no run has this name."""
 
 _LAST = "last"
 _KEYS = {"recipe": str, "data_sha256": str, "split": dict, "options": dict, "settings": dict}
@@ -38,9 +38,14 @@ def place_of(network: str | Path) -> Path:
     ('lab.networks:build', 'demo_unet.pt')
     """
     place = Path(network)
-    if place.is_dir():
-        return checkpoint_of(place)
-    return models.built_in_file() if str(network) == BUILT_IN and not os.path.lexists(place) else place
+    if str(network) == BUILT_IN and not _is_network(place):
+        return models.built_in_file()
+    return checkpoint_of(place) if place.is_dir() else place
+
+
+def _is_network(place: Path) -> bool:
+    """Whether a file or a run lies there; a folder of other things, such as people, hides no network."""
+    return os.path.lexists(place / RECORD) if place.is_dir() else os.path.lexists(place)
 
 
 def checkpoint_of(run: Path) -> Path:
@@ -60,9 +65,10 @@ def checkpoint_of(run: Path) -> Path:
     best = list(record.get("finished", {}).get("best", {})) or [
         name for each in folder.epochs() for name in each["best"]
     ]
-    names = [*(f"best-{name}" for name in best[:1]), _LAST]
-    path = next((path for name in names if (path := run / f"{name}.pt").exists()), None)
-    if path is None:
+    path = run / f"{f'best-{best[0]}' if best else _LAST}.pt"
+    if not path.exists() and best:
+        raise InputError(f"the run {run} has no {path.name} any more", hint="name another checkpoint of it")
+    if not path.exists():
         raise InputError(f"the run {run} has no checkpoint yet", hint="wait for the end of its first epoch")
     return path
 
@@ -83,6 +89,10 @@ def record_of(folder: RunFolder) -> Mapping[str, Any]:
     if not all(isinstance(record.get(key), kind) for key, kind in _KEYS.items()):
         raise InputError(f"{path} is damaged", hint="train anew, or give another run")
     people = record["split"].get("people")
-    if not isinstance(people, dict) or not all(isinstance(names, list) for names in people.values()):
+    if not isinstance(people, dict) or not all(_are_names(names) for names in people.values()):
         raise InputError(f"{path} does not say who was in which part", hint="train anew, or give another run")
     return record
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)

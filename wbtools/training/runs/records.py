@@ -43,7 +43,8 @@ def wrong_in(record: Mapping[str, Any]) -> str:
             return name
     if record["threads"] < 1:
         return "threads"
-    if type(record.get("finished", {})) is not dict:
+    finished = record.get("finished", {})
+    if type(finished) is not dict or type(finished.get("best", {})) is not dict:
         return "finished"
     files = record.get("reference_files", {})
     if files != {} and not _is_references(files):

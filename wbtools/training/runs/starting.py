@@ -112,10 +112,9 @@ class Run:
     def card(self) -> Card:
         """What all cards of the run say, but for its references."""
         material = self.material
-        people = len({material.data.items[row].person for row in material.rows("train")})
         made = {"recipe": self.recipe.name, "seed": str(material.settings.seed), "torch": str(self.record["torch"])}
         title = self.recipe.titled(material.options, self.task.classes)
-        card = card_of(self.recipe, title, self.backbone.known.card, material.data, people, made)
+        card = card_of(self.recipe, title, self.backbone.known.card, material.data, self.task.learned.tolist(), made)
         return replace(card, classes=self.task.classes, **self.backbone.on_card(material.options))
 
     def network(self) -> Network:

@@ -67,6 +67,8 @@ def train(run: Run, listener: Listener | None = None) -> Trained:
         If images cannot be learned from, or another process is training here or has begun to since the plan.
     """
     if run.new:
+        if run.material.ranks.first:
+            run.material.data.verify()
         require_sound_images(run.material)
         run.material.ranks.barrier()
         if run.material.ranks.first:
@@ -106,7 +108,8 @@ def _fit(run: Run, keeper: Keeper, listener: Listener) -> Fit:
     fit = Fit(run.task, learner, not run.recipe.keys, keeper, listener)
     if state is not None:
         _restore(fit, state, run.folder.path / STATE)
-        _log.info("resumed after epoch %d of %d", fit.next, run.material.settings.epochs)
+        done = fit.next, run.material.settings.epochs
+        _log.info("finished already: %d of %d epochs" if done[0] >= done[1] else "resumed after epoch %d of %d", *done)
     return fit
 
 
