@@ -40,6 +40,9 @@ def test_everything_but_a_folder_and_the_built_in_name_is_taken_as_it_is(tmp_pat
     monkeypatch.chdir(tmp_path)
     assert str(place_of("lab.networks:build")) == "lab.networks:build"
     assert place_of("demo") == model.built_in_file()
+    (tmp_path / "demo").mkdir()  # where somebody keeps people, perhaps
+    assert place_of("demo") == model.built_in_file()
+    (tmp_path / "demo").rmdir()
     (tmp_path / "demo").write_bytes(b"somebody's own")
     assert str(place_of("demo")) == "demo"
 
@@ -116,3 +119,21 @@ def test_a_run_without_checkpoint_is_told_to_wait(run, tmp_path):
     (tmp_path / "run" / "run.json").write_text(json.dumps(RUN))
     found = ask("models", tmp_path / "run")
     assert found.exit_code == 3 and "has no checkpoint yet" in found.output
+
+
+def test_a_finished_run_without_its_best_checkpoint_is_not_taken_for_another(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "best-f1.pt").unlink()
+    found = ask("models", tmp_path / "run")
+    assert found.exit_code == 3 and "has no best-f1.pt any more" in found.output
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"finished": {"best": None}}, {"split": {**RUN["split"], "people": {"train": [{}], "val": [], "test": []}}}],
+)
+def test_a_damaged_record_of_a_run_is_said(damage, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**RUN, **damage}))
+    found = ask("models", tmp_path / "run")
+    assert found.exit_code == 3 and ("is damaged" in found.output or "does not say who" in found.output), found.output

@@ -43,11 +43,14 @@ def content(folder):
         ("evaluate", "classes.pt", "data", "--split", "all", "--label", "sex", "--out", "{}/e"),
         ("classify", "103", "--model", "classes.pt", "--study-folder", "study", "--tsv", "{}/t.tsv"),
         ("train", "classes", "data", "--out", "{}/r"),
+        ("prepare", "twins", "other", "--out", "{}/p"),
     ],
 )
 def test_nothing_is_written_into_a_data_set_a_run_or_a_subjects_folder(own, monkeypatch, inside, words):
     monkeypatch.chdir(own)
     assert ask("index", "data", "--model", "unet.pt", "--out", "i.npz").exit_code == 0
+    if words[0] == "prepare":
+        shutil.copytree("study", "other")
     if words[0] == "classify":  # its folder has to be there
         (own / inside).mkdir(exist_ok=True)
     before = content(own)
@@ -55,6 +58,39 @@ def test_nothing_is_written_into_a_data_set_a_run_or_a_subjects_folder(own, monk
     said = " ".join(run.output.split())
     assert run.exit_code == 3 and ("stays as it is" in said or "never written to" in said), said
     assert "Hint: choose another --" in said and f"{words[-2]} {words[-1].format(inside)} lies in" in said
+    assert content(own) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("index", "data", "--model", "unet.pt", "--out", "new.npz"),
+        ("evaluate", "classes.pt", "data", "--split", "all", "--label", "sex", "--out", "new"),
+        (
+            "train",
+            "classes",
+            "data",
+            "--out",
+            "new",
+            "--backbone",
+            "mrinet-small",
+            "--epochs",
+            "1",
+            "--fractions",
+            ".4",
+            ".4",
+            ".2",
+        ),
+    ],
+)
+def test_images_that_have_changed_are_noticed_before_anything_is_written(own, monkeypatch, words):
+    monkeypatch.chdir(own)
+    with (own / "data" / "images.npy").open("r+b") as stream:
+        stream.seek(-5, os.SEEK_END)
+        stream.write(b"\x01")
+    before = content(own)
+    run = ask(*words)
+    assert run.exit_code == 3 and "images.npy has changed since it was made" in " ".join(run.output.split()), run.output
     assert content(own) == before
 
 

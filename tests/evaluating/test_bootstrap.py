@@ -8,6 +8,7 @@ from scipy import stats
 
 from wbtools.datasets import Item
 from wbtools.evaluating.bootstrap import Resampling, estimates, groups_of
+from wbtools.evaluating.findings import Table
 
 
 def test_the_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap():
@@ -91,3 +92,11 @@ def test_groups_are_the_connected_parts_of_people_families_and_twins(known):
     found = groups_of(items)
     assert np.array_equal(found[:, None] == found[None], reached)
     assert set(found) == set(range(found.max() + 1))
+
+
+def test_numbers_with_their_interval_stay_numbers_in_tables_and_formulas_do_not_stay_formulas():
+    kept = ("-0.074 [-0.259, +0.111]", "+0.074 (no interval)", "-1e-05")
+    table = Table("t", "", ("a", "b", "c", "d"), ((*kept, "=1+1"), ("-1 [x]", "+1+1", "@SUM", "+1 [2]=3")))
+    _, first, second = table.tsv().splitlines()
+    assert first.split("\t") == [*kept, "'=1+1"]
+    assert second.split("\t") == ["'-1 [x]", "'+1+1", "'@SUM", "'+1 [2]=3"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from wbtools.errors import InputError
 from wbtools.model.families.unet import UNet, UNetArchitecture
 from wbtools.training.loop.feeding import Plan, Shown, fed, seed_of, shared_out
 from wbtools.training.loop.learner import Learner, settle
@@ -52,6 +53,11 @@ def test_one_cycle_rises_to_the_highest_rate_and_ends_with_the_last_step(epochs,
 def test_steps_multiply_the_rate_after_the_epochs_that_are_named():
     settings = Settings(epochs=4, rate=1.0, schedule="steps", milestones=(2, 3), factor=0.3)
     assert rates(settings, 4, 2) == pytest.approx([1, 1, 1, 1, 0.3, 0.3, 0.09, 0.09])
+
+
+def test_milestones_are_epochs():
+    with pytest.raises(InputError, match="from 1 on"):
+        Settings(milestones=(-1,))
 
 
 def test_accumulated_batches_give_the_step_of_one_large_batch():

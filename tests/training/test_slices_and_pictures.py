@@ -273,11 +273,12 @@ def test_classes_of_pictures_are_learned_by_distances_and_by_themselves(plain, t
 
 def test_a_network_of_pictures_claims_nothing_of_brains_and_says_so_in_its_notice(tmp_path):
     made_pictures(tmp_path / "data", 16)
-    how = ("--epochs", "1", "--batch", "12", "--set", "embedding=4", "--set", "settle=1")
+    how = ("--epochs", "1", "--batch", "12", "--set", "embedding=4", "--set", "settle=1", "--set", "examples=2")
     result = train("contrastive", tmp_path / "data", "--out", tmp_path / "run", *how)
     assert "wbtools evaluate" in said(result) and "export-subject" not in said(result), result.output
     card = models.load(tmp_path / "run/last.pt").card
     assert card.pictures and "trained on pictures" in card.notice
+    assert ": 6 pictures, data set" in card.training_data
     described = said(CliRunner().invoke(main, ["models", str(tmp_path / "run")]))
     for claim in ("skull-stripped", "MNI152", "field of view", "template"):
         assert claim not in described

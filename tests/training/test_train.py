@@ -320,6 +320,11 @@ def test_a_single_changed_voxel_is_refused_on_resume(twins, tmp_path):
     refused(train("twins", tmp_path / "data", "--out", tmp_path / "run", "--resume"), "has changed since it was made")
 
 
+def test_weights_that_grow_without_limit_end_in_a_sentence(twins, tmp_path):
+    result = train("twins", twins, "--out", tmp_path / "run", *QUICK[:2], "--epochs", "1", "--rate", "1e30")
+    assert result.exit_code == 5 and "no number any more" in said(result) and "--rate" in said(result), result.output
+
+
 def test_images_that_are_no_numbers_are_refused_before_anything_is_written(tmp_path):
     data = made_twins(tmp_path / "data")
     images = np.array(data.images)
