@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wbtools import model as models
 from wbtools.errors import MissingFile
 from wbtools.text import line
-from wbtools.training.runs.chosen import place_of, record_of
+from wbtools.training.runs.chosen import BUILT_IN, place_of, record_of
 from wbtools.training.runs.folder import RECORD, RunFolder
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def found(places: Sequence[Path]) -> tuple[Contestant, ...]:
         path = place_of(place)
         if not path.exists():
             raise MissingFile(path, hint="give the folder of a run, or a checkpoint")
-        stem = line(f"{path.absolute().parent.name}/{path.stem}", 60)
+        stem = line(BUILT_IN if path == models.built_in_file() else f"{path.absolute().parent.name}/{path.stem}", 60)
         names.append(stem if stem not in names else f"{stem} ({len(names) + 1})")
         opened.append(_opened(names[-1], path))
     return tuple(opened)

@@ -57,6 +57,7 @@ def learning(kinds: Mapping[str, Mapping[str, Point]], difference: Mapping[str, 
             axes[1].set(ylabel="difference of accuracies in pairs of runs")
         for each in axes:
             each.set(xlabel="training examples of each class", xscale="log")
+            each.margins(0.12)
             each.set_xticks(list(ticks.values()), list(ticks))
             each.minorticks_off()
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -81,5 +82,7 @@ def _curve(axes: Axes, points: Mapping[str, Point], shift: float, style: Mapping
     )
     axes.errorbar(places, value, np.stack([value - low, high - value]), marker="o", markersize=4, capsize=3, **style)
     for place, point in zip(places * (shift if shift != 1 else _APART), points.values(), strict=True):
+        if len(point.found.drawn) < 2:
+            continue  # it is the mean
         single = np.full(len(point.found.drawn), place)
         axes.plot(single, point.found.drawn, "o", markersize=4, alpha=0.3, color=style["color"], markeredgewidth=0)
