@@ -168,8 +168,10 @@ class Task(ABC):
             for part in _parts(rows if share is None else rows[share.own], batch):
                 given = self.answers(learner.network, self.ready(self.read(part)))
                 found.append(tuple(each.to(self.dtype).cpu() for each in given))
-        require_answers(answer for given in found for answer in given)
-        return self.ranks.gathered(tuple(torch.cat(each) for each in zip(*found, strict=True)), share)
+        # Of all processes, so that all of them end if one has no numbers.
+        whole = self.ranks.gathered(tuple(torch.cat(each) for each in zip(*found, strict=True)), share)
+        require_answers(whole)
+        return whole
 
 
 def _parts(rows: NDArray[np.int64], batch: int) -> Iterator[NDArray[np.int64]]:
