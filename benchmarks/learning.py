@@ -95,8 +95,8 @@ def symmetry(place: Place) -> None:
     """AUC by the size of the lesion that was learned and of that which is judged; wanted: .9 at 23 pixels."""
     how = ("--backbone", "halves-resnet-tiny", "--batch", "8", *sets(optimiser="adamw", augment="yes"))
     data_set("slices", place.work, place.heads)
-    slower = sets(begin=80, schedule="steps", milestones="375,440,475", factor=0.3, settle=0)
-    words = ("--epochs", "500", "--rate", "1.5e-3", *how, *slower, *sets(sizes="18,23,27", weight_decay=1e-4))
+    slower = sets(begin=80, schedule="steps", milestones="750,880,950", factor=0.3, settle=0)
+    words = ("--epochs", "1000", "--rate", "1.5e-3", *how, *slower, *sets(sizes="18,23,27", weight_decay=1e-4))
     begin = train(Training("symmetry-all", "symmetry", "slices", words), place.work)
     words = ("--init", str(begin / "last.pt"), "--epochs", "20", "--rate", "3e-4", *how, *sets(schedule="one-cycle"))
     trained = [Training(f"symmetry-{size}", "symmetry", "slices", (*words, *sets(sizes=size))) for size in SIZES]

@@ -118,6 +118,7 @@ def of_several(network: Embedder, image: torch.Tensor, reference: torch.Tensor) 
     for number in range(REFERENCES):
         propagator = DifferencePropagator(network, image, reference.roll(number, 2), magnitudes=False, kept=kept)
         total += sent_back(propagator, "")["conserved"] / REFERENCES
+        del propagator  # as `explain_over` does: each needs much memory
     return {"conserved": total}
 
 

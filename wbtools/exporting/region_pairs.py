@@ -126,6 +126,7 @@ def _table(
     for propagator in deviation.propagators_of(model, parcellated.image, references):
         tables.append(region_table(propagator, pool))
         embedding = propagator.output[0].numpy().astype(np.float64)
+        del propagator  # gives its memory back before the next one is made
     return np.mean(tables, axis=0), embedding, len(tables)
 
 

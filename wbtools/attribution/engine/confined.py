@@ -18,6 +18,7 @@ from torch.nn import functional
 from wbtools.attribution.engine.linear import Convolution, LinearMap
 from wbtools.attribution.engine.pooled_convolution import Place, part
 from wbtools.attribution.engine.signal import box
+from wbtools.model.convolution import Triple
 
 _WORTH = 0.8
 """Of the inputs, at most: copying costs more than is saved else."""
@@ -79,18 +80,19 @@ class Confined(LinearMap):
         """(N, inputs, X, Y, Z), 0 outside the box, to (N, outputs, X', Y', Z')."""
         found = x.new_zeros(len(x), len(self.whole.weight), *self.size)
         if self._seen:
-            around = [side for s in reversed(self.spans) for side in (s.first - s.start, s.stop - 1 - s.last)]
-            part(self._outputs, found).copy_(self._bare(functional.pad(part(self._inputs, x), around)))
+            window = part(self._inputs, x)
+            window = functional.pad(window, self._rest) if any(self._rest) else window
+            part(self._outputs, found).copy_(self._bare(window))
         return found
 
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """(N, outputs, X', Y', Z') to (N, inputs, X, Y, Z), 0 outside the box."""
         found = y.new_zeros(len(y), *shape)
         if self._seen:
-            window = [s.stop - s.start for s in self.spans]
-            back = self._bare.adjoint(part(self._outputs, y), (shape[0], *window))
+            ends = [(s.start + m, s.stop - m) for s, m in zip(self.spans, self._margins, strict=True)]
+            back = self._bare.adjoint(part(self._outputs, y), (shape[0], *(stop - start for start, stop in ends)))
             seen = tuple(slice(max(s.first, s.start), min(s.last + 1, s.stop)) for s in self.spans)
-            there = tuple(slice(i.start - s.start, i.stop - s.start) for i, s in zip(seen, self.spans, strict=True))
+            there = tuple(slice(i.start - start, i.stop - start) for i, (start, _) in zip(seen, ends, strict=True))
             part(seen, found).copy_(part(there, back))
         return found
 
@@ -107,8 +109,23 @@ class Confined(LinearMap):
         return tuple(slice(span.low, span.high + 1) for span in self.spans)
 
     @property
+    def _margins(self) -> Triple:
+        """Zeros that the outputs see on both sides of the box: padding, which the library does without copying."""
+        x, y, z = (max(0, min(s.first - s.start, s.stop - 1 - s.last)) for s in self.spans)
+        return x, y, z
+
+    @property
+    def _rest(self) -> list[int]:
+        """Zeros that they see besides, axes backwards; below 0 where they do not see all of the box."""
+        sides = [
+            (s.first - s.start - margin, s.stop - 1 - s.last - margin)
+            for s, margin in zip(self.spans, self._margins, strict=True)
+        ]
+        return [number for pair in reversed(sides) for number in pair]
+
+    @property
     def _bare(self) -> Convolution:
-        return replace(self.whole, padding=(0, 0, 0))
+        return replace(self.whole, padding=self._margins)
 
 
 def confined(weights: LinearMap, change: Tensor) -> LinearMap:

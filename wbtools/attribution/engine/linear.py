@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv3d_input
 
-from wbtools.model.convolution import Geometry, Triple, convolved, neglected
+from wbtools.attribution.runtime.winograd import convolved
+from wbtools.model.convolution import Geometry, Triple, neglected
 
 
 class LinearMap(ABC):
@@ -83,7 +84,7 @@ class Convolution(LinearMap):
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, X, Y, Z) to (N, outputs, X', Y', Z')."""
-        return convolved(x, self.kernel, None, Geometry(self.stride, self.padding, self.dilation, self.groups))
+        return convolved(x, self.kernel, Geometry(self.stride, self.padding, self.dilation, self.groups))
 
     def adjoint(self, y: Tensor, shape: Sequence[int]) -> Tensor:
         """(N, outputs, X', Y', Z') to (N, inputs, X, Y, Z)."""
@@ -95,10 +96,11 @@ class Convolution(LinearMap):
         if inputs == 1 and max(self.dilation) == 1:
             return self._adjoint_by_phases(y, kernel, shape)
         back = [r - 1 - p for r, p in zip(self.reach, self.padding, strict=True)]
-        if max(self.stride) == 1 and min(back) >= 0 and (outputs > inputs or neglected(y)):
-            # Where channels become fewer, the library is up to five times as fast forwards as backwards.
+        if max(self.stride) == 1 and min(back) >= 0 and (outputs >= inputs or neglected(y)):
+            # Where channels become fewer, the library is up to five times as fast forwards as backwards; where they
+            # do not, a little, if it need not pad.
             turned, padding = self._turned(kernel.flip(2, 3, 4)), (back[0], back[1], back[2])
-            return convolved(y, turned, None, Geometry((1, 1, 1), padding, self.dilation, self.groups))
+            return convolved(y, turned, Geometry((1, 1, 1), padding, self.dilation, self.groups))
         geometry = (self.stride, self.padding, self.dilation, self.groups)
         found: Tensor = conv3d_input([len(y), *shape], kernel, y, *geometry)  # type: ignore[no-untyped-call]
         return found
@@ -112,7 +114,7 @@ class Convolution(LinearMap):
 
     def _adjoint_by_voxels(self, y: Tensor, kernel: Tensor, shape: Sequence[int]) -> Tensor:
         """The same for a kernel of one voxel: a product of matrices."""
-        small = convolved(y, self._turned(kernel), None, Geometry(groups=self.groups))
+        small = convolved(y, self._turned(kernel), Geometry(groups=self.groups))
         if max(self.stride) == 1:
             return small
         whole = y.new_zeros(len(y), *shape)
@@ -132,14 +134,14 @@ class Convolution(LinearMap):
         ty, tz = -(-ky // sy), -(-kz // sz)  # taps of each phase
         padded = functional.pad(kernel[:, 0], (0, tz * sz - kz, 0, ty * sy - ky))
         phases = padded.view(outputs, depth, ty, sy, tz, sz).permute(1, 3, 5, 0, 2, 4).flip(4, 5)
-        lines = 1
+        lines, odd = 1, 0
         if sy == 1:
             phases = torch.cat([functional.pad(phases, (0, 0, phase, 1 - phase)) for phase in (0, 1)], dim=1)
-            y, lines, sy = functional.pad(y, (0, 0, 0, (y.shape[3] + ky - 1) % 2)), 2, 2
+            lines, sy, odd = 2, 2, (y.shape[3] + ky - 1) % 2
         taps = phases.shape[4:]
         # A library takes three times as long where it has to pad as wide as a kernel itself.
-        y_wide = functional.pad(y, (tz - 1, tz - 1, ty - 1, ty - 1))
-        planes = convolved(y_wide, phases.reshape(-1, outputs, 1, *taps), None, Geometry((1, lines, 1)))
+        y_wide = functional.pad(y, (tz - 1, tz - 1, ty - 1, ty - 1 + odd))
+        planes = convolved(y_wide, phases.reshape(-1, outputs, 1, *taps), Geometry((1, lines, 1)))
         count, a, b = planes.shape[2:]
         planes = planes.view(len(y), depth, sy, sz, count, a, b).permute(0, 1, 4, 5, 2, 6, 3)
         whole = y.new_zeros(

@@ -75,10 +75,11 @@ def _of_image(step: Step, image: Tensor, known: Tensor | None) -> tuple[Tensor, 
     def block(
         weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
     ) -> tuple[Activation, Backward]:
-        y = part(place, whole)
-        if known is None:
-            y.copy_(rescale.affine(weights, bias, x.value))
-        return Activation(pool(y.relu())[0]), _nowhere
+        if known is not None:
+            return Activation(pool(part(place, whole).relu())[0]), _nowhere
+        y = rescale.affine(weights, bias, x.value)
+        part(place, whole).copy_(y)
+        return Activation(pool(y.relu_())[0]), _nowhere
 
     output, _ = pooled_convolution.run(step, Activation(image), block)
     return whole, output.value

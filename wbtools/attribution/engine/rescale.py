@@ -23,7 +23,7 @@ voxel is the largest in between, are the integral of the gradient along the stra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +37,7 @@ from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
 from wbtools.attribution.engine.planes import Moved
 from wbtools.attribution.engine.pooled_convolution import Place, part
 from wbtools.attribution.engine.rules import picked, spread
-from wbtools.attribution.engine.signal import Activation, ActivationChange, Once, Pool
+from wbtools.attribution.engine.signal import Activation, ActivationChange, Once, Pool, computed
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 MultiplierBackward = Callable[[Tensor], tuple[Tensor, ...]]
@@ -123,18 +123,18 @@ def _by_magnitude(weights: LinearMap, difference: Tensor, change: Tensor) -> tup
     return ratio, lambda m: (absolute.adjoint(m, size.shape[1:]).mul_(size),)
 
 
-def relu(x: ActivationChange) -> Rescaled:
+def relu(x: ActivationChange, once: Once) -> Rescaled:
     """Multipliers times the slope."""
-    output, slope = rectified(x)
+    output, slope = rectified(x, once)
     return output, lambda m: (m * slope,)
 
 
-def rectified(x: ActivationChange) -> tuple[ActivationChange, Tensor]:
+def rectified(x: ActivationChange, once: Once = computed) -> tuple[ActivationChange, Tensor]:
     """After a ReLU, and its slope, max(a, b) / |a - b| between 0 and 1: exactly 1 where both a and b are positive."""
     distance = x.change.abs().add_(_TINY)
     slope = x.reference
     torch.maximum(x.image, slope, out=slope).div_(distance).clamp_(0, 1)
-    return ActivationChange(torch.mul(x.change, slope, out=distance), x.image.clamp(min=0)), slope
+    return ActivationChange(torch.mul(x.change, slope, out=distance), once(lambda: x.image.clamp(min=0))), slope
 
 
 def sigmoid(x: ActivationChange) -> Rescaled:
@@ -199,22 +199,44 @@ def product(signal: ActivationChange, coefficients: ActivationChange) -> Rescale
 
 def maximum(x: ActivationChange, pool: Pool) -> Rescaled:
     """The largest voxels."""
-    output, (place, first), (before, second) = winners(x, pool)
+    output, found = winners(x, pool)
     shape = x.change.shape[1:]
-    return output, lambda m: (spread(m * first, place, shape) + spread(m * second, before, shape),)
+    return output, lambda m: (found.spread(m, shape),)
 
 
-Winner = tuple[Tensor, Tensor]
-"""Places of voxels in the flattened (X, Y, Z), and the slope that each has."""
+@dataclass(frozen=True, eq=False)
+class Winners:
+    """The largest voxels of the image and of the reference in every window of a pool.
+
+    Parameters
+    ----------
+    places : Tensor, (1, C, 2 W, ...)
+        In the flattened (X, Y, Z): the image's, then the reference's.
+    slopes : Tensor, (1, C, 2 W, ...)
+        That each has.
+    """
+
+    places: Tensor
+    slopes: Tensor
+
+    @classmethod
+    def of(cls, image: tuple[Tensor, Tensor], reference: tuple[Tensor, Tensor]) -> Winners:
+        """Of the places and slopes (1, C, W, ...) of both."""
+        places, slopes = (torch.cat(pair, 2) for pair in zip(image, reference, strict=True))
+        return cls(places.int(), slopes)
+
+    def spread(self, m: Tensor, shape: Sequence[int]) -> Tensor:
+        """Multipliers of the windows (K, C, W, ...) as those of all voxels, (K, *shape)."""
+        return spread(torch.cat((m, m), 2).mul_(self.slopes), self.places, shape)
 
 
-def winners(x: ActivationChange, pool: Pool) -> tuple[ActivationChange, Winner, Winner]:
+def winners(x: ActivationChange, pool: Pool) -> tuple[ActivationChange, Winners]:
     """The output of a maximum pool, and the largest voxels of the image and of the reference."""
     (_, place), (_, before) = (pool(x.between(way)) for way in (_NEAR, 1 - _NEAR))
     here, there = picked(x.change, place), picked(x.change, before)
     highest = picked(x.image, place)
     change, alpha = _shared(highest - picked(x.reference, before), here, there)
-    return ActivationChange(change, highest), (place.int(), alpha), (before.int(), 1 - alpha)
+    return ActivationChange(change, highest), Winners.of((place, alpha), (before, 1 - alpha))
 
 
 def _shared(change: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
@@ -249,7 +271,7 @@ class PooledLinear:
     ) -> tuple[Activation, MultiplierBackward]:
         """The change of the output from that of the input, which lies in some place of the image; and the way back."""
         change = weights(x.value) if self.change is None else part(place, self.change)
-        y = ActivationChange(change, part(place, self.image))
+        y = ActivationChange(change, part(place, self.image).contiguous())
         (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
         (here, first), (there, second) = (
             rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)
@@ -262,12 +284,8 @@ class PooledLinear:
             ratio, back = _by_magnitude(weights, x.value, y.change)
             first.mul_(picked(ratio, winner))
             second.mul_(picked(ratio, before))
-        shape, winner, before = y.change.shape[1:], winner.int(), before.int()
-
-        def backward(m: Tensor) -> tuple[Tensor, ...]:
-            return back(spread(m * first, winner, shape).add_(spread(m * second, before, shape)))
-
-        return Activation(change), backward
+        shape, found = y.change.shape[1:], Winners.of((winner, first), (before, second))
+        return Activation(change), lambda m: back(found.spread(m, shape))
 
 
 def _max_pool(module: nn.MaxPool3d, once: Once, x: ActivationChange) -> Rescaled:
@@ -312,7 +330,7 @@ def _same(module: nn.Module, once: Once, x: ActivationChange) -> Rescaled:
 
 
 def _sum(module: Add, once: Once, x: ActivationChange, y: ActivationChange) -> Rescaled:
-    return ActivationChange(x.change + y.change, x.image + y.image), lambda m: (m, m)
+    return ActivationChange(x.change + y.change, once(lambda: x.image + y.image)), lambda m: (m, m)
 
 
 def _concatenated(module: Concatenation, once: Once, *parts: ActivationChange) -> Rescaled:
@@ -365,7 +383,7 @@ def _spatial_attention(module: SpatialAttention, once: Once, x: ActivationChange
 
 LAYERS: dict[type[nn.Module], Callable[..., Rescaled]] = {
     nn.Linear: _dense,
-    nn.ReLU: lambda module, once, x: relu(x),
+    nn.ReLU: lambda module, once, x: relu(x, once),
     nn.Sigmoid: lambda module, once, x: sigmoid(x),
     nn.Tanh: lambda module, once, x: tanh(x),
     nn.Hardsigmoid: lambda module, once, x: hard_sigmoid(x),

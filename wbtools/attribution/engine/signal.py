@@ -137,8 +137,8 @@ def box(change: Tensor) -> tuple[tuple[int, int], ...] | None:
     >>> box(torch.eye(4).view(1, 1, 4, 4, 1)[:, :, 1:3])
     ((0, 1), (1, 2), (0, 0))
     """
-    changed = (change[0] != 0).any(0)
-    along = (changed.any(2).any(1), changed.any(2).any(0), changed.any(1).any(0))
+    changed = change[0].abs().amax(0).ne(0).view(torch.uint8)  # the maximum of bytes is far quicker than `any`
+    along = (changed.amax((1, 2)), changed.amax((0, 2)), changed.amax((0, 1)))
     if not along[0].any():
         return None
     return tuple((int(found[0]), int(found[-1])) for found in (some.nonzero().flatten() for some in along))

@@ -59,13 +59,18 @@ def explain_over(question: Question, over: Mean = "signed", by_magnitude: bool =
     )
     total, expected, actual = np.zeros(question.image.shape[2:]), 0.0, 0.0
     for reference in references:  # one after the other: each needs much memory
-        propagator = differences.against(reference)
-        found = relevance_map(propagator, _directions(question, reference, propagator))
+        found = _map_against(question, differences, reference)
         total += of(found.relevance.astype(np.float64))
         expected += found.expected_sum or 0.0
         actual += found.actual_sum or 0.0
     count = len(references)
     return MethodOutput(back(total / count).astype(np.float32), expected / count, actual / count)
+
+
+def _map_against(question: Question, differences: Differences, reference: Tensor) -> MethodOutput:
+    """The map of one reference; what the network kept for it is given back before the next one."""
+    propagator = differences.against(reference)
+    return relevance_map(propagator, _directions(question, reference, propagator))
 
 
 def _directions(question: Question, reference: Tensor, propagator: DifferencePropagator) -> Tensor:
