@@ -7,6 +7,7 @@ from scipy.ndimage import affine_transform
 
 from wbtools.training import augmentation
 from wbtools.training.augmentation import RETRIEVAL, TWINS, Dice, Sometimes, augmented, flipped, ghosted, peppered
+from wbtools.training.loop.feeding import Share
 
 
 def images(count=3):
@@ -31,6 +32,26 @@ def test_a_moved_image_is_that_of_scipy():
         image[0, 0].numpy(), turn, centre - turn @ centre + shift, order=1, mode="grid-constant"
     )
     assert found[0, 0].numpy() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("about", [0, 1, 2])
+def test_planes_are_turned_as_scipy_turns_images_in_space(about):
+    first, second, angle = (about + 1) % 3, (about + 2) % 3, np.deg2rad(-13)
+    turn = np.eye(3)
+    turn[first, first] = turn[second, second] = np.cos(angle)
+    turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
+    image = images(2)
+    found = augmentation._turned(image, torch.tensor([0.0, angle]).float(), about)
+    centre = (np.array(image.shape[2:]) - 1) / 2
+    expected = affine_transform(image[1, 0].numpy(), turn, centre - turn @ centre, order=1, mode="grid-constant")
+    assert found[1, 0].numpy() == pytest.approx(expected, abs=1e-5)
+    assert torch.allclose(found[0], image[0], atol=1e-6)
+
+
+def test_of_a_share_of_a_batch_the_same_images_are_changed_in_the_same_way():
+    whole = augmented(images(6), TWINS, Dice(4))
+    shared = [augmented(images(6)[own.own], TWINS, Dice(4, share=own)) for own in (Share(0, 2, 6), Share(2, 6, 6))]
+    assert torch.equal(torch.cat(shared), whole)
 
 
 def test_half_of_the_images_are_changed_by_what_happens_half_of_the_time():

@@ -35,6 +35,15 @@ class Dice:
         self._many = torch.Generator(device).manual_seed(seed + 1)
         self.device = torch.device(device)
         self._share = share
+        self._among: tuple[int, Tensor] | None = None
+
+    def thrown(self, probability: float, count: int) -> tuple[Tensor, Dice]:
+        """Which of so many images something happens to, (R,) on the CPU, and dice for these alone."""
+        seed = int(torch.randint(2**62, (1,), generator=self._few))
+        rows = (self._own(torch.rand(self._whole((count,)), generator=self._few)) < probability).nonzero().flatten()
+        theirs = Dice(seed, self.device, self._share)
+        theirs._among = count, rows
+        return rows, theirs
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Few numbers, evenly distributed."""
@@ -53,10 +62,12 @@ class Dice:
         return self._own(torch.rand(self._whole(shape), generator=self._many, device=self.device))
 
     def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape if self._share is None else (self._share.total, *shape[1:])
+        own = shape[0] if self._among is None else self._among[0]
+        return (own if self._share is None else self._share.total, *shape[1:])
 
     def _own(self, drawn: Tensor) -> Tensor:
-        return drawn if self._share is None else drawn[self._share.own]
+        own = drawn if self._share is None else drawn[self._share.own]
+        return own if self._among is None else own[self._among[1].to(own.device)]
 
 
 Change = Callable[[Tensor, Dice], Tensor]
@@ -78,9 +89,11 @@ class Sometimes:
 
     def __call__(self, images: Tensor, dice: Dice) -> Tensor:
         """Images, some of them changed."""
-        chosen = dice.uniform(0, 1, len(images)) < self.probability
-        changed = self.change(images, dice)
-        return torch.where(chosen.view(-1, *(1,) * (images.ndim - 1)), changed, images)
+        rows, theirs = dice.thrown(self.probability, len(images))
+        if not len(rows):
+            return images
+        rows = rows.to(images.device)
+        return images.index_copy(0, rows, self.change(images[rows], theirs))
 
 
 def augmented(images: Tensor, changes: Sequence[Change], dice: Dice) -> Tensor:
@@ -94,17 +107,23 @@ def turned(degrees: float) -> Change:
     """A rotation about one of the three axes through the middle, by up to so many degrees either way; 0 outside."""
 
     def change(images: Tensor, dice: Dice) -> Tensor:
-        count = len(images)
-        angle = torch.deg2rad(dice.uniform(-degrees, degrees, count))
-        axis = dice.choice(3, count)
-        turn = torch.eye(3, device=dice.device).repeat(count, 1, 1)
-        rows = torch.arange(count, device=dice.device)
-        first, second = (axis + 1) % 3, (axis + 2) % 3
-        turn[rows, first, first] = turn[rows, second, second] = angle.cos()
-        turn[rows, first, second], turn[rows, second, first] = -angle.sin(), angle.sin()
-        return _moved(images, turn, torch.zeros(count, 3, device=dice.device))
+        angle, axis = torch.deg2rad(dice.uniform(-degrees, degrees, len(images))), dice.choice(3, len(images)).tolist()
+        found = torch.empty_like(images)
+        for about in set(axis):
+            rows = [row for row, each in enumerate(axis) if each == about]
+            found[rows] = _turned(images[rows], angle[rows], about)
+        return found
 
     return change
+
+
+def _turned(images: Tensor, angle: Tensor, about: int) -> Tensor:
+    """Images (N, 1, X, Y, Z) with the planes across an axis turned by angles (N,) in radians; quicker than in space."""
+    order = (0, 1 + about, 1 + (about + 1) % 3, 1 + (about + 2) % 3)
+    planes = images[:, 0].permute(order)
+    turn = torch.stack((angle.cos(), -angle.sin(), angle.sin(), angle.cos()), 1).view(-1, 2, 2)
+    moved = _moved(planes, turn, torch.zeros(len(images), 2, device=images.device))
+    return moved.permute([order.index(axis) for axis in range(4)])[:, None]
 
 
 def shifted(share: float) -> Change:
@@ -119,11 +138,11 @@ def shifted(share: float) -> Change:
 
 
 def _moved(images: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
-    """Images whose voxels show what lies at `turn @ voxel + shift`, counted from the middle."""
+    """Images of two or three axes whose voxels show what lies at `turn @ voxel + shift`, counted from the middle."""
     half = (torch.tensor(images.shape[2:], device=images.device) - 1).clamp(min=1) / 2
     # affine_grid counts axes backwards, and from -1 to 1.
     matrix = torch.cat((turn * half / half[:, None], (shift / half)[..., None]), 2)
-    matrix = torch.cat((matrix[:, :, :3].flip(2), matrix[:, :, 3:]), 2).flip(1)
+    matrix = torch.cat((matrix[:, :, :-1].flip(2), matrix[:, :, -1:]), 2).flip(1)
     grid = torch.nn.functional.affine_grid(matrix, list(images.shape), align_corners=True)
     return torch.nn.functional.grid_sample(images, grid, align_corners=True)
 
