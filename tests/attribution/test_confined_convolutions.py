@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from wbtools.attribution.engine.confined import Confined, confined
 from wbtools.attribution.engine.linear import Convolution, Dense
+from wbtools.attribution.engine.signal import box
 
 SIZES = (9, 12, 11)
 BOXES = {
@@ -58,3 +59,10 @@ def test_what_changes_nearly_everywhere_or_is_no_convolution_is_left_as_it_is():
     assert confined(convolution, torch.zeros_like(whole)) is convolution
     dense = Dense(torch.randn(2, 3))
     assert confined(dense, torch.ones(1, 3)) is dense
+
+
+def test_the_box_holds_every_change_and_there_is_none_around_nothing():
+    change = torch.zeros(1, 3, *SIZES)
+    assert box(change) is None and box(change[:, :, :0]) is None
+    change[0, 2, 4, 5, 6], change[0, 0, 1, 7, 6] = -1e-40, torch.nan
+    assert box(change) == ((1, 4), (5, 7), (6, 6))

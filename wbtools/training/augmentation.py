@@ -42,7 +42,7 @@ class Dice:
         seed = int(torch.randint(2**62, (1,), generator=self._few))
         rows = (self._own(torch.rand(self._whole((count,)), generator=self._few)) < probability).nonzero().flatten()
         theirs = Dice(seed, self.device, self._share)
-        theirs._among = count, rows
+        theirs._among = (count, rows) if self._among is None else (self._among[0], self._among[1][rows])
         return rows, theirs
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
@@ -88,7 +88,7 @@ class Sometimes:
     change: Change
 
     def __call__(self, images: Tensor, dice: Dice) -> Tensor:
-        """Images, some of them changed."""
+        """Images, some of them changed; the same tensor if none is."""
         rows, theirs = dice.thrown(self.probability, len(images))
         if not len(rows):
             return images
@@ -118,12 +118,12 @@ def turned(degrees: float) -> Change:
 
 
 def _turned(images: Tensor, angle: Tensor, about: int) -> Tensor:
-    """Images (N, 1, X, Y, Z) with the planes across an axis turned by angles (N,) in radians; quicker than in space."""
-    order = (0, 1 + about, 1 + (about + 1) % 3, 1 + (about + 2) % 3)
-    planes = images[:, 0].permute(order)
+    """Images (N, C, X, Y, Z) with the planes across an axis turned by angles (N,) in radians; quicker than in space."""
+    order = (0, 1, 2 + about, 2 + (about + 1) % 3, 2 + (about + 2) % 3)
+    planes = images.permute(order)
     turn = torch.stack((angle.cos(), -angle.sin(), angle.sin(), angle.cos()), 1).view(-1, 2, 2)
-    moved = _moved(planes, turn, torch.zeros(len(images), 2, device=images.device))
-    return moved.permute([order.index(axis) for axis in range(4)])[:, None]
+    moved = _moved(planes.flatten(1, 2), turn, torch.zeros(len(images), 2, device=images.device))
+    return moved.view(planes.shape).permute([order.index(axis) for axis in range(5)])
 
 
 def shifted(share: float) -> Change:

@@ -87,8 +87,11 @@ def linear(
     at_image: bool = False,
     known: ActivationChange | None = None,
 ) -> Rescaled:
-    """A linear map and a bias, whose output may be known; of the image, back to relevance (see `_by_magnitude`)."""
-    inside = weights if at_image or known else confined(weights, x.change)
+    """A linear map and a bias, whose output may be known; of the image, back to relevance (see `_by_magnitude`).
+
+    A change, unlike the image itself, may be off by rounding where it is nothing: no rule divides by it.
+    """
+    inside = weights.quick() if at_image or known else confined(weights.quick(), x.change)
     change = known.change if known else inside(x.change)
     output = ActivationChange(change, once(lambda: known.image if known else affine(weights, bias, x.image)))
     if at_image:

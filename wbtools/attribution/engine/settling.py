@@ -61,7 +61,7 @@ class SettlingPropagator(DifferencePropagator):
             settle(norm, x.image, x.reference)
             return None
         weights, bias = convolution(step.module, name=step.name)
-        y = ActivationChange(weights(x.change), rescale.affine(weights, bias, x.image))
+        y = ActivationChange(weights.quick()(x.change), rescale.affine(weights, bias, x.image))
         settle(norm, y.image, y.reference)
         scale, offset = (t[:, None, None, None] for t in scale_and_offset(norm))
         return ActivationChange(y.change.mul_(scale), y.image.mul_(scale).add_(offset))

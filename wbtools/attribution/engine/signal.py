@@ -137,6 +137,8 @@ def box(change: Tensor) -> tuple[tuple[int, int], ...] | None:
     >>> box(torch.eye(4).view(1, 1, 4, 4, 1)[:, :, 1:3])
     ((0, 1), (1, 2), (0, 0))
     """
+    if not change.numel():
+        return None
     changed = change[0].abs().amax(0).ne(0).view(torch.uint8)  # the maximum of bytes is far quicker than `any`
     along = (changed.amax((1, 2)), changed.amax((0, 2)), changed.amax((0, 1)))
     if not along[0].any():
