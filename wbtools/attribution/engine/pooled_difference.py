@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from wbtools.attribution.engine import pooled_convolution, rescale
 from wbtools.attribution.engine.graph import Step
 from wbtools.attribution.engine.linear import LinearMap
 from wbtools.attribution.engine.pooled_convolution import Axis, Place, part
+from wbtools.attribution.engine.rules import picked
 from wbtools.attribution.engine.signal import Activation, ActivationChange, Backward, LayerResult, Once, Pool, box
 
 _PLANES = 4
@@ -34,7 +36,7 @@ def run(
         The output of the convolution and its batch norm, if it is known.
     """
     image, highest = once(partial(_of_image, step, x.image, known.image if known else None))
-    block = rescale.PooledLinear(image, at_image, known.change if known else None)
+    block = PooledLinear(image, at_image, known.change if known else None)
     change, shape = highest.new_zeros(highest.shape), x.change.shape[1:]
     ways_back: list[tuple[Place, Backward]] = []
     for windows in _touched(pooled_convolution.axes(step, tuple(shape[1:])), x.change):
@@ -53,6 +55,47 @@ def run(
         return (found,)
 
     return ActivationChange(change, highest), backward
+
+
+@dataclass(frozen=True, eq=False)
+class PooledLinear:
+    """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept.
+
+    Parameters
+    ----------
+    image : Tensor, (1, ...)
+        What the image's own activations are after linear map and bias, in the whole image.
+    at_image : bool
+        As for `linear`.
+    change : Tensor, (1, ...), optional
+        Their change, if it is known.
+    """
+
+    image: Tensor
+    at_image: bool
+    change: Tensor | None = None
+
+    def __call__(
+        self, weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
+    ) -> tuple[Activation, rescale.MultiplierBackward]:
+        """The change of the output from that of the input, which lies in some place of the image; and the way back."""
+        change = weights(x.value) if self.change is None else part(place, self.change)
+        y = ActivationChange(change, part(place, self.image).contiguous())
+        (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (rescale.NEAR, 1 - rescale.NEAR))
+        (here, first), (there, second) = (
+            rescale.rectified(ActivationChange(picked(y.change, where), picked(y.image, where)))
+            for where in (winner, before)
+        )
+        change, alpha = rescale.of_maximum(here.image - there.reference, here.change, there.change)
+        first.mul_(alpha)
+        second.mul_(1 - alpha)
+        back = rescale.way_back(weights, x.value)
+        if self.at_image:
+            ratio, back = rescale.by_magnitude(weights, x.value, y.change)
+            first.mul_(picked(ratio, winner))
+            second.mul_(picked(ratio, before))
+        shape, found = y.change.shape[1:], rescale.Winners.of((winner, first), (before, second))
+        return Activation(change), lambda m: back(found.spread(m, shape))
 
 
 def _touched(along: tuple[Axis, ...], change: Tensor) -> Iterator[tuple[range, ...]]:

@@ -35,9 +35,8 @@ from wbtools.attribution.engine.graph import Concatenation, NoRelevanceRule, Ste
 from wbtools.attribution.engine.layers import adaptive, channels, convolution, detached, pooling, scale_and_offset
 from wbtools.attribution.engine.linear import Average, Dense, LinearMap, Mean
 from wbtools.attribution.engine.planes import Moved
-from wbtools.attribution.engine.pooled_convolution import Place, part
 from wbtools.attribution.engine.rules import picked, spread
-from wbtools.attribution.engine.signal import Activation, ActivationChange, Once, Pool, computed
+from wbtools.attribution.engine.signal import ActivationChange, Once, Pool, computed
 from wbtools.model.junctions import Add, ChannelAttention, Gate, SpatialAttention
 
 MultiplierBackward = Callable[[Tensor], tuple[Tensor, ...]]
@@ -48,7 +47,7 @@ Rescaled = tuple[ActivationChange, MultiplierBackward]
 
 _TINY = 1e-30  # keeps a distance off 0
 
-_NEAR = 1e-4
+NEAR = 1e-4
 """How far from image and reference, of the way between them, their largest voxels are looked for.
 
 Of voxels that are equally large, as in the empty background, the one counts that is the largest in between. The order
@@ -87,7 +86,7 @@ def linear(
     at_image: bool = False,
     known: ActivationChange | None = None,
 ) -> Rescaled:
-    """A linear map and a bias, whose output may be known; of the image, back to relevance (see `_by_magnitude`).
+    """A linear map and a bias, whose output may be known; of the image, back to relevance (see `by_magnitude`).
 
     A change, unlike the image itself, may be off by rounding where it is nothing: no rule divides by it.
     """
@@ -95,9 +94,9 @@ def linear(
     change = known.change if known else inside(x.change)
     output = ActivationChange(change, once(lambda: known.image if known else affine(weights, bias, x.image)))
     if at_image:
-        ratio, back = _by_magnitude(weights, x.change, change)
+        ratio, back = by_magnitude(weights, x.change, change)
         return output, lambda m: back(m * ratio)
-    return output, _adjoint(inside, x.change)
+    return output, way_back(inside, x.change)
 
 
 def affine(weights: LinearMap, bias: Tensor | None, x: Tensor) -> Tensor:
@@ -105,13 +104,13 @@ def affine(weights: LinearMap, bias: Tensor | None, x: Tensor) -> Tensor:
     return weights(x) if bias is None else weights(x).add_(bias)
 
 
-def _adjoint(weights: LinearMap, x: Tensor) -> MultiplierBackward:
+def way_back(weights: LinearMap, x: Tensor) -> MultiplierBackward:
     """Multipliers times the weights."""
     shape = x.shape[1:]
     return lambda m: (weights.adjoint(m, shape),)
 
 
-def _by_magnitude(weights: LinearMap, difference: Tensor, change: Tensor) -> tuple[Tensor, MultiplierBackward]:
+def by_magnitude(weights: LinearMap, difference: Tensor, change: Tensor) -> tuple[Tensor, MultiplierBackward]:
     """How the image's voxels share what their outputs' change is worth, in proportion to |w_ij dx_i|.
 
     Returns
@@ -235,60 +234,20 @@ class Winners:
 
 def winners(x: ActivationChange, pool: Pool) -> tuple[ActivationChange, Winners]:
     """The output of a maximum pool, and the largest voxels of the image and of the reference."""
-    (_, place), (_, before) = (pool(x.between(way)) for way in (_NEAR, 1 - _NEAR))
+    (_, place), (_, before) = (pool(x.between(way)) for way in (NEAR, 1 - NEAR))
     here, there = picked(x.change, place), picked(x.change, before)
     highest = picked(x.image, place)
-    change, alpha = _shared(highest - picked(x.reference, before), here, there)
+    change, alpha = of_maximum(highest - picked(x.reference, before), here, there)
     return ActivationChange(change, highest), Winners.of((place, alpha), (before, 1 - alpha))
 
 
-def _shared(change: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+def of_maximum(change: Tensor, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     """Change of a maximum, and the image's winner's share of the slope, from the changes of both winners."""
     # The image's winner changed by at least as much as the maximum, the reference's by at most as much.
     apart = here - there
     differ = apart > 0
     alpha = torch.where(differ, (change - there) / torch.where(differ, apart, 1.0), 1.0).clamp_(0, 1)
     return torch.where(differ, there + alpha * apart, here), alpha
-
-
-@dataclass(frozen=True, eq=False)
-class PooledLinear:
-    """A linear map and its bias, a ReLU, and a maximum pool; only the pool's winners have to be kept.
-
-    Parameters
-    ----------
-    image : Tensor, (1, ...)
-        What the image's own activations are after linear map and bias, in the whole image.
-    at_image : bool
-        As for `linear`.
-    change : Tensor, (1, ...), optional
-        Their change, if it is known.
-    """
-
-    image: Tensor
-    at_image: bool
-    change: Tensor | None = None
-
-    def __call__(
-        self, weights: LinearMap, bias: Tensor | None, x: Activation, pool: Pool, place: Place
-    ) -> tuple[Activation, MultiplierBackward]:
-        """The change of the output from that of the input, which lies in some place of the image; and the way back."""
-        change = weights(x.value) if self.change is None else part(place, self.change)
-        y = ActivationChange(change, part(place, self.image).contiguous())
-        (_, winner), (_, before) = (pool(y.between(way).relu_()) for way in (_NEAR, 1 - _NEAR))
-        (here, first), (there, second) = (
-            rectified(ActivationChange(picked(y.change, where), picked(y.image, where))) for where in (winner, before)
-        )
-        change, alpha = _shared(here.image - there.reference, here.change, there.change)
-        first.mul_(alpha)
-        second.mul_(1 - alpha)
-        back = _adjoint(weights, x.value)
-        if self.at_image:
-            ratio, back = _by_magnitude(weights, x.value, y.change)
-            first.mul_(picked(ratio, winner))
-            second.mul_(picked(ratio, before))
-        shape, found = y.change.shape[1:], Winners.of((winner, first), (before, second))
-        return Activation(change), lambda m: back(found.spread(m, shape))
 
 
 def _max_pool(module: nn.MaxPool3d, once: Once, x: ActivationChange) -> Rescaled:
