@@ -35,6 +35,7 @@ def test_it_is_torchs_convolution(size, padding, kernel, count, monkeypatch):
         (24, 24, (5, 3, 3), Geometry()),
         (24, 24, (3, 1, 1), Geometry()),
         (24, 24, (3, 3, 3), Geometry(stride=(2, 2, 2))),
+        (24, 24, (3, 3, 3), Geometry(padding=(7, 1, 1))),
         (24, 24, (3, 3, 3), Geometry(dilation=(2, 2, 2))),
         (48, 48, (3, 3, 3), Geometry(groups=2)),
     ],

@@ -8,12 +8,11 @@ while it is still in the processor's cache. Where only a part of the output is o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from types import EllipsisType
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -96,12 +95,15 @@ class Slab:
 
     Parameters
     ----------
+    windows : slice
+        Of the pool.
     outputs : slice
         Of the convolution.
     before, after : int
         Planes that the pool's padding adds to those of the convolution.
     """
 
+    windows: slice
     outputs: slice
     before: int
     after: int
@@ -125,10 +127,11 @@ def slabs(axis: Axis, windows: range, planes: int) -> Iterator[Slab]:
     [(slice(0, 4, None), 1, 0), (slice(3, 6, None), 0, 0)]
     """
     for first in range(windows.start, windows.stop, planes):
+        stop = min(first + planes, windows.stop)
         begin = first * axis.step - axis.margin
-        end = (min(first + planes, windows.stop) - 1) * axis.step - axis.margin + axis.width
+        end = (stop - 1) * axis.step - axis.margin + axis.width
         low, high = max(begin, 0), min(end, axis.size)
-        yield Slab(slice(low, high), low - begin, end - high)
+        yield Slab(slice(first, stop), slice(low, high), low - begin, end - high)
 
 
 def axes(step: Step, shape: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -149,7 +152,7 @@ def axes(step: Step, shape: tuple[int, ...]) -> tuple[Axis, ...]:
     )
 
 
-def run(step: Step, x: S, block: Block[S], windows: tuple[range, ...] | None = None) -> LayerResult[S]:
+def run(step: Step, x: S, block: Block[S]) -> LayerResult[S]:
     """A convolution, its batch norm, a ReLU and a maximum pool.
 
     Parameters
@@ -158,8 +161,24 @@ def run(step: Step, x: S, block: Block[S], windows: tuple[range, ...] | None = N
     x : Signal
     block : callable
         Does the same for a slab.
-    windows : tuple of range, optional
-        The part of the pool's output that is computed, and the only one that relevance is taken from: all without.
+    """
+    parts, back = in_slabs(step, x, block, [tuple(axis.windows for axis in axes(step, tuple(x.explained.shape[2:])))])
+    return x.joined([output for _, output in parts], 2), back
+
+
+def in_slabs(
+    step: Step, x: S, block: Block[S], pieces: Iterable[tuple[range, ...]]
+) -> tuple[list[tuple[Place, S]], Backward]:
+    """The same, slab by slab, for some pieces of the pool's output, and where each slab lies in it.
+
+    Parameters
+    ----------
+    step : Step
+    x : Signal
+    block : callable
+        Does the same for a slab.
+    pieces : iterable of tuple of range
+        Windows of the pool, along each axis. Relevance is taken from these alone.
     """
     assert isinstance(step.module, nn.Conv3d)
     linear, bias = convolution(step.module, step.norm, step.name)
@@ -167,28 +186,29 @@ def run(step: Step, x: S, block: Block[S], windows: tuple[range, ...] | None = N
     margin, linear = linear.padding, replace(linear, padding=(0, 0, 0))
     x = x.each(lambda tensor: functional.pad(tensor, [p for p in reversed(margin) for _ in (0, 1)]))
     shape = x.explained.shape[1:]
-    chosen = windows or tuple(axis.windows for axis in along)
-    inner = tuple(_inside(axis, some) for axis, some in zip(along[1:], chosen[1:], strict=True))
-    outputs: list[S] = []
-    ways_back: list[tuple[Place, Backward]] = []
-    for slab in slabs(along[0], chosen[0], _planes(linear, along[0], inner)):
-        place = (slab.outputs, *inner)
-        inputs = tuple(axis.inputs(some) for axis, some in zip(along, place, strict=True))
-        pool = _pool_of(along, slab, inner, chosen)
-        output, back = block(linear, bias, x.each(partial(part, inputs)), pool, place)
-        outputs.append(output)
-        ways_back.append((inputs, back))
-    sizes = [output.explained.shape[2] for output in outputs]
+    outputs: list[tuple[Place, S]] = []
+    ways_back: list[tuple[Place, Place, Backward]] = []
+    for windows in pieces:
+        inner = tuple(_inside(axis, some) for axis, some in zip(along[1:], windows[1:], strict=True))
+        others = tuple(slice(some.start, some.stop) for some in windows[1:])
+        for slab in slabs(along[0], windows[0], _planes(linear, along[0], inner)):
+            place = (slab.outputs, *inner)
+            inputs = tuple(axis.inputs(some) for axis, some in zip(along, place, strict=True))
+            pool = _pool_of(along, slab, inner, windows)
+            output, back = block(linear, bias, x.each(partial(part, inputs)), pool, place)
+            here = (slab.windows, *others)
+            outputs.append((here, output))
+            ways_back.append((here, inputs, back))
 
     def back_through_slabs(r: Tensor) -> tuple[Tensor]:
         whole = r.new_zeros(len(r), *shape)
-        for (inputs, back), message in zip(ways_back, torch.split(r, sizes, 2), strict=True):
-            (found,) = back(message)
+        for here, inputs, back in ways_back:
+            (found,) = back(part(here, r))
             assert found is not None
             part(inputs, whole).add_(found)
         return (part(tuple(slice(p, n - p) for p, n in zip(margin, shape[1:], strict=True)), whole),)
 
-    return x.joined(outputs, 2), back_through_slabs
+    return outputs, back_through_slabs
 
 
 def _inside(axis: Axis, windows: range) -> slice:

@@ -37,24 +37,11 @@ def run(
     """
     image, highest = once(partial(_of_image, step, x.image, known.image if known else None))
     block = PooledLinear(image, at_image, known.change if known else None)
-    change, shape = highest.new_zeros(highest.shape), x.change.shape[1:]
-    ways_back: list[tuple[Place, Backward]] = []
-    for windows in _touched(pooled_convolution.axes(step, tuple(shape[1:])), x.change):
-        output, back = pooled_convolution.run(step, Activation(x.change), block, windows)
-        here = tuple(slice(some.start, some.stop) for some in windows)
+    change, along = highest.new_zeros(highest.shape), pooled_convolution.axes(step, tuple(x.change.shape[2:]))
+    parts, back = pooled_convolution.in_slabs(step, Activation(x.change), block, _touched(along, x.change))
+    for here, output in parts:
         part(here, change).copy_(output.value)
-        assert back is not None
-        ways_back.append((here, back))
-
-    def backward(m: Tensor) -> tuple[Tensor]:
-        found = m.new_zeros(len(m), *shape)
-        for here, back in ways_back:
-            (some,) = back(part(here, m))
-            assert some is not None
-            found += some
-        return (found,)
-
-    return ActivationChange(change, highest), backward
+    return ActivationChange(change, highest), back
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ Source: Winograd 1980, Arithmetic complexity of computations; Lavin & Gray 2016 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -51,10 +53,8 @@ def convolved(x: Tensor, kernel: Tensor, geometry: Geometry = _PLAIN) -> Tensor:
     along, *others = geometry.padding
     size = x.shape[2] + 2 * along - 2
     parts = -(-size // _AT_ONCE)
-    behind = _AT_ONCE * parts - size + along
-    inputs = _of_inputs(functional.pad(x, (0, 0, 0, 0, along, behind)), parts)
     many = Geometry(padding=(0, others[0], others[1]), groups=_SUMS)
-    return _outputs(convolution.convolved(inputs, _of_taps(kernel), None, many))[:, :, :size]
+    return _outputs(convolution.convolved(_of_inputs(x, along, parts), _of_taps(kernel), None, many))[:, :, :size]
 
 
 def _suits(x: Tensor, kernel: Tensor, geometry: Geometry) -> bool:
@@ -62,16 +62,31 @@ def _suits(x: Tensor, kernel: Tensor, geometry: Geometry) -> bool:
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return False
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    plain = max(*geometry.stride, *geometry.dilation, geometry.groups) == 1
+    plain = max(*geometry.stride, *geometry.dilation, geometry.groups) == 1 and geometry.padding[0] < 3
     channels, voxels = _FEWEST
     large = min(kernel.shape[:2]) >= channels and x[0, 0].numel() >= voxels and x.shape[2] + 2 * geometry.padding[0] > 5
     return available and plain and large and kernel.shape[2] == 3 and min(kernel.shape[3:]) > 1
 
 
-def _of_inputs(x: Tensor, parts: int) -> Tensor:
-    """Six sums of six neighbouring inputs each, every four planes: (N, 6 inputs, parts, Y, Z)."""
-    a, b, c, d, e, f = (x[:, :, first : first + _AT_ONCE * (parts - 1) + 1 : _AT_ONCE] for first in range(_SUMS))
-    found = x.new_empty(len(x), _SUMS, *a.shape[1:])
+def _of_inputs(x: Tensor, along: int, parts: int) -> Tensor:
+    """Six sums of six neighbouring inputs each, every four planes, so many zeros before: (N, 6 inputs, parts, Y, Z)."""
+    planes = x.shape[2]
+    found = x.new_empty(len(x), _SUMS, x.shape[1], parts, *x.shape[3:])
+    inside = -(-along // _AT_ONCE), min(parts, (planes - _SUMS + along) // _AT_ONCE + 1)
+    cuts = (0, *inside, parts) if inside[0] < inside[1] else (0, parts)
+    for first, stop in pairwise(cuts):  # only at the ends zeros have to be added, which copies
+        low, high = _AT_ONCE * first - along, _AT_ONCE * (stop - 1) - along + _SUMS
+        if first < stop:
+            zeros = max(0, -low), max(0, high - planes)
+            seen = x[:, :, max(0, low) : high]
+            _sums(functional.pad(seen, (0, 0, 0, 0, *zeros)) if any(zeros) else seen, found[:, :, :, first:stop])
+    return found.flatten(1, 2)
+
+
+def _sums(x: Tensor, found: Tensor) -> None:
+    """Of inputs (N, inputs, 4 parts + 2, Y, Z), into (N, 6, inputs, parts, Y, Z)."""
+    last = x.shape[2] - _SUMS + 1
+    a, b, c, d, e, f = (x[:, :, first : first + last : _AT_ONCE] for first in range(_SUMS))
     sums = found.unbind(1)
     torch.sub(e, c, alpha=5, out=sums[0]).add_(a, alpha=4)
     even, odd = torch.sub(e, c, alpha=4), torch.sub(d, b, alpha=4)
@@ -82,7 +97,6 @@ def _of_inputs(x: Tensor, parts: int) -> Tensor:
     torch.add(even, odd, alpha=2, out=sums[3])
     torch.sub(even, odd, alpha=2, out=sums[4])
     torch.sub(f, d, alpha=5, out=sums[5]).add_(b, alpha=4)
-    return found.flatten(1, 2)
 
 
 def _of_taps(kernel: Tensor) -> Tensor:
