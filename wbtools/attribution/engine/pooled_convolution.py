@@ -153,23 +153,16 @@ def axes(step: Step, shape: tuple[int, ...]) -> tuple[Axis, ...]:
 
 
 def run(step: Step, x: S, block: Block[S]) -> LayerResult[S]:
-    """A convolution, its batch norm, a ReLU and a maximum pool.
-
-    Parameters
-    ----------
-    step : Step
-    x : Signal
-    block : callable
-        Does the same for a slab.
-    """
-    parts, back = in_slabs(step, x, block, [tuple(axis.windows for axis in axes(step, tuple(x.explained.shape[2:])))])
+    """A convolution, its batch norm, a ReLU and a maximum pool, whole; arguments as for `in_slabs`."""
+    whole = tuple(axis.windows for axis in axes(step, tuple(x.explained.shape[2:])))
+    parts, back = in_slabs(step, x, block, [whole])
     return x.joined([output for _, output in parts], 2), back
 
 
 def in_slabs(
     step: Step, x: S, block: Block[S], pieces: Iterable[tuple[range, ...]]
 ) -> tuple[list[tuple[Place, S]], Backward]:
-    """The same, slab by slab, for some pieces of the pool's output, and where each slab lies in it.
+    """A convolution, its batch norm, a ReLU and a maximum pool, for some pieces of the pool's output.
 
     Parameters
     ----------
@@ -179,6 +172,13 @@ def in_slabs(
         Does the same for a slab.
     pieces : iterable of tuple of range
         Windows of the pool, along each axis. Relevance is taken from these alone.
+
+    Returns
+    -------
+    list of tuple
+        Where each slab lies in the pool's output, and what it is.
+    callable
+        The way back, from the pool's whole output.
     """
     assert isinstance(step.module, nn.Conv3d)
     linear, bias = convolution(step.module, step.norm, step.name)
