@@ -1,0 +1,202 @@
+"""Many finished exports as a value: people x regions x measures, joined with the table of participants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wbtools.errors import InputError, MissingFile
+from wbtools.output.ownership import PROVENANCE
+from wbtools.reading.finished import Export, open_export
+from wbtools.reading.participants import FILE, joined, read_participants
+from wbtools.reading.results import NetworkResults
+from wbtools.reading.table import OUTSIDE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_READERS = 8
+"""Threads that open exports: on a network file system, waiting for answers takes longest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Finished exports in one folder, by the ids of people.
+
+    Parameters
+    ----------
+    folder : Path
+    exports : dict of str to Export
+        By id, in the order of ids.
+    unreadable : dict of str to str
+        By folder: why what lies there cannot be opened, in a sentence.
+    participants_file : Path or None
+        The table of participants; None if there is none.
+
+    Examples
+    --------
+    >>> batch = wbtools.open_batch("out")  # doctest: +SKIP
+    >>> batch.measure("z").loc["100307", "THALAMUS_LEFT"]  # doctest: +SKIP
+    """
+
+    folder: Path
+    exports: Mapping[str, Export]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    participants_file: Path | None = None
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Ids of all people whose exports can be opened."""
+        return tuple(self.exports)
+
+    @cached_property
+    def networks(self) -> tuple[str, ...]:
+        """Names of networks, as they come."""
+        return tuple(dict.fromkeys(name for export in self.exports.values() for name in export.networks))
+
+    def results(self, network: str | None = None) -> dict[str, NetworkResults]:
+        """One network's results, by id, of the people who have them.
+
+        Parameters
+        ----------
+        network : str, optional
+            May be left out if there is one only.
+
+        Raises
+        ------
+        InputError
+            If nobody has results of it, or none is named and there are several.
+        """
+        if network is None:
+            if len(self.networks) != 1:
+                raise InputError(
+                    f"the exports in {self.folder} are of {len(self.networks)} networks: {', '.join(self.networks)}",
+                    hint="name one of them",
+                )
+            network = self.networks[0]
+        found = {who: export.networks[network] for who, export in self.exports.items() if network in export.networks}
+        if not found:
+            raise InputError(f"no export in {self.folder} is of the network {network}", hint=", ".join(self.networks))
+        return found
+
+    def table(self, network: str | None = None) -> pd.DataFrame:
+        """The region tables of all people one below the other, indexed by `person` and `region`."""
+        import pandas as pd
+
+        tables = {who: each.table for who, each in self.results(network).items()}
+        return pd.concat(tables, names=["person", "region"])
+
+    def measure(self, name: str, network: str | None = None) -> pd.DataFrame:
+        """One measure, people x regions.
+
+        Parameters
+        ----------
+        name : str
+            A column of the region tables.
+        network : str, optional
+
+        Raises
+        ------
+        InputError
+            If somebody's table has no such column.
+        """
+        import pandas as pd
+
+        columns = {}
+        for who, each in self.results(network).items():
+            if name not in each.table:
+                raise InputError(
+                    f"the region table of {who} has no column {name!r}", hint=f"columns: {', '.join(each.table)}"
+                )
+            columns[who] = each.table[name].drop(index=OUTSIDE, errors="ignore")
+        return pd.DataFrame(columns).T
+
+    @cached_property
+    def participants(self) -> pd.DataFrame:
+        """What the table of participants says of each person; without columns if there is no table."""
+        import pandas as pd
+
+        if self.participants_file is None:
+            return pd.DataFrame(index=list(self.people))
+        return joined(self.people, read_participants(self.participants_file))
+
+    def __iter__(self) -> Iterator[Export]:
+        return iter(self.exports.values())
+
+    def __len__(self) -> int:
+        return len(self.exports)
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self)} exports in {self.folder}>"
+
+
+def open_batch(folder: str | Path, participants: str | Path | None = None) -> Batch:
+    """Open all finished exports in a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `wbtools batch run` filled, or the folder of single exports; BIDS sessions lie in their subjects' folders.
+    participants : str or Path, optional
+        A table of people; by default `participants.tsv` in the folder, if there is one.
+
+    Returns
+    -------
+    Batch
+        What cannot be opened is listed in `unreadable`.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, no export in it, or two of one person.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise MissingFile(root, hint="give the folder of exports")
+    places = list(_places(root))
+    with ThreadPoolExecutor(_READERS) as pool:
+        opened = list(pool.map(_opened, places))
+    exports: dict[str, Export] = {}
+    unreadable = {}
+    for place, found in zip(places, opened, strict=True):
+        if isinstance(found, InputError):
+            unreadable[place.relative_to(root).as_posix()] = str(found)
+        elif found.subject in exports:
+            raise InputError(
+                f"{exports[found.subject].folder} and {place} are both exports of {found.subject}",
+                hint="move one of them away",
+            )
+        else:
+            exports[found.subject] = found
+    if not places:
+        raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
+    beside = root / FILE
+    table = Path(participants) if participants is not None else beside if beside.is_file() else None
+    return Batch(root, dict(sorted(exports.items())), unreadable, table)
+
+
+def _opened(place: Path) -> Export | InputError:
+    try:
+        return open_export(place)
+    except InputError as error:
+        return error
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """The folders with a record, and those in folders without one, as BIDS sessions; hidden ones are unfinished."""
+    for folder in _folders(root):
+        if (folder / PROVENANCE).exists():
+            yield folder
+        else:
+            yield from (inner for inner in _folders(folder) if (inner / PROVENANCE).exists())
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return []

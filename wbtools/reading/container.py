@@ -1,0 +1,198 @@
+"""Where the files of an export lie: in a folder, or in a zip file, out of which files are taken when they are read."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from wbtools.errors import InputError, MissingFile, UnreadableFile
+from wbtools.output.ownership import PROVENANCE, read_plain
+from wbtools.provenance import sha256
+from wbtools.text import line
+
+_LARGEST = 1 << 33
+"""Most bytes that one file of a zip may take unpacked."""
+_HINT = "give the folder that wbtools export-subject wrote, or a zip file of it"
+
+
+class Container(ABC):
+    """The files of an export, by their paths in it."""
+
+    @property
+    @abstractmethod
+    def place(self) -> Path:
+        """What the user named."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+
+    @abstractmethod
+    def path(self, name: str) -> Path:
+        """Where a file can be read.
+
+        Raises
+        ------
+        InputError
+            If it is missing.
+        """
+
+    @abstractmethod
+    def record(self) -> bytes:
+        """The content of the record.
+
+        Raises
+        ------
+        InputError
+            If it is missing or unreadable.
+        """
+
+    def differs(self, name: str, digest: str) -> str:
+        """How a file differs from its recorded SHA-256; empty if it does not."""
+        try:
+            return "" if sha256(self.path(name)) == digest else "is not as recorded"
+        except InputError:
+            return "is missing"
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
+
+
+@dataclass(frozen=True)
+class Folder(Container):
+    """An export's own folder.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    @property
+    def place(self) -> Path:
+        """What the user named."""
+        return self.folder
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return (self.folder / name).is_file()
+
+    def path(self, name: str) -> Path:
+        """Where a file can be read."""
+        if not self.has(name):
+            raise MissingFile(self.folder / name, hint="the export is not whole: copy it again, or export again")
+        return self.folder / name
+
+    def record(self) -> bytes:
+        """The content of the record."""
+        try:
+            return read_plain(self.folder / PROVENANCE)
+        except FileNotFoundError:
+            raise InputError(f"{self.folder} has no {PROVENANCE}: it is no finished export", hint=_HINT) from None
+        except (OSError, ValueError) as error:
+            raise UnreadableFile(self.folder / PROVENANCE, error) from None
+
+
+@dataclass(frozen=True)
+class Zipped(Container):
+    """An export in a zip file, in whichever folder of it.
+
+    Parameters
+    ----------
+    file : Path
+    """
+
+    file: Path
+
+    @property
+    def place(self) -> Path:
+        """What the user named."""
+        return self.file
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return f"{self._root}{name}" in self._names
+
+    def path(self, name: str) -> Path:
+        """Where a file can be read."""
+        target = Path(self._unpacked.name) / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._member(name) as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out)
+        return target
+
+    def record(self) -> bytes:
+        """The content of the record."""
+        with self._member(PROVENANCE) as source:
+            return source.read()
+
+    @cached_property
+    def _unpacked(self) -> tempfile.TemporaryDirectory[str]:
+        """Is removed with this value."""
+        return tempfile.TemporaryDirectory(prefix="wbtools-read-")
+
+    @cached_property
+    def _names(self) -> dict[str, int]:
+        """Unpacked sizes by name."""
+        with self._opened() as archive:
+            return {each.filename: each.file_size for each in archive.infolist() if not each.is_dir()}
+
+    @cached_property
+    def _root(self) -> str:
+        """The folder of the zip that holds the record, with its slash."""
+        found = [name for name in self._names if name.rpartition("/")[2] == PROVENANCE]
+        if len(found) != 1:
+            many = f"holds {len(found)} exports" if found else f"holds no {PROVENANCE}"
+            raise InputError(f"{self.file} {many}", hint="give a zip file of one export")
+        return found[0].removesuffix(PROVENANCE)
+
+    @contextmanager
+    def _member(self, name: str) -> Iterator[IO[bytes]]:
+        inside = f"{self._root}{name}"
+        if self._names.get(inside, _LARGEST + 1) > _LARGEST:
+            raise MissingFile(self.file / name, hint="the zip file is not whole: pack the export again")
+        with self._opened() as archive:
+            try:
+                with archive.open(inside) as source:
+                    yield source
+            except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+                raise UnreadableFile(self.file / name, ValueError(line(error)), hint="pack the export again") from None
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        try:
+            archive = zipfile.ZipFile(self.file)
+        except zipfile.BadZipFile as error:
+            raise UnreadableFile(self.file, ValueError(line(error)), hint=_HINT) from None
+        except OSError as error:
+            raise UnreadableFile(self.file, error) from None
+        with archive:
+            yield archive
+
+
+def contained(place: Path) -> Container:
+    """The files of an export that the user named by its folder, its record or a zip file.
+
+    Raises
+    ------
+    InputError
+        If there is nothing of that name, or something else.
+    """
+    if place.name == PROVENANCE:
+        place = place.parent
+    if place.is_dir():
+        return Folder(place)
+    if place.is_file() and zipfile.is_zipfile(place):
+        return Zipped(place)
+    if place.exists():
+        raise InputError(f"{place} is neither a folder nor a zip file", hint=_HINT)
+    raise MissingFile(place, hint=_HINT)

@@ -1,0 +1,111 @@
+"""The files of a finished export by what they are, whichever naming convention it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from wbtools.errors import InputError, MissingFile
+from wbtools.output.kinds import Output, OutputKind
+from wbtools.output.names import NAMINGS, Convention, OutputFolder
+from wbtools.reading.container import Container, contained
+from wbtools.reading.record import Record
+from wbtools.text import counted
+
+_SCENES = ("overview", "relevance-volume", "relevance-pial", "relevance-inflated", "region-heatmap", "heatmap-pial")
+_MORE_SCENES = ("region-heatmap-calibrated", "also-relevance", "also-region-heatmap", "input")
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """The files of an export.
+
+    Parameters
+    ----------
+    container : Container
+        Where they lie.
+    record : Record
+    """
+
+    container: Container
+    record: Record
+
+    @classmethod
+    def of(cls, place: Path) -> Contents:
+        """Of the export that lies in a folder or a zip file.
+
+        Raises
+        ------
+        InputError
+            If there is none, it is damaged, or a newer wbtools wrote it.
+        """
+        container = contained(place)
+        return cls(container, Record.parse(container.record(), container.place))
+
+    @cached_property
+    def convention(self) -> Convention:
+        """How its files are named: the convention that names the table of the first network."""
+        network = next(iter(self.record.networks))
+        for convention in NAMINGS.values():
+            if self._name(Output(OutputKind.REGIONS, network), convention) in self.record.files:
+                return convention
+        raise InputError(
+            f"the record of {self.container.place} lists no region table of {network}", hint="export the subject again"
+        )
+
+    def name(self, what: Output) -> str:
+        """The path of a file in the export, whether it is there or not."""
+        return self._name(what, self.convention)
+
+    def has(self, what: Output) -> bool:
+        """Whether the record lists a file."""
+        return self.name(what) in self.record.files
+
+    def path(self, what: Output) -> Path:
+        """Where a file can be read.
+
+        Raises
+        ------
+        InputError
+            If the export does not have it.
+        """
+        if not self.has(what):
+            raise MissingFile(self.container.place / self.name(what), hint="this export was made without it")
+        return self.path_of(self.name(what))
+
+    def path_of(self, name: str) -> Path:
+        """Where a recorded file can be read, by its path in the export."""
+        return self.container.path(name)
+
+    def t1w(self) -> Path:
+        """Where the T1w lies: the name tells a whole head from a brain alone."""
+        what = Output(OutputKind.T1W)
+        return self.path(what if self.has(what) else replace(what, whole_head=True))
+
+    def figures(self, network: str) -> dict[str, str]:
+        """The paths of a network's pictures, by the names of scenes."""
+        named = {
+            scene: self.name(Output(OutputKind.FIGURE, network, scene=scene)) for scene in (*_SCENES, *_MORE_SCENES)
+        }
+        return {scene: name for scene, name in named.items() if name in self.record.files}
+
+    def require_as_recorded(self) -> None:
+        """Compare every file with its recorded SHA-256.
+
+        Raises
+        ------
+        InputError
+            If some differ: the first one, and how many.
+        """
+        found = ((name, self.container.differs(name, digest)) for name, digest in self.record.files.items())
+        wrong = [f"{name} {how}" for name, how in found if how]
+        if wrong:
+            many = f" ({counted(len(wrong), 'file')} in all)" if len(wrong) > 1 else ""
+            raise InputError(
+                f"{self.container.place}: {wrong[0]}{many}", hint="copy the export again, or export the subject again"
+            )
+
+    def _name(self, what: Output, convention: Convention) -> str:
+        root = Path()
+        return OutputFolder(root, self.record.subject, convention).path(what).as_posix()

@@ -1,0 +1,53 @@
+"""What a notebook shows of an export: who, what the network said, whether to trust the map, the first regions."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    from wbtools.reading.finished import Export
+    from wbtools.reading.results import NetworkResults
+
+_FIRST = 10
+_WIDTH = 800
+_COLUMNS = ("rank", "calibrated_rank", "z", "p_corrected", "volume_mm3", "share", "score")
+
+
+def summary(export: Export) -> str:
+    """A short description as HTML; every text is escaped."""
+    parts = [f"<h4>wbtools export of {_words(export.subject)}</h4>"]
+    for network in export.networks.values():
+        parts += _network(network)
+    parts += [f"<p><small>{_words(notice)}</small></p>" for notice in export.notices]
+    return "<div>" + "".join(parts) + "</div>"
+
+
+def _network(network: NetworkResults) -> list[str]:
+    said = network.decision.get("in_words")
+    sentences = said if isinstance(said, list) else []
+    first = network.table.head(_FIRST)
+    table = first[[name for name in _COLUMNS if name in first]].to_html(escape=True, float_format="%.4g", na_rep="n/a")
+    overview = network.picture("overview")
+    return [
+        f"<p><b>{_words(network.title)}</b>, {_words(network.method)}</p>",
+        *(f"<p>Decision: {_words(sentence)}</p>" for sentence in sentences),
+        f"<p>{_words(network.trust.get('verdict', 'The map was not checked.'))}</p>",
+        *([_picture(overview, f"Overview of {network.name}")] if overview else []),
+        table,
+        f"<p>{network.share_outside:.1%} of the relevance lies outside the atlas.</p>",
+    ]
+
+
+def _picture(path: Path, alt: str) -> str:
+    from wbtools.images import inline
+
+    small = inline.read(path, _WIDTH)
+    return f'<img alt="{escape(alt)}" width="{small.width}" src="{inline.webp(small)}">'
+
+
+def _words(text: object) -> str:
+    return escape(line(text))

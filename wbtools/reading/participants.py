@@ -1,0 +1,102 @@
+"""The table of participants: BIDS's `participants.tsv`, or any table whose first column names people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wbtools.errors import InputError, MissingFile
+from wbtools.regions.ranking import MISSING
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "participants.tsv"
+_ID = "participant_id"
+_LARGEST = 1 << 26
+
+
+def read_participants(path: Path) -> pd.DataFrame:
+    """Read a table of people.
+
+    Parameters
+    ----------
+    path : Path
+        Tab-separated, or comma-separated if it ends in `.csv`; people stand in `participant_id`, else in the first
+        column.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by id as it is written; columns of numbers are numbers.
+
+    Raises
+    ------
+    InputError
+        If it is missing, no table, or names somebody twice.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        raise MissingFile(path, hint="give a table with a row per person")
+    if path.stat().st_size > _LARGEST:
+        raise InputError(f"{path} is too large for a table of people", hint="give a .tsv file with a row per person")
+    try:
+        separator = "," if path.suffix.lower() == ".csv" else "\t"
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=[MISSING, ""])
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not a table: {line(error, 80)}", hint="separate columns by tabs, one row per person"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
+    key = _ID if _ID in table else table.columns[0]
+    if table[key].isna().any() or table[key].duplicated().any():
+        twice = table[key][table[key].duplicated()].dropna()
+        why = f"names {line(twice.iloc[0], 60)!r} twice" if len(twice) else f"has a row without {line(key, 60)}"
+        raise InputError(f"{path} {why}", hint="give one row per person")
+    return table.set_index(key).apply(_as_numbers)
+
+
+def joined(people: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of people, in their order; NaN for people without one.
+
+    An id of the table is somebody's if both are the same, or differ by `sub-` alone. A session's row is that of the
+    session, else that of its person.
+
+    Parameters
+    ----------
+    people : sequence of str
+    table : DataFrame
+        As `read_participants` gives it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"age": [30, 40]}, index=["sub-01", "02"])
+    >>> joined(["01", "sub-02_ses-a", "03"], table)["age"].tolist()
+    [30.0, 40.0, nan]
+    """
+    known = {_bare(str(name)): name for name in table.index}
+    rows = [known.get(_bare(person), known.get(_bare(person).partition("_ses-")[0])) for person in people]
+    found = table.reindex([row if row is not None else _Nobody() for row in rows])
+    return found.set_axis(list(people), axis="index")
+
+
+class _Nobody:
+    """What no row of a table is called."""
+
+
+def _bare(person: str) -> str:
+    return person.removeprefix("sub-")
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError):
+        return column
