@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from wbtools.api import explain, export, find_subject, load_model
     from wbtools.attribution import Attribution, Target
     from wbtools.errors import WbtoolsError
-    from wbtools.exporting.pipeline import Export
+    from wbtools.exporting.pipeline import ExportResult
     from wbtools.exporting.references.choice import ReferenceChoice
     from wbtools.exporting.settings import ExportSettings
     from wbtools.model import Model
+    from wbtools.reading import Batch, Export, open_batch
+    from wbtools.reading.opening import open
     from wbtools.regions import Ranking
     from wbtools.space.grid import Grid, Volume
     from wbtools.subject import Subject
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Atlas",
     "Attribution",
+    "Batch",
     "Export",
+    "ExportResult",
     "ExportSettings",
     "Grid",
     "Model",
@@ -40,12 +44,16 @@ __all__ = [
     "export",
     "find_subject",
     "load_model",
+    "open",
+    "open_batch",
 ]
 
 _MODULES = {
     "Atlas": "anatomy",
     "Attribution": "attribution",
-    "Export": "exporting.pipeline",
+    "Batch": "reading",
+    "Export": "reading",
+    "ExportResult": "exporting.pipeline",
     "ExportSettings": "exporting.settings",
     "Grid": "space.grid",
     "Model": "model",
@@ -59,6 +67,8 @@ _MODULES = {
     "export": "api",
     "find_subject": "api",
     "load_model": "api",
+    "open": "reading.opening",
+    "open_batch": "reading",
 }
 """The modules that define the names; type checkers read the imports above."""
 

@@ -12,7 +12,7 @@ from wbtools.errors import InputError, require_kind
 from wbtools.exporting import comparison_people, pipeline, preparation
 from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, seen_by
 from wbtools.exporting.explanation import explain as explain_image
-from wbtools.exporting.pipeline import Export
+from wbtools.exporting.pipeline import ExportResult
 from wbtools.exporting.references import people as reference_people
 from wbtools.exporting.references.conforming import conformed
 from wbtools.exporting.settings import ExportJob, ExportSettings
@@ -149,7 +149,7 @@ def export(
     *,
     compared_with: Sequence[str | Path] = (),
     overwrite: bool = False,
-) -> Export:
+) -> ExportResult:
     """Export one person as a finished Workbench session, as `wbtools export-subject` does.
 
     Parameters
@@ -169,7 +169,7 @@ def export(
 
     Returns
     -------
-    Export
+    ExportResult
         Where the result lies, and what was found.
 
     Raises

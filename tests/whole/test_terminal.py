@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from wbtools.anatomy import SUBCORTEX, Kind, Region
 from wbtools.cli import console, failures, summary
 from wbtools.errors import InputError
-from wbtools.exporting.pipeline import Export
+from wbtools.exporting.pipeline import ExportResult
 from wbtools.model import built_in_file
 from wbtools.regions.ranking import AgainstNull, NullSummary, Ranking, RegionRelevance
 
@@ -218,7 +218,7 @@ def _fail(message, hint):
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_notices_are_short_and_lead_to_those_in_full_which_verbose_shows(capsys, whole):
-    export = Export(
+    export = ExportResult(
         Path("out/1"),
         Path("out/1/x.scene"),
         (),

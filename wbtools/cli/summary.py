@@ -13,7 +13,7 @@ from wbtools.output.ownership import PROVENANCE
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:
-    from wbtools.exporting.pipeline import Export
+    from wbtools.exporting.pipeline import ExportResult
     from wbtools.regions import Ranking
     from wbtools.regions.second_ranking import AlsoRanked
 
@@ -45,12 +45,12 @@ class Column:
         return max(map(cell_len, (self.heading, *self.cells)))
 
 
-def summarise(export: Export, *, whole: bool = False) -> None:
+def summarise(export: ExportResult, *, whole: bool = False) -> None:
     """Print what every network says, the strongest regions, what to know and what to open.
 
     Parameters
     ----------
-    export : Export
+    export : ExportResult
     whole : bool
         Whether notices are printed as files have them.
     """

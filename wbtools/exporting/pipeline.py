@@ -20,7 +20,7 @@ from wbtools.regions.second_ranking import AlsoRanked
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportResult:
     """What an export left behind.
 
     Parameters
@@ -28,7 +28,7 @@ class Export:
     folder, scene : Path
         The published folder, and the scene file in it.
     pictures : tuple of Path
-        Empty when nothing was rendered.
+        Of scenes, and of what networks were shown, which needs no Workbench; empty when none were asked for.
     rankings : dict of str to Ranking
         By network name.
     also : dict of str to AlsoRanked
@@ -59,7 +59,7 @@ def export_subject(
     settings: ExportSettings,
     listener: Callable[[str], None] = lambda stage: None,
     loaded: Sequence[Model] = (),
-) -> Export:
+) -> ExportResult:
     """Export one subject: from its folder to maps, ranking, session, pictures and record.
 
     Parameters
@@ -98,14 +98,14 @@ def export_subject(
         out = replace(published, folder=staged)
         with writing(staged):
             with record.stage("files"):
-                data = files.write(out, made, tools.threads)
+                data = files.write(out, made, tools.threads, drawn=settings.render)
             with record.stage("scenes and pictures"):
                 workbench = tools.workbench if settings.render else None
                 shown = assembly.make(out, data, made, workbench, tools.threads)
             written = data + shown + out.convention.write_sidecars(data, out, made.notice)
             recording.write(record, out, written, inputs, tools)
     out.convention.describe_exports(place.out)
-    return Export(
+    return ExportResult(
         published.folder,
         published.path(Output(OutputKind.SCENE)),
         tuple(sorted(published.path(figure.what) for figure in written.of(OutputKind.FIGURE))),

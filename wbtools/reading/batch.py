@@ -13,6 +13,7 @@ from wbtools.errors import InputError, MissingFile
 from wbtools.output.ownership import PROVENANCE
 from wbtools.reading.finished import Export, open_export
 from wbtools.reading.participants import FILE, joined, read_participants
+from wbtools.reading.record import NoExport
 from wbtools.reading.results import NetworkResults
 from wbtools.reading.table import OUTSIDE
 
@@ -157,12 +158,14 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
     root = Path(folder)
     if not root.is_dir():
         raise MissingFile(root, hint="give the folder of exports")
-    places = list(_places(root))
+    places = list(export_folders(root))
     with ThreadPoolExecutor(_READERS) as pool:
         opened = list(pool.map(_opened, places))
     exports: dict[str, Export] = {}
     unreadable = {}
     for place, found in zip(places, opened, strict=True):
+        if isinstance(found, NoExport):
+            continue
         if isinstance(found, InputError):
             unreadable[place.relative_to(root).as_posix()] = str(found)
         elif found.subject in exports:
@@ -186,7 +189,7 @@ def _opened(place: Path) -> Export | InputError:
         return error
 
 
-def _places(root: Path) -> Iterator[Path]:
+def export_folders(root: Path) -> Iterator[Path]:
     """The folders with a record, and those in folders without one, as BIDS sessions; hidden ones are unfinished."""
     for folder in _folders(root):
         if (folder / PROVENANCE).exists():

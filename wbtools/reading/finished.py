@@ -181,6 +181,16 @@ class Export:
         kinds = (Output(OutputKind.SURFACE, hemisphere=side, mesh=mesh, surface=kind) for side in Hemisphere)
         return all(self.contents.has(what) for what in kinds)
 
+    def sulc(self, mesh: str = "32k_fs_LR") -> dict[Hemisphere, NDArray[np.float32]]:
+        """Sulcal depth of every vertex, (V,), by side; empty where the export has none."""
+        from wbtools.images import gifti
+
+        files = {side: Output(OutputKind.SULC, hemisphere=side, mesh=self._mesh(mesh)) for side in Hemisphere}
+        if not all(self.contents.has(what) for what in files.values()):
+            return {}
+        maps = {side: gifti.read_metrics(self.contents.path(what), side) for side, what in files.items()}
+        return {side: next(iter(found.values())) for side, found in maps.items()}
+
     @property
     def pictures(self) -> tuple[Path, ...]:
         """The pictures of all networks' scenes."""

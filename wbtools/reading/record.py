@@ -17,6 +17,10 @@ from wbtools.version import __version__
 Json = Mapping[str, Any]
 
 
+class NoExport(InputError):
+    """What wbtools wrote is whole, and no export of a person: a report over a batch, for example."""
+
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """What `provenance.json` says.
@@ -47,12 +51,15 @@ class Record:
 
         Raises
         ------
+        NoExport
+            If it is of something else that wbtools made.
         InputError
             If it is damaged, not wbtools', or of a newer version.
 
         Examples
         --------
-        >>> Record.parse(b'{"wbtools": "0.1.0", "subject": {"id": "100307"}, "outputs_sha256": {}}', "E").subject
+        >>> text = b'{"wbtools": "0.1.0", "subject": {"id": "100307"}, "networks": {"unet": {}}, "outputs_sha256": {}}'
+        >>> Record.parse(text, "E").subject
         '100307'
         """
         try:
@@ -66,6 +73,10 @@ class Record:
                 hint="give a folder that wbtools export-subject wrote",
             )
         require_known_version(str(content["wbtools"]), place)
+        if not {"subject", "networks"} & content.keys():  # exports of all versions have both
+            raise NoExport(
+                f"{place} is no export of a person: {line(subject, 80)}", hint="give the folder of an export"
+            )
         files = content["outputs_sha256"]
         if not all(isinstance(digest, str) and _inside(name) for name, digest in files.items()):
             raise _damaged(place, "lists files outside the export")

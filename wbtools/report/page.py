@@ -63,7 +63,8 @@ def render(template: str, page: Page, content: Mapping[str, object]) -> str:
         "script": Markup(asset("tables.js")),
     }
     shown = {"title": page.title, "notices": page.notices, "sections": page.sections, "footer": page.footer}
-    return _environment().get_template(template).render({**fixed, **shown, **content})
+    made: str = _environment().get_template(template).render({**fixed, **shown, **content})
+    return made
 
 
 def asset(name: str) -> str:

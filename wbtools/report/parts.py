@@ -100,7 +100,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure as a bar against its limit.
+    """A figure as a bar against its limits.
 
     Parameters
     ----------
@@ -110,10 +110,8 @@ class Bar:
     number : float
     says : str
         What the figure means, in a sentence.
-    limit : float or None
-        Drawn as a mark; None if there is none.
-    least : bool
-        Whether the figure has to be at least the limit; else at most.
+    low, high : float or None
+        The figure has to be at least, and at most; drawn as marks. None if there is no such limit.
     most : float
         The figure at the right end of the bar.
     """
@@ -122,8 +120,8 @@ class Bar:
     name: str
     number: float
     says: str
-    limit: float | None = None
-    least: bool = False
+    low: float | None = None
+    high: float | None = None
     most: float = 1.0
 
     @property
@@ -137,26 +135,31 @@ class Bar:
         return f"{self.number:.3g}"
 
     @property
-    def limit_shown(self) -> str:
-        """The limit in words."""
-        return "" if self.limit is None else f"{'at least' if self.least else 'at most'} {self.limit:g}"
+    def limits(self) -> str:
+        """The limits in words."""
+        low = "" if self.low is None else f"at least {self.low:.3g}"
+        high = "" if self.high is None else f"at most {self.high:.3g}"
+        return ", ".join(filter(None, (low, high)))
 
     @property
     def passed(self) -> bool | None:
-        """Whether the limit is kept; None without a limit."""
-        if self.limit is None:
+        """Whether the limits are kept; None without any."""
+        if self.low is None and self.high is None:
             return None
-        return self.number >= self.limit if self.least else self.number <= self.limit
+        return (self.low is None or self.number >= self.low) and (self.high is None or self.number <= self.high)
 
     @property
     def percent(self) -> float:
         """Length of the bar, percent."""
-        return round(100 * min(max(abs(self.number) / self.most, 0.0), 1.0), 1)
+        return self._place(self.number)
 
     @property
-    def limit_percent(self) -> float | None:
-        """Place of the mark, percent."""
-        return None if self.limit is None else round(100 * min(max(self.limit / self.most, 0.0), 1.0), 1)
+    def marks(self) -> tuple[float, ...]:
+        """Places of the limits, percent."""
+        return tuple(self._place(limit) for limit in (self.low, self.high) if limit is not None)
+
+    def _place(self, number: float) -> float:
+        return round(100 * min(max(number / self.most, 0.0), 1.0), 1)
 
 
 def words(text: object, link: str = "") -> Cell:

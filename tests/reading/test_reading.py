@@ -1,0 +1,272 @@
+"""Finished exports are read again, wherever they lie, against the files themselves."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import nibabel
+import numpy as np
+import pytest
+
+import wbtools
+from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError, MissingFile, UnknownChoice
+from wbtools.reading import open_batch, open_export
+from wbtools.reading.participants import read_participants
+
+
+@pytest.fixture(scope="module")
+def folder(exported):
+    return exported[1]
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "100307")
+
+
+def rewritten(folder, change):
+    """The folder, with another record."""
+    path = folder / "provenance.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    return folder
+
+
+def test_the_table_is_what_the_file_says_cell_by_cell(folder):
+    table = wbtools.open(folder).table
+    with (folder / "100307.unet.regions.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert list(table.index) == [row["region"] for row in rows] and len(rows) == 380
+    for name in ("rank", "volume_mm3", "share", "score", "z", "p_corrected", "calibrated_rank"):
+        written = [float("nan") if row[name] == "n/a" else float(row[name]) for row in rows]
+        np.testing.assert_array_equal(table[name].to_numpy(float), written)
+    assert [row["kind"] for row in rows] == table["kind"].tolist()
+
+
+def test_volumes_surfaces_and_metrics_are_what_nibabel_reads(folder):
+    export = wbtools.open(folder)
+    for volume, name in ((export.relevance, "unet.relevance"), (export.atlas.volume, "HCP-MMP1+subcortex")):
+        image = nibabel.load(folder / f"100307.{name}.T1w.nii.gz")
+        points = volume.grid.to_world(np.argwhere(volume.data)[::997])
+        index = np.rint(nibabel.affines.apply_affine(np.linalg.inv(image.affine), points)).astype(int)
+        np.testing.assert_allclose(volume.data[volume.data != 0][::997], image.get_fdata()[tuple(index.T)], rtol=1e-6)
+    mesh = export.surface("R", "native", "pial")
+    points, triangles = nibabel.load(folder / "T1w/Native/100307.R.pial.native.surf.gii").agg_data()
+    np.testing.assert_array_equal(mesh.vertices, points)
+    np.testing.assert_array_equal(mesh.triangles, triangles)
+    maps = export.metrics["32k_fs_LR"]["L"]
+    written = nibabel.load(folder / "100307.L.unet.32k_fs_LR.func.gii").agg_data()
+    assert list(maps) == ["relevance", "heatmap", "heatmap_smooth"]
+    np.testing.assert_array_equal(np.stack(list(maps.values())), np.stack(written))
+    labels = nibabel.load(folder / "100307.L.HCP-MMP1.32k_fs_LR.label.gii").agg_data()
+    np.testing.assert_array_equal(export.areas()["L"], labels)
+
+
+def test_regions_have_the_names_keys_and_colours_of_the_label_table(folder):
+    regions = {region.key: region for region in wbtools.open(folder).regions}
+    table = nibabel.load(folder / "100307.L.HCP-MMP1.32k_fs_LR.label.gii").labeltable.labels
+    cortical = [label for label in table if label.key]
+    assert len(cortical) == 360 and len(regions) == 379
+    for label in cortical:
+        assert regions[label.key].name == label.label
+        assert regions[label.key].hemisphere is Hemisphere.parse(label.label[0])
+        np.testing.assert_allclose(
+            regions[label.key].colour[:3], label.rgba[:3], atol=1e-5
+        )  # five decimals are written
+
+
+def test_decision_trust_and_record_are_those_of_the_record(folder):
+    export, record = wbtools.open(folder), json.loads((folder / "provenance.json").read_text())
+    assert export.provenance == record and export.subject == "100307"
+    assert export.decision == record["networks"]["unet"]["decision"]
+    assert export.trust == record["networks"]["unet"]["trust"]
+    assert export.notices == tuple(record["notices"])
+    assert {path.name for path in export.pictures} == {path.name for path in (folder / "figures").glob("*.png")}
+
+
+def test_reading_loads_neither_torch_nor_the_network(folder):
+    code = (
+        "import sys, wbtools; e = wbtools.open(sys.argv[1]); e.table, e.relevance, e.atlas, e.trust, e._repr_html_(); "
+        "print([name for name in ('torch', 'zennit', 'captum', 'nilearn') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_an_export_may_be_moved_read_only_or_named_by_its_record(copy, folder):
+    moved = copy.rename(copy.with_name("somewhere else"))
+    for path in (moved, *moved.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        assert wbtools.open(moved, check=True).table.equals(wbtools.open(folder).table)
+        assert wbtools.open(moved / "provenance.json").subject == "100307"
+    finally:
+        for path in (moved, *moved.rglob("*")):
+            path.chmod(0o755)
+
+
+def test_a_zip_file_is_read_like_its_folder(folder, tmp_path):
+    packed = tmp_path / "shared.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.rglob("*"):
+            archive.write(path, f"for you/{path.relative_to(folder.parent)}")
+    export, before = wbtools.open(packed, check=True), sorted(tmp_path.iterdir())
+    assert export.table.equals(wbtools.open(folder).table)
+    np.testing.assert_array_equal(export.relevance.data, wbtools.open(folder).relevance.data)
+    assert sorted(tmp_path.iterdir()) == before
+    unpacked = export.pictures[0] if export.pictures else export.scene
+    assert unpacked.exists()
+    del export
+    assert not unpacked.exists()
+
+
+def test_a_changed_a_missing_and_a_cut_file_are_named_when_hashes_are_checked(copy):
+    (copy / "100307.unet.regions.tsv").write_text("another\n")
+    with pytest.raises(InputError, match=r"regions\.tsv is not as recorded"):
+        wbtools.open(copy, check=True)
+    with pytest.raises(InputError, match="has no column"):
+        _ = wbtools.open(copy).table
+    (copy / "100307.unet.regions.tsv").unlink()
+    with pytest.raises(MissingFile, match=r"regions\.tsv"):
+        _ = wbtools.open(copy).table
+
+
+def test_what_is_no_export_is_told_apart(tmp_path, copy):
+    (tmp_path / "text.txt").write_text("no export")
+    for place, why in (
+        (tmp_path, "has no provenance.json"),
+        (tmp_path / "nowhere", "nowhere"),
+        (tmp_path / "text.txt", "neither"),
+    ):
+        with pytest.raises(InputError, match=why):
+            wbtools.open(place)
+    (copy / "provenance.json").write_text('{"GeneratedBy": "another program"}')
+    with pytest.raises(InputError, match="was not written by wbtools"):
+        wbtools.open(copy)
+    (copy / "provenance.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be parsed"):
+        wbtools.open(copy)
+    (copy / "provenance.json").unlink()
+    os.mkfifo(copy / "provenance.json")
+    with pytest.raises(InputError, match="no plain file"):
+        wbtools.open(copy)
+
+
+def test_an_export_of_a_newer_version_is_refused_and_of_an_older_one_read(copy):
+    with pytest.raises(InputError, match=r"was written by wbtools 99\.1\.0, which is newer"):
+        wbtools.open(rewritten(copy, lambda record: record.update(wbtools="99.1.0")))
+
+    def older(record):
+        record["wbtools"] = "0.0.9"
+        for key in ("checks", "face", "versions", "seconds", "outputs_bytes"):
+            del record[key]
+        record["outputs_sha256"].pop("100307.unet.levels.tsv", None)
+
+    export = wbtools.open(rewritten(copy, older), check=True)
+    assert export.network().levels is None and len(export.table) == 380 and "100307" in export._repr_html_()
+
+
+def test_a_record_that_names_files_outside_the_export_is_refused(copy):
+    for name in ("../secret", "/etc/passwd", "a/../../b", ""):
+        with pytest.raises(InputError, match="lists files outside the export"):
+            wbtools.open(rewritten(copy, lambda record, name=name: record["outputs_sha256"].update({name: "0" * 64})))
+        rewritten(copy, lambda record, name=name: record["outputs_sha256"].pop(name))
+
+
+def test_several_networks_have_to_be_named(copy):
+    export = wbtools.open(rewritten(copy, lambda record: record["networks"].update(other=record["networks"]["unet"])))
+    with pytest.raises(InputError, match="2 networks: unet, other"):
+        _ = export.table
+    assert len(export.network("unet").table) == 380
+    with pytest.raises(UnknownChoice, match="nobody"):
+        export.network("nobody")
+
+
+def test_a_notebook_shows_text_of_others_escaped(copy):
+    def marked(record):
+        record["networks"]["unet"]["title"] = "<script>alert(1)</script>"
+        record["notices"] = ["<img src=x onerror=alert(1)>"]
+
+    shown = wbtools.open(rewritten(copy, marked))._repr_html_()
+    assert "<script>" not in shown and "<img src=x" not in shown and "&lt;script&gt;" in shown
+
+
+# ------------------------------------------------------------------------------------------------------------- batches
+
+
+@pytest.fixture
+def exports(folder, tmp_path):
+    """Three people: two as they are, one damaged, and something else that lies about."""
+    out = tmp_path / "out"
+    for name in ("A", "B", "C"):
+        target = shutil.copytree(folder, out / name)
+        rewritten(target, lambda record, name=name: record["subject"].update(id=name))
+        for path in list(target.glob("100307.*")):
+            path.rename(path.with_name(path.name.replace("100307", name)))
+
+        def named(record, name=name):
+            for key in ("outputs_sha256", "outputs_bytes"):
+                record[key] = {file.replace("100307", name): value for file, value in record[key].items()}
+
+        rewritten(target, named)
+    (out / "C" / "provenance.json").write_text("{")
+    (out / "notes").mkdir()
+    (out / "notes" / "mine.txt").write_text("mine")
+    return out
+
+
+def test_a_batch_is_people_by_regions_by_measures(exports, folder):
+    batch = wbtools.open_batch(exports)
+    assert batch.people == ("A", "B") and list(batch.unreadable) == ["C"] and "parsed" in batch.unreadable["C"]
+    table = wbtools.open(folder).table
+    z = batch.measure("z")
+    assert z.shape == (2, 379) and "outside_atlas" not in z
+    np.testing.assert_array_equal(
+        z.loc["A"].to_numpy(), table["z"].drop("outside_atlas").sort_index().reindex(z.columns)
+    )
+    assert batch.table().loc[("B", "BRAIN_STEM"), "volume_mm3"] == table.loc["BRAIN_STEM", "volume_mm3"]
+    with pytest.raises(InputError, match="has no column 'depth'"):
+        batch.measure("depth")
+
+
+def test_participants_are_joined_by_their_ids_with_and_without_sub(exports):
+    (exports / "participants.tsv").write_text("participant_id\tage\tgroup\nsub-A\t30\tx\nZ\t50\ty\n")
+    people = open_batch(exports).participants
+    assert people.loc["A", "age"] == 30 and people.loc["A", "group"] == "x" and np.isnan(people.loc["B", "age"])
+
+
+def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(exports, tmp_path):
+    with pytest.raises(InputError, match="holds no finished export"):
+        open_batch(exports / "notes")
+    with pytest.raises(InputError, match="nowhere"):
+        open_batch(tmp_path / "nowhere")
+    shutil.copytree(exports / "A", exports / "copy of A")
+    with pytest.raises(InputError, match="are both exports of A"):
+        open_batch(exports)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("participant_id\tage\na\t1\na\t2\n", "names 'a' twice"),
+        ("participant_id\tage\n\t1\n", "a row without participant_id"),
+        ("", "is not a table"),
+        ("a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", "is not a table"),
+    ],
+)
+def test_a_damaged_table_of_participants_is_refused_in_a_sentence(tmp_path, text, why):
+    path = tmp_path / "participants.tsv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=why):
+        read_participants(path)
+
+
+def test_opened_exports_keep_what_they_read(folder):
+    export = open_export(folder)
+    assert export.table is export.table and export.relevance is export.relevance

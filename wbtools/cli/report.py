@@ -1,0 +1,79 @@
+"""`wbtools report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from wbtools.cli.console import out as terminal
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.failures import reports_errors
+from wbtools.errors import InputError
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    from wbtools.reading import Export
+
+Extent = Literal["full", "static"]
+METHODS = ("markdown", "latex", "bibtex")
+
+
+@click.command("report")
+@click.argument("places", metavar="EXPORT...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the page here. [default: EXPORT]")
+@click.option(
+    "--report",
+    "extent",
+    type=click.Choice(["full", "static"]),
+    default="full",
+    show_default=True,
+    help="static: without the interactive viewer, at most 2 MB.",
+)
+@click.option("--methods", type=click.Choice(METHODS), help="Print the methods text instead of writing a page.")
+@click.option("--check", is_flag=True, help="Compare all files with their hashes on record first.")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@reports_errors
+def command(
+    places: tuple[Path, ...],
+    out: Path | None,
+    extent: Extent,
+    methods: str | None,
+    check: bool,
+    verbose: int,
+    debug: bool,
+) -> None:
+    """Write report.html into EXPORT, the folder of a finished export, or elsewhere.
+
+    One file that opens without the network: decision, ranking, trust, placement, viewer, methods text and record.
+    EXPORT may be a zip file or read-only with --out or --methods. Research use only, not for diagnosis.
+    """
+    from wbtools.reading import open_export
+
+    set_up_logging(verbose)
+    if len(places) > 1 and (out or methods):
+        option = "--out" if out else "--methods"
+        raise InputError(f"{option} is for one export, and {len(places)} are named", hint="name one export")
+    for place in places:
+        export = open_export(place, check=check)
+        if methods:
+            _print_methods(export, methods)
+        else:
+            _write(export, out, extent)
+
+
+def _print_methods(export: Export, form: str) -> None:
+    from wbtools.report.methods import methods_text
+
+    click.echo(getattr(methods_text(export.provenance), form))
+
+
+def _write(export: Export, out: Path | None, extent: Extent) -> None:
+    from wbtools.report.person import composing, writing
+
+    place = writing.require_file(out) if out else writing.require_place(export)
+    page = composing.report(export, static=extent == "static")
+    written = writing.write_file(place, page) if out else writing.write_into(export, page)
+    terminal.print(f"Wrote {line(written)} ({len(page.encode()) / 1e6:.1f} MB)")

@@ -1,0 +1,165 @@
+"""The report of one person's export, put together in the order in which it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Hemisphere
+from wbtools.images import inline
+from wbtools.reading.finished import Export
+from wbtools.reading.record import section
+from wbtools.reading.results import NetworkResults
+from wbtools.report.methods import methods_text
+from wbtools.report.page import NOTICE, Page, render
+from wbtools.report.parts import Bar, Picture, Table
+from wbtools.report.person import outlines, rankings, recorded, trust_figures
+from wbtools.report.person.findings import Findings, cautions
+from wbtools.report.person.viewing import Viewer, viewer_of
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    from wbtools.surfaces.mesh import Mesh
+
+_SECTIONS = (
+    ("overview", "Overview"),
+    ("regions", "Regions"),
+    ("trust", "Can the map be believed?"),
+    ("placement", "Is everything in its place?"),
+    ("viewer", "Look around"),
+    ("methods", "Methods"),
+    ("record", "Record"),
+)
+_OVERVIEW, _INPUT = "overview", "input"
+_WIDTH = {"full": 1400, "static": 1000}  # pixels
+_SMALL = 800
+_SURFACES = ("white", "pial")
+
+_ALTS = {
+    "overview": "Slices of the T1w above and inflated cortex below, regions coloured by their smoothed score",
+    "relevance-volume": "Relevance on sagittal, coronal and axial slices of the T1w",
+    "relevance-pial": "Relevance on the pial surface, both hemispheres from outside and inside",
+    "relevance-inflated": "Relevance on inflated cortex with the borders of areas",
+    "region-heatmap": "Every region in the colour of its score, on slices and inflated cortex",
+    "heatmap-pial": "Smoothed region scores on the pial surface",
+    "region-heatmap-calibrated": "Areas in the colour of what they have beyond randomised networks, inflated cortex",
+    "also-relevance": "Relevance by the second method, on slices and inflated cortex",
+    "also-region-heatmap": "Region scores by both methods, the first above, the second below",
+    "input": "What the network was shown, in three planes, and the reference below it where there is one",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What the page shows of one network; see `person.html`."""
+
+    name: str
+    findings: Findings
+    overview: Picture | None
+    more_pictures: tuple[Picture, ...]
+    input: Picture | None
+    tables: list[Table]
+    ranking_note: str
+    verdict: str
+    bars: list[Bar]
+    second_method: str
+    second_advice: str
+    second_bars: list[Bar]
+    cautions: list[str]
+
+
+def report(export: Export, *, static: bool = False) -> str:
+    """The report of an export as one HTML page that needs no other file.
+
+    Parameters
+    ----------
+    export : Export
+    static : bool
+        Without the interactive viewer and with smaller pictures: at most 2 MB instead of 10.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If a file of the export is missing or damaged.
+    """
+    viewer = None if static else viewer_of(export)
+    placement = _placement(export)
+    content = {
+        "networks": [_shown(results, static) for results in export.networks.values()],
+        "placement": placement,
+        "viewer": viewer.html if viewer else None,
+        "methods": methods_text(export.provenance),
+        "record_tables": recorded.tables(export.contents.record),
+        "record_text": recorded.text(export.contents.record),
+        "research": NOTICE,
+    }
+    return render("person.html", _page(export, viewer), content)
+
+
+def _page(export: Export, viewer: Viewer | None) -> Page:
+    names = ", ".join(line(results.name) for results in export.networks.values())
+    return Page(
+        title=f"{line(export.subject)}: what made the network decide ({names})",
+        notices=[line(notice) for notice in export.notices],
+        sections=[each for each in _SECTIONS if viewer or each[0] != "viewer"],
+        policy=viewer.policy if viewer else "",
+    )
+
+
+def _shown(results: NetworkResults, static: bool) -> Shown:
+    second = section(results.about, "also")
+    pictures = dict(_pictures(results, static))
+    return Shown(
+        name=results.name,
+        findings=Findings.of(results),
+        overview=pictures.pop(_OVERVIEW, None),
+        input=pictures.pop(_INPUT, None),
+        more_pictures=() if static else tuple(pictures.values()),
+        tables=rankings.tables(results),
+        ranking_note=rankings.note(results),
+        verdict=line(results.trust.get("verdict", "The map was not checked.")),
+        bars=trust_figures.bars(results.about),
+        second_method=line(second.get("method", "")),
+        second_advice=line(second.get("advice", "")),
+        second_bars=trust_figures.bars(second),
+        cautions=cautions(results),
+    )
+
+
+def _pictures(results: NetworkResults, static: bool) -> Iterator[tuple[str, Picture]]:
+    """The pictures that the page shows, by scene."""
+    for scene, name in results.contents.figures(results.name).items():
+        if static and scene not in {_OVERVIEW, _INPUT}:
+            continue
+        width = _WIDTH["static" if static else "full"] if scene == _OVERVIEW else _SMALL
+        alt = f"{_ALTS.get(scene, scene)}; network {results.name}"
+        yield scene, Picture.read(results.contents.path_of(name), width, alt, _ALTS.get(scene, scene))
+
+
+def _placement(export: Export) -> Picture | None:
+    """The outlines of the cortex over the T1w."""
+    mesh = next((each for each in export.meshes if all(export.has_surface(each, kind) for kind in _SURFACES)), None)
+    if mesh is None:
+        return None
+    surfaces = {kind: [export.surface(side, mesh, kind) for side in Hemisphere] for kind in _SURFACES}
+    drawn = outlines.draw(export.t1w, surfaces, _centre(surfaces["white"]))
+    caption = (
+        f"Outlines of the white surface (yellow) and the pial surface (red) of the {mesh} mesh over the T1w: they "
+        "should follow the borders of the cortex. Left is left."
+    )
+    alt = "Sagittal, coronal and axial slice of the T1w with the outlines of the white and the pial surface"
+    return Picture(inline.webp(drawn), drawn.width, drawn.height, alt, caption)
+
+
+def _centre(meshes: list[Mesh]) -> NDArray[np.float64]:
+    """The middle of the cortex, but on the left: all slices through it show folds, mm."""
+    left, right = (mesh.vertices.mean(axis=0, dtype=np.float64) for mesh in meshes)
+    return np.array([left[0], *(left + right)[1:] / 2])

@@ -1,0 +1,141 @@
+"""Where surfaces cut slices of the T1w: the evidence that cortex and image lie in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.space.grid import Volume, canonical
+from wbtools.surfaces.mesh import Mesh
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+COLOURS = {"white": (255, 221, 51), "pial": (255, 77, 77)}
+"""Red, green and blue of the outline of each surface."""
+
+_PIXEL = 0.5  # mm
+_GAP = 12  # pixels between two slices
+_LETTERS = (("P", "A", "S", "I"), ("L", "R", "S", "I"), ("L", "R", "A", "P"))
+"""What lies left, right, above and below on a sagittal, a coronal and an axial slice."""
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """A slice through an image in RAS order.
+
+    Parameters
+    ----------
+    axis : int
+        Which it cuts: 0 sagittal, 1 coronal, 2 axial.
+    place : float
+        Voxel index along that axis.
+    """
+
+    axis: int
+    place: float
+
+    @property
+    def across(self) -> tuple[int, int]:
+        """The axes that run to the right and upwards."""
+        right, up = (axis for axis in range(3) if axis != self.axis)
+        return right, up
+
+
+def segments(points: Points, triangles: NDArray[np.integer], axis: int, place: float) -> Points:
+    """Where a plane across an axis cuts a surface, as line segments.
+
+    Parameters
+    ----------
+    points : ndarray, (V, 3)
+        In any coordinates.
+    triangles : ndarray, (T, 3)
+    axis : int
+        That the plane stands upright on.
+    place : float
+        Of the plane along the axis.
+
+    Returns
+    -------
+    ndarray, (S, 2, 3)
+        Both ends of every segment.
+
+    Examples
+    --------
+    >>> corners = np.array([[0.0, 0, 0], [2, 0, 0], [0, 2, 0]])
+    >>> segments(corners, np.array([[0, 1, 2]]), 0, 1.0).tolist()
+    [[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]]
+    """
+    above = points[:, axis] > place
+    cut = triangles[above[triangles].any(1) & ~above[triangles].all(1)]
+    ends = []
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        start, end = points[cut[:, first]], points[cut[:, second]]
+        height = end[:, axis] - start[:, axis]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = (place - start[:, axis]) / height
+        crossed = above[cut[:, first]] != above[cut[:, second]]
+        ends.append(np.where(crossed[:, None], start + part[:, None] * (end - start), np.nan))
+    found = np.stack(ends, 1)
+    both: Points = found[np.isfinite(found[..., 0])].reshape(-1, 2, 3)
+    return both
+
+
+def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) -> Image:
+    """Three slices of an image with the outlines of surfaces, left on the left.
+
+    Parameters
+    ----------
+    t1w : Volume
+    surfaces : mapping of str to sequence of Mesh
+        By kind, a key of `COLOURS`, in the T1w's world coordinates, mm.
+    centre : ndarray, (3,)
+        Where the slices meet, mm.
+    """
+    from PIL import Image
+
+    image = canonical(t1w)
+    middle = image.grid.to_index(centre[None])[0]
+    window = float(np.percentile(image.data[::4, ::4, ::4][image.data[::4, ::4, ::4] > 0], 99))
+    cortex = {
+        kind: [(image.grid.to_index(mesh.vertices), mesh.triangles) for mesh in meshes]
+        for kind, meshes in surfaces.items()
+    }
+    drawn = [_drawn(image, _Slice(axis, middle[axis]), cortex, window) for axis in range(3)]
+    sheet = Image.new("RGB", (sum(each.width + _GAP for each in drawn) - _GAP, max(each.height for each in drawn)))
+    left = 0
+    for each in drawn:
+        sheet.paste(each, (left, (sheet.height - each.height) // 2))
+        left += each.width + _GAP
+    return sheet
+
+
+def _drawn(
+    image: Volume, cut: _Slice, cortex: Mapping[str, Sequence[tuple[Points, NDArray[np.integer]]]], window: float
+) -> Image:
+    """One slice, its outlines and its letters."""
+    from PIL import Image, ImageDraw
+
+    right, up = cut.across
+    nearest = int(np.clip(round(cut.place), 0, image.data.shape[cut.axis] - 1))
+    plane = np.clip(np.take(image.data, nearest, cut.axis) * (255 / window), 0, 255).astype(np.uint8)
+    sizes = image.grid.voxel_sizes
+    scale = np.array([sizes[right], sizes[up]]) / _PIXEL
+    shape = (round(plane.shape[0] * scale[0]), round(plane.shape[1] * scale[1]))
+    picture = Image.fromarray(plane.T[::-1]).resize(shape, Image.Resampling.BILINEAR).convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    for kind, meshes in cortex.items():
+        for points, triangles in meshes:
+            for start, end in segments(points, triangles, cut.axis, cut.place)[..., [right, up]]:
+                ends = ((np.stack((start, end)) + 0.5) * scale).tolist()
+                pen.line([(x, shape[1] - y) for x, y in ends], fill=COLOURS[kind])
+    for letter, at in zip(_LETTERS[cut.axis], ((0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)), strict=True):
+        place = (8 + at[0] * (shape[0] - 24), 4 + at[1] * (shape[1] - 24))
+        pen.text(place, letter, fill=(255, 255, 255), font_size=16)
+    return picture

@@ -1,0 +1,93 @@
+"""What a person's report gives the interactive viewer, out of the export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wbtools.anatomy import Hemisphere, Kind
+from wbtools.reading.finished import Export
+from wbtools.reading.results import NetworkResults
+from wbtools.report.viewer.fragment import fragment
+from wbtools.report.viewer.shown import NetworkMaps, Point, SurfaceMap, ViewerData
+from wbtools.workbench import palette
+from wbtools.workbench.palette import Palette
+
+if TYPE_CHECKING:
+    from wbtools.surfaces.mesh import Mesh
+
+_MESH = "32k_fs_LR"
+_SURFACES = ("inflated", "pial", "midthickness")
+_RELEVANCE, _HEATMAP = "relevance", "heatmap"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The viewer as a piece of the page, and what it needs of the page's policy.
+
+    Parameters
+    ----------
+    html : str
+    policy : str
+    """
+
+    html: str
+    policy: str = field(default="")
+
+
+def viewer_of(export: Export) -> Viewer:
+    """The viewer of an export; of slices alone where there is no 32k mesh."""
+    networks = tuple(_maps(results) for results in export.networks.values())
+    if not _has_cortex(export):
+        return Viewer(fragment(ViewerData(export.t1w, networks, places=_places(export))))
+    keys = export.areas(_MESH)
+    data = ViewerData(
+        t1w=export.t1w,
+        networks=networks,
+        surfaces={kind: _sides(export, kind) for kind in _SURFACES if export.has_surface(_MESH, kind)},
+        areas={side: keys[side.letter] for side in Hemisphere},
+        names={region.key: region.name for region in export.regions if region.kind is Kind.CORTEX},
+        folding=export.sulc(_MESH),
+        places=_places(export),
+    )
+    return Viewer(fragment(data))
+
+
+def _has_cortex(export: Export) -> bool:
+    anatomical = any(export.has_surface(_MESH, kind) for kind in _SURFACES[1:])
+    return _MESH in export.meshes and anatomical
+
+
+def _sides(export: Export, kind: str) -> dict[Hemisphere, Mesh]:
+    return {side: export.surface(side, _MESH, kind) for side in Hemisphere}
+
+
+def _maps(results: NetworkResults) -> NetworkMaps:
+    """Relevance in voxels, and all maps of the cortex, in the colours of the scenes."""
+    relevance = results.relevance
+    some = relevance.data[relevance.data != 0]
+    shown = palette.positive(some) if some.size else Palette()
+    found = results.metrics.get(_MESH)
+    metrics = {}
+    for name in found["L"] if found else ():
+        values = {side: found[side.letter][name] for side in Hemisphere} if found else {}
+        metrics[name] = SurfaceMap(values, shown if name == _RELEVANCE else _palette(name, values))
+    return NetworkMaps(results.name, relevance, shown, metrics)
+
+
+def _palette(name: str, values: dict[Hemisphere, np.ndarray[tuple[int], np.dtype[np.float32]]]) -> Palette:
+    if name.startswith(_HEATMAP):
+        return palette.REGION_SCORES
+    both = np.concatenate(list(values.values()))
+    return palette.positive(both[both != 0]) if both.any() else Palette()
+
+
+def _places(export: Export) -> dict[str, Point]:
+    """The centres of subcortical structures, which no vertex has, mm."""
+    levels = next(iter(export.networks.values())).levels
+    if levels is None:
+        return {}
+    deep = levels[levels["kind"] == Kind.SUBCORTEX.value].dropna(subset=["x", "y", "z"])
+    return {str(row.Index): (row.x, row.y, row.z) for row in deep.itertuples()}

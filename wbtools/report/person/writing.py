@@ -1,0 +1,95 @@
+"""Where a report goes: into its export, whose record then lists it, or into a file that the user names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from wbtools import atomic
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
+from wbtools.output.destination import require_writable_around
+from wbtools.output.kinds import Output, OutputKind
+from wbtools.output.ownership import PROVENANCE, read_plain
+from wbtools.reading.container import Folder
+from wbtools.reading.finished import Export
+
+_MARK = b'<meta name="generator" content="wbtools'
+
+
+def require_place(export: Export) -> Path:
+    """The report's own place in an export.
+
+    Raises
+    ------
+    InputError
+        If the export is a zip file, may not be written, or something else has the name.
+    """
+    if not isinstance(export.contents.container, Folder):
+        raise InputError(f"{export.folder} is a zip file, which is not changed", hint="name a file with --out")
+    path = export.folder / name_of(export)
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path.parent} may not be written", hint="name a file elsewhere with --out")
+    if os.path.lexists(path) and not _is_report(path):
+        raise InputError(f"{path} is not a report that wbtools wrote", hint="move it away, or name a file with --out")
+    return path
+
+
+def name_of(export: Export) -> str:
+    """The path of the report in the export."""
+    return export.contents.name(Output(OutputKind.REPORT))
+
+
+def write_into(export: Export, page: str) -> Path:
+    """Put a report into its export, in place of an earlier one, and list it in the record.
+
+    Raises
+    ------
+    InputError
+        As `require_place`.
+    """
+    path, content = require_place(export), page.encode()
+    record = json.loads(read_plain(export.folder / PROVENANCE))
+    listed = {"outputs_sha256": hashlib.sha256(content).hexdigest(), "outputs_bytes": len(content)}
+    for key, figure in listed.items():
+        record[key] = {**record.get(key, {}), name_of(export): figure}
+    with writing(export.folder):
+        atomic.write(path, content)
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        atomic.write(export.folder / PROVENANCE, f"{text}\n")
+    return path
+
+
+def require_file(path: Path) -> Path:
+    """A file that the user names: new, or a report that wbtools wrote.
+
+    Raises
+    ------
+    InputError
+        If something else has the name, or its folder is missing or may not be written.
+    """
+    if path.is_dir():
+        raise InputError(f"--out {path} is a folder", hint="name a file, such as report.html in it")
+    if os.path.lexists(path) and not _is_report(path):
+        raise InputError(f"--out {path} exists and is not a report that wbtools wrote", hint="choose another name")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: there is no folder {path.parent}", hint="make it, or choose another place")
+    require_writable_around(path, "--out")
+    return path
+
+
+def write_file(path: Path, page: str) -> Path:
+    """Write a report to a file, whole or not at all."""
+    with writing(path.parent):
+        atomic.write(path, page)
+    return path
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is a report that some version of wbtools wrote."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return _MARK in stream.read(4096)
