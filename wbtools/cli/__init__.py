@@ -16,7 +16,7 @@ from wbtools.version import __version__  # noqa: E402
 _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),
     "batch": ("batch.run", "Export many subjects: here, on a Slurm cluster, or through Dask."),
-    "report": ("report", "Write the page of a finished export: decision, regions, trust, placement, viewer."),
+    "report": ("reading.report", "Write the page of a finished export: decision, regions, trust, placement, viewer."),
     "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),
     "evaluate": ("evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),

@@ -16,7 +16,7 @@ from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
-from wbtools.exporting.settings import REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
+from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
 from wbtools.subject import MESHES, resolve
@@ -130,6 +130,14 @@ _HOW: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option("--threads", type=int, help="Processor threads. [default: all this process may use]"),
     click.option("--no-render", is_flag=True, help="Leave the pictures out."),
+    click.option(
+        "--report",
+        type=click.Choice(REPORTS),
+        default=REPORTS[0],
+        show_default=True,
+        help="The page report.html: with an interactive viewer, or without it and at most 2 MB.",
+    ),
+    click.option("--no-report", is_flag=True, help="Leave the page out."),
     click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]"),
     click.option(
         "--work",
@@ -191,6 +199,7 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
         allow=options["allow"],
         keep_face=options["keep_face"],
         render=not options["no_render"],
+        report=None if options["no_report"] else options["report"],
         wb_command=options["wb_command"],
         work=options["work"],
     )

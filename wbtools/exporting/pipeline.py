@@ -103,7 +103,7 @@ def export_subject(
                 workbench = tools.workbench if settings.render else None
                 shown = assembly.make(out, data, made, workbench, tools.threads)
             written = data + shown + out.convention.write_sidecars(data, out, made.notice)
-            recording.write(record, out, written, inputs, tools)
+            recording.write(record, out, written, inputs, tools, settings.report)
     out.convention.describe_exports(place.out)
     return ExportResult(
         published.folder,

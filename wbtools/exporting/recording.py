@@ -12,11 +12,13 @@ from wbtools.exporting.networks import deciding
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.references.people import ReferencePeople
+from wbtools.exporting.settings import ReportExtent
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
+from wbtools.report.person import adding
 from wbtools.subject.selection import FoundPerson
 from wbtools.text import sentences
 
@@ -113,8 +115,15 @@ def _note_second(record: Provenance, also: SecondMap, about: str) -> None:
     record.notice(f"{also.method}: {trust.verdict}", about=about, grave=bool(trust.failures))
 
 
-def write(record: Provenance, out: OutputFolder, written: WrittenFiles, inputs: Inputs, tools: Tools) -> None:
-    """The provenance, last: its presence means that the folder is whole."""
+def write(
+    record: Provenance,
+    out: OutputFolder,
+    written: WrittenFiles,
+    inputs: Inputs,
+    tools: Tools,
+    report: ReportExtent | None,
+) -> None:
+    """The provenance, last: its presence means that the folder is whole; and the page, which is made of it."""
     with record.stage("hashes"):
         record.add_inputs(inputs.subject.folder, inputs.subject.used(inputs.meshes))
         record.facts["acknowledgement"] = tools.projection.atlas.acknowledgement
@@ -123,3 +132,6 @@ def write(record: Provenance, out: OutputFolder, written: WrittenFiles, inputs: 
             for command in (tools.workbench.completed if tools.workbench else [])
         ]
     record.write(out.provenance, out.folder, written.relative(out.folder))
+    if report:
+        with record.stage("report"):
+            adding.add(out.folder, static=report == "static")

@@ -29,6 +29,10 @@ TrustLevel = Literal["default", "full"]
 TRUST_LEVELS: Mapping[TrustLevel, bool] = {"default": False, "full": True}
 """Whether the costly checks of a map are run, too."""
 
+ReportExtent = Literal["full", "static"]
+REPORTS: tuple[ReportExtent, ...] = get_args(ReportExtent)
+"""How much the page of an export holds: with an interactive viewer, or without it."""
+
 REGISTRATIONS: tuple[Registration, ...] = get_args(Registration)
 """The HCP's surface registrations."""
 
@@ -115,6 +119,8 @@ class ExportSettings:
         Whether the T1w is written and drawn whole; else only the brain and a rim around it.
     render : bool
         Whether pictures are drawn.
+    report : {"full", "static"} or None
+        What the page holds; None writes none.
     wb_command : Path or None
         None looks on PATH.
     work : Path or None
@@ -143,6 +149,7 @@ class ExportSettings:
     allow: tuple[str, ...] = ()
     keep_face: bool = False
     render: bool = True
+    report: ReportExtent | None = "full"
     wb_command: Path | None = None
     work: Path | None = None
 
@@ -163,6 +170,7 @@ class ExportSettings:
         require_choice("registration", self.registration, REGISTRATIONS)
         require_choice("engine", self.engine, ENGINES)
         require_choice("atlas", self.atlas, ATLASES)
+        require_choice("extent of the report", self.report, REPORTS)
         if self.allow:
             from wbtools.native import checks
 
@@ -219,6 +227,7 @@ class ExportSettings:
             "threads": self.processors,
             "render": self.render,
             "keep_face": self.keep_face,
+            "report": self.report or "none",
         }
 
 

@@ -222,7 +222,7 @@ class Export:
     def _repr_html_(self) -> str:
         from wbtools.reading.notebook import summary
 
-        return summary(self)
+        return summary(self.networks.values())
 
 
 def open_export(place: str | Path, *, check: bool = False) -> Export:

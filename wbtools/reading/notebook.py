@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 from wbtools.text import line
 
 if TYPE_CHECKING:
-    from wbtools.reading.finished import Export
     from wbtools.reading.results import NetworkResults
 
 _FIRST = 10
@@ -17,12 +17,13 @@ _WIDTH = 800
 _COLUMNS = ("rank", "calibrated_rank", "z", "p_corrected", "volume_mm3", "share", "score")
 
 
-def summary(export: Export) -> str:
-    """A short description as HTML; every text is escaped."""
-    parts = [f"<h4>wbtools export of {_words(export.subject)}</h4>"]
-    for network in export.networks.values():
+def summary(networks: Collection[NetworkResults]) -> str:
+    """A short description of an export's networks as HTML; every text is escaped."""
+    record = next(iter(networks)).record
+    parts = [f"<h4>wbtools export of {_words(record.subject)}</h4>"]
+    for network in networks:
         parts += _network(network)
-    parts += [f"<p><small>{_words(notice)}</small></p>" for notice in export.notices]
+    parts += [f"<p><small>{_words(notice)}</small></p>" for notice in record.notices]
     return "<div>" + "".join(parts) + "</div>"
 
 
@@ -43,7 +44,7 @@ def _network(network: NetworkResults) -> list[str]:
 
 
 def _picture(path: Path, alt: str) -> str:
-    from wbtools.images import inline
+    from wbtools.reading import inline
 
     small = inline.read(path, _WIDTH)
     return f'<img alt="{escape(alt)}" width="{small.width}" src="{inline.webp(small)}">'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbtools.images import inline
+from wbtools.reading import inline
 from wbtools.regions.ranking import MISSING
 from wbtools.text import line
 

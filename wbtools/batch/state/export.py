@@ -16,7 +16,7 @@ from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
-from wbtools.exporting.settings import REGISTRATIONS, TRUST_LEVELS, ExportJob, ExportSettings
+from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings, ReportExtent
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
 from wbtools.subject import MESHES
@@ -28,6 +28,7 @@ from wbtools.text import line
 T = TypeVar("T")
 
 _USUAL = ExportSettings()
+_NO_REPORT = "none"
 _OPTIONS = {"models": "--model", "nulls": "--null"}
 """Options whose keys are spelled otherwise."""
 
@@ -83,6 +84,7 @@ def as_json(export: BatchExport) -> dict[str, object]:
         "keep_face": how.keep_face,
         "threads": how.threads,
         "no_render": not how.render,
+        **({} if how.report == _USUAL.report else {"report": how.report or _NO_REPORT}),
         "wb_command": _path(how.wb_command) if how.wb_command else None,
         "work": _path(how.work) if how.work else None,
     }
@@ -115,11 +117,19 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         keep_face=read.flag("keep_face"),
         threads=read.number("threads"),
         render=not read.flag("no_render"),
+        report=_report(read),
         wb_command=read.path("wb_command"),
         work=read.path("work"),
     )
     compared = Comparison(read.text("other"), read.texts("others"))
     return BatchExport(read.path("study_folder") or Path(), compared, settings)
+
+
+def _report(read: _Kept) -> ReportExtent | None:
+    """What the page holds; plans of earlier versions do not say it."""
+    if read.text("report") == _NO_REPORT:
+        return None
+    return read.choice("report", REPORTS) or _USUAL.report
 
 
 def _references(choice: ReferenceChoice) -> str | None:

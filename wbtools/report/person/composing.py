@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
-from wbtools.images import inline
+from wbtools.reading import inline
 from wbtools.reading.finished import Export
 from wbtools.reading.record import section
 from wbtools.reading.results import NetworkResults
