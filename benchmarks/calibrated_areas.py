@@ -125,7 +125,7 @@ def levels_of(exam: Exam, i: int, areas: Areas, references: str) -> Levels:
     return Levels(
         share=areas.means(exam.people.truth[i : i + 1].astype(np.float32))[0],
         trained=found(exam.model.network),
-        null=areas.levels(null_maps(exam.question(image, brains), HOW, HOW.null_networks)),
+        null=areas.levels(null_maps(exam.question(image, brains), HOW, HOW.null_networks).maps),
         untrained=np.array([found(network) for network in untrained]),
     )
 

@@ -76,7 +76,8 @@ def maps(question):
     said = []
     found = null_maps(question, deviation.METHOD, count=2, told=said.append)
     assert said == ["randomised network 1 of 2", "randomised network 2 of 2"]
-    return found
+    assert found.seeds == (FIRST_SEED, FIRST_SEED + 1)
+    return found.maps
 
 
 def test_null_maps_are_the_maps_of_randomised_networks(model, person, question, maps):
@@ -97,7 +98,7 @@ def test_the_target_is_read_off_the_answers_of_another_network_anew(model, perso
 
 def test_null_is_computed_once_for_all_checkpoints_of_a_family(model, person, question, maps, tmp_path, monkeypatch):
     cache = NullCache(tmp_path / "work")
-    first = null_maps(question, deviation.METHOD, count=1, cache=cache)
+    first = null_maps(question, deviation.METHOD, count=1, cache=cache).maps
     np.testing.assert_array_equal(first, maps[:1])
     made = []
     true = nulls._null_map
@@ -105,7 +106,7 @@ def test_null_is_computed_once_for_all_checkpoints_of_a_family(model, person, qu
     another = replace(model, network=random_network(FAMILIES["ResNet 10"], seed=9), sha256="other")
     two = null_maps(deviation.METHOD.ask(another, [person], TARGET), deviation.METHOD, count=2, cache=cache)
     assert made == [FIRST_SEED + 1]  # the first one was there
-    np.testing.assert_allclose(two, maps, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(two.maps, maps, rtol=1e-5, atol=1e-9)
     changed = replace(question, image=question.image * 0.5)
     null_maps(changed, deviation.METHOD, count=1, cache=cache)
     dimension = deviation.METHOD.ask(model, [person], Target("dimension", "3"))
@@ -121,9 +122,12 @@ def test_randomised_networks_without_a_map_are_replaced_by_the_next(question, ma
         return np.zeros(GRID.shape, np.float32) if seed == FIRST_SEED else true(asked, how, seed)
 
     monkeypatch.setattr(nulls, "_null_map", without_the_first)
-    np.testing.assert_array_equal(null_maps(question, deviation.METHOD, count=1), maps[1:])
+    replaced = null_maps(question, deviation.METHOD, count=1)
+    np.testing.assert_array_equal(replaced.maps, maps[1:])
+    assert replaced.seeds == (FIRST_SEED + 1,)
     monkeypatch.setattr(nulls, "_null_map", lambda *asked: np.zeros(GRID.shape, np.float32))
-    assert not null_maps(question, deviation.METHOD, count=2).any()
+    empty = null_maps(question, deviation.METHOD, count=2)
+    assert not empty.maps.any() and empty.maps.shape[0] == 2 and empty.seeds == ()
 
 
 def test_damaged_cache_is_computed_again_and_one_that_cannot_be_written_does_no_harm(tmp_path, caplog):
@@ -205,7 +209,7 @@ def test_a_pooled_map_is_checked_as_it_was_before_in_the_persons_brain_only(pool
     how, question, found = pooled
     plain = method("deviation-smooth").explain(question).squares
     brain = person.brain
-    trust = assess(found, question, null_maps(question, how, 1))
+    trust = assess(found, question, null_maps(question, how, 1).maps)
     differences = np.mean([abs(question.image - other)[0, 0].numpy() for other in question.references], axis=0)
     expected = stats.spearmanr(np.sqrt(plain[brain]), differences[brain]).statistic
     assert trust.difference.spearman == pytest.approx(expected, abs=1e-4)

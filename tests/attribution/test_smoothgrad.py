@@ -199,6 +199,6 @@ def test_every_target_and_randomised_networks_are_explained_by_the_same_draws(as
         image = question.image.clone().requires_grad_()
         expected = np.mean([moments(score, image, question.bounds).square[0, 0].numpy() for score in scores], 0)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9 * expected.max())
-    (null,) = null_maps(question, how, 1)
+    (null,) = null_maps(question, how, 1).maps
     assert null.min() >= 0 and null.max() > 0
     assert np.abs(null - found).max() > 0.01 * found.max()

@@ -37,17 +37,21 @@ def every_output():
         "METRIC": product(MODELS, Hemisphere, MESHES),
         "FIGURE": ((model, None, "", "", "", "overview") for model in MODELS),
         "SCENE": [()],
+        "REPORT": [()],
         "SPEC": (("", None, mesh) for mesh in MESHES),
         "DLABEL": [("", None, "32k_fs_LR", "", "HCP-MMP1")],
     }
     atlas = ("", None, "", "", "HCP-MMP1")
     known |= {kind: [atlas] for kind in ("CORTEX_VOLUME", "ATLAS_VOLUME", "LUT")}
-    known |= {kind: [(m,) for m in MODELS] for kind in ("RELEVANCE", "HEATMAP", "HEATMAP_SMOOTH", "REGIONS", "PAIRS")}
+    known |= {
+        kind: [(m,) for m in MODELS]
+        for kind in ("RELEVANCE", "RELEVANCE_MNI", "HEATMAP", "HEATMAP_SMOOTH", "REGIONS", "LEVELS", "PAIRS")
+    }
     cifti = [(model, None, "32k_fs_LR", "", "HCP-MMP1") for model in MODELS]
     known |= dict.fromkeys(("DSCALAR", "PSCALAR", "PCONN"), cifti)
     assert set(known) == {kind.name for kind in NAMED}, "a kind is missing here"
     by_first = [Output(OutputKind[kind], *which) for kind, outputs in known.items() for which in outputs]
-    volumes = (OutputKind.RELEVANCE, OutputKind.HEATMAP, OutputKind.HEATMAP_SMOOTH)
+    volumes = (OutputKind.RELEVANCE, OutputKind.HEATMAP, OutputKind.HEATMAP_SMOOTH, OutputKind.LEVELS)
     return by_first + [Output(kind, model, by=method) for kind, model, method in product(volumes, MODELS, METHODS)]
 
 
@@ -114,6 +118,9 @@ def test_hcp_names_are_those_that_earlier_exports_have(tmp_path):
         Output(OutputKind.HEATMAP_SMOOTH, "unet"): "100307.unet.heatmap_smooth.T1w.nii.gz",
         Output(OutputKind.METRIC, "unet", left, cortex): "100307.L.unet.32k_fs_LR.func.gii",
         Output(OutputKind.LABEL, "", left, "native", atlas="HCP-MMP1"): "100307.L.HCP-MMP1.native.label.gii",
+        Output(OutputKind.LEVELS, "unet"): "100307.unet.levels.tsv",
+        Output(OutputKind.LEVELS, "unet", by="gradient"): "100307.unet.gradient.levels.tsv",
+        Output(OutputKind.FIGURE, "unet", scene="input"): "figures/unet.input.png",
         Output(OutputKind.DSCALAR, "unet", mesh=cortex): "100307.unet.32k_fs_LR.dscalar.nii",
         Output(OutputKind.PSCALAR, "unet", mesh=cortex, atlas="HCP-MMP1"): "100307.unet.HCP-MMP1.pscalar.nii",
         Output(OutputKind.PCONN, "unet", mesh=cortex, atlas="HCP-MMP1"): "100307.unet.HCP-MMP1.pairs.pconn.nii",
@@ -146,6 +153,9 @@ def test_bids_names_are_those_that_earlier_exports_have(tmp_path):
             f"{anat}_space-fsLR_seg-HCPMMP1_den-32k_desc-unet_maps.pscalar.nii"
         ),
         Output(OutputKind.FIGURE, "unet", scene="relevance-pial"): "figures/sub-01_desc-unetRelevancePial.png",
+        Output(OutputKind.LEVELS, "unet"): f"{anat}_desc-unet_levels.tsv",
+        Output(OutputKind.LEVELS, "unet", by="gradient"): f"{anat}_desc-unetGradient_levels.tsv",
+        Output(OutputKind.FIGURE, "unet", scene="input"): "figures/sub-01_desc-unetInput.png",
         Output(OutputKind.SPEC, mesh="native"): "sub-01_space-fsnative_wb.spec",
         Output(OutputKind.SCENE): "sub-01_wbtools.scene",
     }
@@ -154,9 +164,9 @@ def test_bids_names_are_those_that_earlier_exports_have(tmp_path):
 
 
 def test_every_data_file_of_a_bids_folder_has_a_bids_name(tmp_path):
-    entity = r"(?:hemi|space|den|seg|desc)-[A-Za-z0-9]+"
+    entity = r"(?:hemi|space|seg|res|den|desc)-[A-Za-z0-9]+"
     pattern = re.compile(rf"sub-01_ses-a(?:_{entity})*_[A-Za-z0-9]+(?:\.[a-z]+)+")
-    order = ("hemi", "space", "seg", "den", "desc")
+    order = ("hemi", "space", "seg", "res", "den", "desc")
     for path in (folder("bids", tmp_path, "sub-01_ses-a").path(output) for output in every_output()):
         if path.parent.name == "anat":
             assert pattern.fullmatch(path.name), path.name

@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 from made_heads import BRAIN, brain_of, write_bids_head, write_freesurfer_head, write_hcp, write_network, write_t1w_head
+from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from wbtools.exporting.session.scenes import SCENES
@@ -105,7 +106,8 @@ def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_stud
     differing = {name.name for name in files if (first / name).read_bytes() != (second / name).read_bytes()}
     assert differing == {"provenance.json"}
     if HAS_WORKBENCH:
-        assert len(list(first.glob("figures/*.png"))) == sum(not (kind.only_if_found or kind.second) for kind in SCENES)
+        scenes = sum(not (kind.only_if_found or kind.second) for kind in SCENES)
+        assert len(list(first.glob("figures/*.png"))) == scenes + 1  # and what the network was shown
 
 
 def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network, small_study, run_export, tmp_path):
@@ -125,3 +127,23 @@ def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network
     texts = [path.read_text() for path in sessions]
     assert len(texts) == 2 and all("T1w/T1w_acpc_dc_restore.nii.gz" in text for text in texts)
     assert not any("restore_brain" in path.read_text() for path in (*sessions, folder / "provenance.json"))
+
+
+def test_what_a_network_that_sees_heads_was_shown_is_drawn_without_the_face(
+    small_study, run_export, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", "/nonexistent")  # this picture needs no Workbench
+    checkpoint = write_network(tmp_path)
+    card = json.loads(checkpoint.with_suffix(".json").read_text())
+    checkpoint.with_suffix(".json").write_text(json.dumps({**card, "skull_stripped": False}))
+    options, shown = (*OPTIONS, str(checkpoint), "--mesh", "native", "--naming", "hcp"), {}
+    for name, face, more in (("first", 0, ()), ("second", 1, ()), ("kept", 1, ("--keep-face",))):
+        study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / name, face=face)
+        folder = run_export(study, tmp_path / "out" / name, *options, *more)[1].with_name("sub-100307")
+        with Image.open(folder / "figures/small.input.png") as picture:
+            shown[name] = np.asarray(picture).astype(int)
+    # Two faces, one brain: voxels of 6 mm at the rim of the mask reach into both faces.
+    assert shown["first"].shape == shown["second"].shape
+    assert (np.abs(shown["first"] - shown["second"]) > 25).mean() < 0.02
+    rows = slice(0, min(shown["kept"].shape[0], shown["second"].shape[0]))
+    assert (np.abs(shown["kept"][rows] - shown["second"][rows]) > 25).mean() > 0.2

@@ -93,7 +93,8 @@ def with_references(
     for remark in dict.fromkeys(remark for each in found.values() for remark in each.remarks):
         record.notice(remark)
     return {
-        name: replace(options, references=of_people(each.brains, labels=each.labels)) for name, each in found.items()
+        name: replace(options, references=of_people(each.brains, labels=each.labels), of_people=True)
+        for name, each in found.items()
     }
 
 

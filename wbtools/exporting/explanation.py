@@ -14,7 +14,7 @@ from wbtools.anatomy import Atlas
 from wbtools.attribution import Attribution, Method, Question, Target, default, default_method, method
 from wbtools.attribution.decision import Decision, decide
 from wbtools.attribution.evaluation.faithfulness import faithfulness_of
-from wbtools.attribution.evaluation.null_maps import NullCache, asked_of_null, null_maps
+from wbtools.attribution.evaluation.null_maps import NullCache, NullMaps, asked_of_null, null_maps
 from wbtools.attribution.evaluation.sanity_checks import Trust, assess
 from wbtools.attribution.references.sets import ReferenceSource, once
 from wbtools.attribution.registry import NO_SECOND, Companion, companion, default_companion
@@ -22,10 +22,12 @@ from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.errors import CheckError
 from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap, beside
+from wbtools.exporting.network_input import NetworkInput
 from wbtools.model import Model, ModelInput, input_statistics, model_input
 from wbtools.model.input import brain_only
 from wbtools.regions import FEWEST_NETWORKS, Ranking, RegionMeans, calibrated, rank
 from wbtools.regions.heatmap import paint, smooth_within
+from wbtools.regions.levels import Levels
 from wbtools.regions.planted import Planted
 from wbtools.space.foreground import Scan
 from wbtools.space.grid import Volume
@@ -52,10 +54,13 @@ class Explanation(MapsByMethod):
         What the network says of this person, and of those compared with.
     also : SecondMap or None
         The same, explained by a second method.
+    shown : NetworkInput or None
+        What the network was shown, as it may be drawn; None where nobody will draw it.
     """
 
     decision: Decision = field(default_factory=Decision)
     also: SecondMap | None = None
+    shown: NetworkInput | None = None
 
     @property
     def parts(self) -> tuple[MapsByMethod, ...]:
@@ -133,6 +138,8 @@ class ExplanationOptions:
         Keeps the maps of randomised networks.
     references : callable, optional
         Gives the brains that a person's is compared with, for methods that can take several; the method's own without.
+    of_people : bool
+        Whether these are other people's, whom no picture shows.
     told : callable
         Told which step begins.
     heatmaps : bool
@@ -147,6 +154,7 @@ class ExplanationOptions:
     work: Path | None = None
     references: ReferenceSource | None = None
     also: str | None = None
+    of_people: bool = False
     told: Callable[[str], None] = _nobody
     heatmaps: bool = True
 
@@ -230,9 +238,11 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
             shared = options.references or other.usual_references is how.usual_references
             again = other.ask(model, shown, target, me.keys, references if shared else None, question.answers)
             second = _explained(again, other, me, options, second=True)
+    asked = [found.question for found in (first, second) if found]
+    seen = NetworkInput.of(asked, image.grid, of_people=options.of_people)
     remarks = (*image.remarks, *_shown_twice(people))
     explanation = _on_t1w(first, model, atlas, Explanation, heatmaps=options.heatmaps)
-    explanation = replace(explanation, remarks=remarks, decision=decision)
+    explanation = replace(explanation, remarks=remarks, decision=decision, shown=seen)
     if second is None or companion is None:
         return explanation
     brain = (question.brain | second.question.brain).numpy()
@@ -255,7 +265,7 @@ class _Found:
     question: Question
     attribution: Attribution
     compared: Attribution
-    nulls: NDArray[np.float32]
+    nulls: NullMaps
     trust: Trust
 
 
@@ -267,10 +277,10 @@ def _explained(
     asked, count = asked_of_null(question), options.null_networks_of(how, second=second)
     nulls = null_maps(asked, how, count, options.cache, options.told)
     if how.pooled:  # such maps end where the person's brain ends
-        nulls *= shown.image.brain
+        nulls.maps[:] *= shown.image.brain
     compared = attribution if asked is question or not count else how.attribute(asked, shown.image)
     faithfulness = faithfulness_of(attribution, question, how, shown.keys) if options.thorough else None
-    trust = assess(attribution, question, nulls, faithfulness, compared.unpooled)
+    trust = assess(attribution, question, nulls.maps, faithfulness, compared.unpooled)
     return _Found(question, attribution, compared, nulls, trust)
 
 
@@ -284,13 +294,14 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps], *, heat
     kept = _require_kept(attribution.relevance, relevance)
     squares = attribution.squares and resample_density(attribution.squares, atlas.volume.grid)
     raw = replace(rank(relevance, atlas, squares), signed=attribution.signed)
-    ranking = _compared(raw, atlas, found.compared, found.nulls)
+    ranking, levels = _compared(raw, atlas, found)
     return kind(
         name=model.name,
         model=model,
         attribution=attribution,
         trust=found.trust,
         ranking=ranking,
+        levels=levels,
         volumes=_maps(relevance, ranking, atlas) if heatmaps else {RELEVANCE: relevance},
         kept=kept,
     )
@@ -320,15 +331,19 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
     return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
 
 
-def _compared(ranking: Ranking, atlas: Atlas, compared: Attribution, nulls: NDArray[np.float32]) -> Ranking:
+def _compared(ranking: Ranking, atlas: Atlas, found: _Found) -> tuple[Ranking, Levels]:
     """The ranking, against randomised networks where there are enough of them: by the maps on the network's grid."""
-    if len(nulls) < FEWEST_NETWORKS:
-        return ranking
-    maps = np.concatenate((compared.unpooled[None], nulls))
+    compared, nulls = found.compared, found.nulls
+    alone = Levels.alone(ranking, pooled=compared.squares is not None)
+    if len(nulls.maps) < FEWEST_NETWORKS:
+        return ranking, alone
+    maps = np.concatenate((compared.unpooled[None], nulls.maps))
     means = RegionMeans.of(atlas, compared.relevance.grid)
     levels = means(maps) if compared.squares is None else means.root_mean_squares(maps)  # as they are ranked
-    found = calibrated(ranking, levels[0] * _unit(ranking, levels[0]), levels[1:])
-    return replace(found, null=found.null and replace(found.null, method=compared.method))
+    against = calibrated(ranking, levels[0] * _unit(ranking, levels[0]), levels[1:])
+    if against.null is None:
+        return against, alone
+    return replace(against, null=replace(against.null, method=compared.method)), Levels.compared(levels, nulls.seeds)
 
 
 def _unit(ranking: Ranking, observed: NDArray[np.float64]) -> float:

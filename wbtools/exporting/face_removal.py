@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from wbtools.exporting.explanation import RELEVANCE, Explanation, Maps
 from wbtools.exporting.session.data import ExportData
 from wbtools.native import defacing
 from wbtools.native.defacing import ReleaseMask
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import is_stripped
+from wbtools.space.grid import Unit, Volume
 from wbtools.subject import Subject
 
 KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, the face too"
@@ -49,9 +52,10 @@ def brain_only(made: ExportData, record: Provenance) -> ExportData:
 
 
 def _cut_both(explanation: Explanation, visible: ReleaseMask) -> Explanation:
-    """An explanation whose volumes show nothing outside a mask, those by the second method included."""
+    """An explanation whose volumes show nothing outside a mask, those by the second method and the input included."""
     also = explanation.also and replace(explanation.also, maps=_cut(explanation.also.maps, visible))
-    return replace(_cut(explanation, visible), also=also)
+    inside = Volume(visible.inside.astype(np.uint8), explanation.volumes[RELEVANCE].grid, Unit.LABEL)
+    return replace(_cut(explanation, visible), also=also, shown=explanation.shown and explanation.shown.cut(inside))
 
 
 def _cut(maps: Maps, visible: ReleaseMask) -> Maps:
@@ -63,4 +67,8 @@ def whole_head(made: ExportData, record: Provenance) -> ExportData:
     record.notice(KEPT)
     record.facts["face"] = {"kept": True}
     notice = f"{made.notice.rstrip('.')}. {KEPT}." if made.notice else KEPT
-    return replace(made, notice=notice, whole_head=not is_stripped(made.person.t1w))
+    explanations = tuple(
+        replace(explanation, shown=explanation.shown and explanation.shown.without_other_heads())
+        for explanation in made.explanations
+    )
+    return replace(made, explanations=explanations, notice=notice, whole_head=not is_stripped(made.person.t1w))

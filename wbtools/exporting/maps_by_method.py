@@ -13,6 +13,7 @@ from wbtools.attribution.evaluation.sanity_checks import Trust
 from wbtools.attribution.evaluation.similarity import Similarity
 from wbtools.model import Model
 from wbtools.regions import Ranking
+from wbtools.regions.levels import Levels
 from wbtools.regions.second_ranking import AlsoRanked
 from wbtools.space.grid import Volume
 
@@ -34,6 +35,8 @@ class MapsByMethod:
     trust : Trust
         What else is known of the map.
     ranking : Ranking
+    levels : Levels
+        Of the regions, in this map and in those of randomised networks.
     volumes : mapping of str to Volume
         The maps of `explanation.MAPS` on the T1w grid: relevance as density (1/mm3), both heatmaps as scores.
     kept : float
@@ -49,6 +52,7 @@ class MapsByMethod:
     attribution: Attribution
     trust: Trust
     ranking: Ranking
+    levels: Levels
     volumes: Mapping[str, Volume]
     kept: float
     remarks: tuple[str, ...] = ()

@@ -22,18 +22,21 @@ class OutputKind(Enum):
     ATLAS_VOLUME = "cortical areas and subcortical structures on the T1w grid"
     LUT = "names and colours of the atlas volume, for viewers that do not read Workbench's label table"
     RELEVANCE = "relevance density on the T1w grid"
+    RELEVANCE_MNI = "relevance density on the 2 mm grid of MNI152, by the affine of the person's standard mesh"
     HEATMAP = "every region painted with its score"
     HEATMAP_SMOOTH = "the heatmap, Gaussian-smoothed within the atlas"
     METRIC = "maps of one network on one hemisphere's mesh"
     DSCALAR = "maps of one network over cortex and subcortical voxels"
     PSCALAR = "one value per cortical area"
     REGIONS = "the ranked table of regions"
+    LEVELS = "each region's level in the map of the network, and in those of randomised networks"
     PAIRS = "the table of pairs of regions of two people"
     PCONN = "one value per pair of regions of two people"
-    FIGURE = "a rendered scene"
+    FIGURE = "a rendered scene, or what a network was shown"
     SIDECAR = "what another file holds, beside it"
     SCENE = "the prepared scenes"
     SPEC = "the files of one mesh, for wb_view"
+    REPORT = "all of it as one page"
 
 
 @dataclass(frozen=True)

@@ -81,21 +81,19 @@ def calibrated(ranking: Ranking, observed: Array, null: Array) -> Ranking:
     maps = np.vstack((observed, null))[:, present]
     if maps.shape[1] < FEWEST_REGIONS:
         return ranking
-    middle = np.median(maps, axis=1, keepdims=True)
-    alive = middle[:, 0] > 0
+    levels = levels_of(maps)
+    alive = np.isfinite(levels[:, 0])
     if not alive[0] or alive[1:].sum() < FEWEST_NETWORKS:
         return ranking
-    levels = np.log2(np.maximum(maps[alive] / middle[alive], _FLOOR))
-    expected = Expected.of(levels[1:])
-    z = (levels[0] - expected.mean) / expected.error
-    beyond = excesses(levels)
-    p = step_down(np.vstack((beyond[:1], np.maximum(beyond[1:], _MARGIN * beyond[1:]))))
-    found = _regions(observed[present], float(middle[0, 0]), expected, {"z": z, "p": p})
+    levels = levels[alive]
+    compared = Compared.of(levels)
+    tested = {"z": compared.z, "p": compared.p}
+    found = _regions(observed[present], float(np.median(maps[0])), compared.expected, tested)
     rows = list(ranking.rows)
     for place, comparison in zip(places[present], found, strict=True):
         rows[place] = replace(rows[place], null=comparison)
-    spread = float(_MAD_TO_SD * np.median(np.abs(z - np.median(z))))
-    summary = NullSummary(len(levels) - 1, spread, _alike(levels), expected.freedom)
+    spread = float(_MAD_TO_SD * np.median(np.abs(compared.z - np.median(compared.z))))
+    summary = NullSummary(len(levels) - 1, spread, _alike(levels), compared.expected.freedom)
     return replace(ranking, rows=tuple(rows), null=summary)
 
 
@@ -115,6 +113,63 @@ def _regions(observed: Array, unit: float, expected: Expected, tested: dict[str,
         AgainstNull(**{name: float(values[i]) for name, values in columns.items()}, rank=int(rank[i]))
         for i in range(len(rank))
     ]
+
+
+def levels_of(values: Array) -> Array:
+    """Binary logarithms of regions' values relative to the median region of their map, (M, R).
+
+    Parameters
+    ----------
+    values : ndarray, (M, R)
+        Mean |relevance| or root mean square of regions in M maps, in any unit; NaN for regions without voxels.
+
+    Returns
+    -------
+    ndarray, (M, R)
+        In doublings, at least log2(1e-6); NaN for regions without voxels, and for all regions of a map in which half of
+        them carry no relevance.
+
+    Examples
+    --------
+    >>> levels_of(np.array([[1.0, 2.0, 8.0, np.nan], [0.0, 0.0, 3.0, 1.0]])).tolist()
+    [[-1.0, 0.0, 2.0, nan], [-19.931568569324174, -19.931568569324174, 2.584962500721156, 1.0]]
+    >>> levels_of(np.array([[0.0, 0.0, 3.0]])).tolist()
+    [[nan, nan, nan]]
+    """
+    some = np.isfinite(values).any(axis=1, keepdims=True)
+    middle = np.nanmedian(np.where(some, values, 0.0), axis=1, keepdims=True)
+    relative = np.divide(values, middle, out=np.full(values.shape, np.nan), where=middle > 0)
+    return np.asarray(np.log2(np.maximum(relative, _FLOOR)), np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The first of some maps compared with the others.
+
+    Parameters
+    ----------
+    expected : Expected
+        What the others predict.
+    z : ndarray, (R,)
+        Deviation from them, in standard deviations of a further map.
+    excess : ndarray, (R,)
+        What is beyond their limit, in median regions.
+    p : ndarray, (R,)
+        Monte Carlo p values, corrected for the number of regions.
+    """
+
+    expected: Expected
+    z: Array
+    excess: Array
+    p: Array
+
+    @classmethod
+    def of(cls, levels: Array) -> Compared:
+        """From the levels (1 + K, R) of a network's map and those of K randomised networks."""
+        expected = Expected.of(levels[1:])
+        beyond = excesses(levels)
+        p = step_down(np.vstack((beyond[:1], np.maximum(beyond[1:], _MARGIN * beyond[1:]))))
+        return cls(expected, (levels[0] - expected.mean) / expected.error, beyond[0], p)
 
 
 def excesses(levels: Array) -> Array:

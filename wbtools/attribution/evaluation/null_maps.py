@@ -46,6 +46,23 @@ _HEADER = 4096
 """Most bytes before the values of a map."""
 
 
+@dataclass(frozen=True, eq=False)
+class NullMaps:
+    """The maps of randomised networks.
+
+    Parameters
+    ----------
+    maps : ndarray, (K, X, Y, Z), float32
+        Signed relevance per voxel, before pooling. Zeros for networks that could not be replaced, at the end.
+    seeds : tuple of int
+        Of the networks of all maps but such zeros, in their order: a seed and an architecture are one network, whoever
+        is explained.
+    """
+
+    maps: NDArray[np.float32]
+    seeds: tuple[int, ...] = ()
+
+
 def asked_of_null(question: Question) -> Question:
     """What randomised networks are asked, and the network itself for a map to be compared with theirs.
 
@@ -63,7 +80,7 @@ def null_maps(
     count: int,
     cache: NullCache | None = None,
     told: Callable[[str], None] = lambda step: None,
-) -> NDArray[np.float32]:
+) -> NullMaps:
     """Explain the same image by randomised networks, one after the other.
 
     Parameters
@@ -80,16 +97,16 @@ def null_maps(
 
     Returns
     -------
-    ndarray, (count, X, Y, Z), float32
-        Signed relevance per voxel, before pooling. Zeros for networks that could not be replaced.
+    NullMaps
+        Of `count` networks.
     """
     shape = tuple(question.image.shape[2:])
     key = _key(question, method) if cache else ""
-    maps, number = np.zeros((count, *shape), np.float32), 0
+    maps, seeds = np.zeros((count, *shape), np.float32), list[int]()
     for seed in range(FIRST_SEED, FIRST_SEED + count + _SPARE):
-        if number == count:
+        if len(seeds) == count:
             break
-        told(f"randomised network {number + 1} of {count}")
+        told(f"randomised network {len(seeds) + 1} of {count}")
         name = f"null-{key}-{seed}.npy"
         found = cache.read(name, shape) if cache else None
         if found is None:
@@ -97,9 +114,9 @@ def null_maps(
             if cache:
                 cache.write(name, found)
         if found.any():
-            maps[number] = found
-            number += 1
-    return maps
+            maps[len(seeds)] = found
+            seeds.append(seed)
+    return NullMaps(maps, tuple(seeds))
 
 
 def _null_map(question: Question, method: Method, seed: int) -> Map:

@@ -36,7 +36,7 @@ _WATCH_EVERY = 60.0
 _OUT = click.argument("out", type=click.Path(path_type=Path))
 
 
-def _read(out: Path) -> tuple[BatchFiles, Plan, Overview]:
+def read_batch(out: Path) -> tuple[BatchFiles, Plan, Overview]:
     """A batch and how it stands; of files that are damaged, the rest counts, and that is said."""
     files = BatchFiles.of(out)
     plan, damage = Plan.read_for_show(files)
@@ -134,7 +134,7 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
     Exit code 0: all are done; 1: all were tried and some failed; 75: not finished.
     """
     while True:
-        files, plan, seen = _read(out)
+        files, plan, seen = read_batch(out)
         if as_json:
             code = seen.exit_code
             _report(files, seen)
@@ -193,7 +193,7 @@ def verify(out: Path, quick: bool) -> None:
     What is damaged or made from other inputs is marked, and the batch's own line makes it again. Exit code 0:
     everything published is whole; 1: something is not.
     """
-    files, plan, seen = _read(out)
+    files, plan, seen = read_batch(out)
     done = seen.having(State.DONE)
     payload = payload_of(plan, files.out, 1)
     inputs = {subject: payload.inputs(subject) for subject in done} if plan.settings_sha256 else {}
@@ -241,7 +241,7 @@ def _say_and_mark(files: BatchFiles, subject: str, finding: Inspection) -> bool:
 @reports_errors
 def retry(out: Path, chosen: tuple[str, ...]) -> None:
     """Give subjects that failed new attempts: those named, or all. Then run the batch's own line again."""
-    files, plan, seen = _read(out)
+    files, plan, seen = read_batch(out)
     given_up = seen.having(State.FAILED, State.EXCLUDED)
     unknown = [subject for subject in chosen if subject not in seen.states]
     if unknown:
@@ -267,7 +267,7 @@ def cancel(out: Path) -> None:
     if not before:
         files.stop.touch()  # before all else: what is asked below takes its time
     count = rounds.cancel(files) if files.submission_files() else 0
-    files, plan, seen = _read(out)
+    files, plan, seen = read_batch(out)
     running = len(seen.having(State.RUNNING))
     if not count and not running and not seen.having(State.TODO):
         if not before:
@@ -289,7 +289,7 @@ def cancel(out: Path) -> None:
 @reports_errors
 def clean(out: Path, now: bool, forget: bool) -> None:
     """Remove what crashes left: unfinished folders older than twice --timeout, and damaged exports set aside."""
-    files, plan, seen = _read(out)
+    files, plan, seen = read_batch(out)
     done = cleaning.clean(files, seen.states, 0 if now or forget else 2 * plan.timeout, forget=forget)
     terminal.print(f"Removed {counted(done.removed, 'folder')}")
     for name in done.restored:
@@ -312,7 +312,7 @@ def show_script(out: Path, system: str, pack: int | None) -> None:
 
     Templates for SGE, PBS and LSF were never tried: expect to adapt them.
     """
-    files, plan, seen = _read(out)
+    files, plan, seen = read_batch(out)
     left = seen.having(State.TODO, State.RUNNING)
     if not left:
         raise InputError("nothing is left to do", hint="")

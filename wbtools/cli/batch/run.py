@@ -23,7 +23,7 @@ from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.overview import Overview, overview, to_do
 from wbtools.batch.state.plan import Plan, add_subjects
 from wbtools.batch.state.published import is_there, place
-from wbtools.cli.batch import maintenance, worker
+from wbtools.cli.batch import maintenance, report, worker
 from wbtools.cli.batch.display import display
 from wbtools.cli.batch.engines import BATCH_ENGINES, BatchEngine, Work
 from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, plan_asked, subject_options
@@ -53,7 +53,7 @@ def command() -> None:
     """
 
 
-for _one in (*maintenance.COMMANDS, *worker.COMMANDS):
+for _one in (*maintenance.COMMANDS, *report.COMMANDS, *worker.COMMANDS):
     command.add_command(_one)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wbtools.anatomy import Hemisphere
@@ -17,6 +17,7 @@ from wbtools.subject import MeshName
 from wbtools.text import line
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
+from wbtools.workbench.scene.legend import NOTICE
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,22 @@ class ExportData:
             "Research use only. Not for diagnosis.",
         )
         return " ".join(line(part) for part in parts if part)
+
+    def foot_of(self, explanation: Explanation, parts: Sequence[MapsByMethod] = ()) -> str:
+        """What the foot of a picture says.
+
+        Parameters
+        ----------
+        explanation : Explanation
+            Of the network that the picture is about.
+        parts : sequence of MapsByMethod
+            Whose maps it shows; with one by a second method, it says which map to trust for what.
+        """
+        network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
+        advice = explanation.also.advice if explanation.also and any(part.by for part in parts) else ""
+        texts = (self.notice, network, *(part.mark for part in parts), advice)
+        said = (line(text).rstrip(".") for text in texts if text)
+        return " ".join([*(f"{part}." for part in said), NOTICE])
 
 
 def palettes_of(explanation: Explanation) -> dict[str, Palette]:

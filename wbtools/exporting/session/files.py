@@ -11,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from wbtools.anatomy import Hemisphere, Region
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
 from wbtools.exporting.maps_by_method import MapsByMethod
-from wbtools.exporting.session import greyordinates, sidecars
+from wbtools.exporting.network_input import NetworkInput
+from wbtools.exporting.session import greyordinates, input_picture, sidecars
 from wbtools.exporting.session.data import ExportData, palettes_of
 from wbtools.exporting.session.greyordinates import Palettes
 from wbtools.images import gifti, nifti
@@ -25,6 +27,8 @@ from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
 from wbtools.space.grid import Volume
 from wbtools.surfaces import mesh as surface_files
+from wbtools.surfaces.mesh import Mesh
+from wbtools.surfaces.standard_affine import affine_to_average, to_mni
 from wbtools.text import line, tsv
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
@@ -57,7 +61,7 @@ class File:
     sidecar: Mapping[str, object] = field(default_factory=dict)
 
 
-def write(out: OutputFolder, data: ExportData, threads: int) -> WrittenFiles:
+def write(out: OutputFolder, data: ExportData, threads: int, *, drawn: bool = True) -> WrittenFiles:
     """Write every data file of an export.
 
     Parameters
@@ -66,12 +70,16 @@ def write(out: OutputFolder, data: ExportData, threads: int) -> WrittenFiles:
     data : ExportData
     threads : int
         Files are compressed side by side.
+    drawn : bool
+        Whether what networks were shown is drawn, which needs no Workbench.
     """
     files = [*_of_person(data)]
     for cortex in data.person.cortices.values():
         files += _of_mesh(data, cortex)
     for explanation in data.explanations:
         files += _of_network(data, explanation)
+        if drawn and explanation.shown:
+            files.append(_of_input(out.subject, data, explanation, explanation.shown))
     written = [Written(file.what, out.path(file.what), file.maps, file.sidecar) for file in files]
     for folder in {file.path.parent for file in written}:
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,6 +138,8 @@ def _of_network(data: ExportData, explanation: Explanation) -> Iterator[File]:
     xml = greyordinates.as_xml(palettes)
     for part in explanation.parts:
         yield from _volumes(data, part, palettes)
+        yield from _in_standard_space(data, part, palettes)
+        yield from _levels(data, part)
     for cortex in data.person.cortices.values():
         for side in Hemisphere:
             maps = data.maps_of(explanation, cortex.mesh, side)
@@ -156,6 +166,44 @@ def _volumes(data: ExportData, part: MapsByMethod, palettes: Mapping[str, Palett
         about = f"{name}, {part.ranking.values}; {part.model.card.title}"
         write = partial(_write_map, volume=volume, name=name, shown=shown, about=about)
         yield File(Output(kind, part.name, by=part.by), write, {name: shown}, sidecars.volume(part, kind))
+
+
+def _in_standard_space(data: ExportData, part: MapsByMethod, palettes: Mapping[str, Palette]) -> Iterator[File]:
+    """Relevance in MNI space, coarse enough for a group's mean to be quick, of people with a standard mesh."""
+    cortex = data.person.cortices.get(STANDARD)
+    surfaces = {side: cortex.surfaces.get((side, "midthickness")) for side in Hemisphere} if cortex else {}
+    present = {side: surface for side, surface in surfaces.items() if surface is not None}
+    if len(present) == len(Hemisphere):
+        name = part.named(RELEVANCE)
+        about = f"{name}, {part.ranking.values}, affine to MNI152; {part.model.card.title}"
+        write = partial(_write_in_standard_space, relevance=part.volumes[RELEVANCE], surfaces=present)
+        write = partial(write, name=name, shown=palettes[name], about=about)
+        yield File(
+            Output(OutputKind.RELEVANCE_MNI, part.name, by=part.by),
+            write,
+            {name: palettes[name]},
+            sidecars.volume(part, OutputKind.RELEVANCE),
+        )
+
+
+def _write_in_standard_space(path: Path, relevance: Volume, surfaces: Mapping[Hemisphere, Mesh], **shown: Any) -> None:
+    _write_map(path, to_mni(relevance, affine_to_average(surfaces)), **shown)
+
+
+def _levels(data: ExportData, part: MapsByMethod) -> Iterator[File]:
+    """The levels of regions by one method: by the second one only if it was compared with randomised networks."""
+    if part.levels.seeds or not part.by:
+        text = tsv(part.levels.table(data.person.atlas.whole))
+        about = sidecars.levels(part)
+        yield File(Output(OutputKind.LEVELS, part.name, by=part.by), partial(_write_text, text=text), sidecar=about)
+
+
+def _of_input(subject: str, data: ExportData, explanation: Explanation, shown: NetworkInput) -> File:
+    """The picture of what a network was shown."""
+    title = f"What the network was shown: subject {line(subject)}, network {explanation.name}"
+    words = input_picture.Words(title, explanation.name, data.foot_of(explanation))
+    what = Output(OutputKind.FIGURE, explanation.name, scene=input_picture.SCENE)
+    return File(what, partial(input_picture.write, shown=shown, words=words))
 
 
 def _of_greyordinates(data: ExportData, explanation: Explanation, dense: Palettes) -> Iterator[File]:

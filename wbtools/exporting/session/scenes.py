@@ -26,7 +26,7 @@ from wbtools.text import line
 from wbtools.workbench.palette import REGION_SCORES
 from wbtools.workbench.scene.elements import Layer
 from wbtools.workbench.scene.figure import Slices, Surfaces, figure
-from wbtools.workbench.scene.legend import NOTICE, Legend
+from wbtools.workbench.scene.legend import Legend
 from wbtools.workbench.scene.scene import Scene
 
 FOLDED: tuple[MeshName, ...] = (NATIVE, STANDARD)
@@ -168,7 +168,7 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
         title, listed = f"{shown}: subject {line(subject)}, network {network.name}", kind.listed or shown
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
-            Legend(title, _caption(explanation, parts), _notice(data, explanation, parts), _unit(kind, part)),
+            Legend(title, _caption(explanation, parts), data.foot_of(explanation, parts), _unit(kind, part)),
             network.slices(kind, part, room) if kind.slices else None,
             *network.surfaces(kind, parts),
         )
@@ -297,12 +297,3 @@ def _caption(explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
         targets.setdefault(line(part.attribution.target), []).append(by)
     explained = "; ".join(f"{target}, by {' and '.join(methods)}" for target, methods in targets.items())
     return f"{explanation.decision.caption()}. Explained: {explained}"
-
-
-def _notice(data: ExportData, explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
-    """What the foot of a picture says; where a second method's map is shown, which map to trust for what."""
-    network = "Demonstration network, not for science" if explanation.model.card.built_in else ""
-    advice = explanation.also.advice if explanation.also and any(part.by for part in parts) else ""
-    texts = (data.notice, network, *(part.mark for part in parts), advice)
-    said = (line(text).rstrip(".") for text in texts if text)
-    return " ".join([*(f"{part}." for part in said), NOTICE])

@@ -11,6 +11,8 @@ from wbtools.regions.second_ranking import ALSO_COLUMNS
 
 Sidecar = Mapping[str, object]
 
+_SIDES = {"x": "to the right", "y": "to the front", "z": "upwards"}
+
 
 def volume(part: MapsByMethod, kind: OutputKind) -> Sidecar:
     """Of a map in voxels."""
@@ -35,6 +37,18 @@ def table(explanation: Explanation) -> Sidecar:
     if explanation.also is None:
         return values
     return values | {name: {"Description": about} for name, about in ALSO_COLUMNS.items()}
+
+
+def levels(part: MapsByMethod) -> Sidecar:
+    """Of the levels of regions by one method, and of its columns."""
+    place = " from the T1w's origin, mm"
+    columns = {
+        "key": "Of the region in the label volume",
+        **{axis: f"Centre of gravity of the region's voxels: {side}{place}" for axis, side in _SIDES.items()},
+        "level": f"log2 of what the region is ranked by, over the median region, by {_by(part)}",
+        "network_SEED": "level in the map of the randomised network of this seed, one column each",
+    }
+    return {name: {"Description": about} for name, about in columns.items()}
 
 
 def _by(part: MapsByMethod) -> str:

@@ -34,17 +34,20 @@ PATTERNS = {
     OutputKind.ATLAS_VOLUME: "anat/{sub}_space-T1w_seg-{atlas}_desc-subcortex_dseg.nii.gz",
     OutputKind.LUT: "anat/{sub}_seg-{atlas}_desc-subcortex_dseg.lut",
     OutputKind.RELEVANCE: "anat/{sub}_space-T1w_desc-{network}_relevance.nii.gz",
+    OutputKind.RELEVANCE_MNI: "anat/{sub}_space-MNI152NLin6Asym_res-2_desc-{network}_relevance.nii.gz",
     OutputKind.HEATMAP: "anat/{sub}_space-T1w_desc-{network}_heatmap.nii.gz",
     OutputKind.HEATMAP_SMOOTH: "anat/{sub}_space-T1w_desc-{model}Smooth{by}_heatmap.nii.gz",
     OutputKind.METRIC: "anat/{sub}_hemi-{hemi}_{space}{den}_desc-{network}_maps.func.gii",
     OutputKind.DSCALAR: "anat/{sub}_{space}{den}_desc-{network}_maps.dscalar.nii",
     OutputKind.PSCALAR: "anat/{sub}_{space}_seg-{atlas}{den}_desc-{network}_maps.pscalar.nii",
     OutputKind.REGIONS: "anat/{sub}_desc-{network}_regions.tsv",
+    OutputKind.LEVELS: "anat/{sub}_desc-{network}_levels.tsv",
     OutputKind.PAIRS: "anat/{sub}_desc-{network}_pairs.tsv",
     OutputKind.PCONN: "anat/{sub}_{space}_seg-{atlas}{den}_desc-{network}_pairs.pconn.nii",
     OutputKind.FIGURE: "figures/{sub}_desc-{figure}.png",
     OutputKind.SCENE: "{sub}_wbtools.scene",
     OutputKind.SPEC: "{sub}_{space}{den}_wb.spec",
+    OutputKind.REPORT: "report.html",
 }
 
 _MAPS = {"Description": "Relevance density (1/mm^3), region scores and smoothed region scores, in this order"}
@@ -61,22 +64,31 @@ _ABOUT: dict[OutputKind, dict[str, str]] = {
     OutputKind.CORTEX_VOLUME: _AREAS,
     OutputKind.ATLAS_VOLUME: _AREAS,
     OutputKind.RELEVANCE: {"Description": "Relevance density of a network", "Units": "1/mm^3"},
+    OutputKind.RELEVANCE_MNI: {
+        "Description": "Relevance density of a network, per mm^3 of the person's own space, affine to MNI152",
+        "Units": "1/mm^3",
+        "Resolution": "2 mm isotropic",
+    },
     OutputKind.HEATMAP: _SCORES,
     OutputKind.HEATMAP_SMOOTH: _SCORES,
     OutputKind.METRIC: _MAPS,
     OutputKind.DSCALAR: _MAPS,
     OutputKind.PSCALAR: _MAPS,
     OutputKind.REGIONS: {"Description": "Regions ranked by their score"},
+    OutputKind.LEVELS: {"Description": "Level of each region in the map of the network, and of randomised networks"},
     OutputKind.PAIRS: _PAIRS,
     OutputKind.PCONN: _PAIRS,
 }
 """What a sidecar says; files of other kinds have none."""
 
-_UNKNOWN = ("relevance", "heatmap", "maps", "regions", "pairs", "sulc", "white", "midthickness", "pial", "inflated")
+_UNKNOWN = (
+    *("relevance", "heatmap", "maps", "regions", "levels", "pairs"),
+    *("sulc", "white", "midthickness", "pial", "inflated", "veryinflated"),
+)
 """Suffixes that BIDS does not know."""
 _IGNORED = (
-    *("*.scene", "*.spec", "*.lut", "figures/", "provenance.json"),
-    *(f"*_{suffix}.*" for suffix in (*_UNKNOWN, "veryinflated")),
+    *("*.scene", "*.spec", "*.lut", "figures/", "provenance.json", "report.html"),
+    *(f"*_{suffix}.*" for suffix in _UNKNOWN),
 )
 
 _DENSITIES = {
@@ -135,7 +147,7 @@ def _write_sidecar(file: Written, out: OutputFolder, notice: str) -> Written:
         **{key: text.format_map(named) for key, text in _ABOUT[what.kind].items()},
         **({"SkullStripped": not what.whole_head} if what.kind is OutputKind.T1W else {}),
         **file.sidecar,
-        **({"SpatialReference": _uri(out, Output(OutputKind.T1W))} if "_space-" in file.path.name else {}),
+        **({"SpatialReference": _uri(out, Output(OutputKind.T1W))} if _in_own_space(file) else {}),
         **({"Density": {density: _DENSITIES[density]}} if density else {}),
         "GeneratedBy": f"wbtools {__version__}; see provenance.json",
         "Notice": " ".join(filter(None, (notice, "Research use only. Not for diagnosis."))),
@@ -143,6 +155,10 @@ def _write_sidecar(file: Written, out: OutputFolder, notice: str) -> Written:
     path = file.path.with_name(f"{file.path.name.partition('.')[0]}.json")
     path.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return Written(replace(what, kind=OutputKind.SIDECAR), path)
+
+
+def _in_own_space(file: Written) -> bool:
+    return "_space-" in file.path.name and file.what.kind is not OutputKind.RELEVANCE_MNI
 
 
 def _density(output: Output) -> str:

@@ -15,17 +15,20 @@ PATTERNS = {
     OutputKind.ATLAS_VOLUME: "{subject}.{atlas}+subcortex.T1w.nii.gz",
     OutputKind.LUT: "{subject}.{atlas}+subcortex.lut",
     OutputKind.RELEVANCE: "{subject}.{network}.relevance.T1w.nii.gz",
+    OutputKind.RELEVANCE_MNI: "{subject}.{network}.relevance.MNI152_2mm.nii.gz",
     OutputKind.HEATMAP: "{subject}.{network}.heatmap.T1w.nii.gz",
     OutputKind.HEATMAP_SMOOTH: "{subject}.{network}.heatmap_smooth.T1w.nii.gz",
     OutputKind.METRIC: "{subject}.{hemi}.{network}.{mesh}.func.gii",
     OutputKind.DSCALAR: "{subject}.{network}.{mesh}.dscalar.nii",
     OutputKind.PSCALAR: "{subject}.{network}.{atlas}.pscalar.nii",
     OutputKind.REGIONS: "{subject}.{network}.regions.tsv",
+    OutputKind.LEVELS: "{subject}.{network}.levels.tsv",
     OutputKind.PAIRS: "{subject}.{network}.pairs.tsv",
     OutputKind.PCONN: "{subject}.{network}.{atlas}.pairs.pconn.nii",
     OutputKind.FIGURE: "figures/{network}.{scene}.png",
     OutputKind.SCENE: "{subject}.wbtools.scene",
     OutputKind.SPEC: "{subject}.{mesh}.wb.spec",
+    OutputKind.REPORT: "report.html",
 }
 
 

@@ -1,0 +1,126 @@
+"""Works on images, surfaces, atlases and the software for them."""
+
+from __future__ import annotations
+
+from wbtools.report.methods.paper import article
+
+PAPERS = {
+    "esteban2019": article(
+        "Esteban, Oscar; Markiewicz, Christopher J.; Blair, Ross W.; Moodie, Craig A.; Isik, A. Ilkay; "
+        "Erramuzpe, Asier; Kent, James D.; Goncalves, Mathias; DuPre, Elizabeth; Snyder, Madeleine; Oya, Hiroyuki; "
+        "Ghosh, Satrajit S.; Wright, Jessey; Durnez, Joke; Poldrack, Russell A.; Gorgolewski, Krzysztof J.",
+        "fMRIPrep: a robust preprocessing pipeline for functional MRI",
+        2019,
+        "Nature Methods",
+        volume="16",
+        pages="111\u2013116",
+        doi="10.1038/s41592-018-0235-4",
+    ),
+    "fischl1999": article(
+        "Fischl, Bruce; Sereno, Martin I.; Tootell, Roger B. H.; Dale, Anders M.",
+        "High-resolution intersubject averaging and a coordinate system for the cortical surface",
+        1999,
+        "Human Brain Mapping",
+        volume="8",
+        number="4",
+        pages="272\u2013284",
+        doi="10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4",
+    ),
+    "fischl2002": article(
+        "Fischl, Bruce; Salat, David H.; Busa, Evelina; Albert, Marilyn; Dieterich, Megan; Haselgrove, Christian; "
+        "van der Kouwe, Andre; Killiany, Ron; Kennedy, David; Klaveness, Shuna; Montillo, Albert; Makris, Nikos; "
+        "Rosen, Bruce; Dale, Anders M.",
+        "Whole brain segmentation: automated labeling of neuroanatomical structures in the human brain",
+        2002,
+        "Neuron",
+        volume="33",
+        number="3",
+        pages="341\u2013355",
+        doi="10.1016/S0896-6273(02)00569-X",
+    ),
+    "fischl2012": article(
+        "Fischl, Bruce",
+        "FreeSurfer",
+        2012,
+        "NeuroImage",
+        volume="62",
+        number="2",
+        pages="774\u2013781",
+        doi="10.1016/j.neuroimage.2012.01.021",
+    ),
+    "fonov2011": article(
+        "Fonov, Vladimir; Evans, Alan C.; Botteron, Kelly; Almli, C. Robert; McKinstry, Robert C.; Collins, D. Louis",
+        "Unbiased average age-appropriate atlases for pediatric studies",
+        2011,
+        "NeuroImage",
+        volume="54",
+        number="1",
+        pages="313\u2013327",
+        doi="10.1016/j.neuroimage.2010.07.033",
+    ),
+    "glasser2013": article(
+        "Glasser, Matthew F.; Sotiropoulos, Stamatios N.; Wilson, J. Anthony; Coalson, Timothy S.; Fischl, Bruce; "
+        "Andersson, Jesper L.; Xu, Junqian; Jbabdi, Saad; Webster, Matthew; Polimeni, Jonathan R.; "
+        "Van Essen, David C.; Jenkinson, Mark",
+        "The minimal preprocessing pipelines for the Human Connectome Project",
+        2013,
+        "NeuroImage",
+        volume="80",
+        pages="105\u2013124",
+        doi="10.1016/j.neuroimage.2013.04.127",
+    ),
+    "glasser2016": article(
+        "Glasser, Matthew F.; Coalson, Timothy S.; Robinson, Emma C.; Hacker, Carl D.; Harwell, John; Yacoub, Essa; "
+        "Ugurbil, Kamil; Andersson, Jesper; Beckmann, Christian F.; Jenkinson, Mark; Smith, Stephen M.; "
+        "Van Essen, David C.",
+        "A multi-modal parcellation of human cerebral cortex",
+        2016,
+        "Nature",
+        volume="536",
+        pages="171\u2013178",
+        doi="10.1038/nature18933",
+    ),
+    "gorgolewski2016": article(
+        "Gorgolewski, Krzysztof J.; Auer, Tibor; Calhoun, Vince D.; Craddock, R. Cameron; Das, Samir; Duff, Eugene P.; "
+        "Flandin, Guillaume; Ghosh, Satrajit S.; Glatard, Tristan; Halchenko, Yaroslav O.; Handwerker, Daniel A.; "
+        "Hanke, Michael; Keator, David; Li, Xiangrui; Michael, Zachary; Maumet, Camille; Nichols, B. Nolan; "
+        "Nichols, Thomas E.; Pellman, John; Poline, Jean-Baptiste; Rokem, Ariel; Schaefer, Gunnar; Sochat, Vanessa; "
+        "Triplett, William; Turner, Jessica A.; Varoquaux, Ga\u00ebl; Poldrack, Russell A.",
+        "The brain imaging data structure, a format for organizing and describing outputs of neuroimaging experiments",
+        2016,
+        "Scientific Data",
+        volume="3",
+        pages="160044",
+        doi="10.1038/sdata.2016.44",
+    ),
+    "marcus2011": article(
+        "Marcus, Daniel S.; Harwell, John; Olsen, Timothy; Hodge, Michael; Glasser, Matthew F.; Prior, Fred; "
+        "Jenkinson, Mark; Laumann, Timothy; Curtiss, Sandra W.; Van Essen, David C.",
+        "Informatics and data mining tools and strategies for the Human Connectome Project",
+        2011,
+        "Frontiers in Neuroinformatics",
+        volume="5",
+        pages="4",
+        doi="10.3389/fninf.2011.00004",
+    ),
+    "robinson2014": article(
+        "Robinson, Emma C.; Jbabdi, Saad; Glasser, Matthew F.; Andersson, Jesper; Burgess, Gregory C.; "
+        "Harms, Michael P.; Smith, Stephen M.; Van Essen, David C.; Jenkinson, Mark",
+        "MSM: A new flexible framework for Multimodal Surface Matching",
+        2014,
+        "NeuroImage",
+        volume="100",
+        pages="414\u2013426",
+        doi="10.1016/j.neuroimage.2014.05.069",
+    ),
+    "vanessen2013": article(
+        "Van Essen, David C.; Smith, Stephen M.; Barch, Deanna M.; Behrens, Timothy E. J.; Yacoub, Essa; "
+        "Ugurbil, Kamil",
+        "The WU-Minn Human Connectome Project: An overview",
+        2013,
+        "NeuroImage",
+        volume="80",
+        pages="62\u201379",
+        doi="10.1016/j.neuroimage.2013.05.041",
+    ),
+}
