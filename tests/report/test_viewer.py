@@ -8,7 +8,7 @@ from browser import needs_chromium, opened
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.report.viewer import slices
+from wbtools.report.viewer import display_grid
 from wbtools.report.viewer.fragment import fragment
 from wbtools.report.viewer.shown import NetworkMaps, SurfaceMap, ViewerData
 from wbtools.space.grid import Grid, Unit, Volume
@@ -140,8 +140,8 @@ def test_the_page_names_no_address_outside_except_in_the_licences_of_the_engine(
 @pytest.mark.parametrize("name", GRIDS)
 def test_relevance_keeps_its_place_in_space_whatever_the_order_of_the_voxels(name):
     data = shown(GRIDS[name])
-    grid = slices.grid_of(data)
-    values = slices.on_grid(data.networks[0].relevance, grid)
+    grid = display_grid.grid_of(data)
+    values = display_grid.on_grid(data.networks[0].relevance, grid)
     centre = (world(grid) * values[..., None]).sum(axis=(0, 1, 2)) / values.sum()
     # The ball's voxels are 1.6 mm: their own centre is off by less than half of one.
     assert np.abs(centre - MARKER).max() < 0.8
@@ -152,7 +152,7 @@ def test_a_large_head_gets_larger_voxels_not_a_larger_page():
     everywhere = np.zeros(grid.shape, np.float32)
     everywhere[2:-2, 2:-2, 2:-2] = 1
     relevance = NetworkMaps("unet", Volume(everywhere, grid), Palette())
-    found = slices.grid_of(ViewerData(Volume(everywhere, grid), (relevance,)))
+    found = display_grid.grid_of(ViewerData(Volume(everywhere, grid), (relevance,)))
     assert np.prod(found.shape) < 5.2e6 and found.voxel_sizes[0] > 1.6
 
 
@@ -160,7 +160,9 @@ def test_a_neck_far_from_cortex_and_relevance_is_left_out():
     grid = Grid((40, 40, 120), [[3, 0, 0, -60], [0, 3, 0, -60], [0, 0, 3, -300], [0, 0, 0, 1]])
     t1w, relevance = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     t1w[5:-5, 5:-5, 2:118], relevance[20, 20, 100] = 1, 1
-    found = slices.grid_of(ViewerData(Volume(t1w, grid), (NetworkMaps("unet", Volume(relevance, grid), Palette()),)))
+    found = display_grid.grid_of(
+        ViewerData(Volume(t1w, grid), (NetworkMaps("unet", Volume(relevance, grid), Palette()),))
+    )
     assert found.corners()[:, 2].min() == pytest.approx(-1.5 - 30)
 
 

@@ -78,7 +78,7 @@ def add_picture(root, who, content=None):
     path = root / who / "figures" / "unet.overview.png"
     path.parent.mkdir(exist_ok=True)
     if content is None:
-        noise = np.random.default_rng(0).integers(0, 255, (50, 80, 3), np.uint8)
+        noise = np.random.default_rng(0).integers(0, 255, (10, 16, 3), np.uint8)
         stream = BytesIO()
         Image.fromarray(noise).resize((1600, 1000), Image.Resampling.BICUBIC).save(stream, "PNG")
         content = stream.getvalue()
@@ -175,7 +175,7 @@ def test_the_calibrated_rank_comes_before_the_rank_and_shares_outside_are_shown(
     path = cohort / "p0" / "p0.unet.regions.tsv"
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     table["calibrated_rank"] = [str(len(table) - place) for place in range(len(table))]
-    outside = {name: "n/a" for name in table} | {"region": "outside_atlas", "share": "0.25", "abs_mean": "1e-9"}
+    outside = dict.fromkeys(table, "n/a") | {"region": "outside_atlas", "share": "0.25", "abs_mean": "1e-9"}
     pd.concat([table, pd.DataFrame([outside])]).to_csv(path, sep="\t", index=False)
     row = made(cohort)[0].everybody()["p0"]
     assert row["First regions"]["text"] == ", ".join(table["region"][:-4:-1])

@@ -30,7 +30,7 @@ _SECTIONS = (
     ("regions", "Regions"),
     ("trust", "Can the map be believed?"),
     ("placement", "Is everything in its place?"),
-    ("viewer", "Look around"),
+    ("look", "Look around"),
     ("methods", "Methods"),
     ("record", "Record"),
 )
@@ -109,7 +109,7 @@ def _page(export: Export, viewer: Viewer | None) -> Page:
     return Page(
         title=f"{line(export.subject)}: what made the network decide ({names})",
         notices=[line(notice) for notice in export.notices],
-        sections=[each for each in _SECTIONS if viewer or each[0] != "viewer"],
+        sections=[each for each in _SECTIONS if viewer or each[0] != "look"],
         policy=viewer.policy if viewer else "",
     )
 

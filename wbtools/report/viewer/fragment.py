@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
-from wbtools.report.viewer import packing, slices
+from wbtools.report.viewer import display_grid, packing
 from wbtools.report.viewer.shown import ANATOMICAL, NetworkMaps, SurfaceMap, ViewerData
 from wbtools.space.grid import Grid
 from wbtools.surfaces.mesh import Mesh
@@ -52,7 +52,7 @@ def fragment(data: ViewerData) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    grid = slices.grid_of(data)
+    grid = display_grid.grid_of(data)
     blocks: Blocks = {"engine": packing.as_text(_FILES.joinpath("niivue.js.gz").read_bytes())}
     about = {
         "volume": _volume(data, grid, blocks),
@@ -75,7 +75,7 @@ def fragment(data: ViewerData) -> str:
 
 def _volume(data: ViewerData, grid: Grid, blocks: Blocks) -> dict[str, Any]:
     """The T1w in as many greys as an eye tells apart."""
-    values = slices.on_grid(data.t1w, grid)
+    values = display_grid.on_grid(data.t1w, grid)
     white = palette.anatomy(values).high
     grey = np.clip(values * (_GREYS / white), 0, _GREYS - 1).astype(np.uint8)
     blocks["t1w"] = packing.levels(grey)
@@ -92,7 +92,7 @@ def _volume(data: ViewerData, grid: Grid, blocks: Blocks) -> dict[str, Any]:
 def _network(name: str, maps: NetworkMaps, grid: Grid, blocks: Blocks) -> dict[str, Any]:
     """A network's relevance on the grid, and its maps."""
     relevance = _scale(maps.palette, _OF_VOXELS)
-    voxels = slices.on_grid(maps.relevance, grid).ravel(order="F")
+    voxels = display_grid.on_grid(maps.relevance, grid).ravel(order="F")
     blocks[f"{name}.relevance"] = packing.columns(packing.steps(voxels, relevance["step"]))
     metrics = [_map(f"{name}.map{i}", shown, metric, blocks) for i, (shown, metric) in enumerate(maps.metrics.items())]
     return {"name": maps.name, "relevance": {"block": f"{name}.relevance", **relevance}, "maps": metrics}

@@ -4,7 +4,7 @@
 
 const part = (name) => root.querySelector(`[data-part=${name}]`);
 
-const [SULCUS, GYRUS, OUTLINE] = [120, 215, [255, 255, 255]];
+const [SULCUS, GYRUS, OUTLINE] = [120, 215, [40, 210, 210]];
 const NEAR = 2.5; // mm around the pointer in which a vertex is looked for
 const SAME_SIDE = 5; // mm behind the frontmost of these vertices
 const ZOOM = 1.35; // of surfaces, which niivue draws small enough to be turned without being cut
@@ -269,7 +269,7 @@ const selectRegion = async () => {
     here = centre.mm;
     const side = centre.side === "L" ? "left" : "right";
     await show(view === "slices" ? view : `${side}-${centre.lateral ? "lateral" : "medial"}`);
-    tell(view === "slices" ? `${selected}: ${whereabouts(here)}` : atVertex(centre));
+    tell(view === "slices" ? whereabouts(here) : atVertex(centre));
   } else await draw();
 };
 
