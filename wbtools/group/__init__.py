@@ -1,0 +1,1 @@
+"""What a group of exports has in common."""

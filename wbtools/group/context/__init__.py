@@ -1,0 +1,1 @@
+"""A map of the brain beside what is known of the brain: functional networks, and other maps by spin tests."""
