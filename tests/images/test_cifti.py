@@ -152,6 +152,18 @@ def test_cortex_read_back_lies_on_whole_meshes_with_zeros_on_the_medial_wall(tmp
         np.testing.assert_array_equal(read["m"][side], VALUES[side] * CORTEX[side])
 
 
+def test_several_maps_are_read_back_each_with_its_own_values(tmp_path):
+    maps = {
+        name: ROWS.gather({side: i * VALUES[side] for side in Hemisphere}, INSIDE) for i, name in enumerate("abc", 1)
+    }
+    cifti.write_dscalar(tmp_path / "d.dscalar.nii", maps, ROWS)
+    read = cifti.read_cortex(tmp_path / "d.dscalar.nii")
+    assert list(read) == list("abc")
+    for i, name in enumerate("abc", 1):
+        for side in Hemisphere:
+            np.testing.assert_array_equal(read[name][side], i * VALUES[side] * CORTEX[side])
+
+
 def test_values_of_the_wrong_size_are_rejected():
     short = {side: values[:-1] for side, values in VALUES.items()}
     with pytest.raises(InputError, match="49"):

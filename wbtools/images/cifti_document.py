@@ -55,7 +55,8 @@ def read(path: Path) -> tuple[Axis, Axis, NDArray[np.float32]]:
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         stream.require_size(start + size)
         stream.skip(start - stream.position)
-        stored = np.frombuffer(stream.read(size), dtype).reshape(shape)
+        # The first index runs fastest, as in every NIfTI file.
+        stored = np.frombuffer(stream.read(size), dtype).reshape(shape, order="F")
         stream.finish(limits.AFTER_DATA)
     with np.errstate(over="ignore", invalid="ignore"):
         data = stored.astype(np.float32)
