@@ -23,6 +23,7 @@ def options_of(*words: str) -> set[str]:
     return {name for found in shown for name in found.opts if name.startswith("--")} - {"--help"}
 
 
+LEARNING = [("prepare",), ("train",), ("evaluate",)]
 ASKING = [("compare",), ("classify",), ("index",), ("query",)]
 
 
@@ -64,8 +65,9 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
 @pytest.mark.parametrize(
     ("page", "commands"),
     [
-        ("command-line", [("export-subject",), ("make-references",), ("prepare",), ("train",), ("evaluate",), *ASKING]),
-        ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]),
+        ("command-line", [("export-subject",), ("report",), ("make-references",), *LEARNING, *ASKING]),
+        ("group", [("group",)]),
+        ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script", "report")]),
     ],
 )
 def test_a_page_of_the_reference_names_every_option_of_its_commands(page, commands):
@@ -79,6 +81,8 @@ def test_a_page_of_the_reference_names_every_option_of_its_commands(page, comman
 def test_pages_for_users_name_no_option_that_does_not_exist():
     names = [
         ("export-subject",),
+        ("report",),
+        ("group",),
         ("doctor",),
         ("demo-subject",),
         ("models",),
@@ -88,7 +92,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("evaluate",),
         *ASKING,
     ]
-    names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script")]
+    names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script", "report")]
     known = {"--help", "--version"}.union(*(options_of(*words) for words in names))
     lines = [
         line

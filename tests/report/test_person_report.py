@@ -50,7 +50,7 @@ class Read(HTMLParser):
         self.addresses += [given[name] for name in ("src", "href") if given.get(name)]
 
     def handle_data(self, text):
-        if self._path and self._path[-1][0] in {"td", "th", "a", "button"} and self.tables and self.tables[-1]["rows"]:
+        if {"td", "th"} & {tag for tag, _ in self._path}:
             self.tables[-1]["rows"][-1][-1][1] += text
         if not any(tag in {"script", "style"} for tag, _ in self._path):
             self.said.append(text)

@@ -32,15 +32,12 @@ class Page:
     sections : sequence of (str, str)
         Place in the page and name of every section, for the list above them.
     footer : str
-    policy : str
-        More of the content security policy, where a page needs it.
     """
 
     title: str
     notices: Sequence[str]
     sections: Sequence[tuple[str, str]]
     footer: str = f"Written by {GENERATOR}. {NOTICE}"
-    policy: str = ""
 
 
 def render(template: str, page: Page, content: Mapping[str, object]) -> str:
@@ -57,7 +54,7 @@ def render(template: str, page: Page, content: Mapping[str, object]) -> str:
     from markupsafe import Markup
 
     fixed = {
-        "policy": f"{_POLICY}{'; ' if page.policy else ''}{page.policy}",
+        "policy": Markup(_POLICY),
         "generator": GENERATOR,
         "style": Markup(asset("style.css")),
         "script": Markup(asset("tables.js")),

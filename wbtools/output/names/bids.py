@@ -34,7 +34,7 @@ PATTERNS = {
     OutputKind.ATLAS_VOLUME: "anat/{sub}_space-T1w_seg-{atlas}_desc-subcortex_dseg.nii.gz",
     OutputKind.LUT: "anat/{sub}_seg-{atlas}_desc-subcortex_dseg.lut",
     OutputKind.RELEVANCE: "anat/{sub}_space-T1w_desc-{network}_relevance.nii.gz",
-    OutputKind.RELEVANCE_MNI: "anat/{sub}_space-MNI152NLin6Asym_res-2_desc-{network}_relevance.nii.gz",
+    OutputKind.RELEVANCE_MNI: "anat/{sub}_space-MNI152NLin6Asym_res-2_desc-{network}_density.nii.gz",
     OutputKind.HEATMAP: "anat/{sub}_space-T1w_desc-{network}_heatmap.nii.gz",
     OutputKind.HEATMAP_SMOOTH: "anat/{sub}_space-T1w_desc-{model}Smooth{by}_heatmap.nii.gz",
     OutputKind.METRIC: "anat/{sub}_hemi-{hemi}_{space}{den}_desc-{network}_maps.func.gii",
@@ -82,7 +82,7 @@ _ABOUT: dict[OutputKind, dict[str, str]] = {
 """What a sidecar says; files of other kinds have none."""
 
 _UNKNOWN = (
-    *("relevance", "heatmap", "maps", "regions", "levels", "pairs"),
+    *("relevance", "density", "heatmap", "maps", "regions", "levels", "pairs"),
     *("sulc", "white", "midthickness", "pial", "inflated", "veryinflated"),
 )
 """Suffixes that BIDS does not know."""

@@ -15,7 +15,7 @@ PATTERNS = {
     OutputKind.ATLAS_VOLUME: "{subject}.{atlas}+subcortex.T1w.nii.gz",
     OutputKind.LUT: "{subject}.{atlas}+subcortex.lut",
     OutputKind.RELEVANCE: "{subject}.{network}.relevance.T1w.nii.gz",
-    OutputKind.RELEVANCE_MNI: "{subject}.{network}.relevance.MNI152_2mm.nii.gz",
+    OutputKind.RELEVANCE_MNI: "{subject}.{network}.density.MNI152_2mm.nii.gz",
     OutputKind.HEATMAP: "{subject}.{network}.heatmap.T1w.nii.gz",
     OutputKind.HEATMAP_SMOOTH: "{subject}.{network}.heatmap_smooth.T1w.nii.gz",
     OutputKind.METRIC: "{subject}.{hemi}.{network}.{mesh}.func.gii",

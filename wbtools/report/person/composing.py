@@ -19,7 +19,7 @@ from wbtools.report.page import NOTICE, Page, render
 from wbtools.report.parts import Bar, Picture, Table
 from wbtools.report.person import outlines, rankings, recorded, trust_figures
 from wbtools.report.person.findings import Findings, cautions
-from wbtools.report.person.viewing import Viewer, viewer_of
+from wbtools.report.person.viewing import viewer_of
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -95,23 +95,31 @@ def report(export: Export, *, static: bool = False) -> str:
     content = {
         "networks": [_shown(results, static) for results in export.networks.values()],
         "placement": placement,
-        "viewer": viewer.html if viewer else None,
+        "viewer": viewer,
         "methods": methods_text(export.provenance),
         "record_tables": recorded.tables(export.contents.record),
         "record_text": recorded.text(export.contents.record),
         "research": NOTICE,
     }
-    return render("person.html", _page(export, viewer), content)
+    return render("person.html", _page(export, static), content)
 
 
-def _page(export: Export, viewer: Viewer | None) -> Page:
+def _page(export: Export, static: bool) -> Page:
     names = ", ".join(line(results.name) for results in export.networks.values())
     return Page(
         title=f"{line(export.subject)}: what made the network decide ({names})",
-        notices=[line(notice) for notice in export.notices],
-        sections=[each for each in _SECTIONS if viewer or each[0] != "look"],
-        policy=viewer.policy if viewer else "",
+        notices=_notices(export),
+        sections=[each for each in _SECTIONS if not static or each[0] != "look"],
     )
+
+
+def _notices(export: Export) -> list[str]:
+    """What every reader must know, without what the page says elsewhere: verdicts, cautions, its purpose."""
+    elsewhere = {NOTICE}
+    for results in export.networks.values():
+        elsewhere |= {str(results.trust.get("verdict")), *cautions(results)}
+    known = (notice for notice in export.notices if not notice.endswith(tuple(elsewhere)))
+    return [line(notice) for notice in known]
 
 
 def _shown(results: NetworkResults, static: bool) -> Shown:

@@ -78,10 +78,10 @@ def segments(points: Points, triangles: NDArray[np.integer], axis: int, place: f
     for first, second in ((0, 1), (1, 2), (2, 0)):
         start, end = points[cut[:, first]], points[cut[:, second]]
         height = end[:, axis] - start[:, axis]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            part = (place - start[:, axis]) / height
         crossed = above[cut[:, first]] != above[cut[:, second]]
-        ends.append(np.where(crossed[:, None], start + part[:, None] * (end - start), np.nan))
+        part = np.full(len(cut), np.nan)
+        np.divide(place - start[:, axis], height, out=part, where=crossed)
+        ends.append(start + part[:, None] * (end - start))
     found = np.stack(ends, 1)
     both: Points = found[np.isfinite(found[..., 0])].reshape(-1, 2, 3)
     return both

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,25 +22,11 @@ _SURFACES = ("inflated", "pial", "midthickness")
 _RELEVANCE, _HEATMAP = "relevance", "heatmap"
 
 
-@dataclass(frozen=True)
-class Viewer:
-    """The viewer as a piece of the page, and what it needs of the page's policy.
-
-    Parameters
-    ----------
-    html : str
-    policy : str
-    """
-
-    html: str
-    policy: str = field(default="")
-
-
-def viewer_of(export: Export) -> Viewer:
+def viewer_of(export: Export) -> str:
     """The viewer of an export; of slices alone where there is no 32k mesh."""
     networks = tuple(_maps(results) for results in export.networks.values())
     if not _has_cortex(export):
-        return Viewer(fragment(ViewerData(export.t1w, networks, places=_places(export))))
+        return fragment(ViewerData(export.t1w, networks, places=_places(export)))
     keys = export.areas(_MESH)
     data = ViewerData(
         t1w=export.t1w,
@@ -52,7 +37,7 @@ def viewer_of(export: Export) -> Viewer:
         folding=export.sulc(_MESH),
         places=_places(export),
     )
-    return Viewer(fragment(data))
+    return fragment(data)
 
 
 def _has_cortex(export: Export) -> bool:
