@@ -40,10 +40,12 @@ def read(path: Path, width: int) -> Image:
 
     with Image.open(path) as picture:
         picture.draft("RGB", (width, width))
-        small = picture.convert("RGB")
-    if small.width > width:
-        small = small.resize((width, round(small.height * width / small.width)), Image.Resampling.LANCZOS)
-    return small
+        picture.load()
+    plain = picture if picture.mode == "RGB" else picture.convert("RGB")
+    if plain.width <= width:
+        return plain
+    size = (width, round(plain.height * width / plain.width))
+    return plain.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def webp(picture: Image, quality: int = 80) -> str:

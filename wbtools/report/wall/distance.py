@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _LEAST_REGIONS = 3
+_LEAST_GROUP = 2
 _LEAST_PEOPLE = 5
 """Among fewer people, nobody is called far out."""
 _MADS = 5.0
@@ -35,7 +40,7 @@ def distances(people: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, (N,)
-        1 - Spearman's correlation, in [0, 2]; NaN where it is undefined.
+        1 - Spearman's correlation, in [0, 2]; NaN where it is undefined, as for somebody alone.
 
     Examples
     --------
@@ -45,24 +50,22 @@ def distances(people: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
     """
     import pandas as pd
 
-    regions = list(dict.fromkeys(name for person in people for name in person))
-    values = np.array([[person.get(name, np.nan) for name in regions] for person in people], float)
-    values = values.reshape(len(people), len(regions))
-    values[~np.isfinite(values)] = np.nan
-    median = pd.DataFrame(values).rank(axis=1, pct=True).median().to_numpy()
-    return np.array([_distance(row, median) for row in values])
+    values = pd.DataFrame(list(map(dict, people)), dtype=float)
+    values = values.where(np.isfinite(values))
+    ranks = values.rank(axis=1, pct=True)
+    if ranks.notna().any(axis=1).sum() < _LEAST_GROUP:
+        return np.full(len(people), np.nan)
+    median = ranks.median().round(_DIGITS)  # ties stay ties
+    return np.array([_distance(ranks.loc[place].dropna(), median) for place in ranks.index])
 
 
-def _distance(person: NDArray[np.float64], group: NDArray[np.float64]) -> float:
-    from scipy.stats import rankdata
-
-    known = np.isfinite(person)
-    if known.sum() < _LEAST_REGIONS:
+def _distance(person: pd.Series, group: pd.Series) -> float:
+    if len(person) < _LEAST_REGIONS:
         return float("nan")
-    ranks = [rankdata(values[known]) for values in (person, group)]
-    if any(np.ptp(each) == 0 for each in ranks):
+    pair = person.to_numpy(), group[person.index].rank().to_numpy()
+    if any(np.ptp(ranks) == 0 for ranks in pair):
         return float("nan")
-    return round(float(1 - np.corrcoef(*ranks)[0, 1]), _DIGITS) + 0.0
+    return round(float(1 - np.corrcoef(*pair)[0, 1]), _DIGITS) + 0.0
 
 
 def far_out(found: NDArray[np.float64]) -> float:

@@ -184,7 +184,7 @@ def _person(root: Path, folder: Path, export: Declared | InputError, standing: S
     log = standing.log if standing else None
     if isinstance(export, Declared):
         return Person(export.subject, state, folder, reason, log, export)
-    why = line(str(export).replace(str(folder), "it"))
+    why = line(str(export).replace(f" of {folder}", "").replace(str(folder), "it"))
     return Person(name, UNREADABLE, folder, (why, *reason), log)
 
 
@@ -194,7 +194,11 @@ def _place(root: Path, folder: Path) -> str:
 
 def _empty(root: Path, taken: Iterable[str]) -> Iterator[Path]:
     """Folders without an export in them."""
-    for folder in sorted(root.iterdir()):
+    try:
+        there = sorted(root.iterdir())
+    except OSError:
+        return
+    for folder in there:
         hidden = folder.name.startswith(".") or folder.name in taken
         if not hidden and folder.is_dir() and not (folder / PROVENANCE).exists():
             yield folder

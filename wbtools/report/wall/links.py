@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ class Links:
     site: Path
     root: Path
 
-    @property
+    @cached_property
     def possible(self) -> bool:
         """Whether relative paths lead from the pages to the exports: both lie on one file system."""
         near = next(path for path in self.site.absolute().parents if path.exists())
@@ -55,7 +56,7 @@ class Links:
         """A cell that leads to the log of the last attempt."""
         return words(person.log.name, self.to(person.log)) if person.log else words(None)
 
-    @property
+    @cached_property
     def _base(self) -> Path:
         """The folder of the pages, without links on the way to it."""
         return self.site.absolute().parent.resolve() / self.site.name

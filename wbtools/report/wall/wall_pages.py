@@ -74,11 +74,11 @@ class Card:
         if self.person.network is not None and self.person.network.decision:
             yield "Decision", self.person.network.decision
         if glimpse.first:
-            yield ("Calibrated rank 1 to 3" if glimpse.calibrated else "Rank 1 to 3"), ", ".join(glimpse.first)
+            yield ("First regions, calibrated" if glimpse.calibrated else "First regions"), ", ".join(glimpse.first)
         if not math.isnan(glimpse.outside):
             yield "Outside the atlas", f"{glimpse.outside:.1%}"
         if not math.isnan(self.person.distance):
-            yield "Distance from the group", f"{self.person.distance:.3g}"
+            yield "Distance", f"{self.person.distance:.3g}"
 
 
 def pages(wall: Wall, links: Links, participants: pd.DataFrame) -> Iterator[tuple[str, str]]:
