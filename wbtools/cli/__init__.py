@@ -16,6 +16,7 @@ from wbtools.version import __version__  # noqa: E402
 _COMMANDS = {
     "export-subject": ("export", "Export one subject as a finished Workbench session."),
     "batch": ("batch.run", "Export many subjects: here, on a Slurm cluster, or through Dask."),
+    "group": ("reading.group", "Say what many people's maps have in common, or how groups of people differ."),
     "report": ("reading.report", "Write the page of a finished export: decision, regions, trust, placement, viewer."),
     "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),

@@ -1,0 +1,182 @@
+"""A group's findings: what is planted is found, and table, figures for programs and page say the same."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_cohort import REGIONS, MadeUp, write_people
+from scipy import stats
+
+import wbtools.reading
+from wbtools.errors import InputError
+from wbtools.group.analysis import analyse
+from wbtools.group.group_folder import GroupPlace, write
+from wbtools.group.settings_of_group import GroupSettings
+
+PEOPLE = [f"s{number:02}" for number in range(12)]
+PLANTED = {"THALAMUS_LEFT": 5.0}
+QUICK = {"permutations": 199, "resamples": 199}
+
+
+def analysed(root, **settings):
+    return analyse(wbtools.reading.open_batch(root), GroupSettings(**{**QUICK, **settings}))
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return write_people(tmp_path_factory.mktemp("cohort") / "out", PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def result(cohort):
+    return analysed(cohort)
+
+
+@pytest.fixture(scope="module")
+def folder(result, cohort):
+    place = GroupPlace(cohort.parent / "group", maps=False)
+    write(result, place)
+    return place.out
+
+
+class Tables(HTMLParser):
+    """Rows of all tables of a page: what cells are sorted by, else what they show."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tables, self.cell = [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.cell = dict(attrs).get("data-value", "")
+            self.tables[-1][-1].append(self.cell)
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell == "":
+            self.tables[-1][-1][-1] += data
+
+
+def levels_in_files(root):
+    """Everybody's levels straight from the files, people x regions."""
+    tables = {who: pd.read_csv(root / who / f"{who}.unet.levels.tsv", sep="\t", index_col="region") for who in PEOPLE}
+    return pd.DataFrame({who: table["level"] for who, table in tables.items()}).T
+
+
+def test_the_planted_region_is_first_and_alone_stands_out(result):
+    first = result.table.iloc[0]
+    assert first.name == "THALAMUS_LEFT" and first["rank_low"] == 1 and first["rank_high"] == 1
+    assert result.network().outstanding == ["THALAMUS_LEFT"]
+    assert "THALAMUS_LEFT (rank 1, 95 % interval 1 to 1)" in result.headline[0]
+
+
+def test_networks_without_anything_planted_have_nothing_that_stands_out(tmp_path):
+    root = write_people(tmp_path, PEOPLE, MadeUp(planted={}))
+    assert analysed(root).network().outstanding == []
+
+
+def test_means_and_ranks_are_those_of_the_files(result, cohort):
+    levels = levels_in_files(cohort)
+    table = result.table.loc[levels.columns]
+    np.testing.assert_allclose(table["mean_level"], levels.mean(), atol=1e-9)
+    np.testing.assert_allclose(table["sd_level"], levels.std(ddof=1), atol=1e-9)
+    assert table["rank"].tolist() == stats.rankdata(-levels.mean()).tolist()
+
+
+def test_exports_without_levels_have_those_of_their_ranking_and_the_reason_is_said(tmp_path, result):
+    root = write_people(tmp_path, PEOPLE, MadeUp(levels=False))
+    older = analysed(root)
+    # Scores are written with six digits after the point, and the lowest is about .01.
+    np.testing.assert_allclose(older.table["mean_level"], result.table["mean_level"].loc[older.table.index], atol=1e-3)
+    assert older.network().randomised is None and older.table["p_corrected"].isna().all()
+    assert "older wbtools" in " ".join(older.notices)
+
+
+def test_subcortex_against_cortex_is_cohen_s_d_of_the_files(result, cohort):
+    levels, deep = levels_in_files(cohort), [region.name for region in REGIONS if region.kind.value == "subcortex"]
+    difference = levels[deep].mean(axis=1) - levels.drop(columns=deep).mean(axis=1)
+    found = result.network().deep
+    assert found.network.d_paired == pytest.approx(difference.mean() / difference.std(ddof=1))
+    assert len(found.randomised) == 20 and found.closeness.people == 12
+
+
+def test_fewer_than_five_families_have_no_intervals_and_that_is_said(tmp_path):
+    root = write_people(tmp_path, PEOPLE)
+    families = "".join(f"{who}\tF{place % 4}\n" for place, who in enumerate(PEOPLE))
+    (root / "participants.tsv").write_text(f"participant_id\tfamily\n{families}")
+    found = analysed(root)
+    assert found.table["rank_low"].isna().all() and "of 4 families" in found.headline[0]
+    assert "no intervals: people are of 4 families" in found.notices[0]
+
+
+def test_networks_of_the_same_people_are_compared(tmp_path):
+    root = write_people(tmp_path, PEOPLE, MadeUp(networks=("unet", "vit"), planted=PLANTED))
+    found = analysed(root)
+    first, second = (each.table["mean_level"] for each in found.networks.values())
+    (pair,) = found.shared.pairs()
+    assert pair[:2] == ("unet", "vit")
+    assert pair[2] == pytest.approx(stats.spearmanr(first, second.loc[first.index]).statistic)
+    assert found.table.index.names == ["network", "region"] and len(found.table) == 2 * len(REGIONS)
+
+
+def test_the_same_seed_gives_the_same_and_the_analysis_writes_nothing(cohort, result):
+    before = sorted(cohort.rglob("*"))
+    again = analysed(cohort)
+    pd.testing.assert_frame_equal(again.table, result.table)
+    assert sorted(cohort.rglob("*")) == before
+    assert "THALAMUS_LEFT" in result._repr_html_() and "12 people" in repr(result)
+
+
+def test_table_figures_and_page_have_the_same_numbers(folder):
+    table = pd.read_csv(folder / "group.unet.regions.tsv", sep="\t", dtype=str, keep_default_na=False)
+    figures = json.loads((folder / "group.json").read_text())["networks"]["unet"]
+    shown = next(rows for rows in Tables((folder / "group.html").read_text()).tables if rows[0][0] == "region")
+    columns = {"rank": "rank", "from": "rank_low", "to": "rank_high", "level": "mean_level", "p": "p_corrected"}
+    for place, (cells, row) in enumerate(zip(shown[1:], figures["regions"], strict=True)):
+        written = table.iloc[place]
+        assert cells[0] == row["region"] == written["region"]
+        for title, name in columns.items():
+            assert cells[shown[0].index(title)] == written[name]
+            assert float(written[name]) == pytest.approx(row[name], rel=1e-5)
+
+
+def test_the_record_has_every_export_s_hash_and_nothing_has_a_path(folder, cohort):
+    record = json.loads((folder / "provenance.json").read_text())
+    assert {f"{who}/provenance.json" for who in PEOPLE} == set(record["inputs_sha256"])
+    assert record["settings"]["subject"] == "group" and set(record["outputs_sha256"]) == {
+        "group.json",
+        "group.html",
+        "group.unet.regions.tsv",
+    }
+    for path in folder.iterdir():
+        assert str(cohort.parent) not in path.read_text()
+
+
+def test_the_page_escapes_what_records_say(tmp_path):
+    bad = "<script>alert(1)</script>"
+    root = write_people(tmp_path / "out", PEOPLE[:5], MadeUp(notice=bad))
+    place = GroupPlace(tmp_path / "group", maps=False)
+    write(analysed(root), place)
+    page = (place.out / "group.html").read_text()
+    assert bad not in page and "&lt;script&gt;alert(1)" in page
+    assert not re.findall(r'(?:src|href)="https?:', page)
+
+
+def test_a_group_is_never_written_among_its_exports_nor_over_something_else(cohort, result, tmp_path):
+    with pytest.raises(InputError, match="lies in the folder of the exports"):
+        write(result, GroupPlace(cohort / "group", maps=False))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not wbtools' to replace"):
+        write(result, GroupPlace(tmp_path / "mine", maps=False, overwrite=True))

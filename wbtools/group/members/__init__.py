@@ -1,0 +1,1 @@
+"""Who is in a group, and what people are compared by."""

@@ -1,0 +1,167 @@
+"""Formulas such as `age + sex + age:sex`, read into columns of a design.
+
+They are parsed here, and not by a library for R's formulas: those evaluate what stands in a formula as Python, and a
+formula may come from a script that somebody else wrote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.errors import InputError, UnknownChoice
+from wbtools.text import line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_LEVELS = 20
+"""Categories with more are rather ids, or numbers with a word among them."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A term of a formula, as columns.
+
+    Parameters
+    ----------
+    name : str
+        As it is written.
+    values : ndarray, (N, D)
+        A number, less its mean; of a category, a column per level but the first, 1 for people of the level.
+    labels : tuple of str
+        Of the columns.
+    levels : tuple of str
+        Of a category, sorted; the first is the reference. Empty for numbers and products.
+    """
+
+    name: str
+    values: Array
+    labels: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+
+
+def columns_of(formula: str) -> tuple[str, ...]:
+    """The names of columns in a formula, each once.
+
+    Examples
+    --------
+    >>> columns_of("age + sex + age:sex")
+    ('age', 'sex')
+    """
+    return tuple(dict.fromkeys(name for names in _parsed(formula) for name in names))
+
+
+def terms_of(formula: str, table: pd.DataFrame) -> tuple[Term, ...]:
+    """The terms of a formula.
+
+    Parameters
+    ----------
+    formula : str
+        Columns, and products of columns `a:b`, joined by `+`; empty for none. There always is a mean besides.
+    table : DataFrame
+        A row per person, without missing values in these columns.
+
+    Raises
+    ------
+    InputError
+        If it cannot be parsed, or a column is missing, the same for everybody, or has too many words.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"age": [20, 30, 40], "sex": ["F", "M", "F"]})
+    >>> [(term.labels, term.values.T.tolist()) for term in terms_of("age + sex", table)]
+    [(('age',), [[-10.0, 0.0, 10.0]]), (('sex: M',), [[0.0, 1.0, 0.0]])]
+    """
+    return tuple(_term(names, table) for names in _parsed(formula))
+
+
+def column_named(name: str, table: pd.DataFrame) -> pd.Series:
+    """A column of the table of participants.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name, or no table.
+    """
+    if not len(table.columns):
+        raise InputError(
+            f"there is no table of participants with a column {line(name, 60)!r}", hint="give it by --participants"
+        )
+    if name not in table:
+        raise UnknownChoice("column of the participants", line(name, 60), [line(each, 60) for each in table])
+    return table[name]
+
+
+def category(name: str, table: pd.DataFrame) -> tuple[str, ...]:
+    """The levels of a column of words, sorted.
+
+    Raises
+    ------
+    InputError
+        If everybody is of the same, or there are too many.
+    """
+    levels = tuple(sorted({str(value) for value in column_named(name, table)}))
+    if len(levels) < 2:
+        raise InputError(
+            f"{line(name, 60)} is {line(levels[0], 60)!r} for everybody", hint="leave it out of the formula"
+        )
+    if len(levels) > _MOST_LEVELS:
+        raise InputError(
+            f"{line(name, 60)} has {len(levels)} different values, too many for a category",
+            hint="numbers must not have a word among them",
+        )
+    return levels
+
+
+def indicator(name: str, level: str, table: pd.DataFrame) -> Array:
+    """1 for people of a level of a category, else 0, (N,)."""
+    return np.array([str(value) == level for value in table[name]], np.float64)
+
+
+def _parsed(formula: str) -> list[tuple[str, ...]]:
+    """The names of columns of each term."""
+    if not formula.strip():
+        return []
+    terms = [tuple(name.strip() for name in term.split(":")) for term in formula.split("+")]
+    for names in terms:
+        if not all(names) or any(letter in name for name in names for letter in "*~()|^"):
+            raise InputError(
+                f"the formula {line(formula, 100)!r} cannot be understood",
+                hint='write columns of the participants joined by +, and products as a:b: "age + sex + age:sex"',
+            )
+    return list(dict.fromkeys(terms))
+
+
+def _term(names: tuple[str, ...], table: pd.DataFrame) -> Term:
+    factors = [_factor(name, table) for name in names]
+    if len(factors) == 1:
+        return factors[0]
+    chosen = list(product(*(range(len(factor.labels)) for factor in factors)))
+    values = [
+        np.prod([factor.values[:, place] for factor, place in zip(factors, places, strict=True)], axis=0)
+        for places in chosen
+    ]
+    labels = [
+        ":".join(factor.labels[place] for factor, place in zip(factors, places, strict=True)) for places in chosen
+    ]
+    return Term(":".join(names), np.column_stack(values), tuple(labels))
+
+
+def _factor(name: str, table: pd.DataFrame) -> Term:
+    column = column_named(name, table)
+    if column.dtype.kind in "iufb":
+        numbers = column.to_numpy(np.float64)
+        if np.ptp(numbers) == 0:
+            raise InputError(f"{line(name, 60)} is {numbers[0]:g} for everybody", hint="leave it out of the formula")
+        return Term(name, (numbers - numbers.mean())[:, None], (name,))
+    levels = category(name, table)
+    values = np.column_stack([indicator(name, level, table) for level in levels[1:]])
+    return Term(name, values, tuple(f"{name}: {level}" for level in levels[1:]), levels)

@@ -1,0 +1,1 @@
+"""What was found in a group, as tables, sentences, figures for programs, and a page."""

@@ -1,0 +1,139 @@
+"""The table of a group: what was found of every region, for programs and for readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.anatomy import Region
+from wbtools.group.contrast_tests import ContrastTest
+from wbtools.group.measures import Measures
+from wbtools.group.statistics.against_randomised import AgainstRandomised
+from wbtools.group.statistics.rank_intervals import RankIntervals
+from wbtools.regions.ranking import MISSING
+from wbtools.text import cell, tsv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of the table.
+
+    Parameters
+    ----------
+    name : str
+        In the table; that of a contrast stands before it.
+    title : str
+        On the page.
+    form : str
+        How its numbers are shown there.
+    about : str
+        What it means.
+    """
+
+    name: str
+    title: str
+    form: str
+    about: str
+
+
+MEASURES = (
+    Measure("rank", "rank", "g", "by the mean level; 1 is the highest"),
+    Measure("rank_low", "from", "g", "lower end of the 95 % interval of the rank, over families"),
+    Measure("rank_high", "to", "g", "upper end of the 95 % interval of the rank, over families"),
+    Measure("mean_level", "level", ".2f", "mean over people: doublings above each person's median region"),
+    Measure("sd_level", "SD", ".2f", "standard deviation of the level over people"),
+    Measure("mean_z", "z of people", ".2f", "mean over people of each person's z against randomised networks"),
+    Measure("consistency", "top tenth", ".0%", "share of people with the region in their top tenth"),
+    Measure("z", "z", ".2f", "of the group's mean level against that of randomised networks"),
+    Measure("p_corrected", "p", ".3g", "against randomised networks, corrected for the number of regions"),
+    Measure("excess", "excess", ".2f", "beyond the 95th percentile of randomised networks, median regions"),
+    Measure("people", "people", "g", "how many have the region"),
+)
+CONTRAST = (
+    Measure("t", "t", ".2f", "of the contrast"),
+    Measure("p_corrected", "p", ".3g", "of the contrast, by permutation, corrected for the number of regions"),
+    Measure("effect_size", "effect", ".2f", "of the contrast"),
+)
+"""Columns of each contrast."""
+
+
+def region_table(
+    measures: Measures,
+    ranks: RankIntervals,
+    top: NDArray[np.float64],
+    randomised: AgainstRandomised | None,
+    contrasts: Sequence[ContrastTest],
+) -> pd.DataFrame:
+    """What was found of every region, sorted by rank, indexed by region.
+
+    Parameters
+    ----------
+    measures : Measures
+    ranks : RankIntervals
+    top : ndarray, (R,)
+        Share of people with the region in their top tenth.
+    randomised : AgainstRandomised or None
+    contrasts : sequence of ContrastTest
+    """
+    import pandas as pd
+
+    regions = measures.regions
+    nothing = np.full(len(regions), np.nan)
+    values = {
+        "rank": ranks.rank,
+        "rank_low": ranks.low,
+        "rank_high": ranks.high,
+        "mean_level": ranks.mean,
+        "sd_level": ranks.sd,
+        "mean_z": _means(measures.z),
+        "consistency": top,
+        "z": randomised.z if randomised else nothing,
+        "p_corrected": randomised.p if randomised else nothing,
+        "excess": randomised.excess if randomised else nothing,
+        "people": ranks.people,
+    }
+    columns = {f"{each.name}: {made.name}": getattr(each, made.name) for each in contrasts for made in CONTRAST}
+    ordered = {measure.name: values[measure.name] for measure in MEASURES}
+    table = pd.DataFrame({**_about(regions), **ordered, **columns}).set_index("region")
+    return table.sort_values(["rank", "key"], na_position="last")
+
+
+def _about(regions: Sequence[Region]) -> dict[str, list[object]]:
+    return {
+        "region": [region.name for region in regions],
+        "hemisphere": [region.hemisphere.letter if region.hemisphere else MISSING for region in regions],
+        "kind": [region.kind.value for region in regions],
+        "key": [region.key for region in regions],
+    }
+
+
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of columns over what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    sums = np.where(known, values, 0).sum(axis=0)
+    found = np.full(values.shape[1], np.nan)
+    np.divide(sums, known.sum(axis=0), out=found, where=known.any(axis=0))
+    return found
+
+
+def as_tsv(table: pd.DataFrame) -> str:
+    """The table as text: six digits, `n/a` for what is missing."""
+    head = ["region", *(cell(name) for name in table)]
+    rows = [
+        [str(name), *map(_shown, row)] for name, row in zip(table.index, table.itertuples(index=False), strict=True)
+    ]
+    return tsv([head, *rows])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    number = float(str(value))
+    return MISSING if np.isnan(number) else f"{number:.6g}"

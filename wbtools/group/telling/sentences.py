@@ -1,0 +1,177 @@
+"""Findings in words, as a page and a terminal say them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from wbtools.group.statistics.family_bootstrap import FEWEST_FAMILIES
+from wbtools.group.vertex_tests import share_significant
+from wbtools.reading.record import section
+from wbtools.regions.ranking import MISSING, SIGNIFICANT
+from wbtools.text import counted, line
+
+if TYPE_CHECKING:
+    from wbtools.group.contrast_tests import ContrastTest
+    from wbtools.group.members.cohort import Chosen, Cohort
+    from wbtools.group.network_findings import NetworkFindings
+    from wbtools.group.statistics.deep_structures import DeepStructures, Effect
+
+FIGURE_DIGITS = ".2f"
+"""How figures are shown."""
+
+_FIRST = 3
+_CLASS = "the logit of class "
+"""How the record begins the name of a class that was explained."""
+
+
+def result(found: NetworkFindings) -> str:
+    """The result of a network, in a sentence."""
+    names = list(found.table.index[:_FIRST])
+    first = ", ".join(f"{name} ({ranked(found, name)})" for name in names)
+    who = people(found.cohort)
+    agree = f"people agree with W = {found.consistency.concordance:.2f}"
+    return f"In {who}, the maps of {line(found.name, 60)} are highest in {first}; {outstanding(found)}{agree}."
+
+
+def results(found: NetworkFindings) -> list[str]:
+    """The result of a network, then those of its contrasts."""
+    said = [contrast(each, found.measures.names) for each in found.contrasts]
+    return [result(found), *said, *map(vertices, found.vertices)]
+
+
+def people(cohort: Cohort) -> str:
+    """How many people, and of how many families if those are fewer."""
+    families = len(set(cohort.families))
+    many = counted(len(cohort), "person")
+    return many if families == len(cohort) else f"{many} of {counted(families, 'family')}"
+
+
+def interval(ends: tuple[float, float], form: str = FIGURE_DIGITS) -> str:
+    """Both ends of an interval; `n/a` without one.
+
+    Examples
+    --------
+    >>> interval((1.234, 2.0)), interval((float("nan"), float("nan")))
+    ('1.23 to 2.00', 'n/a')
+    """
+    return f"{ends[0]:{form}} to {ends[1]:{form}}" if np.isfinite(ends).all() else MISSING
+
+
+def ranked(found: NetworkFindings, region: str) -> str:
+    """The rank of a region with its interval."""
+    row = found.table.loc[region]
+    if np.isnan(row["rank_low"]):
+        return f"rank {row['rank']:g}"
+    return f"rank {row['rank']:g}, 95 % interval {row['rank_low']:g} to {row['rank_high']:g}"
+
+
+def outstanding(found: NetworkFindings) -> str:
+    """How many regions stand out from randomised networks, as the beginning of a sentence; empty without these."""
+    if not found.randomised:
+        return ""
+    regions, known = found.outstanding, int(np.isfinite(found.randomised.p).sum())
+    first = f", first {regions[0]}" if regions else ""
+    stand = "stands" if len(regions) == 1 else "stand"
+    return f"{len(regions)} of {known} regions {stand} out from randomised networks (p < {SIGNIFICANT}){first}; "
+
+
+def contrast(test: ContrastTest, names: tuple[str, ...]) -> str:
+    """What a contrast found, in a sentence."""
+    known = np.isfinite(test.p_corrected)
+    if not known.any():
+        return f"{line(test.name, 60)}: no region could be tested."
+    place = int(np.nanargmin(test.p_corrected))
+    significant = int((test.p_corrected[known] < SIGNIFICANT).sum())
+    best = f"{names[place]} (t = {test.t[place]:.2f}, p = {test.p_corrected[place]:.3g}, {test.effect} "
+    return (
+        f"{line(test.name, 60)} ({test.contrast.says}): {significant} of {int(known.sum())} regions with p < "
+        f"{SIGNIFICANT}; the lowest p has {best}{test.effect_size[place]:.2f}). By {test.said}."
+    )
+
+
+def vertices(test: ContrastTest) -> str:
+    """What a contrast found in vertices, in a sentence."""
+    share = share_significant(test)
+    return f"{line(test.name, 60)}, in vertices: {share:.1%} of the cortex with p < {SIGNIFICANT} (TFCE, {test.said})."
+
+
+def cautions(networks: Iterable[NetworkFindings]) -> list[str]:
+    """What must be known of the group before its figures are read."""
+    said = [caution for found in networks for caution in _cautions(found)]
+    return list(dict.fromkeys(said))
+
+
+def left_out(chosen: Chosen) -> str:
+    """How many were left out, in a sentence; empty if nobody was."""
+    if not chosen.left_out:
+        return ""
+    failed = sum(each.why.startswith("failed its trust") for each in chosen.left_out)
+    what = counted(len({each.who for each in chosen.left_out}), "export")
+    why = f"; {counted(failed, 'map')} failed the checks of their trust" if failed else ""
+    return f"Left out: {what}{why}."
+
+
+def _cautions(found: NetworkFindings) -> Iterable[str]:
+    name = line(found.name, 60)
+    if not found.bootstrap.enough:
+        families = counted(found.bootstrap.families, "family")
+        yield f"There are no intervals: people are of {families}, and {FEWEST_FAMILIES} are needed."
+    if not found.randomised:
+        yield f"{name} is not compared with randomised networks: {found.measures.without_null}."
+    elif found.randomised.lowest_p >= SIGNIFICANT:
+        yield (
+            f"{name}: with {found.randomised.networks} randomised networks, no p can be below "
+            f"{found.randomised.lowest_p:.3g}."
+        )
+    failed = [who for who, each in found.cohort.results.items() if not each.passed]
+    if failed:
+        yield f"{name}: {counted(len(failed), 'map')} that failed the checks of trust are included."
+    explained = Counter(filter(None, map(_class_of, (each.about for each in found.cohort.results.values()))))
+    if len(explained) > 1:
+        shares = ", ".join(f"{line(each, 60)} in {count}" for each, count in explained.most_common())
+        yield f"{name}: the class that a map explains is the one decided for: {shares}. Compare people of one class."
+    for test in found.contrasts:
+        if test.tests.lowest_p >= SIGNIFICANT:
+            yield f"{line(test.name, 60)}: with so few people, no p can be below {test.tests.lowest_p:.3g}."
+
+
+def _class_of(about: object) -> str:
+    """The class that was explained; empty if it was none."""
+    said = str(section(about, "attribution").get("target", "")) if isinstance(about, dict) else ""
+    return said.removeprefix(_CLASS).partition(",")[0].partition(";")[0] if said.startswith(_CLASS) else ""
+
+
+def deep(found: DeepStructures) -> str:
+    """Subcortex against cortex, with what needs no learning beside it."""
+    said = f"Subcortex against cortex: d = {effect(found.network)}"
+    if found.randomised:
+        mean, low, high = spread([each.d_paired for each in found.randomised])
+        said += f"; randomised networks: {mean:.2f}, from {low:.2f} to {high:.2f}"
+    if found.closeness.people:
+        said += f"; closeness to the middle of the brain: {effect(found.closeness)}"
+    return said
+
+
+def spread(values: ArrayLike) -> tuple[float, float, float]:
+    """Mean, lowest and highest of the finite values; NaN if there are none.
+
+    Examples
+    --------
+    >>> spread([1.0, float("nan"), 3.0])
+    (2.0, 1.0, 3.0)
+    """
+    numbers = np.asarray(values, np.float64)
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return float("nan"), float("nan"), float("nan")
+    return float(known.mean()), float(known.min()), float(known.max())
+
+
+def effect(found: Effect) -> str:
+    """A paired d with its interval."""
+    return f"{found.d_paired:{FIGURE_DIGITS}} [{interval(found.d_paired_interval)}]"
