@@ -32,11 +32,14 @@ class Measures:
     regions : tuple of Region, (R,)
         In the order of their keys.
     levels : ndarray, (N, R)
-        Binary logarithm of a region's relevance, relative to the person's median region.
+        Binary logarithm of a region's mean |relevance|, relative to the person's median region.
+    ranked : ndarray, (N, R)
+        The same of what the exports rank regions by, in the map that is compared with those of randomised networks; as
+        `levels` without a comparison.
     z : ndarray, (N, R)
         Against the person's own randomised networks; NaN without.
     null : ndarray, (N, K, R)
-        Levels in the maps of K randomised networks, the same K for everybody; K is 0 without.
+        As `ranked`, in the maps of K randomised networks, the same K for everybody; K is 0 without.
     seeds : tuple of int, (K,)
     centres : ndarray, (N, R, 3)
         Of regions, mm, in each person's T1w space; NaN where an export has none.
@@ -46,6 +49,7 @@ class Measures:
 
     regions: tuple[Region, ...]
     levels: Array
+    ranked: Array
     z: Array
     null: Array
     seeds: tuple[int, ...]
@@ -54,8 +58,8 @@ class Measures:
 
     @property
     def compared(self) -> Array:
-        """Levels of the network, then of the randomised ones, (N, 1 + K, R)."""
-        return np.concatenate((self.levels[:, None], self.null), axis=1)
+        """Levels of the network, then of the randomised ones, all made alike, (N, 1 + K, R)."""
+        return np.concatenate((self.ranked[:, None], self.null), axis=1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,9 +104,11 @@ def measures(cohort: Cohort) -> Measures:
     tables = [each.levels for each in results]
     known = [table for table in tables if table is not None]
     seeds, why = _seeds(known, len(results))
+    levels = levels_of(np.array([_present(each, names) for each in results]))
     return Measures(
         regions,
-        np.array([_level(each, names) for each in results]),
+        levels,
+        np.array([_column(table, "level", names) for table in known]) if seeds else levels,
         np.array([_column(each.table, "z", names) for each in results]),
         np.array([_null(table, seeds, names) for table in tables])
         if seeds
@@ -127,13 +133,10 @@ def _seeds(tables: Sequence[pd.DataFrame], people: int) -> tuple[tuple[int, ...]
     return seeds, ""
 
 
-def _level(results: NetworkResults, names: Sequence[str]) -> Array:
-    """A person's levels; where the export has no table of them, by what regions are ranked by."""
-    if results.levels is not None:
-        return _column(results.levels, "level", names)
-    present = results.table["voxels"].reindex(names) > 0
-    scores = results.table["score"].reindex(names).where(present)
-    return np.asarray(levels_of(scores.to_numpy(np.float64)[None])[0], np.float64)
+def _present(results: NetworkResults, names: Sequence[str]) -> Array:
+    """Mean |relevance| of a person's regions, 1/mm3; NaN for those without voxels."""
+    rows = results.table.reindex(names)
+    return np.asarray(rows["abs_mean"].where(rows["voxels"] > 0).to_numpy(np.float64))
 
 
 def _column(table: pd.DataFrame, name: str, names: Sequence[str]) -> Array:
