@@ -62,7 +62,7 @@ def _copy(model: Export, root: Path, who: str, rng: np.random.Generator) -> None
     renamed = {name: name.replace(model.subject, who) for name in (table, picture)}
     for new in renamed.values():
         (root / who / new).parent.mkdir(parents=True, exist_ok=True)
-    _same(model.folder / picture, root / who / renamed[picture])
+    same_file(model.folder / picture, root / who / renamed[picture])
     rows = pd.read_csv(model.folder / table, sep="\t", dtype=str, keep_default_na=False)
     factors = np.exp(rng.normal(0, _SPREAD, len(rows)))
     rows["abs_mean"] = [f"{float(value) * factor:.6g}" for value, factor in zip(rows["abs_mean"], factors, strict=True)]
@@ -73,7 +73,7 @@ def _copy(model: Export, root: Path, who: str, rng: np.random.Generator) -> None
     (root / who / PROVENANCE).write_text(json.dumps(record))
 
 
-def _same(old: Path, new: Path) -> None:
+def same_file(old: Path, new: Path) -> None:
     """The same file under a second name, or a copy of it."""
     try:
         new.hardlink_to(old)

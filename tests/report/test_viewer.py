@@ -11,7 +11,7 @@ from wbtools.errors import InputError
 from wbtools.report.viewer import display_grid
 from wbtools.report.viewer.fragment import fragment
 from wbtools.report.viewer.shown import NetworkMaps, SurfaceMap, ViewerData
-from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.space.grid import Grid, Unit, Volume, reorient
 from wbtools.surfaces.icosphere import icosphere
 from wbtools.surfaces.mesh import Mesh
 from wbtools.workbench.palette import Palette
@@ -355,3 +355,16 @@ def test_slices_alone_are_shown_where_there_are_no_surfaces(tmp_path):
         choose(found, "region", "PUTAMEN_LEFT")
         assert "relevance 1.0e-6" in found.run(f"return {WORDS}") and found.console() == []
         assert len(found.driver.find_elements("css selector", "[data-view]")) == 1
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "LAS", "PSR"])
+def test_volumes_are_interpolated_as_by_scipy_whatever_their_voxels_order(orientation):
+    from scipy.ndimage import map_coordinates
+
+    offset = np.array([[0.7, 0, 0, -5], [0, 0.8, 0, 3], [0, 0, 0.9, 1], [0, 0, 0, 1]])
+    data = np.random.default_rng(0).random((20, 24, 22)).astype(np.float32)
+    volume = reorient(Volume(data, Grid(data.shape, offset)), orientation)
+    target = Grid((16, 18, 24), np.array([[1.0, 0, 0, -6.3], [0, 1, 0, 2.2], [0, 0, 1, 0.4], [0, 0, 0, 1]]))
+    places = np.moveaxis(volume.grid.to_index(world(target)), -1, 0)
+    expected = map_coordinates(volume.data, places, order=1, mode="grid-constant", cval=0.0)
+    np.testing.assert_allclose(display_grid.on_grid(volume, target), expected, atol=1e-6)  # float32

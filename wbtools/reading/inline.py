@@ -7,6 +7,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wbtools.errors import UnreadableFile
+from wbtools.text import line
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -29,27 +32,29 @@ def address(content: bytes, kind: str) -> str:
 
 
 def read(path: Path, width: int) -> Image:
-    """A picture of at most this width, pixels, without transparency.
+    """A PNG as a picture of at most this width, pixels, without transparency.
 
     Raises
     ------
-    OSError
-        If it is no picture, or damaged.
+    InputError
+        If it is no PNG, or damaged.
     """
     from PIL import Image
 
-    with Image.open(path) as picture:
-        picture.draft("RGB", (width, width))
-        picture.load()
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:  # of other formats, some start programs
+            picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
+        raise UnreadableFile(path, ValueError(line(error, 80)), hint="export the subject again") from None
     plain = picture if picture.mode == "RGB" else picture.convert("RGB")
     if plain.width <= width:
         return plain
-    size = (width, round(plain.height * width / plain.width))
+    size = (width, max(1, round(plain.height * width / plain.width)))
     return plain.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def webp(picture: Image, quality: int = 80) -> str:
     """A picture as the data address of a WebP file, which all browsers have shown since 2020."""
     stream = io.BytesIO()
-    picture.save(stream, "WEBP", quality=quality)
+    picture.save(stream, "WEBP", quality=quality, method=2)  # half the time of the usual 4, for 4 % more bytes
     return address(stream.getvalue(), "image/webp")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from wbtools.report.viewer.shown import ViewerData
 from wbtools.space.foreground import bounding_box, foreground
-from wbtools.space.grid import Grid, Volume
+from wbtools.space.grid import Grid, Volume, reorient
 from wbtools.space.resampling import resample_density
 
 _SPACING = 1.0  # mm
@@ -41,13 +41,41 @@ def grid_of(data: ViewerData) -> Grid:
 
 
 def on_grid(volume: Volume, grid: Grid) -> NDArray[np.floating]:
-    """A volume's values on the viewer's grid, (X, Y, Z); only the part of it that the grid covers is looked at."""
+    """A volume's values on the viewer's grid, (X, Y, Z), linear between voxels; 0 outside the volume.
+
+    Only the part of it that the grid covers is looked at. Oblique volumes are averaged over the grid's voxels.
+    """
     reach = volume.grid.to_index(grid.corners())
     low = np.clip(np.floor(reach.min(axis=0)) - 1, 0, np.array(volume.grid.shape) - 1).astype(int)
     high = np.clip(np.ceil(reach.max(axis=0)) + 2, low + 1, volume.grid.shape).astype(int)
     i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    values: NDArray[np.floating] = resample_density(volume.within((i, j, k)), grid).data
+    part = volume.within((i, j, k))
+    if part.grid.is_oblique:
+        averaged: NDArray[np.floating] = resample_density(part, grid).data
+        return averaged
+    return _interpolated(reorient(part, "RAS"), grid)
+
+
+def _interpolated(volume: Volume, grid: Grid) -> NDArray[np.float32]:
+    """A volume along the same axes as the grid, one axis after the other: several times quicker than in space."""
+    values = np.asarray(volume.data, np.float32)
+    places = volume.grid.to_index(grid.to_world(np.outer(np.arange(max(grid.shape)), np.ones(3))))
+    for axis in reversed(range(3)):
+        wanted = places[: grid.shape[axis], axis]
+        below = np.floor(wanted).astype(int)
+        part = wanted - below
+        values = _share(values, axis, below, 1 - part) + _share(values, axis, below + 1, part)
     return values
+
+
+def _share(
+    values: NDArray[np.float32], axis: int, index: NDArray[np.intp], share: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Planes of an image times their shares; nothing where there is no plane."""
+    inside = (index >= 0) & (index < values.shape[axis])
+    taken = values.take(np.clip(index, 0, values.shape[axis] - 1), axis)
+    taken *= np.expand_dims((share * inside).astype(np.float32), tuple({0, 1, 2} - {axis}))
+    return taken
 
 
 def _extent(volume: Volume, inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
