@@ -189,3 +189,11 @@ def test_null_correlations_equal_those_of_neuromaps_under_the_same_rotations(tmp
     )
     (test,) = spin_tests(mine, [other], turns, ["pearson"])
     assert test.r == pytest.approx(r, abs=1e-12) and test.p == pytest.approx(p, abs=1 / 31 + 1e-12)
+
+
+def test_a_map_that_is_the_same_where_both_have_values_is_refused():
+    values = np.full(360, np.nan)
+    values[:30], values[200] = 1.0, 2.0
+    level = np.where(np.arange(360) < 30, np.arange(360.0), np.nan)
+    with pytest.raises(InputError, match="patch is the same in all areas"):
+        spin_tests(Annotation("level", level), [Annotation("patch", values)], random_rotations(9))

@@ -113,6 +113,14 @@ def test_exports_without_levels_have_those_of_their_ranking_and_the_reason_is_sa
     assert "older wbtools" in " ".join(older.notices)
 
 
+def test_randomised_networks_that_not_everybody_has_are_left_out_and_counted(tmp_path):
+    write_people(tmp_path, PEOPLE[:3], MadeUp(randomised=24))
+    write_people(tmp_path, PEOPLE[3:], MadeUp(randomised=21))
+    found = analysed(tmp_path)
+    assert found.network().randomised.networks == 21
+    assert "unet: 3 randomised networks that not everybody was compared with are left out." in found.notices
+
+
 def test_subcortex_against_cortex_is_cohen_s_d_of_the_files(result, cohort):
     levels, deep = levels_in_files(cohort), [region.name for region in REGIONS if region.kind.value == "subcortex"]
     difference = levels[deep].mean(axis=1) - levels.drop(columns=deep).mean(axis=1)

@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 from wbtools.errors import InputError
-from wbtools.group.contrast_tests import contrast_test
+from wbtools.group.contrast_tests import contrast_test, require_exchangeable
 from wbtools.group.members.comparisons import Asked, contrasts
 from wbtools.group.members.formula import columns_of, terms_of
-from wbtools.group.palm_model import weights_of
+from wbtools.group.palm_model import folder_name, weights_of
 from wbtools.group.statistics.permutation import Permutations
 
 COUNT = 18
@@ -27,6 +27,7 @@ def table():
             "pair": [f"P{place // 2}" for place in range(COUNT)],
             "side": ["a", "b"] * 9,
             "same": 1,
+            "endless": [np.inf if place == 3 else place for place in range(COUNT)],
         },
         index=[f"s{place:02}" for place in range(COUNT)],
     )
@@ -53,7 +54,8 @@ def test_terms_span_what_dummy_variables_and_centred_numbers_span(table):
     ours = np.column_stack([term.values for term in terms])
     dummies = pd.get_dummies(table["group"]).to_numpy(float)[:, 1:]
     age = (table["age"] - table["age"].mean()).to_numpy()[:, None]
-    np.testing.assert_allclose(ours, np.hstack([age, dummies, age * dummies]), atol=1e-12)
+    centred = age * (dummies - dummies.mean(axis=0))
+    np.testing.assert_allclose(ours, np.hstack([age, dummies, centred]), atol=1e-12)
     assert [term.name for term in terms] == ["age", "group", "age:group"]
     assert terms[2].labels == ("age:group: pre-ill", "age:group: well")
 
@@ -87,6 +89,90 @@ def test_a_number_is_tested_as_by_pearson_s_correlation(table, values):
     found = compared(table, values, formula="age")
     r = [stats.pearsonr(table["age"], column).statistic for column in values.T]
     np.testing.assert_allclose(found.effect_size, r, rtol=1e-10)
+
+
+def test_beside_a_product_a_number_s_effect_is_that_in_the_average_person(table, values):
+    (contrast,) = contrasts(Asked("age + sex + age:sex", ("age",)), table)
+    design = np.column_stack([np.ones(COUNT), contrast.confounds, contrast.tested])
+    slope = np.linalg.lstsq(design, values, rcond=None)[0][-1]
+    each = [
+        [stats.linregress(table["age"][table["sex"] == sex], column[table["sex"] == sex]).slope for column in values.T]
+        for sex in "FM"
+    ]
+    np.testing.assert_allclose(slope, np.mean(each, axis=0), rtol=1e-9)  # as many of both
+
+
+def test_a_column_of_a_product_with_three_levels_is_compared_by_its_name(table, values):
+    asked = {"formula": "age + group + age:group"}
+    assert "--contrast 'age:group: pre-ill'" in refusal(table, **asked, contrasts=("age:group",))
+    found = compared(table, values, **asked, contrasts=("age:group: well",))
+    slopes = {
+        name: [stats.linregress(table["age"][mine], column[mine]).slope for column in values.T]
+        for name in ("ill", "well")
+        for mine in [table["group"] == name]
+    }
+    np.testing.assert_array_equal(np.sign(found.t), np.sign(np.subtract(slopes["well"], slopes["ill"])))
+    assert found.name == "age:group: well" and found.tests.freedom == COUNT - 6
+
+
+def test_cohen_s_d_beside_other_terms_is_in_sds_of_what_they_leave(table, values):
+    table = table.assign(age=table["age"] + 15 * (table["sex"] == "M"))
+    found = compared(table, values, formula="sex + age", contrasts=("M-F",))
+    design = np.column_stack([np.ones(COUNT), table["sex"] == "M", table["age"]]).astype(float)
+    weights, squares, *_ = np.linalg.lstsq(design, values, rcond=None)
+    np.testing.assert_allclose(found.effect_size, weights[1] / np.sqrt(squares / (COUNT - 3)), rtol=1e-9)
+
+
+def test_levels_that_two_columns_share_are_told_apart(table, values):
+    table = table.assign(smokes=["yes", "no"] * 9, drinks=["no"] * 9 + ["yes"] * 9)
+    asked = Asked("smokes + drinks", ("smokes", "drinks", "drinks: yes-no"))
+    assert [each.name for each in contrasts(asked, table)] == ["smokes: yes-no", "drinks: yes-no"]
+    said = refusal(table, formula="smokes + drinks", contrasts=("yes-no",))
+    assert "smokes: yes-no, drinks: yes-no" in said
+
+
+def test_a_contrast_that_is_asked_for_twice_is_there_once(table):
+    assert len(contrasts(Asked("sex", ("sex", "M-F")), table)) == 1
+
+
+def test_words_of_a_table_are_printable_in_names_of_contrasts(table):
+    table = table.assign(sex=table["sex"].map({"F": "a\x07", "M": "../b"}))
+    (contrast,) = contrasts(Asked("sex"), table)
+    assert contrast.name == "a\\x07-../b" and folder_name(contrast.name, 1) == "1.a-x07-b"
+
+
+def test_designs_do_not_depend_on_units(table, values):
+    large = table.assign(age=table["age"] * 1e18)
+    t = [compared(each, values, formula="age + sex", contrasts=("age",)).t for each in (table, large)]
+    np.testing.assert_allclose(*t, rtol=1e-6)
+
+
+def test_pairs_of_relatives_are_rearranged_together(table, values):
+    (contrast,) = contrasts(Asked("side", ("b-a",), "pair"), table)
+    families = np.arange(COUNT)
+    families[[1, 2]] = 1  # the second of the first pair, and the first of the second
+    assert len(contrast_test(values, contrast, families, Permutations(999)).tests.maxima) == 2**8
+
+
+def test_more_rearrangements_than_can_be_computed_are_drawn(values):
+    table = pd.DataFrame({"group": ["a", "b"] * 10})
+    (contrast,) = contrasts(Asked("group"), table)
+    many = np.random.default_rng(1).normal(size=(20, 2))
+    found = contrast_test(many, contrast, np.arange(20), Permutations(184_757))  # 20 choose 10 is 184,756
+    assert not found.exact and len(found.tests.maxima) == 184_757
+
+
+def test_what_differs_between_relatives_with_several_exports_each_is_refused(table):
+    people, families = [f"P{place // 2}" for place in range(COUNT)], np.arange(COUNT) // 6
+    twins = table.assign(ill=["yes" if place % 4 < 2 else "no" for place in range(COUNT)])
+    for column in ("ill", "side"):
+        (contrast,) = contrasts(Asked(column), twins)
+        with pytest.raises(InputError, match="several exports a person"):
+            require_exchangeable(contrast, families, people)
+    (paired,) = contrasts(Asked("side", (), "pair"), table)
+    require_exchangeable(paired, families, people)
+    (sessions,) = contrasts(Asked("side"), table)
+    require_exchangeable(sessions, np.arange(COUNT) // 2, people)
 
 
 def test_pairs_are_compared_by_the_paired_t_test(table, values):
@@ -123,6 +209,9 @@ def test_weights_for_palm_give_the_same_estimate(table, values):
         ({"formula": "sex", "contrasts": ("age",)}, "neither a term"),
         ({"formula": "age", "paired": "pair"}, "is a number"),
         ({"formula": "sex", "paired": "group"}, "not a pair of one and one"),
+        ({"formula": "endless"}, "is not finite for s03"),
+        ({"formula": "age:sex"}, "write age + sex + age:sex"),
+        ({"formula": "age:age"}, "write age + age:age"),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(table, asked, said):

@@ -8,6 +8,7 @@ from made_cohort import MadeUp, write_people
 from wbtools.errors import InputError
 from wbtools.group.members.cohort import Selection, choose
 from wbtools.group.members.sameness import deciding
+from wbtools.group.telling.sentences import people
 from wbtools.reading import open_batch
 
 PEOPLE = [f"s{number:02}" for number in range(8)]
@@ -68,6 +69,7 @@ def test_settings_that_do_not_decide_the_map_may_differ(tmp_path):
         "models": ["elsewhere.pt"],
         "layout": "bids",
         "also": "x",
+        "report": "static",
     }
     write_people(tmp_path, PEOPLE[4:], MadeUp(settings=personal))
     assert who(chosen(tmp_path)) == [tuple(PEOPLE)]
@@ -145,3 +147,18 @@ def test_what_decides_a_map_names_no_person(tmp_path):
     write_people(tmp_path, PEOPLE[:2])
     first, second = (export.network() for export in open_batch(tmp_path))
     assert deciding(first) == deciding(second) and "s00" not in str(deciding(first))
+
+
+def test_sessions_of_a_person_are_of_one_family_whatever_the_table_says(tmp_path):
+    sessions = [f"sub-0{number}_ses-{session}" for number in (1, 2) for session in "ab"]
+    write_people(tmp_path, sessions)
+    rows = participants(tmp_path / "participants.tsv", [(who, 30, place) for place, who in enumerate(sessions)])
+    for found in (chosen(tmp_path, rows), chosen(tmp_path, rows, family="age")):
+        families = found.cohorts[0].families
+        assert families[0] == families[1] and families[2] == families[3]
+    assert people(found.cohorts[0]) == "4 exports of 2 people of 1 family"
+
+
+def test_a_network_that_is_named_twice_is_taken_once(tmp_path):
+    write_people(tmp_path, PEOPLE[:3])
+    assert len(chosen(tmp_path, networks=("unet", "unet")).cohorts) == 1

@@ -11,11 +11,12 @@ import zipfile
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 import wbtools
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, MissingFile, UnknownChoice
-from wbtools.reading import open_batch, open_export
+from wbtools.reading import inline, open_batch, open_export
 from wbtools.reading.participants import read_participants
 
 
@@ -126,6 +127,32 @@ def test_a_zip_file_is_read_like_its_folder(folder, tmp_path):
     assert not unpacked.exists()
 
 
+@pytest.mark.parametrize("at", [5, -30])  # the packed stream breaks; it ends well, with another content
+def test_a_damaged_file_of_a_zip_file_is_never_read_in_part(folder, tmp_path, at):
+    packed, name = tmp_path / "shared.zip", "100307.unet.regions.tsv"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each in ("provenance.json", name):
+            archive.write(folder / each, each)
+        part = archive.getinfo(name)
+    content = bytearray(packed.read_bytes())
+    begins = part.header_offset + 30 + len(name)
+    place = begins + at % part.compress_size
+    content[place : place + 8] = bytes(byte ^ 0xFF for byte in content[place : place + 8])
+    packed.write_bytes(content)
+    export = wbtools.open(packed)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"regions\.tsv cannot be read"):
+            _ = export.table
+    assert export.contents.container.differs(name, export.contents.record.files[name]) == "is damaged"
+
+
+def test_a_record_that_grows_when_it_is_unpacked_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("provenance.json", bytes(100 << 20))
+    with pytest.raises(InputError, match="too large"):
+        wbtools.open(tmp_path / "bomb.zip")
+
+
 def test_a_changed_a_missing_and_a_cut_file_are_named_when_hashes_are_checked(copy):
     (copy / "100307.unet.regions.tsv").write_text("another\n")
     with pytest.raises(InputError, match=r"regions\.tsv is not as recorded"):
@@ -177,6 +204,62 @@ def test_a_record_that_names_files_outside_the_export_is_refused(copy):
         with pytest.raises(InputError, match="lists files outside the export"):
             wbtools.open(rewritten(copy, lambda record, name=name: record["outputs_sha256"].update({name: "0" * 64})))
         rewritten(copy, lambda record, name=name: record["outputs_sha256"].pop(name))
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "-Infinity", "1e999", "1" + 400 * "0", '"\\ud800"', '{"\\ud800": 1}', 500 * "[" + 500 * "]"]
+)
+def test_a_record_with_what_no_record_holds_is_refused(copy, value):
+    text = (copy / "provenance.json").read_text()
+    (copy / "provenance.json").write_text(f'{text.rstrip()[:-1]}, "more": {value}}}')
+    with pytest.raises(InputError, match="cannot be parsed"):
+        wbtools.open(copy)
+
+
+def cells(text, column, value):
+    """A table with another value in a column of its third row; None takes all rows away."""
+    head, *rows = (row.split("\t") for row in text.splitlines())
+    if value is None:
+        rows = [row for row in rows if "outside_atlas" in row]
+    elif column is None:
+        rows = [[*row, value] for row in rows]
+    else:
+        rows[2][head.index(column)] = value
+    return "".join("\t".join(row) + "\n" for row in (head, *rows))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("kind", "moon", "damaged: 'moon'"),
+        ("hemisphere", "X", "'X' names no hemisphere"),
+        ("key", "n/a", "damaged"),
+        ("key", "1e999", "damaged"),
+        ("share", "much", "a word instead of a number"),
+        (None, "", "more cells than the first line"),
+        (None, None, "has no region"),
+    ],
+)
+def test_a_damaged_table_of_regions_is_refused_in_a_sentence(copy, column, value, why):
+    path = copy / "100307.unet.regions.tsv"
+    path.write_text(cells(path.read_text(), column, value))
+    with pytest.raises(InputError, match=why):
+        _ = wbtools.open(copy).regions
+
+
+@pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"", None])
+def test_what_is_no_picture_is_refused_and_shown_as_such_in_a_notebook(copy, content):
+    path = copy / "overview.png"
+    Image.new("RGB", (1, 50_000)).save(path) if content is None else path.write_bytes(content)
+    with pytest.raises(InputError, match=r"overview\.png cannot be read"):
+        inline.read(path, 100)
+
+    def listed(record):
+        record["outputs_sha256"]["figures/unet.overview.png"] = "0" * 64
+
+    (copy / "figures").mkdir(exist_ok=True)
+    path.rename(copy / "figures" / "unet.overview.png")
+    assert "overview.png cannot be read" in wbtools.open(rewritten(copy, listed))._repr_html_()
 
 
 def test_several_networks_have_to_be_named(copy):
@@ -246,6 +329,13 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
         open_batch(exports / "notes")
     with pytest.raises(InputError, match="nowhere"):
         open_batch(tmp_path / "nowhere")
+    pages = exports / "pages" / "wbtools-report"
+    pages.mkdir(parents=True)
+    made = {"wbtools": "0.1.0", "settings": {"subject": "batch report"}, "outputs_sha256": {}}
+    (pages / "provenance.json").write_text(json.dumps(made))
+    with pytest.raises(InputError, match="holds no finished export"):
+        open_batch(pages.parent)
+    shutil.rmtree(pages.parent)
     shutil.copytree(exports / "A", exports / "copy of A")
     with pytest.raises(InputError, match="are both exports of A"):
         open_batch(exports)
@@ -258,6 +348,7 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
         ("participant_id\tage\n\t1\n", "a row without participant_id"),
         ("", "is not a table"),
         ("a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", "is not a table"),
+        ("participant_id\tage\na\t30\t\nb\t31\t\n", "rows with more cells"),
     ],
 )
 def test_a_damaged_table_of_participants_is_refused_in_a_sentence(tmp_path, text, why):
@@ -267,6 +358,20 @@ def test_a_damaged_table_of_participants_is_refused_in_a_sentence(tmp_path, text
         read_participants(path)
 
 
+def test_a_person_with_two_rows_is_refused_when_tables_are_joined(exports):
+    (exports / "participants.tsv").write_text("participant_id\tage\nsub-A\t30\nA\t50\n")
+    with pytest.raises(InputError, match="one person as sub-A and as A"):
+        _ = open_batch(exports).participants
+
+
+def test_a_table_of_participants_is_never_unpacked(tmp_path):
+    path = tmp_path / "people.tsv.zip"
+    path.write_bytes(b"PK\xff\xff")
+    with pytest.raises(InputError, match="is not a table"):
+        read_participants(path)
+
+
 def test_opened_exports_keep_what_they_read(folder):
     export = open_export(folder)
     assert export.table is export.table and export.relevance is export.relevance
+    assert export.metrics["32k_fs_LR"] is export.metrics["32k_fs_LR"]

@@ -192,6 +192,29 @@ def test_text_of_others_is_escaped_everywhere(copy):
     assert "<script>alert" not in page and "<img src=x" not in page and "&lt;script&gt;alert" in page
 
 
+def test_control_characters_of_a_record_are_neither_shown_nor_printed(copy):
+    bad = "a\x1b[31m\u202eb"
+
+    def marked(record):
+        record["settings"][bad] = record["networks"]["unet"]["network"][bad] = bad
+        record["face"]["share_of_relevance_cut_from_volume"] = {bad: 0.5}
+        record["notices"].append(bad)
+
+    export = wbtools.open(rewritten(copy, marked))
+    printed = methods_text(export.provenance)
+    page = composing.report(export, static=True)
+    for text in (page, printed.markdown, printed.latex):
+        assert not {"\x1b", "\u202e"} & set(text) and "31m" in text
+
+
+def test_notices_stay_where_a_verdict_is_empty(copy):
+    def silent(record):
+        record["networks"]["unet"]["trust"].update(verdict="", answer={"change": 0.0, "least": 0.0})
+        record["notices"] = ["Scanned upside down."]
+
+    assert "Scanned upside down." in composing.report(wbtools.open(rewritten(copy, silent)), static=True)
+
+
 def test_a_map_that_failed_and_one_that_was_not_compared_say_so(copy):
     def failed(record):
         verdict = "Not to be trusted: the map is much like the image itself (correlation 0.91)."
@@ -237,6 +260,11 @@ def test_a_report_made_again_replaces_the_first_and_the_record_lists_it(copy):
         wbtools.open(copy, check=True)  # the record has the hash of the page that is there now
     record = json.loads((copy / "provenance.json").read_text())
     assert record["outputs_bytes"]["report.html"] == (copy / "report.html").stat().st_size
+
+
+def test_a_record_with_a_list_for_sizes_gets_a_report(copy):
+    assert run(rewritten(copy, lambda record: record.update(outputs_bytes=[1])), "--report", "static").exit_code == 0
+    assert list(json.loads((copy / "provenance.json").read_text())["outputs_bytes"]) == ["report.html"]
 
 
 def test_an_export_can_leave_the_report_out(small_study, run_export, tmp_path):
@@ -317,6 +345,19 @@ def test_outlines_lie_on_the_edge_of_what_the_image_shows_in_any_orientation():
         for right in range(-3, 4):
             near |= np.roll(edge, (down, right), (0, 1))
     assert yellow.sum() > 300 and near[yellow].mean() > 0.98
+
+
+def test_front_is_left_in_the_sagittal_slice_as_workbench_draws_it_and_left_is_left_in_the_others():
+    from wbtools.space.grid import Grid, Volume
+
+    image = np.ones((40, 40, 40), np.float32)
+    image[:5], image[:, -5:], image[:, :, -5:] = 50, 70, 90  # left, front and above
+    affine = np.diag([1.0, 1.0, 1.0, 1.0])
+    drawn = np.asarray(outlines.draw(Volume(image, Grid(image.shape, affine)), {}, np.full(3, 20.0)))[..., 0]
+    sagittal, coronal, axial = (drawn[:, start : start + 80].astype(int) for start in (0, 92, 184))
+    assert sagittal[60, 3] > 2 * sagittal[60, -3] and sagittal[3, 60] > 2 * sagittal[-3, 60]
+    assert coronal[60, 3] > 2 * coronal[60, -3] and coronal[3, 60] > 2 * coronal[-3, 60]
+    assert axial[60, 3] > 2 * axial[60, -3] and axial[3, 60] > 2 * axial[-3, 60]
 
 
 # ------------------------------------------------------------------------------------------------------------- browser

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pandas as pd
 import pytest
+from accessibility import needs_axe, serious_faults
 from browser import needs_chromium, opened
 from click.testing import CliRunner
 from made_cohort import MadeUp, write_export, write_people
@@ -286,6 +288,14 @@ def test_damage_is_said_in_the_table_and_stops_nothing(cohort, harm, says):
     assert len(rows) == 12 and rows["p0"]["Distance"]["text"] != "n/a"
 
 
+def test_names_of_folders_that_are_no_text_are_shown_and_led_to(cohort):
+    (cohort / os.fsdecode(b"\xffx")).mkdir()
+    (cohort / "participants.tsv").write_text("participant_id\tage\np0\t30\n")
+    page, _ = made(cohort)
+    shown = next(row for name, row in page.everybody().items() if name.endswith("x"))
+    assert shown["State"]["text"] == "no export" and "../%FFx/" in page.links
+
+
 def test_folders_without_an_export_and_two_exports_of_somebody_are_said(cohort):
     (cohort / "notes").mkdir()
     write_export(cohort, "copy", MadeUp(), np.zeros(37), np.random.default_rng(0))
@@ -432,6 +442,15 @@ def test_a_browser_sorts_the_table_and_finds_no_fault(cohort):
         assert page.console() == [] and page.requests() == []
     values = [float(re.match(r"[\d.e-]+", text)[0]) for text in shown]
     assert values == sorted(values) and len(values) == 12
+
+
+@needs_chromium
+@needs_axe
+def test_axe_finds_no_serious_fault(cohort):
+    add_picture(cohort, "p0")
+    made(cohort)
+    with opened(cohort / SITE / "index.html") as page:
+        assert serious_faults(page) == []
 
 
 @needs_chromium

@@ -1,0 +1,42 @@
+"""The page of a group in a browser: no error, no request, no serious fault for those who use a keyboard or hear it."""
+
+import pytest
+from accessibility import needs_axe, serious_faults
+from browser import needs_chromium, opened
+from click.testing import CliRunner
+from made_cohort import MadeUp, write_people
+
+from wbtools.cli import main
+
+PEOPLE = [f"p{number}" for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    root = tmp_path_factory.mktemp("page")
+    write_people(root / "out", PEOPLE, MadeUp())
+    rows = "".join(f"{who}\t{number % 2}\t{'ab'[number // 4]}\n" for number, who in enumerate(PEOPLE))
+    (root / "people.tsv").write_text(f"participant_id\tage\tgroup\n{rows}")
+    words = [root / "out", "--out", root / "group", "--participants", root / "people.tsv", "--no-maps"]
+    words += ["--formula", "group + age", "--permutations", "99", "--resamples", "99"]
+    run = CliRunner().invoke(main, ["group", *map(str, words)])
+    assert run.exit_code == 0, run.output
+    return root / "group" / "group.html"
+
+
+@needs_chromium
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_browser_finds_no_error_and_asks_for_nothing(page, javascript):
+    with opened(page, javascript=javascript) as shown:
+        assert [entry for entry in shown.console() if entry.startswith(("SEVERE", "WARNING"))] == []
+        assert shown.requests() == []
+        assert "8 people" in shown.driver.title
+        assert shown.run("return document.querySelectorAll('table tbody tr').length") > 37
+
+
+@needs_chromium
+@needs_axe
+def test_axe_finds_no_serious_fault(page):
+    with opened(page) as shown:
+        shown.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert serious_faults(shown) == []
