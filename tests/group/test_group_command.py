@@ -1,9 +1,9 @@
 """`wbtools group` from the command line."""
 
 import pytest
+from browser import needs_chromium, opened
 from click.testing import CliRunner
 from made_cohort import MadeUp, write_people
-from report.browser import needs_chromium, opened
 
 from wbtools.cli import main
 

@@ -138,7 +138,7 @@ def test_a_contrast_that_is_asked_for_twice_is_there_once(table):
 def test_words_of_a_table_are_printable_in_names_of_contrasts(table):
     table = table.assign(sex=table["sex"].map({"F": "a\x07", "M": "../b"}))
     (contrast,) = contrasts(Asked("sex"), table)
-    assert contrast.name == "a\\x07-../b" and folder_name(contrast.name, 1) == "1.a-x07-b"
+    assert contrast.name == "a\\x07-../b" and folder_name(contrast.name, 1) == "1.a-x07--b"
 
 
 def test_designs_do_not_depend_on_units(table, values):
@@ -160,6 +160,15 @@ def test_more_rearrangements_than_can_be_computed_are_drawn(values):
     many = np.random.default_rng(1).normal(size=(20, 2))
     found = contrast_test(many, contrast, np.arange(20), Permutations(184_757))  # 20 choose 10 is 184,756
     assert not found.exact and len(found.tests.maxima) == 184_757
+
+
+def test_a_single_person_against_very_many_is_computed_in_every_way():
+    table = pd.DataFrame({"group": ["a"] * 1199 + ["b"]})  # more people than Python's deepest recursion
+    (contrast,) = contrasts(Asked("group"), table)
+    values = np.random.default_rng(2).normal(size=(1200, 1))
+    found = contrast_test(values, contrast, np.arange(1200), Permutations(2000))
+    distance = np.abs(values - values.mean())[:, 0]
+    assert found.exact and found.p_corrected[0] == np.mean(distance >= distance[-1])
 
 
 def test_what_differs_between_relatives_with_several_exports_each_is_refused(table):

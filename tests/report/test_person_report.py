@@ -35,7 +35,7 @@ class Read(HTMLParser):
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         self._path.append((tag, given))
-        if tag == "section":
+        if tag == "section" and "id" in given:
             self.sections.append(given["id"])
         elif tag == "table":
             self.tables.append({"rows": [], "head": []})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+
+_RANDOMISED = re.compile(r"network_(0|[1-9][0-9]{0,18})")
+"""Columns of the levels in maps of randomised networks, which their seeds name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,8 @@ class Measures:
     seeds : tuple of int, (K,)
     centres : ndarray, (N, R, 3)
         Of regions, mm, in each person's T1w space; NaN where an export has none.
+    unshared : int
+        Of randomised networks that not everybody has, and that are left out.
     without_null : str
         Why there are no randomised networks; empty if there are.
     """
@@ -54,6 +60,7 @@ class Measures:
     null: Array
     seeds: tuple[int, ...]
     centres: Array
+    unshared: int = 0
     without_null: str = ""
 
     @property
@@ -115,6 +122,7 @@ def measures(cohort: Cohort) -> Measures:
         else np.empty((len(results), 0, len(names))),
         seeds,
         np.array([_centres(table, names) for table in tables]),
+        len({name for table in known for name in table if _RANDOMISED.fullmatch(name)}) - len(seeds),
         why,
     )
 
@@ -124,7 +132,7 @@ def _seeds(tables: Sequence[pd.DataFrame], people: int) -> tuple[tuple[int, ...]
     if len(tables) < people:
         lacking = counted(people - len(tables), "export")
         return (), f"{lacking} of {people} have no table of levels: an older wbtools wrote them"
-    common = set.intersection(*({name for name in table if name.startswith("network_")} for table in tables))
+    common = set.intersection(*({name for name in table if _RANDOMISED.fullmatch(name)} for table in tables))
     seeds = tuple(sorted(int(name.removeprefix("network_")) for name in common))
     if len(seeds) < FEWEST_NETWORKS:
         return (), f"the exports have {counted(len(seeds), 'randomised network')} in common, too few for a comparison"

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wbtools.group.brain_context import Annotations, BrainContext, brain_context
-from wbtools.group.contrast_tests import ContrastTest, contrast_test
+from wbtools.group.contrast_tests import ContrastTest, contrast_test, require_exchangeable
 from wbtools.group.measures import Measures, measures
-from wbtools.group.members.cohort import Cohort, Tell
+from wbtools.group.members.cohort import Cohort, Tell, person
 from wbtools.group.members.comparisons import contrasts
 from wbtools.group.settings_of_group import GroupSettings
 from wbtools.group.statistics.against_randomised import AgainstRandomised, against_randomised
@@ -95,6 +95,8 @@ def network_findings(cohort: Cohort, settings: GroupSettings, annotations: Annot
     """
     found, asked = measures(cohort), contrasts(settings.asked, cohort.participants)
     families = families_of(list(cohort.families))
+    for each in asked:
+        require_exchangeable(each, families, list(map(person, cohort.people)))
     bootstrap = FamilyBootstrap(families, settings.resamples, settings.seed)
     ranks = rank_intervals(found.levels, bootstrap)
     randomised = against_randomised(found.compared) if found.seeds else None

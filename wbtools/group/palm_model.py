@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,12 +38,24 @@ def write_model(folder: Path, found: NetworkFindings, formula: str) -> tuple[Pat
     """
     tests = [test.contrast for test in found.contrasts]
     paired = [each for each in tests if each.paired]
-    places = [(folder / each.name, _in_pairs(found, each)) for each in paired] or [(folder, _people(found, formula))]
+    places = [(folder / folder_name(each.name, place), _in_pairs(found, each)) for place, each in enumerate(paired, 1)]
+    places = places or [(folder, _people(found, formula))]
     written: list[Path] = []
     for place, data in places:
         place.mkdir(parents=True)
         written += (file.path for file in write_palm(place, data))
     return tuple(written)
+
+
+def folder_name(contrast: str, place: int) -> str:
+    """The name of a contrast's folder: levels are words of a table, which may hold anything.
+
+    Examples
+    --------
+    >>> folder_name("after-before", 1), folder_name("../x-/tmp", 2)
+    ('1.after-before', '2.x--tmp')
+    """
+    return f"{place}.{re.sub(r'[^A-Za-z0-9_-]+', '-', contrast).strip('-')[:60]}"
 
 
 def _people(found: NetworkFindings, formula: str) -> PalmData:

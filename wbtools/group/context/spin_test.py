@@ -79,7 +79,7 @@ def spin_tests(
     Raises
     ------
     InputError
-        If fewer than `FEWEST_AREAS` areas have a value in both maps.
+        If fewer than `FEWEST_AREAS` areas have a value in both maps, or one of them is the same in all these.
 
     Examples
     --------
@@ -135,6 +135,8 @@ def _test(rows: NDArray[np.float64], annotation: Annotation, coefficient: str) -
             hint="give a map of the cortex",
         )
     r, *others = correlations(rows, annotation.values, coefficient)
+    if np.isnan(r):
+        raise InputError(f"{annotation.name} is the same in all areas of the map", hint="give a map that varies")
     null = np.array(others)
     null = np.where(np.isnan(null), 0, null)  # a rotated map without variance is not correlated
     as_far = int((np.abs(null) >= abs(r) - _TIE).sum())

@@ -59,6 +59,8 @@ class NetworkMaps:
     notices : tuple of str
         What every reader must know.
     atlas : CorticalAtlas
+    who : str
+        How many people, in words; those of `maps` without.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class NetworkMaps:
     palettes: Mapping[str, Palette | None] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     atlas: CorticalAtlas = mmp.ATLAS
+    who: str = ""
 
     def __post_init__(self) -> None:
         if taken := {MEAN, SD, CONSISTENCY} & set(self.areas):
@@ -81,7 +84,7 @@ class NetworkMaps:
     @property
     def people(self) -> str:
         """How many people, in words."""
-        return counted(self.maps.people, "person", "people")
+        return self.who or counted(self.maps.people, "person")
 
     @property
     def notice(self) -> str:

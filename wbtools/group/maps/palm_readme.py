@@ -99,7 +99,7 @@ def command(values: str, test: PalmTest, side: Hemisphere | None = None) -> str:
     Examples
     --------
     >>> command("levels.csv", PalmTest(9, ("mean",), ("mean",), "whole", True))
-    'palm -i levels.csv -d design.csv -t contrasts.csv -eb EB.csv -ise -n 10000 -logp -o palm.levels'
+    'palm -i levels.csv -d design.csv -t contrasts.csv -eb EB.csv -ise -twotail -n 10000 -logp -o palm.levels'
     """
     words = ["palm", "-i", values]
     if side:
@@ -111,7 +111,7 @@ def command(values: str, test: PalmTest, side: Hemisphere | None = None) -> str:
     words += ["-d", "design.csv", "-t", "contrasts.csv"]
     words += ["-eb", "EB.csv"] if test.exchange else []
     out = f"palm.relevance.{side.letter}" if side else "palm.levels"
-    return shell(*words, "-ise" if test.symmetric else "-ee", "-n", _PERMUTATIONS, "-logp", "-o", out)
+    return shell(*words, "-ise" if test.symmetric else "-ee", "-twotail", "-n", _PERMUTATIONS, "-logp", "-o", out)
 
 
 def _numbered(names: Sequence[str]) -> str:

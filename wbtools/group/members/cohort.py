@@ -179,7 +179,7 @@ def _networks(batch: Batch, selection: Selection) -> tuple[str, ...]:
     for name in selection.networks:
         if name not in batch.networks:
             raise UnknownChoice("network of these exports", line(name, 60), batch.networks)
-    return selection.networks or batch.networks
+    return tuple(dict.fromkeys(selection.networks)) or batch.networks
 
 
 def _of_network(batch: Batch, name: str, people: Sequence[str], chosen: Chosen) -> dict[str, NetworkResults]:
@@ -299,7 +299,7 @@ def _rows_without_export(batch: Batch) -> list[str]:
         return []
     folders = (part for folder in batch.unreadable for part in folder.split("/"))
     there = {_bare(who) for who in (*batch.people, *folders)}
-    there |= {who.partition("_ses-")[0] for who in there}
+    there |= set(map(person, there))
     return [str(row) for row in read_participants(batch.participants_file).index if _bare(str(row)) not in there]
 
 
@@ -331,8 +331,21 @@ def _images(record: Mapping[str, object]) -> list[str]:
     return [str(files[name]) for name in taken]
 
 
+def person(who: str) -> str:
+    """The person of an export: sessions of a person have exports of their own.
+
+    Examples
+    --------
+    >>> person("01_ses-a"), person("100307")
+    ('01', '100307')
+    """
+    return who.partition("_ses-")[0]
+
+
 def _families(table: pd.DataFrame, column: str) -> Names:
-    """The family of each person; without a column, sessions of a person are one family."""
-    if column:
-        return np.array([f"family {value}" for value in table[column]])
-    return np.array([f"person {who.partition('_ses-')[0]}" for who in table.index])
+    """The family of each export: that of the person, of all whose sessions; without a column, persons are families."""
+    if not column:
+        return np.array([f"person {person(who)}" for who in table.index])
+    first: dict[str, str] = {}
+    pairs = zip(table.index, table[column], strict=True)
+    return np.array([first.setdefault(person(who), f"family {value}") for who, value in pairs])

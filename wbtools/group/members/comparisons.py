@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wbtools.errors import InputError, nearest
 from wbtools.group.members.formula import Term, column_named, columns_of, indicator, terms_of
 from wbtools.group.members.sameness import named
-from wbtools.text import counted, line
+from wbtools.text import counted, line, shell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ class Contrast:
     Parameters
     ----------
     name : str
-        As it is written.
+        As a printable line: a term, or two levels, after the term's name where it could be that of others.
     tested : ndarray, (N,)
     confounds : ndarray, (N, C)
         The other columns; the mean is not among them.
@@ -111,7 +111,8 @@ def contrasts(asked: Asked, table: pd.DataFrame) -> tuple[Contrast, ...]:
     terms = terms_of(asked.formula, table)
     if not terms:
         return ()
-    found = tuple(_contrast(name, terms, table) for name in dict.fromkeys(asked.contrasts or (terms[0].name,)))
+    made = (_contrast(name, terms, table) for name in asked.contrasts or (terms[0].name,))
+    found = tuple({each.name: each for each in made}.values())  # a term and its two levels may be the same
     for each in found:
         _require_estimable(each)
     return tuple(_in_pairs(each, asked.paired, table) for each in found) if asked.paired else found
@@ -121,13 +122,21 @@ def _contrast(name: str, terms: Sequence[Term], table: pd.DataFrame) -> Contrast
     for term in terms:
         if term.name == name.strip():
             return _of_term(term, terms, table)
-    for term in terms:
-        for first, second in _splits(name):
-            if first in term.levels and second in term.levels:
-                return _of_levels((first, second), term, terms, table)
+        if not term.levels and name.strip() in term.labels:
+            return _of_column(term.labels.index(name.strip()), term, terms)
+    pairs = [(term, pair) for term in terms if (pair := _levels_in(name, term))]
+    if len(pairs) == 1:
+        (term, levels), *_ = pairs
+        return _of_levels(levels, term, terms, table)
+    if pairs:
+        raise InputError(
+            f"--contrast {line(name, 60)} names levels of {' and of '.join(line(term.name, 60) for term, _ in pairs)}",
+            hint=f"write one of: {', '.join(line(_named(pair, term, terms), 120) for term, pair in pairs)}",
+        )
     known = [
         *(term.name for term in terms),
-        *(f"{term.levels[1]}-{term.levels[0]}" for term in terms if term.levels),
+        *(label for term in terms for label in term.labels if not term.levels and len(term.labels) > 1),
+        *(_named((term.levels[1], term.levels[0]), term, terms) for term in terms if term.levels),
     ]
     near = nearest(name, known)
     raise InputError(
@@ -136,23 +145,38 @@ def _contrast(name: str, terms: Sequence[Term], table: pd.DataFrame) -> Contrast
     )
 
 
-def _splits(name: str) -> list[tuple[str, str]]:
-    """Every way to read `A-B`: levels may have hyphens themselves."""
-    places = [place for place, letter in enumerate(name) if letter == "-"]
-    return [(name[:place].strip(), name[place + 1 :].strip()) for place in places]
+def _levels_in(name: str, term: Term) -> tuple[str, str] | None:
+    """The levels of a term that `A-B`, or `term: A-B`, names: they may have hyphens themselves."""
+    said = name.strip().removeprefix(f"{term.name}:")
+    places = [place for place, letter in enumerate(said) if letter == "-"]
+    pairs = ((said[:place].strip(), said[place + 1 :].strip()) for place in places)
+    return next((pair for pair in pairs if {*pair} <= {*term.levels}), None)
+
+
+def _named(levels: tuple[str, str], term: Term, terms: Sequence[Term]) -> str:
+    """`A-B`, after the term's name where another term has these levels, too."""
+    shared = sum({*levels} <= {*each.levels} for each in terms) > 1
+    return f"{term.name}: {levels[0]}-{levels[1]}" if shared else f"{levels[0]}-{levels[1]}"
 
 
 def _of_term(term: Term, terms: Sequence[Term], table: pd.DataFrame) -> Contrast:
     if len(term.labels) > 1:
-        examples = f"{term.levels[1]}-{term.levels[0]}" if term.levels else term.labels[0]
+        example = _named((term.levels[1], term.levels[0]), term, terms) if term.levels else term.labels[0]
+        what = f"{len(term.levels)} levels" if term.levels else f"{len(term.labels)} columns"
         raise InputError(
-            f"{line(term.name, 60)} has {len(term.levels) or len(term.labels)} levels: which are compared?",
-            hint=f"name two, as --contrast {line(examples, 60)}",
+            f"{line(term.name, 60)} has {what}: which are compared?",
+            hint=f"name {'two' if term.levels else 'one'}, as {shell('--contrast', line(example, 120))}",
         )
     if term.levels:
         return _of_levels((term.levels[1], term.levels[0]), term, terms, table)
-    says = f"rises with {line(term.name, 60)}"
-    return Contrast(term.name, term.values[:, 0], _others(term, terms), says)
+    return _of_column(0, term, terms)
+
+
+def _of_column(place: int, term: Term, terms: Sequence[Term]) -> Contrast:
+    """Of a number or of a column of a product; the product's other columns are confounds."""
+    name = line(term.name if len(term.labels) == 1 else term.labels[place], 200)
+    confounds = np.column_stack([np.delete(term.values, place, axis=1), _others(term, terms)])
+    return Contrast(name, term.values[:, place], confounds, f"rises with {line(term.labels[place], 60)}")
 
 
 def _of_levels(levels: tuple[str, str], term: Term, terms: Sequence[Term], table: pd.DataFrame) -> Contrast:
@@ -163,7 +187,7 @@ def _of_levels(levels: tuple[str, str], term: Term, terms: Sequence[Term], table
     confounds = np.column_stack([*rest, _others(term, terms)])
     counts = (int(tested.sum()), int(reference.sum()))
     says = f"higher in {line(first, 60)} ({counts[0]}) than in {line(second, 60)} ({counts[1]})"
-    return Contrast(f"{first}-{second}", tested, confounds, says, counts)
+    return Contrast(line(_named(levels, term, terms), 200), tested, confounds, says, counts)
 
 
 def _others(term: Term, terms: Sequence[Term]) -> Array:
@@ -172,14 +196,15 @@ def _others(term: Term, terms: Sequence[Term]) -> Array:
 
 def _require_estimable(contrast: Contrast) -> None:
     """The column is no sum of the others, and there are more people than columns."""
-    others = np.column_stack((np.ones(len(contrast.tested)), contrast.confounds))
-    whole = np.column_stack((others, contrast.tested))
+    whole = np.column_stack((np.ones(len(contrast.tested)), contrast.confounds, contrast.tested))
+    whole = whole / np.maximum(np.linalg.norm(whole, axis=0), np.finfo(float).tiny)  # whatever the units
     people, columns = whole.shape
     if people <= columns:
         raise InputError(
-            f"{counted(people, 'person')} are too few for a design of {columns} columns", hint="shorten the formula"
+            f"{counted(people, 'person')} are too few for a design of {columns} columns",
+            hint="add people, or shorten the formula",
         )
-    if np.linalg.matrix_rank(whole) == np.linalg.matrix_rank(others):
+    if np.linalg.matrix_rank(whole) == np.linalg.matrix_rank(whole[:, :-1]):
         raise InputError(
             f"the effect of {line(contrast.name, 60)} cannot be told from that of other terms",
             hint="leave a term out of the formula",

@@ -34,7 +34,8 @@ class Term:
     name : str
         As it is written.
     values : ndarray, (N, D)
-        A number, less its mean; of a category, a column per level but the first, 1 for people of the level.
+        A number, less its mean; of a category, a column per level but the first, 1 for people of the level. Products
+        are of columns less their means, so that what is multiplied keeps its meaning: its effect in the average person.
     labels : tuple of str
         Of the columns.
     levels : tuple of str
@@ -71,7 +72,8 @@ def terms_of(formula: str, table: pd.DataFrame) -> tuple[Term, ...]:
     Raises
     ------
     InputError
-        If it cannot be parsed, or a column is missing, the same for everybody, or has too many words.
+        If it cannot be parsed, a product stands without what is multiplied, or a column is missing, the same for
+        everybody, infinite for somebody, or has too many words.
 
     Examples
     --------
@@ -80,7 +82,9 @@ def terms_of(formula: str, table: pd.DataFrame) -> tuple[Term, ...]:
     >>> [(term.labels, term.values.T.tolist()) for term in terms_of("age + sex", table)]
     [(('age',), [[-10.0, 0.0, 10.0]]), (('sex: M',), [[0.0, 1.0, 0.0]])]
     """
-    return tuple(_term(names, table) for names in _parsed(formula))
+    parsed = _parsed(formula)
+    _require_parts(parsed)
+    return tuple(_term(names, table) for names in parsed)
 
 
 def column_named(name: str, table: pd.DataFrame) -> pd.Series:
@@ -140,13 +144,27 @@ def _parsed(formula: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(terms))
 
 
+def _require_parts(terms: list[tuple[str, ...]]) -> None:
+    """Whatever is multiplied is a term, too: else a product tests more than that effects depend on one another."""
+    known = {tuple(sorted(names)) for names in terms}
+    products = [names for names in terms if len(names) > 1]
+    parts = (names[:place] + names[place + 1 :] for names in products for place in reversed(range(len(names))))
+    lacking = [part for part in dict.fromkeys(parts) if tuple(sorted(part)) not in known]
+    if lacking:
+        whole = " + ".join(":".join(names) for names in (*lacking, *terms))
+        raise InputError(
+            f"the formula has the product {line(':'.join(products[0]), 60)} without {line(':'.join(lacking[0]), 60)}",
+            hint=f"write {line(whole, 200)}",
+        )
+
+
 def _term(names: tuple[str, ...], table: pd.DataFrame) -> Term:
     factors = [_factor(name, table) for name in names]
     if len(factors) == 1:
         return factors[0]
     chosen = list(product(*(range(len(factor.labels)) for factor in factors)))
     values = [
-        np.prod([factor.values[:, place] for factor, place in zip(factors, places, strict=True)], axis=0)
+        np.prod([_centred(factor.values[:, place]) for factor, place in zip(factors, places, strict=True)], axis=0)
         for places in chosen
     ]
     labels = [
@@ -155,13 +173,22 @@ def _term(names: tuple[str, ...], table: pd.DataFrame) -> Term:
     return Term(":".join(names), np.column_stack(values), tuple(labels))
 
 
+def _centred(values: Array) -> Array:
+    return np.asarray(values - values.mean(), np.float64)
+
+
 def _factor(name: str, table: pd.DataFrame) -> Term:
     column = column_named(name, table)
     if column.dtype.kind in "iufb":
         numbers = column.to_numpy(np.float64)
+        if not np.isfinite(numbers).all():
+            raise InputError(
+                f"{line(name, 60)} is not finite for {line(table.index[~np.isfinite(numbers)][0], 60)}",
+                hint="write n/a where there is no number",
+            )
         if np.ptp(numbers) == 0:
             raise InputError(f"{line(name, 60)} is {numbers[0]:g} for everybody", hint="leave it out of the formula")
-        return Term(name, (numbers - numbers.mean())[:, None], (name,))
+        return Term(name, _centred(numbers)[:, None], (name,))
     levels = category(name, table)
     values = np.column_stack([indicator(name, level, table) for level in levels[1:]])
     return Term(name, values, tuple(f"{name}: {level}" for level in levels[1:]), levels)

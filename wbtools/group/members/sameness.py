@@ -11,7 +11,7 @@ from wbtools.text import counted, line
 
 _PERSONAL = {"subject", "models", "other", "others", "layout", "threads", "allow"}
 """Settings that differ between people of one study: twins are compared with each other, files lie elsewhere."""
-_ELSEWHERE = {"naming", "mesh", "render", "keep_face", "trust", "also"}
+_ELSEWHERE = {"naming", "mesh", "render", "keep_face", "trust", "also", "report"}
 """Settings that change other files than the ranking and its maps."""
 _RESOLVED = {"method", "references", "null"}
 """Settings that say how something was chosen; what was chosen, the networks' own part of the record says."""
@@ -37,7 +37,7 @@ def deciding(results: NetworkResults) -> Kind:
         "network": str(about.get("sha256", ""))[:12],
         "method": results.method,
         "references": str(reference.get("source", "none")),
-        "randomised networks": f"{number(about, 'against_randomised_networks', 'networks') or 0:.0f}",
+        "randomised networks": "some" if number(about, "against_randomised_networks", "networks") else "none",
         "atlas": record.atlas,
         "wbtools": record.version,
         **{name: str(value) for name, value in sorted(settings.items()) if name not in ignored},

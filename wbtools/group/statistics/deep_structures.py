@@ -153,7 +153,7 @@ def _sizes(deep: Array, cortex: Array, counts: Array) -> tuple[Array, Array]:
     paired = _variance(difference, counts)
     pooled = (_variance(deep, counts) + _variance(cortex, counts)) / 2
     sizes = [
-        np.divide(mean, np.sqrt(variance), out=np.full(len(counts), np.nan), where=variance > 0)
+        np.divide(mean, np.sqrt(np.maximum(variance, 0)), out=np.full(len(counts), np.nan), where=variance > 0)
         for variance in (paired, pooled)
     ]
     return sizes[0], sizes[1]

@@ -56,8 +56,7 @@ class Design:
             raise InputError("a tested variable or confound is missing for somebody", hint="leave these people out")
         if people <= self.basis.shape[1] + 1:
             raise InputError(f"{people} people are too few for a model of {self.basis.shape[1] + 1} variables")
-        left = self.tested - self.basis @ (self.basis.T @ self.tested)
-        if np.linalg.norm(left) <= _NEGLIGIBLE * np.linalg.norm(self.tested):
+        if self.length <= _NEGLIGIBLE * np.linalg.norm(self.tested):
             raise InputError("the confounds explain the tested variable", hint="leave out the confound that equals it")
 
     @classmethod
@@ -107,6 +106,11 @@ class Design:
             return np.asarray(columns, np.float64)
         left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
         return np.ascontiguousarray(left[:, sizes > _NEGLIGIBLE])
+
+    @property
+    def length(self) -> float:
+        """Of what the other columns leave of the tested variable: t over it is the effect in SDs of the residuals."""
+        return float(np.linalg.norm(self.tested - self.basis @ (self.basis.T @ self.tested)))
 
     @property
     def freedom(self) -> int:

@@ -212,10 +212,15 @@ def _arrangements(items: Sequence[Hashable]) -> int:
 
 
 def _orders(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Each different order of items of which some are equal."""
-    if not items:
-        yield []
-    for item in dict.fromkeys(items):
-        place = items.index(item)
-        for rest in _orders([*items[:place], *items[place + 1 :]]):
-            yield [item, *rest]
+    """Each different order of items of which some are equal, in lexicographic order."""
+    kinds = list(dict.fromkeys(items))
+    number = {item: place for place, item in enumerate(kinds)}
+    found = sorted(number[item] for item in items)
+    while True:
+        yield [kinds[place] for place in found]
+        rises = next((i for i in reversed(range(len(found) - 1)) if found[i] < found[i + 1]), None)
+        if rises is None:
+            return
+        larger = next(i for i in reversed(range(len(found))) if found[i] > found[rises])
+        found[rises], found[larger] = found[larger], found[rises]
+        found[rises + 1 :] = found[:rises:-1]

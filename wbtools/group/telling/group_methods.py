@@ -57,17 +57,24 @@ def _tests(result: GroupResult) -> list[str]:
         names = ", ".join(dict.fromkeys(line(each.name, 60) for each in tests))
         of = f"the formula {line(result.settings.formula, 200)}"
         paired = f", within pairs that share {line(result.settings.paired, 60)}" if result.settings.paired else ""
+        how = " or ".join(dict.fromkeys(each.said for each in tests))
         said.append(
-            f"Contrasts ({names}) of {of}{paired} were tested in linear models of each region's level, by "
-            f"{tests[0].said} of people (Freedman and Lane 1983) that keep families together (Winkler et al. 2015), "
-            "two-sided, corrected by the largest |t| over regions."
+            f"Contrasts ({names}) of {of}{paired} were tested in linear models of each region's level, by {how} of "
+            f"{'the signs of differences' if paired else 'people (Freedman and Lane 1983)'} that keep families "
+            "together (Winkler et al. 2015), two-sided, corrected by the largest |t| over regions; not for the number "
+            "of contrasts."
+        )
+    if result.settings.vertex_wise:
+        said.append(
+            "They were tested in vertices of the cortex in the same way, by threshold-free cluster enhancement (E = "
+            "0.5, H = 2; Smith and Nichols 2009) on the midthickness of the S1200 average."
         )
     spins = [test for found in result.networks.values() for test in found.context.spins]
     if spins:
         said.append(
             f"Mean levels of cortical areas were correlated with "
             f"{counted(len({test.annotation for test in spins}), 'annotation')}; p by {spins[0].rotations:,} random "
-            "rotations on the sphere (Alexander-Bloch et al. 2018)."
+            "rotations on the sphere (Alexander-Bloch et al. 2018), not corrected for the number of annotations."
         )
     return said
 

@@ -10,7 +10,7 @@ from wbtools.group.telling import group_tables, sentences
 from wbtools.group.telling.group_methods import methods
 from wbtools.report.page import Page, render
 from wbtools.report.parts import Picture
-from wbtools.text import counted, line
+from wbtools.text import line
 
 if TYPE_CHECKING:
     from wbtools.group.analysis import GroupResult
@@ -35,7 +35,7 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
         What else was written.
     """
     titles = ", ".join(line(each.cohort.title, 100) for each in result.networks.values())
-    title = f"{counted(len(result.people), 'person')}: {titles}"
+    title = f"{sentences.shown(result.people)}: {titles}"
     sections = [("result", "Overview"), ("regions", "Regions"), ("figures", "Figures")]
     sections += (
         [("context", "Brain context")] if any(each.context.profiles for each in result.networks.values()) else []
@@ -57,7 +57,7 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
             "cohort": group_tables.people(result),
             "methods": methods(result),
             "files": names,
-            "count": counted(len(result.people), "person"),
+            "count": sentences.shown(result.people),
         },
     )
 

@@ -206,7 +206,8 @@ def spins(found: Sequence[SpinTest]) -> Table:
         ]
         for test in found
     ]
-    note = f"p: share of {found[0].rotations:,} random rotations whose correlation is as far from 0; cortex only."
+    note = f"p: share of {found[0].rotations:,} random rotations whose correlation is as far from 0; cortex only. "
+    note += "Not corrected for the number of annotations."
     return Table("Correlation of mean levels with annotations", columns, rows, note)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wbtools.group.members.cohort import person
 from wbtools.group.statistics.family_bootstrap import FEWEST_FAMILIES
 from wbtools.group.vertex_tests import share_significant
 from wbtools.reading.record import section
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from wbtools.group.contrast_tests import ContrastTest
     from wbtools.group.members.cohort import Chosen, Cohort
     from wbtools.group.network_findings import NetworkFindings
+    from wbtools.group.statistics.against_randomised import AgainstRandomised
     from wbtools.group.statistics.deep_structures import DeepStructures, Effect
 
 FIGURE_DIGITS = ".2f"
@@ -46,9 +48,22 @@ def results(found: NetworkFindings) -> list[str]:
 
 def people(cohort: Cohort) -> str:
     """How many people, and of how many families if those are fewer."""
-    families = len(set(cohort.families))
-    many = counted(len(cohort), "person")
-    return many if families == len(cohort) else f"{many} of {counted(families, 'family')}"
+    families, persons = len(set(cohort.families)), len({person(who) for who in cohort.people})
+    many = shown(cohort.people)
+    return many if families == persons else f"{many} of {counted(families, 'family')}"
+
+
+def shown(ids: Iterable[str]) -> str:
+    """How many people, and how many exports if those are more: sessions of a person are exports of their own.
+
+    Examples
+    --------
+    >>> shown(["01", "02"]), shown(["01_ses-a", "01_ses-b", "02_ses-a"])
+    ('2 people', '3 exports of 2 people')
+    """
+    exports = list(ids)
+    persons = counted(len({person(who) for who in exports}), "person")
+    return persons if len({person(who) for who in exports}) == len(exports) else f"{len(exports)} exports of {persons}"
 
 
 def interval(ends: tuple[float, float], form: str = FIGURE_DIGITS) -> str:
@@ -123,11 +138,8 @@ def _cautions(found: NetworkFindings) -> Iterable[str]:
         yield f"There are no intervals: people are of {families}, and {FEWEST_FAMILIES} are needed."
     if not found.randomised:
         yield f"{name} is not compared with randomised networks: {found.measures.without_null}."
-    elif found.randomised.lowest_p >= SIGNIFICANT:
-        yield (
-            f"{name}: with {found.randomised.networks} randomised networks, no p can be below "
-            f"{found.randomised.lowest_p:.3g}."
-        )
+    else:
+        yield from _of_randomised(name, found.randomised, found.measures.unshared)
     failed = [who for who, each in found.cohort.results.items() if not each.passed]
     if failed:
         yield f"{name}: {counted(len(failed), 'map')} that failed the checks of trust are included."
@@ -137,7 +149,15 @@ def _cautions(found: NetworkFindings) -> Iterable[str]:
         yield f"{name}: the class that a map explains is the one decided for: {shares}. Compare people of one class."
     for test in found.contrasts:
         if test.tests.lowest_p >= SIGNIFICANT:
-            yield f"{line(test.name, 60)}: with so few people, no p can be below {test.tests.lowest_p:.3g}."
+            yield f"{line(test.name, 60)}: with so few rearrangements, no p can be below {test.tests.lowest_p:.3g}."
+
+
+def _of_randomised(name: str, found: AgainstRandomised, unshared: int) -> Iterable[str]:
+    if unshared:
+        count = counted(unshared, "randomised network")
+        yield f"{name}: {count} that not everybody was compared with {'is' if unshared == 1 else 'are'} left out."
+    if found.lowest_p >= SIGNIFICANT:
+        yield f"{name}: with {found.networks} randomised networks, no p can be below {found.lowest_p:.3g}."
 
 
 def _class_of(about: object) -> str:
