@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -175,7 +176,7 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
             )
         else:
             exports[found.subject] = found
-    if not places:
+    if not exports and not unreadable:
         raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
     beside = root / FILE
     table = Path(participants) if participants is not None else beside if beside.is_file() else None
@@ -192,10 +193,10 @@ def _opened(place: Path) -> Export | InputError:
 def export_folders(root: Path) -> Iterator[Path]:
     """The folders with a record, and those in folders without one, as BIDS sessions; hidden ones are unfinished."""
     for folder in _folders(root):
-        if (folder / PROVENANCE).exists():
+        if os.path.exists(folder / PROVENANCE):  # noqa: PTH110, a folder that may not be entered is no error
             yield folder
         else:
-            yield from (inner for inner in _folders(folder) if (inner / PROVENANCE).exists())
+            yield from (inner for inner in _folders(folder) if os.path.exists(inner / PROVENANCE))  # noqa: PTH110
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
+from wbtools import atomic
 from wbtools.errors import InputError, MissingFile, UnreadableFile
 from wbtools.output.ownership import PROVENANCE, read_plain
-from wbtools.provenance import sha256
+from wbtools.provenance import sha256, sha256_of
 from wbtools.text import line
 
-_LARGEST = 1 << 33
-"""Most bytes that one file of a zip may take unpacked."""
+_LARGEST, _LARGEST_RECORD = 1 << 33, 1 << 26
+"""Most bytes that one file of a zip, and the record in it, may take unpacked."""
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
+"""What a file of a zip that is damaged, encrypted or packed in an unknown way raises."""
 _HINT = "give the folder that wbtools export-subject wrote, or a zip file of it"
 
 
@@ -126,14 +131,24 @@ class Zipped(Container):
         target = Path(self._unpacked.name) / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with self._member(name) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out)
+            with self._member(name) as source:
+                atomic.write(target, partial(shutil.copyfileobj, source))  # what is cut or damaged gets no name
         return target
 
     def record(self) -> bytes:
         """The content of the record."""
-        with self._member(PROVENANCE) as source:
+        with self._member(PROVENANCE, _LARGEST_RECORD) as source:
             return source.read()
+
+    def differs(self, name: str, digest: str) -> str:
+        """How a file differs from its recorded SHA-256, without unpacking it to disk."""
+        if not self.has(name):
+            return "is missing"
+        try:
+            with self._member(name) as source:
+                return "" if sha256_of(source) == digest else "is not as recorded"
+        except InputError:
+            return "is damaged"
 
     @cached_property
     def _unpacked(self) -> tempfile.TemporaryDirectory[str]:
@@ -156,15 +171,17 @@ class Zipped(Container):
         return found[0].removesuffix(PROVENANCE)
 
     @contextmanager
-    def _member(self, name: str) -> Iterator[IO[bytes]]:
+    def _member(self, name: str, largest: int = _LARGEST) -> Iterator[BinaryIO]:
         inside = f"{self._root}{name}"
-        if self._names.get(inside, _LARGEST + 1) > _LARGEST:
+        if inside not in self._names:
             raise MissingFile(self.file / name, hint="the zip file is not whole: pack the export again")
+        if self._names[inside] > largest:
+            raise UnreadableFile(self.file / name, ValueError("it is too large"), hint="pack the export again")
         with self._opened() as archive:
             try:
                 with archive.open(inside) as source:
-                    yield source
-            except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+                    yield cast(BinaryIO, source)
+            except _DAMAGED as error:
                 raise UnreadableFile(self.file / name, ValueError(line(error)), hint="pack the export again") from None
 
     @contextmanager

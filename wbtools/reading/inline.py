@@ -13,6 +13,9 @@ from wbtools.text import line
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_TALLEST = 8
+"""Heights of a picture in widths; WebP has a limit."""
+
 
 def address(content: bytes, kind: str) -> str:
     """A file's content as a data address.
@@ -47,6 +50,8 @@ def read(path: Path, width: int) -> Image:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
         raise UnreadableFile(path, ValueError(line(error, 80)), hint="export the subject again") from None
     plain = picture if picture.mode == "RGB" else picture.convert("RGB")
+    if plain.height > _TALLEST * plain.width:
+        raise UnreadableFile(path, ValueError("it is too narrow for a picture"), hint="export the subject again")
     if plain.width <= width:
         return plain
     size = (width, max(1, round(plain.height * width / plain.width)))

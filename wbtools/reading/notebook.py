@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wbtools.errors import InputError
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ def summary(networks: Collection[NetworkResults]) -> str:
     record = next(iter(networks)).record
     parts = [f"<h4>wbtools export of {_words(record.subject)}</h4>"]
     for network in networks:
-        parts += _network(network)
+        try:
+            parts += _network(network)
+        except InputError as error:
+            parts.append(f"<p>{_words(error)}</p>")
     parts += [f"<p><small>{_words(notice)}</small></p>" for notice in record.notices]
     return "<div>" + "".join(parts) + "</div>"
 

@@ -45,13 +45,17 @@ def read_participants(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is too large for a table of people", hint="give a .tsv file with a row per person")
     try:
         separator = "," if path.suffix.lower() == ".csv" else "\t"
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=[MISSING, ""])
+        table = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, na_values=[MISSING, ""], compression=None
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} is not a table: {line(error, 80)}", hint="separate columns by tabs, one row per person"
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas would take the first cells for names of rows
+        raise InputError(f"{path} has rows with more cells than its first line", hint="give every column a name")
     key = _ID if _ID in table else table.columns[0]
     if table[key].isna().any() or table[key].duplicated().any():
         twice = table[key][table[key].duplicated()].dropna()
@@ -72,6 +76,11 @@ def joined(people: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
     table : DataFrame
         As `read_participants` gives it.
 
+    Raises
+    ------
+    InputError
+        If two rows are one person's, with and without `sub-`.
+
     Examples
     --------
     >>> import pandas as pd
@@ -79,7 +88,13 @@ def joined(people: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
     >>> joined(["01", "sub-02_ses-a", "03"], table)["age"].tolist()
     [30.0, 40.0, nan]
     """
-    known = {_bare(str(name)): name for name in table.index}
+    known: dict[str, str] = {}
+    for name in table.index:
+        if (other := known.setdefault(_bare(str(name)), name)) != name:
+            raise InputError(
+                f"the table of participants names one person as {line(other, 60)} and as {line(name, 60)}",
+                hint="give one row per person",
+            )
     rows = [known.get(_bare(person), known.get(_bare(person).partition("_ses-")[0])) for person in people]
     found = table.reindex([row if row is not None else _Nobody() for row in rows])
     return found.set_axis(list(people), axis="index")

@@ -16,6 +16,11 @@ from wbtools.version import __version__
 
 Json = Mapping[str, Any]
 
+_DEEPEST = 40
+"""Levels of a record: those that wbtools writes have fewer than ten."""
+_MOST = 1e300
+"""Of any number of a record."""
+
 
 class NoExport(InputError):
     """What wbtools wrote is whole, and no export of a person: a report over a batch, for example."""
@@ -64,6 +69,7 @@ class Record:
         """
         try:
             content = json.loads(text)
+            _require_ordinary(content)
         except (ValueError, RecursionError) as error:
             raise _damaged(place, f"cannot be parsed ({line(error, 80)})") from None
         subject = subject_of(content) if isinstance(content, dict) else None
@@ -159,6 +165,19 @@ def require_known_version(version: str, place: object) -> None:
 
 def _parts(version: str) -> tuple[int, ...]:
     return tuple(int(part[:9]) for part in re.findall(r"\d+", version)[:3])
+
+
+def _require_ordinary(value: object, depth: int = _DEEPEST) -> None:
+    """Raise ValueError for what no record holds: numbers that are not finite, halves of letters, deep nesting."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict | list):
+        if not depth:
+            raise ValueError("it is nested too deeply")
+        for each in (*value, *value.values()) if isinstance(value, dict) else value:
+            _require_ordinary(each, depth - 1)
+    elif isinstance(value, int | float) and not abs(value) <= _MOST:
+        raise ValueError("it holds a number that is none")
 
 
 def _inside(name: str) -> bool:

@@ -121,7 +121,7 @@ class NetworkResults:
         what = Output(OutputKind.LEVELS, self.name)
         if not self.contents.has(what):
             return None
-        return read_table(self.contents.path(what), ("region", "key", "x", "y", "z", "level"))
+        return read_table(self.contents.path(what), ("region", "key", "kind", "x", "y", "z", "level"))
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -144,7 +144,7 @@ class NetworkResults:
         """Every region filled with its score, on the T1w's grid."""
         return self._volume(OutputKind.HEATMAP)
 
-    @property
+    @cached_property
     def metrics(self) -> Metrics:
         """The maps on the cortex, by mesh, side and name."""
         return Metrics(self.contents, self.name)

@@ -45,11 +45,15 @@ def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
 
     try:
         words = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[MISSING], quoting=3)
+        if not isinstance(words.index, pd.RangeIndex):  # pandas would take the first cells for names of rows
+            raise pd.errors.ParserError("rows have more cells than the first line")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a table: {line(error, 80)}", hint="export the subject again") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
     missing = [name for name in needed if name not in words]
+    if not missing and words["region"].isin([OUTSIDE]).all():
+        raise InputError(f"{path} has no region", hint="export the subject again")
     if missing or words["region"].isna().any() or words["region"].duplicated().any():
         why = f"has no column {missing[0]}" if missing else "does not name every region once"
         raise InputError(f"{path} {why}", hint="export the subject again with this wbtools")
@@ -69,19 +73,27 @@ def regions_of(table: pd.DataFrame, colours: dict[int, tuple[float, float, float
         As `read_table` gives it.
     colours : dict of int to tuple of float
         Red, green, blue in [0, 1] by key.
+
+    Raises
+    ------
+    InputError
+        If a key is no number, or a kind or hemisphere is unknown.
     """
     rows = table.drop(index=OUTSIDE, errors="ignore").sort_values("key")
     found = zip(rows.index, rows["hemisphere"], rows["kind"], rows["key"], strict=True)
-    return tuple(
-        Region(
-            int(key),
-            str(name),
-            Hemisphere.parse(side) if isinstance(side, str) else None,
-            Kind(kind),
-            (*colours.get(int(key), (0.5, 0.5, 0.5)), 1.0),
+    try:
+        return tuple(
+            Region(
+                int(key),
+                str(name),
+                Hemisphere.parse(side) if isinstance(side, str) else None,
+                Kind(kind),
+                (*colours.get(int(key), (0.5, 0.5, 0.5)), 1.0),
+            )
+            for name, side, kind, key in found
         )
-        for name, side, kind, key in found
-    )
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"the region table is damaged: {line(error, 80)}", hint="export the subject again") from None
 
 
 def read_colours(path: Path) -> dict[int, tuple[float, float, float]]:

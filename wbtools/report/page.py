@@ -17,7 +17,10 @@ GENERATOR = f"wbtools {__version__}"
 
 NOTICE = "Research use only. Not for diagnosis."
 
-_POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'"
+)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from wbtools.report.methods.cited_for import BACKBONES, FAMILIES, GATED, LIBRARIES, METHODS, OF_GATES, Described
 from wbtools.report.methods.dialects import Sentence, cite
 from wbtools.report.methods.lookup import Part, listed, numbered, percent, quoted, shown
+from wbtools.text import line
 
 _DIGITS = 12
 """Of a SHA-256 in a text."""
@@ -40,7 +41,11 @@ def _architecture(values: Part) -> Iterator[Sentence]:
     parameters = values.number("parameters")
     if parameters is not None:
         yield (f"It had {shown(parameters)} parameters.",)
-    told = [f"{key} {_value(value)}" for key, value in values.values.items() if key != "parameters" and _plain(value)]
+    told = [
+        f"{line(key, 60)} {_value(value)}"
+        for key, value in values.values.items()
+        if key != "parameters" and _plain(value)
+    ]
     if told:
         yield (f"Its architecture was recorded as: {'; '.join(told)}.",)
 
@@ -61,7 +66,7 @@ def _plain(value: object) -> bool:
 def _value(value: object) -> str:
     found = value if isinstance(value, list) else [value]
     words = tuple(shown(v) if isinstance(v, int | float) and not isinstance(v, bool) else str(v) for v in found)
-    return ", ".join(words)[:100]
+    return line(", ".join(words), 100)
 
 
 def decision(part: Part) -> Iterator[Sentence]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from wbtools.report.methods.dialects import Sentence, cite
 from wbtools.report.methods.lookup import Part, listed, percent, quoted, shown
+from wbtools.text import line
 
 _MADE = re.compile(
     r"\b(no person|(built-in|made-up|synthetic|simulated) (subject|person|people|brain))\b", re.IGNORECASE
@@ -148,7 +149,7 @@ def face(record: Part) -> Iterator[Sentence]:
     within = f"within {shown(margin)} mm of {mask}" if margin is not None else f"inside {mask}"
     yield (f"To remove the face, volumes and pictures were limited to voxels {within}.",)
     cut = found.at("share_of_relevance_cut_from_volume")
-    shares = tuple((name, share) for name in cut.values if (share := cut.number(name)) is not None)
+    shares = tuple((line(name, 80), share) for name in cut.values if (share := cut.number(name)) is not None)
     if shares:
         words = listed(tuple(f"{percent(share)} ({name})" for name, share in shares))
         yield (

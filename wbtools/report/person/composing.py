@@ -117,7 +117,7 @@ def _notices(export: Export) -> list[str]:
     """What every reader must know, without what the page says elsewhere: verdicts, cautions, its purpose."""
     elsewhere = {NOTICE}
     for results in export.networks.values():
-        elsewhere |= {str(results.trust.get("verdict")), *cautions(results)}
+        elsewhere |= {str(results.trust.get("verdict") or NOTICE), *cautions(results)}
     known = (notice for notice in export.notices if not notice.endswith(tuple(elsewhere)))
     return [line(notice) for notice in known]
 
@@ -126,7 +126,7 @@ def _shown(results: NetworkResults, static: bool) -> Shown:
     second = section(results.about, "also")
     pictures = dict(_pictures(results, static))
     return Shown(
-        name=results.name,
+        name=line(results.name, 80),
         findings=Findings.of(results),
         overview=pictures.pop(_OVERVIEW, None),
         input=pictures.pop(_INPUT, None),
@@ -148,7 +148,7 @@ def _pictures(results: NetworkResults, static: bool) -> Iterator[tuple[str, Pict
         if static and scene not in {_OVERVIEW, _INPUT}:
             continue
         width = _WIDTH["static" if static else "full"] if scene == _OVERVIEW else _SMALL
-        alt = f"{_ALTS.get(scene, scene)}; network {results.name}"
+        alt = f"{_ALTS.get(scene, scene)}; network {line(results.name, 80)}"
         yield scene, Picture.read(results.contents.path_of(name), width, alt, _ALTS.get(scene, scene))
 
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from wbtools.reading.record import section
 from wbtools.reading.results import NetworkResults
 from wbtools.reading.table import OUTSIDE
-from wbtools.text import line, sentences
+from wbtools.text import line
+
+
+_ON_THE_TERMINAL = ": add --"
+"""Begins what a decision tells people to type."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Findings:
 def _answer(results: NetworkResults) -> str:
     decision = results.decision
     said = decision.get("in_words")
-    words = "; ".join(line(word) for word in said) if isinstance(said, list) and said else "not on record"
+    answers = said if isinstance(said, list) and said else ["not on record"]
+    words = "; ".join(line(word).partition(_ON_THE_TERMINAL)[0] for word in answers)
     asked = line(decision.get("explained") or section(results.about, "attribution").get("target") or "its answer")
     return (
         f"{_sentence_start(line(results.title))} was asked about {line(results.record.subject)}; decision: {words}. "
@@ -112,8 +117,3 @@ def cautions(results: NetworkResults) -> list[str]:
     """What has to be said of the method, by sentences."""
     caution = line(section(results.about, "attribution").get("caution") or "")
     return [caution] if caution else []
-
-
-def first_sentence(text: str) -> str:
-    """The first sentence of a text."""
-    return sentences(text, 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.space.grid import Volume, canonical
+from wbtools.space.grid import Volume, canonical, reorient
 from wbtools.surfaces.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ COLOURS = {"white": (255, 221, 51), "pial": (255, 77, 77)}
 
 _PIXEL = 0.5  # mm
 _GAP = 12  # pixels between two slices
-_LETTERS = (("P", "A", "S", "I"), ("L", "R", "S", "I"), ("L", "R", "A", "P"))
+_LETTERS = (("A", "P", "S", "I"), ("L", "R", "S", "I"), ("L", "R", "A", "P"))
 """What lies left, right, above and below on a sagittal, a coronal and an axial slice."""
 
 Points = NDArray[np.float64]
@@ -88,7 +88,7 @@ def segments(points: Points, triangles: NDArray[np.integer], axis: int, place: f
 
 
 def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) -> Image:
-    """Three slices of an image with the outlines of surfaces, left on the left.
+    """Three slices of an image with the outlines of surfaces, left on the left; front on the left in the sagittal one.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) ->
     """
     from PIL import Image
 
-    image = canonical(t1w)
-    middle = image.grid.to_index(centre[None])[0]
+    image = reorient(canonical(t1w), "RAS")
+    middle = np.rint(image.grid.to_index(centre[None])[0])  # the outlines are those in the plane that is seen
     window = float(np.percentile(image.data[::4, ::4, ::4][image.data[::4, ::4, ::4] > 0], 99))
     cortex = {
         kind: [(image.grid.to_index(mesh.vertices), mesh.triangles) for mesh in meshes]
@@ -120,10 +120,10 @@ def _drawn(
     image: Volume, cut: _Slice, cortex: Mapping[str, Sequence[tuple[Points, NDArray[np.integer]]]], window: float
 ) -> Image:
     """One slice, its outlines and its letters."""
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageOps
 
     right, up = cut.across
-    nearest = int(np.clip(round(cut.place), 0, image.data.shape[cut.axis] - 1))
+    nearest = int(np.clip(cut.place, 0, image.data.shape[cut.axis] - 1))
     plane = np.clip(np.take(image.data, nearest, cut.axis) * (255 / window), 0, 255).astype(np.uint8)
     sizes = image.grid.voxel_sizes
     scale = np.array([sizes[right], sizes[up]]) / _PIXEL
@@ -135,6 +135,9 @@ def _drawn(
             for start, end in segments(points, triangles, cut.axis, cut.place)[..., [right, up]]:
                 ends = ((np.stack((start, end)) + 0.5) * scale).tolist()
                 pen.line([(x, shape[1] - y) for x, y in ends], fill=COLOURS[kind])
+    if cut.axis == 0:  # as Workbench draws it
+        picture = ImageOps.mirror(picture)
+        pen = ImageDraw.Draw(picture)
     for letter, at in zip(_LETTERS[cut.axis], ((0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)), strict=True):
         place = (8 + at[0] * (shape[0] - 24), 4 + at[1] * (shape[1] - 24))
         pen.text(place, letter, fill=(255, 255, 255), font_size=16)

@@ -53,7 +53,7 @@ def tables(results: NetworkResults) -> list[Table]:
     """A table of cortex and a table of subcortex, the first regions first."""
     table = results.table
     inside = table.drop(index=OUTSIDE, errors="ignore")
-    order = next(name for name in _ORDER if name in inside and inside[name].notna().any())
+    order = next((name for name in _ORDER if _known(inside, name)), "key")
     ordered = inside.sort_values(order, na_position="last")
     shown = [each for each in _COLUMNS if each.source == "region" or _known(inside, each.source)]
     return [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from wbtools.reading.record import Json, Record, section
 from wbtools.report.parts import Cell, Column, Table, words
-from wbtools.text import line
+from wbtools.text import line, printable
 
 _HASHES = ("inputs_sha256", "inputs_bytes", "outputs_sha256", "outputs_bytes", "commands")
 """Long lists that a page leaves out; the file has them."""
@@ -39,7 +39,7 @@ def tables(record: Record) -> list[Table]:
 def text(record: Record) -> str:
     """The record as JSON, without its lists of files."""
     shown = {key: value for key, value in record.content.items() if key not in _HASHES}
-    return json.dumps(shown, indent=1, ensure_ascii=False)
+    return printable(json.dumps(shown, indent=1, ensure_ascii=False))
 
 
 def _facts(record: Record) -> Iterator[tuple[str, object]]:

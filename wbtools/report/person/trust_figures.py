@@ -61,7 +61,9 @@ def _shares(about: Json) -> Iterator[Bar]:
     kept = number(about, "relevance_kept")
     if kept is not None:
         says = "What arrived on the T1w's grid of the relevance on the network's grid."
-        yield Bar("relevance_kept", "Kept on the way to the T1w", kept, says, low=_LEAST_KEPT)
+        # The total of signed relevance may be next to nothing, and a share of it says nothing then.
+        low = None if section(about, "attribution").get("signed") is True else _LEAST_KEPT
+        yield Bar("relevance_kept", "Kept on the way to the T1w", kept, says, low=low)
 
 
 def _answer(trust: Json) -> Iterator[Bar]:
@@ -70,7 +72,9 @@ def _answer(trust: Json) -> Iterator[Bar]:
         other = line(section(trust, "answer").get("compared_with", "the reference"))
         says = f"How far the network's answer moves between this brain and {other}; a network that does not see the "
         says += "difference has nothing that a map could divide."
-        yield Bar("trust.answer.change", "Change of the answer", change, says, low=least, most=max(change, 4 * least))
+        yield Bar(
+            "trust.answer.change", "Change of the answer", change, says, low=least, most=max(change, 4 * least, 1e-9)
+        )
 
 
 def _told(about: Json) -> Iterator[Bar]:

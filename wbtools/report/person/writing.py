@@ -15,6 +15,7 @@ from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.ownership import PROVENANCE, read_plain
 from wbtools.reading.container import Folder
 from wbtools.reading.finished import Export
+from wbtools.reading.record import section
 
 _MARK = b'<meta name="generator" content="wbtools'
 
@@ -54,7 +55,7 @@ def write_into(export: Export, page: str) -> Path:
     record = json.loads(read_plain(export.folder / PROVENANCE))
     listed = {"outputs_sha256": hashlib.sha256(content).hexdigest(), "outputs_bytes": len(content)}
     for key, figure in listed.items():
-        record[key] = {**record.get(key, {}), name_of(export): figure}
+        record[key] = {**section(record, key), name_of(export): figure}
     with writing(export.folder):
         atomic.write(path, content)
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)

@@ -13,7 +13,7 @@ from wbtools.reading.results import NetworkResults
 from wbtools.text import line
 
 _REPORT = "report.html"
-_PERSONAL = ("subject", "threads")
+_PERSONAL = ("subject", "threads", "report")
 """Settings that may differ between people."""
 _LONGEST = 120
 

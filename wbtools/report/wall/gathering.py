@@ -174,7 +174,7 @@ def _people(root: Path, found: Mapping[Path, Declared | InputError], standings: 
             yield Person(standing.subject, standing.state, standing.folder, reason, standing.log)
     taken = {folder.relative_to(root).parts[0] for folder in {*found, *known} if folder.is_relative_to(root)}
     for folder in _empty(root, taken):
-        yield Person(folder.name, NO_EXPORT, folder, (f"it has no {PROVENANCE}: it is no finished export",))
+        yield Person(_place(root, folder), NO_EXPORT, folder, (f"it has no {PROVENANCE}: it is no finished export",))
 
 
 def _person(root: Path, folder: Path, export: Declared | InputError, standing: Standing | None) -> Person:

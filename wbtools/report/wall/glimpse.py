@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbtools.errors import InputError
+from wbtools.errors import InputError, UnreadableFile
 from wbtools.reading.finished import open_export
 from wbtools.reading.results import NetworkResults
 from wbtools.reading.table import OUTSIDE
@@ -80,17 +80,15 @@ def _first(regions: pd.DataFrame) -> tuple[tuple[str, ...], bool]:
 
 def _thumbnail(results: NetworkResults, subject: str) -> tuple[Picture | None, str]:
     """The overview picture made small, or why there is none."""
-    from PIL import Image
-
     try:
         path = results.picture("overview")
         if path is None:
             return None, "no overview picture was drawn"
         return Picture.read(path, WIDTH, f"Overview of {line(subject, 60)}: three slices and the cortex"), ""
+    except UnreadableFile:
+        return None, "its overview picture is damaged"
     except InputError as error:
         return None, _without(results.contents.container.place, error)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: a broken PNG
-        return None, "its overview picture is damaged"
 
 
 def _without(folder: Path, error: InputError) -> str:

@@ -38,7 +38,7 @@ class Links:
         if not self.possible or not path.exists():
             return ""
         relative = Path(os.path.relpath(path.resolve(), self._base))
-        return quote(relative.as_posix()) + ("/" if path.is_dir() else "")
+        return quote(os.fsencode(relative)) + ("/" if path.is_dir() else "")
 
     def report(self, person: Person) -> str:
         """The address of a person's report; empty if there is none."""
