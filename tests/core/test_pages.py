@@ -67,7 +67,10 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
     [
         ("command-line", [("export-subject",), ("report",), ("make-references",), *LEARNING, *ASKING]),
         ("group", [("group",)]),
-        ("batch", [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script", "report")]),
+        (
+            "batch",
+            [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script", "report")],
+        ),
     ],
 )
 def test_a_page_of_the_reference_names_every_option_of_its_commands(page, commands):

@@ -9,7 +9,6 @@ from wbtools.reading.results import NetworkResults
 from wbtools.reading.table import OUTSIDE
 from wbtools.text import line
 
-
 _ON_THE_TERMINAL = ": add --"
 """Begins what a decision tells people to type."""
 
