@@ -24,6 +24,7 @@ def options_of(*words: str) -> set[str]:
 
 
 LEARNING = [("prepare",), ("train",), ("evaluate",)]
+BATCH = ("run", "status", "retry", "verify", "cancel", "clean", "script", "report")
 ASKING = [("compare",), ("classify",), ("index",), ("query",)]
 
 
@@ -95,7 +96,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("evaluate",),
         *ASKING,
     ]
-    names += [("batch", word) for word in ("run", "status", "retry", "verify", "cancel", "clean", "script", "report")]
+    names += [("batch", word) for word in BATCH]
     known = {"--help", "--version"}.union(*(options_of(*words) for words in names))
     lines = [
         line

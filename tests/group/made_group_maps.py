@@ -29,10 +29,10 @@ def average_surfaces() -> dict[Hemisphere, Mesh]:
     return {side: meshes.read(average_32k(side), side, placed=True) for side in Hemisphere}
 
 
-def moved(surfaces: dict[Hemisphere, Mesh], affine: NDArray[np.float64]) -> dict[Hemisphere, Mesh]:
+def moved(surfaces: dict[Hemisphere, Mesh], affine: NDArray[np.floating]) -> dict[Hemisphere, Mesh]:
     """Surfaces whose points went through an affine."""
     return {
-        side: Mesh(mesh.vertices @ affine[:3, :3].T + affine[:3, 3], mesh.triangles, side)
+        side: Mesh((mesh.vertices @ affine[:3, :3].T + affine[:3, 3]).astype(np.float32), mesh.triangles, side)
         for side, mesh in surfaces.items()
     }
 

@@ -46,7 +46,7 @@ def page(heading: Heading, findings: Findings, more: Sequence[Section], drawings
 
     source = resources.files("wbtools.evaluating").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.from_string(source).render(
+    made: str = environment.from_string(source).render(
         title=heading.title,
         subtitle=heading.subtitle,
         notices=heading.notices,
@@ -55,6 +55,7 @@ def page(heading: Heading, findings: Findings, more: Sequence[Section], drawings
         sections=(*findings.sections, *more),
         pictures={name: _address(content) for name, content in drawings.items()},
     )
+    return made
 
 
 def _address(svg: bytes) -> str:
