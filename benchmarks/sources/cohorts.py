@@ -34,22 +34,19 @@ class Cohort:
 
     Parameters
     ----------
-    relevance : ndarray, (N, R + 1)
-        Mean |relevance| of regions in the network's map, which a group is ranked by; the last region is the source.
     found : ndarray, (N, 1 + K, R + 1)
         What an export ranks regions by, root mean squares before pooling, in maps of the network and of K randomised
-        networks that are made alike.
+        networks that are made alike; the last region is the source.
     share : ndarray, (R,)
         Of each area that lies in the source, mean over people.
     """
 
-    relevance: Array
     found: Array
     share: Array
 
     def part(self, people: NDArray[np.intp]) -> Cohort:
         """Some of the people."""
-        return Cohort(self.relevance[people], self.found[people], self.share)
+        return Cohort(self.found[people], self.share)
 
     @property
     def true(self) -> NDArray[np.intp]:
@@ -59,12 +56,12 @@ class Cohort:
     @property
     def of_areas(self) -> Array:
         """Levels of the atlas's areas, (N, R)."""
-        return levels(self.relevance[:, :-1])
+        return levels(self.found[:, 0, :-1])
 
     @property
     def with_source(self) -> Array:
         """Levels of the areas but the true ones, for which the source itself stands, as the last, (N, Q)."""
-        return levels(np.delete(self.relevance, self.true, axis=1))
+        return levels(np.delete(self.found[:, 0], self.true, axis=1))
 
     @property
     def compared(self) -> Array:
@@ -91,12 +88,6 @@ class Asked:
         areas = Areas(csr_array(vstack((self.shares[:, exam.people.origins[i].ravel()], source))))
         return exam.question(image, exam.references(image, REFERENCE)), areas
 
-    def relevance(self, i: int) -> Array:
-        """Mean |relevance| of regions in the map of the exam's network, (R + 1,)."""
-        question, areas = self.of_person(i)
-        means: Array = areas.means(np.abs(HOW.explain(question).relevance[None]))[0]
-        return means
-
     def maps(self, i: int, networks: Iterable[Network]) -> Array:
         """What an export ranks regions by in maps of networks that are asked as randomised ones are, (M, R + 1)."""
         question, areas = self.of_person(i)
@@ -121,8 +112,7 @@ def cohort(store: Store, case: Case, shares: csr_array, people: int) -> Cohort:
         rows = [np.vstack((asked.maps(i, [own]), asked.randomised(i, HOW.null_networks))) for i in range(people)]
         truth = asked.exam.people.truth
         share = [asked.of_person(i)[1].means(truth[i : i + 1].astype(np.float32))[0, :-1] for i in range(people)]
-        relevance = [asked.relevance(i) for i in range(people)]
-        return {"relevance": np.array(relevance), "found": np.array(rows), "share": np.mean(share, axis=0)}
+        return {"found": np.array(rows), "share": np.mean(share, axis=0)}
 
     return Cohort(**_kept(store.work / "figures" / f"cohort-{case.name}-{people}.npz", made))
 

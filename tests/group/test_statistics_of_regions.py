@@ -159,7 +159,7 @@ def networks_of_nothing(dice, people=6, networks=20, regions=40):
 def test_a_groups_map_is_compared_as_that_of_a_person_is():
     levels = networks_of_nothing(np.random.default_rng(8))
     levels[:, 0, 3] += 3
-    found, known = against_randomised(levels), Compared.of(levels.mean(axis=0))
+    found, known = against_randomised(levels), Compared.of(levels.mean(axis=0), 2.5)
     for name in ("z", "excess", "p"):
         np.testing.assert_allclose(getattr(found, name), getattr(known, name), rtol=1e-12)
     assert found.p[3] == found.lowest_p == 1 / 20 and found.freedom == known.expected.freedom

@@ -38,8 +38,8 @@ class Measures:
     levels : ndarray, (N, R)
         Binary logarithm of a region's mean |relevance|, relative to the person's median region.
     ranked : ndarray, (N, R)
-        The same of what the exports rank regions by, in the map that is compared with those of randomised networks; as
-        `levels` without a comparison.
+        The same of what the exports rank regions by: mean |relevance|, or the root mean square before pooling; in the
+        map that is compared with those of randomised networks, where all exports tell its levels.
     z : ndarray, (N, R)
         Against the person's own randomised networks; NaN without.
     null : ndarray, (N, K, R)
@@ -69,6 +69,19 @@ class Measures:
         return np.concatenate((self.ranked[:, None], self.null), axis=1)
 
     @property
+    def mean_levels(self) -> Array:
+        """Mean level of each region over the people who have it, (R,)."""
+        return column_means(self.levels)
+
+    @property
+    def sd_levels(self) -> Array:
+        """Standard deviation of each region's level over people, (R,)."""
+        people = np.isfinite(self.levels).sum(axis=0)
+        squares = column_means((self.levels - self.mean_levels) ** 2)
+        found: Array = np.sqrt(squares * people / np.where(people > 1, people - 1, np.nan))
+        return found
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Of the regions."""
         return tuple(region.name for region in self.regions)
@@ -91,6 +104,20 @@ class Measures:
         return bool(np.isfinite(self.centres).any(axis=(1, 2)).all())
 
 
+def column_means(values: Array) -> Array:
+    """Means of columns over what is known, (R,); NaN where nothing is.
+
+    Examples
+    --------
+    >>> column_means(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    array([ 2., nan])
+    """
+    known = np.isfinite(values)
+    found = np.full(values.shape[1], np.nan)
+    np.divide(np.where(known, values, 0).sum(axis=0), known.sum(axis=0), out=found, where=known.any(axis=0))
+    return found
+
+
 def measures(cohort: Cohort) -> Measures:
     """Read the measures of all people.
 
@@ -111,11 +138,11 @@ def measures(cohort: Cohort) -> Measures:
     tables = [each.levels for each in results]
     known = [table for table in tables if table is not None]
     seeds, why = _seeds(known, len(results))
-    levels = levels_of(np.array([_present(each, names) for each in results]))
+    levels = levels_of(np.array([_present(each, names, "abs_mean") for each in results]))
     return Measures(
         regions,
         levels,
-        np.array([_column(table, "level", names) for table in known]) if seeds else levels,
+        _ranked(results, names) if len(known) < len(results) else np.array([_column(t, "level", names) for t in known]),
         np.array([_column(each.table, "z", names) for each in results]),
         np.array([_null(table, seeds, names) for table in tables])
         if seeds
@@ -141,10 +168,15 @@ def _seeds(tables: Sequence[pd.DataFrame], people: int) -> tuple[tuple[int, ...]
     return seeds, ""
 
 
-def _present(results: NetworkResults, names: Sequence[str]) -> Array:
-    """Mean |relevance| of a person's regions, 1/mm3; NaN for those without voxels."""
+def _present(results: NetworkResults, names: Sequence[str], column: str) -> Array:
+    """A column of a person's table; NaN for regions without voxels."""
     rows = results.table.reindex(names)
-    return np.asarray(rows["abs_mean"].where(rows["voxels"] > 0).to_numpy(np.float64))
+    return np.asarray(rows[column].where(rows["voxels"] > 0).to_numpy(np.float64))
+
+
+def _ranked(results: Sequence[NetworkResults], names: Sequence[str]) -> Array:
+    """Levels of what exports without a table of levels rank regions by: a score is relative to the highest region's."""
+    return levels_of(np.array([_present(each, names, "score") for each in results]))
 
 
 def _column(table: pd.DataFrame, name: str, names: Sequence[str]) -> Array:

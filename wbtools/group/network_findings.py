@@ -98,12 +98,12 @@ def network_findings(cohort: Cohort, settings: GroupSettings, annotations: Annot
     for each in asked:
         require_exchangeable(each, families, list(map(person, cohort.people)))
     bootstrap = FamilyBootstrap(families, settings.resamples, settings.seed)
-    ranks = rank_intervals(found.levels, bootstrap)
+    ranks = rank_intervals(found.ranked, bootstrap)
     randomised = against_randomised(found.compared) if found.seeds else None
     how = Permutations(settings.permutations, settings.seed)
     tests = tuple(contrast_test(found.levels, each, families, how) for each in asked)
     vertices = vertex_tests(cohort, asked, families, how, tell) if settings.vertex_wise else ()
-    context = brain_context(dict(zip(found.names, ranks.mean.tolist(), strict=True)), annotations)
+    context = brain_context(dict(zip(found.names, found.mean_levels.tolist(), strict=True)), annotations)
     deep = _deep(found, bootstrap)
     return NetworkFindings(
         cohort, found, bootstrap, ranks, consistency(found.levels), randomised, deep, tests, vertices, context

@@ -164,11 +164,14 @@ class Compared:
     p: Array
 
     @classmethod
-    def of(cls, levels: Array) -> Compared:
-        """From the levels (1 + K, R) of a network's map and those of K randomised networks."""
+    def of(cls, levels: Array, margin: float = _MARGIN) -> Compared:
+        """From the levels (1 + K, R) of a network's map and those of K randomised networks.
+
+        `margin` says how many times a randomised network's excess is counted.
+        """
         expected = Expected.of(levels[1:])
         beyond = excesses(levels)
-        p = step_down(np.vstack((beyond[:1], np.maximum(beyond[1:], _MARGIN * beyond[1:]))))
+        p = step_down(np.vstack((beyond[:1], np.maximum(beyond[1:], margin * beyond[1:]))))
         return cls(expected, (levels[0] - expected.mean) / expected.error, beyond[0], p)
 
 

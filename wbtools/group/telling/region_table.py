@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Region
 from wbtools.group.contrast_tests import ContrastTest
-from wbtools.group.measures import Measures
+from wbtools.group.measures import Measures, column_means
 from wbtools.group.statistics.against_randomised import AgainstRandomised
 from wbtools.group.statistics.rank_intervals import RankIntervals
 from wbtools.regions.ranking import MISSING
@@ -44,10 +44,11 @@ class Measure:
 
 
 MEASURES = (
-    Measure("rank", "rank", "g", "by the mean level; 1 is the highest"),
+    Measure("rank", "rank", "g", "by the mean of what exports rank regions by, as levels; 1 is the highest"),
     Measure("rank_low", "from", "g", "lower end of the 95 % interval of the rank, over families"),
     Measure("rank_high", "to", "g", "upper end of the 95 % interval of the rank, over families"),
-    Measure("mean_level", "level", ".2f", "mean over people: doublings above each person's median region"),
+    Measure("ranked_level", "ranked by", ".2f", "mean over people: doublings of what exports rank regions by"),
+    Measure("mean_level", "level", ".2f", "mean over people: doublings of |relevance| above the median region"),
     Measure("sd_level", "SD", ".2f", "standard deviation of the level over people"),
     Measure("mean_z", "z of people", ".2f", "mean over people of each person's z against randomised networks"),
     Measure("consistency", "top tenth", ".0%", "share of people with the region in their top tenth"),
@@ -90,9 +91,10 @@ def region_table(
         "rank": ranks.rank,
         "rank_low": ranks.low,
         "rank_high": ranks.high,
-        "mean_level": ranks.mean,
-        "sd_level": ranks.sd,
-        "mean_z": _means(measures.z),
+        "ranked_level": ranks.mean,
+        "mean_level": measures.mean_levels,
+        "sd_level": measures.sd_levels,
+        "mean_z": column_means(measures.z),
         "consistency": top,
         "z": randomised.z if randomised else nothing,
         "p_corrected": randomised.p if randomised else nothing,
@@ -112,15 +114,6 @@ def _about(regions: Sequence[Region]) -> dict[str, list[object]]:
         "kind": [region.kind.value for region in regions],
         "key": [region.key for region in regions],
     }
-
-
-def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of columns over what is known; NaN where nothing is."""
-    known = np.isfinite(values)
-    sums = np.where(known, values, 0).sum(axis=0)
-    found = np.full(values.shape[1], np.nan)
-    np.divide(sums, known.sum(axis=0), out=found, where=known.any(axis=0))
-    return found
 
 
 def as_tsv(table: pd.DataFrame) -> str:
