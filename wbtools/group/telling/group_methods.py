@@ -28,8 +28,9 @@ def _network(result: GroupResult, found: NetworkFindings) -> str:
         "Maps that had failed their checks of trust were included."
         if result.settings.include_failed
         else "Maps that had failed their checks of trust were left out.",
-        "A person's level of a region is the binary logarithm of its relevance relative to that of the person's median "
-        f"region; regions ({len(found.measures.regions)}) were ranked by the mean level over people.",
+        "A person's level of a region is the binary logarithm of its mean |relevance| relative to that of the person's "
+        f"median region. Regions ({len(found.measures.regions)}) were ranked by the mean over people of the level of what "
+        "the exports rank regions by.",
     ]
     if found.bootstrap.enough:
         said.append(
