@@ -29,8 +29,8 @@ def _network(result: GroupResult, found: NetworkFindings) -> str:
         if result.settings.include_failed
         else "Maps that had failed their checks of trust were left out.",
         "A person's level of a region is the binary logarithm of its mean |relevance| relative to that of the person's "
-        f"median region. Regions ({len(found.measures.regions)}) were ranked by the mean over people of the level of what "
-        "the exports rank regions by.",
+        f"median region. Regions ({len(found.measures.regions)}) were ranked by the mean over people of the level of "
+        "what the exports rank regions by.",
     ]
     if found.bootstrap.enough:
         said.append(
