@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wbtools.regions import Ranking
     from wbtools.regions.second_ranking import AlsoRanked
 
+_REPORT = "report.html"
 _TOP = 10
 _LEAST_NAME = 12  # columns that a name keeps, however narrow the terminal
 _DISPENSABLE = ("kind", "mm3", "z", "share", "calib.")
@@ -70,6 +71,8 @@ def summarise(export: ExportResult, *, whole: bool = False) -> None:
         out.print(f"Notes in full: {line(export.folder / PROVENANCE)}")
     out.print(f"Wrote {line(export.folder)}")
     out.print(f"Pictures: {line(export.folder / 'figures')}" if export.pictures else "Pictures: none")
+    if (export.folder / _REPORT).is_file():
+        out.print(f"Read:  {line(export.folder / _REPORT)}")
     out.print(f"Open:  {out.command('wb_view', '-no-splash', '-scene-load', export.scene, 1)}")
     out.print("Research use only. Not for diagnosis.")
 
