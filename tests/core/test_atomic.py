@@ -89,6 +89,22 @@ def test_whatever_interrupts_the_writing_leaves_everything_as_it_was(tmp_path, w
     assert names(tmp_path) == ["other"] and (tmp_path / "other").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_of_files_that_are_written_together_none_changes_where_the_last_cannot_be_written(tmp_path, error):
+    first, last = tmp_path / "page", tmp_path / "record"
+    first.write_bytes(b"old")
+
+    def content(stream):
+        stream.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        atomic.write_together({first: b"new", last: content})
+    assert names(tmp_path) == ["page"] and first.read_bytes() == b"old"
+    atomic.write_together({first: b"new", last: "newest"})
+    assert names(tmp_path) == ["page", "record"] and first.read_bytes() + last.read_bytes() == b"newnewest"
+
+
 def test_a_link_is_replaced_and_what_it_leads_to_is_not_touched(tmp_path):
     (tmp_path / "kept").write_bytes(b"kept")
     (tmp_path / "link").symlink_to(tmp_path / "kept")

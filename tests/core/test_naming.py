@@ -120,7 +120,7 @@ def test_hcp_names_are_those_that_earlier_exports_have(tmp_path):
         Output(OutputKind.LABEL, "", left, "native", atlas="HCP-MMP1"): "100307.L.HCP-MMP1.native.label.gii",
         Output(OutputKind.LEVELS, "unet"): "100307.unet.levels.tsv",
         Output(OutputKind.LEVELS, "unet", by="gradient"): "100307.unet.gradient.levels.tsv",
-        Output(OutputKind.FIGURE, "unet", scene="input"): "figures/unet.input.png",
+        Output(OutputKind.INPUT, "unet"): "sub-01.unet.input.jpg",
         Output(OutputKind.DSCALAR, "unet", mesh=cortex): "100307.unet.32k_fs_LR.dscalar.nii",
         Output(OutputKind.PSCALAR, "unet", mesh=cortex, atlas="HCP-MMP1"): "100307.unet.HCP-MMP1.pscalar.nii",
         Output(OutputKind.PCONN, "unet", mesh=cortex, atlas="HCP-MMP1"): "100307.unet.HCP-MMP1.pairs.pconn.nii",
@@ -155,7 +155,7 @@ def test_bids_names_are_those_that_earlier_exports_have(tmp_path):
         Output(OutputKind.FIGURE, "unet", scene="relevance-pial"): "figures/sub-01_desc-unetRelevancePial.png",
         Output(OutputKind.LEVELS, "unet"): f"{anat}_desc-unet_levels.tsv",
         Output(OutputKind.LEVELS, "unet", by="gradient"): f"{anat}_desc-unetGradient_levels.tsv",
-        Output(OutputKind.FIGURE, "unet", scene="input"): "figures/sub-01_desc-unetInput.png",
+        Output(OutputKind.INPUT, "unet"): "figures/sub-01_desc-unetInput.jpg",
         Output(OutputKind.SPEC, mesh="native"): "sub-01_space-fsnative_wb.spec",
         Output(OutputKind.SCENE): "sub-01_wbtools.scene",
     }

@@ -96,15 +96,15 @@ def test_a_reference_without_skull_is_shown_whole_and_heads_are_not_with_a_kept_
 
 
 def test_the_page_is_as_wide_as_said_grey_and_small(tmp_path):
-    write(tmp_path / "input.png", NetworkInput(brain(), brain(), "Reference: mean of \x1b[31m 5 brains"), WORDS)
-    with Image.open(tmp_path / "input.png") as picture:
+    write(tmp_path / "input.jpg", NetworkInput(brain(), brain(), "Reference: mean of \x1b[31m 5 brains"), WORDS)
+    with Image.open(tmp_path / "input.jpg") as picture:
         assert picture.width == WIDTH and picture.mode == "L" and picture.getpixel((0, 0)) == 0
-    assert (tmp_path / "input.png").stat().st_size < 100_000
+    assert (tmp_path / "input.jpg").stat().st_size < 100_000
 
 
 def test_an_input_without_anything_to_show_is_drawn_all_the_same(tmp_path):
-    write(tmp_path / "input.png", NetworkInput(Volume(np.zeros(RAS.shape, np.float32), RAS)), WORDS)
-    assert (tmp_path / "input.png").is_file()
+    write(tmp_path / "input.jpg", NetworkInput(Volume(np.zeros(RAS.shape, np.float32), RAS)), WORDS)
+    assert (tmp_path / "input.jpg").is_file()
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_a_method_that_compares_with_nothing_leaves_the_reference_to_the_second(
 
 def test_an_export_has_the_picture_on_record(exported):
     folder = exported[1]
-    assert "figures/unet.input.png" in json.loads((folder / "provenance.json").read_text())["outputs_sha256"]
-    with Image.open(folder / "figures/unet.input.png") as picture:
+    assert "100307.unet.input.jpg" in json.loads((folder / "provenance.json").read_text())["outputs_sha256"]
+    with Image.open(folder / "100307.unet.input.jpg") as picture:
         assert picture.width == WIDTH
     assert "unet.input" not in (folder / "100307.wbtools.scene").read_text()

@@ -54,7 +54,7 @@ def write_group(root: Path, people: Sequence[str]) -> list[NetworkResults]:
         _write_cortex(root / who, who, dice)
         data = (LEVEL * dice.gamma(1, 1, MNI_2MM.shape)).astype(np.float32)
         volume = Volume(data, MNI_2MM, Unit.DENSITY)
-        nifti.write_volume(root / who / f"{who}.unet.density.MNI152_2mm.nii.gz", volume)
+        nifti.write_volume(root / who / f"{who}.unet.density.MNI152_2mm.nii", volume)
         record_again(root / who)
     return [open_export(root / who).network("unet") for who in people]
 

@@ -31,7 +31,7 @@ def stacks(people):
     vertices = [
         np.concatenate([each[side.letter]["relevance"][cortex()[side]] for side in Hemisphere]) for each in surfaces
     ]
-    name = "{0}.unet.density.MNI152_2mm.nii.gz"
+    name = "{0}.unet.density.MNI152_2mm.nii"
     files = [each.contents.container.place / name.format(each.record.subject) for each in people]
     voxels = [nifti.read_volume(file).data[brain()] for file in files]
     return np.stack(vertices) * scales, np.stack(voxels) * scales

@@ -225,7 +225,7 @@ def test_scenes_and_specs_name_only_files_that_exist_inside_the_folder(exported)
 def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(exported, tmp_path):
     _, folder = exported
     names = [e.findtext("Name") for e in ET.parse(folder / "100307.wbtools.scene").iter("Scene")]
-    assert len(list((folder / "figures").glob("*.png"))) == len(names) + 1  # what the network was shown is no scene
+    assert len(list((folder / "figures").glob("*.png"))) == len(names)
     shutil.copytree(folder, tmp_path / "moved elsewhere")
     png = tmp_path / "moved.png"
     run = subprocess.run(
@@ -332,13 +332,13 @@ def test_a_dry_run_writes_nothing(small_study, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-def test_without_workbench_all_but_pictures_of_scenes_is_made_and_said(small_study, tmp_path, monkeypatch, run_export):
+def test_without_workbench_everything_but_pictures_is_made_and_said(small_study, tmp_path, monkeypatch, run_export):
     monkeypatch.setenv("PATH", "/nonexistent")
     printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native")
-    assert "No scenes were drawn as pictures" in printed
+    assert "No pictures were rendered" in printed
     assert "apt install connectome-workbench" in printed
     assert (folder / "100307.wbtools.scene").is_file()
-    assert [path.name for path in (folder / "figures").iterdir()] == ["unet.input.png"]  # needs no Workbench
+    assert not (folder / "figures").exists() and (folder / "100307.unet.input.jpg").is_file()
 
 
 def test_weights_kept_in_a_work_folder_change_nothing(exported, small_study, tmp_path, run_export):

@@ -106,8 +106,7 @@ def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_stud
     differing = {name.name for name in files if (first / name).read_bytes() != (second / name).read_bytes()}
     assert differing == {"provenance.json", "report.html"}  # which say when
     if HAS_WORKBENCH:
-        scenes = sum(not (kind.only_if_found or kind.second) for kind in SCENES)
-        assert len(list(first.glob("figures/*.png"))) == scenes + 1  # and what the network was shown
+        assert len(list(first.glob("figures/*.png"))) == sum(not (kind.only_if_found or kind.second) for kind in SCENES)
 
 
 def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network, small_study, run_export, tmp_path):
@@ -140,7 +139,7 @@ def test_what_a_network_that_sees_heads_was_shown_is_drawn_without_the_face(
     for name, face, more in (("first", 0, ()), ("second", 1, ()), ("kept", 1, ("--keep-face",))):
         study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / name, face=face)
         folder = run_export(study, tmp_path / "out" / name, *options, *more)[1].with_name("sub-100307")
-        with Image.open(folder / "figures/small.input.png") as picture:
+        with Image.open(next(folder.glob("*.small.input.jpg"))) as picture:
             shown[name] = np.asarray(picture).astype(int)
     # Two faces, one brain: voxels of 6 mm at the rim of the mask reach into both faces.
     assert shown["first"].shape == shown["second"].shape

@@ -100,7 +100,6 @@ def test_every_picture_of_freesurfers_surfaces_is_drawn(exports):
     # The others are drawn where an area stands out against randomised networks.
     assert {"overview", "relevance-pial"} <= drawn
     assert drawn - {kind.name for kind in SCENES if kind.only_if_found} == {
-        "input",
         *(kind.name for kind in SCENES if not (kind.only_if_found or kind.second)),
     }
 

@@ -52,7 +52,7 @@ def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
             if engine.needs_workbench or settings.wb_command:
                 raise
             workbench = None
-            record.notice(f"No scenes were drawn as pictures: {error}. To have them, {error.hint}.")
+            record.notice(f"No pictures were rendered: {error}. To have them, {error.hint}.")
     projection = engine.projection(workbench, settings.processors, settings.work, cortical_atlas(settings.atlas))
     return Tools(projection, workbench, settings.processors)
 

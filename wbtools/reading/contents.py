@@ -14,7 +14,9 @@ from wbtools.reading.record import Record
 from wbtools.text import counted
 
 _SCENES = ("overview", "relevance-volume", "relevance-pial", "relevance-inflated", "region-heatmap", "heatmap-pial")
-_MORE_SCENES = ("region-heatmap-calibrated", "also-relevance", "also-region-heatmap", "input")
+_MORE_SCENES = ("region-heatmap-calibrated", "also-relevance", "also-region-heatmap")
+INPUT = "input"
+"""What the picture of a network's input is called among those of scenes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,7 @@ class Contents:
         named = {
             scene: self.name(Output(OutputKind.FIGURE, network, scene=scene)) for scene in (*_SCENES, *_MORE_SCENES)
         }
+        named[INPUT] = self.name(Output(OutputKind.INPUT, network))
         return {scene: name for scene, name in named.items() if name in self.record.files}
 
     def require_as_recorded(self) -> None:

@@ -35,17 +35,17 @@ def address(content: bytes, kind: str) -> str:
 
 
 def read(path: Path, width: int) -> Image:
-    """A PNG as a picture of at most this width, pixels, without transparency.
+    """A PNG or JPEG file as a picture of at most this width, pixels, without transparency.
 
     Raises
     ------
     InputError
-        If it is no PNG, or damaged.
+        If it is neither, or damaged.
     """
     from PIL import Image
 
     try:
-        with Image.open(path, formats=("PNG",)) as picture:  # of other formats, some start programs
+        with Image.open(path, formats=("PNG", "JPEG")) as picture:  # of other formats, some start programs
             picture.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
         raise UnreadableFile(path, ValueError(line(error, 80)), hint="export the subject again") from None

@@ -202,7 +202,7 @@ def _of_input(subject: str, data: ExportData, explanation: Explanation, shown: N
     """The picture of what a network was shown."""
     title = f"What the network was shown: subject {line(subject)}, network {explanation.name}"
     words = input_picture.Words(title, explanation.name, data.foot_of(explanation))
-    what = Output(OutputKind.FIGURE, explanation.name, scene=input_picture.SCENE)
+    what = Output(OutputKind.INPUT, explanation.name)
     return File(what, partial(input_picture.write, shown=shown, words=words))
 
 

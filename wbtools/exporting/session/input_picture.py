@@ -18,10 +18,8 @@ from wbtools.text import line
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SCENE = "input"
-"""What the picture is called among those of scenes."""
-
 WIDTH = 900
+_QUALITY = 90
 _EDGE = 12  # pixels
 _LETTER = 18  # of room for a letter at each side of a plane
 _TITLE, _WORDS, _SMALL = 17, 14, 12
@@ -49,7 +47,7 @@ class Words:
 
 
 def write(path: Path, shown: NetworkInput, words: Words) -> None:
-    """Draw what a network was shown, as a PNG.
+    """Draw what a network was shown, as a JPEG: pictures of scenes are the PNG files of an export.
 
     Parameters
     ----------
@@ -70,7 +68,7 @@ def write(path: Path, shown: NetworkInput, words: Words) -> None:
     for row in rows[1:]:
         page.show(row)
     page.write(words.notice, _SMALL)
-    page.image().save(path, "PNG", optimize=True)
+    page.image().save(path, "JPEG", quality=_QUALITY, optimize=True)
 
 
 def planes(shown: NetworkInput) -> list[list[NDArray[np.uint8]]]:
