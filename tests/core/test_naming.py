@@ -45,7 +45,7 @@ def every_output():
     known |= {kind: [atlas] for kind in ("CORTEX_VOLUME", "ATLAS_VOLUME", "LUT")}
     known |= {
         kind: [(m,) for m in MODELS]
-        for kind in ("RELEVANCE", "RELEVANCE_MNI", "HEATMAP", "HEATMAP_SMOOTH", "REGIONS", "LEVELS", "PAIRS")
+        for kind in ("RELEVANCE", "RELEVANCE_MNI", "HEATMAP", "HEATMAP_SMOOTH", "REGIONS", "LEVELS", "PAIRS", "INPUT")
     }
     cifti = [(model, None, "32k_fs_LR", "", "HCP-MMP1") for model in MODELS]
     known |= dict.fromkeys(("DSCALAR", "PSCALAR", "PCONN"), cifti)
