@@ -120,7 +120,7 @@ def test_hcp_names_are_those_that_earlier_exports_have(tmp_path):
         Output(OutputKind.LABEL, "", left, "native", atlas="HCP-MMP1"): "100307.L.HCP-MMP1.native.label.gii",
         Output(OutputKind.LEVELS, "unet"): "100307.unet.levels.tsv",
         Output(OutputKind.LEVELS, "unet", by="gradient"): "100307.unet.gradient.levels.tsv",
-        Output(OutputKind.INPUT, "unet"): "sub-01.unet.input.jpg",
+        Output(OutputKind.INPUT, "unet"): "100307.unet.input.jpg",
         Output(OutputKind.DSCALAR, "unet", mesh=cortex): "100307.unet.32k_fs_LR.dscalar.nii",
         Output(OutputKind.PSCALAR, "unet", mesh=cortex, atlas="HCP-MMP1"): "100307.unet.HCP-MMP1.pscalar.nii",
         Output(OutputKind.PCONN, "unet", mesh=cortex, atlas="HCP-MMP1"): "100307.unet.HCP-MMP1.pairs.pconn.nii",
