@@ -9,7 +9,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.atlas import mmp
 from wbtools.errors import InputError
 from wbtools.group.context.annotation import Annotation
-from wbtools.group.context.annotation_files import read_annotations
+from wbtools.group.context.annotation_files import read_all, read_annotations
 from wbtools.images import cifti, gifti
 from wbtools.surfaces.standard import cortex_32k
 
@@ -140,6 +140,18 @@ def test_missing_partners_and_unknown_files_are_named(tmp_path):
     (tmp_path / "a.dlabel.nii").rename(tmp_path / "a.dscalar.nii")
     with pytest.raises(InputError, match="holds no maps with a value per vertex"):
         read_annotations(str(tmp_path / "a.dscalar.nii"))
+
+
+def test_files_of_both_sides_are_one_annotation_and_the_same_names_are_told_apart(tmp_path):
+    sides = write_pair(tmp_path)
+    rows = cifti.Greyordinates({side: cortex_32k(side) for side in Hemisphere})
+    cifti.write_dscalar(tmp_path / "a.dscalar.nii", {"m": rows.gather(PAINTED)}, rows)
+    assert [each.name for each in read_all([*sides, sides[0]])] == ["a"]
+    both = read_all([sides[1], str(tmp_path / "a.dscalar.nii"), sides[0]])
+    assert [each.name for each in both] == ["a (a.R.func.gii)", "a (a.dscalar.nii)"]
+    (tmp_path / "other").mkdir()
+    again = read_all([sides[0], write_pair(tmp_path / "other")[0]])
+    assert [each.name for each in again] == ["a (a.L.func.gii) #1", "a (a.L.func.gii) #2"]
 
 
 @pytest.mark.parametrize("name", ["neuromaps:myelin", "neuromaps:a-b-c-d-e", "neuromaps:a--fsLR-32k"])

@@ -36,6 +36,12 @@ def test_the_order_of_regions_does_not_matter_and_sides_are_not_swapped():
     assert profile.counts @ profile.means == pytest.approx(networks.counts[180:360].sum())
 
 
+def test_networks_without_names_are_called_after_their_title_and_number():
+    ones = {area.name: 1.0 for area in mmp.regions()}
+    assert network_profile(ones, functional_networks("yeo17")).names[8] == "Yeo 17: network 9"
+    assert network_profile(ones, functional_networks("yeo7")).names[0] == "Visual"
+
+
 def test_areas_without_a_value_are_left_out_and_a_network_without_any_is_nan():
     profile = network_profile({"L_V1_ROI": 3.0, "L_4_ROI": np.nan}, functional_networks("yeo7"))
     assert profile.means[0] == pytest.approx(3.0) and np.isnan(profile.means[1]) and profile.counts[1] == 0

@@ -14,6 +14,7 @@ from wbtools.errors import InputError
 from wbtools.group.context.annotation import Annotation
 from wbtools.group.context.spin_test import correlations, spin_tests
 from wbtools.group.context.spinning import random_rotations, spun
+from wbtools.group.telling.sentences import spins
 from wbtools.images import gifti
 from wbtools.surfaces import mesh
 from wbtools.surfaces.standard import sphere_32k
@@ -111,6 +112,16 @@ def test_p_counts_the_rotations_that_are_as_far_from_zero_on_either_side():
     assert test.p == (1 + (np.abs(null) >= abs(test.r)).sum()) / 201
     assert (test.areas, test.rotations) == (360, 200)
     assert test.null_interval == pytest.approx(np.percentile(null, [2.5, 97.5]))
+
+
+def test_correlations_are_said_in_a_line_for_each_annotation_and_of_ten_at_most():
+    turns, mine = random_rotations(20, seed=8), smooth(1)
+    tests = spin_tests(mine, [Annotation(f"map {n}", smooth(2).values) for n in range(12)], turns)
+    said = spins(tests)
+    first, second = tests[:2]
+    pearson, spearman = (f"r = {test.r:.2f}, p = {test.p:.3g}" for test in (first, second))
+    assert said[0] == f"Annotation map 0: pearson {pearson}; spearman {spearman}"
+    assert len(said) == 11 and said[-1] == "2 more annotations: on the page"
 
 
 def test_several_annotations_share_the_rotations_and_do_not_change_one_another():

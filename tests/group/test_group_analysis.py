@@ -15,6 +15,8 @@ from wbtools.errors import InputError
 from wbtools.group.analysis import analyse
 from wbtools.group.group_folder import GroupPlace, write
 from wbtools.group.settings_of_group import GroupSettings
+from wbtools.group.telling.group_methods import methods
+from wbtools.provenance import sha256
 
 PEOPLE = [f"s{number:02}" for number in range(12)]
 PLANTED = {"THALAMUS_LEFT": 5.0}
@@ -78,7 +80,7 @@ def test_the_planted_region_is_first_and_alone_stands_out(result):
     first = result.table.iloc[0]
     assert first.name == "THALAMUS_LEFT" and first["rank_low"] == 1 and first["rank_high"] == 1
     assert result.network().outstanding == ["THALAMUS_LEFT"]
-    assert "THALAMUS_LEFT (rank 1, 95 % interval 1 to 1)" in result.headline[0]
+    assert f"THALAMUS_LEFT (level {first['ranked_level']:.2f}, rank 1, 95 % interval 1 to 1)" in result.headline[0]
 
 
 def test_networks_without_anything_planted_have_nothing_that_stands_out(tmp_path):
@@ -106,14 +108,50 @@ def test_means_and_ranks_are_those_of_the_tables(result, cohort):
     assert table["rank"].tolist() == stats.rankdata(-ranked).tolist()
 
 
-def test_exports_without_levels_have_those_of_their_ranking_and_the_reason_is_said(tmp_path, result):
+def rewritten(root, column, values):
+    """Put other values of everybody's region tables into them, and on record."""
+    for who in PEOPLE:
+        path = root / who / f"{who}.unet.regions.tsv"
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        table[column] = values(table)
+        table.to_csv(path, sep="\t", index=False)
+        record = root / who / "provenance.json"
+        content = json.loads(record.read_text())
+        content["outputs_sha256"][path.name] = sha256(path)
+        record.write_text(json.dumps(content))
+
+
+def test_exports_without_levels_are_ranked_by_mean_relevance_whatever_their_score_and_the_reason_is_said(tmp_path):
     root = write_people(tmp_path, PEOPLE, MadeUp(levels=False))
-    older = analysed(root)
-    # Scores are written with six digits after the point, and the lowest is about .01.
+    rewritten(root, "score", lambda table: [f"{1 / (1 + int(key)):.6f}" for key in table["key"]])
+    older, levels = analysed(root), levels_of_tables(root)
     for name in ("ranked_level", "mean_level"):
-        np.testing.assert_allclose(older.table[name], result.table[name].loc[older.table.index], atol=1e-3)
+        np.testing.assert_allclose(older.table[name].loc[levels.columns], levels.mean(), atol=1e-9)
+    assert older.network().measures.ranked_by == "mean |relevance|"
     assert older.network().randomised is None and older.table["p_corrected"].isna().all()
     assert "older wbtools" in " ".join(older.notices)
+
+
+def w_of_kendall(levels):
+    """From scipy's chi-squared of Friedman's test, which is W of N people and R regions times N (R - 1)."""
+    people, regions = levels.shape
+    return stats.friedmanchisquare(*levels.to_numpy().T).statistic / (people * (regions - 1))
+
+
+def test_agreement_and_top_tenths_are_of_what_regions_are_ranked_by(tmp_path):
+    root = write_people(tmp_path, PEOPLE, MadeUp(method="deviation-smooth"))
+    # Mean |relevance| has the opposite order.
+    rewritten(root, "abs_mean", lambda table: [f"{1e-12 / float(mean):.6g}" for mean in table["abs_mean"]])
+    found, ranked = analysed(root), levels_in_files(root)
+    top = ranked.rank(axis=1, ascending=False).le(np.ceil(len(REGIONS) / 10)).mean()
+    np.testing.assert_allclose(found.table["consistency"].loc[ranked.columns], top)
+    assert found.table["consistency"]["THALAMUS_LEFT"] == 1
+    assert found.network().consistency.concordance == pytest.approx(w_of_kendall(ranked))
+    assert found.network().measures.ranked_by == "the root mean square of relevance before pooling"
+    np.testing.assert_allclose(
+        found.table["mean_level"].loc[ranked.columns], levels_of_tables(root)[ranked.columns].mean()
+    )
+    assert "Westfall and Young 1993" in methods(found)[0] and "counted 2.5 times" in methods(found)[0]
 
 
 def test_randomised_networks_that_not_everybody_has_are_left_out_and_counted(tmp_path):
@@ -163,7 +201,8 @@ def test_table_figures_and_page_have_the_same_numbers(folder):
     table = pd.read_csv(folder / "group.unet.regions.tsv", sep="\t", dtype=str, keep_default_na=False)
     figures = json.loads((folder / "group.json").read_text())["networks"]["unet"]
     shown = next(rows for rows in Tables((folder / "group.html").read_text()).tables if rows[0][0] == "region")
-    columns = {"rank": "rank", "from": "rank_low", "to": "rank_high", "level": "mean_level", "p": "p_corrected"}
+    columns = {"rank": "rank", "from": "rank_low", "to": "rank_high", "p": "p_corrected"}
+    columns |= {"ranked level": "ranked_level", "level of mean": "mean_level"}
     for place, (cells, row) in enumerate(zip(shown[1:], figures["regions"], strict=True)):
         written = table.iloc[place]
         assert cells[0] == row["region"] == written["region"]

@@ -102,6 +102,21 @@ def test_beside_a_product_a_number_s_effect_is_that_in_the_average_person(table,
     np.testing.assert_allclose(slope, np.mean(each, axis=0), rtol=1e-9)  # as many of both
 
 
+def test_what_a_product_means_is_said(table):
+    asked = Asked("age + sex + side + age:sex + sex:side", ("age:sex", "sex:side", "age"))
+    assert [each.says for each in contrasts(asked, table)] == [
+        "slope of age in M above that in F",
+        "M less F in b above that in a",
+        "rises with age",
+    ]
+
+
+def test_without_a_table_both_ways_of_giving_it_are_named():
+    with pytest.raises(InputError) as raised:
+        contrasts(Asked("age"), pd.DataFrame(index=["s0", "s1"]))
+    assert "--participants, or open_batch(OUT, participants=...)" in raised.value.hint
+
+
 def test_a_column_of_a_product_with_three_levels_is_compared_by_its_name(table, values):
     asked = {"formula": "age + group + age:group"}
     assert "--contrast 'age:group: pre-ill'" in refusal(table, **asked, contrasts=("age:group",))

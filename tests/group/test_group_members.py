@@ -105,6 +105,12 @@ def test_the_same_person_under_two_names_is_found(tmp_path):
     assert who(chosen(tmp_path, leave_out=True)) == [tuple(PEOPLE[:4])]
 
 
+def test_ids_that_differ_by_sub_alone_are_one_person(tmp_path):
+    write_people(tmp_path, ["A", "B_ses-1", "B_ses-2", "C", "sub-A"])
+    assert "sub-A has the id of A: one person, counted twice" in refusal(tmp_path)
+    assert who(chosen(tmp_path, leave_out=True)) == [("A", "B_ses-1", "B_ses-2", "C")]
+
+
 def test_networks_that_somebody_lacks_are_named(tmp_path):
     write_people(tmp_path, PEOPLE[:4], MadeUp(networks=("unet", "vit")))
     write_people(tmp_path, PEOPLE[4:], MadeUp(networks=("unet",)))
@@ -119,12 +125,16 @@ def test_people_without_a_row_and_rows_without_an_export_are_named(tmp_path):
     root = write_people(tmp_path / "out", PEOPLE)
     table = participants(tmp_path / "p.tsv", [(name, 30, "F") for name in PEOPLE[:6]])
     said = refusal(root, table, columns=("age",))
-    assert "s06 has no age in p.tsv (2 exports in all)" in said and "--leave-out" in said
+    assert "s06 has no row in p.tsv (2 exports in all)" in said and "--leave-out" in said
     found = chosen(root, table, columns=("age",), leave_out=True)
     assert who(found) == [tuple(PEOPLE[:6])] and [each.who for each in found.left_out] == PEOPLE[6:]
     more = participants(tmp_path / "more.tsv", [(name, 30, "F") for name in [*PEOPLE, "s98", "s99"]])
-    assert "s98 of more.tsv has no export (2 exports in all)" in refusal(root, more)
-    assert who(chosen(root, more, leave_out=True)) == [tuple(PEOPLE)]
+    found = chosen(root, more, columns=("age",))  # the table of a whole study
+    assert who(found) == [tuple(PEOPLE)] and found.without_export == ["s98", "s99"] and not found.left_out
+    gaps = participants(tmp_path / "gaps.tsv", [(name, "n/a" if name == "s01" else 30, "F") for name in PEOPLE[:7]])
+    assert "s07 has no row in gaps.tsv --leave-out" in refusal(root, gaps, columns=("age",))
+    reasons = {each.who: each.why for each in chosen(root, gaps, columns=("age",), leave_out=True).left_out}
+    assert reasons == {"s07": "has no row in gaps.tsv", "s01": "has no age in gaps.tsv"}
 
 
 def test_families_are_found_by_the_usual_columns_or_the_named_column(tmp_path):
@@ -135,6 +145,19 @@ def test_families_are_found_by_the_usual_columns_or_the_named_column(tmp_path):
     assert usual.family == "family_id" and len(set(usual.cohorts[0].families)) == 4
     assert named.family == "age" and list(named.cohorts[0].families) == [f"family {place % 4}" for place in range(8)]
     assert "did you mean" in refusal(root, table, family="agee")
+
+
+def test_people_come_in_the_order_of_their_numbers(tmp_path):
+    write_people(tmp_path, ["p10", "p2", "p1"])
+    assert who(chosen(tmp_path)) == [("p1", "p2", "p10")]
+
+
+def test_pairs_are_families_joined_with_those_of_the_table(tmp_path):
+    root = write_people(tmp_path / "out", PEOPLE)
+    rows = [(name, place // 2, f"F{place // 4}" if place < 4 else f"F{place}") for place, name in enumerate(PEOPLE)]
+    found = chosen(root, participants(tmp_path / "p.tsv", rows), columns=("age",), paired="age").cohorts[0]
+    assert [list(found.families).index(each) for each in found.families] == [0, 0, 0, 0, 4, 4, 6, 6]
+    assert people(found) == "8 exports of 3 families"
 
 
 def test_sessions_of_a_person_are_one_family(tmp_path):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wbtools.errors import InputError
 from wbtools.group.brain_context import Annotations
 from wbtools.group.members.cohort import Chosen, LeftOut, Tell, choose
+from wbtools.group.members.natural_order import natural
 from wbtools.group.network_findings import NetworkFindings, network_findings
 from wbtools.group.settings_of_group import GroupSettings
 from wbtools.group.shared_maps import SharedMaps, shared_maps
@@ -60,12 +61,12 @@ class GroupResult:
     @property
     def people(self) -> tuple[str, ...]:
         """Ids of all who have a map in the group."""
-        return tuple(sorted({who for each in self.networks.values() for who in each.cohort.people}))
+        return tuple(sorted({who for each in self.networks.values() for who in each.cohort.people}, key=natural))
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Who is not in it, and why."""
-        return tuple(self.chosen.left_out)
+        return tuple(sorted(self.chosen.left_out, key=lambda each: natural(each.who)))
 
     def network(self, name: str | None = None) -> NetworkFindings:
         """What was found of a network.
@@ -103,7 +104,7 @@ class GroupResult:
     @cached_property
     def cautions(self) -> tuple[str, ...]:
         """What must be known of the group before its figures are read."""
-        return tuple(sentences.cautions(self.networks.values()))
+        return (*sentences.cautions(self.networks.values()), *sentences.rows(self.chosen, self.batch))
 
     @cached_property
     def briefs(self) -> tuple[str, ...]:

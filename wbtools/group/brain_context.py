@@ -41,10 +41,10 @@ class Annotations:
         InputError
             If one cannot be read.
         """
-        from wbtools.group.context.annotation_files import read_annotations
+        from wbtools.group.context.annotation_files import read_all
         from wbtools.group.context.spinning import random_rotations
 
-        maps = tuple(found for source in sources for found in read_annotations(source))
+        maps = read_all(sources)
         return cls(maps, random_rotations(rotations, seed)) if maps else cls()
 
 

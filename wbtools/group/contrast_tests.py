@@ -20,7 +20,7 @@ from wbtools.group.statistics.permutation import (
     permutation_test,
 )
 from wbtools.group.statistics.permutation import Contrast as Tests
-from wbtools.text import line
+from wbtools.text import counted, line
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class ContrastTest:
     effect : str
         What it is.
     exact : bool
-        Whether every rearrangement was computed, not a sample of them.
+        Whether every permutation was computed, not a sample of them.
     """
 
     contrast: Contrast
@@ -64,9 +64,18 @@ class ContrastTest:
     @property
     def said(self) -> str:
         """How p came about, in words."""
-        if self.exact:
-            return f"all {len(self.tests.maxima):,} rearrangements"
-        return f"{len(self.tests.maxima):,} random rearrangements"
+        return f"{self.permutations}; the lowest possible p is {self.tests.lowest_p:.3g}"
+
+    @property
+    def permutations(self) -> str:
+        """How many permutations there were, and of which kind."""
+        many = len(self.tests.maxima)
+        return f"all {counted(many, 'permutation')}" if self.exact else counted(many, "random permutation")
+
+    @property
+    def distinct(self) -> int:
+        """How many permutations can be told apart: two that give the same |t| everywhere are not."""
+        return round(1 / self.tests.lowest_p) if self.exact else self.tests.distinct
 
 
 def contrast_test(
@@ -78,7 +87,7 @@ def contrast_test(
 ) -> ContrastTest:
     """Test a contrast of all regions, or of all vertices.
 
-    If there are no more rearrangements than would be drawn, each is computed once.
+    If there are no more permutations than would be drawn, each is computed once.
 
     Parameters
     ----------
@@ -99,7 +108,7 @@ def contrast_test(
     >>> values = np.random.default_rng(0).normal(size=(8, 3)) + [[0, 9, 0], [0, 0, 0]] * 4
     >>> found = contrast_test(values, contrast, np.arange(8), Permutations(99))
     >>> int(found.p_corrected.argmin()), found.said, found.effect
-    (1, 'all 70 rearrangements', "Cohen's d")
+    (1, 'all 70 permutations; the lowest possible p is 0.0286', "Cohen's d")
     """
     if contrast.paired:
         first, second = contrast.pairs.T

@@ -17,7 +17,7 @@ from wbtools.group.palm_model import write_model
 from wbtools.group.telling.group_page import page
 from wbtools.group.telling.group_record import as_record, left_out
 from wbtools.group.telling.region_table import as_tsv
-from wbtools.group.telling.sentences import shown
+from wbtools.group.telling.sentences import people as people_of
 from wbtools.group.told_reading import Tell, ToldReading
 from wbtools.group.vertex_tests import write_vertices
 from wbtools.output.destination import require_writable_around
@@ -137,7 +137,7 @@ def _averaged(result: GroupResult, jobs: int, tell: Tell) -> list[NetworkMaps]:
         people = tuple(found.cohort.results.values())
         maps = average_maps(ToldReading(people, further), jobs)
         areas = {"mean level": found.table["mean_level"].to_dict()}
-        who = shown(found.cohort.people)
+        who = people_of(found.cohort)
         made.append(NetworkMaps(name, found.cohort.title, maps, areas, notices=result.briefs, who=who))
         before += len(people)
     return made

@@ -14,6 +14,7 @@ from wbtools.anatomy import Kind, Region
 from wbtools.errors import InputError
 from wbtools.group.members.cohort import Cohort
 from wbtools.reading import NetworkResults
+from wbtools.reading.record import section
 from wbtools.reading.table import OUTSIDE
 from wbtools.regions.calibration import FEWEST_NETWORKS, FEWEST_REGIONS, levels_of
 from wbtools.text import counted
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+
+MEAN = "mean |relevance|"
+"""What levels are of, unless exports rank regions by another measure."""
+_POOLED, _SQUARES = "deviation-smooth", "the root mean square of relevance before pooling"
 
 _RANDOMISED = re.compile(r"network_(0|[1-9][0-9]{0,18})")
 """Columns of the levels in maps of randomised networks, which their seeds name."""
@@ -39,7 +44,9 @@ class Measures:
         Binary logarithm of a region's mean |relevance|, relative to the person's median region.
     ranked : ndarray, (N, R)
         The same of what the exports rank regions by: mean |relevance|, or the root mean square before pooling; in the
-        map that is compared with those of randomised networks, where all exports tell its levels.
+        map that is compared with those of randomised networks. `levels` where not all exports tell these.
+    ranked_by : str
+        What `ranked` are levels of.
     z : ndarray, (N, R)
         Against the person's own randomised networks; NaN without.
     null : ndarray, (N, K, R)
@@ -56,6 +63,7 @@ class Measures:
     regions: tuple[Region, ...]
     levels: Array
     ranked: Array
+    ranked_by: str
     z: Array
     null: Array
     seeds: tuple[int, ...]
@@ -139,10 +147,12 @@ def measures(cohort: Cohort) -> Measures:
     known = [table for table in tables if table is not None]
     seeds, why = _seeds(known, len(results))
     levels = levels_of(np.array([_present(each, names, "abs_mean") for each in results]))
+    older = len(known) < len(results)
     return Measures(
         regions,
         levels,
-        _ranked(results, names) if len(known) < len(results) else np.array([_column(t, "level", names) for t in known]),
+        levels if older else np.array([_column(table, "level", names) for table in known]),
+        MEAN if older else _ranked_by(results[0]),
         np.array([_column(each.table, "z", names) for each in results]),
         np.array([_null(table, seeds, names) for table in tables])
         if seeds
@@ -174,9 +184,10 @@ def _present(results: NetworkResults, names: Sequence[str], column: str) -> Arra
     return np.asarray(rows[column].where(rows["voxels"] > 0).to_numpy(np.float64))
 
 
-def _ranked(results: Sequence[NetworkResults], names: Sequence[str]) -> Array:
-    """Levels of what exports without a table of levels rank regions by: a score is relative to the highest region's."""
-    return levels_of(np.array([_present(each, names, "score") for each in results]))
+def _ranked_by(results: NetworkResults) -> str:
+    """What the levels in a table of levels are of: of the map that is compared with those of randomised networks."""
+    compared = section(results.about, "against_randomised_networks").get("method") or results.method
+    return _SQUARES if compared == _POOLED else MEAN
 
 
 def _column(table: pd.DataFrame, name: str, names: Sequence[str]) -> Array:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from wbtools.group.brain_context import Annotations, BrainContext, brain_context
 from wbtools.group.contrast_tests import ContrastTest, contrast_test, require_exchangeable
 from wbtools.group.measures import Measures, measures
-from wbtools.group.members.cohort import Cohort, Tell, person
+from wbtools.group.members.cohort import Cohort, Tell
 from wbtools.group.members.comparisons import contrasts
+from wbtools.group.members.family_names import person
 from wbtools.group.settings_of_group import GroupSettings
 from wbtools.group.statistics.against_randomised import AgainstRandomised, against_randomised
 from wbtools.group.statistics.consistency import Consistency, consistency
@@ -38,8 +39,9 @@ class NetworkFindings:
     bootstrap : FamilyBootstrap
         How intervals were made.
     ranks : RankIntervals
-        Of regions by their mean level.
+        Of regions by their mean `ranked` level.
     consistency : Consistency
+        Of the same levels.
     randomised : AgainstRandomised or None
         None where there are no randomised networks; `measures.without_null` says why.
     deep : DeepStructures or None
@@ -106,7 +108,7 @@ def network_findings(cohort: Cohort, settings: GroupSettings, annotations: Annot
     context = brain_context(dict(zip(found.names, found.mean_levels.tolist(), strict=True)), annotations)
     deep = _deep(found, bootstrap)
     return NetworkFindings(
-        cohort, found, bootstrap, ranks, consistency(found.levels), randomised, deep, tests, vertices, context
+        cohort, found, bootstrap, ranks, consistency(found.ranked), randomised, deep, tests, vertices, context
     )
 
 

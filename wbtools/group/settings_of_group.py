@@ -74,7 +74,8 @@ class GroupSettings:
     @property
     def selection(self) -> Selection:
         """Whose exports are taken."""
-        return Selection(self.networks, self.family, self.asked.columns, self.include_failed, self.leave_out)
+        asked = self.asked
+        return Selection(self.networks, self.family, asked.columns, self.include_failed, self.leave_out, asked.paired)
 
     def as_record(self) -> dict[str, object]:
         """As JSON values, without any folder of this machine."""

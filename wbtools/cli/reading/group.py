@@ -58,7 +58,8 @@ _TOP = 10
     "annotations",
     metavar="FILE|neuromaps:NAME",
     multiple=True,
-    help="Correlate with a map of the cortex: .func.gii, .dscalar.nii, .pscalar.nii, .tsv, or one of neuromaps.",
+    help="Correlate with a map of the cortex: .func.gii or .shape.gii (name one side's), .dscalar.nii, .pscalar.nii, "
+    ".tsv, or one of neuromaps (pip install 'wbtools[templates]').",
 )
 @click.option("--include-failed", is_flag=True, help="Take maps, too, that failed the checks of their trust.")
 @click.option("--leave-out", is_flag=True, help="Go on without exports that do not fit, and list them.")
@@ -150,7 +151,7 @@ def _summarise(result: GroupResult, folder: Path, written: tuple[Path, ...]) -> 
     from wbtools.group.telling import sentences
     from wbtools.report.page import NOTICE
 
-    family = f"families by {line(result.chosen.family, 60)}" if result.chosen.family else "every person a family"
+    family = sentences.families(result.chosen)
     for found in result.networks.values():
         terminal.print(f"{line(found.name)}: {sentences.people(found.cohort)} ({family})")
         for row in table(_columns(found), terminal.width):
@@ -189,14 +190,14 @@ def _columns(found: NetworkFindings) -> list[Column]:
         *between,
         Column("region", tuple(line(name) for name in rows.index), words=True),
         Column("kind", tuple(rows["kind"]), words=True),
-        Column("level", numbers("mean_level", ".2f")),
+        Column("ranked level", numbers("ranked_level", ".2f")),
         Column("top tenth", numbers("consistency", ".0%")),
         *against,
     ]
 
 
 def _figures(found: NetworkFindings) -> list[str]:
-    """Agreement of people, subcortex against cortex, contrasts."""
+    """Agreement of people, subcortex against cortex, contrasts, annotations."""
     from wbtools.group.telling import sentences
 
     said = [f"Agreement of people: W = {found.consistency.concordance:.2f}"]
@@ -204,4 +205,4 @@ def _figures(found: NetworkFindings) -> list[str]:
         said.append(sentences.deep(found.deep))
     if found.randomised:
         said.append(sentences.outstanding(found).rstrip("; "))
-    return [*said, *sentences.results(found)[1:]]
+    return [*said, *sentences.results(found)[1:], *sentences.spins(found.context.spins)]

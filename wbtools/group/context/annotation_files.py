@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,42 @@ def read_annotations(source: str) -> tuple[Annotation, ...]:
     if not path.is_file():
         raise MissingFile(path)
     return _READERS[kind](path)
+
+
+def read_all(sources: Iterable[str]) -> tuple[Annotation, ...]:
+    """Read several sources, each once: both hemispheres' files are one source.
+
+    Maps of one name are told apart by their files' names, and by numbers where these are the same, too.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        As `read_annotations` takes them.
+
+    Raises
+    ------
+    InputError
+        As `read_annotations` does.
+    """
+    once: dict[frozenset[str], str] = {}
+    for source in sources:
+        once.setdefault(_files(source), source)
+    found = [(Path(source).name, each) for source in once.values() for each in read_annotations(source)]
+    twice = {name for name, count in Counter(each.name for _, each in found).items() if count > 1}
+    names = [f"{each.name} ({file})" if each.name in twice else each.name for file, each in found]
+    numbered = (
+        f"{name} #{names[:n].count(name) + 1}" if names.count(name) > 1 else name for n, name in enumerate(names)
+    )
+    return tuple(replace(each, name=name) for (_, each), name in zip(found, numbered, strict=True))
+
+
+def _files(source: str) -> frozenset[str]:
+    """What a source is read from."""
+    path = Path(source)
+    if source.startswith(neuromaps_files.PREFIX) or not path.is_file():
+        return frozenset([source])
+    surfaces = any(path.name.endswith(ending) for ending, reader in _READERS.items() if reader is _surfaces)
+    return frozenset(str(each.resolve()) for each in (_pair(path).values() if surfaces else [path]))
 
 
 def _surfaces(path: Path) -> tuple[Annotation, ...]:

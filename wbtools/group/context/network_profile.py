@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,12 @@ class NetworkProfile:
     networks: tuple[Network, ...]
     means: NDArray[np.float64]
     counts: NDArray[np.int64]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the networks, for readers: those of Yeo's 17 have numbers only, and their title before these."""
+        numbered = re.compile(r"network_([0-9]+)")
+        return tuple(numbered.sub(rf"{self.title}: network \1", network.name) for network in self.networks)
 
 
 def network_profile(

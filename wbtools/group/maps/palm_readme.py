@@ -20,9 +20,10 @@ _EXCHANGED = {
 _TEXT = """\
 # {people} for PALM
 
-`levels.csv` holds the level of each region, `relevance.*.func.gii` a map for each person: relevance divided by the mean
-|relevance| of the person's median region. Rows and maps are in the order of `people.tsv`, columns of `levels.csv` in
-that of `regions.tsv`. `area.*.shape.gii` is the mean over people of each vertex's area on the midthickness.
+`levels.csv` holds the level of mean |relevance| of each region, `relevance.*.func.gii` a map for each person: relevance
+divided by the mean |relevance| of the person's median region. Rows and maps are in the order of `people.tsv`, columns
+of `levels.csv` in that of `regions.tsv`. `area.*.shape.gii` is the mean over people of each vertex's area on the
+midthickness.
 {exchanged}{without}
 
 Regressors (columns of `design.csv`):

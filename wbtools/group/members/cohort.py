@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.group.members import sameness
+from wbtools.group.members.family_names import joined_families, person
 from wbtools.group.members.formula import column_named
+from wbtools.group.members.natural_order import natural
 from wbtools.group.members.sameness import named
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading import Batch, NetworkResults
-from wbtools.reading.participants import read_participants
+from wbtools.reading.participants import joined, read_participants
 from wbtools.reading.record import section
 from wbtools.text import counted, line
 
@@ -47,6 +49,8 @@ class Selection:
         Whether maps are taken that failed the checks of their trust.
     leave_out : bool
         Whether people who do not fit are left out and listed; else the first of them is an error.
+    paired : str
+        Column that has the same in both of a pair; empty if there are no pairs.
     """
 
     networks: tuple[str, ...] = ()
@@ -54,6 +58,7 @@ class Selection:
     columns: tuple[str, ...] = ()
     include_failed: bool = False
     leave_out: bool = False
+    paired: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,15 @@ class Cohort:
         A row per person of `results`, in that order.
     families : ndarray of str, (N,)
         Whoever has the same is drawn, and permuted, together.
+    paired : str
+        The column of pairs, who are families; empty if there are no pairs.
     """
 
     network: str
     results: Mapping[str, NetworkResults]
     participants: pd.DataFrame
     families: Names
+    paired: str = ""
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -121,12 +129,20 @@ class Chosen:
     left_out : list of LeftOut
     family : str
         The column of families; empty if there is none.
+    without_export : list of str
+        Rows of the table of participants that are nobody's.
     """
 
     selection: Selection
     cohorts: list[Cohort] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     family: str = ""
+    without_export: list[str] = field(default_factory=list)
+
+    @property
+    def families_by(self) -> tuple[str, ...]:
+        """The columns that make families: of these, and of pairs."""
+        return tuple(dict.fromkeys(filter(None, [self.family, self.selection.paired])))
 
     def leave_out(self, found: Mapping[str, str], error: Callable[[str, str], InputError], network: str = "") -> None:
         """List people with what is wrong with each; raise what `error` makes of the first unless they are to be."""
@@ -168,10 +184,11 @@ def choose(batch: Batch, selection: Selection, tell: Tell = lambda done, total: 
     _require_different(batch, chosen)
     gone = {each.who for each in chosen.left_out}
     for name in names:
-        people = [who for who in batch.people if who not in gone]
+        people = sorted((who for who in batch.people if who not in gone), key=natural)
         found = _of_network(batch, name, people, chosen)
         table = batch.participants.loc[list(found)]
-        chosen.cohorts.append(Cohort(name, found, table, _families(table, chosen.family)))
+        families = joined_families(table.index, [table[column] for column in chosen.families_by])
+        chosen.cohorts.append(Cohort(name, found, table, families, selection.paired))
     return chosen
 
 
@@ -198,9 +215,27 @@ def _of_network(batch: Batch, name: str, people: Sequence[str], chosen: Chosen) 
     if not chosen.selection.include_failed:
         chosen.left_out += [LeftOut(who, why, name) for who, why in failed.items()]
         alike = {who: each for who, each in alike.items() if who not in failed}
+    if chosen.selection.paired:
+        alike = _in_pairs(name, alike, batch.participants, chosen)
     if len(alike) < 2:
         raise _too_few(name, alike, failed)
     return alike
+
+
+def _in_pairs(
+    name: str, results: dict[str, NetworkResults], table: pd.DataFrame, chosen: Chosen
+) -> dict[str, NetworkResults]:
+    """Those whose pair has somebody else, too."""
+    column = chosen.selection.paired
+    pair = column_named(column, table).loc[list(results)]
+    alone = {
+        who: f"the other one of {line(column, 60)} {line(pair[who], 60)} is missing"
+        for who in pair.index[~pair.duplicated(keep=False)]
+    }
+    chosen.leave_out(
+        alone, lambda who, more: InputError(f"{line(who, 60)} is in no pair: {alone[who]}{more}", hint=_HINT), name
+    )
+    return {who: each for who, each in results.items() if who not in alone}
 
 
 def _damaged(batch: Batch, networks: Sequence[str], tell: Tell) -> dict[str, str]:
@@ -274,33 +309,31 @@ def _family_column(batch: Batch, selection: Selection) -> str:
 
 
 def _require_rows(batch: Batch, chosen: Chosen, used: tuple[str, ...]) -> None:
-    """Everybody has the columns that are used, and every row an export."""
-    if batch.participants_file is None and not used:
-        return
-    where = batch.participants_file.name if batch.participants_file else ""
-    lacking = {
-        who: f"has no {line(name, 60)} in {where}"
-        for name in reversed(used)
-        for who in batch.people
-        if column_named(name, batch.participants).isna()[who]
-    }
-    chosen.leave_out(
-        {who: lacking[who] for who in batch.people if who in lacking},
-        lambda who, more: InputError(f"{line(who, 60)} {lacking[who]}{more}", hint=_HINT),
-    )
-    absent = dict.fromkeys(_rows_without_export(batch), "has no export")
-    chosen.leave_out(
-        absent, lambda who, more: InputError(f"{line(who, 60)} of {where} has no export{more}", hint=_HINT)
-    )
+    """Everybody has a row with the columns that are used; rows without an export are listed, and no fault."""
+    import pandas as pd
 
-
-def _rows_without_export(batch: Batch) -> list[str]:
+    columns = {name: column_named(name, batch.participants) for name in used}
     if batch.participants_file is None:
-        return []
+        return
+    where, rows = batch.participants_file.name, read_participants(batch.participants_file).index
+    chosen.without_export = _without_export(batch, rows)
+    absent = joined(batch.people, pd.DataFrame({"row": 1.0}, index=rows))["row"].isna()
+    lacking = {"row": absent, **{line(name, 60): column.isna() & ~absent for name, column in columns.items()}}
+    for what, missing in lacking.items() if used else ():
+        people = sorted(missing.index[missing], key=natural)
+        chosen.leave_out(dict.fromkeys(people, f"has no {what} in {where}"), _lacks(f"has no {what} in {where}"))
+
+
+def _lacks(why: str) -> Callable[[str, str], InputError]:
+    return lambda who, more: InputError(f"{line(who, 60)} {why}{more}", hint=_HINT)
+
+
+def _without_export(batch: Batch, rows: Iterable[object]) -> list[str]:
+    """Rows that are nobody's, whether or not the export can be read."""
     folders = (part for folder in batch.unreadable for part in folder.split("/"))
     there = {_bare(who) for who in (*batch.people, *folders)}
     there |= set(map(person, there))
-    return [str(row) for row in read_participants(batch.participants_file).index if _bare(str(row)) not in there]
+    return [str(row) for row in rows if _bare(str(row)) not in there]
 
 
 def _bare(who: str) -> str:
@@ -308,10 +341,13 @@ def _bare(who: str) -> str:
 
 
 def _require_different(batch: Batch, chosen: Chosen) -> None:
-    """Nobody is there twice under two names."""
+    """Nobody is there twice under two names; those that differ by `sub-` alone are one person's in all tables."""
     first: dict[str, str] = {}
+    named_first: dict[str, str] = {}
     twice = {}
     for who, export in batch.exports.items():
+        if (other := named_first.setdefault(_bare(who), who)) != who:
+            twice[who] = f"has the id of {line(other, 60)}"
         for digest in _images(export.provenance):
             if first.setdefault(digest, who) != who:
                 twice[who] = f"has the very same T1w as {line(first[digest], 60)}"
@@ -329,23 +365,3 @@ def _images(record: Mapping[str, object]) -> list[str]:
     t1w = [name for name in images if "t1" in name.rpartition("/")[2].lower()]
     taken = t1w or sorted(images, key=lambda name: sizes.get(name) or 0)[-1:]
     return [str(files[name]) for name in taken]
-
-
-def person(who: str) -> str:
-    """The person of an export: sessions of a person have exports of their own.
-
-    Examples
-    --------
-    >>> person("01_ses-a"), person("100307")
-    ('01', '100307')
-    """
-    return who.partition("_ses-")[0]
-
-
-def _families(table: pd.DataFrame, column: str) -> Names:
-    """The family of each export: that of the person, of all whose sessions; without a column, persons are families."""
-    if not column:
-        return np.array([f"person {person(who)}" for who in table.index])
-    first: dict[str, str] = {}
-    pairs = zip(table.index, table[column], strict=True)
-    return np.array([first.setdefault(person(who), f"family {value}") for who, value in pairs])

@@ -176,7 +176,7 @@ def _of_column(place: int, term: Term, terms: Sequence[Term]) -> Contrast:
     """Of a number or of a column of a product; the product's other columns are confounds."""
     name = line(term.name if len(term.labels) == 1 else term.labels[place], 200)
     confounds = np.column_stack([np.delete(term.values, place, axis=1), _others(term, terms)])
-    return Contrast(name, term.values[:, place], confounds, f"rises with {line(term.labels[place], 60)}")
+    return Contrast(name, term.values[:, place], confounds, term.says[place])
 
 
 def _of_levels(levels: tuple[str, str], term: Term, terms: Sequence[Term], table: pd.DataFrame) -> Contrast:
@@ -221,14 +221,21 @@ def _in_pairs(contrast: Contrast, column: str, table: pd.DataFrame) -> Contrast:
     reference = 1 - contrast.tested - contrast.confounds.sum(axis=1)
     pair = column_named(column, table).astype(str).to_numpy()
     used = (contrast.tested == 1) | (reference == 1)
-    found, odd = [], []
+    found: list[tuple[int, int]] = []
+    alone: list[str] = []
+    odd: list[str] = []
     for each in dict.fromkeys(pair[used]):
         mine = used & (pair == each)
         first, second = (np.flatnonzero(mine & (side == 1)) for side in (contrast.tested, reference))
         if len(first) == len(second) == 1:
             found.append((first[0], second[0]))
         else:
-            odd.append(str(each))
+            (alone if len(first) + len(second) == 1 else odd).append(str(each))
+    if alone:
+        raise InputError(
+            f"the other one of {line(column, 60)} {named(alone)} is missing for {line(contrast.name, 60)}",
+            hint="take the single row out of the table, and add --leave-out",
+        )
     if odd:
         raise InputError(
             f"{line(column, 60)} {named(odd)} is not a pair of one and one by {line(contrast.name, 60)}",

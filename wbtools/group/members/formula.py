@@ -6,6 +6,7 @@ formula may come from a script that somebody else wrote.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -40,12 +41,15 @@ class Term:
         Of the columns.
     levels : tuple of str
         Of a category, sorted; the first is the reference. Empty for numbers and products.
+    says : tuple of str
+        What a positive effect of each column means; empty for categories.
     """
 
     name: str
     values: Array
     labels: tuple[str, ...]
     levels: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
 
 
 def columns_of(formula: str) -> tuple[str, ...]:
@@ -97,7 +101,8 @@ def column_named(name: str, table: pd.DataFrame) -> pd.Series:
     """
     if not len(table.columns):
         raise InputError(
-            f"there is no table of participants with a column {line(name, 60)!r}", hint="give it by --participants"
+            f"there is no table of participants with a column {line(name, 60)!r}",
+            hint="give it by --participants, or open_batch(OUT, participants=...)",
         )
     if name not in table:
         raise UnknownChoice("column of the participants", line(name, 60), [line(each, 60) for each in table])
@@ -170,7 +175,21 @@ def _term(names: tuple[str, ...], table: pd.DataFrame) -> Term:
     labels = [
         ":".join(factor.labels[place] for factor, place in zip(factors, places, strict=True)) for places in chosen
     ]
-    return Term(":".join(names), np.column_stack(values), tuple(labels))
+    says = (_meaning([(factor, place) for factor, place in zip(factors, places, strict=True)]) for places in chosen)
+    return Term(":".join(names), np.column_stack(values), tuple(labels), says=tuple(says))
+
+
+def _meaning(columns: Sequence[tuple[Term, int]]) -> str:
+    """What a positive effect of a product of columns means."""
+    sides = [(factor.levels[place + 1], factor.levels[0]) for factor, place in columns if factor.levels]
+    numbers = [factor.name for factor, _ in columns if not factor.levels]
+    if len(columns) != 2 or not sides:
+        return f"rises with {line(':'.join(factor.labels[place] for factor, place in columns), 60)}"
+    (high, low), what = (
+        sides[-1],
+        f"slope of {line(numbers[0], 60)}" if numbers else f"{sides[0][0]} less {sides[0][1]}",
+    )
+    return f"{line(what, 120)} in {line(high, 60)} above that in {line(low, 60)}"
 
 
 def _centred(values: Array) -> Array:
@@ -188,7 +207,7 @@ def _factor(name: str, table: pd.DataFrame) -> Term:
             )
         if np.ptp(numbers) == 0:
             raise InputError(f"{line(name, 60)} is {numbers[0]:g} for everybody", hint="leave it out of the formula")
-        return Term(name, _centred(numbers)[:, None], (name,))
+        return Term(name, _centred(numbers)[:, None], (name,), says=(f"rises with {line(name, 60)}",))
     levels = category(name, table)
     values = np.column_stack([indicator(name, level, table) for level in levels[1:]])
     return Term(name, values, tuple(f"{name}: {level}" for level in levels[1:]), levels)

@@ -12,7 +12,7 @@ from wbtools.regions.calibration import FEWEST_NETWORKS, FEWEST_REGIONS, Compare
 
 Array = NDArray[np.float64]
 
-_MARGIN = 2.5
+MARGIN = 2.5
 """How many times a randomised network's excess is counted: more than in one person, since a mean over people has less
 noise that hides small, constant differences of networks whose batch norms were filled in another way."""
 
@@ -95,7 +95,7 @@ def against_randomised(levels: Array) -> AgainstRandomised:
             hint=f"explain everybody by the same {FEWEST_NETWORKS} or more randomised networks",
         )
     maps = np.where(present[:, None], levels, 0.0).sum(axis=0)[:, known] / present.sum(axis=0)[known]
-    found = Compared.of(maps, _MARGIN)
+    found = Compared.of(maps, MARGIN)
     z, excess, p = np.full((3, len(known)), np.nan)
     z[known], excess[known], p[known] = found.z, found.excess, found.p
     return AgainstRandomised(z, excess, p, found.expected.freedom, len(maps) - 1, len(levels))

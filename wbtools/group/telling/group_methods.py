@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wbtools.group.measures import MEAN
+from wbtools.group.statistics.against_randomised import MARGIN
 from wbtools.group.telling.sentences import people
 from wbtools.text import counted, line
 from wbtools.version import __version__
@@ -29,8 +31,8 @@ def _network(result: GroupResult, found: NetworkFindings) -> str:
         if result.settings.include_failed
         else "Maps that had failed their checks of trust were left out.",
         "A person's level of a region is the binary logarithm of its mean |relevance| relative to that of the person's "
-        f"median region. Regions ({len(found.measures.regions)}) were ranked by the mean over people of the level of "
-        "what the exports rank regions by.",
+        f"median region; the ranked level is that of {found.measures.ranked_by}. Regions "
+        f"({len(found.measures.regions)}) were ranked by the mean over people of the ranked level.",
     ]
     if found.bootstrap.enough:
         said.append(
@@ -40,13 +42,17 @@ def _network(result: GroupResult, found: NetworkFindings) -> str:
         )
     if found.randomised:
         said.append(
-            f"Mean levels were compared with those of {found.randomised.networks} networks with randomised weights, "
-            "the same for everybody; p is the share of networks, this one among them, with as large an excess in any "
-            "region (Dwass 1957). Signs were not flipped between people, who share the network."
+            f"Mean ranked levels were compared with those of {found.randomised.networks} networks with randomised "
+            "weights, the same for everybody. The excess of a network in a region is 2 to the power of its mean level "
+            "less 2 to that of the limit, the 95th percentile of a further network's level predicted from the mean and "
+            "moderated variance of all others (Smyth 2004). p is the share of networks, this one among them, with as "
+            "large an excess in any region, by step-down maxima (Westfall and Young 1993; Dwass 1957); a positive "
+            f"excess of a randomised network was counted {MARGIN:g} times. Signs were not flipped between people, who "
+            "share the network."
         )
     said.append(
-        "Consistency is the share of people in whose own top tenth a region is; agreement is Kendall's W over "
-        f"{found.consistency.regions} regions."
+        "Consistency is the share of people in whose own top tenth a region is, and agreement Kendall's W over "
+        f"{found.consistency.regions} regions, both by ranked levels."
     )
     return " ".join(said)
 
@@ -58,9 +64,11 @@ def _tests(result: GroupResult) -> list[str]:
         names = ", ".join(dict.fromkeys(line(each.name, 60) for each in tests))
         of = f"the formula {line(result.settings.formula, 200)}"
         paired = f", within pairs that share {line(result.settings.paired, 60)}" if result.settings.paired else ""
-        how = " or ".join(dict.fromkeys(each.said for each in tests))
+        how = " or ".join(dict.fromkeys(each.permutations for each in tests))
+        freedom = " or ".join(dict.fromkeys(str(each.tests.freedom) for each in tests))
         said.append(
-            f"Contrasts ({names}) of {of}{paired} were tested in linear models of each region's level, by {how} of "
+            f"Contrasts ({names}) of {of}{paired} were tested in linear models of each region's level of {MEAN}, with "
+            f"{freedom} residual degrees of freedom, by {how} of "
             f"{'the signs of differences' if paired else 'people (Freedman and Lane 1983)'} that keep families "
             "together (Winkler et al. 2015), two-sided, corrected by the largest |t| over regions; not for the number "
             "of contrasts."
@@ -73,7 +81,7 @@ def _tests(result: GroupResult) -> list[str]:
     spins = [test for found in result.networks.values() for test in found.context.spins]
     if spins:
         said.append(
-            f"Mean levels of cortical areas were correlated with "
+            f"Mean levels of {MEAN} in cortical areas were correlated with "
             f"{counted(len({test.annotation for test in spins}), 'annotation')}; p by {spins[0].rotations:,} random "
             "rotations on the sphere (Alexander-Bloch et al. 2018), not corrected for the number of annotations."
         )
@@ -81,6 +89,6 @@ def _tests(result: GroupResult) -> list[str]:
 
 
 def _software(result: GroupResult) -> str:
-    family = result.chosen.family
-    by = f"Families are those of the column {line(family, 60)}." if family else "Every person was taken for a family."
+    family = " and ".join(line(each, 60) for each in result.chosen.families_by)
+    by = f"Families are those of the column {family}." if family else "Every person was taken for a family."
     return f"{by} The group was analysed with wbtools {__version__}."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbtools.group.telling import group_tables, sentences
+from wbtools.group.telling import contrast_tables, group_tables, sentences
 from wbtools.group.telling.group_methods import methods
 from wbtools.report.page import Page, render
 from wbtools.report.parts import Picture
@@ -36,7 +36,9 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
     """
     titles = ", ".join(line(each.cohort.title, 100) for each in result.networks.values())
     title = f"{sentences.shown(result.people)}: {titles}"
-    sections = [("result", "Overview"), ("regions", "Regions"), ("figures", "Figures")]
+    compared = any(each.contrasts for each in result.networks.values())
+    sections = [("result", "Overview"), *([("contrasts", "Contrasts")] if compared else [])]
+    sections += [("regions", "Regions"), ("figures", "Figures")]
     sections += (
         [("context", "Brain context")] if any(each.context.profiles for each in result.networks.values()) else []
     )
@@ -82,6 +84,7 @@ def _network(found: NetworkFindings) -> dict[str, object]:
         "title": line(found.cohort.title, 100),
         "marks": group_tables.rank_marks(found),
         "regions": found.measures.names,
+        "contrasts": contrast_tables.contrasts(found),
         "table": group_tables.regions(found),
         "bars": group_tables.bars(found),
         "deep": group_tables.deep(found.deep) if found.deep else None,

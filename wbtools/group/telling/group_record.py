@@ -33,6 +33,8 @@ def as_record(result: GroupResult) -> Json:
         "settings": result.settings.as_record(),
         "people": list(result.people),
         "family_column": result.chosen.family or None,
+        "paired_column": result.settings.paired or None,
+        "rows_without_export": len(result.chosen.without_export),
         "left_out": left_out(result),
         "networks": {name: _network(each) for name, each in result.networks.items()},
         "agreement": _shared(result.shared) if result.shared else None,
@@ -61,6 +63,7 @@ def _network(found: NetworkFindings) -> Json:
     return {
         "title": found.cohort.title,
         "made_by": dict(deciding(next(iter(found.cohort.results.values())))),
+        "ranked_by": found.measures.ranked_by,
         "people": list(found.cohort.people),
         "families": found.bootstrap.families,
         "intervals": {"level": found.bootstrap.level, "resamples": found.bootstrap.draws}
@@ -113,7 +116,8 @@ def _contrast(test: ContrastTest, names: tuple[str, ...]) -> Json:
         "means": test.contrast.says,
         "effect": test.effect,
         "degrees_of_freedom": tests.freedom,
-        "rearrangements": len(tests.maxima),
+        "permutations": len(tests.maxima),
+        "distinct_permutations": test.distinct,
         "exact": test.exact,
         "lowest_p": rounded(tests.lowest_p),
         "regions": {
@@ -127,7 +131,7 @@ def _vertices(test: ContrastTest) -> Json:
     return {
         "share_of_cortex_significant": rounded(share_significant(test)),
         "lowest_p_found": rounded(spread(test.p_corrected)[1]),
-        "rearrangements": len(test.tests.maxima),
+        "permutations": len(test.tests.maxima),
         "exact": test.exact,
     }
 

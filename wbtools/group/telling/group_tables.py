@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wbtools.group.measures import MEAN
 from wbtools.group.telling.region_table import CONTRAST, MEASURES
-from wbtools.group.telling.sentences import FIGURE_DIGITS, interval, spread
+from wbtools.group.telling.sentences import CLOSENESS, FIGURE_DIGITS, interval, spread
 from wbtools.report.parts import Bar, Cell, Column, Table, number, words
 from wbtools.text import counted, line
 
@@ -96,7 +97,11 @@ def regions(found: NetworkFindings) -> Table:
 
 
 def _about(found: NetworkFindings) -> str:
-    said = "Level: doublings above the person's median region. Numbers in full: the .tsv file of this network."
+    said = (
+        "Levels: doublings over the person's median region. Rank, interval, ranked level, top tenth, z, p and excess "
+        f"are of {found.measures.ranked_by}; level of mean, SD and contrasts of {MEAN}. Numbers in full: the .tsv file "
+        "of this network."
+    )
     return said if found.randomised else f"{said} Not compared with randomised networks: {found.measures.without_null}."
 
 
@@ -107,7 +112,8 @@ def bars(found: NetworkFindings) -> list[Bar]:
             f"networks.{found.name}.concordance.W",
             "Agreement of people (Kendall's W)",
             found.consistency.concordance,
-            f"0: everybody ranks regions in another order; 1: all in the same. Of {found.consistency.regions} regions.",
+            f"0: everybody ranks regions in another order; 1: all in the same. Of {found.consistency.regions} regions, "
+            f"by levels of {found.measures.ranked_by}.",
         )
     ]
     if found.randomised:
@@ -131,14 +137,14 @@ def deep(found: DeepStructures) -> Table:
     if found.randomised:
         rows.append(_randomised_row(found.randomised))
     if found.closeness.people:
-        rows.append(_effect_row("closeness to the middle of the brain", found.closeness, " mm"))
+        rows.append(_effect_row(f"closeness to the middle of the brain: {CLOSENESS}", found.closeness, " mm"))
     columns = [
         Column("of"),
-        Column("difference", True, "mean over people, doublings"),
+        Column("difference", True, "mean over people of ranked levels, doublings"),
         Column("d (paired)", True, "relative to the standard deviation of people's differences"),
-        Column("95 % interval", True),
+        Column("95 % interval", True, "of randomised networks, the range"),
         Column("d (pooled)", True, "relative to the standard deviation over people"),
-        Column("95 % interval", True),
+        Column("95 % interval", True, "of randomised networks, the range"),
     ]
     note = (
         "Whatever randomised networks, or closeness to the middle of the brain, show as well needs no learning. d "
@@ -167,21 +173,21 @@ def _randomised_row(found: Sequence[Effect]) -> list[Cell]:
         words(f"{counted(len(found), 'randomised network')}: mean, and range"),
         number(difference[0], FIGURE_DIGITS),
         number(paired[0], FIGURE_DIGITS),
-        words(interval(paired[1:])),
+        words(f"range {interval(paired[1:])}"),
         number(pooled[0], FIGURE_DIGITS),
-        words(interval(pooled[1:])),
+        words(f"range {interval(pooled[1:])}"),
     ]
 
 
 def profile(found: NetworkProfile) -> Table:
-    """Mean levels in functional networks, the highest first."""
+    """Mean levels of mean |relevance| in functional networks, the highest first."""
     order = sorted(range(len(found.networks)), key=lambda place: -np.nan_to_num(found.means[place], nan=-np.inf))
     rows = [
-        [words(found.networks[i].name), number(float(found.means[i]), ".2f"), number(float(found.counts[i]), ".0f")]
+        [words(found.names[i]), number(float(found.means[i]), ".2f"), number(float(found.counts[i]), ".0f")]
         for i in order
     ]
     what = {"cortex": "vertices", "subcortex": "voxels"}[found.kind.value]
-    columns = [Column("network"), Column("mean level", True), Column(what, True)]
+    columns = [Column("network"), Column("mean level", True, "of mean |relevance|"), Column(what, True)]
     return Table(f"{found.title}, {found.kind.value}", columns, rows)
 
 
@@ -208,7 +214,7 @@ def spins(found: Sequence[SpinTest]) -> Table:
     ]
     note = f"p: share of {found[0].rotations:,} random rotations whose correlation is as far from 0; cortex only. "
     note += "Not corrected for the number of annotations."
-    return Table("Correlation of mean levels with annotations", columns, rows, note)
+    return Table("Correlation of mean levels of mean |relevance| with annotations", columns, rows, note)
 
 
 def shared(found: SharedMaps) -> Table:
@@ -241,7 +247,8 @@ def left_out(found: Sequence[LeftOut]) -> Table | None:
 def people(result: GroupResult) -> Table:
     """Who is in the group, with what is said of them."""
     names = list(result.networks)
-    columns = [Column("person"), *([Column("family")] if result.chosen.family else [])]
+    told = bool(result.chosen.families_by)
+    columns = [Column("person"), *([Column("family")] if told else [])]
     columns += [Column(f"trust of {line(name, 60)}") for name in names]
     family = {
         who: str(label)
@@ -251,7 +258,7 @@ def people(result: GroupResult) -> Table:
     rows = [
         [
             words(who),
-            *([words(family[who].removeprefix("family "))] if result.chosen.family else []),
+            *([words(family[who].removeprefix("family "))] if told else []),
             *(words(_trust(result, name, who)) for name in names),
         ]
         for who in result.people

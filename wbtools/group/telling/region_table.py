@@ -44,23 +44,37 @@ class Measure:
 
 
 MEASURES = (
-    Measure("rank", "rank", "g", "by the mean of what exports rank regions by, as levels; 1 is the highest"),
+    Measure("rank", "rank", "g", "by ranked level; 1 is the highest"),
     Measure("rank_low", "from", "g", "lower end of the 95 % interval of the rank, over families"),
     Measure("rank_high", "to", "g", "upper end of the 95 % interval of the rank, over families"),
-    Measure("ranked_level", "ranked by", ".2f", "mean over people: doublings of what exports rank regions by"),
-    Measure("mean_level", "level", ".2f", "mean over people: doublings of |relevance| above the median region"),
-    Measure("sd_level", "SD", ".2f", "standard deviation of the level over people"),
+    Measure("ranked_level", "ranked level", ".2f", "mean over people: doublings of what exports rank regions by"),
+    Measure(
+        "mean_level", "level of mean", ".2f", "mean over people: doublings of mean |relevance| over the median region"
+    ),
+    Measure("sd_level", "SD", ".2f", "standard deviation of the level of mean |relevance| over people"),
     Measure("mean_z", "z of people", ".2f", "mean over people of each person's z against randomised networks"),
-    Measure("consistency", "top tenth", ".0%", "share of people with the region in their top tenth"),
-    Measure("z", "z", ".2f", "of the group's mean level against that of randomised networks"),
-    Measure("p_corrected", "p", ".3g", "against randomised networks, corrected for the number of regions"),
-    Measure("excess", "excess", ".2f", "beyond the 95th percentile of randomised networks, median regions"),
+    Measure("consistency", "top tenth", ".0%", "share of people with the region in their top tenth by ranked level"),
+    Measure("z", "z", ".2f", "of the ranked level against that of randomised networks"),
+    Measure(
+        "p_corrected",
+        "p",
+        ".3g",
+        "of the ranked level against randomised networks, corrected for the number of regions",
+    ),
+    Measure(
+        "excess",
+        "excess",
+        ".2f",
+        "of the ranked level beyond the 95th percentile of randomised networks, median regions",
+    ),
     Measure("people", "people", "g", "how many have the region"),
 )
 CONTRAST = (
-    Measure("t", "t", ".2f", "of the contrast"),
-    Measure("p_corrected", "p", ".3g", "of the contrast, by permutation, corrected for the number of regions"),
-    Measure("effect_size", "effect", ".2f", "of the contrast"),
+    Measure("t", "t", ".2f", "of the contrast, in levels of mean |relevance|"),
+    Measure(
+        "p_corrected", "p", ".3g", "of the contrast, by permutations of people, corrected for the number of regions"
+    ),
+    Measure("effect_size", "effect", ".2f", "of the contrast, in levels of mean |relevance|"),
 )
 """Columns of each contrast."""
 

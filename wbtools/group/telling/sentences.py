@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wbtools.group.members.cohort import person
+from wbtools.group.members.family_names import person
+from wbtools.group.members.natural_order import natural
+from wbtools.group.members.sameness import named
 from wbtools.group.statistics.family_bootstrap import FEWEST_FAMILIES
 from wbtools.group.vertex_tests import share_significant
 from wbtools.reading.record import section
@@ -17,16 +19,23 @@ from wbtools.regions.ranking import MISSING, SIGNIFICANT
 from wbtools.text import counted, line
 
 if TYPE_CHECKING:
+    from wbtools.group.context.spin_test import SpinTest
     from wbtools.group.contrast_tests import ContrastTest
     from wbtools.group.members.cohort import Chosen, Cohort
     from wbtools.group.network_findings import NetworkFindings
     from wbtools.group.statistics.against_randomised import AgainstRandomised
     from wbtools.group.statistics.deep_structures import DeepStructures, Effect
+    from wbtools.reading import Batch
 
+CLOSENESS = "what distance from the middle alone would give"
 FIGURE_DIGITS = ".2f"
 """How figures are shown."""
 
 _FIRST = 3
+_FEW_PERMUTATIONS = 20
+"""With no more of them that can be told apart, no p is below .05."""
+_FEW_DEGREES = 5
+_LINES = 10
 _CLASS = "the logit of class "
 """How the record begins the name of a class that was explained."""
 
@@ -47,10 +56,16 @@ def results(found: NetworkFindings) -> list[str]:
 
 
 def people(cohort: Cohort) -> str:
-    """How many people, and of how many families if those are fewer."""
+    """How many people, and of how many families if those are fewer; in pairs, how many exports: of whom is unknown."""
     families, persons = len(set(cohort.families)), len({person(who) for who in cohort.people})
-    many = shown(cohort.people)
+    many = f"{len(cohort)} exports" if cohort.paired else shown(cohort.people)
     return many if families == persons else f"{many} of {counted(families, 'family')}"
+
+
+def families(chosen: Chosen) -> str:
+    """What makes families."""
+    columns = " and ".join(line(each, 60) for each in chosen.families_by)
+    return f"families by {columns}" if columns else "every person a family"
 
 
 def shown(ids: Iterable[str]) -> str:
@@ -78,11 +93,12 @@ def interval(ends: tuple[float, float], form: str = FIGURE_DIGITS) -> str:
 
 
 def ranked(found: NetworkFindings, region: str) -> str:
-    """The rank of a region with its interval."""
+    """The ranked level of a region, and its rank with the interval."""
     row = found.table.loc[region]
     if np.isnan(row["rank_low"]):
-        return f"rank {row['rank']:g}"
-    return f"rank {row['rank']:g}, 95 % interval {row['rank_low']:g} to {row['rank_high']:g}"
+        return f"level {row['ranked_level']:.2f}, rank {row['rank']:g}"
+    ends = f"{row['rank_low']:g} to {row['rank_high']:g}"
+    return f"level {row['ranked_level']:.2f}, rank {row['rank']:g}, 95 % interval {ends}"
 
 
 def outstanding(found: NetworkFindings) -> str:
@@ -112,7 +128,7 @@ def contrast(test: ContrastTest, names: tuple[str, ...]) -> str:
 def vertices(test: ContrastTest) -> str:
     """What a contrast found in vertices, in a sentence."""
     share = share_significant(test)
-    return f"{line(test.name, 60)}, in vertices: {share:.1%} of the cortex with p < {SIGNIFICANT} (TFCE, {test.said})."
+    return f"{line(test.name, 60)}, in vertices: {share:.1%} of the cortex with p < {SIGNIFICANT} (TFCE; {test.said})."
 
 
 def cautions(networks: Iterable[NetworkFindings]) -> list[str]:
@@ -126,7 +142,8 @@ def left_out(chosen: Chosen) -> str:
     if not chosen.left_out:
         return ""
     failed = sum(each.why.startswith("failed its trust") for each in chosen.left_out)
-    what = counted(len({each.who for each in chosen.left_out}), "export")
+    who = sorted({each.who for each in chosen.left_out}, key=natural)
+    what = f"{counted(len(who), 'export')} ({named(who)})"
     why = f"; {counted(failed, 'map')} failed the checks of their trust" if failed else ""
     return f"Left out: {what}{why}."
 
@@ -148,8 +165,16 @@ def _cautions(found: NetworkFindings) -> Iterable[str]:
         shares = ", ".join(f"{line(each, 60)} in {count}" for each, count in explained.most_common())
         yield f"{name}: the class that a map explains is the one decided for: {shares}. Compare people of one class."
     for test in found.contrasts:
-        if test.tests.lowest_p >= SIGNIFICANT:
-            yield f"{line(test.name, 60)}: with so few rearrangements, no p can be below {test.tests.lowest_p:.3g}."
+        yield from _of_contrast(test)
+
+
+def _of_contrast(test: ContrastTest) -> Iterable[str]:
+    if test.distinct <= _FEW_PERMUTATIONS:
+        many = counted(test.distinct, "distinct permutation")
+        yield f"{line(test.name, 60)}: there are only {many}; no p can be below {test.tests.lowest_p:.3g}."
+    if test.tests.freedom < _FEW_DEGREES:
+        many = counted(test.tests.freedom, "residual degree", "residual degrees")
+        yield f"{line(test.name, 60)}: with {many} of freedom, t and effect are uncertain; add people, or drop terms."
 
 
 def _of_randomised(name: str, found: AgainstRandomised, unshared: int) -> Iterable[str]:
@@ -173,8 +198,26 @@ def deep(found: DeepStructures) -> str:
         mean, low, high = spread([each.d_paired for each in found.randomised])
         said += f"; randomised networks: {mean:.2f}, from {low:.2f} to {high:.2f}"
     if found.closeness.people:
-        said += f"; closeness to the middle of the brain: {effect(found.closeness)}"
+        said += f"; closeness to the middle of the brain: d = {effect(found.closeness)} ({CLOSENESS})"
     return said
+
+
+def spins(found: Iterable[SpinTest]) -> list[str]:
+    """Correlations with annotations, a line each; how many more there are."""
+    tests: dict[str, list[str]] = {}
+    for test in found:
+        tests.setdefault(test.annotation, []).append(f"{test.coefficient} r = {test.r:.2f}, p = {test.p:.3g}")
+    said = [f"Annotation {line(name, 60)}: {'; '.join(each)}" for name, each in tests.items()]
+    rest = len(said) - _LINES
+    return said if rest <= 0 else [*said[:_LINES], f"{counted(rest, 'more annotation')}: on the page"]
+
+
+def rows(chosen: Chosen, batch: Batch) -> list[str]:
+    """How many rows of the table of participants are nobody's: it may be that of a whole study."""
+    if not chosen.without_export or batch.participants_file is None:
+        return []
+    many, has = len(chosen.without_export), "has" if len(chosen.without_export) == 1 else "have"
+    return [f"{counted(many, 'row')} of {line(batch.participants_file.name, 60)} {has} no export."]
 
 
 def spread(values: ArrayLike) -> tuple[float, float, float]:
