@@ -161,7 +161,7 @@ class Region:
             raise InputError(f"region {self.name} has key {self.key}; 0 and below are kept for the background")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Atlas:
     """Regions, and the volume of their keys on a person's T1w grid.
 
@@ -177,6 +177,12 @@ class Atlas:
     ------
     InputError
         If keys or names are not unique, or the volume has a key without a region.
+
+    Examples
+    --------
+    >>> from wbtools.space.grid import Grid, Unit
+    >>> Atlas("none", (), Volume(np.zeros((2, 2, 2), np.int32), Grid((2, 2, 2), np.eye(4)), Unit.LABEL))
+    <Atlas none: 0 regions, <Volume 2 x 2 x 2, RAS, voxels of 1 x 1 x 1 mm, label>>
     """
 
     name: str
@@ -188,6 +194,9 @@ class Atlas:
         unknown = np.setdiff1d(np.unique(self.volume.data), [0, *(region.key for region in self.regions)])
         if unknown.size:
             raise InputError(f"the {self.name} volume holds keys without a name: {unknown[:5].tolist()}")
+
+    def __repr__(self) -> str:
+        return f"<Atlas {self.name}: {len(self.regions)} regions, {self.volume!r}>"
 
 
 def require_unique(regions: Iterable[Region]) -> None:

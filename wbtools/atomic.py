@@ -13,8 +13,8 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
@@ -97,6 +97,36 @@ def write_new(path: Path, content: Content, *, access: Access = Access.USUAL, du
     """
     with _beside(path, content, access, durable) as beside:
         without_replacing(beside, path)
+
+
+def write_together(contents: Mapping[Path, Content]) -> None:
+    """Write files that say something of one another: none gets its name before all are written.
+
+    Parameters
+    ----------
+    contents : mapping of Path to str, bytes or callable
+        By place, in the order in which names are given; as of `write`.
+
+    Raises
+    ------
+    OSError
+        If one of them cannot be written; nothing has changed then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_together({Path(folder) / "a.txt": "a", Path(folder) / "b.txt": "b"})
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['a.txt', 'b.txt']
+    """
+    with ExitStack() as later:
+        written = {
+            path: later.enter_context(_beside(path, content, Access.USUAL, durable=False))
+            for path, content in contents.items()
+        }
+        for path, beside in written.items():
+            beside.replace(path)
 
 
 def remove_leftovers(path: Path, is_own: Callable[[bytes], bool]) -> None:

@@ -111,6 +111,15 @@ def test_ids_that_differ_by_sub_alone_are_one_person(tmp_path):
     assert who(chosen(tmp_path, leave_out=True)) == [("A", "B_ses-1", "B_ses-2", "C")]
 
 
+def test_somebody_whose_record_is_a_link_to_nothing_is_not_passed_over(tmp_path):
+    write_people(tmp_path, PEOPLE[:4])
+    record = tmp_path / "s02" / "provenance.json"
+    record.unlink()
+    record.symlink_to("content that was not fetched")
+    assert "s02" in refusal(tmp_path)
+    assert [each.who for each in chosen(tmp_path, leave_out=True).left_out] == ["s02"]
+
+
 def test_networks_that_somebody_lacks_are_named(tmp_path):
     write_people(tmp_path, PEOPLE[:4], MadeUp(networks=("unet", "vit")))
     write_people(tmp_path, PEOPLE[4:], MadeUp(networks=("unet",)))

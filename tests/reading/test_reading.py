@@ -18,6 +18,7 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, MissingFile, UnknownChoice
 from wbtools.reading import inline, open_batch, open_export
 from wbtools.reading.participants import read_participants
+from wbtools.reading.table import read_table
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,8 @@ def test_decision_trust_and_record_are_those_of_the_record(folder):
     assert export.decision == record["networks"]["unet"]["decision"]
     assert export.trust == record["networks"]["unet"]["trust"]
     assert export.notices == tuple(record["notices"])
-    assert {path.name for path in export.pictures} == {path.name for path in (folder / "figures").glob("*.png")}
+    files = (*(folder / "figures").glob("*.png"), folder / "100307.unet.input.jpg")
+    assert {path.name for path in export.pictures} == {path.name for path in files}
 
 
 def test_reading_loads_neither_torch_nor_the_network(folder):
@@ -235,7 +237,7 @@ def cells(text, column, value):
         ("hemisphere", "X", "'X' names no hemisphere"),
         ("key", "n/a", "damaged"),
         ("key", "1e999", "damaged"),
-        ("share", "much", "a word instead of a number"),
+        ("share", "much", r"a word instead of a number: share of \w+ is 'much'"),
         (None, "", "more cells than the first line"),
         (None, None, "has no region"),
     ],
@@ -318,6 +320,39 @@ def test_a_batch_is_people_by_regions_by_measures(exports, folder):
         batch.measure("depth")
 
 
+def test_a_person_of_a_batch_is_found_by_id(exports):
+    batch = open_batch(exports)
+    assert batch["B"] is batch.exports["B"] and batch["B"].subject == "B" and "B" in batch and "Z" not in batch
+    with pytest.raises(UnknownChoice, match="Z"):
+        batch["Z"]
+
+
+def test_numbers_in_ids_count_as_numbers(exports):
+    for name, id_ in (("A", "p10"), ("B", "p2")):
+        rewritten(exports / name, lambda record, id_=id_: record["subject"].update(id=id_))
+    assert open_batch(exports).people == ("p2", "p10")
+
+
+def test_values_show_themselves_in_a_line(folder):
+    export = wbtools.open(folder)
+    image = nibabel.load(folder / "100307.unet.relevance.T1w.nii.gz")
+    shape = " x ".join(map(str, image.shape))
+    assert repr(export.network()) == "<NetworkResults of unet for 100307, by deviation-smooth>"
+    assert shape in repr(export.relevance) and repr(export.relevance).endswith(" mm, density>")
+    assert repr(export.surface("L")).startswith("<Mesh L: 32492 vertices, ")
+    assert repr(export.atlas).startswith("<Atlas HCP-MMP1+subcortex: 379 regions, <Volume ")
+
+
+def test_a_notebook_shows_a_batch_with_text_of_others_escaped(exports):
+    def marked(record):
+        record["networks"]["unet"]["attribution"]["method"] = "<script>alert(1)</script>"
+
+    rewritten(exports / "A", marked)
+    shown = open_batch(exports)._repr_html_()
+    assert "2 exports" in shown and "1 folder cannot be read: C: " in shown and "Networks: unet" in shown
+    assert shown.count("<tr>") == 3 and "<script>" not in shown and "&lt;script&gt;" in shown
+
+
 def test_participants_are_joined_by_their_ids_with_and_without_sub(exports):
     (exports / "participants.tsv").write_text("participant_id\tage\tgroup\nsub-A\t30\tx\nZ\t50\ty\n")
     people = open_batch(exports).participants
@@ -349,6 +384,9 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
         ("", "is not a table"),
         ("a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", "is not a table"),
         ("participant_id\tage\na\t30\t\nb\t31\t\n", "rows with more cells"),
+        ("participant_id\tage\tage\na\t30\t31\n", "two columns named age"),
+        ("participant_id;age\na;30\n", "one column only"),
+        ("participant_id,age\na,30\n", "one column only"),
     ],
 )
 def test_a_damaged_table_of_participants_is_refused_in_a_sentence(tmp_path, text, why):
@@ -362,6 +400,22 @@ def test_a_person_with_two_rows_is_refused_when_tables_are_joined(exports):
     (exports / "participants.tsv").write_text("participant_id\tage\nsub-A\t30\nA\t50\n")
     with pytest.raises(InputError, match="one person as sub-A and as A"):
         _ = open_batch(exports).participants
+
+
+@pytest.mark.parametrize("nothing", ["n/a", "NA", "NaN", "nan", ""])
+def test_what_is_missing_is_no_word_whichever_program_wrote_it(tmp_path, nothing):
+    path = tmp_path / "participants.tsv"
+    path.write_text(f"participant_id\tage\tsite\na\t30\tx\nb\t{nothing}\t{nothing}\n")
+    table = read_participants(path)
+    assert table["age"].dtype.kind == "f" and table.isna().loc["b"].all() and not table.isna().loc["a"].any()
+
+
+def test_a_table_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "a.regions.tsv"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 27)
+    with pytest.raises(InputError, match="too large"):
+        read_table(path)
 
 
 def test_a_table_of_participants_is_never_unpacked(tmp_path):

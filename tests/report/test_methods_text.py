@@ -11,6 +11,7 @@ import pytest
 from wbtools.attribution.registry import METHODS
 from wbtools.errors import InputError
 from wbtools.model.families import FAMILIES, known_families
+from wbtools.regions.calibration import MARGIN, USUAL
 from wbtools.report.methods import cited_for, methods_text
 from wbtools.report.methods.bibliography import PAPERS
 
@@ -227,7 +228,12 @@ def test_numbers_of_the_text_are_those_of_the_record():
             "98.1% arrived",
             "1.2% lay outside",
         ),
-        *("changed by 1.87", "at least 0.001", "within 4 mm", "labels (2) were passed"),
+        *(
+            "changed by 1.87",
+            "at least 0.001",
+            "within 4 mm",
+            "All 2 automatic checks of orientation, surfaces and labels passed.",
+        ),
         *("wbtools 0.1.0", "Python 3.11.7", "NumPy 2.4.6", "PyTorch 2.14.1", "NiBabel 5.4.2", "Workbench 1.5.0"),
     )
     assert [each for each in expected if each not in words] == []
@@ -238,6 +244,7 @@ def test_every_number_of_the_text_is_in_the_record_or_in_a_citation():
     numbers = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)*)(%?)", words)
     told = [float(value) for value in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", json.dumps(RECORD))]
     constants = {"360", "1.0", "1", "10"}  # areas of the atlas, its version, what p's formula has, rows compared
+    constants |= {"95", "1.7"}  # of the comparison with randomised networks, see the test below
     versions = set(RECORD["versions"].values()) | {RECORD["wbtools"], RECORD["workbench"], "100307"}
     for number, share in numbers:
         number = number.rstrip(",")
@@ -248,6 +255,41 @@ def test_every_number_of_the_text_is_in_the_record_or_in_a_citation():
         value, digits = float(number.replace(",", "")), len(number.partition(".")[2])
         scale = 100 if share else 1
         assert any(abs(scale * each - value) <= 0.5000001 * 10.0**-digits for each in told), number
+
+
+def test_the_comparison_with_randomised_networks_can_be_made_again_from_the_text():
+    words = body(methods_text(RECORD))
+    assert f"{100 * USUAL:.0f}th percentile of a further map" in words and f"counted {MARGIN} times" in words
+    assert "made with the first two of the 5 references" in words
+    two = body(methods_text(changed("networks/unet/attribution/reference/count", 2)))
+    assert "first two" not in two and f"counted {MARGIN} times" in two
+
+
+def test_a_repository_is_cited_by_its_owner_and_title():
+    text = methods_text(RECORD)
+    assert "; GitHub repository matthewkenely/3d-siamese-twin-ranking; Woo et al. 2018)" in text.markdown
+    listed = [entry.lstrip("- ").lower() for entry in text.markdown.partition("**References**")[2].split("\n") if entry]
+    assert [entry[:4] for entry in listed] == sorted(entry[:4] for entry in listed)
+
+
+def test_rules_stand_at_the_end_and_a_sentence_leads_to_them():
+    words = body(methods_text(RECORD))
+    assert "Its rules are listed at the end." in words
+    *_, last = words.strip().split("\n\n")
+    assert last.startswith("**Rules.** Rules of the method \u201cdeviation-smooth\u201d: (1) every contribution")
+    assert words.count("every contribution") == 1
+    assert "rules" not in body(methods_text(explained_by("deviation-smooth", rules=[])))
+
+
+def test_checks_that_failed_are_named():
+    checks = [{"check": name, "outcome": "passed"} for name in "ab"] + [{"check": "sides", "outcome": "failed"}]
+    words = body(methods_text(changed("checks", checks)))
+    assert "Of 3 automatic checks of orientation, surfaces and labels, all passed but sides (failed)." in words
+
+
+def test_the_acknowledgement_is_said_to_be_of_the_atlas_and_not_of_the_person():
+    words = body(methods_text(RECORD))
+    assert f"not about the person analysed: {RECORD['acknowledgement']}" in words
 
 
 def test_decisions_are_told_in_the_past_tense():

@@ -245,6 +245,23 @@ def test_an_older_export_without_pictures_levels_and_most_of_its_record_has_a_re
     assert read.sections == SECTIONS and "no pictures were drawn" in read.text and len(read.tables[0]["rows"]) == 361
 
 
+def test_a_damaged_and_a_missing_picture_are_left_out_with_a_sentence(copy):
+    names = ["figures/unet.overview.png", "100307.unet.input.jpg", "figures/unet.relevance-pial.png"]
+
+    def listed(record):
+        record["outputs_sha256"].update(dict.fromkeys(names, "0" * 64))
+
+    (copy / "figures").mkdir(exist_ok=True)
+    (copy / names[0]).write_bytes(b"\x89PNG\r\n\x1a\nno picture")
+    for name in names[1:]:
+        (copy / name).unlink(missing_ok=True)
+    read = Read(composing.report(wbtools.open(rewritten(copy, listed))))
+    assert read.sections == SECTIONS and all(f"{name} cannot be read." in read.text for name in names)
+    assert (
+        read.text.index(f"{names[0]} cannot") < read.text.index("First region") < read.text.index(f"{names[1]} cannot")
+    )
+
+
 # ----------------------------------------------------------------------------------------------------- the command line
 
 

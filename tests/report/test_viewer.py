@@ -58,7 +58,7 @@ def shown(grid, networks=("unet",)):
     }
     areas = {side: areas_of(side, mesh) for side, mesh in surfaces["pial"].items()}
     score = {side: np.where(areas[side] == 182, 0.75, 0.0).astype(np.float32) for side in (LEFT, RIGHT)}
-    maps = {"heatmap": SurfaceMap(score, Palette(high=1.0, threshold=0.05))}
+    maps = {"heatmap": SurfaceMap(score, Palette(high=1.0, threshold=0.05), "score")}
     found = []
     for halvings, name in enumerate(networks):
         relevance = Volume(ball.data * np.float32(0.5**halvings), grid, Unit.DENSITY)
@@ -258,7 +258,7 @@ def test_what_is_left_in_the_person_is_on_the_side_marked_left(browser, tmp_path
     x, y, z = MARKER
     # 2 mm: voxels of 1.6 mm, and the width of the brain in the slice is known to 8 %.
     assert marker(axial) == pytest.approx((x, -y), abs=2) and marker(coronal) == pytest.approx((x, -z), abs=2)
-    assert marker(sagittal) == pytest.approx((y, -z), abs=2)
+    assert marker(sagittal) == pytest.approx((-y, -z), abs=2)  # the front is on the left
     for tile in (axial, coronal):
         assert letter(tile, left=True) < 0.05 and letter(tile, left=False) > 0.2
 
@@ -328,6 +328,26 @@ def test_choosing_a_region_moves_the_crosshair_or_turns_the_surface_to_it(browse
     choose(browser, "region", "L_medial_ROI")
     assert browser.run("return document.querySelector('[aria-pressed=true]').dataset.view") == "left-medial"
     assert browser.run(f"return {WORDS}").startswith("L_medial_ROI: heatmap")
+
+
+@needs_chromium
+def test_letters_are_clear_of_the_crosshair_that_runs_through_the_middle(browser):
+    press(browser, "slices")
+    choose(browser, "region", "")
+    browser.run("document.querySelector('canvas').scrollIntoView()")
+    for tile in tiles(browser.screenshot("[data-part=canvas]")):
+        rows = np.flatnonzero((tile.max(axis=2) > 40).any(axis=1))
+        ends = tile[rows[-1] - 24 : rows[-1], tile.shape[1] // 2 - 7 : tile.shape[1] // 2 + 7].astype(int)
+        assert (ends.min(axis=2) > 200).sum() > 10 and not ((ends[..., 1] - ends[..., 0]) > 60).any()
+
+
+@needs_chromium
+def test_colours_have_their_unit_and_a_surface_forgets_where_the_slices_were(browser):
+    high = "return document.querySelector('[data-part=high]').textContent"
+    press(browser, "slices")
+    assert browser.run(high) == "1.0e-6 1/mm\u00b3" and " mm" in browser.run(f"return {WORDS}")
+    press(browser, "left-lateral")
+    assert browser.run(high) == "1 score" and browser.run(f"return {WORDS}") == ""
 
 
 @needs_chromium

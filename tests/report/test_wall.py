@@ -157,9 +157,9 @@ def test_somebody_with_another_ranking_is_far_out_and_stands_first(cohort):
     page, said = made(cohort)
     assert "13 people: 13 done" in said and "1 far from the group" in said
     rows = page.table("Rankings")
-    assert [row["Person"]["text"] for row in rows if row["Far out"]["text"] == "far out"] == ["odd"]
+    assert [row["Person"]["text"] for row in rows if row["Far from the group"]["text"] == "yes"] == ["odd"]
     assert rows[0]["Person"]["text"] == "odd"
-    assert page.everybody()["odd"]["Distance"]["text"].endswith(", far out")
+    assert page.everybody()["odd"]["Distance"]["text"].endswith(", far from the group") and "far out" not in page.text
 
 
 def test_every_figure_of_the_table_is_that_of_the_export(cohort):
@@ -187,6 +187,27 @@ def test_the_calibrated_rank_comes_before_the_rank_and_shares_outside_are_shown(
     row = made(cohort)[0].everybody()["p0"]
     assert row["First regions"]["text"] == ", ".join(table["region"][:-4:-1])
     assert row["Outside the atlas"]["value"] == "0.25" and row["Outside the atlas"]["text"] == "25.0%"
+
+
+def test_first_regions_are_headed_as_calibrated_where_everybody_has_calibrated_ranks(cohort):
+    for who in (f"p{number}" for number in range(12)):
+        path = cohort / who / f"{who}.unet.regions.tsv"
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        table.assign(calibrated_rank=table["rank"]).to_csv(path, sep="\t", index=False)
+    page, _ = made(cohort)
+    assert (
+        "First regions, calibrated" in page.everybody()["p0"] and "First regions, calibrated" in page.table("Rank")[0]
+    )
+
+
+def test_what_people_say_of_themselves_stands_before_the_decision_without_what_to_type(cohort):
+    (cohort / "participants.tsv").write_text("participant_id\tage\tsex\np3\t31\tF\n")
+    said = {"in_words": ["none; this network compares two people: add --other PERSON"]}
+    change(cohort, "p3", lambda record: record["networks"]["unet"].update(decision=said))
+    page, _ = made(cohort)
+    assert list(page.everybody()["p3"])[:5] == ["Person", "State", "age", "sex", "Decision"]
+    assert page.everybody()["p3"]["Decision"]["text"] == "none; this network compares two people"
+    assert "add --other" not in page.text
 
 
 def test_what_failed_is_said_of_trust_and_self_checks(cohort):

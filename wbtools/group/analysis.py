@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from wbtools.errors import InputError
 from wbtools.group.brain_context import Annotations
 from wbtools.group.members.cohort import Chosen, LeftOut, Tell, choose
-from wbtools.group.members.natural_order import natural
 from wbtools.group.network_findings import NetworkFindings, network_findings
 from wbtools.group.settings_of_group import GroupSettings
 from wbtools.group.shared_maps import SharedMaps, shared_maps
 from wbtools.group.telling import sentences
 from wbtools.reading import Batch, NetworkResults
+from wbtools.reading.batch import natural
 from wbtools.reading.record import section
 from wbtools.report.page import NOTICE
 from wbtools.text import line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbtools.errors import InputError, MissingFile
+from wbtools.errors import InputError, MissingFile, UnknownChoice
 from wbtools.output.ownership import PROVENANCE
 from wbtools.reading.finished import Export, open_export
 from wbtools.reading.participants import FILE, joined, read_participants
@@ -42,6 +43,7 @@ class Batch:
     Examples
     --------
     >>> batch = wbtools.open_batch("out")  # doctest: +SKIP
+    >>> batch["100307"].table.head()  # doctest: +SKIP
     >>> batch.measure("z").loc["100307", "THALAMUS_LEFT"]  # doctest: +SKIP
     """
 
@@ -126,6 +128,21 @@ class Batch:
             return pd.DataFrame(index=list(self.people))
         return joined(self.people, read_participants(self.participants_file))
 
+    def __getitem__(self, person: str) -> Export:
+        """The export of a person.
+
+        Raises
+        ------
+        UnknownChoice
+            If there is none of this id.
+        """
+        if person not in self.exports:
+            raise UnknownChoice("person", str(person), list(self.people))
+        return self.exports[person]
+
+    def __contains__(self, person: object) -> bool:
+        return person in self.exports
+
     def __iter__(self) -> Iterator[Export]:
         return iter(self.exports.values())
 
@@ -134,6 +151,11 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self)} exports in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        from wbtools.reading.notebook import summary_of_batch
+
+        return summary_of_batch([export.networks.values() for export in self], self.unreadable)
 
 
 def open_batch(folder: str | Path, participants: str | Path | None = None) -> Batch:
@@ -180,7 +202,19 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
         raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
     beside = root / FILE
     table = Path(participants) if participants is not None else beside if beside.is_file() else None
-    return Batch(root, dict(sorted(exports.items())), unreadable, table)
+    return Batch(root, dict(sorted(exports.items(), key=lambda each: natural(each[0]))), unreadable, table)
+
+
+def natural(who: str) -> list[tuple[int, int, str]]:
+    """What ids are sorted by: numbers in them count as numbers.
+
+    Examples
+    --------
+    >>> sorted(["p10", "p2", "p1"], key=natural)
+    ['p1', 'p2', 'p10']
+    """
+    parts = re.split(r"(\d{1,18})", who.casefold())
+    return [(1, int(part), "") if part.isascii() and part.isdigit() else (0, 0, part) for part in parts]
 
 
 def _opened(place: Path) -> Export | InputError:
@@ -193,10 +227,10 @@ def _opened(place: Path) -> Export | InputError:
 def export_folders(root: Path) -> Iterator[Path]:
     """The folders with a record, and those in folders without one, as BIDS sessions; hidden ones are unfinished."""
     for folder in _folders(root):
-        if os.path.exists(folder / PROVENANCE):  # noqa: PTH110, a folder that may not be entered is no error
+        if os.path.lexists(folder / PROVENANCE):
             yield folder
         else:
-            yield from (inner for inner in _folders(folder) if os.path.exists(inner / PROVENANCE))  # noqa: PTH110
+            yield from (inner for inner in _folders(folder) if os.path.lexists(inner / PROVENANCE))
 
 
 def _folders(folder: Path) -> list[Path]:

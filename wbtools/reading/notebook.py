@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.errors import InputError
-from wbtools.text import line
+from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from wbtools.reading.results import NetworkResults
@@ -29,6 +29,25 @@ def summary(networks: Collection[NetworkResults]) -> str:
             parts.append(f"<p>{_words(error)}</p>")
     parts += [f"<p><small>{_words(notice)}</small></p>" for notice in record.notices]
     return "<div>" + "".join(parts) + "</div>"
+
+
+def summary_of_batch(people: Sequence[Collection[NetworkResults]], unreadable: Mapping[str, str]) -> str:
+    """A short description of a batch as HTML: how many, of which networks, what cannot be read, the first people."""
+    names = dict.fromkeys(each.name for networks in people for each in networks)
+    parts = [f"<h4>wbtools batch: {counted(len(people), 'export')}</h4>"]
+    parts.append(f"<p>Networks: {_words(', '.join(names) or 'none')}</p>")
+    if unreadable:
+        first = "; ".join(f"{folder}: {why}" for folder, why in list(unreadable.items())[:_FIRST])
+        parts.append(f"<p>{counted(len(unreadable), 'folder')} cannot be read: {_words(first)}</p>")
+    head = "<tr><th>person</th><th>network</th><th>method</th><th>map passed its checks</th></tr>"
+    rows = [_row(each) for networks in people[:_FIRST] for each in networks]
+    more = f"<p>and {len(people) - _FIRST} more</p>" if len(people) > _FIRST else ""
+    return "<div>" + "".join(parts) + f"<table>{head}{''.join(rows)}</table>{more}</div>"
+
+
+def _row(network: NetworkResults) -> str:
+    cells = (network.record.subject, network.name, network.method, "yes" if network.passed else "no")
+    return f"<tr>{''.join(f'<td>{_words(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _network(network: NetworkResults) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FILE = "participants.tsv"
 _ID = "participant_id"
 _LARGEST = 1 << 26
+_NOTHING = [MISSING, "", "NA", "N/A", "NaN", "nan"]
+"""Cells without a value, as BIDS, R and Python write them: taken for words, they would be a group or a family."""
 
 
 def read_participants(path: Path) -> pd.DataFrame:
@@ -45,9 +47,8 @@ def read_participants(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is too large for a table of people", hint="give a .tsv file with a row per person")
     try:
         separator = "," if path.suffix.lower() == ".csv" else "\t"
-        table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, na_values=[MISSING, ""], compression=None
-        )
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=_NOTHING, compression=None)
+        _require_columns(path, separator)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} is not a table: {line(error, 80)}", hint="separate columns by tabs, one row per person"
@@ -62,6 +63,24 @@ def read_participants(path: Path) -> pd.DataFrame:
         why = f"names {line(twice.iloc[0], 60)!r} twice" if len(twice) else f"has a row without {line(key, 60)}"
         raise InputError(f"{path} {why}", hint="give one row per person")
     return table.set_index(key).apply(_as_numbers)
+
+
+def _require_columns(path: Path, separator: str) -> None:
+    """Columns have names of their own, and this separator is theirs."""
+    import pandas as pd
+
+    first = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, header=None, nrows=1, compression=None)
+    names = first.iloc[0]
+    twice = names[names.duplicated() & (names != "")]
+    if len(twice):
+        raise InputError(
+            f"{path} has two columns named {line(twice.iloc[0], 60)}", hint="give every column a name of its own"
+        )
+    if len(names) == 1 and set(",;\t") & set(names[0]):
+        raise InputError(
+            f"{path} has one column only, {line(names[0], 60)!r}",
+            hint="separate columns by tabs, or by commas in a file that ends in .csv",
+        )
 
 
 def joined(people: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:

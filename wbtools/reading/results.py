@@ -60,7 +60,7 @@ class Metrics(Mapping[str, dict[str, Maps]]):
         return len(self._contents.record.meshes)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkResults:
     """One network's results.
 
@@ -158,6 +158,9 @@ class NetworkResults:
         """The picture of a scene, as `overview`; None where it was not drawn."""
         name = self.contents.figures(self.name).get(scene)
         return None if name is None else self.contents.path_of(name)
+
+    def __repr__(self) -> str:
+        return f"<NetworkResults of {self.name} for {self.record.subject}, by {self.method or 'an unknown method'}>"
 
     def _volume(self, kind: OutputKind) -> Volume:
         from wbtools.images import nifti

@@ -19,6 +19,8 @@ OUTSIDE = "outside_atlas"
 _NEEDED = ("region", "hemisphere", "kind", "key", "voxels", "volume_mm3", "abs_mean", "share", "score", "rank")
 _WORDS = ("region", "hemisphere", "kind", "model", "method", "values", "also_method", "also_values")
 """Columns of text; all others are numbers."""
+_LARGEST = 1 << 26
+"""Bytes; a thousand randomised networks take four million."""
 
 
 def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
@@ -44,6 +46,8 @@ def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        if path.stat().st_size > _LARGEST:
+            raise InputError(f"{path} is too large for a table of regions", hint="export the subject again")
         words = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[MISSING], quoting=3)
         if not isinstance(words.index, pd.RangeIndex):  # pandas would take the first cells for names of rows
             raise pd.errors.ParserError("rows have more cells than the first line")
@@ -57,11 +61,23 @@ def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
     if missing or words["region"].isna().any() or words["region"].duplicated().any():
         why = f"has no column {missing[0]}" if missing else "does not name every region once"
         raise InputError(f"{path} {why}", hint="export the subject again with this wbtools")
-    try:
-        numbers = words.drop(columns=[name for name in _WORDS if name in words]).apply(pd.to_numeric)
-    except ValueError as error:
-        raise InputError(f"{path} holds a word instead of a number: {line(error, 80)}", hint="export again") from None
-    return words.assign(**{name: numbers[name] for name in numbers}).set_index("region")
+    told = words.set_index("region")
+    return told.assign(**{name: _numbers(told[name], path) for name in told if name not in _WORDS})
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    """A column as numbers; names the first row that has none."""
+    import pandas as pd
+
+    found = pd.to_numeric(column, errors="coerce")
+    wrong = column[found.isna() & column.notna()]
+    if len(wrong):
+        where = f"{line(column.name, 40)} of {line(wrong.index[0], 60)}"
+        raise InputError(
+            f"{path} holds a word instead of a number: {where} is {line(wrong.iloc[0], 40)!r}",
+            hint="see whether its files are as recorded: wbtools report EXPORT --check",
+        )
+    return found
 
 
 def regions_of(table: pd.DataFrame, colours: dict[int, tuple[float, float, float]]) -> tuple[Region, ...]:

@@ -42,9 +42,13 @@ FEWEST_NETWORKS = 4
 FEWEST_REGIONS = 10
 """Least number of regions for a common variance."""
 
+USUAL = 0.95
+"""Share of randomised networks that stay below a region's limit."""
+
+MARGIN = 1.7
+"""How many times a randomised network's excess is counted."""
+
 _FLOOR = 1e-6  # of the median region; keeps the logarithm finite for regions without relevance
-_USUAL = 0.95  # share of randomised networks that stay below a region's limit
-_MARGIN = 1.7  # how many times a randomised network's excess is counted
 _MAD_TO_SD = 1.482602218505602  # of a normal distribution
 
 Array = NDArray[np.float64]
@@ -164,7 +168,7 @@ class Compared:
     p: Array
 
     @classmethod
-    def of(cls, levels: Array, margin: float = _MARGIN) -> Compared:
+    def of(cls, levels: Array, margin: float = MARGIN) -> Compared:
         """From the levels (1 + K, R) of a network's map and those of K randomised networks.
 
         `margin` says how many times a randomised network's excess is counted.
@@ -249,7 +253,7 @@ class Expected:
         variance, freedom = moderated(levels.var(0, ddof=1), len(levels) - 1)
         sd = np.sqrt(variance)
         error = sd * np.sqrt(1 + 1 / len(levels))
-        return cls(mean, sd, error, mean + float(stdtrit(freedom, _USUAL)) * error, freedom)
+        return cls(mean, sd, error, mean + float(stdtrit(freedom, USUAL)) * error, freedom)
 
 
 def moderated(variances: Array, freedom: float) -> tuple[Array, float]:

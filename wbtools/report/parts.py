@@ -77,7 +77,7 @@ class Picture:
     Parameters
     ----------
     address : str
-        A data address.
+        A data address; empty where there is no picture, and `alt` says why.
     width, height : int
         Pixels.
     alt : str

@@ -174,7 +174,7 @@ class Grid:
         return Grid((self.shape[order[0]], self.shape[order[1]], self.shape[order[2]]), self.affine @ step)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Volume:
     """Voxel values on a grid, with their unit.
 
@@ -195,6 +195,8 @@ class Volume:
     >>> grid = Grid((2, 2, 2), np.diag([2.0, 2.0, 2.0, 1.0]))
     >>> round(Volume(np.full((2, 2, 2), 0.5, np.float32), grid, Unit.DENSITY).total(), 6)
     32.0
+    >>> Volume(np.zeros((2, 2, 2), np.float32), grid, Unit.DENSITY)
+    <Volume 2 x 2 x 2, RAS, voxels of 2 x 2 x 2 mm, density>
     """
 
     data: Array
@@ -204,6 +206,10 @@ class Volume:
     def __post_init__(self) -> None:
         if self.data.shape != self.grid.shape:
             raise InputError(f"data of shape {self.data.shape} on a grid of shape {self.grid.shape}")
+
+    def __repr__(self) -> str:
+        shape, sizes = (" x ".join(f"{n:.3g}" for n in each) for each in (self.data.shape, self.grid.voxel_sizes))
+        return f"<Volume {shape}, {self.grid.orientation}, voxels of {sizes} mm, {self.unit.name.lower()}>"
 
     def within(self, box: tuple[slice, slice, slice]) -> Volume:
         """The part of the volume inside a block of voxels, at its place in space.

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _FAR = 1e5  # mm
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mesh:
     """A surface: vertices and the triangles between them.
 
@@ -43,6 +43,8 @@ class Mesh:
     >>> corner = Mesh(np.eye(3), [[0, 1, 2]], Hemisphere.LEFT)
     >>> round(float(corner.vertex_areas().sum()), 4)
     0.866
+    >>> corner
+    <Mesh L: 3 vertices, 1 triangles>
     """
 
     vertices: NDArray[np.float32]
@@ -62,6 +64,9 @@ class Mesh:
             raise InputError("the surface has triangles that name missing vertices", hint="recreate the surface file")
         object.__setattr__(self, "vertices", vertices)
         object.__setattr__(self, "triangles", triangles)
+
+    def __repr__(self) -> str:
+        return f"<Mesh {self.hemisphere.letter}: {len(self.vertices)} vertices, {len(self.triangles)} triangles>"
 
     def triangle_areas(self) -> NDArray[np.float64]:
         """Area of each triangle, mm2, (T,)."""

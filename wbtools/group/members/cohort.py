@@ -13,10 +13,10 @@ from wbtools.errors import InputError, UnknownChoice
 from wbtools.group.members import sameness
 from wbtools.group.members.family_names import joined_families, person
 from wbtools.group.members.formula import column_named
-from wbtools.group.members.natural_order import natural
 from wbtools.group.members.sameness import named
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading import Batch, NetworkResults
+from wbtools.reading.batch import natural
 from wbtools.reading.participants import joined, read_participants
 from wbtools.reading.record import section
 from wbtools.text import counted, line

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wbtools.group.members.family_names import person
-from wbtools.group.members.natural_order import natural
 from wbtools.group.members.sameness import named
 from wbtools.group.statistics.family_bootstrap import FEWEST_FAMILIES
 from wbtools.group.vertex_tests import share_significant
+from wbtools.reading.batch import natural
 from wbtools.reading.record import section
 from wbtools.regions.ranking import MISSING, SIGNIFICANT
 from wbtools.text import counted, line

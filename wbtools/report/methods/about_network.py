@@ -129,11 +129,12 @@ def _method(begins: str, part: Part, found: Part) -> Iterator[Sentence]:
     if (found.at("reference").number("count") or 0) > 1 and name.startswith("deviation"):
         keys.append("lundberg2017")
     yield (f"{begins} {described.words}", cite(*keys), f", method {quoted(name)}.")
+    if described.then:
+        yield (described.then,)
     if described.library:
         yield (f"It was computed with {described.library}", cite(LIBRARIES[described.library]), ".")
-    rules = found.texts("rules")
-    if rules:
-        yield (f"Its rules were recorded as: {numbered(rules)}.",)
+    if found.texts("rules"):
+        yield ("Its rules are listed at the end.",)
     noise = found.at("noise")
     draws, level, seed = (noise.number(key) for key in ("draws", "level", "seed"))
     if draws is not None and level is not None and seed is not None:
@@ -145,6 +146,14 @@ def _method(begins: str, part: Part, found: Part) -> Iterator[Sentence]:
     if signed is not None:
         yes, no = "signed: positive for the explained quantity, negative against it", "a magnitude, without a sign"
         yield (f"Relevance was {yes if signed else no}.",)
+
+
+def rules(part: Part) -> Iterator[Sentence]:
+    """The rules of both methods, as recorded: a supplement to the text."""
+    for found in (part.at("attribution"), part.at("also", "attribution")):
+        words = found.texts("rules")
+        if words:
+            yield (f"Rules of the method {quoted(found.text('method'))}: {numbered(words)}.",)
 
 
 def _references(found: Part) -> Iterator[Sentence]:

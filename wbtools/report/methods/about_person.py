@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from wbtools.report.methods.dialects import Sentence, cite
 from wbtools.report.methods.lookup import Part, listed, percent, quoted, shown
-from wbtools.text import line
+from wbtools.text import counted, line
 
 _MADE = re.compile(
     r"\b(no person|(built-in|made-up|synthetic|simulated) (subject|person|people|brain))\b", re.IGNORECASE
@@ -129,8 +129,8 @@ def _checks(checks: tuple[Part, ...]) -> Iterator[Sentence]:
     if not checks:
         return
     failed = tuple(f"{check.text('check')} ({check.text('outcome')})" for check in checks if not _passed(check))
-    begins = f"Automatic checks of orientation, surfaces and labels ({len(checks)})"
-    yield (f"{begins} were passed{f', but for {listed(failed)}' if failed else ''}.",)
+    what = f"{counted(len(checks), 'automatic check')} of orientation, surfaces and labels"
+    yield (f"Of {what}, all passed but {listed(failed)}." if failed else f"{'All ' * (len(checks) > 1)}{what} passed.",)
 
 
 def _passed(check: Part) -> bool:

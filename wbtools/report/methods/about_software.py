@@ -56,4 +56,5 @@ def thanks(record: Part) -> Iterator[Sentence]:
     """What the authors of the atlas ask to be said."""
     words = record.text("acknowledgement")
     if words:
+        yield ("The following is about the atlas and the group average surfaces, not about the person analysed:",)
         yield (words,)

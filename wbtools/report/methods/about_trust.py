@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wbtools.regions.calibration import MARGIN, USUAL
 from wbtools.report.methods.dialects import Sentence, cite
 from wbtools.report.methods.lookup import Part, percent, quoted, shown
+
+_REFERENCES = 2
+"""How many references randomised networks are explained against, of those there are."""
 
 
 def calibration(part: Part) -> Iterator[Sentence]:
@@ -23,16 +27,33 @@ def calibration(part: Part) -> Iterator[Sentence]:
         cite("dwass1957", "phipson2010"),
         ".",
     )
+    references = part.at("attribution", "reference").number("count") or 0
+    if references > _REFERENCES:
+        yield (
+            "For this comparison, the maps of all networks, that of the network itself included, were made with the "
+            f"first two of the {shown(references)} references.",
+        )
+    yield from _statistic(count)
+    yield from _figures(found)
+
+
+def _statistic(count: float) -> Iterator[Sentence]:
+    """What regions were tested by."""
     yield (
-        "The statistic was a region's excess, relative to the median region, over an upper limit from the other maps' "
-        "mean and moderated variance",
+        f"The statistic was a region's excess, relative to the median region, over an upper limit: the "
+        f"{100 * USUAL:.0f}th percentile of a further map, predicted from the mean and the moderated variance of the "
+        "other maps' logarithms",
         cite("smyth2004"),
-        f"; p was (1 + the number of randomised networks whose largest excess reached the region's) / "
-        f"({shown(count)} + 1), corrected for the number of regions by the step-down maximum statistic",
+        ".",
+    )
+    yield (
+        f"The excess of a randomised network was counted {shown(MARGIN)} times, as networks whose batch norms were "
+        "filled from other images differ a little more; p was (1 + the number of randomised networks whose largest "
+        f"excess, so counted, reached the region's) / ({shown(count)} + 1), corrected for the number of regions by "
+        "the step-down maximum statistic",
         cite("westfall1993"),
         ".",
     )
-    yield from _figures(found)
 
 
 def _figures(found: Part) -> Iterator[Sentence]:

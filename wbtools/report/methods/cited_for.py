@@ -21,18 +21,21 @@ class Described:
         The works that it comes from.
     library : str
         Name of the library that computes it; empty for wbtools itself.
+    then : str
+        A sentence on what became of it.
     """
 
     words: str
     keys: tuple[str, ...] = ()
     library: str = ""
+    then: str = ""
 
 
 LIBRARIES = {"captum": "kokhlikyan2020", "zennit": "anders2021"}
 """The works on libraries that compute maps."""
 
 _LRP = "layer-wise relevance propagation"
-_DEVIATION = f"{_LRP} of the difference from a reference brain (deviation LRP)"
+_DEVIATION = f"deviation LRP: {_LRP} of the answer's change from a reference brain to this one"
 _DEVIATION_KEYS = ("bach2015", "shrikumar2017")
 _NOISY = "the gradients over noisy copies of the image"
 _INPUT = ", times the image"
@@ -42,6 +45,10 @@ _SQUARED = (", times the square of the image", ", times the square of its differ
 
 def _zennit(rule: str, *keys: str) -> Described:
     return Described(f"{_LRP} by the {rule}", ("bach2015", *keys), "zennit")
+
+
+def _deviation(then: str) -> Described:
+    return Described(_DEVIATION, _DEVIATION_KEYS, then=then)
 
 
 def _captum(words: str, *keys: str) -> Described:
@@ -60,15 +67,13 @@ def _moments(name: str, moment: str, keys: tuple[str, ...], products: tuple[str,
 
 METHODS: Mapping[str, Described] = {
     "lrp": Described(f"{_LRP} by the z-plus rule, without biases", ("bach2015", "montavon2017", "arras2017")),
-    "deviation": Described(_DEVIATION, _DEVIATION_KEYS),
-    "deviation-magnitude": Described(f"the mean magnitude of maps by {_DEVIATION}", _DEVIATION_KEYS),
-    "deviation-squared": Described(f"the root mean square of maps by {_DEVIATION}", _DEVIATION_KEYS),
-    "deviation-smooth": Described(
-        f"the root mean square of maps by {_DEVIATION}, pooled over neighbouring voxels", _DEVIATION_KEYS
+    "deviation": _deviation("The map was the mean over references."),
+    "deviation-magnitude": _deviation("The map was the mean magnitude over references."),
+    "deviation-squared": _deviation("The map was the root mean square over references."),
+    "deviation-smooth": _deviation(
+        "The map was the root mean square over references and, weighted by a Gaussian, over neighbouring voxels."
     ),
-    "deviation-moved": Described(
-        f"the mean magnitude of maps by {_DEVIATION} that was moved to several places", _DEVIATION_KEYS
-    ),
+    "deviation-moved": _deviation("The map was the mean magnitude over several places of the reference brain."),
     "lrp-epsilon": _zennit("epsilon rule"),
     "lrp-gamma": _zennit("gamma rule", "montavon2019"),
     "lrp-alpha-beta": _zennit("alpha-beta rule"),

@@ -115,8 +115,8 @@ def _link(work: Paper) -> str:
     return f" <{work.address.replace('<', '%3C').replace('>', '%3E')}>" if work.address else ""
 
 
-def _order(work: Paper) -> tuple[str, str]:
-    return work.label.lower(), work.title
+def _order(work: Paper) -> tuple[str, str, str]:
+    return work.authors[0].strip("{}").lower(), work.year, work.title
 
 
 def used(paragraphs: Iterable[Paragraph], works: Mapping[str, Paper]) -> dict[str, Paper]:

@@ -77,7 +77,14 @@ class Paper:
         --------
         >>> Paper("book", ("Westfall, Peter H.", "Young, S. Stanley"), "Resampling", "1993", {}).label
         'Westfall and Young 1993'
+
+        Code without a year is called by its place:
+
+        >>> repository("{AlexSisay}", "MRI-Retrieval", "https://github.com/AlexSisay/MRI-Retrieval").label
+        'GitHub repository AlexSisay/MRI-Retrieval'
         """
+        if not self.year and "howpublished" in self.fields:
+            return f"{self.fields['howpublished']} {self.authors[0].strip('{}')}/{self.title}"
         last = [author.partition(",")[0].strip("{}") for author in self.authors]
         names = f"{last[0]} et al." if len(last) > 2 else " and ".join(last)
         return f"{names} {self.year}".strip()
@@ -161,7 +168,7 @@ def repository(author: str, title: str, address: str) -> Paper:
 
     Examples
     --------
-    >>> repository("{AlexSisay}", "MRI-Retrieval", "https://github.com/AlexSisay/MRI-Retrieval").label
-    'AlexSisay'
+    >>> repository("{AlexSisay}", "MRI-Retrieval", "https://github.com/AlexSisay/MRI-Retrieval").address
+    'https://github.com/AlexSisay/MRI-Retrieval'
     """
     return Paper("misc", (author,), title, "", {"howpublished": "GitHub repository", "url": address})

@@ -81,12 +81,18 @@ def _paragraphs(record: Part, networks: Mapping[str, Part]) -> Iterator[Paragrap
     yield from _paragraph("Status of data and network", about_person.warnings(record, parts))
     yield from _paragraph("Regions", about_person.regions(record))
     for name, part in networks.items():
-        about = f" ({line(name, 80)})" if len(networks) > 1 else ""
-        yield from _of_network(part, about, record.at("pairs_of_regions", name))
+        yield from _of_network(part, _of_several(name, networks), record.at("pairs_of_regions", name))
     yield from _paragraph("Face removal", about_person.face(record))
     yield from _paragraph("Software", about_software.software(record, parts))
     yield from _paragraph("Use", about_software.use(record))
     yield from _paragraph("Acknowledgement", about_software.thanks(record))
+    for name, part in networks.items():
+        yield from _paragraph(f"Rules{_of_several(name, networks)}", about_network.rules(part))
+
+
+def _of_several(name: str, networks: Mapping[str, Part]) -> str:
+    """What a heading adds where there are several networks."""
+    return f" ({line(name, 80)})" if len(networks) > 1 else ""
 
 
 def _of_network(part: Part, about: str, pairs: Part) -> Iterator[Paragraph]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
+from wbtools.errors import InputError
 from wbtools.reading import inline
 from wbtools.reading.finished import Export
 from wbtools.reading.record import section
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 _SECTIONS = (
     ("overview", "Overview"),
     ("regions", "Regions"),
-    ("trust", "Can the map be believed?"),
-    ("placement", "Is everything in its place?"),
-    ("look", "Look around"),
+    ("trust", "Trust"),
+    ("placement", "Placement"),
+    ("look", "Interactive viewer"),
     ("methods", "Methods"),
     ("record", "Record"),
 )
@@ -88,7 +89,7 @@ def report(export: Export, *, static: bool = False) -> str:
     Raises
     ------
     InputError
-        If a file of the export is missing or damaged.
+        If a file of the export is missing or damaged, unless it is a picture.
     """
     viewer = None if static else viewer_of(export)
     placement = _placement(export)
@@ -107,7 +108,7 @@ def report(export: Export, *, static: bool = False) -> str:
 def _page(export: Export, static: bool) -> Page:
     names = ", ".join(line(results.name) for results in export.networks.values())
     return Page(
-        title=f"{line(export.subject)}: what made the network decide ({names})",
+        title=f"{line(export.subject)}: what the network looked at ({names})",
         notices=_notices(export),
         sections=[each for each in _SECTIONS if not static or each[0] != "look"],
     )
@@ -148,8 +149,17 @@ def _pictures(results: NetworkResults, static: bool) -> Iterator[tuple[str, Pict
         if static and scene not in {_OVERVIEW, _INPUT}:
             continue
         width = _WIDTH["static" if static else "full"] if scene == _OVERVIEW else _SMALL
-        alt = f"{_ALTS.get(scene, scene)}; network {line(results.name, 80)}"
-        yield scene, Picture.read(results.contents.path_of(name), width, alt, _ALTS.get(scene, scene))
+        yield scene, _picture(results, scene, name, width)
+
+
+def _picture(results: NetworkResults, scene: str, name: str, width: int) -> Picture:
+    """A picture of the export, or a sentence in its place."""
+    caption = _ALTS.get(scene, scene)
+    try:
+        path = results.contents.path_of(name)
+        return Picture.read(path, width, f"{caption}; network {line(results.name, 80)}", caption)
+    except InputError:
+        return Picture("", 0, 0, f"{line(name)} cannot be read")
 
 
 def _placement(export: Export) -> Picture | None:

@@ -54,11 +54,22 @@ class Findings:
         return cls(_answer(results), _belief(results), _passed(results), _figures(results))
 
 
+def answer(word: object) -> str:
+    """An answer of a decision as pages have it: without what the terminal tells people to type.
+
+    Examples
+    --------
+    >>> answer("none; this network compares two people: add --other PERSON")
+    'none; this network compares two people'
+    """
+    return line(word).partition(_ON_THE_TERMINAL)[0]
+
+
 def _answer(results: NetworkResults) -> str:
     decision = results.decision
     said = decision.get("in_words")
     answers = said if isinstance(said, list) and said else ["not on record"]
-    words = "; ".join(line(word).partition(_ON_THE_TERMINAL)[0] for word in answers)
+    words = "; ".join(map(answer, answers))
     asked = line(decision.get("explained") or section(results.about, "attribution").get("target") or "its answer")
     return (
         f"{_sentence_start(line(results.title))} was asked about {line(results.record.subject)}; decision: {words}. "

@@ -10,7 +10,7 @@ from wbtools.anatomy import Hemisphere, Kind
 from wbtools.reading.finished import Export
 from wbtools.reading.results import NetworkResults
 from wbtools.report.viewer.fragment import fragment
-from wbtools.report.viewer.shown import NetworkMaps, Point, SurfaceMap, ViewerData
+from wbtools.report.viewer.shown import OF_RELEVANCE, NetworkMaps, Point, SurfaceMap, ViewerData
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
 
@@ -58,7 +58,8 @@ def _maps(results: NetworkResults) -> NetworkMaps:
     metrics = {}
     for name in found["L"] if found else ():
         values = {side: found[side.letter][name] for side in Hemisphere} if found else {}
-        metrics[name] = SurfaceMap(values, shown if name == _RELEVANCE else _palette(name, values))
+        unit = "score" if _HEATMAP in name else OF_RELEVANCE
+        metrics[name] = SurfaceMap(values, shown if name == _RELEVANCE else _palette(name, values), unit)
     return NetworkMaps(results.name, relevance, shown, metrics)
 
 

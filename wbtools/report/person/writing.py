@@ -57,9 +57,8 @@ def write_into(export: Export, page: str) -> Path:
     for key, figure in listed.items():
         record[key] = {**section(record, key), name_of(export): figure}
     with writing(export.folder):
-        atomic.write(path, content)
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        atomic.write(export.folder / PROVENANCE, f"{text}\n")
+        atomic.write_together({path: content, export.folder / PROVENANCE: f"{text}\n"})
     return path
 
 

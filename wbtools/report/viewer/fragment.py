@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
 from wbtools.report.viewer import display_grid, packing
-from wbtools.report.viewer.shown import ANATOMICAL, NetworkMaps, SurfaceMap, ViewerData
+from wbtools.report.viewer.shown import ANATOMICAL, OF_RELEVANCE, NetworkMaps, SurfaceMap, ViewerData
 from wbtools.space.grid import Grid
 from wbtools.surfaces.mesh import Mesh
 from wbtools.workbench import palette
@@ -95,7 +95,11 @@ def _network(name: str, maps: NetworkMaps, grid: Grid, blocks: Blocks) -> dict[s
     voxels = display_grid.on_grid(maps.relevance, grid).ravel(order="F")
     blocks[f"{name}.relevance"] = packing.columns(packing.steps(voxels, relevance["step"]))
     metrics = [_map(f"{name}.map{i}", shown, metric, blocks) for i, (shown, metric) in enumerate(maps.metrics.items())]
-    return {"name": maps.name, "relevance": {"block": f"{name}.relevance", **relevance}, "maps": metrics}
+    return {
+        "name": maps.name,
+        "relevance": {"block": f"{name}.relevance", "unit": OF_RELEVANCE, **relevance},
+        "maps": metrics,
+    }
 
 
 def _map(block: str, name: str, metric: SurfaceMap, blocks: Blocks) -> dict[str, Any]:
@@ -104,7 +108,7 @@ def _map(block: str, name: str, metric: SurfaceMap, blocks: Blocks) -> dict[str,
     names = {side.letter: f"{block}.{side.letter}" for side in metric.values}
     for side, values in metric.values.items():
         blocks[names[side.letter]] = packing.columns(packing.steps(values, scale["step"]))
-    return {"name": name, "blocks": names, **scale}
+    return {"name": name, "blocks": names, "unit": metric.unit, **scale}
 
 
 def _scale(shown: Palette, levels: int) -> dict[str, Any]:

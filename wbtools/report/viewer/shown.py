@@ -17,6 +17,9 @@ from wbtools.workbench.palette import Palette
 ANATOMICAL = ("midthickness", "pial", "white")
 """The kinds of surfaces that lie where the cortex is; the first that there is gives areas their place."""
 
+OF_RELEVANCE = "1/mm\u00b3"
+"""Unit of relevance."""
+
 Point = tuple[float, float, float]
 Sides = Mapping[Hemisphere, NDArray[np.float32]]
 
@@ -30,10 +33,13 @@ class SurfaceMap:
     values : mapping of Hemisphere to ndarray, (V,), float32
     palette : Palette
         `high` is the top of the colours, and from `threshold` on they are fully opaque.
+    unit : str
+        Stands beside the colours.
     """
 
     values: Sides
     palette: Palette
+    unit: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,6 +156,7 @@ const show = (name) => {
     button.setAttribute("aria-pressed", String(button.dataset.view === view));
   }
   part("for-surfaces").hidden = view === "slices";
+  if (view !== "slices") tell(""); // no longer where the slices were
   return draw();
 };
 
@@ -170,7 +171,7 @@ const legend = () => {
   const stops = scale.negative ? [...[...COOL].reverse(), ...WARM] : WARM;
   part("bar").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   part("low").textContent = scale.negative ? number(-scale.maximum) : "0";
-  part("high").textContent = number(scale.maximum);
+  part("high").textContent = `${number(scale.maximum)} ${scale.unit}`.trim();
   const threshold = Number(field("threshold").value);
   part("threshold").textContent = `${threshold} % (${number(scale.maximum * threshold / 100)})`;
   part("opacity").textContent = `${field("opacity").value} %`;
@@ -289,6 +290,17 @@ const able = () => {
   return Boolean(context);
 };
 
+// The crosshair ends where letters stand: an I is not seen on a line.
+const keepLettersClear = () => {
+  const letters = nv.drawSliceOrientationText.bind(nv);
+  nv.drawSliceOrientationText = (place, ...rest) => {
+    const [x, y, wide, high] = place, size = 1.2 * nv.fontPx;
+    nv.gl.viewport(0, 0, nv.gl.canvas.width, nv.gl.canvas.height);
+    for (const top of [y, y + high - size]) nv.drawRect([x + (wide - size) / 2, top, size, size], [0, 0, 0, 1]);
+    letters(place, ...rest);
+  };
+};
+
 const startEngine = async () => {
   const script = document.createElement("script");
   script.textContent = new TextDecoder().decode(await unzipped("engine"));
@@ -297,10 +309,12 @@ const startEngine = async () => {
   nv = new niivue.Niivue({
     logLevel: "error", dragAndDropEnabled: false, scrollRequiresFocus: true, viewModeHotKey: "", clipPlaneHotKey: "",
     multiplanarLayout: 3, multiplanarShowRender: 0, showAllOrientationMarkers: true, multiplanarPadPixels: 16,
+    sagittalNoseLeft: true,
     fontMinPx: 18, fontColor: [1, 1, 1, 1], crosshairColor: [0.2, 0.9, 0.9, 0.7], dragMode: 3,
     loadingText: "",
   });
   await nv.attachToCanvas(part("canvas"), true);
+  keepLettersClear();
   shader = nv.setCustomMeshShader(SHADER, "Report");
   nv.onLocationChange = ({ mm }) => {
     if (view === "slices" && !drawing) { here = [...mm].slice(0, 3); tell(whereabouts(here)); }

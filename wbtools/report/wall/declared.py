@@ -10,6 +10,7 @@ from pathlib import Path
 from wbtools.reading.finished import open_export
 from wbtools.reading.record import Json, section
 from wbtools.reading.results import NetworkResults
+from wbtools.report.person.findings import answer
 from wbtools.text import line
 
 _REPORT = "report.html"
@@ -101,7 +102,7 @@ def read_declared(folder: Path) -> Declared:
 
 def _network(results: NetworkResults) -> DeclaredNetwork:
     said = results.decision.get("in_words")
-    decision = line(said[0], _LONGEST) if isinstance(said, list) and said else ""
+    decision = line(answer(said[0]), _LONGEST) if isinstance(said, list) and said else ""
     passed = results.passed if "passed" in results.trust else None
     sha256 = str(results.about.get("sha256", ""))
     return DeclaredNetwork(sha256, line(results.method, 60), decision, passed, _trust(results.trust, passed))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LEAST_REGIONS = 3
 _LEAST_GROUP = 2
 _LEAST_PEOPLE = 5
-"""Among fewer people, nobody is called far out."""
+"""Among fewer people, nobody is called far from the group."""
 _MADS = 5.0
 _NORMAL = 1.4826
 """What the median absolute deviation is multiplied by to be a normal distribution's SD."""
@@ -22,7 +22,7 @@ _DIGITS = 9
 
 RULE = (
     "1 - Spearman's correlation between a person's ranking of regions by mean |relevance| and the group's median "
-    f"ranking; far out: more than {_MADS:g} scaled median absolute deviations above the median distance"
+    f"ranking; far from the group: more than {_MADS:g} scaled median absolute deviations above the median distance"
 )
 """What a distance is, for readers."""
 
@@ -69,7 +69,7 @@ def _distance(person: pd.Series, group: pd.Series) -> float:
 
 
 def far_out(found: NDArray[np.float64]) -> float:
-    """The distance above which somebody is far out; infinite among few people.
+    """The distance above which somebody is far from the group; infinite among few people.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from wbtools.errors import InputError, MissingFile, UnknownChoice
 from wbtools.output.ownership import PROVENANCE
-from wbtools.reading.batch import export_folders
+from wbtools.reading.batch import export_folders, natural
 from wbtools.reading.record import NoExport
 from wbtools.report.wall.declared import Declared, DeclaredNetwork, read_declared
 from wbtools.report.wall.distance import distances, far_out
@@ -138,7 +137,7 @@ def gather(
     people = list(_people(root, found, standings))
     if not people:
         raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
-    ordered = sorted(_compared(_looked_at(people, shown, tell)), key=lambda person: _natural(person.name))
+    ordered = sorted(_compared(_looked_at(people, shown, tell)), key=lambda person: natural(person.name))
     return Wall(root, shown, tuple(ordered), mixture(declared, shown), common_notices(declared))
 
 
@@ -228,9 +227,3 @@ def _compared(people: Sequence[Person]) -> list[Person]:
     bound = far_out(found)
     pairs = zip(people, map(float, found), strict=True)
     return [replace(person, distance=distance, far=distance > bound) for person, distance in pairs]
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sorts p2 before p10."""
-    parts = re.split(r"(\d{1,18})", name.casefold())
-    return [(1, int(part), "") if part.isascii() and part.isdigit() else (0, 0, part) for part in parts]

@@ -14,7 +14,7 @@ from wbtools.report.wall.distance import RULE
 from wbtools.report.wall.gathering import Person, Wall
 from wbtools.report.wall.links import Links
 from wbtools.report.wall.standing import DONE, EXCLUDED, FAILED, NO_EXPORT, RUNNING, TODO, UNREADABLE
-from wbtools.report.wall.wall_tables import Tables
+from wbtools.report.wall.wall_tables import FAR, Tables
 from wbtools.text import line, sentences
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Card:
         for check in declared.failed_checks if declared else ():
             yield "failed", f"self-check failed: {check}"
         if self.person.far:
-            yield "far", "far from the group"
+            yield "far", FAR
         if self.person.state != DONE:
             yield "told", self.person.state
         for remark in self.person.remarks:
@@ -152,7 +152,7 @@ def _counts(people: Sequence[Person]) -> Iterator[tuple[int, str, str]]:
     checks = sum(bool(person.declared and person.declared.failed_checks) for person in people)
     yield checks, "with failed self-checks", _alarm(checks)
     far = sum(person.far for person in people)
-    yield far, "far from the group", "far" if far else "told"
+    yield far, FAR, "far" if far else "told"
     for state in (UNREADABLE, NO_EXPORT):
         if states[state]:
             yield states[state], {UNREADABLE: "cannot be read", NO_EXPORT: "folders without export"}[state], "failed"

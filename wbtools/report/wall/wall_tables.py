@@ -17,6 +17,9 @@ from wbtools.text import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+FAR = "far from the group"
+"""What somebody is called whose ranking is unlike the others'."""
+
 _FARTHEST = 20
 _MOST_COLUMNS = 8
 """Of the table of participants."""
@@ -49,15 +52,20 @@ class Tables:
         """
         joined = participants.iloc[:, :_MOST_COLUMNS]
         columns = [
-            Column("Person"), Column("State"), Column("Decision"), Column("Trust"),
-            Column("Self-checks failed"), Column("Outside the atlas", number=True, about="Share of the relevance"),
-            Column("First regions", about="By calibrated rank, else by rank"),
-            Column("Distance", number=True, about=RULE),
+            Column("Person"), Column("State"),
             *(Column(words(name).shown, number=joined[name].dtype.kind in "if") for name in joined),
+            Column("Decision"), Column("Trust"),
+            Column("Self-checks failed"), Column("Outside the atlas", number=True, about="Share of the relevance"),
+            self._first_regions, Column("Distance", number=True, about=RULE),
             Column("Remarks"), Column("Opens"),
         ]  # fmt: skip
         rows = [
-            [*self._found(place), *(_of_participant(value) for value in joined.iloc[place]), *self._rest(person)]
+            [
+                *(self._name(place), words(person.state)),
+                *map(_of_participant, joined.iloc[place]),
+                *self._found(person),
+                *self._rest(person),
+            ]
             for place, person in enumerate(self.people)
         ]
         left_out = participants.shape[1] - joined.shape[1]
@@ -69,12 +77,12 @@ class Tables:
         known = [place for place, person in enumerate(self.people) if not math.isnan(person.distance)]
         ordered = sorted(known, key=lambda place: -self.people[place].distance)[:_FARTHEST]
         columns = [
-            Column("Person"), Column("Distance", number=True, about=RULE), Column("Far out"),
-            Column("Trust"), Column("First regions"), Column("Opens"),
+            Column("Person"), Column("Distance", number=True, about=RULE), Column(FAR.capitalize()),
+            Column("Trust"), self._first_regions, Column("Opens"),
         ]  # fmt: skip
         rows = [
             [
-                self._name(place), number(person.distance), words("far out" if person.far else "no"),
+                self._name(place), number(person.distance), words("yes" if person.far else "no"),
                 _trust(person), _first(person), self.links.cell(person),
             ]
             for place in ordered
@@ -92,13 +100,19 @@ class Tables:
         ]
         return Table(f"Failed, or not readable: {len(rows)}", columns, rows)
 
-    def _found(self, place: int) -> list[Cell]:
-        person = self.people[place]
+    @property
+    def _first_regions(self) -> Column:
+        """Says by which rank: calibrated ones, unless somebody has none."""
+        known = [person.glimpse.calibrated for person in self.people if person.glimpse.first]
+        name = "First regions, calibrated" if known and all(known) else "First regions"
+        return Column(name, about="By calibrated rank, else by rank")
+
+    def _found(self, person: Person) -> list[Cell]:
         failed = person.declared.failed_checks if person.declared else None
         checks = words(None if failed is None else ", ".join(failed) or "none")
         decision = words(person.network.decision or None if person.network else None)
         return [
-            self._name(place), words(person.state), decision, _trust(person), checks,
+            decision, _trust(person), checks,
             number(person.glimpse.outside, ".1%"), _first(person), _distance(person),
         ]  # fmt: skip
 
@@ -119,7 +133,7 @@ def _first(person: Person) -> Cell:
 
 def _distance(person: Person) -> Cell:
     cell = number(person.distance)
-    return Cell(f"{cell.shown}, far out", cell.value) if person.far else cell
+    return Cell(f"{cell.shown}, {FAR}", cell.value) if person.far else cell
 
 
 def _remarks(person: Person) -> str:
