@@ -226,6 +226,7 @@ def _opened(place: Path) -> Export | InputError:
 
 def export_folders(root: Path) -> Iterator[Path]:
     """The folders with a record, and those in folders without one, as BIDS sessions; hidden ones are unfinished."""
+    # lexists: a record whose content was not fetched (git-annex) is no folder of somebody else's
     for folder in _folders(root):
         if os.path.lexists(folder / PROVENANCE):
             yield folder

@@ -41,11 +41,11 @@ def table(explanation: Explanation) -> Sidecar:
 
 def levels(part: MapsByMethod) -> Sidecar:
     """Of the levels of regions by one method, and of its columns."""
-    place = " from the T1w's origin, mm"
+    place, meaning = " from the T1w's origin, mm", part.attribution.meaning
     columns = {
         "key": "Of the region in the label volume",
         **{axis: f"Centre of gravity of the region's voxels: {side}{place}" for axis, side in _SIDES.items()},
-        "level": f"log2 of what the region is ranked by, over the median region, by {_by(part)}",
+        "level": f"log2 of what the region is ranked by, over the median region, by {_by(part)}. {meaning}",
         "network_SEED": "level in the map of the randomised network of this seed, one column each",
     }
     return {name: {"Description": about} for name, about in columns.items()}

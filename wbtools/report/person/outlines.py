@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wbtools.space.grid import Volume, canonical, reorient
 from wbtools.surfaces.mesh import Mesh
+from wbtools.workbench import palette
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -102,7 +103,7 @@ def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) ->
 
     image = reorient(canonical(t1w), "RAS")
     middle = np.rint(image.grid.to_index(centre[None])[0])  # the outlines are those in the plane that is seen
-    window = float(np.percentile(image.data[::4, ::4, ::4][image.data[::4, ::4, ::4] > 0], 99))
+    window = palette.anatomy(image.data[::4, ::4, ::4]).high
     cortex = {
         kind: [(image.grid.to_index(mesh.vertices), mesh.triangles) for mesh in meshes]
         for kind, meshes in surfaces.items()
