@@ -12,7 +12,7 @@ import gzip
 import numpy as np
 from numpy.typing import NDArray
 
-_LEVEL = 6
+_LEVEL = 4
 _LARGEST = 32767
 
 
