@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wbtools.group.telling import contrast_tables, group_tables, sentences
 from wbtools.group.telling.group_methods import methods
-from wbtools.report.page import Page, render
+from wbtools.report.page import NOTICE, Page, render
 from wbtools.report.parts import Picture
 from wbtools.text import line
 
@@ -47,7 +47,7 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
     names = sorted(path.relative_to(folder).as_posix() for path in files)
     return render(
         "group.html",
-        Page(title, result.notices, sections),
+        Page(title, [*result.notices, NOTICE], sections),
         {
             "headline": result.headline,
             "left_out_said": sentences.left_out(result.chosen),
