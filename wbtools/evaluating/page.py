@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 from wbtools.evaluating.findings import Findings, Section
+from wbtools.reading.inline import address
 
 _TEMPLATE = "page.html"
 
@@ -53,10 +53,6 @@ def page(heading: Heading, findings: Findings, more: Sequence[Section], drawings
         footer=heading.footer,
         findings=findings,
         sections=(*findings.sections, *more),
-        pictures={name: _address(content) for name, content in drawings.items()},
+        pictures={name: address(content, "image/svg+xml") for name, content in drawings.items()},
     )
     return made
-
-
-def _address(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"

@@ -109,12 +109,12 @@ def joined(people: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
     """
     known: dict[str, str] = {}
     for name in table.index:
-        if (other := known.setdefault(_bare(str(name)), name)) != name:
+        if (other := known.setdefault(bare_id(str(name)), name)) != name:
             raise InputError(
                 f"the table of participants names one person as {line(other, 60)} and as {line(name, 60)}",
                 hint="give one row per person",
             )
-    rows = [known.get(_bare(person), known.get(_bare(person).partition("_ses-")[0])) for person in people]
+    rows = [known.get(bare_id(person), known.get(bare_id(person).partition("_ses-")[0])) for person in people]
     found = table.reindex([row if row is not None else _Nobody() for row in rows])
     return found.set_axis(list(people), axis="index")
 
@@ -123,7 +123,8 @@ class _Nobody:
     """What no row of a table is called."""
 
 
-def _bare(person: str) -> str:
+def bare_id(person: str) -> str:
+    """An id without `sub-`, which tables and folders may have or not."""
     return person.removeprefix("sub-")
 
 

@@ -17,7 +17,7 @@ from wbtools.group.members.sameness import named
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading import Batch, NetworkResults
 from wbtools.reading.batch import natural
-from wbtools.reading.participants import joined, read_participants
+from wbtools.reading.participants import bare_id, joined, read_participants
 from wbtools.reading.record import section
 from wbtools.text import counted, line
 
@@ -331,13 +331,9 @@ def _lacks(why: str) -> Callable[[str, str], InputError]:
 def _without_export(batch: Batch, rows: Iterable[object]) -> list[str]:
     """Rows that are nobody's, whether or not the export can be read."""
     folders = (part for folder in batch.unreadable for part in folder.split("/"))
-    there = {_bare(who) for who in (*batch.people, *folders)}
+    there = {bare_id(who) for who in (*batch.people, *folders)}
     there |= set(map(person, there))
-    return [str(row) for row in rows if _bare(str(row)) not in there]
-
-
-def _bare(who: str) -> str:
-    return who.removeprefix("sub-")
+    return [str(row) for row in rows if bare_id(str(row)) not in there]
 
 
 def _require_different(batch: Batch, chosen: Chosen) -> None:
@@ -346,7 +342,7 @@ def _require_different(batch: Batch, chosen: Chosen) -> None:
     named_first: dict[str, str] = {}
     twice = {}
     for who, export in batch.exports.items():
-        if (other := named_first.setdefault(_bare(who), who)) != who:
+        if (other := named_first.setdefault(bare_id(who), who)) != who:
             twice[who] = f"has the id of {line(other, 60)}"
         for digest in _images(export.provenance):
             if first.setdefault(digest, who) != who:
