@@ -25,7 +25,7 @@ LEVELS = (
     {"provenance", "space"},
     {"anatomy"},
     {"images", "workbench"},
-    {"surfaces", "model", "regions", "output"},
+    {"surfaces", "model", "regions", "output", "placement", "dicom"},
     {"subject", "attribution", "atlas", "reading"},
     {"native", "report"},
     {"exporting"},

@@ -19,6 +19,7 @@ from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
+from wbtools.placement.options import PLACEMENTS
 from wbtools.subject import MESHES, resolve
 from wbtools.subject.containment import default_out
 from wbtools.subject.layouts import AUTO, LAYOUTS
@@ -115,6 +116,12 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         show_default=True,
         help="Names of regions.",
     ),
+    click.option(
+        "--registration",
+        "placement",
+        type=click.Choice(PLACEMENTS),
+        help="How a template is laid over a T1w image without surfaces. [default: syn where antspyx is installed]",
+    ),
 )
 _HOW: tuple[Callable[[Command], Command], ...] = (
     click.option(
@@ -138,6 +145,7 @@ _HOW: tuple[Callable[[Command], Command], ...] = (
         help="The page report.html: with an interactive viewer, or without it and at most 2 MB.",
     ),
     click.option("--no-report", is_flag=True, help="Leave the page out."),
+    click.option("--dicom-out", is_flag=True, help="Write results as DICOM objects, too, where the scan was DICOM."),
     click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]"),
     click.option(
         "--work",
@@ -194,12 +202,14 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
         mesh=options["mesh"],
         registration=options["surf_reg"],
         atlas=options["atlas"],
+        placement=options["placement"],
         engine=options["mapping_engine"],
         threads=options["threads"],
         allow=options["allow"],
         keep_face=options["keep_face"],
         render=not options["no_render"],
         report=None if options["no_report"] else options["report"],
+        dicom_out=options["dicom_out"],
         wb_command=options["wb_command"],
         work=options["work"],
     )

@@ -19,6 +19,7 @@ from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.native.engines import ENGINES, EngineName
 from wbtools.output.names import NAMINGS, Naming
+from wbtools.placement.options import PLACEMENTS, PlacementName, PlacementOptions
 from wbtools.subject import MESHES, MeshChoice, Registration
 from wbtools.subject.layouts import AUTO, require_known
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice
@@ -121,6 +122,8 @@ class ExportSettings:
         Whether pictures are drawn.
     report : {"full", "static"} or None
         What the page holds; None writes none.
+    dicom_out : bool
+        Whether results are written as DICOM objects, too, into the study that the scan came from.
     wb_command : Path or None
         None looks on PATH.
     work : Path or None
@@ -144,12 +147,15 @@ class ExportSettings:
     mesh: MeshChoice | None = None
     registration: Registration | None = None
     atlas: str = next(iter(ATLASES))
+    placement: PlacementName | None = None
+    subcortex: str = "aseg"
     engine: EngineName = "native"
     threads: int | None = None
     allow: tuple[str, ...] = ()
     keep_face: bool = False
     render: bool = True
     report: ReportExtent | None = "full"
+    dicom_out: bool = False
     wb_command: Path | None = None
     work: Path | None = None
 
@@ -171,6 +177,7 @@ class ExportSettings:
         require_choice("engine", self.engine, ENGINES)
         require_choice("atlas", self.atlas, ATLASES)
         require_choice("extent of the report", self.report, REPORTS)
+        require_choice("registration of a template", self.placement, PLACEMENTS)
         if self.allow:
             from wbtools.native import checks
 
@@ -185,6 +192,11 @@ class ExportSettings:
     def processors(self) -> int:
         """The number of threads that are used."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def placing(self) -> PlacementOptions:
+        """How a template is laid over somebody without surfaces."""
+        return PlacementOptions(self.placement, self.work, self.processors)
 
     @property
     def thorough(self) -> bool:
@@ -222,12 +234,15 @@ class ExportSettings:
             "mesh": self.mesh or "all that the subject has",
             "registration": self.registration or "MSMAll, else MSMSulc",
             "atlas": self.atlas,
+            "placement": self.placement or "SyN where antspyx is installed, else affine",
+            "subcortex": self.subcortex,
             "engine": self.engine,
             "allow": list(self.allow),
             "threads": self.processors,
             "render": self.render,
             "keep_face": self.keep_face,
             "report": self.report or "none",
+            "dicom_out": self.dicom_out,
         }
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError
+from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.subject import not_found, places
 from wbtools.subject.identity import identity, typed
 from wbtools.subject.layouts import AUTO, Layout, layout_named, layouts_selected
@@ -158,14 +159,14 @@ def _preferred(found: Mapping[Layout, Path], study_folder: Path) -> dict[Layout,
 
 
 @contextmanager
-def prepared(subject: Subject) -> Iterator[Subject]:
+def prepared(subject: Subject, placing: PlacementOptions = USUAL) -> Iterator[Subject]:
     """The subject with the files that have to be made for it first, in a temporary folder that is removed at exit."""
     prepare = layout_named(subject.layout).prepare
     if prepare is None:
         yield subject
         return
     with TemporaryDirectory(prefix="wbtools-") as folder:
-        yield prepare(subject, Path(folder))
+        yield prepare(subject, Path(folder), placing)
 
 
 def _with_name(study_folder: Path) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wbtools.errors import require_choice
 from wbtools.output.names import Naming
+from wbtools.placement.options import PlacementOptions
 from wbtools.subject.subject import MeshChoice, Registration, Subject
 
 AUTO = "auto"
@@ -111,7 +112,8 @@ class Layout:
     is_raw : bool
         Whether it is an unprocessed scan, which is used only if no other layout is found.
     prepare : callable, optional
-        Takes a subject and a folder; makes the files that the subject needs in the folder, and returns the subject.
+        Takes a subject, a folder, and how templates are placed; makes the files that the subject needs in the folder, and
+        returns the subject.
     unfinished : callable
         Takes a folder; returns message and hint if it is an incomplete folder of this layout, else None.
     complete : callable
@@ -135,7 +137,7 @@ class Layout:
     steps: frozenset[str] = frozenset()
     naming: Naming = "hcp"
     is_raw: bool = False
-    prepare: Callable[[Subject, Path], Subject] | None = None
+    prepare: Callable[[Subject, Path, PlacementOptions], Subject] | None = None
     unfinished: Callable[[Path], tuple[str, str] | None] = _finished
     complete: Callable[[Path], bool] = _always
     yields_to: str = ""

@@ -19,6 +19,7 @@ from wbtools.errors import InputError
 from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
 from wbtools.images.template import mni152
+from wbtools.placement.options import PlacementOptions
 from wbtools.space.grid import Grid, Unit, Volume, canonical
 from wbtools.space.registration import Alignment, affine_between
 from wbtools.space.resampling import resample_labels
@@ -138,7 +139,7 @@ def find(
     )
 
 
-def prepare(subject: Subject, folder: Path) -> Subject:
+def prepare(subject: Subject, folder: Path, placing: PlacementOptions) -> Subject:
     """Register the template to the T1w image, and write the transformed surfaces and volumes into a folder.
 
     Parameters

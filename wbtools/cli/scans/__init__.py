@@ -1,0 +1,1 @@
+"""Commands for scans as they come from the scanner."""
