@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wbtools import model as models
 from wbtools.attribution.references.people import of_people
+from wbtools.dicom.series import SeriesChoice
 from wbtools.errors import InputError, require_kind
 from wbtools.exporting import comparison_people, pipeline, preparation
 from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, seen_by
@@ -31,7 +32,7 @@ def find_subject(subject: str | Path, study_folder: str | Path = ".", files: Fil
     ----------
     subject : str or Path
         The name of a folder in the study folder, or a path: a folder as the Human Connectome Project, FreeSurfer or
-        fMRIPrep leaves it, or one T1w image.
+        fMRIPrep leaves it, one T1w image, or a folder of DICOM files or an image of the series in it.
     study_folder : str or Path
         Folder that holds the subject's folder.
     files : FileChoice, optional
@@ -51,7 +52,7 @@ def find_subject(subject: str | Path, study_folder: str | Path = ".", files: Fil
     >>> subject = wbtools.find_subject("100307", "study")  # doctest: +SKIP
     """
     folder, name = resolve(Path(_named("study_folder", study_folder)), _named("subject", subject))
-    return (files or FileChoice()).subject(folder, name)
+    return (files or FileChoice(series=SeriesChoice())).subject(folder, name)
 
 
 def load_model(source: str | Path | None = None) -> Model:
@@ -183,10 +184,12 @@ def export(
     """
     if isinstance(compared_with, str | Path):
         compared_with = (compared_with,)
-    folder, name = resolve(Path(_named("study_folder", study_folder)), _named("subject", subject))
+    given = Path(_named("study_folder", study_folder))
+    folder, name = resolve(given, _named("subject", subject))
     people = tuple(str(other) for other in compared_with)
     compared = Comparison(people[0], people[1:]) if people else NOBODY
-    job = ExportJob(name, folder, default_out(folder) if out is None else Path(out), None, compared, overwrite)
+    place = default_out(folder, name, given) if out is None else Path(out)
+    job = ExportJob(name, folder, place, None, compared, overwrite, series=SeriesChoice())
     return pipeline.export_subject(job, settings or ExportSettings())
 
 

@@ -108,6 +108,14 @@ class Provenance:
             self.inputs[name] = sha256(path)
             self.input_sizes[name] = path.stat().st_size
 
+    def add_together(self, name: str, paths: Sequence[Path]) -> None:
+        """Hash input files as one, in their order, under a name that is none of theirs."""
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(bytes.fromhex(sha256(path)))
+        self.inputs[name] = digest.hexdigest()
+        self.input_sizes[name] = sum(path.stat().st_size for path in paths)
+
     def write(self, path: Path, folder: Path, outputs: Iterable[Path]) -> None:
         """Write the record as JSON, with the hashes and sizes of `outputs` (relative to `folder`)."""
         made = list(outputs)

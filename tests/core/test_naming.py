@@ -14,10 +14,12 @@ from wbtools.errors import InputError
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import NAMINGS, OutputFolder, folder_name
 from wbtools.output.names.bids import bids_id, write_dataset_description
+from wbtools.output.names.convention import IDENTITY_FOLDER
 from wbtools.output.written import Written, WrittenFiles
 
 MODELS = ("unet", "unet-best", "resnet18_b")
 MESHES = ("native", "32k_fs_LR", "59k_fs_LR", "164k_fs_LR")
+DICOM = ("DICOM_RELEVANCE", "DICOM_REGIONS")
 SURFACES = ("white", "midthickness", "pial", "inflated", "very_inflated")
 NAMED = [kind for kind in OutputKind if kind is not OutputKind.SIDECAR]
 """All kinds that have a name of their own."""
@@ -35,7 +37,7 @@ def every_output():
         "SULC": product(("",), Hemisphere, MESHES),
         "LABEL": product(("",), Hemisphere, MESHES, ("",), ("HCP-MMP1",)),
         "METRIC": product(MODELS, Hemisphere, MESHES),
-        "FIGURE": ((model, None, "", "", "", "overview") for model in MODELS),
+        **{key: [(model, None, "", "", "", "overview") for model in MODELS] for key in ("FIGURE", "DICOM_PICTURE")},
         "SCENE": [()],
         "REPORT": [()],
         "SPEC": (("", None, mesh) for mesh in MESHES),
@@ -45,13 +47,24 @@ def every_output():
     known |= {kind: [atlas] for kind in ("CORTEX_VOLUME", "ATLAS_VOLUME", "LUT")}
     known |= {
         kind: [(m,) for m in MODELS]
-        for kind in ("RELEVANCE", "RELEVANCE_MNI", "HEATMAP", "HEATMAP_SMOOTH", "REGIONS", "LEVELS", "PAIRS", "INPUT")
+        for kind in (
+            "RELEVANCE",
+            "RELEVANCE_MNI",
+            "HEATMAP",
+            "HEATMAP_SMOOTH",
+            "REGIONS",
+            "LEVELS",
+            "PAIRS",
+            "INPUT",
+            *DICOM,
+        )
     }
     cifti = [(model, None, "32k_fs_LR", "", "HCP-MMP1") for model in MODELS]
     known |= dict.fromkeys(("DSCALAR", "PSCALAR", "PCONN"), cifti)
     assert set(known) == {kind.name for kind in NAMED}, "a kind is missing here"
     by_first = [Output(OutputKind[kind], *which) for kind, outputs in known.items() for which in outputs]
-    volumes = (OutputKind.RELEVANCE, OutputKind.HEATMAP, OutputKind.HEATMAP_SMOOTH, OutputKind.LEVELS)
+    volumes = (OutputKind.RELEVANCE, OutputKind.HEATMAP, OutputKind.HEATMAP_SMOOTH, OutputKind.DICOM_RELEVANCE)
+    volumes = (*volumes, OutputKind.LEVELS)
     return by_first + [Output(kind, model, by=method) for kind, model, method in product(volumes, MODELS, METHODS)]
 
 
@@ -60,6 +73,13 @@ def test_no_two_files_share_a_name(tmp_path, naming):
     names = [folder(naming, tmp_path).path(output) for output in every_output()]
     assert len(set(names)) == len(names) > 100
     assert all(path.is_relative_to(tmp_path) for path in names)
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_names_of_files_that_hold_a_patient_s_identity_do_not_say_whose_export_it_is(tmp_path, naming):
+    out = folder(naming, tmp_path, "sub-01")
+    names = [out.path(what).relative_to(tmp_path) for what in every_output() if what.kind.name.startswith("DICOM")]
+    assert all(path.parts[0] == IDENTITY_FOLDER and "sub-01" not in path.as_posix() for path in names)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere, Region
+from wbtools.atlas.deep.label_source import LabelSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,8 @@ class CorticalAtlas:
         What those who publish with the atlas have to cite; in every record.
     remarks : mapping of str to str
         What a reader of the record must know of its areas, by subject.
+    deep : tuple of LabelSource
+        Further sources of labels below the cortex that it is joined with, besides a person's segmentation.
     """
 
     name: str
@@ -38,3 +41,4 @@ class CorticalAtlas:
     labels_32k: Callable[[Hemisphere], NDArray[np.int32]]
     acknowledgement: str
     remarks: Mapping[str, str] = field(default_factory=dict)
+    deep: tuple[LabelSource, ...] = ()

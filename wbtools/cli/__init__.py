@@ -25,6 +25,7 @@ _COMMANDS = {
     "classify": ("asking.classify", "Ask a network which class people are of."),
     "index": ("asking.index", "Embed all images of a data set in one file, to be searched."),
     "query": ("asking.query", "Find who of an index is nearest to a person."),
+    "dicom": ("scans.dicom", "List the series of a scanner's DICOM files, and say which of them can be exported."),
     "models": ("models", "List network families, or say what a checkpoint is."),
     "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
     "demo-subject": ("demo", "Write the built-in subject in HCP layout."),

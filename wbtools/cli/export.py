@@ -9,12 +9,15 @@ from typing import Any
 import click
 
 from wbtools.atlas import ATLASES
+from wbtools.atlas.deep.known_sources import SEGMENTATION
+from wbtools.atlas.deep.known_sources import SOURCES as DEEP_SOURCES
 from wbtools.attribution import KINDS, METHODS, SECOND_METHODS, Target
 from wbtools.attribution.references.sources import SOURCES
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
+from wbtools.dicom.series import SeriesChoice
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
@@ -122,6 +125,14 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         type=click.Choice(PLACEMENTS),
         help="How a template is laid over a T1w image without surfaces. [default: syn where antspyx is installed]",
     ),
+    click.option(
+        "--subcortex",
+        metavar="SOURCE[+SOURCE]",
+        default=SEGMENTATION,
+        show_default=True,
+        help=f"Labels below the cortex: {SEGMENTATION} (the segmentation), and with it {', '.join(DEEP_SOURCES)}, or a "
+        ".nii.gz file with a table of names beside it; SOURCE=DIR looks in that folder.",
+    ),
 )
 _HOW: tuple[Callable[[Command], Command], ...] = (
     click.option(
@@ -203,6 +214,7 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
         registration=options["surf_reg"],
         atlas=options["atlas"],
         placement=options["placement"],
+        subcortex=options["subcortex"],
         engine=options["mapping_engine"],
         threads=options["threads"],
         allow=options["allow"],
@@ -223,7 +235,20 @@ def comparison(options: Mapping[str, Any]) -> Comparison:
 @click.command("export-subject")
 @click.argument("subject")
 @click.option("--out", metavar="DIR", type=_PATH, help="[default: STUDY/derivatives/wbtools]")
-@click.option("--id", metavar="NAME", help="What to call SUBJECT in every output. [default: by its folder or file]")
+@click.option(
+    "--id",
+    metavar="NAME",
+    help="What to call SUBJECT in every output. [default: by its folder or file; a pseudonym for DICOM files]",
+)
+@click.option(
+    "--patient-id", is_flag=True, help="Call the subject of DICOM files by the patient's id, which is in the header."
+)
+@click.option(
+    "--series",
+    metavar="NUMBER",
+    type=int,
+    help="The DICOM series to take; `wbtools dicom list` shows them. [default: the only T1w-like one]",
+)
 @export_options
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of this subject.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")
@@ -234,8 +259,8 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     """Export SUBJECT: relevance maps, region ranking, specs, scenes and pictures in the subject's native T1w space.
 
     SUBJECT is the name of a folder in the study folder, or a path: as the Human Connectome Project, FreeSurfer
-    or fMRIPrep leaves it, or one T1w image. The result appears whole in OUT/SUBJECT, or not at all. Research use
-    only, not for diagnosis.
+    or fMRIPrep leaves it, one T1w image, or a scanner's DICOM files. The result appears whole in OUT/SUBJECT, or
+    not at all. Research use only, not for diagnosis.
     """
     held = Held()
     set_up_logging(verbose, held)
@@ -243,9 +268,10 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     from wbtools.exporting.dry_run import plan
 
     study_folder, subject = resolve(options["study_folder"], subject)
-    destination = options["out"] or default_out(study_folder)
+    destination = options["out"] or default_out(study_folder, subject, options["study_folder"])
+    series = SeriesChoice(options["series"], options["patient_id"])
     how, overwrite = settings(options), options["overwrite"]
-    job = ExportJob(subject, study_folder, destination, options["id"], comparison(options), overwrite)
+    job = ExportJob(subject, study_folder, destination, options["id"], comparison(options), overwrite, series=series)
 
     if dry_run:
         for text in plan(job, how):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wbtools.anatomy import Atlas
@@ -12,6 +12,7 @@ from wbtools.images import nifti
 from wbtools.model import Model, ModelInput
 from wbtools.native.defacing import with_mask
 from wbtools.native.person import read_scan
+from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.space.foreground import Scan, is_stripped
 from wbtools.space.grid import canonical
 from wbtools.subject import Subject, prepared
@@ -46,7 +47,12 @@ class ComparedPerson:
 Regions = Callable[[Subject, Scan], Atlas]
 
 
-def show(person: FoundPerson, networks: Mapping[str, Model], regions: Regions | None = None) -> ComparedPerson:
+def show(
+    person: FoundPerson,
+    networks: Mapping[str, Model],
+    regions: Regions | None = None,
+    placing: PlacementOptions = USUAL,
+) -> ComparedPerson:
     """What networks are shown of a person; the T1w image itself is not kept.
 
     Parameters
@@ -56,6 +62,8 @@ def show(person: FoundPerson, networks: Mapping[str, Model], regions: Regions | 
         By name.
     regions : callable, optional
         Carries the atlas to a subject whose scan was read; without, or of a plain image, there is none.
+    placing : PlacementOptions
+        How a brain is found in a head, and a template laid over it.
 
     Raises
     ------
@@ -63,18 +71,19 @@ def show(person: FoundPerson, networks: Mapping[str, Model], regions: Regions | 
         If a file cannot be read, or the image shows a skull that a network must not see and nothing removes.
     """
     if person.subject is None:
-        scan, atlas = plain_scan(person.t1w, any(network.card.skull_stripped for network in networks.values())), None
+        bare = any(network.card.skull_stripped for network in networks.values())
+        scan, atlas = plain_scan(person.t1w, bare, placing), None
     else:
-        with prepared(person.subject) as ready:
-            scan = read_scan(ready)
+        with prepared(person.subject, replace(placing, mask_only=regions is None)) as ready:
+            scan = read_scan(ready, placing)
             atlas = regions(ready, scan) if regions else None
     images = {name: seen_by(network, scan) for name, network in networks.items()}
     remarks = dict.fromkeys([*scan.remarks, *(remark for image in images.values() for remark in image.remarks)])
     return ComparedPerson(person.name, images, atlas, tuple(remarks))
 
 
-def plain_scan(path: Path, bare: bool) -> Scan:
-    """A plain image; one of a whole head gets the template's brain mask where a network is shown bare brains.
+def plain_scan(path: Path, bare: bool, placing: PlacementOptions = USUAL) -> Scan:
+    """A plain image; one of a whole head gets a brain mask where a network is shown bare brains.
 
     Raises
     ------
@@ -83,4 +92,4 @@ def plain_scan(path: Path, bare: bool) -> Scan:
     """
     t1w, remarks = nifti.read_with_remarks(path)
     scan = Scan(canonical(t1w), stored=t1w.grid, remarks=remarks)
-    return with_mask(scan) if bare and not is_stripped(scan.t1w) else scan
+    return with_mask(scan, placing=placing) if bare and not is_stripped(scan.t1w) else scan

@@ -50,14 +50,14 @@ def compute(
     WbtoolsError
         Whatever is wrong with a file or a result.
     """
-    me = preparation.read(inputs, tools, record)
-    notice = preparation.check(me, inputs.subject, settings.allow, record)
+    me, ready = preparation.read(inputs, tools, record)
+    notice = preparation.check(me, ready, settings.allow, record)
     compared = compared_with(inputs, networks, settings.target, tools, record)
     options = with_references(inputs, networks, settings, record)
     found, pairings = explanations(inputs.subject.id, me, networks, compared, options, record)
     with record.stage("maps on the cortex"):
         parts = [part for explanation in found for part in explanation.parts]
-        metrics = cortical_maps.on_cortex(me, parts, tools.projection)
+        metrics = cortical_maps.on_cortex(me, parts, me.projection)
     data = ExportData(me, found, metrics, pairings, notice)
     return face_removal.whole_head(data, record) if settings.keep_face else face_removal.brain_only(data, record)
 
@@ -75,7 +75,9 @@ def compared_with(
     found = []
     for place, other in enumerate(inputs.people):
         with record.stage("people compared with"):
-            found.append(comparison_people.show(other, networks, regions if paired and not place else None))
+            found.append(
+                comparison_people.show(other, networks, regions if paired and not place else None, tools.placing)
+            )
         for remark in found[-1].remarks:
             record.notice(f"Of the person compared with: {remark}")
     return found

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wbtools.atlas.deep.label_files import locate
+from wbtools.atlas.deep.spelling import sources_named
 from wbtools.exporting import face_removal, networks, preflight
 from wbtools.exporting.references import planned
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
+from wbtools.native import person
 from wbtools.output import destination
 
 
@@ -28,9 +31,13 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
     subject = inputs.subject
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
-        f"T1w: {subject.t1w}",
+        f"T1w: {subject.source}",
         f"meshes: {', '.join(inputs.meshes)}",
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
+        *(
+            f"labels of {source.name}: {locate(source, person.own_folder(subject)).path}"
+            for source in sources_named(settings.subcortex)
+        ),
         f"networks: {', '.join(names)}",
         *_methods(names, loaded, settings, len(inputs.references.people)),
         *(f"compared with: {known.t1w}" for known in inputs.people),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wbtools.errors.system import writing
 from wbtools.exporting import computation, networks, preflight, preparation, recording
-from wbtools.exporting.session import assembly, files
+from wbtools.exporting.session import assembly, files, scanner_objects
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.output import destination
@@ -102,6 +102,8 @@ def export_subject(
             with record.stage("scenes and pictures"):
                 workbench = tools.workbench if settings.render else None
                 shown = assembly.make(out, data, made, workbench, tools.threads)
+            if settings.dicom_out:
+                shown += scanner_objects.write(out, made, shown, inputs.subject, record)
             written = data + shown + out.convention.write_sidecars(data, out, made.notice)
             recording.write(record, out, written, inputs, tools, settings.report)
     out.convention.describe_exports(place.out)

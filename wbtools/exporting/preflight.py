@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wbtools.atlas.deep.label_files import locate
+from wbtools.atlas.deep.spelling import sources_named
 from wbtools.attribution import Target
+from wbtools.dicom.objects import source_series
 from wbtools.errors import InputError
 from wbtools.exporting.references import people as reference_people
 from wbtools.exporting.references import place as reference_place
@@ -15,6 +18,7 @@ from wbtools.exporting.references.place import PeoplePlace
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.images.diagnosis import require_file
 from wbtools.native.engines import ENGINES
+from wbtools.native.person import own_folder
 from wbtools.output.destination import Destination, require_writable
 from wbtools.output.names import Naming
 from wbtools.subject import MeshName, Subject, containment
@@ -62,7 +66,7 @@ def find(job: ExportJob, settings: ExportSettings) -> Inputs:
         If this machine lacks what options name, or somebody is not there, or lacks files.
     """
     require_machine(settings)
-    subject = find_named(job.study_folder, job.subject, settings.files, job.id)
+    subject = find_named(job.study_folder, job.subject, replace(settings.files, series=job.series), job.id)
     people = find_people(job.study_folder, job.compared, settings.files)
     known = (FoundPerson(subject.t1w, subject), *people)
     references = reference_people.find(settings.references, job.study_folder, settings.files, known)
@@ -87,6 +91,7 @@ def require_exportable(job: ExportJob, settings: ExportSettings, inputs: Inputs)
     read = [*inputs.subject.own_folders(job.study_folder), *inputs.subject.used(inputs.subject.meshes)]
     read += [person.t1w for person in (*inputs.people, *inputs.references.people)]
     read += [path for path in settings.models if path.exists()]
+    read += [locate(each, own_folder(inputs.subject)).path for each in sources_named(settings.subcortex)]
     containment.require_apart(destination.folder, read, job.study_folder)
     containment.require_place(job.out, job.study_folder, work=settings.work)
     if settings.references.place:
@@ -95,6 +100,8 @@ def require_exportable(job: ExportJob, settings: ExportSettings, inputs: Inputs)
     require_others(job.compared, settings.target, inputs)
     for path in inputs.subject.used(inputs.meshes):
         require_file(path)
+    if settings.dicom_out:
+        source_series.require(inputs.subject.scanner_files)
     return destination
 
 

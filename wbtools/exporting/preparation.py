@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 from wbtools.atlas import cortical_atlas
+from wbtools.atlas.deep.spelling import sources_named
 from wbtools.errors import CommandMissing
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.settings import ExportSettings
@@ -13,6 +15,7 @@ from wbtools.native.cortex import Cortex
 from wbtools.native.engines import ENGINES
 from wbtools.native.person import Person
 from wbtools.native.projection import Projection
+from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.provenance import Provenance
 from wbtools.subject import Subject, prepared
 from wbtools.workbench.runner import Workbench
@@ -29,11 +32,14 @@ class Tools:
     workbench : Workbench or None
         The installed Workbench; None where none is there or needed.
     threads : int
+    placing : PlacementOptions
+        How a template is laid over people without surfaces.
     """
 
     projection: Projection
     workbench: Workbench | None
     threads: int
+    placing: PlacementOptions = USUAL
 
     def inflated(self, surfaces: Cortex) -> Cortex:
         """A cortex with the inflated surfaces that it may lack, where Workbench can make them."""
@@ -53,19 +59,28 @@ def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
                 raise
             workbench = None
             record.notice(f"No pictures were rendered: {error}. To have them, {error.hint}.")
-    projection = engine.projection(workbench, settings.processors, settings.work, cortical_atlas(settings.atlas))
-    return Tools(projection, workbench, settings.processors)
+    atlas = replace(cortical_atlas(settings.atlas), deep=sources_named(settings.subcortex))
+    projection = engine.projection(workbench, settings.processors, settings.work, atlas)
+    return Tools(projection, workbench, settings.processors, settings.placing)
 
 
-def read(inputs: Inputs, tools: Tools, record: Provenance) -> Person:
-    """The person's image, surfaces and atlas; what had to be made or decided for them goes on record."""
-    with prepared(inputs.subject) as ready:
-        me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage)
+def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subject]:
+    """The person's image, surfaces and atlas, and the subject with what had to be made; all of it goes on record."""
+    placing = replace(tools.placing, told=lambda step: record.listener(f"template in this head: {step}"))
+    with ExitStack() as files:
+        with record.stage("files made for this subject"):
+            ready = files.enter_context(prepared(inputs.subject, placing))
+        with record.stage("T1w and surfaces"):
+            scan = person.read_scan(ready, tools.placing)
+        me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage, scan)
+    record.notice(ready.notice if ready.notice != inputs.subject.notice else "", grave=False)
     for remark in me.remarks:
         record.notice(remark)
+    if ready.placement:
+        record.facts["placement"] = {"description": ready.registration, **ready.placement.facts}
     record.facts["derived"] = list(ready.derived)
     record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
-    return me
+    return me, ready
 
 
 def check(me: Person, subject: Subject, allowed: tuple[str, ...], record: Provenance) -> str:

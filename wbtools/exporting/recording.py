@@ -34,6 +34,8 @@ def note_inputs(record: Provenance, inputs: Inputs) -> None:
     record.notice(subject.notice, grave=False)
     for text in subject.remarks:
         record.notice(text)
+    if subject.scanner_files:  # whose folder may be called after the person
+        record.settings = {**record.settings, "subject": subject.id}
     record.facts["subject"] = {
         "id": subject.id,
         "layout": subject.layout,
@@ -125,7 +127,11 @@ def write(
 ) -> None:
     """The provenance, last: its presence means that the folder is whole; and the page, which is made of it."""
     with record.stage("hashes"):
-        record.add_inputs(inputs.subject.folder, inputs.subject.used(inputs.meshes))
+        scans = inputs.subject.scanner_files
+        files = [path for path in inputs.subject.used(inputs.meshes) if path not in scans]
+        record.add_inputs(inputs.subject.folder, files)
+        if scans:  # their names may be people's
+            record.add_together(inputs.subject.source, scans)
         record.facts["acknowledgement"] = tools.projection.atlas.acknowledgement
         record.facts["commands"] = [
             {"argv": list(command.argv), "seconds": round(command.seconds, 2)}

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from wbtools.atlas import ATLASES
+from wbtools.atlas.deep.spelling import recorded, sources_named
 from wbtools.attribution import METHODS, SECOND_METHODS, Target
+from wbtools.dicom.series import SeriesChoice
 from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -58,6 +60,8 @@ class ExportJob:
         Whether an earlier export of this subject is replaced.
     cache : Path or None
         Keeps what networks are shown of references, where no `work` does: of a batch, which shares them.
+    series : SeriesChoice or None
+        Which of a scanner's series is taken; None refuses DICOM files, as batches do.
     """
 
     subject: str
@@ -67,6 +71,7 @@ class ExportJob:
     compared: Comparison = NOBODY
     overwrite: bool = False
     cache: Path | None = None
+    series: SeriesChoice | None = None
 
 
 _KINDS = (
@@ -110,6 +115,8 @@ class ExportSettings:
     registration : {"MSMAll", "MSMSulc"} or None
         None takes MSMAll where it exists, else MSMSulc.
     atlas : str
+    subcortex : str
+        Where labels below the cortex come from (`wbtools.atlas.deep.spelling`): sources joined by `+`.
     engine : {"native", "wb_command"}
         Who carries numbers between voxels and cortex.
     threads : int or None
@@ -178,6 +185,7 @@ class ExportSettings:
         require_choice("atlas", self.atlas, ATLASES)
         require_choice("extent of the report", self.report, REPORTS)
         require_choice("registration of a template", self.placement, PLACEMENTS)
+        sources_named(self.subcortex)  # tells what cannot be meant
         if self.allow:
             from wbtools.native import checks
 
@@ -235,7 +243,7 @@ class ExportSettings:
             "registration": self.registration or "MSMAll, else MSMSulc",
             "atlas": self.atlas,
             "placement": self.placement or "SyN where antspyx is installed, else affine",
-            "subcortex": self.subcortex,
+            "subcortex": recorded(self.subcortex),
             "engine": self.engine,
             "allow": list(self.allow),
             "threads": self.processors,

@@ -88,4 +88,6 @@ def brain_context(values: Mapping[str, float], annotations: Annotations) -> Brai
 
 def _profiles(values: Mapping[str, float]) -> list[NetworkProfile]:
     sets = [functional_networks(name) for name in NETWORKS]
+    known = {region.name for region in sets[0].regions}  # parts of structures are in no set
+    values = {name: value for name, value in values.items() if name in known}
     return [network_profile(values, each, kind) for each in sets for kind in Kind if each.has(kind)]

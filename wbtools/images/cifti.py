@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ class Greyordinates:
         Which vertices are cortex; the medial wall is not.
     subcortex : Volume, optional
         Labels with FreeSurfer's keys. The structures of `anatomy.SUBCORTEX` become rows; other keys are ignored.
+    parts : mapping of str to ndarray, (n, 3)
+        Voxel indices, on the grid of `subcortex`, of regions that are no whole structures, by their names.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Greyordinates:
 
     cortex: Sides
     subcortex: Volume | None = None
+    parts: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if set(self.cortex) != set(Hemisphere):
@@ -239,7 +242,7 @@ def write_pconn(
     labels : mapping of Hemisphere to ndarray, (V,), int
         The cortical region of every vertex.
     regions : sequence of Region, (R,)
-        Cortical regions, and subcortical ones named after CIFTI structures.
+        Cortical regions, and subcortical ones named after CIFTI structures or parts of them.
     greyordinates : Greyordinates
         Holds the voxels of the subcortical regions.
     notice : str
@@ -294,13 +297,17 @@ def _parcels(labels: Sides, regions: Sequence[Region], greyordinates: Greyordina
     """Regions as a nibabel parcels axis: cortical ones by their vertices, subcortical ones by their voxels."""
     from nibabel.cifti2.cifti2_axes import ParcelsAxis
 
-    found = {structure.value: index for structure, index in greyordinates.voxels.items()} if greyordinates else {}
+    found = {**_whole_structures(greyordinates), **greyordinates.parts} if greyordinates else {}
     voxels = [found.get(region.name, np.empty((0, 3), np.intp)) for region in regions]
     vertices = [{} if len(inside) else _parcel(region, labels) for region, inside in zip(regions, voxels, strict=True)]
     sizes = {side.cortex.cifti: len(labels[side]) for side in Hemisphere}
     grid = greyordinates.subcortex.grid if greyordinates and greyordinates.subcortex else None
     names = [region.name for region in regions]
     return ParcelsAxis(names, voxels, vertices, grid and grid.affine, grid and grid.shape, sizes)
+
+
+def _whole_structures(greyordinates: Greyordinates) -> dict[str, NDArray[np.intp]]:
+    return {structure.value: index for structure, index in greyordinates.voxels.items()}
 
 
 def _parcel(region: Region, labels: Sides) -> dict[str, NDArray[np.intp]]:

@@ -39,10 +39,12 @@ _DARKER = 0.05  # of the range of values; less is the ringing of interpolation
 _MASK = (0.5e6, 2.6e6)  # mm3 that a brain mask may have
 MASKED_WITH: dict[MaskOf, str] = {
     "subject": "The skull was removed with the subject's brain mask.",
+    "extracted": "The skull was removed by deepbet (Fisch et al. 2024).",
     "segmentation": "The skull was removed with an outline of the subject's segmentation: there is no brain mask.",
     "template": "The skull was removed with the MNI152 template's brain mask laid over this head. Caution: such a "
     "mask cuts away 5 to 12 % of the brain, and the maps of one head, given with its skull and without, correlated by "
-    "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that.",
+    "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that, or have deepbet "
+    "remove it: pip install 'wbtools[t1w]'.",
 }
 """What is said of a mask, by whose it is."""
 

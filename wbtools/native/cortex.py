@@ -35,6 +35,7 @@ Values = NDArray[np.float32]
 Surfaces = dict[tuple[Hemisphere, SurfaceKind], Mesh]
 
 _INFLATION = 0.75  # iterations scale on a 32k mesh, as in the HCP pipelines; finer meshes take more
+_THICKEST = 20.0  # mm; CAT12 cuts off at 10
 _APART = 20.0  # mm, least distance between the centres of both hemispheres; they are 60 to 70 mm apart
 
 
@@ -99,17 +100,21 @@ def read(subject: Subject, mesh: MeshName) -> Cortex:
     surfaces: Surfaces = {key: surface for key, (surface, _) in read_files.items()}
     remarks = tuple(remark for _, of_file in read_files.values() for remark in of_file)
     spheres = _spheres(subject, mesh)
-    sulc = {side: files.read_values(path, side) for (side, name), path in subject.sulci.items() if name == mesh}
+    sulc, thickness = (
+        {side: files.read_values(path, side) for (side, name), path in table.items() if name == mesh}
+        for table in (subject.sulci, subject.thickness)
+    )
     sizes = {
         side: len(next(surface.vertices for (where, _), surface in surfaces.items() if where is side))
         for side in Hemisphere
     }
     mask = {side: _mask(subject, mesh, side, sizes[side], spheres[side]) for side in Hemisphere}
     counts = {subject.surfaces[side, kind, mesh]: len(surface.vertices) for (side, kind), surface in surfaces.items()}
-    for table, values in ((subject.rois, mask), (subject.sulci, sulc)):
+    for table, values in ((subject.rois, mask), (subject.sulci, sulc), (subject.thickness, thickness)):
         counts |= {table[side, mesh]: len(value) for side, value in values.items() if (side, mesh) in table}
     counts |= {path: len(spheres[side].vertices) for (side, name), path in subject.spheres.items() if name == mesh}
     check_meshes(subject, counts)
+    _add_layers_of(surfaces, thickness)
     _add_missing_layer(surfaces)
     _require_sides(subject, mesh, surfaces)
     _require_matching_spheres(subject, mesh, surfaces, spheres)
@@ -206,6 +211,19 @@ def _with_display_data(subject: Subject, cortex: Cortex) -> Cortex:
     made = _resampled(subject, cortex.mesh, read(subject, NATIVE))
     added = {key: surface for key, surface in made.surfaces.items() if key in inflated}
     return replace(cortex, surfaces={**cortex.surfaces, **added}, sulc=cortex.sulc or made.sulc)
+
+
+def _add_layers_of(surfaces: Surfaces, thickness: Mapping[Hemisphere, Values]) -> None:
+    """Add white and pial at half the thickness on both sides of midthickness, where the thickness is known."""
+    for side, values in thickness.items():
+        if not (np.isfinite(values).all() and 0 <= values.min() and values.max() <= _THICKEST):
+            raise SubjectError(
+                f"the thickness of the {side.name.lower()} cortex goes from {values.min():.4g} to {values.max():.4g}, "
+                f"which is none in mm (0 to {_THICKEST:g})",
+                hint="take thickness and central surface from one run of CAT12",
+            )
+        middle = surfaces[side, "midthickness"]
+        surfaces[side, "white"], surfaces[side, "pial"] = middle.outward(-values / 2), middle.outward(values / 2)
 
 
 def _add_missing_layer(surfaces: Surfaces) -> None:

@@ -2,7 +2,7 @@
 
 Exports are made to be shared, and a whole-head image identifies a person. Therefore nothing outside the person's brain
 mask, dilated by `DILATION`, is written or drawn. The mask is the one that belongs to the image; else the outline of a
-skull-stripped image, of the segmentation, or of a template's brain registered to the head. Areas of the atlas are never
+skull-stripped image, deepbet's, of the segmentation, or of a template's brain registered to the head. Areas of the atlas are never
 cut. Relevance is computed on the whole image, and its table includes all of it.
 """
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from wbtools.errors import CheckError
 from wbtools.images.template import mni152
+from wbtools.placement.brain_extraction import brain_mask
+from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.space.foreground import LARGEST_BRAIN, MaskOf, Scan, bounding_box, foreground, is_stripped
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.registration import affine_between
@@ -28,6 +30,7 @@ DILATION = 4.0
 
 _SOURCES: dict[MaskOf, str] = {
     "subject": "the subject's brain mask",
+    "extracted": "the brain that deepbet found in this head",
     "segmentation": "the outline of the subject's segmentation",
     "template": "the MNI152 template's brain mask laid over this head",
 }
@@ -121,18 +124,23 @@ def release_mask(scan: Scan, atlas: Volume, segmentation: Volume | None = None) 
     return ReleaseMask(inside | areas, source, made, left_out)
 
 
-def with_mask(scan: Scan, segmentation: Volume | None = None) -> Scan:
+def with_mask(scan: Scan, segmentation: Volume | None = None, placing: PlacementOptions = USUAL) -> Scan:
     """A scan with a brain mask, which is made if the scan has none; unchanged if that fails.
 
     Parameters
     ----------
     scan : Scan
     segmentation : Volume, optional
-        FreeSurfer labels of the person, on any grid; without them, or if they contain no brain, the MNI152 template is
-        registered.
+        FreeSurfer labels of the person, on any grid: taken where deepbet is not installed or finds no brain. Without
+        them, or if they contain no brain, the MNI152 template is registered.
+    placing : PlacementOptions
+        Where masks are kept.
     """
     if scan.mask is not None:
         return scan
+    found = None if is_stripped(scan.t1w) else brain_mask(scan.t1w, placing)
+    if found is not None:
+        return _masked(scan, found.inside, "extracted")
     if segmentation is not None:
         same = segmentation.grid.same_as(scan.t1w.grid)
         labels = (segmentation if same else resample_labels(segmentation, scan.t1w.grid)).data

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from wbtools.anatomy import Structure
+from wbtools.anatomy import Hemisphere, Structure
+from wbtools.atlas.deep.placing import placed_labels
+from wbtools.atlas.deep.template_warp import Warp, affine_warp, image_warp, placed_warp
 from wbtools.atlas.native import NativeAtlas, join
 from wbtools.atlas.subcortex import subcortex_regions
 from wbtools.images import nifti
 from wbtools.native import cortex
 from wbtools.native.cortex import NATIVE, STANDARD, Cortex
 from wbtools.native.defacing import with_mask
+from wbtools.native.grey_matter import GreyMatterProjection
 from wbtools.native.projection import Areas, Projection
+from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.space.foreground import Scan, is_stripped
 from wbtools.space.grid import Unit, Volume, canonical
 from wbtools.subject import MeshName, Subject
@@ -43,6 +48,8 @@ class Person:
         Areas and subcortical structures on the T1w grid.
     main : MeshName
         The mesh from which the atlas's voxels are labelled.
+    projection : Projection
+        Carries numbers between this person's voxels and cortex.
     remarks : tuple of str
         How ambiguities in the T1w image and the surfaces were resolved, for example where sform and qform disagree.
     """
@@ -53,6 +60,7 @@ class Person:
     areas: dict[MeshName, Areas]
     atlas: NativeAtlas
     main: MeshName
+    projection: Projection
     remarks: tuple[str, ...] = ()
 
     @property
@@ -61,7 +69,7 @@ class Person:
         return self.scan.t1w
 
 
-def read_scan(subject: Subject) -> Scan:
+def read_scan(subject: Subject, placing: PlacementOptions = USUAL) -> Scan:
     """Read a person's T1w image and brain mask; a head without a mask gets one (`wbtools.native.defacing.with_mask`).
 
     Raises
@@ -71,8 +79,8 @@ def read_scan(subject: Subject) -> Scan:
     """
     t1w, remarks = nifti.read_with_remarks(subject.t1w)
     mask = canonical(_mask(subject.brain_mask)) if subject.brain_mask else None
-    scan = Scan(canonical(t1w), mask, "template" if subject.from_template else "subject", t1w.grid, remarks)
-    return scan if mask or is_stripped(scan.t1w) else with_mask(scan, _segmentation(subject))
+    scan = Scan(canonical(t1w), mask, subject.mask_of, t1w.grid, remarks)
+    return scan if mask or is_stripped(scan.t1w) else with_mask(scan, _segmentation(subject), placing)
 
 
 def _segmentation(subject: Subject) -> Volume | None:
@@ -113,14 +121,40 @@ def read(
         cortices = {mesh: inflate(cortex.read(subject, mesh)) for mesh in meshes}
         found = [*scan.remarks, *(remark for each in cortices.values() for remark in each.remarks)]
         remarks = tuple(dict.fromkeys(found))
+    if subject.own_grey_matter and segmentation is not None:
+        projection = GreyMatterProjection(projection, segmentation, projection.threads)
     with stage("areas on every mesh"):
         areas = _areas(subject, cortices, projection)
     with stage("atlas in T1w space"):
         main = next((mesh for mesh in (STANDARD, NATIVE) if mesh in cortices), next(iter(cortices)))
         labels, conflicts = projection.volume(cortices[main], areas[main], scan.t1w.grid)
         structures = [(Structure(region.name).freesurfer_key or 0, region) for region in subcortex_regions()]
-        native = join(projection.atlas, labels, conflicts, segmentation, structures)
-    return Person(scan, segmentation, cortices, areas, native, main, remarks)
+        deep = placed_labels(
+            projection.atlas.deep, own_folder(subject), scan.t1w.grid, partial(_warp, subject, cortices, scan.t1w)
+        )
+        native = join(projection.atlas, labels, conflicts, segmentation, structures, deep)
+    known = (*remarks, *native.remarks)
+    return Person(scan, native.segmentation or segmentation, cortices, areas, native, main, projection, known)
+
+
+def own_folder(subject: Subject) -> Path | None:
+    """The folder in which further labels of this person may lie; of a lone image there is none."""
+    return None if subject.from_template else subject.folder
+
+
+def _warp(subject: Subject, cortices: dict[MeshName, Cortex], t1w: Volume) -> Warp:
+    """How labels in a template's space come to this person: by the cortex on the 32k mesh, else by the image."""
+    if subject.placement is not None and subject.placement.to_template is not None:
+        return placed_warp(subject.placement, t1w.grid)
+    if STANDARD in cortices:
+        standard = cortices[STANDARD]
+    elif STANDARD in subject.meshes:
+        standard = cortex.read(subject, STANDARD)
+    elif NATIVE in subject.meshes:
+        standard = cortex.read(replace(subject, resampled=(STANDARD,)), STANDARD)
+    else:
+        return image_warp(t1w)
+    return affine_warp({side: standard.surfaces[side, "midthickness"] for side in Hemisphere}, t1w.grid)
 
 
 def _mask(path: Path) -> Volume:

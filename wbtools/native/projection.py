@@ -43,6 +43,11 @@ class Projection(Protocol):
         """The atlas whose labels are carried."""
         ...
 
+    @property
+    def threads(self) -> int:
+        """How many threads it may use."""
+        ...
+
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
         """Resample labels on the 32k mesh, (32492,) per side, to another registered mesh; 0 on the medial wall."""
         ...
@@ -75,7 +80,7 @@ class NativeProjection:
     """
 
     def __init__(self, threads: int, cache: WeightCache | None = None, atlas: CorticalAtlas | None = None) -> None:
-        self._threads = threads
+        self.threads = threads
         self.atlas = atlas or cortical_atlas()
         self._between = cache.between if cache else RibbonWeights.between
 
@@ -91,12 +96,12 @@ class NativeProjection:
             )
             return np.where(target.mask[side], weights.labels(keys[side]), 0).astype(np.int32)
 
-        return on_both_sides(side_areas, self._threads)
+        return on_both_sides(side_areas, self.threads)
 
     def volume(self, cortex: Cortex, keys: Areas, grid: Grid) -> tuple[Volume, int]:
         """See `Projection`; a voxel that both sides claim goes to the one with the larger share of it."""
         sides = on_both_sides(
-            lambda side: self._weights(cortex, side, grid, Columns.THIN).labels_to_volume(keys[side]), self._threads
+            lambda side: self._weights(cortex, side, grid, Columns.THIN).labels_to_volume(keys[side]), self.threads
         )
         joined, conflicts = join_hemispheres(sides[Hemisphere.LEFT], sides[Hemisphere.RIGHT])
         return Volume(joined, grid, Unit.LABEL), conflicts
@@ -108,7 +113,7 @@ class NativeProjection:
             weights = self._weights(cortex, side, volumes[0].grid, Columns.THICK)
             return weights.to_surface([volume.data for volume in volumes]) * cortex.mask[side]
 
-        return on_both_sides(side_maps, self._threads)
+        return on_both_sides(side_maps, self.threads)
 
     def _weights(self, cortex: Cortex, side: Hemisphere, grid: Grid, columns: Columns) -> RibbonWeights:
         return self._between(cortex.surfaces[side, "white"], cortex.surfaces[side, "pial"], grid, columns)
@@ -127,7 +132,7 @@ class WorkbenchProjection:
 
     def __init__(self, workbench: Workbench, threads: int, atlas: CorticalAtlas | None = None) -> None:
         self._workbench = workbench
-        self._threads = threads
+        self.threads = threads
         self.atlas = atlas or cortical_atlas()
 
     def areas(self, standard: Cortex, keys: Areas, target: Cortex) -> Areas:
@@ -149,7 +154,7 @@ class WorkbenchProjection:
                     for word, chosen in (("current", standard), ("new", target))
                 )
                 self._workbench.run(
-                    command.label_resample(label, sphere, new_sphere, area, new_area, result), threads=self._threads
+                    command.label_resample(label, sphere, new_sphere, area, new_area, result), threads=self.threads
                 )
                 found[side] = np.where(target.mask[side], gifti.read_labels(result, side)[0], 0).astype(np.int32)
         return found
@@ -167,7 +172,7 @@ class WorkbenchProjection:
                 gifti.write_labels(label, keys[side], self.atlas.regions(), side, self.atlas.name)
                 nifti.write_volume(template, Volume(np.zeros(grid.shape, np.float32), grid))
                 self._workbench.run(
-                    command.label_to_volume_ribbon(label, middle, template, white, pial, result), threads=self._threads
+                    command.label_to_volume_ribbon(label, middle, template, white, pial, result), threads=self.threads
                 )
                 sides[side] = nifti.read_volume(result, Unit.LABEL).data.astype(np.int32)
         left, right = sides[Hemisphere.LEFT], sides[Hemisphere.RIGHT]
@@ -190,7 +195,7 @@ class WorkbenchProjection:
                 white, middle, pial = self._ribbon(folder, cortex, side)
                 result = folder / "maps.func.gii"
                 self._workbench.run(
-                    command.volume_to_surface_ribbon(stack, middle, white, pial, result), threads=self._threads
+                    command.volume_to_surface_ribbon(stack, middle, white, pial, result), threads=self.threads
                 )
                 found[side] = np.stack(list(gifti.read_metrics(result, side).values())) * cortex.mask[side]
         return found

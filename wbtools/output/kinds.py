@@ -38,6 +38,9 @@ class OutputKind(Enum):
     SCENE = "the prepared scenes"
     SPEC = "the files of one mesh, for wb_view"
     REPORT = "all of it as one page"
+    DICOM_RELEVANCE = "relevance density as a DICOM parametric map, in the study that the scan came from"
+    DICOM_REGIONS = "the first regions of the ranking as a DICOM segmentation"
+    DICOM_PICTURE = "a rendered scene as a DICOM secondary capture"
 
 
 @dataclass(frozen=True)

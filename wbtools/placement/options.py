@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
+
+from wbtools.errors import InputError
 
 PlacementName = Literal["syn", "affine"]
 PLACEMENTS: tuple[PlacementName, ...] = get_args(PlacementName)
 """The registrations of a template to a person: SyN (ANTs), or an affine map."""
+
+
+INSTALL = "pip install 'wbtools[t1w]'"
+"""What makes a lone T1w image worth more."""
+
+
+def has_ants() -> bool:
+    """Whether antspyx is installed; it is not imported, which takes seconds."""
+    return find_spec("ants") is not None
 
 
 def _nobody(step: str) -> None:
@@ -29,12 +41,28 @@ class PlacementOptions:
     threads : int
     told : callable
         Told which step begins.
+    mask_only : bool
+        Whether nothing but the brain mask is needed.
     """
 
     registration: PlacementName | None = None
     work: Path | None = None
     threads: int = 1
     told: Callable[[str], None] = _nobody
+    mask_only: bool = False
+
+    @property
+    def nonlinear(self) -> bool:
+        """Whether SyN lays the template over the person.
+
+        Raises
+        ------
+        InputError
+            If it was asked for and is not installed.
+        """
+        if self.registration == "syn" and not has_ants():
+            raise InputError("--registration syn needs antspyx, which is not installed", hint=INSTALL)
+        return has_ants() if self.registration is None else self.registration == "syn"
 
 
 USUAL = PlacementOptions()

@@ -9,6 +9,7 @@ from pathlib import Path
 from wbtools.errors import InputError, MissingFile
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import NAMINGS, Convention, OutputFolder
+from wbtools.output.names.convention import IDENTITY_FOLDER
 from wbtools.reading.container import Container, contained
 from wbtools.reading.record import Record
 from wbtools.text import counted
@@ -94,20 +95,26 @@ class Contents:
         return {scene: name for scene, name in named.items() if name in self.record.files}
 
     def require_as_recorded(self) -> None:
-        """Compare every file with its recorded SHA-256.
+        """Compare every file with its recorded SHA-256; the folder that names the patient may have been removed.
 
         Raises
         ------
         InputError
             If some differ: the first one, and how many.
         """
-        found = ((name, self.container.differs(name, digest)) for name, digest in self.record.files.items())
+        found = ((name, self.container.differs(name, digest)) for name, digest in self._to_be_there().items())
         wrong = [f"{name} {how}" for name, how in found if how]
         if wrong:
             many = f" ({counted(len(wrong), 'file')} in all)" if len(wrong) > 1 else ""
             raise InputError(
                 f"{self.container.place}: {wrong[0]}{many}", hint="copy the export again, or export the subject again"
             )
+
+    def _to_be_there(self) -> dict[str, str]:
+        """The files on record; without those that name the patient, where all of these were removed."""
+        naming = {name for name in self.record.files if name.startswith(f"{IDENTITY_FOLDER}/")}
+        removed = naming if not any(map(self.container.has, naming)) else set()
+        return {name: digest for name, digest in self.record.files.items() if name not in removed}
 
     def _name(self, what: Output, convention: Convention) -> str:
         root = Path()

@@ -15,8 +15,8 @@ from wbtools.space.resampling import resample_labels
 LARGEST_BRAIN = 2.6
 """Litres. Brain masks of adults hold 1.2 to 2.0, that of the MNI152 template 1.9; whole heads hold 3.4 and more."""
 
-MaskOf = Literal["subject", "segmentation", "template"]
-"""The source of a mask: the subject's brain mask, the subject's segmentation, or a template."""
+MaskOf = Literal["subject", "extracted", "segmentation", "template"]
+"""The source of a mask: the subject's brain mask, deepbet, the subject's segmentation, or a template."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Scan:
         Intensities.
     mask : Volume or None
         Above 0 inside the brain, on any grid.
-    mask_of : {"subject", "segmentation", "template"}
+    mask_of : {"subject", "extracted", "segmentation", "template"}
         The source of the mask.
     stored : Grid or None
         The grid of the image's file, if the image was reoriented (see `wbtools.space.grid.canonical`).

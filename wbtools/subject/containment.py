@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
-from wbtools.errors import InputError
+from wbtools.errors import InputError, SubjectError
 from wbtools.output.ownership import PROVENANCE, read_plain
 from wbtools.subject.layouts import Layout, layouts_selected
 
@@ -72,14 +72,28 @@ class _Place:
         return self.real == other.real or (self.own is not None and self.own == other.own)
 
 
-def default_out(study: Path) -> Path:
+def default_out(study: Path, subject: str = "", given: Path | None = None) -> Path:
     """Where exports go if nothing is said: beside the subjects of the study folder, never in the folder of one.
+
+    Parameters
+    ----------
+    study : Path
+        The study folder.
+    subject : str, optional
+        Of whom.
+    given : Path, optional
+        The study folder that was named before the subject's path told it. Results of a scanner's files go there: what
+        lies around these may be a medium or an archive.
 
     Examples
     --------
     >>> default_out(Path("study")).as_posix()
     'study/derivatives/wbtools'
     """
+    if given is not None and _is_scanners(study, subject):
+        home = study / subject if (study / subject).is_dir() else study
+        beside = default_out(given)
+        return default_out(home.parent) if _Place(beside).lies_in(_Place(home)) else beside
     outermost = next(iter(reversed(list(_subjects_above(_Place(study), None)))), None)
     return (outermost.parent if outermost else study) / _DEFAULT
 
@@ -278,6 +292,14 @@ def _any_layout(folder: Path, sign: Callable[[Layout], Callable[[Path], bool]]) 
         with suppress(OSError):
             if sign(layout)(folder):
                 return True
+    return False
+
+
+def _is_scanners(study: Path, subject: str) -> bool:
+    """Whether a subject is found in no layout but that of a scanner's own files."""
+    with suppress(SubjectError):
+        found = [layout for layout in layouts_selected() if layout.locate(study, subject)]
+        return bool(found) and all(layout.of_series for layout in found)
     return False
 
 

@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from wbtools.anatomy import Hemisphere
+from wbtools.dicom.series import SeriesChoice
 from wbtools.errors import InputError, SubjectError
 from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.subject import not_found, places
 from wbtools.subject.identity import identity, typed
-from wbtools.subject.layouts import AUTO, Layout, layout_named, layouts_selected
+from wbtools.subject.layouts import AUTO, Find, Layout, layout_named, layouts_selected
 from wbtools.subject.presence import refusal, unusable_files
 from wbtools.subject.subject import MESHES, MeshChoice, Registration, Subject, require_plain_name
 
@@ -24,6 +25,7 @@ def find(
     mesh: MeshChoice | None = None,
     registration: Registration | None = None,
     layout: str = AUTO,
+    series: SeriesChoice | None = None,
 ) -> Subject:
     """Find a subject's files.
 
@@ -39,6 +41,8 @@ def find(
         None takes the best available.
     layout : str
         A name in `LAYOUTS`, or `auto`.
+    series : SeriesChoice, optional
+        Which of a scanner's series is taken; without, DICOM files are refused.
 
     Raises
     ------
@@ -48,12 +52,29 @@ def find(
         If the subject is unknown, matches several layouts, or lacks required files, all of which are listed.
     """
     study_folder = _with_name(study_folder)
-    name = recognise(study_folder, subject_id, layout)
-    subject = layout_named(name).find(study_folder, subject_id, mesh, registration)
+    entry = layout_named(recognise(study_folder, subject_id, layout))
+    subject = _taking(entry, series)(study_folder, subject_id, mesh, registration)
     if unusable := unusable_files(subject.used(subject.meshes)):
         raise refusal(subject.folder, unusable, _alternative(subject, unusable))
     require_plain_name(subject.id)
     return subject
+
+
+def _taking(layout: Layout, series: SeriesChoice | None) -> Find:
+    """How a layout finds a subject, of whom a scanner's series may have been chosen."""
+    if layout.of_series is None:
+        if series is not None and not series.is_usual:
+            raise InputError(
+                f"--series and --patient-id are for DICOM files, and this is a folder of the layout {layout.name}",
+                hint="leave them out, or give the folder of the DICOM files by its path",
+            )
+        return layout.find
+    if series is None:
+        raise InputError(
+            "DICOM files are read for the subject of export-subject alone, since their folders are called after people",
+            hint="make one NIfTI image of the series with dcm2niix, and give that",
+        )
+    return layout.of_series(series)
 
 
 def _alternative(subject: Subject, unusable: Collection[Path]) -> str:
@@ -90,21 +111,22 @@ def locate(study_folder: Path, subject_id: str, layout: str = AUTO) -> Location:
     Raises
     ------
     InputError, SubjectError
-        As `recognise`.
+        As `recognise`, and for DICOM files: their subject's id is none of a path.
     """
     study_folder = _with_name(study_folder)
     name = recognise(study_folder, subject_id, layout)
+    _taking(layout_named(name), None)
     path = layout_named(name).locate(study_folder, subject_id)
     assert path is not None  # `recognise` has located it
-    return Location(identity(path), name, path.parent if path.is_file() else path)
+    return Location(identity(path), name, layout_named(name).folder_of(path))
 
 
 def recognise(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     """Recognise the layout of a subject's folder.
 
-    A lone T1w image counts only if no other layout is found, complete or not. A FreeSurfer folder among the derivatives
-    of a BIDS data set counts only if fMRIPrep's, which have the same cortex and its T1w, are incomplete. The study
-    folder's own folders take precedence over those of derived data sets.
+    A lone T1w image counts only if no other layout is found, complete or not, and DICOM files only without an image. A
+    FreeSurfer folder among the derivatives of a BIDS data set counts only if fMRIPrep's, which have the same cortex and
+    its T1w, are incomplete. The study folder's own folders take precedence over those of derived data sets.
 
     Parameters
     ----------
@@ -135,8 +157,10 @@ def recognise(study_folder: Path, subject_id: str, layout: str = AUTO) -> str:
     processed = {entry: path for entry, path in found.items() if not entry.is_raw}
     if processed:
         found = _preferred(processed, study_folder)
-    elif layout == AUTO:
-        not_found.require_nothing_better(study_folder, subject_id)
+    else:
+        found = dict([next(iter(found.items()))])
+        if layout == AUTO:
+            not_found.require_nothing_better(study_folder, subject_id)
     if len(found) > 1:
         listed = " and ".join(f"{entry.name} ({path})" for entry, path in found.items())
         raise SubjectError(

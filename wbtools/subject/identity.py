@@ -37,14 +37,16 @@ CONTAINERS = frozenset(["subjects", "participants", "patients", "studies", "user
 """Names of folders that contain many subjects; no folder above them identifies a subject."""
 
 _PROGRAMS = ("freesurfer", "fastsurfer", "reconall", "fmriprep", "smriprep", "ciftify", "qsiprep")
-_VERSIONED = re.compile(rf"({'|'.join(_PROGRAMS)}|fs(?=v?\d+\.))v?\d[\d.a-z]*")
-"""Programs with a version, for example `freesurfer7`, `fmriprep23.1.4` and `fs7.1`; `fs01` may be a subject."""
+_VERSIONED = re.compile(rf"({'|'.join(_PROGRAMS)}|fs(?=v?\d+\.)|cat(?=12|26))v?\d[\d.a-z]*")
+"""Programs with a version, for example `freesurfer7`, `fmriprep23.1.4`, `fs7.1`, `CAT12.9_2565`; `fs01` may be a subject."""
 _VERSION = re.compile(r"v?\d+(\.\d+)+|v\d+")
 _SESSION = re.compile(
     r"(?:ses|sess|session|visit|timepoint|wave)(?:[-_]([A-Za-z0-9]+)|(\d+))|(baseline|followup\d*)", re.I
 )
 _ENTITY = re.compile(r"(?:run|acq|rec|echo|part)-[A-Za-z0-9]+", re.I)
 _RUN = re.compile(r"run[-_]?(\d+)", re.I)
+_CENTRAL = re.compile(r"[lr]h\.central\.(?:r(?=sub-))?(.+?)(?:_T1w?)?\.gii")
+"""Central surfaces of CAT12 and T1Prep, which have the scan's name; an `r` before it says that it was realigned."""
 _QUALIFIED = re.compile(r"_(?=(?:ses|run|acq|rec|echo|part)-)")
 
 
@@ -167,6 +169,10 @@ def _same(path: Path, other: Path) -> bool:
 def _names(path: Path) -> Iterator[str]:
     """The names in a path, innermost first; that of an image without its suffix and `_T1w`."""
     *folders, last = path.parts[1:] or ("",)
+    if central := _CENTRAL.fullmatch(last):
+        yield central[1]
+        yield from reversed(folders)
+        return
     stem = image_stem(last)
     if stem != last and folders[-1:] == ["orig"]:  # of recon-all: 001.mgz
         yield from reversed(folders)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from wbtools.dicom.header import is_dicom
+from wbtools.dicom.series import DIRECTORY
 from wbtools.errors import InputError, SubjectError
 from wbtools.subject import not_found, places
 from wbtools.subject.identity import IMAGES, is_step, session_of
@@ -56,7 +58,9 @@ def _folder(path: Path) -> tuple[Path, str]:
     above = path.parent
     if is_step(path.name) and (_is_subject(above.parent, above.name, processed) or not_found.is_unfinished(above)):
         return above.parent, above.name
-    if _is_subject(path.parent, path.name):
+    if _is_subject(path.parent, path.name, [layout for layout in layouts_selected() if layout.of_series is None]):
+        return path.parent, path.name
+    if _is_subject(path.parent, path.name) and not _subjects(path):  # files of a scanner, anywhere below
         return path.parent, path.name
     session = session_of(path.name)
     if session is not None:
@@ -70,11 +74,13 @@ def _folder(path: Path) -> tuple[Path, str]:
 
 
 def _image(path: Path) -> tuple[Path, str]:
-    """Folder and name of an image; InputError if the name is not that of an image."""
-    if not path.name.endswith(IMAGES):
+    """Folder and name of an image; InputError if it is none by its name, nor a DICOM file."""
+    if path.name.upper() == DIRECTORY and is_dicom(path):
+        return _folder(path.parent)
+    if not path.name.endswith(IMAGES) and not is_dicom(path):
         raise InputError(
-            f"{path} is neither a folder nor a NIfTI or MGZ image",
-            hint="give the subject's folder, or its T1w image; DICOM files become one with dcm2niix",
+            f"{path} is neither a folder nor a NIfTI, MGZ or DICOM image",
+            hint="give the subject's folder, or its T1w image",
         )
     return path.parent, path.name
 

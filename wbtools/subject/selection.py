@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from wbtools.dicom.series import SeriesChoice
 from wbtools.errors import InputError, SubjectError
 from wbtools.images import nifti
 from wbtools.provenance import sha256
@@ -27,15 +28,18 @@ class FileChoice:
         A key of `MESHES`; None takes every available mesh.
     registration : {"MSMAll", "MSMSulc"}, optional
         None takes the best available.
+    series : SeriesChoice, optional
+        Which of a scanner's series is taken; without, DICOM files are refused.
     """
 
     layout: str = AUTO
     mesh: MeshChoice | None = None
     registration: Registration | None = None
+    series: SeriesChoice | None = None
 
     def subject(self, study_folder: Path, name: str) -> Subject:
         """A subject of a study folder, by its id; raises what `wbtools.subject.find` does."""
-        return find_subject(study_folder, name, self.mesh, self.registration, self.layout)
+        return find_subject(study_folder, name, self.mesh, self.registration, self.layout, self.series)
 
     def scan(self, study_folder: Path, name: str) -> Subject:
         """A subject of whom only the T1w image and its mask are needed; errors as of `subject`."""

@@ -11,9 +11,11 @@ from typing import Literal
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, SubjectError, UnreadableFile, require_choice
+from wbtools.placement.placement import Placement
+from wbtools.space.foreground import MaskOf
 from wbtools.subject.presence import Missing, hindrance, is_named
 from wbtools.surfaces.standard import SphereSpace
-from wbtools.text import line
+from wbtools.text import counted, line
 
 SurfaceKind = Literal["white", "midthickness", "pial", "inflated", "very_inflated"]
 MeshName = Literal["32k_fs_LR", "native", "59k_fs_LR", "164k_fs_LR"]
@@ -56,7 +58,8 @@ class Subject:
     t1w : Path
         T1-weighted image in native space, skull-stripped if available.
     surfaces : mapping of (Hemisphere, SurfaceKind, MeshName) to Path
-        In the space of the T1w. A mesh has at least two of white, midthickness and pial of both sides, or is absent.
+        In the space of the T1w. A mesh has at least two of white, midthickness and pial of both sides, or
+        midthickness and thickness, or is absent.
     spheres : mapping of (Hemisphere, MeshName) to Path
         Native: the sphere registered to `sphere_space`. Others: the standard sphere in fs_LR; 32k may be absent, since
         it is the same for all subjects.
@@ -64,6 +67,8 @@ class Subject:
         Cortex without the medial wall. A mesh without an entry takes the standard medial wall, over its sphere.
     sulci : mapping of (Hemisphere, MeshName) to Path
         Depth of the folds, for shading; may lack entries.
+    thickness : mapping of (Hemisphere, MeshName) to Path
+        Of the cortex, mm, where a mesh has only midthickness: white and pial are made of it.
     segmentation : Path or None
         FreeSurfer labels (wmparc, aparc+aseg or aseg); None omits the subcortex.
     brain_mask : Path or None
@@ -87,6 +92,15 @@ class Subject:
         A notice on this subject that every output repeats; empty for a person.
     from_template : bool
         Whether surfaces, segmentation and brain mask are a template's, laid over the image, and not this person's.
+    mask_of : MaskOf
+        Whose the brain mask is.
+    own_grey_matter : bool
+        Whether the segmentation holds the cortex (3, 42) and white matter (2, 41) that this person's image shows, while
+        surfaces are a template's.
+    placement : Placement or None
+        Where a template lies in this person's head, if that is known.
+    scanner_files : tuple of Path
+        The DICOM files that the T1w was read from, in the order of slices; empty where it was no DICOM.
     """
 
     id: str
@@ -97,6 +111,7 @@ class Subject:
     spheres: Mapping[tuple[Hemisphere, MeshName], Path]
     rois: Mapping[tuple[Hemisphere, MeshName], Path]
     sulci: Mapping[tuple[Hemisphere, MeshName], Path] = field(default_factory=dict)
+    thickness: Mapping[tuple[Hemisphere, MeshName], Path] = field(default_factory=dict)
     segmentation: Path | None = None
     brain_mask: Path | None = None
     registration: str = "MSMAll"
@@ -108,6 +123,10 @@ class Subject:
     missing: tuple[Missing, ...] = ()
     notice: str = ""
     from_template: bool = False
+    mask_of: MaskOf = "subject"
+    own_grey_matter: bool = False
+    placement: Placement | None = None
+    scanner_files: tuple[Path, ...] = ()
 
     @property
     def meshes(self) -> tuple[MeshName, ...]:
@@ -115,10 +134,16 @@ class Subject:
         there = {name for _, _, name in self.surfaces} | set(self.resampled)
         return tuple(name for name in MESHES["all"] if name in there)
 
+    @property
+    def source(self) -> str:
+        """Where the T1w comes from, in words: a file, or a series whose files are not named."""
+        count = len(self.scanner_files)
+        return f"DICOM series ({counted(count, 'file')})" if count else str(self.t1w)
+
     def files_of(self, hemisphere: Hemisphere, mesh: MeshName) -> tuple[Path, ...]:
         """All files with an entry per vertex of this mesh."""
         surfaces = [path for (side, _, name), path in self.surfaces.items() if (side, name) == (hemisphere, mesh)]
-        others = [table.get((hemisphere, mesh)) for table in (self.spheres, self.rois, self.sulci)]
+        others = [table.get((hemisphere, mesh)) for table in (self.spheres, self.rois, self.sulci, self.thickness)]
         return (*surfaces, *(path for path in others if path is not None))
 
     def used(self, meshes: Iterable[MeshName]) -> tuple[Path, ...]:
@@ -126,7 +151,8 @@ class Subject:
         wanted = list(meshes)
         if set(wanted) & set(self.resampled):
             wanted.append("native")
-        volumes = [path for path in (self.t1w, self.segmentation, self.brain_mask) if path]
+        scans = self.scanner_files or (self.t1w,)
+        volumes = [path for path in (*scans, self.segmentation, self.brain_mask) if path]
         surfaces = [path for mesh in wanted for side in Hemisphere for path in self.files_of(side, mesh)]
         return tuple(dict.fromkeys([*volumes, *surfaces, *self.spheres.values()]))
 
@@ -135,6 +161,8 @@ class Subject:
 
         A study folder with images of several subjects does not belong to any of them.
         """
+        if self.scanner_files:
+            return (self.folder, *(path.parent for path in self.scanner_files))
         shared = self.t1w.parent == self.folder  # an image in a folder that may hold those of other subjects
         if shared and study_folder.resolve() not in self.folder.resolve().parents:
             return ()

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 ROUNDNESS = 0.05
 """Largest deviation from a sphere, relative to the radius; spheres of FreeSurfer and HCP are round to 1e-5."""
 
+_SIDES = ("lh.", "rh.")
+"""Beginnings of names that say the side, as in FreeSurfer's own format; CAT12's files may not say it inside."""
 _ANATOMICAL = ("white", "midthickness", "pial")
 
 
@@ -59,12 +61,14 @@ def read_with_remarks(
     Raises
     ------
     InputError
-        If the file is missing, damaged, not a surface, or a GIFTI file that names the other hemisphere or none.
+        If the file is missing, damaged, not a surface, or a GIFTI file of the other hemisphere or, by its content
+        and its name, of none.
     """
     in_head = kind in _ANATOMICAL
     if not is_gifti(path):
         return (freesurfer.read if in_head else freesurfer.read_unplaced)(path, hemisphere), ()
-    return meshes.read_with_remarks(path, hemisphere, side_required=in_head, placed=placed or not in_head)
+    side_required = in_head and not path.name.startswith(_SIDES)
+    return meshes.read_with_remarks(path, hemisphere, side_required=side_required, placed=placed or not in_head)
 
 
 def read_sphere(path: Path, hemisphere: Hemisphere) -> Mesh:

@@ -85,6 +85,31 @@ class Mesh:
         areas = np.repeat(self.triangle_areas() / 3, 3)
         return np.asarray(np.bincount(self.triangles.ravel(), areas, minlength=len(self.vertices)), np.float64)
 
+    def normals(self) -> NDArray[np.float64]:
+        """Outward unit normals at the vertices, averages of the triangles around them weighted by area, (V, 3).
+
+        Examples
+        --------
+        >>> Mesh([[0, 0, 0], [3, 0, 0], [0, 2, 0]], [[0, 1, 2]], Hemisphere.LEFT).normals()[0]
+        array([0., 0., 1.])
+        """
+        a, b, c = (self.vertices[self.triangles[:, corner]].astype(np.float64) for corner in range(3))
+        faces = np.cross(b - a, c - a)
+        count, corners = len(self.vertices), self.triangles.ravel()
+        summed = np.stack([np.bincount(corners, np.repeat(axis, 3), minlength=count) for axis in faces.T], axis=1)
+        return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12))
+
+    def outward(self, distances: NDArray[np.floating]) -> Mesh:
+        """The surface with every vertex moved along its normal.
+
+        Parameters
+        ----------
+        distances : ndarray, (V,)
+            mm, positive to the outside.
+        """
+        moved = self.vertices + np.asarray(distances, np.float64)[:, None] * self.normals()
+        return Mesh(moved.astype(np.float32), self.triangles, self.hemisphere)
+
 
 # GIFTI metadata that Workbench reads: (GeometricType, AnatomicalStructureSecondary) by the HCP name of the surface.
 _GEOMETRY = {

@@ -85,6 +85,7 @@ def as_json(export: BatchExport) -> dict[str, object]:
         "threads": how.threads,
         "no_render": not how.render,
         **({} if how.report == _USUAL.report else {"report": how.report or _NO_REPORT}),
+        **({"dicom_out": True} if how.dicom_out else {}),
         "wb_command": _path(how.wb_command) if how.wb_command else None,
         "work": _path(how.work) if how.work else None,
     }
@@ -118,6 +119,7 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         threads=read.number("threads"),
         render=not read.flag("no_render"),
         report=_report(read),
+        dicom_out=read.flag("dicom_out"),
         wb_command=read.path("wb_command"),
         work=read.path("work"),
     )

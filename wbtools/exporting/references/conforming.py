@@ -29,6 +29,8 @@ from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.images.template import NAME as TEMPLATE
 from wbtools.model import Model, ModelInput
 from wbtools.model.input import MASKED_WITH
+from wbtools.placement import brain_extraction
+from wbtools.placement.options import INSTALL, PlacementOptions
 from wbtools.provenance import code_sha256, sha256
 from wbtools.space.grid import Grid, Volume
 from wbtools.subject.selection import FoundPerson
@@ -37,11 +39,11 @@ from wbtools.text import line
 logger = logging.getLogger(__name__)
 
 _ROUGHLY_MASKED = (
-    "Their skulls were removed with the MNI152 template's brain mask, which cuts away 5 to 12 % of a brain; give "
-    "images with the skull removed by a tool made for that."
+    "Their skulls were removed with the MNI152 template's brain mask, which cuts away 5 to 12 % of a brain. To have "
+    f"them removed by deepbet: {INSTALL}."
 )
 
-_DECIDING = ("attribution", "exporting", "images", "model", "native", "space", "subject")
+_DECIDING = ("attribution", "exporting", "images", "model", "native", "placement", "space", "subject")
 """Packages with code that decides what a network is shown of a person."""
 
 _FLAT = 1e-3
@@ -138,7 +140,7 @@ def _of_one(person: ReferencePerson, networks: Mapping[str, Model], work: Path |
     if not missing:
         return found
     try:
-        shown = comparison_people.show(person, missing)
+        shown = comparison_people.show(person, missing, placing=PlacementOptions(work=work))
     except InputError as error:
         raise error.about(f"the reference {person.t1w}") from None
     for name, network in missing.items():
@@ -175,7 +177,14 @@ def _key(person: FoundPerson, network: Model) -> str:
     """Hash of all that decides what a network is shown of a person, but for the intensities that it is given."""
     card = network.card
     reference = sha256(network.reference) if network.reference else TEMPLATE
-    asked = (card.shape, card.orientation, card.resampling, card.skull_stripped, reference)
+    asked = (
+        card.shape,
+        card.orientation,
+        card.resampling,
+        card.skull_stripped,
+        reference,
+        brain_extraction.installed(),
+    )
     code = code_sha256(*(f"wbtools.{package}" for package in _DECIDING))
     return hashlib.sha256(repr((sorted(person.files.items()), asked, code)).encode()).hexdigest()
 
@@ -183,7 +192,7 @@ def _key(person: FoundPerson, network: Model) -> str:
 def _packed(other: OtherBrain, roughly_masked: bool) -> NDArray[np.float32]:
     """A person as one array: voxels, the grid's affine, the map to the reference brain, and how it was masked."""
     parts = (other.brain.data, other.brain.grid.affine, other.matrix, roughly_masked)
-    return np.concatenate([np.ravel(part) for part in parts]).astype(np.float32)
+    return np.asarray(np.concatenate([np.ravel(part) for part in parts]), np.float32)
 
 
 def _unpacked(packed: NDArray[np.float32], shape: tuple[int, int, int]) -> _Conformed:

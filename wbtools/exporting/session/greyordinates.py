@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
@@ -52,7 +53,7 @@ def write_maps(path: Path, data: ExportData, explanation: Explanation, palettes:
 def write_pairs(path: Path, data: ExportData, explanation: Explanation) -> None:
     """The pairs of regions that both people have, without the rest and the reference."""
     pairing, rows = data.pairings[explanation.name], _rows(data)
-    there = {structure.value for structure in rows.voxels}
+    there = {structure.value for structure in rows.voxels} | set(rows.parts)
     kept = [index for index, region in enumerate(pairing.regions) if region.kind is Kind.CORTEX or region.name in there]
     matrix, regions = pairing.between_regions[np.ix_(kept, kept)], [pairing.regions[index] for index in kept]
     areas = data.person.areas[STANDARD]
@@ -83,7 +84,18 @@ def _rows(data: ExportData) -> Greyordinates:
     """The vertices of the standard mesh, and the coarse voxels of subcortical structures where they are known."""
     segmentation = data.person.segmentation
     coarse = segmentation and resample_labels(segmentation, cifti_grid(data.person.t1w.grid))
-    return Greyordinates(data.person.cortices[STANDARD].mask, coarse)
+    return Greyordinates(data.person.cortices[STANDARD].mask, coarse, _parts(data))
+
+
+def _parts(data: ExportData) -> dict[str, NDArray[np.intp]]:
+    """Coarse voxels of the regions of further sources of labels that have some."""
+    atlas = data.person.atlas
+    regions = [each.region for placed in atlas.deep for each in placed.regions]
+    if not regions:
+        return {}
+    coarse = resample_labels(atlas.whole.volume, cifti_grid(data.person.t1w.grid)).data
+    found = {region.name: np.argwhere(coarse == region.key) for region in regions}
+    return {name: voxels for name, voxels in found.items() if len(voxels)}
 
 
 def _parcels(explanation: Explanation) -> dict[str, Values]:

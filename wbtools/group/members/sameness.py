@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wbtools.errors import InputError
-from wbtools.reading.record import number, section
+from wbtools.reading.record import Json, number, section
 from wbtools.reading.results import NetworkResults
 from wbtools.text import counted, line
 
 _PERSONAL = {"subject", "models", "other", "others", "layout", "threads", "allow"}
 """Settings that differ between people of one study: twins are compared with each other, files lie elsewhere."""
-_ELSEWHERE = {"naming", "mesh", "render", "keep_face", "trust", "also", "report"}
+_ELSEWHERE = {"naming", "mesh", "render", "keep_face", "trust", "also", "report", "dicom_out"}
 """Settings that change other files than the ranking and its maps."""
 _RESOLVED = {"method", "references", "null"}
 """Settings that say how something was chosen; what was chosen, the networks' own part of the record says."""
@@ -39,10 +39,23 @@ def deciding(results: NetworkResults) -> Kind:
         "references": str(reference.get("source", "none")),
         "randomised networks": "some" if number(about, "against_randomised_networks", "networks") else "none",
         "atlas": record.atlas,
+        "labels below the cortex": _labels(record.content),
         "wbtools": record.version,
         **{name: str(value) for name, value in sorted(settings.items()) if name not in ignored},
     }
     return tuple((name, line(value, 100)) for name, value in found.items())
+
+
+def _labels(record: Json) -> str:
+    """Whose labels an export has besides the segmentation; where those of a person are, each has their own file."""
+    found = section(record, "atlas").get("label_sources")
+    sources = [source for source in found if isinstance(source, Mapping)] if isinstance(found, list) else []
+    said = "; ".join(
+        f"{source.get('name')} of {source.get('labels_of')}"
+        + ("" if source.get("space") == "T1w" else f" ({str(source.get('sha256'))[:12]})")
+        for source in sources
+    )
+    return said or "the segmentation's"
 
 
 def by_kind(results: Mapping[str, NetworkResults]) -> dict[Kind, list[str]]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere, Kind
+from wbtools.atlas.deep.label_source import stem_without_side
 from wbtools.native.checks.finding import Evidence, Finding
 from wbtools.native.cortex import Cortex
 
@@ -22,6 +23,7 @@ _STRUCTURES = {
     "CEREBELLUM": (20.0, 95.0),
     "DIENCEPHALON_VENTRAL": (1.2, 8.0),
     "HIPPOCAMPUS": (1.5, 8.0),
+    "HYPOTHALAMUS": (0.2, 1.6),
     "PALLIDUM": (0.5, 4.0),
     "PUTAMEN": (1.8, 10.0),
     "THALAMUS": (3.0, 14.0),
@@ -61,10 +63,11 @@ def volumes(evidence: Evidence) -> Finding:
     whole = evidence.atlas.whole
     voxels = np.bincount(whole.volume.data.ravel())
     for region in whole.regions:
-        if region.kind is Kind.SUBCORTEX:
+        expected = _STRUCTURES.get(stem_without_side(region.name))
+        if region.kind is Kind.SUBCORTEX and expected:  # of parts of structures, an atlas tells what to expect
             count = int(voxels[region.key]) if region.key < len(voxels) else 0
             found[region.name] = count * whole.volume.grid.voxel_volume / 1e3
-            ranges[region.name] = _STRUCTURES[region.name.removesuffix("_LEFT").removesuffix("_RIGHT")]
+            ranges[region.name] = expected
     outliers = [name for name, volume in found.items() if not ranges[name][0] <= volume <= ranges[name][1]]
     asymmetry = max(left, right) / max(min(left, right), 1e-6)
     listed = "; ".join(

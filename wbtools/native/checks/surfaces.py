@@ -52,7 +52,7 @@ def nesting(evidence: Evidence) -> Finding:
     crossed, thickness = [], []
     for cortex in evidence.cortices:
         white, pial = _layers(cortex)
-        normals = np.concatenate([_normals(cortex.surfaces[s, "white"])[cortex.mask[s]] for s in Hemisphere])
+        normals = np.concatenate([cortex.surfaces[s, "white"].normals()[cortex.mask[s]] for s in Hemisphere])
         crossed.append(float((((pial - white) * normals).sum(axis=1) < -_CROSSED_BY).mean()))
         thickness.append(float(np.median(np.linalg.norm(pial - white, axis=1))))
         numbers[f"white_outside_pial_{cortex.mesh}"] = round(crossed[-1], 4)
@@ -158,17 +158,3 @@ def _to_every_side(layers: tuple[Points, Points], distance: float) -> Iterator[t
         for name, sign in zip(names, (-1, 1), strict=True):
             shift = np.eye(3)[axis] * sign * distance
             yield f"{distance:.0f} mm {name}", [points + shift for points in layers]
-
-
-def _normals(mesh: Mesh) -> Points:
-    """Outward normals at the vertices, not normalised, (V, 3)."""
-    a, b, c = (mesh.vertices[mesh.triangles[:, corner]].astype(np.float64) for corner in range(3))
-    faces = np.cross(b - a, c - a)
-    summed = np.stack(
-        [
-            np.bincount(mesh.triangles.ravel(), np.repeat(faces[:, axis], 3), minlength=len(mesh.vertices))
-            for axis in range(3)
-        ],
-        axis=1,
-    )
-    return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12))

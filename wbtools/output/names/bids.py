@@ -49,6 +49,9 @@ PATTERNS = {
     OutputKind.SCENE: "{sub}_wbtools.scene",
     OutputKind.SPEC: "{sub}_{space}{den}_wb.spec",
     OutputKind.REPORT: "report.html",
+    OutputKind.DICOM_RELEVANCE: "dicom/desc-{network}_relevance.dcm",
+    OutputKind.DICOM_REGIONS: "dicom/desc-{network}_regions.dcm",
+    OutputKind.DICOM_PICTURE: "dicom/pictures/desc-{figure}.dcm",
 }
 
 _MAPS = {"Description": "Relevance density (1/mm^3), region scores and smoothed region scores, in this order"}
@@ -88,7 +91,7 @@ _UNKNOWN = (
 )
 """Suffixes that BIDS does not know."""
 _IGNORED = (
-    *("*.scene", "*.spec", "*.lut", "figures/", "provenance.json", "report.html"),
+    *("*.scene", "*.spec", "*.lut", "figures/", "dicom/", "provenance.json", "report.html"),
     *(f"*_{suffix}.*" for suffix in _UNKNOWN),
 )
 

@@ -10,6 +10,9 @@ from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.ownership import PROVENANCE
 from wbtools.output.written import WrittenFiles
 
+IDENTITY_FOLDER = "dicom"
+"""The folder of an export whose files name the patient; whoever shares an export removes it."""
+
 
 def no_sidecars(files: WrittenFiles, out: OutputFolder, notice: str) -> WrittenFiles:
     """What a convention without sidecars writes beside data files."""

@@ -30,6 +30,9 @@ PATTERNS = {
     OutputKind.SCENE: "{subject}.wbtools.scene",
     OutputKind.SPEC: "{subject}.{mesh}.wb.spec",
     OutputKind.REPORT: "report.html",
+    OutputKind.DICOM_RELEVANCE: "dicom/{network}.relevance.dcm",
+    OutputKind.DICOM_REGIONS: "dicom/{network}.regions.dcm",
+    OutputKind.DICOM_PICTURE: "dicom/pictures/{network}.{scene}.dcm",
 }
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from wbtools.report.methods.dialects import Sentence, cite
+from wbtools.report.methods.imaging_papers import PAPERS
 from wbtools.report.methods.lookup import Part, listed, percent, quoted, shown
 from wbtools.text import counted, line
 
@@ -13,6 +14,9 @@ _MADE = re.compile(
     r"\b(no person|(built-in|made-up|synthetic|simulated) (subject|person|people|brain))\b", re.IGNORECASE
 )
 """What notices on a subject that is no person say."""
+
+_ALONE = ("t1w", "dicom")
+"""The layouts of a T1w image and nothing else."""
 
 _ENGINES = {"native": "wbtools' own ribbon-constrained mapping", "wb_command": "wb_command of Connectome Workbench"}
 
@@ -22,7 +26,7 @@ def person(record: Part) -> Iterator[Sentence]:
     subject = record.at("subject")
     name, layout, registration = subject.text("id"), subject.text("layout"), subject.text("registration")
     yield (f"The brain of {quoted(name) if name else 'one subject'} was analysed in its native T1w space.",)
-    if layout == "t1w":
+    if layout in _ALONE:
         yield (
             "The only input was a T1w image; cortical surfaces and segmentation were those of the S1200 group average "
             "of the Human Connectome Project",
@@ -105,19 +109,34 @@ def regions(record: Part) -> Iterator[Sentence]:
             ".",
         )
     if name.endswith("+subcortex"):
-        source = "the group average's" if record.at("subject").text("layout") == "t1w" else "the subject's"
+        source = "the group average's" if record.at("subject").text("layout") in _ALONE else "the subject's"
         yield (
             f"Subcortical structures were those of {source} segmentation with FreeSurfer's labels",
             cite("fischl2002"),
             _count(atlas, "labelled_voxels", "; together with the cortex, {} voxels were labelled"),
             ".",
         )
+    for labels in atlas.parts("label_sources"):
+        yield from _labels(labels)
     engine = record.at("settings").text("engine")
     if engine:
         works = cite("marcus2011") if engine == "wb_command" else cite()
         how = _ENGINES.get(engine, f"the engine {quoted(engine)}")
         yield (f"Labels and maps were carried between voxels and cortex by {how}", works, ".")
     yield from _checks(record.parts("checks"))
+
+
+def _labels(source: Part) -> Iterator[Sentence]:
+    """Whose labels one further source has, and how they came to this brain."""
+    replaced = listed(tuple(stem.lower().replace("_", " ") for stem in source.texts("replaces")))
+    count = source.number("regions")
+    what = f"{source.text('title')}{f' ({shown(count)} regions)' if count else ''}"
+    place = f"; the parts replaced the whole of {replaced}" if replaced else ""
+    papers = tuple(key for key in source.texts("papers") if key in PAPERS)
+    yield (f"Labels of {what} were those of {source.text('labels_of')}", cite(*papers), f"{place}.")
+    how = tuple(text.rstrip(".") for text in source.texts("how"))
+    if how:
+        yield (f"They were carried {listed(how)}.",)
 
 
 def _count(part: Part, key: str, words: str) -> str:

@@ -58,3 +58,6 @@ def thanks(record: Part) -> Iterator[Sentence]:
     if words:
         yield ("The following is about the atlas and the group average surfaces, not about the person analysed:",)
         yield (words,)
+    for source in record.at("atlas").parts("label_sources"):
+        if said := source.text("acknowledgement"):
+            yield (said,)

@@ -5,6 +5,16 @@ from __future__ import annotations
 from wbtools.report.methods.paper import article
 
 PAPERS = {
+    "billot2020": article(
+        "Billot, Benjamin; Bocchetta, Martina; Todd, Emily; Dalca, Adrian V.; Rohrer, Jonathan D.; "
+        "Iglesias, Juan Eugenio",
+        "Automated segmentation of the hypothalamus and associated subunits in brain MRI",
+        2020,
+        "NeuroImage",
+        volume="223",
+        pages="117287",
+        doi="10.1016/j.neuroimage.2020.117287",
+    ),
     "esteban2019": article(
         "Esteban, Oscar; Markiewicz, Christopher J.; Blair, Ross W.; Moodie, Craig A.; Isik, A. Ilkay; "
         "Erramuzpe, Asier; Kent, James D.; Goncalves, Mathias; DuPre, Elizabeth; Snyder, Madeleine; Oya, Hiroyuki; "
@@ -93,6 +103,16 @@ PAPERS = {
         pages="160044",
         doi="10.1038/sdata.2016.44",
     ),
+    "iglesias2018": article(
+        "Iglesias, Juan Eugenio; Insausti, Ricardo; Lerma-Usabiaga, Garikoitz; Bocchetta, Martina; Van Leemput, Koen; "
+        "Greve, Douglas N.; van der Kouwe, Andre; Fischl, Bruce; Caballero-Gaudes, C\u00e9sar; Paz-Alonso, Pedro M.",
+        "A probabilistic atlas of the human thalamic nuclei combining ex vivo MRI and histology",
+        2018,
+        "NeuroImage",
+        volume="183",
+        pages="314\u2013326",
+        doi="10.1016/j.neuroimage.2018.08.012",
+    ),
     "marcus2011": article(
         "Marcus, Daniel S.; Harwell, John; Olsen, Timothy; Hodge, Michael; Glasser, Matthew F.; Prior, Fred; "
         "Jenkinson, Mark; Laumann, Timothy; Curtiss, Sandra W.; Van Essen, David C.",
@@ -103,6 +123,16 @@ PAPERS = {
         pages="4",
         doi="10.3389/fninf.2011.00004",
     ),
+    "neudorfer2020": article(
+        "Neudorfer, Clemens; Germann, J\u00fcrgen; Elias, Gavin J. B.; Gramer, Robert; Boutet, Alexandre; "
+        "Lozano, Andres M.",
+        "A high-resolution in vivo magnetic resonance imaging atlas of the human hypothalamic region",
+        2020,
+        "Scientific Data",
+        volume="7",
+        pages="305",
+        doi="10.1038/s41597-020-00644-6",
+    ),
     "robinson2014": article(
         "Robinson, Emma C.; Jbabdi, Saad; Glasser, Matthew F.; Andersson, Jesper; Burgess, Gregory C.; "
         "Harms, Michael P.; Smith, Stephen M.; Van Essen, David C.; Jenkinson, Mark",
@@ -112,6 +142,36 @@ PAPERS = {
         volume="100",
         pages="414\u2013426",
         doi="10.1016/j.neuroimage.2014.05.069",
+    ),
+    "saranathan2021": article(
+        "Saranathan, Manojkumar; Iglehart, Charles; Monti, Martin; Tourdias, Thomas; Rutt, Brian",
+        "In vivo high-resolution structural MRI-based atlas of human thalamic nuclei",
+        2021,
+        "Scientific Data",
+        volume="8",
+        pages="275",
+        doi="10.1038/s41597-021-01062-y",
+    ),
+    "su2019": article(
+        "Su, Jason H.; Thomas, Francis T.; Kasoff, Willard S.; Tourdias, Thomas; Choi, Eun Young; Rutt, Brian K.; "
+        "Saranathan, Manojkumar",
+        "Thalamus Optimized Multi Atlas Segmentation (THOMAS): fast, fully automated segmentation of thalamic nuclei "
+        "from structural MRI",
+        2019,
+        "NeuroImage",
+        volume="194",
+        pages="272\u2013282",
+        doi="10.1016/j.neuroimage.2019.03.021",
+    ),
+    "tian2020": article(
+        "Tian, Ye; Margulies, Daniel S.; Breakspear, Michael; Zalesky, Andrew",
+        "Topographic organization of the human subcortex unveiled with functional connectivity gradients",
+        2020,
+        "Nature Neuroscience",
+        volume="23",
+        number="11",
+        pages="1421\u20131432",
+        doi="10.1038/s41593-020-00711-6",
     ),
     "vanessen2013": article(
         "Van Essen, David C.; Smith, Stephen M.; Barch, Deanna M.; Behrens, Timothy E. J.; Yacoub, Essa; "

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from wbtools.dicom.series import SeriesChoice
 from wbtools.errors import require_choice
 from wbtools.output.names import Naming
 from wbtools.placement.options import PlacementOptions
@@ -24,7 +25,9 @@ LAYOUTS: Mapping[str, str] = {
     "hcp": "wbtools.subject.layouts.hcp",
     "freesurfer": "wbtools.subject.layouts.freesurfer",
     "bids": "wbtools.subject.layouts.bids",
+    "cat": "wbtools.subject.layouts.cat",
     "t1w": "wbtools.subject.layouts.t1w",
+    "dicom": "wbtools.subject.layouts.dicom",
 }
 """The module of each layout, imported when it is needed."""
 
@@ -42,6 +45,10 @@ def _always(folder: Path) -> bool:
 
 def _never(folder: Path) -> bool:
     return False
+
+
+def _around(path: Path) -> Path:
+    return path.parent if path.is_file() else path
 
 
 def _finished(folder: Path) -> tuple[str, str] | None:
@@ -110,14 +117,17 @@ class Layout:
     naming : str
         Default naming of the outputs of its subjects.
     is_raw : bool
-        Whether it is an unprocessed scan, which is used only if no other layout is found.
+        Whether it is an unprocessed scan, which is used only if no other layout is found; of several, the first of the
+        registry counts.
     prepare : callable, optional
-        Takes a subject, a folder, and how templates are placed; makes the files that the subject needs in the folder, and
-        returns the subject.
+        Takes a subject, a folder, and how templates are placed; makes the files that the subject needs in the folder,
+        and returns the subject.
     unfinished : callable
         Takes a folder; returns message and hint if it is an incomplete folder of this layout, else None.
     complete : callable
         Whether a located folder has all files that every mesh requires.
+    folder_of : callable
+        Takes what `locate` returned; returns the subject's folder.
     yields_to : str
         Another layout with the same cortex. If both are found and this one is among the derivatives of a data set, it
         is taken only if it alone is complete.
@@ -125,6 +135,9 @@ class Layout:
         Takes study folder and id; returns images between which `locate` does not choose.
     unfetched : callable
         Takes study folder and id; returns images whose files were not fetched.
+    of_series : callable, optional
+        Takes the choice of a scanner's series; returns how to find its subject. Only a layout of the scanner's own
+        files has it: they lie anywhere below a folder, and its name is not told.
     """
 
     name: str
@@ -140,9 +153,11 @@ class Layout:
     prepare: Callable[[Subject, Path, PlacementOptions], Subject] | None = None
     unfinished: Callable[[Path], tuple[str, str] | None] = _finished
     complete: Callable[[Path], bool] = _always
+    folder_of: Callable[[Path], Path] = _around
     yields_to: str = ""
     candidates: Callable[[Path, str], list[Path]] = _no_images
     unfetched: Callable[[Path, str], list[Path]] = _no_images
+    of_series: Callable[[SeriesChoice], Find] | None = None
 
 
 def layout_named(name: str) -> Layout:

@@ -18,6 +18,7 @@ from wbtools.errors import InputError, SubjectError
 from wbtools.subject import places
 from wbtools.subject.identity import identity
 from wbtools.subject.layouts import Layout, Signs, having
+from wbtools.subject.layouts.cat_names import is_made
 from wbtools.subject.presence import Missing, absence, incomplete, is_named, missing, usable
 from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named, notice_in
 from wbtools.surfaces.standard import SOURCES
@@ -56,8 +57,8 @@ def unfinished(folder: Path) -> tuple[str, str] | None:
     """Message and hint for an incomplete recon-all folder; None for any other folder."""
     has_mri = any(path.name.endswith(".mgz") for path in places.files(folder / "mri"))
     surfaces = [path.name for path in places.files(folder / "surf") if path.name.startswith(("lh.", "rh."))]
-    if any(".central." in name for name in surfaces):
-        return (f"{folder} looks like a folder of CAT12, which wbtools does not read", "give a folder of recon-all")
+    if is_made(folder):  # by CAT12, which also calls its folders surf and mri
+        return None
     if has_mri and not surfaces:
         without = "an empty surf/" if places.has_folder(folder, "surf") else "no surf/"
         return (
@@ -155,7 +156,7 @@ def _subject(
 
 
 def _is_subject(folder: Path) -> bool:
-    return places.has_folder(folder, "surf", "mri")
+    return places.has_folder(folder, "surf", "mri") and not is_made(folder)
 
 
 def _side(hemisphere: Hemisphere) -> str:

