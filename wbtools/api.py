@@ -122,7 +122,7 @@ def explain(
     target.require_known(model, len(compared_with))
     target.require_existing(model)
     tools = preparation.find_tools(replace(how, render=False), Provenance({}))
-    with prepared(subject) as ready:
+    with prepared(subject, how.placing) as ready:
         me = person.read(ready, how.files.meshes(ready)[:1], tools.projection)
     shown = [ShownPerson(subject.id, seen_by(model, me.scan))]
     for other in compared_with:

@@ -40,7 +40,7 @@ _KINDS: tuple[SurfaceKind, SurfaceKind] = ("white", "pial")
 _CEREBELLUM = (7, 8, 46, 47)
 _EDGE = 0.6
 """Standard deviation of the blur at the edges of structures, voxels of the segmentation."""
-_BRIDGED_MM, _RIM_MM = 9.0, 1.0
+_BRIDGED_MM, _RIM_MM = 9.0, 2.0
 """Half of the widest sulcus that the brain mask covers, and how far it reaches beyond tissue."""
 _LOW, _HIGH = np.array([-95.0, -130, -90]), np.array([95.0, 100, 105])
 """Corners of a box around every made brain in the upright head, mm."""
@@ -127,12 +127,21 @@ def _inside(looks: Looks, surfaces: Mapping[tuple[Hemisphere, SurfaceKind], Mesh
 
 
 def _places(looks: Looks) -> tuple[NDArray[np.bool_], Points]:
-    """Voxels of the scan near the brain, (X, Y, Z), and where they are in the group average, (N, 3), mm."""
+    """Voxels of the scan near the brain, (X, Y, Z), and where they are in the group average, (N, 3), mm.
+
+    Within 0.1 mm: looked up for every second voxel, and interpolated.
+    """
+    from scipy.ndimage import map_coordinates
+
     grid = looks.grid
-    indices = np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3)
-    upright = looks.upright(grid.to_world(indices.astype(np.float64)))
+    indices = np.indices(grid.shape, np.float32).reshape(3, -1)
+    upright = looks.upright(grid.to_world(indices.T)).astype(np.float32)
     near = ((upright > _LOW) & (upright < _HIGH)).all(axis=1)
-    return near.reshape(grid.shape), looks.pull(grid.to_world(indices[near].astype(np.float64)))
+    coarse = np.indices([n // 2 + 2 for n in grid.shape]).reshape(3, -1)
+    nodes = grid.to_world(2.0 * coarse.T)
+    shifts = (looks.pull(nodes) - looks.upright(nodes)).T.reshape(3, *(n // 2 + 2 for n in grid.shape))
+    moved = [map_coordinates(shift, indices[:, near] / 2, order=1) for shift in shifts]
+    return near.reshape(grid.shape), upright[near] + np.stack(moved, axis=1)
 
 
 def _at(places: Points, near: NDArray[np.bool_], volume: Volume, order: int) -> Image:

@@ -133,5 +133,5 @@ def test_parts_of_structures_are_in_no_functional_network_and_stop_no_profile():
     values = {"L_V1_ROI": 1.0, "R_V1_ROI": 2.0, "THALAMUS_LEFT": 3.0}
     usual, more = (brain_context(each, Annotations()) for each in (values, {**values, "HYPOTHALAMUS_LEFT": 9.0}))
     assert usual.profiles
-    for one, other in zip(usual.profiles, more.profiles, strict=True):
-        assert np.array_equal(one.means, other.means, equal_nan=True)
+    for first, second in zip(usual.profiles, more.profiles, strict=True):
+        assert np.array_equal(first.means, second.means, equal_nan=True)

@@ -20,6 +20,8 @@ from wbtools.atlas.deep.template_warp import Warp, affine_warp, image_warp
 from wbtools.atlas.native import join
 from wbtools.atlas.subcortex import SUBCORTEX_OFFSET, subcortex_regions
 from wbtools.errors import AtlasError, InputError
+from wbtools.images import cifti
+from wbtools.images.cifti import Greyordinates
 from wbtools.images.template import mni152
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.resampling import resample_labels
@@ -112,6 +114,19 @@ def test_dense_files_count_the_hypothalamus_to_the_ventral_diencephalon(tmp_path
     left = keys(atlas, "HYPOTHALAMUS_LEFT")
     assert (atlas.segmentation.data[left] == 28).all()
     assert (atlas.segmentation.data == segmentation.data)[~left & ~keys(atlas, "HYPOTHALAMUS_RIGHT")].all()
+
+
+def test_pairs_of_regions_have_parcels_of_parts_of_structures(tmp_path):
+    regions = [AREA, Region(601, "THALAMUS_AV_LEFT", Hemisphere.LEFT, Kind.SUBCORTEX, (0, 1, 0, 1))]
+    voxels = np.array([[20, 20, 20], [21, 20, 20]])
+    mask = {side: np.array([True, True, False]) for side in Hemisphere}
+    rows = Greyordinates(mask, volume(THALAMI), {"THALAMUS_AV_LEFT": voxels})
+    labels = {side: np.array([300, 300, 0]) for side in Hemisphere}
+    cifti.write_pconn(tmp_path / "x.pconn.nii", np.eye(2, dtype=np.float32), labels, regions, rows)
+    parcels = nibabel.load(tmp_path / "x.pconn.nii").header.get_axis(0)
+    assert parcels.name.tolist() == ["L_H_ROI", "THALAMUS_AV_LEFT"]
+    assert parcels.voxels[1].tolist() == voxels.tolist() and not len(parcels.voxels[0])
+    assert parcels.vertices[0]["CIFTI_STRUCTURE_CORTEX_LEFT"].tolist() == [0, 1]
 
 
 def test_nothing_changes_without_further_sources():

@@ -83,10 +83,10 @@ def test_no_key_ever_means_two_regions_and_colours_differ():
         assert not keys & usual and len(keys) == len(block), name
         sides = {deep.stem: deep.region.colour for deep in block}
         assert len(set(sides.values())) == len(sides), name
-    for (one, first), (two, second) in combinations(blocks.items(), 2):
+    for (here, first), (there, second) in combinations(blocks.items(), 2):
         shared = {deep.region.key for deep in first} & {deep.region.key for deep in second}
         same = {deep.region.name for deep in first} == {deep.region.name for deep in second}
-        assert same or not shared, (one, two)  # the hypothalamus is the same region, whoever's labels it has
+        assert same or not shared, (here, there)  # the hypothalamus is the same region, whoever's labels it has
 
 
 def test_names_are_those_of_the_house_and_parts_belong_to_their_structure():

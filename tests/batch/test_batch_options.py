@@ -16,7 +16,7 @@ from wbtools.cli.batch.run import _Batch, _say_what_would_be_done, run
 from wbtools.cli.export import command as export_subject
 from wbtools.errors import InputError
 
-ONLY_ONE = {"subject", "id", "out", "overwrite", "dry_run", "verbose", "debug"}
+ONLY_ONE = {"subject", "id", "patient_id", "series", "out", "overwrite", "dry_run", "verbose", "debug"}
 
 
 def given(*words):
@@ -37,7 +37,13 @@ def another_value(option):
     """Words of a command line that give an option a value which it does not have by itself."""
     if option.is_flag:
         return [option.opts[0]]
-    words = {"target": "class:male", "threads": "3", "nulls": "4", "allow": "contrast"}
+    words = {
+        "target": "class:male",
+        "threads": "3",
+        "nulls": "4",
+        "allow": "contrast",
+        "subcortex": "aseg+hypothalamus=/a+b",
+    }
     choices = [choice for choice in getattr(option.type, "choices", ()) if choice != option.default]
     return [option.opts[0], choices[-1] if choices else words.get(option.name, "something")]
 

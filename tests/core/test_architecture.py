@@ -27,7 +27,7 @@ LEVELS = (
     {"images", "workbench"},
     {"surfaces", "model", "regions", "output", "placement", "dicom"},
     {"subject", "attribution", "atlas", "reading"},
-    {"native", "report"},
+    {"native", "report", "reconstructing"},
     {"exporting"},
     {"batch", "api", "group"},
     {"datasets"},

@@ -339,3 +339,23 @@ def test_a_longer_notice_makes_a_higher_band_and_the_picture_stays_whole(tmp_pat
         assert (np.abs(band.astype(int) - [255, 210, 0]).max(axis=-1) < 30).sum() > 300  # the warning's letters
         assert made.BurnedInAnnotation == made.RecognizableVisualFeatures == "YES"
     assert heights[1] > heights[0] + 100
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(4, 401), (0, 9001), (None, 9001), (-3, 9001), (9999999, 999999901), (2147483647, 9001)]
+)
+def test_new_series_have_numbers_that_no_scanner_gives_and_that_the_standard_allows(tmp_path, number, expected):
+    files = write_classic(tmp_path / "source", scan("axial"), T1.but(SeriesNumber=number))
+    assert source_series.read_series(files).series_number(1) == expected <= 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("letters", "name"),
+    [("ISO_IR 100", "Müller^Zoë"), ("ISO_IR 192", "北京^Zoë"), (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎")],
+)
+def test_names_in_all_scripts_are_kept(tmp_path, letters, name):
+    header = T1.but(SpecificCharacterSet=letters, PatientName=name)
+    files = write_classic(tmp_path / "source", scan("axial"), header)
+    made = relevance_map(source_series.read_series(files), relevance_of(scan("axial")), SERIES_OF["map"])
+    made.save_as(tmp_path / "map.dcm")
+    assert pydicom.dcmread(tmp_path / "map.dcm").PatientName == name and verdict(tmp_path / "map.dcm")[0] == []

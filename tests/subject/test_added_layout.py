@@ -39,7 +39,7 @@ def test_it_is_a_choice_of_the_command_line():
         "LAYOUTS['toy'] = 'toy_layout'; from wbtools.cli import main; main(['export-subject', '--help'])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "|t1w|toy]" in "".join(run.stdout.split())
+    assert "|toy]" in "".join(run.stdout.split())
 
 
 @pytest.mark.usefixtures("toy")

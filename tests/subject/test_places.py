@@ -163,7 +163,8 @@ def test_a_raw_scan_does_not_replace_unfinished_surfaces(tmp_path, half, words):
         (("P/MNINonLinear/a",), "P has MNINonLinear/ and no T1w/", "Structural Preprocessed"),
         (("P/unprocessed/3T/T1w_MPR1/P_3T_T1w_MPR1.nii.gz",), "unprocessed scans only", "P_3T_T1w_MPR1.nii.gz"),
         (("P/scans/1.dcm", "P/0001.dcm"), "holds DICOM files", "dcm2niix"),
-        (("P/surf/lh.central.P.gii", "P/mri/p1P.nii"), "CAT12", "recon-all"),
+        (("P/surf/lh.central.P.gii", "P/mri/p1P.nii"), "mri/mP.nii", "CAT12"),
+        (("P/surf/log.txt", "P/mri/p0P.nii"), "no central surfaces: surfaces were not finished", "CAT12"),
     ],
 )
 def test_an_incomplete_layout_is_reported_with_what_is_missing(tmp_path, files, words, hint):

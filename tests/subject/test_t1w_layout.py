@@ -8,14 +8,17 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import CheckError, InputError
 from wbtools.images import nifti
 from wbtools.images.template import mni152
+from wbtools.placement.options import PlacementOptions
 from wbtools.native import cortex
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.resampling import resample_density
 from wbtools.subject.layouts import t1w
+from wbtools.subject.layouts.template_in_head import place
 from wbtools.surfaces import mesh as meshes
 from wbtools.surfaces.standard import average_32k
 
 LEFT, RIGHT = Hemisphere
+AFFINE = PlacementOptions("affine")
 GRID = Grid((70, 84, 70), np.array([[-3.0, 0, 0, 108], [0, 3, 0, -150], [0, 0, 3, -100], [0, 0, 0, 1]]))
 POSE = np.array([[0.94, 0.03, 0, 4], [-0.03, 0.9, -0.21, -12], [0, 0.21, 0.92, 9], [0, 0, 0, 1]])
 """Where the template's head lies: smaller, nodding by 13 degrees, 16 mm away."""
@@ -32,7 +35,7 @@ def scan(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(scan, tmp_path_factory):
-    return t1w.prepare(t1w.find(scan, "p7"), tmp_path_factory.mktemp("derived"))
+    return place(t1w.find(scan, "p7"), tmp_path_factory.mktemp("derived"), AFFINE)
 
 
 def test_surfaces_of_the_average_lie_where_the_registration_puts_them(prepared):
@@ -79,7 +82,7 @@ def test_an_image_without_a_brain_is_refused(tmp_path):
     noise = np.random.default_rng(0).random(GRID.shape, np.float32)
     nifti.write_volume(tmp_path / "noise.nii.gz", Volume(noise, GRID))
     with pytest.raises(CheckError, match="could not be registered"):
-        t1w.prepare(t1w.find(tmp_path, "noise"), tmp_path)
+        place(t1w.find(tmp_path, "noise"), tmp_path, AFFINE)
 
 
 # ------------------------------------------------------------------------------------------------------------- finding
@@ -142,7 +145,7 @@ def test_meshes_and_registrations_that_an_image_cannot_give_are_rejected(scan):
 def test_mgz_and_nifti_of_one_image_give_the_same(prepared, scan, tmp_path):
     image = nibabel.load(scan / "p7_T1w.nii.gz")
     nibabel.save(nibabel.MGHImage(image.get_fdata(dtype=np.float32), image.affine), tmp_path / "p7.mgz")
-    again = t1w.prepare(t1w.find(tmp_path, "p7"), tmp_path)
+    again = place(t1w.find(tmp_path, "p7"), tmp_path, AFFINE)
     first, second = (
         meshes.read(person.surfaces[LEFT, "pial", "32k_fs_LR"], LEFT).vertices for person in (prepared, again)
     )

@@ -10,7 +10,7 @@ import pytest
 from wbtools.native import person
 from wbtools.native.projection import NativeProjection
 from wbtools.subject import find
-from wbtools.subject.layouts.t1w import NOTICE
+from wbtools.subject.layouts.template_in_head import AFFINE_NOTICE as NOTICE
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ def lone(small_study, run_export, tmp_path_factory):
     shutil.copy(
         small_study(variant="average") / "100307" / "T1w" / "T1w_acpc_dc_restore.nii.gz", study / "100307_T1w.nii.gz"
     )
-    options = ("--no-render", "--method", "lrp", "--null", "0", "--threads", "2")
+    options = ("--registration", "affine", "--no-render", "--method", "lrp", "--null", "0", "--threads", "2")
     return run_export(study, tmp_path_factory.mktemp("out"), *options)
 
 

@@ -108,7 +108,7 @@ def explained(subject: Subject, model: Model, settings: ExportSettings, tell: Te
     """
     require_codes(model)
     tools = preparation.find_tools(replace(settings, render=False), Provenance({}))
-    with prepared(subject) as ready:
+    with prepared(subject, settings.placing) as ready:
         me = person.read(ready, settings.files.meshes(ready)[:1], tools.projection)
     shown = ShownPerson(subject.id, seen_by(model, me.scan))
     options = replace(settings.explanation, null_networks=_NO_NULLS, also=NO_SECOND, heatmaps=False)

@@ -25,7 +25,7 @@ from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH
 from wbtools.datasets import Item
 from wbtools.datasets import items as table
 from wbtools.errors import InputError, UnreadableFile
-from wbtools.images.arrays import FORMAT, require_plain
+from wbtools.images.arrays import NPY_FORMAT, require_plain
 from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
 from wbtools.text import line
 from wbtools.version import __version__
@@ -228,7 +228,7 @@ def _write(
     """Write an array, part by part."""
     described = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     with archive.open(zipfile.ZipInfo(name, _MADE), "w", force_zip64=True) as member:
-        FORMAT.write_array_header_1_0(member, described)
+        NPY_FORMAT.write_array_header_1_0(member, described)
         for part in parts:
             member.write(np.ascontiguousarray(part, dtype).data.cast("B"))
 
@@ -331,9 +331,9 @@ def _stored(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 def _described(member: IO[bytes], name: str, dtype: str, size: int) -> tuple[int, ...]:
     """The shape in an array's header, if the array has the type and its member the size that it says."""
     require_plain(member, name)
-    if FORMAT.read_magic(member) != (1, 0):
+    if NPY_FORMAT.read_magic(member) != (1, 0):
         raise ValueError(f"{name} is no array of the known form")
-    shape, fortran, kind = FORMAT.read_array_header_1_0(member, max_header_size=_ARRAY_HEADER)
+    shape, fortran, kind = NPY_FORMAT.read_array_header_1_0(member, max_header_size=_ARRAY_HEADER)
     found = tuple(int(length) for length in shape)
     values = int(np.prod(np.array(found, object))) if found else 1
     if kind != np.dtype(dtype) or (fortran and len(found) > 1) or min(found, default=0) < 0:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "index": ("asking.index", "Embed all images of a data set in one file, to be searched."),
     "query": ("asking.query", "Find who of an index is nearest to a person."),
     "dicom": ("scans.dicom", "List the series of a scanner's DICOM files, and say which of them can be exported."),
+    "reconstruct": ("scans.reconstruct", "Make a person's own surfaces from a T1w image, by a program installed here."),
     "models": ("models", "List network families, or say what a checkpoint is."),
     "make-references": ("make_references", "Make the references of a network's card from many people's brains."),
     "demo-subject": ("demo", "Write the built-in subject in HCP layout."),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
+from wbtools.dicom import conversion
 from wbtools.errors import CheckError, WbtoolsError
 from wbtools.text import line
 
@@ -27,6 +28,14 @@ class _Finding:
     found: str
     hint: str = ""
     needed: bool = True
+
+
+_OF_EXTRAS = {
+    "antspyx": ("t1w", "areas of a T1w image alone lie on its own grey matter; without it, a template's lie affinely"),
+    "deepbet": ("t1w", "it finds the brain in a head; without it, a template's mask does, which cuts the cortex"),
+    "highdicom": ("dicom", "results can be written as DICOM (--dicom-out)"),
+}
+"""Distributions that an export can do without, with the extra that has them, and what is better with them."""
 
 
 @click.command("doctor")
@@ -57,6 +66,10 @@ def _findings(wb_command: Path | None) -> Iterator[_Finding]:
         yield _distribution(name)
     yield _torch()
     yield from _workbench(wb_command)
+    for name in _OF_EXTRAS:
+        yield _of_extra(name)
+    yield from (_Finding(name, *found, needed=False) for name, found in conversion.installed().items())
+    yield from _reconstructing()
     yield _readable("built-in network", lambda: (resources.files("wbtools") / "data" / "demo_unet.pt").read_bytes())
     yield _readable("HCP-MMP 1.0 atlas", _atlas)
     yield _Finding("processors", f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}")
@@ -67,6 +80,14 @@ def _distribution(name: str) -> _Finding:
         return _Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
         return _Finding(name, "not installed", f"pip install {name}")
+
+
+def _of_extra(name: str) -> _Finding:
+    extra, better = _OF_EXTRAS[name]
+    try:
+        return _Finding(name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return _Finding(name, "not installed", f"pip install 'wbtools[{extra}]': {better}", needed=False)
 
 
 def _torch() -> _Finding:
@@ -99,6 +120,18 @@ def _workbench(path: Path | None) -> Iterator[_Finding]:
         yield _Finding(
             f"wb_command {name}", f"there ({purpose})" if there else f"not there ({purpose})", hint, needed=False
         )
+
+
+def _reconstructing() -> Iterator[_Finding]:
+    """The programs of others that `wbtools reconstruct` runs."""
+    from wbtools.reconstructing.installed import TOOLS, find_installed
+
+    for tool in TOOLS.values():
+        what = f"{tool.title} (surfaces of a T1w image)"
+        try:
+            yield _Finding(what, str(find_installed(tool).program))
+        except WbtoolsError as error:
+            yield _Finding(what, str(error), error.hint, needed=False)
 
 
 _EITHER = ("-show-scene", "-scene-capture-image")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from wbtools.datasets.manifest import Kind, Manifest, require_shape
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
-from wbtools.images.arrays import FORMAT
+from wbtools.images.arrays import NPY_FORMAT
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Plan:
         """What the file of so many images begins with."""
         stream = io.BytesIO()
         facts = {"descr": np.dtype(self.kind.dtype).newbyteorder("<").str, "fortran_order": False}
-        FORMAT.write_array_header_1_0(stream, {**facts, "shape": (count, *self.shape)})
+        NPY_FORMAT.write_array_header_1_0(stream, {**facts, "shape": (count, *self.shape)})
         return stream.getvalue()
 
     def dumps(self) -> str:

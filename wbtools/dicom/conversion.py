@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +37,25 @@ def find_converter() -> Path:
     if not found:
         raise CommandMissing(f"{PROGRAM}, which converts DICOM files, is not installed", hint=INSTALL)
     return Path(found)
+
+
+def installed() -> dict[str, tuple[str, str]]:
+    """What reads DICOM files here, by name: what was found, and how to get what is missing (else empty).
+
+    Examples
+    --------
+    >>> list(installed())
+    ['pydicom', 'dcm2niix']
+    """
+    try:
+        reader = (metadata.version("pydicom"), "")
+    except metadata.PackageNotFoundError:
+        reader = ("not installed: DICOM files cannot be read", INSTALL)
+    try:
+        converter = (f"at {find_converter()}", "")
+    except CommandMissing:
+        converter = ("not installed: DICOM files cannot be converted", INSTALL)
+    return {"pydicom": reader, PROGRAM: converter}
 
 
 def _of_wheel() -> str:

@@ -176,17 +176,21 @@ def _begins(beginning: bytes) -> bool:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Without warnings and checks of values, whose texts would repeat the header's."""
+    """Without warnings, log and checks of values, whose texts would repeat the header's."""
     from pydicom import config
 
-    with warnings.catch_warnings(), config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        yield
+    before, config.logger.disabled = config.logger.disabled, True
+    try:
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        config.logger.disabled = before
 
 
 def _header(path: Path, stream: BinaryIO) -> ImageHeader | None:
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     try:
         found = dcmread(stream, stop_before_pixels=True, specific_tags=list(_READ))
@@ -194,7 +198,7 @@ def _header(path: Path, stream: BinaryIO) -> ImageHeader | None:
         syntax, sop_class = (
             _text(found.file_meta, f"{name}UID") for name in ("TransferSyntax", "MediaStorageSOPClass")
         )
-    except (*_ODD, InvalidDicomError, EOFError, RecursionError):
+    except (*_ODD, BytesLengthException, InvalidDicomError, EOFError, RecursionError):
         raise DamagedHeader from None
     if sop_class == _MEDIUM:
         return None
@@ -343,7 +347,9 @@ def _listed(value: Any) -> list[Any]:
 
 def _tried(read: Callable[[], T], otherwise: T) -> T:
     """What is read, or something else if it is not there or makes no sense."""
+    from pydicom.errors import BytesLengthException
+
     try:
         return read()
-    except _ODD:
+    except (*_ODD, BytesLengthException):
         return otherwise

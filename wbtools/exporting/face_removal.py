@@ -47,7 +47,7 @@ def brain_only(made: ExportData, record: Provenance) -> ExportData:
         }
         record.facts["face"] = {"kept": False, **visible.as_record(), "share_of_relevance_cut_from_volume": outside}
         explanations = tuple(_cut_both(explanation, visible) for explanation in made.explanations)
-        scan = replace(me.scan, t1w=visible.cut(me.t1w), mask=None)
+        scan = replace(me.scan, t1w=visible.cut(me.t1w))
     return replace(made, person=replace(me, scan=scan), explanations=explanations)
 
 

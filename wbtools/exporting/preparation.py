@@ -12,6 +12,7 @@ from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.settings import ExportSettings
 from wbtools.native import checks, cortex, person
 from wbtools.native.cortex import Cortex
+from wbtools.native.defacing import mask_record
 from wbtools.native.engines import ENGINES
 from wbtools.native.person import Person
 from wbtools.native.projection import Projection
@@ -70,12 +71,14 @@ def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subj
     with ExitStack() as files:
         with record.stage("files made for this subject"):
             ready = files.enter_context(prepared(inputs.subject, placing))
-        with record.stage("T1w and surfaces"):
+        with record.stage("T1w and brain mask"):
             scan = person.read_scan(ready, tools.placing)
         me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage, scan)
     record.notice(ready.notice if ready.notice != inputs.subject.notice else "", grave=False)
     for remark in me.remarks:
         record.notice(remark)
+    if mask := mask_record(me.scan):
+        record.facts["brain_mask"] = mask
     if ready.placement:
         record.facts["placement"] = {"description": ready.registration, **ready.placement.facts}
     record.facts["derived"] = list(ready.derived)

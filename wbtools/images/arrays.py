@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PLAIN = re.compile(r"[<>|=]?[biufc]\d{1,2}", re.ASCII)
-FORMAT: Any = np.lib.format
+NPY_FORMAT: Any = np.lib.format
 """numpy's reader and writer of headers; untyped before numpy 2.4."""
 
 _LONGEST = 10_000  # bytes of a header; numpy's own limit
@@ -41,7 +41,7 @@ def require_plain(stream: IO[bytes], name: object) -> None:
         If it does not.
     """
     begin = stream.tell()
-    version = FORMAT.read_magic(stream)
+    version = NPY_FORMAT.read_magic(stream)
     length = int.from_bytes(stream.read(2 if version == (1, 0) else 4), "little")
     header = _header(stream.read(length)) if length <= _LONGEST else {}
     stream.seek(begin)

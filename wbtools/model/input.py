@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,14 @@ _DARKER = 0.05  # of the range of values; less is the ringing of interpolation
 _MASK = (0.5e6, 2.6e6)  # mm3 that a brain mask may have
 MASKED_WITH: dict[MaskOf, str] = {
     "subject": "The skull was removed with the subject's brain mask.",
-    "extracted": "The skull was removed by deepbet (Fisch et al. 2024).",
+    "extracted": "The skull was removed by deepbet {version} (Fisch et al. 2024).",
     "segmentation": "The skull was removed with an outline of the subject's segmentation: there is no brain mask.",
     "template": "The skull was removed with the MNI152 template's brain mask laid over this head. Caution: such a "
     "mask cuts away 5 to 12 % of the brain, and the maps of one head, given with its skull and without, correlated by "
-    "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that, or have deepbet "
-    "remove it: pip install 'wbtools[t1w]'.",
+    "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that. Where deepbet "
+    "is installed (pip install 'wbtools[t1w]') and finds a brain, it removes the skull.",
 }
-"""What is said of a mask, by whose it is."""
+"""What is said of a mask, by whose it is; `{version}` is deepbet's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +264,8 @@ def brain_only(scan: Scan, card: Card) -> tuple[Volume, tuple[str, ...]]:
             f"the brain mask holds {volume / 1e6:.2f} litres of the T1w image, which is no brain",
             hint="give the mask that belongs to this T1w image",
         )
-    return scan.brain, (MASKED_WITH[scan.mask_of],)
+    said = MASKED_WITH[scan.mask_of]
+    return scan.brain, (said.format(version=version("deepbet")) if scan.mask_of == "extracted" else said,)
 
 
 def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:

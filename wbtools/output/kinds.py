@@ -14,6 +14,7 @@ class OutputKind(Enum):
     """The kinds of file that an export consists of; each naming convention has a pattern for every one."""
 
     T1W = "the subject's T1w, so that the folder stands alone"
+    BRAIN_MASK = "the brain in a T1w of a head, where wbtools had to find it"
     SURFACE = "one of the subject's surfaces in T1w space"
     SULC = "sulcal depth, the grey underlay of inflated surfaces"
     LABEL = "areas on one hemisphere's mesh"

@@ -2,20 +2,26 @@
 
 Source: Fisch et al. (2024), deepbet: Fast brain extraction of T1-weighted MRI using convolutional neural networks,
 Computers in Biology and Medicine 179:108845. The weights lie in its package; nothing is fetched.
+
+Masks are kept on disk for people who are exported more than once. A file's name is a hash of all that decides its
+content, so nothing can be stale; files are their owner's alone to read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import math
 import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,12 +29,13 @@ from numpy.typing import NDArray
 
 from wbtools import atomic
 from wbtools.atomic import Access
+from wbtools.errors import InputError
 from wbtools.images import arrays
 from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.placement.options import PlacementOptions
 from wbtools.provenance import code_sha256
 from wbtools.space.foreground import LARGEST_BRAIN
-from wbtools.space.grid import Volume, reorient
+from wbtools.space.grid import Unit, Volume, reorient
 from wbtools.text import line
 
 logger = logging.getLogger(__name__)
@@ -77,6 +84,11 @@ def brain_mask(t1w: Volume, options: PlacementOptions) -> BrainMask | None:
     -------
     BrainMask or None
         None where deepbet is not installed, or finds nothing of the size of a brain.
+
+    Raises
+    ------
+    InputError
+        If deepbet is installed, but cannot be loaded.
     """
     if t1w not in _KNOWN:
         _KNOWN[t1w] = _found(t1w, options) if installed() else None
@@ -100,18 +112,40 @@ def _found(t1w: Volume, options: PlacementOptions) -> BrainMask | None:
 
 def _extracted(t1w: Volume, threads: int) -> NDArray[np.bool_]:
     """What the network takes for brain: its largest piece, without holes."""
-    from deepbet.bet import BrainExtraction
-
     upright = reorient(t1w, "RAS")
+    network = _network()
     with _torch_threads(threads):
-        network = BrainExtraction(no_gpu=True)
         try:
-            share = network.run_model(np.ascontiguousarray(upright.data, np.float32).copy())
+            share = network.run_model(_finite(upright.data))
             inside = network.postprocess(share > _THRESHOLD)
-        except (AssertionError, ValueError):  # of an image in which it sees no brain at all
+        except (AssertionError, ValueError):  # it sees no brain at all
             return np.zeros(t1w.grid.shape, bool)
-    found = Volume(np.asarray(inside, np.uint8), upright.grid)
+    found = Volume(np.asarray(inside, np.uint8), upright.grid, Unit.LABEL)
     return np.asarray(reorient(found, t1w.grid.orientation).data > 0)
+
+
+def _network() -> Any:
+    """The network on the processor; of its package, nothing that opens windows is imported."""
+    try:
+        from deepbet.bet import BrainExtraction
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of TorchScript, in which its weights are stored
+            return BrainExtraction(no_gpu=True)
+    except (ImportError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"deepbet is installed, but cannot be loaded: {line(error)}",
+            hint=f"install it again: pip install --force-reinstall {PACKAGE}",
+        ) from None
+
+
+def _finite(data: NDArray[Any]) -> NDArray[np.float32]:
+    """A copy of voxels, the lowest value where one is no finite number."""
+    values = np.array(data, np.float32, order="C")
+    fine = np.isfinite(values)
+    if not fine.all():
+        values[~fine] = values[fine].min() if fine.any() else 0
+    return values
 
 
 @contextmanager
@@ -136,14 +170,15 @@ def _key(t1w: Volume) -> str:
 
 def _read(path: Path, shape: tuple[int, int, int]) -> NDArray[np.bool_] | None:
     """The mask in a file, None if it is missing or holds anything else."""
+    count = -(-math.prod(shape) // 8)
     try:
         facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - math.prod(shape) <= _HEADER:
+        if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size - count <= _HEADER:
             raise ValueError("its size is that of something else")
-        found = arrays.load(path)
-        if found.dtype != np.bool_ or found.shape != shape:
+        packed = arrays.load(path)
+        if packed.dtype != np.uint8 or packed.shape != (count,):
             raise ValueError("it holds something else")
-        return np.asarray(found)
+        return np.unpackbits(packed, count=math.prod(shape)).reshape(shape).astype(bool)
     except FileNotFoundError:
         return None
     except ARRAY_DAMAGE as error:
@@ -153,8 +188,10 @@ def _read(path: Path, shape: tuple[int, int, int]) -> NDArray[np.bool_] | None:
 
 def _write(path: Path, inside: NDArray[np.bool_]) -> None:
     """Put a mask into place, whole or not at all; a folder that cannot be written is reported to the log."""
+    file = io.BytesIO()  # numpy, writing to a disk without room, does not say so
+    np.save(file, np.packbits(inside))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, lambda file: np.save(file, inside), access=Access.PRIVATE)
+        atomic.write(path, file.getvalue(), access=Access.PRIVATE)
     except OSError as error:
         logger.warning("the brain mask could not be cached: %s", error)

@@ -134,6 +134,14 @@ class Export:
         return nifti.read_volume(self.contents.t1w())
 
     @cached_property
+    def brain_mask(self) -> Volume | None:
+        """The brain in the T1w of a head, where wbtools had to find it: 1 inside, on the T1w's grid."""
+        from wbtools.images import nifti
+
+        what = Output(OutputKind.BRAIN_MASK)
+        return nifti.read_volume(self.contents.path(what), Unit.LABEL) if self.contents.has(what) else None
+
+    @cached_property
     def atlas(self) -> Atlas:
         """Areas and structures on the T1w's grid."""
         from wbtools.images import nifti

@@ -38,7 +38,7 @@ CONTAINERS = frozenset(["subjects", "participants", "patients", "studies", "user
 
 _PROGRAMS = ("freesurfer", "fastsurfer", "reconall", "fmriprep", "smriprep", "ciftify", "qsiprep")
 _VERSIONED = re.compile(rf"({'|'.join(_PROGRAMS)}|fs(?=v?\d+\.)|cat(?=12|26))v?\d[\d.a-z]*")
-"""Programs with a version, for example `freesurfer7`, `fmriprep23.1.4`, `fs7.1`, `CAT12.9_2565`; `fs01` may be a subject."""
+"""Programs with a version: `freesurfer7`, `fmriprep23.1.4`, `fs7.1`, `CAT12.9_2565`; `fs01` may be a subject."""
 _VERSION = re.compile(r"v?\d+(\.\d+)+|v\d+")
 _SESSION = re.compile(
     r"(?:ses|sess|session|visit|timepoint|wave)(?:[-_]([A-Za-z0-9]+)|(\d+))|(baseline|followup\d*)", re.I

@@ -80,7 +80,7 @@ def _image(path: Path) -> tuple[Path, str]:
     if not path.name.endswith(IMAGES) and not is_dicom(path):
         raise InputError(
             f"{path} is neither a folder nor a NIfTI, MGZ or DICOM image",
-            hint="give the subject's folder, or its T1w image",
+            hint="give the subject's folder, or its T1w image; DICOM files become one with dcm2niix",
         )
     return path.parent, path.name
 

@@ -61,7 +61,8 @@ def locate(source: LabelSource, folder: Path | None) -> FoundFile:
             found = [path for pattern in patterns for path in sorted(place.glob(pattern))]
             if found:
                 return _chosen(found, file)
-            looked.append(f"{' or '.join(patterns)} in {place}")
+            names = dict.fromkeys(Path(pattern).name for pattern in patterns) if source.place else patterns
+            looked.append(f"{' or '.join(names)} in {place}")
         if file.place == "t1prep" and source.place is None and package_folder() is None:
             looked.append("the Python package t1prep, which is not installed")
     hints = dict.fromkeys(file.how_to_get for file in source.files if file.how_to_get)

@@ -66,6 +66,24 @@ def recorded(text: str) -> str:
     return "+".join((SEGMENTATION, *(source.name for source in sources_named(text))))
 
 
+def from_root(text: str) -> str:
+    """A value with its paths from the root, for whoever reads it in another folder.
+
+    Examples
+    --------
+    >>> from_root("aseg+hypothalamus=/data/a+b"), from_root("aseg")
+    ('aseg+hypothalamus=/data/a+b', 'aseg')
+    """
+    return "+".join(_from_root(item) for item in _items(text))
+
+
+def _from_root(item: str) -> str:
+    if _is_place(item):
+        return str(Path(item).expanduser().absolute())
+    name, equals, place = item.partition("=")
+    return f"{name}={Path(place).expanduser().absolute()}" if equals else item
+
+
 def _items(text: str) -> Iterator[str]:
     """The items of a value; a `+` inside a path, as in `aparc+aseg.nii.gz`, separates nothing."""
     item = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wbtools.atlas import ATLASES
+from wbtools.atlas.deep.spelling import from_root
 from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.errors import InputError
@@ -19,6 +20,7 @@ from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings, ReportExtent
 from wbtools.native.engines import ENGINES
 from wbtools.output.names import NAMINGS
+from wbtools.placement.options import PLACEMENTS
 from wbtools.subject import MESHES
 from wbtools.subject.identity import typed
 from wbtools.subject.layouts import AUTO, LAYOUTS
@@ -79,6 +81,8 @@ def as_json(export: BatchExport) -> dict[str, object]:
         "mesh": how.mesh,
         "surf_reg": how.registration,
         "atlas": how.atlas,
+        **({"registration": how.placement} if how.placement else {}),
+        **({} if how.subcortex == _USUAL.subcortex else {"subcortex": from_root(how.subcortex)}),
         "mapping_engine": how.engine,
         "allow": list(how.allow),
         "keep_face": how.keep_face,
@@ -113,6 +117,8 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         mesh=read.choice("mesh", MESHES),
         registration=read.choice("surf_reg", REGISTRATIONS),
         atlas=read.choice("atlas", ATLASES) or _USUAL.atlas,
+        placement=read.choice("registration", PLACEMENTS),
+        subcortex=read.text("subcortex") or _USUAL.subcortex,
         engine=read.choice("mapping_engine", ENGINES) or _USUAL.engine,
         allow=read.texts("allow"),
         keep_face=read.flag("keep_face"),

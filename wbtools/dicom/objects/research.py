@@ -121,6 +121,8 @@ REFUSALS = (AttributeError, KeyError, TypeError, ValueError)
 def finished(dataset: Dataset, source: SourceSeries, series: NewSeries) -> Dataset:
     """An object with the identity of the source's study, and the marks that highdicom does not set."""
     dataset.copy_patient_and_study_information(source.study)
+    if "SpecificCharacterSet" in source.study:
+        dataset.SpecificCharacterSet = source.study.SpecificCharacterSet
     dataset.ImageComments = series.comment
     dataset.ContentQualification = "RESEARCH"
     dataset.BodyPartExamined = "BRAIN"  # without a part that has no side, validators miss a laterality

@@ -33,7 +33,6 @@ _IDENTITY = (
 """What says whose study it is, and every header has, if only empty (type 2, Patient and General Study modules)."""
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _UNNUMBERED = 90  # stands for the number of a series that has none
-_MOST_SERIES = (1 << 31) // 100 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +45,8 @@ class SourceSeries:
         The first header as it is: whose study it is.
     headers : tuple of Dataset
         Without pixels and identity: one a slice, or one multi-frame image.
+    number : int or None
+        Of the series in its study.
     grid : Grid
         World millimetres (RAS+) of its voxels, indexed by column, row and slice.
     order : tuple of int
@@ -54,14 +55,13 @@ class SourceSeries:
 
     study: Dataset
     headers: tuple[Dataset, ...]
+    number: int | None
     grid: Grid
     order: tuple[int, ...]
 
     def series_number(self, place: int) -> int:
         """The number of a new series, which is none of a scanner's: a hundred times the source's and its place."""
-        given = self.study.get("SeriesNumber")
-        known = given is not None and 0 < int(given) <= _MOST_SERIES
-        return 100 * (int(given) if known else _UNNUMBERED) + place
+        return 100 * (self.number if self.number and self.number > 0 else _UNNUMBERED) + place
 
     def frames(self, volume: Volume) -> Array:
         """A volume's values in the frames of the series.
@@ -141,6 +141,7 @@ def read_series(files: Sequence[Path]) -> SourceSeries:
         headers = tuple(map(_header, files))
         study = deepcopy(headers[0])
         for header in headers:
+            header.pop("SpecificCharacterSet", None)
             for keyword in _IDENTITY:
                 setattr(header, keyword, "")  # libraries warn of names, and refuse dates that the archive has
     frames = [frame for image in images for frame in image.frames]
@@ -148,7 +149,7 @@ def read_series(files: Sequence[Path]) -> SourceSeries:
         raise InputError(f"the DICOM series {reason.says}", hint=f"{reason.hint}, or leave out --dicom-out")
     slices = sorted(range(len(frames)), key=lambda frame: stack.along(frames[frame]))
     grid = stack.grid([frames[frame] for frame in slices], images[0].size)
-    return SourceSeries(study, headers, grid, tuple(int(place) for place in np.argsort(slices)))
+    return SourceSeries(study, headers, images[0].number, grid, tuple(int(place) for place in np.argsort(slices)))
 
 
 def _image(path: Path) -> ImageHeader:

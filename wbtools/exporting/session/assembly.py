@@ -26,6 +26,7 @@ _LISTED: tuple[tuple[OutputKind, ...], ...] = (
     (OutputKind.PSCALAR,),
     (OutputKind.PCONN,),
     (OutputKind.T1W,),
+    (OutputKind.BRAIN_MASK,),
     (OutputKind.CORTEX_VOLUME,),
     (OutputKind.ATLAS_VOLUME,),
     (OutputKind.RELEVANCE, OutputKind.HEATMAP, OutputKind.HEATMAP_SMOOTH),

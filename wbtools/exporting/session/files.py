@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wbtools.anatomy import Hemisphere, Region
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
 from wbtools.exporting.maps_by_method import MapsByMethod
@@ -22,10 +24,11 @@ from wbtools.exporting.session.data import ExportData, palettes_of
 from wbtools.exporting.session.greyordinates import Palettes
 from wbtools.images import gifti, nifti
 from wbtools.native.cortex import STANDARD, Cortex
+from wbtools.native.defacing import SOURCES
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
-from wbtools.space.grid import Volume
+from wbtools.space.grid import Unit, Volume
 from wbtools.surfaces import mesh as surface_files
 from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.standard_affine import affine_to_average, to_mni
@@ -100,6 +103,7 @@ def _of_person(data: ExportData) -> Iterator[File]:
         partial(_write_map, volume=data.stored(t1w), name="T1w", shown=grey, about=data.notice),
         {"T1w": grey},
     )
+    yield from _of_brain_mask(data)
     areas = {
         OutputKind.CORTEX_VOLUME: (atlas.cortex.volume, atlas.cortex.regions, name),
         OutputKind.ATLAS_VOLUME: (atlas.whole.volume, atlas.whole.regions, atlas.whole.name),
@@ -109,6 +113,15 @@ def _of_person(data: ExportData) -> Iterator[File]:
         write = partial(nifti.write_volume, volume=stored, regions=regions, map_name=map_name)
         yield File(Output(kind, atlas=name), write)
     yield File(Output(OutputKind.LUT, atlas=name), partial(_write_text, text=_lookup_table(atlas.whole.regions)))
+
+
+def _of_brain_mask(data: ExportData) -> Iterator[File]:
+    """The brain in a head without a mask of its own."""
+    scan = data.person.scan
+    if scan.inside is not None and scan.mask_of != "subject":
+        mask = Volume(scan.inside.astype(np.uint8), scan.t1w.grid, Unit.LABEL)
+        write = partial(nifti.write_volume, volume=data.stored(mask), map_name="brain mask")
+        yield File(Output(OutputKind.BRAIN_MASK), write, sidecar={"Description": f"Brain: {SOURCES[scan.mask_of]}"})
 
 
 def _of_mesh(data: ExportData, cortex: Cortex) -> Iterator[File]:

@@ -13,7 +13,6 @@ from wbtools.native.checks.finding import Evidence, Finding, Number
 from wbtools.native.cortex import Cortex
 from wbtools.space.foreground import background
 from wbtools.space.grid import Volume
-from wbtools.surfaces.mesh import Mesh
 
 Points = NDArray[np.float64]
 

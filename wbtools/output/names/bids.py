@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 PATTERNS = {
     OutputKind.T1W: "anat/{sub}_desc-preproc_T1w.nii.gz",
+    OutputKind.BRAIN_MASK: "anat/{sub}_space-T1w_desc-brain_mask.nii.gz",
     OutputKind.SURFACE: "anat/{sub}_hemi-{hemi}_{space}{den}_{surface}.surf.gii",
     OutputKind.SULC: "anat/{sub}_hemi-{hemi}_{space}{den}_sulc.shape.gii",
     OutputKind.LABEL: "anat/{sub}_hemi-{hemi}_{space}_seg-{atlas}{den}_dseg.label.gii",
@@ -61,6 +62,7 @@ _PAIRS = {"Description": "Contributions of pairs of regions, one of each person,
 
 _ABOUT: dict[OutputKind, dict[str, str]] = {
     OutputKind.T1W: {"Description": "The T1-weighted image that was explained"},
+    OutputKind.BRAIN_MASK: {"Description": "The brain in the T1-weighted image", "Type": "Brain"},
     OutputKind.SURFACE: {"Description": "Cortical surface: {surface}"},
     OutputKind.SULC: {"Description": "Sulcal depth"},
     OutputKind.LABEL: _AREAS,

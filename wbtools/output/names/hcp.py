@@ -7,6 +7,7 @@ from wbtools.output.names.convention import Convention
 
 PATTERNS = {
     OutputKind.T1W: "T1w/T1w_acpc_dc_restore{brain}.nii.gz",
+    OutputKind.BRAIN_MASK: "{subject}.brain_mask.T1w.nii.gz",
     OutputKind.SURFACE: "T1w/{mesh_folder}/{subject}.{hemi}.{surface}.{mesh}.surf.gii",
     OutputKind.SULC: "T1w/{mesh_folder}/{subject}.{hemi}.sulc.{mesh}.shape.gii",
     OutputKind.LABEL: "{subject}.{hemi}.{atlas}.{mesh}.label.gii",

@@ -156,6 +156,21 @@ def _passed(check: Part) -> bool:
     return check.text("outcome") == "passed"
 
 
+def brain(record: Part) -> Iterator[Sentence]:
+    """How the brain was found in the image of a head."""
+    found = record.at("brain_mask")
+    mask, litres, version = found.text("mask"), found.number("litres"), found.text("deepbet")
+    size = f"; it held {shown(litres)} litres" if litres is not None else ""
+    if version:
+        yield (
+            f"The brain was extracted from the image of the head by deepbet {version}",
+            cite("fisch2024"),
+            f"{size}.",
+        )
+    elif mask:
+        yield (f"The image showed the head, whose brain mask was {mask}{size}.",)
+
+
 def face(record: Part) -> Iterator[Sentence]:
     """Whether the face was removed from what was written."""
     found = record.at("face")

@@ -26,6 +26,16 @@ PAPERS = {
         pages="111\u2013116",
         doi="10.1038/s41592-018-0235-4",
     ),
+    "fisch2024": article(
+        "Fisch, Lukas; Zumdick, Stefan; Barkhau, Carlotta; Emden, Daniel; Ernsting, Jan; Leenings, Ramona; Sarink, "
+        "Kelvin; Winter, Nils R.; Risse, Benjamin; Dannlowski, Udo; Hahn, Tim",
+        "deepbet: Fast brain extraction of T1-weighted MRI using Convolutional Neural Networks",
+        2024,
+        "Computers in Biology and Medicine",
+        volume="179",
+        pages="108845",
+        doi="10.1016/j.compbiomed.2024.108845",
+    ),
     "fischl1999": article(
         "Fischl, Bruce; Sereno, Martin I.; Tootell, Roger B. H.; Dale, Anders M.",
         "High-resolution intersubject averaging and a coordinate system for the cortical surface",

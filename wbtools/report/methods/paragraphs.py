@@ -78,6 +78,7 @@ def _chosen(record: Part, network: str | None) -> dict[str, Part]:
 def _paragraphs(record: Part, networks: Mapping[str, Part]) -> Iterator[Paragraph]:
     parts = tuple(networks.values())
     yield from _paragraph("Data", about_person.person(record))
+    yield from _paragraph("Brain extraction", about_person.brain(record))
     yield from _paragraph("Status of data and network", about_person.warnings(record, parts))
     yield from _paragraph("Regions", about_person.regions(record))
     for name, part in networks.items():

@@ -163,17 +163,22 @@ def _picture(results: NetworkResults, scene: str, name: str, width: int) -> Pict
 
 
 def _placement(export: Export) -> Picture | None:
-    """The outlines of the cortex over the T1w."""
+    """The outlines of the cortex, and of a brain mask that had to be made, over the T1w."""
     mesh = next((each for each in export.meshes if all(export.has_surface(each, kind) for kind in _SURFACES)), None)
     if mesh is None:
         return None
     surfaces = {kind: [export.surface(side, mesh, kind) for side in Hemisphere] for kind in _SURFACES}
-    drawn = outlines.draw(export.t1w, surfaces, _centre(surfaces["white"]))
-    caption = (
+    mask = export.brain_mask
+    drawn = outlines.draw(export.t1w, surfaces, _centre(surfaces["white"]), mask)
+    said = (
         f"Outlines of the white surface (yellow) and the pial surface (red) of the {mesh} mesh over the T1w: they "
-        "should follow the borders of the cortex. Left is left."
+        "should follow the borders of the cortex.",
+        recorded.mask_legend(export.contents.record) if mask else "",
+        "Left is left.",
     )
-    alt = "Sagittal, coronal and axial slice of the T1w with the outlines of the white and the pial surface"
+    caption = " ".join(filter(None, said))
+    also = " and the brain mask" if mask else ""
+    alt = f"Sagittal, coronal and axial slice of the T1w with the outlines of the white and the pial surface{also}"
     return Picture(inline.webp(drawn), drawn.width, drawn.height, alt, caption)
 
 

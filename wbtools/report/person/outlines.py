@@ -1,8 +1,8 @@
-"""Where surfaces cut slices of the T1w: the evidence that cortex and image lie in one place."""
+"""Where surfaces and the brain mask cut slices of the T1w: the evidence that they lie where the image shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from wbtools.workbench import palette
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-COLOURS = {"white": (255, 221, 51), "pial": (255, 77, 77)}
-"""Red, green and blue of the outline of each surface."""
+COLOURS = {"white": (255, 221, 51), "pial": (255, 77, 77), "mask": (77, 190, 255)}
+"""Red, green and blue of the outline of each surface, and of the brain mask."""
 
 _PIXEL = 0.5  # mm
 _GAP = 12  # pixels between two slices
@@ -47,6 +47,10 @@ class _Slice:
         """The axes that run to the right and upwards."""
         right, up = (axis for axis in range(3) if axis != self.axis)
         return right, up
+
+    def nearest(self, shape: Sequence[int]) -> int:
+        """The nearest slice of an array of this shape."""
+        return int(np.clip(self.place, 0, shape[self.axis] - 1))
 
 
 def segments(points: Points, triangles: NDArray[np.integer], axis: int, place: float) -> Points:
@@ -88,7 +92,34 @@ def segments(points: Points, triangles: NDArray[np.integer], axis: int, place: f
     return both
 
 
-def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) -> Image:
+def edges(inside: NDArray[np.bool_]) -> Points:
+    """The border of a mask in a plane, along the edges of its pixels.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, (X, Y)
+
+    Returns
+    -------
+    ndarray, (S, 2, 2)
+        Both ends of every segment, in pixels; the centre of the first pixel is (0, 0).
+
+    Examples
+    --------
+    >>> edges(np.array([[True]])).tolist()
+    [[[-0.5, -0.5], [-0.5, 0.5]], [[0.5, -0.5], [0.5, 0.5]], [[-0.5, -0.5], [0.5, -0.5]], [[-0.5, 0.5], [0.5, 0.5]]]
+    """
+    around = np.pad(inside, 1)
+    found = []
+    for axis in range(2):
+        changes = np.argwhere(np.diff(around, axis=axis)) - np.where(np.arange(2) == axis, 0.5, 1.5)
+        found.append(np.stack([changes, changes + np.where(np.arange(2) == axis, 0.0, 1.0)], axis=1))
+    return np.concatenate(found)
+
+
+def draw(
+    t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points, brain_mask: Volume | None = None
+) -> Image:
     """Three slices of an image with the outlines of surfaces, left on the left; front on the left in the sagittal one.
 
     Parameters
@@ -98,17 +129,21 @@ def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) ->
         By kind, a key of `COLOURS`, in the T1w's world coordinates, mm.
     centre : ndarray, (3,)
         Where the slices meet, mm.
+    brain_mask : Volume, optional
+        Above 0 inside, on the image's grid; drawn below the surfaces.
     """
     from PIL import Image
 
     image = reorient(canonical(t1w), "RAS")
+    mask = None if brain_mask is None else reorient(canonical(brain_mask), "RAS").data > 0
     middle = np.rint(image.grid.to_index(centre[None])[0])  # the outlines are those in the plane that is seen
     window = palette.anatomy(image.data[::4, ::4, ::4]).high
     cortex = {
         kind: [(image.grid.to_index(mesh.vertices), mesh.triangles) for mesh in meshes]
         for kind, meshes in surfaces.items()
     }
-    drawn = [_drawn(image, _Slice(axis, middle[axis]), cortex, window) for axis in range(3)]
+    cuts = [_Slice(axis, middle[axis]) for axis in range(3)]
+    drawn = [_drawn(image, cut, dict(_outlines(cut, cortex, mask)), window) for cut in cuts]
     sheet = Image.new("RGB", (sum(each.width + _GAP for each in drawn) - _GAP, max(each.height for each in drawn)))
     left = 0
     for each in drawn:
@@ -117,25 +152,34 @@ def draw(t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points) ->
     return sheet
 
 
-def _drawn(
-    image: Volume, cut: _Slice, cortex: Mapping[str, Sequence[tuple[Points, NDArray[np.integer]]]], window: float
-) -> Image:
+def _outlines(
+    cut: _Slice,
+    cortex: Mapping[str, Sequence[tuple[Points, NDArray[np.integer]]]],
+    mask: NDArray[np.bool_] | None,
+) -> Iterator[tuple[str, Points]]:
+    """What is drawn on a slice by its colour: segments (S, 2, 2), voxels."""
+    if mask is not None:
+        yield "mask", edges(np.take(mask, cut.nearest(mask.shape), cut.axis))
+    for kind, meshes in cortex.items():
+        found = [segments(*mesh, cut.axis, cut.place)[..., cut.across] for mesh in meshes]
+        yield kind, np.concatenate([np.empty((0, 2, 2)), *found])
+
+
+def _drawn(image: Volume, cut: _Slice, outlines: Mapping[str, Points], window: float) -> Image:
     """One slice, its outlines and its letters."""
     from PIL import Image, ImageDraw, ImageOps
 
     right, up = cut.across
-    nearest = int(np.clip(cut.place, 0, image.data.shape[cut.axis] - 1))
-    plane = np.clip(np.take(image.data, nearest, cut.axis) * (255 / window), 0, 255).astype(np.uint8)
+    plane = np.take(image.data, cut.nearest(image.data.shape), cut.axis)
+    plane = np.clip(plane * (255 / window), 0, 255).astype(np.uint8)
     sizes = image.grid.voxel_sizes
     scale = np.array([sizes[right], sizes[up]]) / _PIXEL
     shape = (round(plane.shape[0] * scale[0]), round(plane.shape[1] * scale[1]))
     picture = Image.fromarray(plane.T[::-1]).resize(shape, Image.Resampling.BILINEAR).convert("RGB")
     pen = ImageDraw.Draw(picture)
-    for kind, meshes in cortex.items():
-        for points, triangles in meshes:
-            for start, end in segments(points, triangles, cut.axis, cut.place)[..., [right, up]]:
-                ends = ((np.stack((start, end)) + 0.5) * scale).tolist()
-                pen.line([(x, shape[1] - y) for x, y in ends], fill=COLOURS[kind])
+    for kind, found in outlines.items():
+        for ends in ((found + 0.5) * scale).tolist():
+            pen.line([(x, shape[1] - y) for x, y in ends], fill=COLOURS[kind])
     if cut.axis == 0:  # as Workbench draws it
         picture = ImageOps.mirror(picture)
         pen = ImageDraw.Draw(picture)

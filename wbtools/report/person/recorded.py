@@ -42,6 +42,15 @@ def text(record: Record) -> str:
     return printable(json.dumps(shown, indent=1, ensure_ascii=False))
 
 
+def mask_legend(record: Record) -> str:
+    """What the outline of the brain mask says, in a sentence; nothing where the record knows of none."""
+    found = section(record.content, "brain_mask")
+    by = f"deepbet {found['deepbet']}" if found.get("deepbet") else str(found.get("mask", ""))
+    if not by:
+        return ""
+    return f"The outline of the brain mask ({line(by, 80)}) is blue: it should leave out the skull, and no cortex."
+
+
 def _facts(record: Record) -> Iterator[tuple[str, object]]:
     subject = section(record.content, "subject")
     yield "subject", record.subject
@@ -51,6 +60,8 @@ def _facts(record: Record) -> Iterator[tuple[str, object]]:
     yield "surface registration", subject.get("registration")
     yield "meshes", ", ".join(record.meshes)
     yield "atlas", section(record.content, "atlas").get("name")
+    if mask := section(record.content, "brain_mask"):
+        yield "brain mask", mask.get("mask")
     yield "settings_sha256", record.content.get("settings_sha256")
     for name, about in record.networks.items():
         yield f"{name}: family", about.get("family")

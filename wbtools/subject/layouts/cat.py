@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
-from wbtools.errors import InputError, SubjectError
+from wbtools.errors import InputError
 from wbtools.subject import places
 from wbtools.subject.identity import identity, is_step, person_of
 from wbtools.subject.layouts import Layout, Signs
@@ -40,7 +40,7 @@ def locate(study_folder: Path, subject_id: str) -> Path | None:
     SubjectError
         If there are several.
     """
-    there = {os.path.realpath(path): path for path in _found(study_folder, subject_id)}
+    there = {(os.path.realpath(path.parent), path.name): path for path in _found(study_folder, subject_id)}
     return places.only(list(there.values()), study_folder, subject_id)
 
 

@@ -126,7 +126,8 @@ def _scans(folder: Path) -> list[str]:
 def _names(folder: Path) -> list[str]:
     """Names of everything in a folder; none if it cannot be read."""
     try:
-        return os.listdir(folder)
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
     except OSError:
         return []
 

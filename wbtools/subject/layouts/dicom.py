@@ -194,7 +194,10 @@ def _nobody(study_folder: Path) -> list[str]:
 def _is_of_others(folder: Path) -> bool:
     """Whether a folder is an export, or a subject's in another layout."""
     others = (layout_named(name) for name in LAYOUTS if name != "dicom")
-    return (folder / PROVENANCE).exists() or any(layout.signs.anywhere(folder) for layout in others)
+    try:
+        return (folder / PROVENANCE).exists() or any(layout.signs.anywhere(folder) for layout in others)
+    except OSError:  # nobody may look into it
+        return True
 
 
 def _is_scanners(folder: Path) -> bool:

@@ -1,0 +1,203 @@
+"""A template laid over a brain that was deformed in a known way; ANTs's own transforms are the reference."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wbtools.errors import CheckError
+from wbtools.placement import ants_images, store, syn, templates, tissue
+from wbtools.placement.placement import Placement
+from wbtools.placement.store import Store
+from wbtools.placement.templates import Template
+from wbtools.space.deformation import Deformation, warp
+from wbtools.space.grid import Grid, Unit, Volume, reorient
+from wbtools.space.resampling import average, resample_labels
+
+pytest.importorskip("ants")
+
+NODES = Grid((6, 7, 6), np.array([[40.0, 0, 0, -100], [0, 40, 0, -140], [0, 0, 40, -90], [0, 0, 0, 1]]))
+
+
+@pytest.fixture(scope="module")
+def template():
+    """The painted average on voxels of 2.5 mm, which are enough for an error below a millimetre."""
+    whole = templates.painted()
+    return Template((average(whole, whole.grid.with_spacing(2.5)),), ("painted, coarse",))
+
+
+@pytest.fixture(scope="module")
+def bent():
+    controls = np.random.default_rng(5).normal(0, 5.0, (*NODES.shape, 3))
+    return Deformation(controls, NODES)
+
+
+@pytest.fixture(scope="module")
+def brain(template, bent):
+    """The template deformed, its axes in another order."""
+    image = warp(template.images[0], bent.inverse())
+    return reorient(Volume(np.where(image.data > 0.1, image.data, 0), image.grid), "PIR")
+
+
+@pytest.fixture(scope="module")
+def placed(brain, template):
+    return syn.place(brain, template)
+
+
+@pytest.fixture(scope="module")
+def inner(template):
+    """Points inside the template's brain, mm."""
+    image = template.images[0]
+    voxels = np.argwhere(image.data > 0.4)
+    return image.grid.to_world(voxels[:: len(voxels) // 500].astype(float))
+
+
+def test_points_go_where_the_deformation_took_them(placed, bent, inner):
+    before = np.linalg.norm(inner - bent.push(inner), axis=1)
+    errors = np.linalg.norm(placed.points(inner) - bent.push(inner), axis=1)
+    assert np.median(before) > 2.0 and np.median(errors) < 0.8  # a third of a voxel
+
+
+def test_back_is_the_inverse(placed, inner):
+    errors = np.linalg.norm(placed.back(placed.points(inner)) - inner, axis=1)
+    assert np.median(errors) < 0.2 and errors.max() < 2.0  # mm; ANTs's inverse is numerical
+
+
+def test_fields_read_from_ants_move_points_as_ants_does(brain, template, inner, tmp_path):
+    import pandas
+
+    with ants_images.ants_on_one_thread() as ants:
+        fixed, moving = (ants_images.image_of(ants, image) for image in (brain, template.images[0]))
+        start = tmp_path / "affine.mat"
+        matrix = np.diag([1.02, 0.97, 1.0, 1.0])
+        matrix[:3, 3] = 3, -2, 1
+        ants_images.write_affine(ants, np.linalg.inv(matrix), start)
+        done = ants.registration(
+            fixed, moving, "SyNOnly", initial_transform=[str(start)], outprefix=f"{tmp_path}/", reg_iterations=(5, 0)
+        )
+        field = ants_images.field_in(
+            ants, Path(next(p for p in done["invtransforms"] if p.endswith(".gz"))), brain.grid
+        )
+        flip = np.array([-1, -1, 1])
+        table = pandas.DataFrame(inner * flip, columns=list("xyz"))
+        theirs = ants.apply_transforms_to_points(
+            3, table, done["invtransforms"], whichtoinvert=[path.endswith(".mat") for path in done["invtransforms"]]
+        )
+    ours = Placement(matrix, field, field).points(inner)
+    np.testing.assert_allclose(ours, theirs[["x", "y", "z"]].to_numpy() * flip, atol=0.01)  # mm; float32 fields
+
+
+def test_labels_are_carried_as_points_are(placed, brain, template):
+    labels = Volume(np.where(template.images[0].data > 0.8, 7, 0).astype(np.int32), template.images[0].grid, Unit.LABEL)
+    found = placed.labels(labels, brain.grid)
+    voxels = np.argwhere(brain.data > 0)[::97]
+    expected = resample_at(labels, placed.back(brain.grid.to_world(voxels.astype(float))))
+    assert (found.data[tuple(voxels.T)] == expected).all() and set(np.unique(found.data)) == {0, 7}
+
+
+def resample_at(labels, points):
+    index = np.rint(labels.grid.to_index(points)).astype(int)
+    inside = ((index >= 0) & (index < labels.grid.shape)).all(axis=1)
+    return np.where(inside, labels.data[tuple(index.clip(0, np.array(labels.grid.shape) - 1).T)], 0)
+
+
+def test_how_well_it_lies_is_on_record(placed):
+    assert placed.facts["overlap"] > 0.9 and placed.facts["folded"] == 0
+    low, high = placed.facts["volume_change_1_to_99_percent"]
+    assert 0.3 < low < 1 < high < 3
+
+
+def test_it_is_the_same_every_time(placed, brain, template):
+    again = syn.place(brain, template)
+    assert np.array_equal(again.to_person.shifts, placed.to_person.shifts)
+
+
+def test_a_ball_is_no_brain(template):
+    places = np.moveaxis(np.indices((60, 60, 60)), 0, -1) - 30
+    ball = (np.linalg.norm(places, axis=-1) < 20).astype(np.float32)
+    ball += ball * np.random.default_rng(0).random(ball.shape, np.float32)
+    with pytest.raises(CheckError):
+        syn.place(Volume(ball, Grid(ball.shape, np.diag([2.5, 2.5, 2.5, 1]))), template)
+
+
+def test_affine_placements_carry_labels_as_resampling_does():
+    grid = Grid((6, 5, 4), np.diag([2.0, 2, 2, 1]))
+    labels = Volume(np.arange(120, dtype=np.int32).reshape(6, 5, 4), grid, Unit.LABEL)
+    move = np.eye(4)
+    move[:3, 3] = 2, -4, 2
+    found = Placement(move).labels(labels, grid)
+    assert np.array_equal(
+        found.data, resample_labels(Volume(labels.data, Grid(grid.shape, move @ grid.affine)), grid).data
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------ on disk
+
+
+def test_a_placement_is_kept_and_damaged_files_are_computed_again(placed, brain, template, tmp_path, caplog):
+    labels = Volume((brain.data > 0.5).astype(np.int32) * 42, brain.grid, Unit.LABEL)
+    kept = Store.of(tmp_path / "work", brain, template)
+    assert kept.read(brain.grid) is None
+    kept.write(placed, labels)
+    found, again = kept.read(brain.grid)
+    assert np.array_equal(again.data, labels.data) and found.facts == placed.facts
+    points = brain.grid.to_world(np.argwhere(brain.data > 0)[::999].astype(float))
+    np.testing.assert_array_equal(found.back(points), placed.back(points))
+    assert kept.path.stat().st_mode & 0o077 == 0
+    whole = kept.path.read_bytes()
+    with caplog.at_level(logging.WARNING):
+        for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04 no zip", whole[:-30] + bytes(30)):
+            kept.path.write_bytes(damaged)
+            assert kept.read(brain.grid) is None
+    assert "computed again" in caplog.text
+    kept.write(placed, labels)
+    assert kept.read(Grid((3, 3, 3), np.eye(4))) is None  # of an image of another shape
+
+
+def test_another_brain_or_template_has_another_file(brain, template, tmp_path):
+    other = Template(template.images, ("another name",))
+    brighter = Volume(brain.data * np.float32(1.1), brain.grid)
+    paths = {Store.of(tmp_path, *pair).path for pair in ((brain, template), (brain, other), (brighter, template))}
+    assert len(paths) == 3 and store.Store.of(None, brain, template).read(brain.grid) is None
+
+
+# ------------------------------------------------------------------------------------------------------------- tissue
+
+
+def test_tissue_of_a_phantom_with_a_bias_field_is_found():
+    places = np.moveaxis(np.indices((48, 48, 48)), 0, -1) - 23.5
+    radius = np.linalg.norm(places, axis=-1)
+    truth = np.select([radius < 10, radius < 16, radius < 21], [tissue.WHITE, tissue.GREY, tissue.LIQUID], 0)
+    clean = np.array([0, 0.25, 0.68, 1.0])[truth]
+    bias = np.exp(0.6 * places[..., 0] / 24)
+    noise = np.random.default_rng(0).normal(0, 0.02, truth.shape)
+    head = np.where(truth > 0, (clean * bias + noise).clip(0.01), 0).astype(np.float32)
+    brain = Volume(head, Grid(truth.shape, np.diag([2.0, 2, 2, 1])))
+    even = tissue.without_bias(brain)
+    white = even.data[truth == tissue.WHITE]
+    assert white.std() / white.mean() < 0.6 * head[truth == tissue.WHITE].std() / head[truth == tissue.WHITE].mean()
+    found = tissue.classes(even).data
+    assert (found == truth)[truth > 0].mean() > 0.97 and (found[truth == 0] == 0).all()
+
+
+# ---------------------------------------------------------------------------------------------------------- templates
+
+
+def test_templateflows_template_is_a_second_image_where_it_was_fetched(tmp_path, monkeypatch):
+    from wbtools.images import nifti
+
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    assert len(templates.template().images) == 1
+    folder = tmp_path / "tpl-MNI152NLin6Asym"
+    folder.mkdir()
+    path = folder / "tpl-MNI152NLin6Asym_res-01_desc-brain_T1w.nii.gz"
+    nifti.write_volume(path, average(templates.painted(), templates.painted().grid.with_spacing(4.0)))
+    found = templates.template()
+    assert len(found.images) == 2 and path.name in found.names[1]
+
+
+def test_a_second_image_of_the_template_helps_to_place_it(brain, template, bent, inner):
+    two = Template((template.images[0], template.images[0]), ("painted, coarse", "the same again"))
+    errors = np.linalg.norm(syn.place(brain, two).points(inner) - bent.push(inner), axis=1)
+    assert np.median(errors) < 0.8
