@@ -21,10 +21,16 @@ import numpy as np
 from heads import figures
 from heads.looks import PEOPLE
 from heads.people import Files, real_person, write_person
-from heads.runs import STRIPPED, SYN, TRUTH, WAYS, Cost, Export, Failed, export
+from heads.placed import Placed, placed
+from heads.runs import AFFINE, STRIPPED, SYN, TRUTH, WAYS, Cost, Export, Failed, export, work_of
 
 from wbtools.images import nifti
 from wbtools.space.grid import Unit, canonical
+
+RIBBON = "SyN, average ribbon"
+"""What SyN alone gives: areas between the average's surfaces, as the affine map has them."""
+
+ORDER = (AFFINE.title, RIBBON, SYN.title, STRIPPED.title)
 
 
 def main() -> None:
@@ -33,7 +39,7 @@ def main() -> None:
         work = options.work or Path(name)
         work.mkdir(parents=True, exist_ok=True)
         for person in people(options, work):
-            print("\n".join(report(person, work / "exports" / person.name, ("--threads", str(options.threads)))))
+            print("\n".join(report(person, work / "exports" / person.name, options.threads)))
             print(flush=True)
 
 
@@ -56,47 +62,58 @@ def people(options: argparse.Namespace, work: Path) -> Iterator[Files]:
         yield real_person(folder)
 
 
-def report(person: Files, folder: Path, options: tuple[str, ...]) -> Iterator[str]:
+def report(person: Files, folder: Path, threads: int) -> Iterator[str]:
     """Lines of Markdown: a table of the person's figures, and what follows it."""
     exports: dict[str, Export] = {}
     costs: list[Cost] = []
     yield f"### {person.name}\n"
     for way in (way for way in WAYS if way.input(person) is not None):
         try:
-            exports[way.title], cost = export(person, way, folder, options)
+            exports[way.title], cost = export(person, way, folder, threads)
         except Failed as failure:
-            yield f"{way.title}: failed\n\n{failure}"
+            yield f"{way.title}: failed\n\n{failure}\n"
             continue
         costs += cost
-    yield from table(exports)
+    if not {TRUTH.title, SYN.title} <= exports.keys():
+        return
+    known = placed(person, work_of(folder, SYN), threads)
+    yield from table(exports, known)
     yield ""
-    yield from between_images(person, exports)
+    yield from between_images(person, exports, known)
     yield from (f"- {run} run: {cost}" for run, cost in zip(("first", "second"), costs, strict=False))
 
 
-def table(exports: dict[str, Export]) -> Iterator[str]:
+def table(exports: dict[str, Export], known: Placed) -> Iterator[str]:
     """Every way against the person's own surfaces."""
-    truth = exports.get(TRUTH.title)
-    if truth is None:
-        return
-    for number, (title, found) in enumerate((title, each) for title, each in exports.items() if each is not truth):
-        row = figures.against(found.atlas.data, truth.atlas.data, truth.grid.affine)
-        row["ranks"] = figures.rank_correlation(found.scores, truth.scores)
-        if number == 0:
-            yield f"| | {' | '.join(row)} |"
-            yield f"|{'---|' * (len(row) + 1)}"
-        yield f"| {title} | {' | '.join(f'{value:.3f}' for value in row.values())} |"
+    truth = exports[TRUTH.title]
+    rows = {title: (found.atlas, found.scores) for title, found in exports.items() if found is not truth}
+    rows[RIBBON] = known.ribbon, {}
+    head: list[str] = []
+    for title in (title for title in ORDER if title in rows):
+        atlas, scores = rows[title]
+        row = figures.against(atlas.data, truth.atlas.data, truth.atlas.grid.affine)
+        row["ranks"] = figures.rank_correlation(scores, truth.scores) if scores else float("nan")
+        if not head:
+            head = list(row)
+            yield f"| | {' | '.join(head)} |"
+            yield f"|{'---|' * (len(head) + 1)}"
+        yield f"| {title} | {' | '.join(map(shown, row.values()))} |"
 
 
-def between_images(person: Files, exports: dict[str, Export]) -> Iterator[str]:
-    """The head against the brain-extracted image, and the brain mask against the true one."""
-    head, brain = exports.get(SYN.title), exports.get(STRIPPED.title)
-    if person.mask is None or head is None:
+def shown(value: float) -> str:
+    """A figure in a table; empty where there is none."""
+    return f"{value:.3f}" if np.isfinite(value) else ""
+
+
+def between_images(person: Files, exports: dict[str, Export], known: Placed) -> Iterator[str]:
+    """The brain mask against the true one, and the head against the brain-extracted image."""
+    if person.mask is None:
         return
-    mask = canonical(nifti.read_volume(person.mask, Unit.LABEL)).data > 0
-    yield f"- brain mask: Dice {figures.dice(head.mask(), mask):.3f}"
+    mask = np.asarray(canonical(nifti.read_volume(person.mask, Unit.LABEL)).data > 0)
+    yield f"- brain mask: Dice {figures.dice(known.mask, mask):.3f}"
+    head, brain = exports[SYN.title], exports.get(STRIPPED.title)
     if brain is not None:
-        r = figures.voxel_correlation(head.relevance.data, brain.relevance.data, np.asarray(mask))
+        r = figures.voxel_correlation(head.relevance.data, brain.relevance.data, mask)
         ranks = figures.rank_correlation(head.scores, brain.scores)
         yield f"- head against brain-extracted image: maps r {r:.3f}, ranks {ranks:.3f}"
 

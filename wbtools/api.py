@@ -126,7 +126,8 @@ def explain(
         me = person.read(ready, how.files.meshes(ready)[:1], tools.projection)
     shown = [ShownPerson(subject.id, seen_by(model, me.scan))]
     for other in compared_with:
-        shown.append(comparison_people.show(FoundPerson(other.t1w, other), {model.name: model}).shown_to(model))
+        found = comparison_people.show(FoundPerson(other.t1w, other), {model.name: model}, placing=how.placing)
+        shown.append(found.shown_to(model))
     return explain_image(model, shown, me.atlas.whole, _with_references(model, subject, compared_with, how))
 
 

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from heads.people import Files
 from wbtools.images import nifti
-from wbtools.space.grid import Grid, Unit, Volume, canonical
+from wbtools.space.grid import Unit, Volume, canonical
 
 MAPS_ALONE = ("--no-render", "--no-report", "--null", "0", "--also", "none")
 """Options of an export of which only maps, areas and ranks are wanted."""
@@ -122,18 +119,17 @@ class Export:
         ranked = table[table["rank"].notna()]
         return dict(zip(ranked["region"], ranked["score"].astype(float), strict=True))
 
-    @property
-    def grid(self) -> Grid:
-        """The scan's grid."""
-        return self.atlas.grid
 
-    def mask(self) -> NDArray[np.bool_]:
-        """Where the exported T1w shows anything: the brain, and what little was kept around it."""
-        path = next(self.folder.glob("T1w/T1w_acpc_dc_restore*.nii.gz"))
-        return np.asarray(canonical(nifti.read_volume(path)).data > 0)
+def work_of(folder: Path, way: Way) -> Path:
+    """The folder that a timed way's exports have as --work."""
+    return _out(folder, way) / "work"
 
 
-def export(person: Files, way: Way, folder: Path, options: tuple[str, ...]) -> tuple[Export, list[Cost]]:
+def _out(folder: Path, way: Way) -> Path:
+    return folder / way.title.replace(" ", "-").replace(",", "")
+
+
+def export(person: Files, way: Way, folder: Path, threads: int) -> tuple[Export, list[Cost]]:
     """Export a person in one way, unless FOLDER holds the result already; costs are those of this call.
 
     Parameters
@@ -141,8 +137,7 @@ def export(person: Files, way: Way, folder: Path, options: tuple[str, ...]) -> t
     person : Files
     way : Way
     folder : Path
-    options : tuple of str
-        Further options of every export.
+    threads : int
 
     Returns
     -------
@@ -152,15 +147,15 @@ def export(person: Files, way: Way, folder: Path, options: tuple[str, ...]) -> t
     """
     given = way.input(person)
     assert given is not None  # the caller asked
-    out = folder / way.title.replace(" ", "-").replace(",", "")
+    out = _out(folder, way)
     done = Export(out / person.name, person.name)
     if done.folder.exists():
         return done, []
     out.mkdir(parents=True, exist_ok=True)
     program = [sys.executable, "-m", "wbtools.cli", "export-subject", str(given), "--id", person.name]
-    command = [*program, "--out", str(out), *way.options, *options]
+    command = [*program, "--out", str(out), *way.options, "--threads", str(threads)]
     if not way.timed:
         run([*command, *MAPS_ALONE], out / "log.txt")
         return done, []
-    command += ["--work", str(out / "work")]
+    command += ["--work", str(work_of(folder, way))]
     return done, [run([*command, *again], out / "log.txt") for again in ((), ("--overwrite",))]

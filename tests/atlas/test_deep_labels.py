@@ -372,6 +372,16 @@ def test_an_affine_of_the_cortex_carries_labels_where_it_carries_points():
     assert abs(volume_ratio - np.linalg.det(turn[:3, :3])) < 0.05
 
 
+def test_labels_that_an_affine_carried_are_said_to_be_coarse(tmp_path):
+    folder = write_hypothalamus(tmp_path)
+
+    def affine():
+        return affine_warp({side: meshes.read(average_32k(side), side, placed=True) for side in Hemisphere}, GRID)
+
+    (said,) = joined(f"hypothalamus={folder}", volume(THALAMI), warp=affine).remarks
+    assert said.startswith("Labels of hypothalamus came from a template by an affine")
+
+
 @pytest.mark.slow
 def test_without_surfaces_the_image_tells_where_labels_go():
     template = mni152()

@@ -196,7 +196,7 @@ def test_a_failure_gives_the_last_lines_of_the_log_which_stays(scan, install, tm
     assert code == 4 and "it ended with exit code 3" in said
     assert "999 1000 60% no memory" in said and "993" not in said and "\033[31m40" not in said
     (log,) = (tmp_path / "out").iterdir()
-    assert str(log) in said.replace(" ", "") and log.read_text().count("\n") == 1002
+    assert str(log) in said.replace(" ", "") and log.read_bytes().count(b"\n") == 1002
 
 
 def test_an_output_without_surfaces_is_a_failure_that_says_what_is_missing(scan, install, tmp_path):

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made_cat import write_cat
 from made_layouts import write_bids, write_freesurfer
 
 from wbtools.atlas import mmp
@@ -34,8 +35,10 @@ def exports(small_study, tmp_path_factory):
     shutil.copytree(small_study("LAS") / "100307", base / "hcp/person", ignore=native_only)
     write_freesurfer(whole, base / "freesurfer/person")
     write_bids(whole, base / "bids", "sub-person")
+    write_cat(whole, base / "cat/person", "person")
+    write_cat(whole, base / "thickness/person", "T1_0001", kinds=("central",), says_side=False)
     made = {}
-    for layout in ("hcp", "freesurfer", "bids"):
+    for layout in ("hcp", "freesurfer", "bids", "cat", "thickness"):
         options = OPTIONS if layout == "freesurfer" and HAS_WORKBENCH else [*OPTIONS, "--no-render"]
         arguments = [
             "export-subject",
@@ -61,10 +64,11 @@ def table(folder):
     return {row["region"]: row for row in rows}
 
 
-@pytest.mark.parametrize("layout", ["freesurfer", "bids"])
+@pytest.mark.parametrize("layout", ["freesurfer", "bids", "cat"])
 def test_the_region_table_is_that_of_the_hcp_layout_within_one_per_cent(exports, layout):
     expected, found = table(exports["hcp"]), table(exports[layout])
-    assert expected.keys() == found.keys()
+    missing = expected.keys() - found.keys()
+    assert found.keys() <= expected.keys() and bool(missing) == (layout == "cat")  # which has no subcortex
     names = [name for name in expected if name in {area.name for area in mmp.regions()}]
     for column in ("volume_mm3", "sum"):
         theirs, ours = (np.array([float(rows[name][column]) for name in names]) for rows in (expected, found))
@@ -75,7 +79,7 @@ def test_the_region_table_is_that_of_the_hcp_layout_within_one_per_cent(exports,
         assert (np.abs(ours - theirs) <= 0.01 * np.abs(theirs)).mean() > 0.94
 
 
-@pytest.mark.parametrize("layout", ["freesurfer", "bids"])
+@pytest.mark.parametrize("layout", ["freesurfer", "bids", "cat", "thickness"])
 def test_the_areas_are_those_of_the_hcp_layout_voxel_by_voxel(exports, layout):
     volumes = [nifti.read_volume(cortex_of(exports[name]), Unit.LABEL) for name in (layout, "hcp")]
     ours, theirs = (reorient(volume, "LAS").data for volume in volumes)
@@ -84,7 +88,8 @@ def test_the_areas_are_those_of_the_hcp_layout_voxel_by_voxel(exports, layout):
         size = (ours == area.key).sum() + (theirs == area.key).sum()
         if size:
             dice.append(2 * ((ours == area.key) & (theirs == area.key)).sum() / size)
-    assert len(dice) > 350 and np.median(dice) > 0.95
+    # White and pial made of the thickness lie along central's normals, and not where the real ones are.
+    assert len(dice) > 350 and np.median(dice) > (0.85 if layout == "thickness" else 0.95)
 
 
 def cortex_of(folder):
@@ -106,7 +111,7 @@ def test_every_picture_of_freesurfers_surfaces_is_drawn(exports):
 
 def test_the_record_names_the_layout(exports):
     for layout, folder in exports.items():
-        assert json.loads((folder / "provenance.json").read_text())["subject"]["layout"] == layout
+        assert json.loads((folder / "provenance.json").read_text())["subject"]["layout"] == layout.replace("thickness", "cat")
 
 
 def test_cifti_outputs_exist_for_every_layout(exports):

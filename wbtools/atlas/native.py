@@ -53,10 +53,9 @@ class NativeAtlas:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What every reader must know of the further sources: files chosen among several, and implausible volumes."""
+        """What every reader must know of the further sources: how they came here, and implausible volumes."""
         voxel, keys = self.whole.volume.grid.voxel_volume, self.whole.volume.data
-        chosen = (placed.found.remark for placed in self.deep if placed.found.remark)
-        return (*chosen, *(said for placed in self.deep for said in volume_notices(keys, voxel, placed)))
+        return tuple(said for placed in self.deep for said in (*placed.remarks, *volume_notices(keys, voxel, placed)))
 
     def as_record(self) -> dict[str, object]:
         """The entry in provenance, as JSON values."""

@@ -32,7 +32,7 @@ from wbtools.text import counted, line
 logger = logging.getLogger(__name__)
 
 SKIP = "--skip-bad"
-_CODE = ("datasets", "exporting", "images", "model", "native", "space", "subject")
+_CODE = ("datasets", "exporting", "images", "model", "native", "placement", "space", "subject")
 """Packages with code that decides what is made of an image."""
 _SHOWN = 3
 

@@ -10,6 +10,7 @@ from wbtools.exporting.explanation import RELEVANCE, Explanation, Maps
 from wbtools.exporting.session.data import ExportData
 from wbtools.native import defacing
 from wbtools.native.defacing import ReleaseMask
+from wbtools.placement import brain_extraction
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import is_stripped
 from wbtools.space.grid import Unit, Volume
@@ -22,7 +23,8 @@ KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, t
 def planned(subject: Subject, keep_face: bool) -> str:
     """What will be written of a head, before any image is read, as a dry run says it."""
     masks = {"its brain mask": subject.brain_mask, "the outline of its segmentation": subject.segmentation}
-    mask = next((name for name, path in masks.items() if path), "the template's brain, laid over it")
+    found = "what deepbet takes for brain" if brain_extraction.installed() else "the template's brain, laid over it"
+    mask = next((name for name, path in masks.items() if path), found)
     if keep_face:
         return f"the T1w whole, with the face (--keep-face); networks trained on brains are shown it inside {mask}"
     return (

@@ -107,8 +107,8 @@ def _interruptions_later() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
-    for number in came:
-        os.kill(os.getpid(), number)
+    for request in came:
+        os.kill(os.getpid(), request)
 
 
 def last_lines(log: Path, count: int = _SHOWN) -> list[str]:

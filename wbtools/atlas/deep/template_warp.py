@@ -31,11 +31,14 @@ class Warp:
         TemplateFlow's name of the template that the registration is of.
     description : str
         In records and in the methods text, as words that follow "by".
+    linear : bool
+        Whether it is an affine, which leaves small structures millimetres from their place.
     """
 
     carry: Callable[[Volume, str], Volume]
     space: str
     description: str
+    linear: bool = False
 
 
 def affine_warp(surfaces: Mapping[Hemisphere, Mesh], grid: Grid) -> Warp:
@@ -58,7 +61,7 @@ def affine_warp(surfaces: Mapping[Hemisphere, Mesh], grid: Grid) -> Warp:
     [3, 5]
     """
     words = "the affine from the S1200 average's 32k midthickness to this person's"
-    return Warp(_carrying(np.linalg.inv(affine_to_average(surfaces)), grid), "MNI152NLin6Asym", words)
+    return Warp(_carrying(np.linalg.inv(affine_to_average(surfaces)), grid), "MNI152NLin6Asym", words, linear=True)
 
 
 def image_warp(t1w: Volume) -> Warp:
@@ -70,9 +73,8 @@ def image_warp(t1w: Volume) -> Warp:
         If the registration fails.
     """
     matrix = affine_between(t1w, mni152()).matrix
-    return Warp(
-        _carrying(matrix, t1w.grid), "MNI152NLin2009aSym", "an affine registration of the MNI152 template to its image"
-    )
+    words = "an affine registration of the MNI152 template to its image"
+    return Warp(_carrying(matrix, t1w.grid), "MNI152NLin2009aSym", words, linear=True)
 
 
 def placed_warp(placement: Placement, grid: Grid) -> Warp:

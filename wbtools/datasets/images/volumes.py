@@ -21,6 +21,7 @@ from wbtools.model.card import Card
 from wbtools.model.input import brain_only, model_input
 from wbtools.model.intensity import Intensity
 from wbtools.native.person import read_scan
+from wbtools.placement import brain_extraction
 from wbtools.space.foreground import Scan
 from wbtools.subject import Subject
 
@@ -171,8 +172,10 @@ class VolumePreparation:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The same."""
-        return self.card
+        """The same, and what removes a skull where an image has one and its person no mask."""
+        version = brain_extraction.installed()
+        skull = {"skull_removed_by": f"deepbet {version}" if version else "the MNI152 template's brain mask"}
+        return {**self.card, **(skull if self.grid.skull_stripped else {})}
 
     def make(self, image: VolumeImage) -> Made:
         """The row of a scan."""

@@ -27,14 +27,7 @@ def person(record: Part) -> Iterator[Sentence]:
     name, layout, registration = subject.text("id"), subject.text("layout"), subject.text("registration")
     yield (f"The brain of {quoted(name) if name else 'one subject'} was analysed in its native T1w space.",)
     if layout in _ALONE:
-        yield (
-            "The only input was a T1w image; cortical surfaces and segmentation were those of the S1200 group average "
-            "of the Human Connectome Project",
-            cite("vanessen2013"),
-            ", placed by an affine registration of the MNI152 template",
-            cite("fonov2011"),
-            ".",
-        )
+        yield from _template(record.at("placement"))
     else:
         yield from _layout(layout, made_up(record))
         yield from _registration(record, registration)
@@ -44,6 +37,34 @@ def person(record: Part) -> Iterator[Sentence]:
     derived = record.texts("derived")
     if derived:
         yield (f"Computed rather than read: {'; '.join(derived)}.",)
+
+
+def _template(placement: Part) -> Iterator[Sentence]:
+    """How a group average was laid over the image of somebody without surfaces."""
+    average = (
+        "The only input was a T1w image; cortical surfaces and segmentation were those of the S1200 group average "
+        "of the Human Connectome Project",
+        cite("vanessen2013"),
+    )
+    if not placement.text("registration").startswith("SyN"):
+        yield (*average, ", placed by an affine registration of the MNI152 template", cite("fonov2011"), ".")
+        return
+    yield (
+        *average,
+        f", placed by {placement.text('registration')} in {placement.text('space')}",
+        cite("avants2008"),
+        " after correction of the bias field by N4",
+        cite("tustison2010"),
+        ".",
+    )
+    yield (f"Laid over the image was {listed(placement.texts('template'))}.",)
+    yield (
+        "Cortex was the grey matter of this image, as classified by Atropos",
+        cite("avants2011"),
+        "; each of its voxels took the area of the nearest point of the placed surfaces on a way through tissue. Deep "
+        "structures were fitted to the tissue",
+        ".",
+    )
 
 
 def _layout(layout: str, synthetic: bool) -> Iterator[Sentence]:

@@ -5,6 +5,27 @@ from __future__ import annotations
 from wbtools.report.methods.paper import article
 
 PAPERS = {
+    "avants2008": article(
+        "Avants, Brian B.; Epstein, Charles L.; Grossman, Murray; Gee, James C.",
+        "Symmetric diffeomorphic image registration with cross-correlation: evaluating automated labeling of elderly "
+        "and neurodegenerative brain",
+        2008,
+        "Medical Image Analysis",
+        volume="12",
+        number="1",
+        pages="26\u201341",
+        doi="10.1016/j.media.2007.06.004",
+    ),
+    "avants2011": article(
+        "Avants, Brian B.; Tustison, Nicholas J.; Wu, Jue; Cook, Philip A.; Gee, James C.",
+        "An open source multivariate framework for n-tissue segmentation with evaluation on public data",
+        2011,
+        "Neuroinformatics",
+        volume="9",
+        number="4",
+        pages="381\u2013400",
+        doi="10.1007/s12021-011-9109-y",
+    ),
     "billot2020": article(
         "Billot, Benjamin; Bocchetta, Martina; Todd, Emily; Dalca, Adrian V.; Rohrer, Jonathan D.; "
         "Iglesias, Juan Eugenio",
@@ -182,6 +203,17 @@ PAPERS = {
         number="11",
         pages="1421\u20131432",
         doi="10.1038/s41593-020-00711-6",
+    ),
+    "tustison2010": article(
+        "Tustison, Nicholas J.; Avants, Brian B.; Cook, Philip A.; Zheng, Yuanjie; Egan, Alexander; Yushkevich, "
+        "Paul A.; Gee, James C.",
+        "N4ITK: improved N3 bias correction",
+        2010,
+        "IEEE Transactions on Medical Imaging",
+        volume="29",
+        number="6",
+        pages="1310\u20131320",
+        doi="10.1109/TMI.2010.2046908",
     ),
     "vanessen2013": article(
         "Van Essen, David C.; Smith, Stephen M.; Barch, Deanna M.; Behrens, Timothy E. J.; Yacoub, Essa; "
