@@ -4,6 +4,7 @@
     python benchmarks/lone_t1w.py --work DIR           keeps people and exports in DIR, and takes up what is there
     python benchmarks/lone_t1w.py --real FOLDER        a real person by the folder of recon-all, too; may be repeated
     python benchmarks/lone_t1w.py --people smooth      one of the made people
+    python benchmarks/lone_t1w.py --picture PNG        draws the made people, too
 
 Made people are the group average, deformed (`heads/looks.py`): surfaces exactly, labels by the inverse. Their images
 are painted anew from their own surfaces and labels (`heads/painting.py`), in a made head (`heads/skull.py`). Every
@@ -21,6 +22,7 @@ import numpy as np
 from heads import figures
 from heads.looks import PEOPLE
 from heads.people import Files, real_person, write_person
+from heads.pictures import draw
 from heads.placed import Placed, placed
 from heads.runs import AFFINE, STRIPPED, SYN, TRUTH, WAYS, Cost, Export, Failed, export, work_of
 
@@ -38,6 +40,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="wbtools-benchmark-") as name:
         work = options.work or Path(name)
         work.mkdir(parents=True, exist_ok=True)
+        if options.picture:
+            draw([write_person(looks, work / "people") for looks in PEOPLE], options.picture)
         for person in people(options, work):
             print("\n".join(report(person, work / "exports" / person.name, options.threads)))
             print(flush=True)
@@ -49,6 +53,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="folder that people and exports are kept in")
     parser.add_argument("--real", type=Path, action="append", default=[], metavar="FOLDER", help="of recon-all")
     parser.add_argument("--people", nargs="*", default=[looks.name for looks in PEOPLE], metavar="NAME", help="made")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the made people")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -15,7 +16,9 @@ NUCLEI = known_sources._NEUDORFER.split()
 """Names that the hypothalamus's table has."""
 
 
-def spheres(grid: NDArray, shape: tuple[int, int, int], places: Mapping[int, tuple[float, float, float, float]]):
+def spheres(
+    grid: NDArray[Any], shape: tuple[int, int, int], places: Mapping[int, tuple[float, float, float, float]]
+) -> NDArray[np.int32]:
     """Labels of spheres (x, y, z, radius in mm) on a grid."""
     index = np.moveaxis(np.indices(shape), 0, -1)
     points = index @ grid[:3, :3].T + grid[:3, 3]
@@ -38,13 +41,13 @@ def write_hypothalamus(folder: Path, radius: float = 5.0) -> Path:
     return folder
 
 
-def _numbered():
+def _numbered() -> Iterator[tuple[int, str, str]]:
     for place, name in enumerate(NUCLEI):
         yield 2 * place + 1, "l", name
         yield 2 * place + 2, "r", name
 
 
-def write_volume(path: Path, data: NDArray, affine: NDArray) -> Path:
+def write_volume(path: Path, data: NDArray[Any], affine: NDArray[Any]) -> Path:
     """A label volume, NIfTI or FreeSurfer's by its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".mgz":

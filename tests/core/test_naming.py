@@ -34,6 +34,7 @@ def every_output():
     known = {
         "T1W": [()],
         "SURFACE": product(("",), Hemisphere, MESHES, SURFACES),
+        "BRAIN_MASK": [()],
         "SULC": product(("",), Hemisphere, MESHES),
         "LABEL": product(("",), Hemisphere, MESHES, ("",), ("HCP-MMP1",)),
         "METRIC": product(MODELS, Hemisphere, MESHES),

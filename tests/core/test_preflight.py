@@ -183,14 +183,18 @@ def test_two_networks_of_one_name_are_told_apart_wherever_they_are_named(tmp_pat
     assert record.deciding == networks.deciding(loaded, ())  # names do not decide
 
 
-def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study, tmp_path):
+def test_a_dry_run_says_what_is_written_of_a_head_and_which_mask_makes_it(study, tmp_path, monkeypatch):
     done = export(study, tmp_path, "--dry-run").output
     said = "will make: the T1w without face and skull, where it shows them: "
     assert f"{said}the outline of its segmentation, and 4 mm around it" in done
     assert "with the face (--keep-face)" in export(study, tmp_path, "--dry-run", "--keep-face").output
     subject = find(study, "100307")
     assert "its brain mask" in face_removal.planned(replace(subject, brain_mask=subject.t1w), False)
-    assert "the template's brain" in face_removal.planned(replace(subject, segmentation=None), False)
+    head = replace(subject, segmentation=None)
+    monkeypatch.setattr(brain_extraction, "installed", lambda: "1.0.2")
+    assert "what deepbet takes for brain, and 4 mm around it" in face_removal.planned(head, False)
+    monkeypatch.setattr(brain_extraction, "installed", lambda: None)
+    assert "the template's brain" in face_removal.planned(head, False)
 
 
 def test_a_dry_run_names_the_second_method_and_refuses_the_first_as_second(study, tmp_path):

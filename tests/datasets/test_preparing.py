@@ -90,7 +90,8 @@ def test_a_raw_scan_of_a_whole_head_is_masked_as_the_export_does(small_study, tm
     shown = comparison_people.show(FoundPerson(subject.t1w, subject), {"net": network}).images["net"]
     made = VolumePreparation(network.card).make(ScanImage(subject.t1w))
     assert np.array_equal(made.array[None], shown.data)
-    assert any("template's brain mask" in remark for remark in made.remarks)
+    assert any("The skull was removed by deepbet" in remark for remark in made.remarks)
+    assert VolumePreparation(network.card).settings["skull_removed_by"].startswith("deepbet ")
 
 
 def test_a_study_folder_becomes_a_data_set_with_its_tables(study, tmp_path):

@@ -8,8 +8,8 @@ from wbtools.anatomy import Hemisphere
 from wbtools.errors import CheckError, InputError
 from wbtools.images import nifti
 from wbtools.images.template import mni152
-from wbtools.placement.options import PlacementOptions
 from wbtools.native import cortex
+from wbtools.placement.options import PlacementOptions
 from wbtools.space.grid import Grid, Unit, Volume
 from wbtools.space.resampling import resample_density
 from wbtools.subject.layouts import t1w

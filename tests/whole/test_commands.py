@@ -28,6 +28,24 @@ def test_the_doctor_says_how_to_get_workbench():
     assert "sudo apt install connectome-workbench" in result.output
 
 
+def test_what_is_better_with_an_extra_is_said_where_it_is_not_installed(monkeypatch):
+    from importlib import metadata
+
+    known = metadata.version
+
+    def version(name):
+        if name in {"antspyx", "deepbet", "highdicom"}:
+            raise metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    result = run("doctor")
+    assert result.exit_code == 0 and "MISS" not in result.output
+    for name, extra in {"antspyx": "t1w", "deepbet": "t1w", "highdicom": "dicom"}.items():
+        place = result.output.index(f"none {name}: not installed")
+        assert f"pip install 'wbtools[{extra}]'" in result.output[place:].splitlines()[1]
+
+
 def test_models_lists_the_families_and_the_built_in_network():
     result = run("models")
     assert result.exit_code == 0

@@ -13,6 +13,7 @@ from wbtools import model
 from wbtools.exporting import comparison_people
 from wbtools.model.input import field_over
 from wbtools.native.person import read_scan
+from wbtools.placement import brain_extraction
 from wbtools.subject import find
 from wbtools.subject.selection import FoundPerson
 
@@ -44,10 +45,14 @@ def test_a_head_is_masked_and_registered_once_for_all_networks_that_are_shown_it
     assert field_over.cache_info().misses == before + 1
 
 
-def test_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(small_study, network, tmp_path):
+def test_without_deepbet_a_plain_image_of_a_head_gets_the_templates_mask_and_that_is_said(
+    small_study, network, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(brain_extraction, "installed", lambda: None)
     study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path)
     found = comparison_people.show(FoundPerson(find(study, "100307").t1w), {"small": model.load(network)})
     assert "template's brain mask" in found.remarks[0] and "Caution" in found.remarks[0]
+    assert "pip install 'wbtools[t1w]'" in found.remarks[0]
 
 
 def test_an_export_compares_with_the_head_of_a_subject_that_is_named_by_its_folder(

@@ -106,9 +106,10 @@ def test_a_dry_run_names_the_references(small_study, network, controls, tmp_path
     ]
 
 
-def test_references_that_are_heads_are_masked_roughly_and_that_is_said_also_of_those_in_the_cache(
-    small_study, network, tmp_path
+def test_references_that_are_heads_are_masked_roughly_without_deepbet_and_that_is_said_also_of_those_in_the_cache(
+    small_study, network, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(brain_extraction, "installed", lambda: None)
     study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path)
     subject = wbtools.find_subject("100307", study)
     people = [

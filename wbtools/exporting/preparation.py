@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from wbtools.atlas import cortical_atlas
+from wbtools.atlas.deep.label_files import locate
 from wbtools.atlas.deep.spelling import sources_named
 from wbtools.errors import CommandMissing
 from wbtools.exporting.preflight import Inputs
@@ -16,8 +17,10 @@ from wbtools.native.defacing import mask_record
 from wbtools.native.engines import ENGINES
 from wbtools.native.person import Person
 from wbtools.native.projection import Projection
+from wbtools.placement.anatomy import placement_in
 from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.provenance import Provenance
+from wbtools.space.foreground import Scan, foreground, is_stripped
 from wbtools.subject import Subject, prepared
 from wbtools.workbench.runner import Workbench
 
@@ -73,6 +76,7 @@ def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subj
             ready = files.enter_context(prepared(inputs.subject, placing))
         with record.stage("T1w and brain mask"):
             scan = person.read_scan(ready, tools.placing)
+        ready = _with_placement(ready, scan, tools, placing)
         me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage, scan)
     record.notice(ready.notice if ready.notice != inputs.subject.notice else "", grave=False)
     for remark in me.remarks:
@@ -80,10 +84,20 @@ def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subj
     if mask := mask_record(me.scan):
         record.facts["brain_mask"] = mask
     if ready.placement:
-        record.facts["placement"] = {"description": ready.registration, **ready.placement.facts}
+        record.facts["placement"] = ready.placement.facts
     record.facts["derived"] = list(ready.derived)
     record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
     return me, ready
+
+
+def _with_placement(subject: Subject, scan: Scan, tools: Tools, placing: PlacementOptions) -> Subject:
+    """A subject with the template's place in their head, where labels have to be carried from it and SyN is there."""
+    folder = person.own_folder(subject)
+    carried = any(locate(source, folder).file.space != "T1w" for source in tools.projection.atlas.deep)
+    brain = foreground(scan.t1w) if is_stripped(scan.t1w) else scan.inside
+    if not carried or subject.placement or brain is None or not placing.nonlinear:
+        return subject
+    return replace(subject, placement=placement_in(scan.t1w, brain, placing))
 
 
 def check(me: Person, subject: Subject, allowed: tuple[str, ...], record: Provenance) -> str:

@@ -74,6 +74,26 @@ def anatomy(t1w: Volume, mask: NDArray[np.bool_], options: PlacementOptions) -> 
     return Anatomy(placement, _on_grid(labels, t1w.grid, mask))
 
 
+def placement_in(t1w: Volume, mask: NDArray[np.bool_], options: PlacementOptions) -> Placement:
+    """Where the template lies in somebody's head, of whom nothing else is wanted; parameters as of `anatomy`.
+
+    Raises
+    ------
+    CheckError
+        If the template cannot be laid over this brain.
+    """
+    brain = working_brain(t1w, mask)
+    template = templates.template()
+    store = Store.of(options.work, brain, template, "alone")
+    kept = store.read(brain.grid)
+    if kept:
+        return kept[0]
+    options.told("registration (SyN)")
+    found = syn.place(tissue.without_bias(brain), template)
+    store.write(found, Volume(np.zeros(brain.grid.shape, np.int32), brain.grid, Unit.LABEL))
+    return found
+
+
 def working_brain(t1w: Volume, mask: NDArray[np.bool_]) -> Volume:
     """The brain alone, 0 outside and above 0 inside, on voxels of about 1 mm, with little around it."""
     low = float(t1w.data[mask].min())

@@ -48,15 +48,15 @@ class Store:
     path: Path | None
 
     @classmethod
-    def of(cls, work: Path | None, brain: Volume, template: Template) -> Store:
-        """Where the placement of a template over a brain is kept."""
+    def of(cls, work: Path | None, brain: Volume, template: Template, kind: str = "anatomy") -> Store:
+        """Where the placement of a template over a brain is kept; of each kind apart."""
         if work is None:
             return cls(None)
         key = hashlib.sha256(repr((installed(), template.names, brain.grid.shape)).encode())
         for image in (brain, *template.images):
             key.update(image.grid.affine.tobytes() + np.ascontiguousarray(image.data).tobytes())
         key.update(code_sha256("wbtools.placement", "wbtools.space").encode())
-        return cls(work / f"placement-{key.hexdigest()}.npz")
+        return cls(work / f"placement-{kind}-{key.hexdigest()}.npz")
 
     def read(self, grid: Grid) -> tuple[Placement, Volume] | None:
         """The placement and the labels on a grid; None where there is none, or a file that holds no such."""

@@ -107,8 +107,8 @@ def _by_syn(subject: Subject, t1w: Volume, folder: Path, placing: PlacementOptio
         own_grey_matter=True,
         derived=(
             "surfaces, 32k: the HCP S1200 group average's, in place by SyN",
-            "cortex: this image's own grey matter, each voxel with the area of the nearest point of these surfaces; areas "
-            "without any, such as H, lie between the surfaces",
+            "cortex: this image's own grey matter, each voxel with the area of the nearest point of these surfaces; "
+            "areas without any, such as H, lie between the surfaces",
             "segmentation: HCP's average wmparc in place by SyN, fitted to this image's tissue",
             f"registration of the template: {facts['registration']}, correlation {facts['correlation']}, "
             f"overlap {facts['overlap']}, folded {facts['folded']}",
