@@ -23,11 +23,11 @@ from heads import figures
 from heads.looks import PEOPLE
 from heads.people import Files, real_person, write_person
 from heads.pictures import draw
-from heads.placed import Placed, placed
+from heads.placed import average_ribbon
 from heads.runs import AFFINE, STRIPPED, SYN, TRUTH, WAYS, Cost, Export, Failed, export, work_of
 
 from wbtools.images import nifti
-from wbtools.space.grid import Unit, canonical
+from wbtools.space.grid import Unit, Volume, canonical
 
 RIBBON = "SyN, average ribbon"
 """What SyN alone gives: areas between the average's surfaces, as the affine map has them."""
@@ -81,18 +81,17 @@ def report(person: Files, folder: Path, threads: int) -> Iterator[str]:
         costs += cost
     if not {TRUTH.title, SYN.title} <= exports.keys():
         return
-    known = placed(person, work_of(folder, SYN), threads)
-    yield from table(exports, known)
+    yield from table(exports, average_ribbon(person, work_of(folder, SYN), threads))
     yield ""
-    yield from between_images(person, exports, known)
+    yield from between_images(person, exports)
     yield from (f"- {run} run: {cost}" for run, cost in zip(("first", "second"), costs, strict=False))
 
 
-def table(exports: dict[str, Export], known: Placed) -> Iterator[str]:
+def table(exports: dict[str, Export], ribbon: Volume) -> Iterator[str]:
     """Every way against the person's own surfaces."""
     truth = exports[TRUTH.title]
     rows = {title: (found.atlas, found.scores) for title, found in exports.items() if found is not truth}
-    rows[RIBBON] = known.ribbon, {}
+    rows[RIBBON] = ribbon, {}
     head: list[str] = []
     for title in (title for title in ORDER if title in rows):
         atlas, scores = rows[title]
@@ -110,13 +109,13 @@ def shown(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else ""
 
 
-def between_images(person: Files, exports: dict[str, Export], known: Placed) -> Iterator[str]:
+def between_images(person: Files, exports: dict[str, Export]) -> Iterator[str]:
     """The brain mask against the true one, and the head against the brain-extracted image."""
     if person.mask is None:
         return
     mask = np.asarray(canonical(nifti.read_volume(person.mask, Unit.LABEL)).data > 0)
-    yield f"- brain mask: Dice {figures.dice(known.mask, mask):.3f}"
     head, brain = exports[SYN.title], exports.get(STRIPPED.title)
+    yield f"- brain mask: Dice {figures.dice(head.mask.data, mask):.3f}"
     if brain is not None:
         r = figures.voxel_correlation(head.relevance.data, brain.relevance.data, mask)
         ranks = figures.rank_correlation(head.scores, brain.scores)

@@ -111,6 +111,11 @@ class Export:
         return canonical(nifti.read_volume(next(self.folder.glob(f"{self.name}.*.relevance.T1w.nii.gz"))))
 
     @cached_property
+    def mask(self) -> Volume:
+        """The brain that was found in a head."""
+        return canonical(nifti.read_volume(self.folder / f"{self.name}.brain_mask.T1w.nii.gz", Unit.LABEL))
+
+    @cached_property
     def scores(self) -> dict[str, float]:
         """Scores by which regions are ranked, by name."""
         import pandas

@@ -50,7 +50,7 @@ def atlases():
 def person(tmp_path_factory):
     """A made person with 4 mm voxels, differently deformed from those of the benchmark."""
     looks = imported("heads.looks")
-    made = replace(looks.PEOPLE[0], name="coarse", voxel=4.0, waves=(looks.Waves(38.0, 9.0),))
+    made = replace(looks.PEOPLE[0], name="coarse", voxel=4.0, size=0.9, waves=(looks.Waves(38.0, 9.0),))
     return made, imported("heads.people").write_person(made, tmp_path_factory.mktemp("people"), native_frequency=8)
 
 

@@ -66,7 +66,10 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
 @pytest.mark.parametrize(
     ("page", "commands"),
     [
-        ("command-line", [("export-subject",), ("report",), ("make-references",), *LEARNING, *ASKING]),
+        (
+            "command-line",
+            [("export-subject",), ("report",), ("make-references",), ("reconstruct",), *LEARNING, *ASKING],
+        ),
         ("group", [("group",)]),
         (
             "batch",
@@ -88,6 +91,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("report",),
         ("group",),
         ("doctor",),
+        ("reconstruct",),
         ("demo-subject",),
         ("models",),
         ("models", "convert"),

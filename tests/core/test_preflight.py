@@ -23,6 +23,7 @@ from wbtools.exporting.preparation import Tools
 from wbtools.exporting.session.scenes import SCENES
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.native.projection import NativeProjection
+from wbtools.placement import brain_extraction
 from wbtools.provenance import Provenance
 from wbtools.subject import find
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice, find_people

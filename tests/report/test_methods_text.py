@@ -183,6 +183,7 @@ def test_each_method_is_named_with_its_works(method):
     ("path", "value", "more", "fewer"),
     [
         ("subject/layout", "freesurfer", {"fischl2012"}, {"glasser2013"}),
+        ("subject/layout", "cat", {"gaser2024"}, {"glasser2013"}),
         ("subject/layout", "bids", {"gorgolewski2016"}, {"glasser2013"}),
         ("subject/layout", "t1w", {"vanessen2013", "fonov2011"}, {"glasser2013", "robinson2014"}),
         ("subject/registration", "FreeSurfer sphere.reg", {"fischl1999"}, {"robinson2014"}),
@@ -279,6 +280,19 @@ def test_rules_stand_at_the_end_and_a_sentence_leads_to_them():
     assert last.startswith("**Rules.** Rules of the method \u201cdeviation-smooth\u201d: (1) every contribution")
     assert words.count("every contribution") == 1
     assert "rules" not in body(methods_text(explained_by("deviation-smooth", rules=[])))
+
+
+def test_who_found_the_brain_in_a_head_is_named_and_deepbet_cited():
+    by_network = changed("brain_mask", {"mask": "deepbet's", "litres": 1.604, "deepbet": "1.0.2"})
+    text = methods_text(by_network)
+    assert (
+        "extracted from the image of the head by deepbet 1.0.2 (Fisch et al. 2024); it held 1.6 litres."
+        in text.markdown
+    )
+    assert "@article{fisch2024," in text.bibtex
+    outline = methods_text(changed("brain_mask", {"mask": "the outline of the subject's segmentation", "litres": 1.5}))
+    assert "whose brain mask was the outline of the subject's segmentation" in outline.markdown
+    assert "fisch2024" not in outline.bibtex and "Brain extraction" not in methods_text(RECORD).markdown
 
 
 def test_checks_that_failed_are_named():

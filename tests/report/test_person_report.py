@@ -364,6 +364,24 @@ def test_outlines_lie_on_the_edge_of_what_the_image_shows_in_any_orientation():
     assert yellow.sum() > 300 and near[yellow].mean() > 0.98
 
 
+def test_the_outline_of_a_mask_goes_round_what_the_image_shows_in_any_orientation():
+    from wbtools.space.grid import Grid, Unit, Volume, reorient
+
+    inside = np.zeros((20, 22, 24), bool)
+    inside[6:14, 4:15, 8:19] = True
+    grid = Grid(inside.shape, np.diag([2.0, 2.0, 2.0, 1.0]))
+    image, mask = Volume(100 * inside.astype(np.float32), grid), Volume(inside.astype(np.int32), grid, Unit.LABEL)
+    drawn = {
+        order: np.asarray(outlines.draw(reorient(image, order), {}, np.full(3, 20.0), reorient(mask, order)))
+        for order in ("RAS", "LPI")
+    }
+    np.testing.assert_array_equal(drawn["RAS"], drawn["LPI"])
+    blue = (drawn["RAS"] == outlines.COLOURS["mask"]).all(-1)
+    # Pixels of half a millimetre around 11 x 11, 8 x 11 and 8 x 11 voxels of 2 mm; corners count once.
+    assert blue.sum() == pytest.approx(4 * (2 * 22 + 2 * 19 + 2 * 19), abs=12)
+    assert not (np.asarray(outlines.draw(image, {}, np.full(3, 20.0))) == outlines.COLOURS["mask"]).all(-1).any()
+
+
 def test_front_is_left_in_the_sagittal_slice_as_workbench_draws_it_and_left_is_left_in_the_others():
     from wbtools.space.grid import Grid, Volume
 

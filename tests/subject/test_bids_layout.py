@@ -255,15 +255,23 @@ def test_the_brain_mask_and_the_segmentation_lie_on_the_scan(made):
 # ----------------------------------------------------------------------------------------- wrong files, one sentence
 
 
-def test_a_surface_without_a_hemisphere_is_rejected_with_the_command_that_adds_it(root):
-    path = root / "sub-01/anat/sub-01_hemi-L_white.surf.gii"
-    image = nibabel.load(path)
-    for meta in (image.meta, image.darrays[0].meta):
-        meta.pop("AnatomicalStructurePrimary", None)
-    nibabel.save(image, path)
-    with pytest.raises(InputError, match=r"hemi-L_white\.surf\.gii does not say which hemisphere") as caught:
+def test_the_name_says_the_hemisphere_where_the_file_does_not(root):
+    anat = root / "sub-01/anat"
+    for path in anat.glob("*.surf.gii"):  # T1Prep --bids says the side nowhere else
+        image = nibabel.load(path)
+        for meta in (image.meta, *(array.meta for array in image.darrays)):
+            meta.pop("AnatomicalStructurePrimary", None)
+        nibabel.save(image, path)
+    assert "white" in cortex.read(find(root, "01"), "native").kinds
+    for left in list(anat.glob("*_hemi-L_*.surf.gii")):
+        right = left.with_name(left.name.replace("hemi-L", "hemi-R"))
+        left.rename(root / "aside")
+        right.rename(left)
+        (root / "aside").rename(right)
+    for path in anat.glob("*_hemi-?_*.shape.gii"):  # shading does say its side
+        path.unlink()
+    with pytest.raises(SubjectError, match="does not lie to the left of the right one"):
         cortex.read(find(root, "01"), "native")
-    assert "wb_command -set-structure" in caught.value.hint and "CORTEX_LEFT" in caught.value.hint
 
 
 def test_a_left_surface_with_a_right_name_is_rejected(root):

@@ -62,7 +62,7 @@ def test_a_folder_is_recognised_with_what_it_gives_and_lacks(made):
     assert (subject.t1w.name, subject.brain_mask.name, subject.segmentation) == ("mP1.nii", "p0P1.nii", None)
     assert (subject.sphere_space, subject.in_scanner_space, subject.thickness) == ("fsaverage", True, {})
     assert [path for path, _ in subject.missing] == ["mri/aseg_P1.nii.gz", "surf/lh.sulc.P1"]
-    assert "--subcortex" in subject.missing[0].forbids
+    assert "--subcortex" in subject.missing[0].forbids and "--subcortex" in subject.remarks[0]
 
 
 def test_the_path_of_the_folder_or_of_a_part_of_it_names_the_subject(made):
@@ -276,3 +276,23 @@ def test_a_mesh_moves_outward_along_its_normals():
     ball = icosphere(20, 50)
     moved = np.linalg.norm(ball.outward(np.full(len(ball.vertices), 2.0)).vertices, axis=1)
     np.testing.assert_allclose(moved, 52, atol=0.01)  # vertex normals of a polyhedron of 4,002 vertices: within 0.1 rad
+
+
+# ------------------------------------------------------------------------------------------------- T1Prep's BIDS names
+
+
+def test_t1prep_with_names_of_bids_is_read_as_bids_derivatives(made, tmp_path):
+    anat = tmp_path / "derivatives/T1Prep-v0.8.1/sub-01/anat"
+    anat.mkdir(parents=True)
+    (anat / "sub-01_desc-preproc_T1w.nii").symlink_to(made / "mri/mP1.nii")
+    names = {"central": "midthickness", "sphere": "sphere", "sphere.reg": "space-fsaverage_desc-reg_sphere"}
+    for kind in ("central", "white", "pial", "sphere", "sphere.reg"):  # Names.tsv, third column
+        for side in "lr":
+            image = nibabel.load(made / f"surf/{side}h.{kind}.P1.gii")
+            for array in image.darrays:
+                array.meta.pop("AnatomicalStructurePrimary", None)
+            nibabel.save(image, anat / f"sub-01_hemi-{side.upper()}_{names.get(kind, kind)}.surf.gii")
+    subject = find(tmp_path, "01")
+    assert (subject.layout, subject.sphere_space, subject.segmentation) == ("bids", "fsaverage", None)
+    ours, theirs = (cortex.read(each, "native").surfaces for each in (subject, find(made.parent, "P1")))
+    np.testing.assert_array_equal(ours[LEFT, "white"].vertices, theirs[LEFT, "white"].vertices)

@@ -111,7 +111,9 @@ def test_every_picture_of_freesurfers_surfaces_is_drawn(exports):
 
 def test_the_record_names_the_layout(exports):
     for layout, folder in exports.items():
-        assert json.loads((folder / "provenance.json").read_text())["subject"]["layout"] == layout.replace("thickness", "cat")
+        assert json.loads((folder / "provenance.json").read_text())["subject"]["layout"] == layout.replace(
+            "thickness", "cat"
+        )
 
 
 def test_cifti_outputs_exist_for_every_layout(exports):

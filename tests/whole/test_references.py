@@ -17,6 +17,7 @@ from wbtools.cli import main
 from wbtools.exporting.references.conforming import conformed
 from wbtools.exporting.references.place import ReferencePerson
 from wbtools.images import nifti
+from wbtools.placement import brain_extraction
 from wbtools.provenance import sha256
 from wbtools.space.grid import Volume
 

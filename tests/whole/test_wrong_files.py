@@ -9,7 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_layouts import write_bids, write_freesurfer
+from made_layouts import write_freesurfer
 from nibabel.freesurfer import read_geometry, write_geometry
 
 from wbtools.cli import main
@@ -20,11 +20,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def made(small_study, tmp_path_factory):
-    """The built-in subject as a FreeSurfer folder and as BIDS derivatives, for reading only."""
+    """The built-in subject as a FreeSurfer folder, for reading only."""
     base = tmp_path_factory.mktemp("made")
     subject = find(small_study("LAS"), "100307")
     write_freesurfer(subject, base / "freesurfer" / "bert")
-    write_bids(subject, base / "bids", "sub-bert")
     return base
 
 
@@ -96,14 +95,14 @@ def test_an_empty_sphere_is_named_with_what_it_forbids(bert, tmp_path):
     assert "surf/rh.sphere.reg" in said and "it is empty" in said
 
 
-def test_gifti_without_a_structure_is_refused_with_the_command_that_mends_it(made, tmp_path):
-    root = shutil.copytree(made / "bids", tmp_path / "bids")
-    for path in root.rglob("*hemi-L_white.surf.gii"):
+def test_gifti_without_a_structure_is_refused_with_the_command_that_mends_it(small_study, tmp_path):
+    root = shutil.copytree(small_study("LAS") / "100307", tmp_path / "100307")
+    for path in root.rglob("*.L.white*.surf.gii"):
         image = nibabel.load(path)
         for meta in (image.meta, *(array.meta for array in image.darrays)):
             meta.clear()
         nibabel.save(image, path)
-    said = " ".join(refusal(root / "sub-bert", tmp_path / "out", 3).split())
+    said = " ".join(refusal(root, tmp_path / "out", 3).split())
     assert "does not say which hemisphere" in said and "wb_command -set-structure" in said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ logger = logging.getLogger(__name__)
 ROUNDNESS = 0.05
 """Largest deviation from a sphere, relative to the radius; spheres of FreeSurfer and HCP are round to 1e-5."""
 
-_SIDES = ("lh.", "rh.")
-"""Beginnings of names that say the side, as in FreeSurfer's own format; CAT12's files may not say it inside."""
+_SAYS_SIDE = re.compile(r"[lr]h\..*|(.*_)?hemi-[LR]_.*")
+"""Names that say the side, as FreeSurfer's and BIDS's do; CAT12 and T1Prep write files that do not say it inside."""
 _ANATOMICAL = ("white", "midthickness", "pial")
 
 
@@ -67,7 +68,7 @@ def read_with_remarks(
     in_head = kind in _ANATOMICAL
     if not is_gifti(path):
         return (freesurfer.read if in_head else freesurfer.read_unplaced)(path, hemisphere), ()
-    side_required = in_head and not path.name.startswith(_SIDES)
+    side_required = in_head and not _SAYS_SIDE.fullmatch(path.name)
     return meshes.read_with_remarks(path, hemisphere, side_required=side_required, placed=placed or not in_head)
 
 

@@ -74,6 +74,8 @@ def _layout(layout: str, synthetic: bool) -> Iterator[Sentence]:
         yield (f"Image and surfaces were {made} {'those of ' * synthetic}{pipelines}", cite("glasser2013"), ".")
     elif layout == "freesurfer":
         yield ("Image and surfaces were read from a FreeSurfer folder", cite("fischl2012"), ".")
+    elif layout == "cat":
+        yield ("Image and surfaces were read from a folder of CAT12 or T1Prep", cite("gaser2024"), ".")
     elif layout == "bids":
         yield ("Image and surfaces were read from BIDS derivatives", cite("gorgolewski2016"), ".")
     elif layout:

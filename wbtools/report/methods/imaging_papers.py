@@ -99,6 +99,16 @@ PAPERS = {
         pages="313\u2013327",
         doi="10.1016/j.neuroimage.2010.07.033",
     ),
+    "gaser2024": article(
+        "Gaser, Christian; Dahnke, Robert; Thompson, Paul M.; Kurth, Florian; Luders, Eileen; {The Alzheimer's Disease "
+        "Neuroimaging Initiative}",
+        "CAT: a computational anatomy toolbox for the analysis of structural MRI data",
+        2024,
+        "GigaScience",
+        volume="13",
+        pages="giae049",
+        doi="10.1093/gigascience/giae049",
+    ),
     "glasser2013": article(
         "Glasser, Matthew F.; Sotiropoulos, Stamatios N.; Wilson, J. Anthony; Coalson, Timothy S.; Fischl, Bruce; "
         "Andersson, Jesper L.; Xu, Junqian; Jbabdi, Saad; Webster, Matthew; Polimeni, Jonathan R.; "

@@ -134,7 +134,7 @@ def _subject(name: str, scan: CatScan, meshes: tuple[MeshName, ...]) -> Subject:
         in_scanner_space=True,
         resampled=tuple(mesh for mesh in meshes if mesh != "native"),
         derived=tuple(_derived(surfaces, bool(thickness), bool(rois))),
-        remarks=() if corrected else (f"The T1w is the scan itself: there is no bias-corrected m{scan.name}.",),
+        remarks=tuple(_remarks(scan, corrected, segmentation)),
         missing=tuple(_optional(scan, segmentation, mask, sulci)),
         notice=notice_in(scan.folder),
     )
@@ -216,13 +216,24 @@ def _optional(scan: CatScan, segmentation: Path | None, mask: Path | None, sulci
     """Missing files that are not required."""
     mri = "" if scan.is_flat else "mri/"
     if segmentation is None:
-        forbids = "the subcortex; CAT12 has no such labels, --subcortex brings others, else the atlas is cortex only"
+        forbids = "the subcortex, which CAT12 does not label; --subcortex brings others, else the atlas is cortex only"
         yield Missing(f"{mri}aseg_{scan.name}.nii.gz", forbids)
     if mask is None:
         yield Missing(f"{mri}p0{scan.name}.nii", "a brain mask from CAT12")
     if not sulci:
         path = scan.values(Hemisphere.LEFT, _DEPTHS[0])
         yield missing(scan.folder, path.relative_to(scan.folder).as_posix(), "shading by sulcal depth")
+
+
+def _remarks(scan: CatScan, corrected: Path | None, segmentation: Path | None) -> Iterator[str]:
+    """What every reader of an output must know of the files."""
+    if corrected is None:
+        yield f"The T1w is the scan itself: there is no bias-corrected m{scan.name}."
+    if segmentation is None:
+        yield (
+            "There is no segmentation of this person with FreeSurfer's labels, which CAT12 and T1Prep do not make: "
+            "regions below the cortex are those that --subcortex names, else there are none."
+        )
 
 
 def _derived(surfaces: Surfaces, by_thickness: bool, masked: bool) -> Iterator[str]:
