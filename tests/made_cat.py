@@ -46,7 +46,7 @@ def write_cat(
     for side in Hemisphere:
         start = f"{side.letter.lower()}h"
         white, pial = native(subject, side, "white"), native(subject, side, "pial")
-        middle = Mesh((white.vertices + pial.vertices) / 2, white.triangles, side)
+        middle = Mesh(np.asarray((white.vertices + pial.vertices) / 2, np.float32), white.triangles, side)
         for kind, mesh in (("central", middle), ("white", white), ("pial", pial)):
             if kind in kinds:
                 save_surface(mesh, surf / f"{start}.{kind}.{name}.gii", says_side=says_side)

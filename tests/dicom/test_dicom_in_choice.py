@@ -90,8 +90,12 @@ def test_a_number_of_no_series_or_of_two_is_refused(medium):
     with pytest.raises(InputError, match="has no series of this number"):
         subject_of(medium, SeriesChoice(8))
     write_classic(medium / "second", plane(HEAD), replace(T1, study="another"))
-    with pytest.raises(InputError, match="has 2 series of this number"):
+    with pytest.raises(InputError, match="has 2 series of this number") as caught:
         subject_of(medium, SeriesChoice(4))
+    assert "by the path of its own folder" in caught.value.hint
+    with pytest.raises(SubjectError, match="holds 2 DICOM series that may be T1w images") as caught:
+        subject_of(medium)
+    assert "--series" not in caught.value.hint and "by the path of its own folder" in caught.value.hint
 
 
 def test_without_a_t1w_like_series_all_are_said_with_their_reasons(medium):
@@ -107,6 +111,25 @@ def test_files_that_cannot_be_read_are_not_passed_over(medium):
     (medium / MARKER / "S4" / "damaged").write_bytes(b"\0" * 128 + b"DICM" + b"\1" * 300)
     with pytest.raises(SubjectError, match=r"1 DICOM file in .* cannot be read, and may be slices"):
         subject_of(medium)
+
+
+@pytest.mark.parametrize("keep", [slice(132, None), slice(0, 200)], ids=["without preamble", "cut"])
+def test_where_no_file_can_be_read_that_is_said_and_not_that_there_are_none(tmp_path, keep):
+    for path in write_classic(tmp_path / "series", plane(HEAD), name="IM{:d}"):
+        path.write_bytes(path.read_bytes()[keep])
+    for path in (tmp_path / "series", tmp_path / "series" / "IM1"):
+        with pytest.raises(SubjectError, match=r"none of 11 DICOM files in .* can be read") as caught:
+            subject_of(path)
+        assert "preamble" in caught.value.hint
+    assert "11 DICOM files cannot be read" in cli("dicom", "list", tmp_path / "series").output
+
+
+def test_the_list_of_a_medium_alone_is_no_series(tmp_path):
+    write_classic(tmp_path / "source", plane(HEAD))
+    (tmp_path / "alone").mkdir()
+    shutil.copy(write_directory(tmp_path / "source"), tmp_path / "alone")
+    with pytest.raises(SubjectError, match="holds the list of a medium, and no DICOM images"):
+        subject_of(tmp_path / "alone")
 
 
 def test_an_image_that_was_converted_counts_before_the_scanners_files(medium):
@@ -148,7 +171,12 @@ def test_outputs_are_called_by_a_pseudonym_unless_more_is_asked_for(medium):
     assert subject_of(medium).source == "DICOM series (12 files)"
 
 
-@pytest.mark.parametrize("patient", [f"../{MARKER}", f"-{MARKER}", f"{MARKER}/1", ""])
+def test_a_subject_is_named_once(medium):
+    run = cli("export-subject", medium, "--series", "4", "--patient-id", "--id", "sub-1", "--dry-run")
+    assert run.exit_code == 3 and "--patient-id and --id name the subject twice" in run.output
+
+
+@pytest.mark.parametrize("patient", [f"../{MARKER}", f"-{MARKER}", f"{MARKER}/1", f"{MARKER}\\1", ""])
 def test_a_patients_id_that_is_no_plain_name_is_refused_without_being_said(tmp_path, patient):
     write_classic(tmp_path / "series", plane(HEAD), T1.but(PatientID=patient))
     with pytest.raises(InputError, match="patient's id is no plain name") as caught:
@@ -214,7 +242,9 @@ def test_series_of_several_studies_are_told_apart(medium):
     write_classic(medium / "x", plane(HEAD), replace(T1, study="another"))
     said = cli("dicom", "list", medium).output
     assert "study 1 of 2" in said and "study 2 of 2" in said
-    assert "may be taken, by --series, for others may be as well" in said
+    assert said.count("may be taken, by the path of one of its images, for others may be as well") == 2  # both are 4
+    write_classic(medium / "y", plane(HEAD), replace(T1, number=7))
+    assert "may be taken, by --series, for others may be as well" in cli("dicom", "list", medium).output
 
 
 def test_a_folder_without_dicom_files_is_said_to_have_none(tmp_path):

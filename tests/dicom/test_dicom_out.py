@@ -315,6 +315,25 @@ def test_a_header_that_allows_no_objects_is_refused(tmp_path, header, said):
         relevance_map(source_series.read_series(files), relevance_of(scan("axial")), SERIES_OF["map"])
 
 
+def test_images_of_one_uid_allow_no_objects(tmp_path):
+    files = write_classic(tmp_path / "source", scan("axial"), T1.but(SOPInstanceUID="1.2.3"))
+    with pytest.raises(InputError, match="several images of the DICOM series have one UID"):
+        source_series.read_series(files)
+
+
+def test_slices_whose_thickness_is_not_said_are_as_thick_as_they_are_apart(tmp_path):
+    files = write_classic(tmp_path / "source", scan("axial"), T1.but(SliceThickness=None))
+    made = relevance_map(source_series.read_series(files), relevance_of(scan("axial")), SERIES_OF["map"])
+    (shared,) = made.SharedFunctionalGroupsSequence
+    assert float(shared.PixelMeasuresSequence[0].SliceThickness) == pytest.approx(SPACING[2], abs=1e-4)
+
+
+def test_a_file_that_has_gone_is_not_named(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: No such file") as caught:
+        source_series.read_series([tmp_path / f"{MARKER}.dcm"])
+    assert MARKER not in str(caught.value)
+
+
 def test_text_files_are_no_series(tmp_path):
     (tmp_path / "a.dcm").write_text("no image")
     with pytest.raises(InputError, match="is damaged, or no DICOM file"):

@@ -154,6 +154,12 @@ def test_annotation_identifies_a_patient_if_the_id_has_words_of_the_name_or_numb
     assert scanner_objects._names(subject, study) is identifies
 
 
+def test_short_names_in_scripts_of_few_letters_and_whole_numbers_identify_too():
+    study = pydicom.Dataset()
+    study.PatientName, study.PatientID = "山田^太郎", "12"
+    assert [scanner_objects._names(subject, study) for subject in ("sub-山田", "12", "sub-12")] == [True, True, False]
+
+
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_a_scan_that_was_no_dicom_is_refused_before_anything_is_computed(small_study, tmp_path, more):
     words = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(tmp_path / "out")]

@@ -164,7 +164,7 @@ def test_names_of_neuromaps_have_four_words(name):
 def test_without_neuromaps_the_extra_is_named():
     with pytest.raises(InputError, match="needs the Python package neuromaps") as caught:
         read_annotations("neuromaps:hcps1200-myelinmap-fsLR-32k")
-    assert "wbtools[templates]" in caught.value.hint
+    assert "pip install neuromaps" in caught.value.hint
 
 
 @pytest.mark.skipif(find_spec("neuromaps") is None, reason="neuromaps is not installed")

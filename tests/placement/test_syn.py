@@ -76,9 +76,7 @@ def test_fields_read_from_ants_move_points_as_ants_does(brain, template, inner, 
         done = ants.registration(
             fixed, moving, "SyNOnly", initial_transform=[str(start)], outprefix=f"{tmp_path}/", reg_iterations=(5, 0)
         )
-        field = ants_images.field_in(
-            ants, Path(next(p for p in done["invtransforms"] if p.endswith(".gz"))), brain.grid
-        )
+        field = ants_images.field_in(Path(next(p for p in done["invtransforms"] if p.endswith(".gz"))), brain.grid)
         flip = np.array([-1, -1, 1])
         table = pandas.DataFrame(inner * flip, columns=list("xyz"))
         theirs = ants.apply_transforms_to_points(

@@ -372,7 +372,7 @@ def test_the_outline_of_a_mask_goes_round_what_the_image_shows_in_any_orientatio
     grid = Grid(inside.shape, np.diag([2.0, 2.0, 2.0, 1.0]))
     image, mask = Volume(100 * inside.astype(np.float32), grid), Volume(inside.astype(np.int32), grid, Unit.LABEL)
     drawn = {
-        order: np.asarray(outlines.draw(reorient(image, order), {}, np.full(3, 20.0), reorient(mask, order)))
+        order: np.asarray(outlines.draw(reorient(image, order), {}, np.full(3, 20.0), {"mask": reorient(mask, order)}))
         for order in ("RAS", "LPI")
     }
     np.testing.assert_array_equal(drawn["RAS"], drawn["LPI"])

@@ -102,4 +102,4 @@ def test_without_antspyx_the_affine_is_taken_and_syn_refused(monkeypatch):
     assert not PlacementOptions().nonlinear and not PlacementOptions("affine").nonlinear
     with pytest.raises(InputError, match="needs antspyx") as caught:
         _ = PlacementOptions("syn").nonlinear
-    assert "wbtools[t1w]" in caught.value.hint
+    assert "pip install antspyx" in caught.value.hint

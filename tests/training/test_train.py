@@ -409,7 +409,7 @@ def test_what_a_killed_run_was_writing_is_in_nobodys_way(twins, tmp_path):
 def test_without_the_extra_a_sentence_says_what_to_install(twins, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = train("twins", twins, "--out", tmp_path / "run")
-    refused(result, "training needs pytorch-metric-learning", "pip install 'wbtools[train]'")
+    refused(result, "training needs pytorch-metric-learning", "pip install pytorch-metric-learning")
 
 
 def test_two_processes_do_not_train_in_one_folder(run, twins):

@@ -43,7 +43,7 @@ def test_what_is_better_with_an_extra_is_said_where_it_is_not_installed(monkeypa
     assert result.exit_code == 0 and "MISS" not in result.output
     for name, extra in {"antspyx": "t1w", "deepbet": "t1w", "highdicom": "dicom"}.items():
         place = result.output.index(f"none {name}: not installed")
-        assert f"pip install 'wbtools[{extra}]'" in result.output[place:].splitlines()[1]
+        assert f"pip install {name} (extra {extra})" in result.output[place:].splitlines()[1]
 
 
 def test_models_lists_the_families_and_the_built_in_network():

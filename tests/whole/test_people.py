@@ -52,7 +52,7 @@ def test_without_deepbet_a_plain_image_of_a_head_gets_the_templates_mask_and_tha
     study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path)
     found = comparison_people.show(FoundPerson(find(study, "100307").t1w), {"small": model.load(network)})
     assert "template's brain mask" in found.remarks[0] and "Caution" in found.remarks[0]
-    assert "pip install 'wbtools[t1w]'" in found.remarks[0]
+    assert "pip install deepbet" in found.remarks[0]
 
 
 def test_an_export_compares_with_the_head_of_a_subject_that_is_named_by_its_folder(

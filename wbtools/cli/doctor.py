@@ -87,7 +87,7 @@ def _of_extra(name: str) -> _Finding:
     try:
         return _Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
-        return _Finding(name, "not installed", f"pip install 'wbtools[{extra}]': {better}", needed=False)
+        return _Finding(name, "not installed", f"pip install {name} (extra {extra}): {better}", needed=False)
 
 
 def _torch() -> _Finding:

@@ -18,6 +18,7 @@ from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.summary import summarise
 from wbtools.dicom.series import SeriesChoice
+from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings
 from wbtools.native.engines import ENGINES
@@ -162,7 +163,8 @@ _HOW: tuple[Callable[[Command], Command], ...] = (
         "--work",
         metavar="DIR",
         type=_PATH,
-        help="Keep ribbon weights (about 200 MB a person) and maps of randomised networks here, for the next export.",
+        help="Keep what takes long here for the next export: ribbon weights (about 200 MB a person), brain masks and "
+        "placements of a template (35 MB), maps of randomised networks.",
     ),
 )
 
@@ -269,6 +271,8 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
 
     study_folder, subject = resolve(options["study_folder"], subject)
     destination = options["out"] or default_out(study_folder, subject, options["study_folder"])
+    if options["patient_id"] and options["id"]:
+        raise InputError("--patient-id and --id name the subject twice", hint="leave one of them out")
     series = SeriesChoice(options["series"], options["patient_id"])
     how, overwrite = settings(options), options["overwrite"]
     job = ExportJob(subject, study_folder, destination, options["id"], comparison(options), overwrite, series=series)

@@ -126,7 +126,8 @@ def _run(argv: tuple[str, ...], folder: Path) -> None:
     if completed.returncode:
         raise CommandError(
             f"{PROGRAM} cannot convert the DICOM series: {ending(completed.returncode)}",
-            hint="its files may be damaged, or compressed in a way that this dcm2niix was built without",
+            hint="its files may be damaged, gone, or compressed in a way that this dcm2niix was built without; "
+            "or there is no room for temporary files",
         )
 
 

@@ -6,13 +6,16 @@ Headers are untrusted and name people: nothing of them is logged, and what pydic
 from __future__ import annotations
 
 import os
+import re
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+
+from wbtools.dicom.bounded import Bounded
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -20,7 +23,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAGIC, _MAGIC_AT = b"DICM", 128
+_WITHOUT = re.compile(
+    rb"\x02\x00\x00\x00UL\x04\x00|\x08\x00[\x00\x01\x05\x08]\x00(UL|CS|[\x04-\x40]\x00\x00\x00)", re.DOTALL
+)
+"""How files begin that lack the preamble, as before the standard had one, or cut off: with the group's length, the
+character set or the kind of image, explicit or implicit."""
 _BEGINNING = 1024
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Pixel Data, and its kinds of floating point numbers."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """A transfer syntax whose whole file has to be inflated before anything is known of it; no scanner writes it."""
 _MEDIUM = "1.2.840.10008.1.3.10"
@@ -37,7 +47,7 @@ _READ = (
     *("ScanningSequence", "EchoPulseSequence", "PulseSequenceName", "SequenceName", "MRAcquisitionType"),
     *("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "EchoPlanarPulseSequence"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "NumberOfFrames"),
-    *("BitsAllocated", "SamplesPerPixel"),
+    *("BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 
@@ -101,6 +111,10 @@ class ImageHeader:
         Empty if the header does not have as many as it says.
     is_whole : bool
         Whether the file is as long as its pixels need, as far as that can be told.
+    is_signed : bool
+        Whether its pixels may be negative.
+    shown_as : str
+        Photometric Interpretation: MONOCHROME2 of what is brighter the larger its values are.
     patient : str
         The patient's id.
     """
@@ -122,15 +136,17 @@ class ImageHeader:
     size: tuple[int, int]
     frames: tuple[Frame, ...]
     is_whole: bool
+    is_signed: bool
+    shown_as: str
     patient: str = field(repr=False)
 
 
 class DamagedHeader(Exception):
-    """A DICOM file whose header cannot be read."""
+    """A DICOM file whose header cannot be read, is deflated, or lacks the preamble."""
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a regular file begins as DICOM files do (PS3.10 7.1); False if it cannot be read.
+    """Whether a regular file begins as DICOM files do (PS3.10 7.1), or did; False if it cannot be read.
 
     Examples
     --------
@@ -163,7 +179,7 @@ def read_header(path: Path) -> ImageHeader | None:
         beginning = stream.read(_BEGINNING)
         if not _begins(beginning):
             return None
-        if _DEFLATED in beginning:
+        if _DEFLATED in beginning or not _has_preamble(beginning):
             raise DamagedHeader
         stream.seek(0)
         with silenced():
@@ -171,7 +187,16 @@ def read_header(path: Path) -> ImageHeader | None:
 
 
 def _begins(beginning: bytes) -> bool:
+    return _has_preamble(beginning) or _WITHOUT.match(beginning) is not None
+
+
+def _has_preamble(beginning: bytes) -> bool:
     return beginning[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
+
+
+def _ends(tag: int, vr: str | None, length: int) -> bool:
+    """Whether the header ends before an element: with pixels."""
+    return tag in _PIXELS
 
 
 @contextmanager
@@ -189,17 +214,23 @@ def silenced() -> Iterator[None]:
 
 
 def _header(path: Path, stream: BinaryIO) -> ImageHeader | None:
-    from pydicom import dcmread
     from pydicom.errors import BytesLengthException, InvalidDicomError
+    from pydicom.filereader import read_partial
+    from pydicom.tag import Tag
 
     try:
-        found = dcmread(stream, stop_before_pixels=True, specific_tags=list(_READ))
+        bounded = cast("BinaryIO", Bounded(stream))
+        found = read_partial(bounded, _ends, specific_tags=[Tag(keyword) for keyword in _READ])
         pixels_at = stream.tell()
         syntax, sop_class = (
             _text(found.file_meta, f"{name}UID") for name in ("TransferSyntax", "MediaStorageSOPClass")
         )
     except (*_ODD, BytesLengthException, InvalidDicomError, EOFError, RecursionError):
         raise DamagedHeader from None
+    except OSError as error:
+        if error.errno is None:  # pydicom's own, of what the file holds
+            raise DamagedHeader from None
+        raise
     if sop_class == _MEDIUM:
         return None
     if not _text(
@@ -234,7 +265,9 @@ def _header(path: Path, stream: BinaryIO) -> ImageHeader | None:
         size=size,
         frames=frames if len(frames) == declared else (),
         is_whole=path.stat().st_size - pixels_at >= _pixel_bytes(found, size, declared, syntax),
-        patient=_text(found, "PatientID"),
+        is_signed=_integer(found, "PixelRepresentation") == 1,
+        shown_as=_text(found, "PhotometricInterpretation"),
+        patient="\\".join(_texts(found, "PatientID")),  # a backslash separates values, and is in no plain name
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from wbtools.dicom import contrast, stack
 from wbtools.dicom.header import DamagedHeader, Frame, ImageHeader, is_dicom, read_header
@@ -20,7 +21,7 @@ from wbtools.space.grid import Grid
 DIRECTORY = "DICOMDIR"
 """The file that lists what is on a medium; the folder itself says the same."""
 
-INSTALL = 'install it: pip install "wbtools[dicom]"'
+INSTALL = "install it: pip install pydicom highdicom dcm2niix"
 
 _IMAGES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR image",
@@ -90,7 +91,8 @@ class Series:
     @classmethod
     def of(cls, images: Sequence[ImageHeader]) -> Series:
         """Of the images of a series, in any order; copies of an image count once."""
-        each = {image.instance or str(image.path): image for image in sorted(images, key=lambda image: image.path)}
+        in_order = sorted(images, key=lambda image: image.path)
+        each = {(image.instance or str(image.path), image.frames): image for image in in_order}
         placed = all(image.frames and image.frames[0].is_placed for image in each.values())
         return cls(tuple(sorted(each.values(), key=lambda image: stack.along(image.frames[0]) if placed else 0.0)))
 
@@ -140,8 +142,12 @@ class Series:
             return Reason("has no UID", "export it again from the scanner or the archive")
         if not all(image.is_whole for image in self.images):
             return Reason("has files that end too early", "copy the series again from where it came from")
+        if any(image.shown_as not in {"MONOCHROME2", ""} for image in self.images):
+            return Reason("holds colours, or is bright where its values are low", "take a series of MONOCHROME2 images")
         if len({image.size for image in self.images}) > 1:
             return Reason("has images of different sizes")
+        if len({image.is_signed for image in self.images}) > 1:
+            return Reason("has some images of signed, and some of unsigned numbers", "copy the series from its archive")
         if len(self.images) > 1 and any(len(image.frames) > 1 for image in self.images):
             return Reason("consists of several multi-frame files", "give one of them alone, in a folder of its own")
         return stack.unfit(self.frames)
@@ -240,16 +246,20 @@ def files_below(folder: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If a folder may not be read.
+        If a folder, or what a link leads to, may not be read.
     """
 
-    def refuse(error: OSError) -> None:
+    def refuse(error: OSError) -> NoReturn:
         raise _unreadable(folder, error) from None
 
     for place, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
-        paths = (Path(place, name) for name in sorted(names) if name.upper() != DIRECTORY)
-        yield from (path for path in paths if path.is_file())
+        for path in (Path(place, name) for name in sorted(names) if name.upper() != DIRECTORY):
+            try:
+                if path.is_file():
+                    yield path
+            except OSError as error:  # a link to where nobody may look
+                refuse(error)
 
 
 def holds_images(folder: Path) -> bool:

@@ -174,7 +174,9 @@ def _require_baselines(plan: Plan) -> None:
 def require_libraries() -> None:
     """Raise InputError if a library that only training and evaluation need is not installed."""
     if missing := [said for name, said in _NEEDED.items() if find_spec(name) is None]:
-        raise InputError(f"evaluation needs {' and '.join(missing)}", hint="install it: pip install 'wbtools[train]'")
+        raise InputError(
+            f"evaluation needs {' and '.join(missing)}", hint=f"install it: pip install {' '.join(missing)}"
+        )
 
 
 def require_place(out: Path, *, overwrite: bool) -> None:

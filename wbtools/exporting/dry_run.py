@@ -32,6 +32,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
     lines = [
         f"subject: {subject.id} ({subject.layout} layout, registration {subject.registration})",
         f"T1w: {subject.source}",
+        *([f"template: laid over it {settings.placing.words}"] if subject.from_template else []),
         f"meshes: {', '.join(inputs.meshes)}",
         f"segmentation: {subject.segmentation or 'none: cortex only'}",
         *(

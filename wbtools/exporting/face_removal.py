@@ -22,7 +22,8 @@ KEPT = "Made with --keep-face: image and pictures show whatever the T1w shows, t
 
 def planned(subject: Subject, keep_face: bool) -> str:
     """What will be written of a head, before any image is read, as a dry run says it."""
-    masks = {"its brain mask": subject.brain_mask, "the outline of its segmentation": subject.segmentation}
+    own = None if subject.from_template else subject.segmentation
+    masks = {"its brain mask": subject.brain_mask, "the outline of its segmentation": own}
     found = "what deepbet takes for brain" if brain_extraction.installed() else "the template's brain, laid over it"
     mask = next((name for name, path in masks.items() if path), found)
     if keep_face:

@@ -111,12 +111,13 @@ def require_machine(settings: ExportSettings) -> None:
     Raises
     ------
     InputError
-        If the folder of `--work` is none, or can neither be written nor made.
+        If the folder of `--work` is none, or can neither be written nor made, or a registration is not installed.
     CommandMissing
         If the Workbench that was named, or that has to map, is not there.
     """
     if settings.work is not None:
         require_writable(settings.work, "--work")
+    settings.placing.require_installed()
     if settings.wb_command or ENGINES[settings.engine].needs_workbench:
         Workbench.find(settings.wb_command).version()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from wbtools.atlas import cortical_atlas
 from wbtools.atlas.deep.label_files import locate
@@ -18,11 +20,19 @@ from wbtools.native.engines import ENGINES
 from wbtools.native.person import Person
 from wbtools.native.projection import Projection
 from wbtools.placement.anatomy import placement_in
-from wbtools.placement.options import USUAL, PlacementOptions
+from wbtools.placement.options import INSTALL, USUAL, PlacementOptions
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import Scan, foreground, is_stripped
 from wbtools.subject import Subject, prepared
 from wbtools.workbench.runner import Workbench
+
+logger = logging.getLogger(__name__)
+
+_ROUGH = (
+    "Areas are those of an average's ribbon, which covers about a third of this person's cortex. With SyN they lie "
+    f"on its own grey matter: {INSTALL}."
+)
+"""What is said where nothing better is installed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +80,17 @@ def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
 
 def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subject]:
     """The person's image, surfaces and atlas, and the subject with what had to be made; all of it goes on record."""
-    placing = replace(tools.placing, told=lambda step: record.listener(f"template in this head: {step}"))
+    placing = replace(tools.placing, told=partial(_step, record))
     with ExitStack() as files:
         with record.stage("files made for this subject"):
             ready = files.enter_context(prepared(inputs.subject, placing))
         with record.stage("T1w and brain mask"):
             scan = person.read_scan(ready, tools.placing)
-        ready = _with_placement(ready, scan, tools, placing)
+        ready = _with_placement(ready, scan, tools, placing, record)
         me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage, scan)
     record.notice(ready.notice if ready.notice != inputs.subject.notice else "", grave=False)
+    if ready.from_template and not ready.own_grey_matter and placing.registration is None:
+        record.notice(_ROUGH)
     for remark in me.remarks:
         record.notice(remark)
     if mask := mask_record(me.scan):
@@ -90,14 +102,23 @@ def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subj
     return me, ready
 
 
-def _with_placement(subject: Subject, scan: Scan, tools: Tools, placing: PlacementOptions) -> Subject:
+def _step(record: Provenance, step: str) -> None:
+    """Say which step of laying a template over a head begins; each takes up to a minute."""
+    record.listener(f"template in this head: {step}")
+    logger.info("template in this head: %s", step)
+
+
+def _with_placement(
+    subject: Subject, scan: Scan, tools: Tools, placing: PlacementOptions, record: Provenance
+) -> Subject:
     """A subject with the template's place in their head, where labels have to be carried from it and SyN is there."""
     folder = person.own_folder(subject)
     carried = any(locate(source, folder).file.space != "T1w" for source in tools.projection.atlas.deep)
     brain = foreground(scan.t1w) if is_stripped(scan.t1w) else scan.inside
     if not carried or subject.placement or brain is None or not placing.nonlinear:
         return subject
-    return replace(subject, placement=placement_in(scan.t1w, brain, placing))
+    with record.stage("template in this head"):
+        return replace(subject, placement=placement_in(scan.t1w, brain, placing))
 
 
 def check(me: Person, subject: Subject, allowed: tuple[str, ...], record: Provenance) -> str:

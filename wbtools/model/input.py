@@ -45,7 +45,7 @@ MASKED_WITH: dict[MaskOf, str] = {
     "template": "The skull was removed with the MNI152 template's brain mask laid over this head. Caution: such a "
     "mask cuts away 5 to 12 % of the brain, and the maps of one head, given with its skull and without, correlated by "
     "only .0 to .2. For a map to rely on, give the image with the skull removed by a tool made for that. Where deepbet "
-    "is installed (pip install 'wbtools[t1w]') and finds a brain, it removes the skull.",
+    "is installed (pip install deepbet) and finds a brain, it removes the skull.",
 }
 """What is said of a mask, by whose it is; `{version}` is deepbet's."""
 

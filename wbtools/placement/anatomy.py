@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.errors import CheckError
 from wbtools.placement import syn, templates, tissue
 from wbtools.placement.options import PlacementOptions
 from wbtools.placement.placement import Placement
@@ -95,7 +96,15 @@ def placement_in(t1w: Volume, mask: NDArray[np.bool_], options: PlacementOptions
 
 
 def working_brain(t1w: Volume, mask: NDArray[np.bool_]) -> Volume:
-    """The brain alone, 0 outside and above 0 inside, on voxels of about 1 mm, with little around it."""
+    """The brain alone, 0 outside and above 0 inside, on voxels of about 1 mm, with little around it.
+
+    Raises
+    ------
+    CheckError
+        If there is none.
+    """
+    if not mask.any():
+        raise CheckError("there is no brain in this image", hint="give a T1w image with a brain in it")
     low = float(t1w.data[mask].min())
     size = float(np.ptp(t1w.data[mask])) or 1.0
     lifted = np.where(mask, (t1w.data - low) / size + 1e-3, 0).astype(np.float32)

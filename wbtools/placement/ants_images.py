@@ -1,11 +1,14 @@
 """Images for ANTs, and what it gives back: its world is LPS, ours is RAS.
 
-ANTs runs on one thread here, as SimpleITK does: results are the same on every machine.
+ANTs runs on one thread here, as SimpleITK does: results are the same on every machine. What it writes on the way, such
+as maps of a person's tissue, lies in a folder of this process alone and goes with it.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -16,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.errors import InputError, TransientError
 from wbtools.placement.fields import Field
 from wbtools.space.grid import Grid, Volume
+from wbtools.text import line
 
 _FLIP = np.diag([-1.0, -1.0, 1.0])  # between LPS and RAS
 _THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
@@ -36,18 +41,38 @@ def installed() -> str | None:
 
 @contextmanager
 def ants_on_one_thread() -> Iterator[ModuleType]:
-    """The module `ants`, which takes its number of threads from the environment at its first work."""
-    before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = "1"
+    """The module `ants`, which takes its number of threads from the environment at its first work.
+
+    Atropos leaves its probability images in the folder for temporary files, for everybody to read: here that is a
+    private one, which is removed.
+
+    Raises
+    ------
+    InputError
+        If antspyx is installed, but cannot be loaded.
+    """
+    threads, folder = os.environ.get(_THREADS), tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="wbtools-") as own:
+        os.environ[_THREADS], tempfile.tempdir = "1", own
+        try:
+            yield _loaded()
+        finally:
+            tempfile.tempdir = folder
+            if threads is None:
+                del os.environ[_THREADS]
+            else:
+                os.environ[_THREADS] = threads
+
+
+def _loaded() -> ModuleType:
     try:
         import ants
-
-        yield ants
-    finally:
-        if before is None:
-            del os.environ[_THREADS]
-        else:
-            os.environ[_THREADS] = before
+    except (ImportError, AttributeError, OSError) as error:
+        raise InputError(
+            f"{PACKAGE} is installed, but cannot be loaded: {line(error)}",
+            hint=f"install it again: pip install --force-reinstall {PACKAGE}; or choose --registration affine",
+        ) from None
+    return ants  # type: ignore[no-any-return]
 
 
 def image_of(ants: ModuleType, volume: Volume) -> Any:
@@ -66,9 +91,23 @@ def data_of(image: Any) -> NDArray[np.float32]:
     return np.asarray(image.numpy(), np.float32)
 
 
-def field_in(ants: ModuleType, path: Path, grid: Grid) -> Field:
-    """The displacement field in a file of ANTs, on the grid of the image that was registered to."""
-    shifts = np.asarray(ants.image_read(str(path), pixeltype="float").numpy(), np.float32)
+def field_in(path: Path, grid: Grid) -> Field:
+    """The displacement field in a file of ANTs, on the grid of the image that was registered to.
+
+    Raises
+    ------
+    TransientError
+        If the file is not whole: ANTs does not say when a disk is full, and reads what is missing as 0.
+    """
+    import nibabel
+
+    try:
+        shifts = np.asarray(nibabel.nifti1.Nifti1Image.from_filename(path).dataobj, np.float32)[:, :, :, 0, :]
+    except (OSError, EOFError, zlib.error, ValueError, IndexError, nibabel.filebasedimages.ImageFileError):
+        raise TransientError(
+            "ANTs could not write the displacements that it found",
+            hint="make room in the folder for temporary files, or name another one with TMPDIR",
+        ) from None
     return Field(shifts * np.diagonal(_FLIP).astype(np.float32), grid)
 
 

@@ -15,8 +15,8 @@ PLACEMENTS: tuple[PlacementName, ...] = get_args(PlacementName)
 """The registrations of a template to a person: SyN (ANTs), or an affine map."""
 
 
-INSTALL = "pip install 'wbtools[t1w]'"
-"""What makes a lone T1w image worth more."""
+INSTALL = "pip install antspyx deepbet"
+"""The extra `t1w`, by its packages: PyPI's `wbtools` is another program."""
 
 
 def has_ants() -> bool:
@@ -60,9 +60,20 @@ class PlacementOptions:
         InputError
             If it was asked for and is not installed.
         """
+        self.require_installed()
+        return has_ants() if self.registration is None else self.registration == "syn"
+
+    def require_installed(self) -> None:
+        """Raise InputError if SyN was asked for and is not installed."""
         if self.registration == "syn" and not has_ants():
             raise InputError("--registration syn needs antspyx, which is not installed", hint=INSTALL)
-        return has_ants() if self.registration is None else self.registration == "syn"
+
+    @property
+    def words(self) -> str:
+        """How the template will be laid over the person."""
+        if self.nonlinear:
+            return "by SyN, areas on this image's own grey matter (2 to 4 minutes the first time)"
+        return "affinely" if self.registration else f"affinely, since antspyx is not installed ({INSTALL})"
 
 
 USUAL = PlacementOptions()

@@ -68,7 +68,7 @@ def place(brain: Volume, template: Template) -> Placement:
             random_seed=_SEED,
             multivariate_extras=[["mattes", fixed, other, 1, _BINS] for other in moving[1:]] or None,
         )
-        to_template, to_person = (field_in(ants, _warp_among(done[key]), brain.grid) for key in _FIELDS)
+        to_template, to_person = (field_in(_warp_among(done[key]), brain.grid) for key in _FIELDS)
         warped = np.asarray(done["warpedmovout"].numpy(), np.float32)
     facts = {
         "registration": f"SyN (antspyx {installed()})",

@@ -20,7 +20,10 @@ SEGMENTATION = "aseg"
 T1PREP = "data/templates_MNI152NLin2009cAsym"
 """Folder of T1Prep's package with its atlases."""
 
-_GET_T1PREP = "install T1Prep (pip install t1prep; Apache 2.0), or unpack its wheel and name its folder: {name}=FOLDER"
+_GET_T1PREP = (
+    "install T1Prep into the environment of wbtools (pip install t1prep; Apache 2.0), or unpack its wheel and name its "
+    "folder: {name}=FOLDER"
+)
 _THALAMUS = "THALAMUS"
 _DIENCEPHALON = "DIENCEPHALON_VENTRAL"
 

@@ -108,7 +108,7 @@ def _client(scheduler: str | None, file: Path | None) -> Client:
     try:
         from distributed import Client
     except ImportError:
-        raise InputError("Dask is not installed", hint="install it: pip install 'wbtools[dask]'") from None
+        raise InputError("Dask is not installed", hint="install it: pip install distributed") from None
     if (scheduler is None) == (file is None):
         raise InputError("--engine dask needs a scheduler", hint="give --scheduler ADDRESS or --scheduler-file FILE")
     if file is not None and not file.is_file():

@@ -59,7 +59,7 @@ _TOP = 10
     metavar="FILE|neuromaps:NAME",
     multiple=True,
     help="Correlate with a map of the cortex: .func.gii or .shape.gii (name one side's), .dscalar.nii, .pscalar.nii, "
-    ".tsv, or one of neuromaps (pip install 'wbtools[templates]').",
+    ".tsv, or one of neuromaps (pip install neuromaps).",
 )
 @click.option("--include-failed", is_flag=True, help="Take maps, too, that failed the checks of their trust.")
 @click.option("--leave-out", is_flag=True, help="Go on without exports that do not fit, and list them.")

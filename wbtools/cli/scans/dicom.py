@@ -22,7 +22,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
 def list_series(folder: Path, debug: bool) -> None:
@@ -76,5 +76,8 @@ def _verdict(series: Series, found: Found) -> str:
         return f"cannot be taken: it {series.hindrance.says}"
     if series.doubt:
         return f"taken only by --series: it {series.doubt.says}"
-    others = sum(each.is_candidate for each in found.series) - 1
-    return "may be taken, by --series, for others may be as well" if others else "taken: the only one that may be T1w"
+    if [series] == [each for each in found.series if each.is_candidate]:
+        return "taken: the only one that may be T1w"
+    alone = [each.first.number for each in found.series].count(series.first.number) == 1
+    how = "--series" if alone and series.first.number is not None else "the path of one of its images"
+    return f"may be taken, by {how}, for others may be as well"

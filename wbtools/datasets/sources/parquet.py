@@ -116,9 +116,7 @@ def _parquet(path: Path) -> Iterator[Any]:
         import pyarrow as arrow
         import pyarrow.parquet as parquet
     except ImportError:
-        raise InputError(
-            "reading Parquet needs pyarrow, which is not installed", hint="pip install 'wbtools[train]'"
-        ) from None
+        raise InputError("reading Parquet needs pyarrow, which is not installed", hint="pip install pyarrow") from None
     try:
         with parquet.ParquetFile(path) as file:
             yield file

@@ -18,7 +18,7 @@ import numpy as np
 from wbtools.dicom import stack
 from wbtools.dicom.header import DamagedHeader, ImageHeader, read_header, silenced
 from wbtools.dicom.series import INSTALL
-from wbtools.errors import CheckError, InputError, UnreadableFile
+from wbtools.errors import CheckError, InputError
 from wbtools.space.grid import Array, Grid, Volume, reorient
 
 if TYPE_CHECKING:
@@ -144,9 +144,17 @@ def read_series(files: Sequence[Path]) -> SourceSeries:
             header.pop("SpecificCharacterSet", None)
             for keyword in _IDENTITY:
                 setattr(header, keyword, "")  # libraries warn of names, and refuse dates that the archive has
+    if len({image.instance for image in images}) < len(images):
+        raise InputError(
+            "several images of the DICOM series have one UID, by which objects would name them",
+            hint="leave out --dicom-out",
+        )
     frames = [frame for image in images for frame in image.frames]
     if reason := stack.unfit(frames):
         raise InputError(f"the DICOM series {reason.says}", hint=f"{reason.hint}, or leave out --dicom-out")
+    for header in headers:
+        if len(headers) > 1 and not header.get("SliceThickness"):  # which objects must say, and headers need not
+            header.SliceThickness = f"{stack.distance(sorted(frames, key=stack.along)):.6g}"
     slices = sorted(range(len(frames)), key=lambda frame: stack.along(frames[frame]))
     grid = stack.grid([frames[frame] for frame in slices], images[0].size)
     return SourceSeries(study, headers, images[0].number, grid, tuple(int(place) for place in np.argsort(slices)))
@@ -158,8 +166,10 @@ def _image(path: Path) -> ImageHeader:
         image = read_header(path)
     except DamagedHeader:
         image = None
-    except OSError as error:
-        raise UnreadableFile(path, error) from None
+    except OSError as error:  # its name is not told, which may be a person's
+        raise InputError(
+            f"a file of the DICOM series cannot be read: {error.strerror}", hint="run the command again"
+        ) from None
     if image is None:
         raise InputError("a file of the DICOM series is damaged, or no DICOM file", hint="copy the series again")
     return image

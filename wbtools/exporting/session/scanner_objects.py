@@ -36,7 +36,7 @@ IDENTITY = f"{IDENTITY_FOLDER}/ holds the identity of the patient and the study,
 
 _SLICES = "Slices: the patient's left (L) is on the left, the right (R) is on the right: not as in radiology."
 _SURFACES = "Surfaces: the left hemisphere is on the left, the right one on the right, from outside and from inside."
-_LEAST_WORD = 3  # letters by which an id can name a patient
+_LEAST_WORD = 3  # letters of ASCII by which an id can name a patient; names in Chinese or Japanese have fewer
 
 
 def write(
@@ -150,6 +150,8 @@ def _names(subject: str, study: Dataset) -> bool:
 
     That decides what BurnedInAnnotation says: whether words in the picture identify the patient (PS3.3 C.7.6.1.1.2).
     """
-    texts = (str(study.get(keyword, "")) for keyword in ("PatientID", "PatientName", "AccessionNumber", "StudyID"))
-    words = {word for text in texts for word in re.split(r"\W+|_", text.casefold()) if len(word) >= _LEAST_WORD}
-    return any(word in subject.casefold() for word in words)
+    keywords = ("PatientID", "PatientName", "AccessionNumber", "StudyID")
+    texts = [str(study.get(keyword, "")).casefold() for keyword in keywords]
+    words = {word for text in texts for word in re.split(r"\W+|_", text) if word}
+    telling = {word for word in words if len(word) >= _LEAST_WORD or not word.isascii()}
+    return subject.casefold() in texts or any(word in subject.casefold() for word in telling)

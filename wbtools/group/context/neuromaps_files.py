@@ -46,9 +46,7 @@ def fetch(name: str) -> dict[Hemisphere, Path]:
     if (words["space"], words["den"]) != ("fsLR", "32k"):
         raise InputError(f"{said} is not on fsLR-32k", hint="transform it by neuromaps.transforms and give the files")
     if find_spec("neuromaps") is None:
-        raise InputError(
-            f"{said} needs the Python package neuromaps", hint="pip install 'wbtools[templates]', or give files"
-        )
+        raise InputError(f"{said} needs the Python package neuromaps", hint="pip install neuromaps, or give files")
     return _downloaded(said, words)
 
 

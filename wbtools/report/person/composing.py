@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Hemisphere
+from wbtools.anatomy import Hemisphere, Kind
 from wbtools.errors import InputError
 from wbtools.reading import inline
 from wbtools.reading.finished import Export
@@ -21,6 +21,7 @@ from wbtools.report.parts import Bar, Picture, Table
 from wbtools.report.person import outlines, rankings, recorded, trust_figures
 from wbtools.report.person.findings import Findings, cautions
 from wbtools.report.person.viewing import viewer_of
+from wbtools.space.grid import Unit, Volume
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -168,18 +169,34 @@ def _placement(export: Export) -> Picture | None:
     if mesh is None:
         return None
     surfaces = {kind: [export.surface(side, mesh, kind) for side in Hemisphere] for kind in _SURFACES}
-    mask = export.brain_mask
-    drawn = outlines.draw(export.t1w, surfaces, _centre(surfaces["white"]), mask)
-    said = (
-        f"Outlines of the white surface (yellow) and the pial surface (red) of the {mesh} mesh over the T1w: they "
-        "should follow the borders of the cortex.",
-        recorded.mask_legend(export.contents.record) if mask else "",
-        "Left is left.",
-    )
+    mask, centre = export.brain_mask, _centre(surfaces["white"])
+    masks = {"mask": mask} if mask else {}
+    if recorded.own_grey_matter(export.contents.record):
+        surfaces, masks = {}, {**masks, "cortex": _cortex(export)}
+        what = "voxels that have a cortical area"
+        legend = (
+            "Outlines of the voxels that have a cortical area (yellow) over the T1w: they should follow its grey "
+            "matter. The average's surfaces only lend them names: they do not follow this person's folds."
+        )
+    else:
+        what = "white and the pial surface"
+        legend = (
+            f"Outlines of the white surface (yellow) and the pial surface (red) of the {mesh} mesh over the T1w: they "
+            "should follow the borders of the cortex."
+        )
+    drawn = outlines.draw(export.t1w, surfaces, centre, masks)
+    said = (legend, recorded.mask_legend(export.contents.record) if mask else "", "Left is left.")
     caption = " ".join(filter(None, said))
     also = " and the brain mask" if mask else ""
-    alt = f"Sagittal, coronal and axial slice of the T1w with the outlines of the white and the pial surface{also}"
+    alt = f"Sagittal, coronal and axial slice of the T1w with the outlines of the {what}{also}"
     return Picture(inline.webp(drawn), drawn.width, drawn.height, alt, caption)
+
+
+def _cortex(export: Export) -> Volume:
+    """1 where a voxel has a cortical area."""
+    keys = [region.key for region in export.regions if region.kind is Kind.CORTEX]
+    labels = export.atlas.volume
+    return Volume(np.isin(labels.data, keys).astype(np.uint8), labels.grid, Unit.LABEL)
 
 
 def _centre(meshes: list[Mesh]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from wbtools.workbench import palette
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-COLOURS = {"white": (255, 221, 51), "pial": (255, 77, 77), "mask": (77, 190, 255)}
+COLOURS = {"white": (255, 221, 51), "pial": (255, 77, 77), "mask": (77, 190, 255), "cortex": (255, 221, 51)}
 """Red, green and blue of the outline of each surface, and of the brain mask."""
 
 _PIXEL = 0.5  # mm
@@ -118,7 +118,7 @@ def edges(inside: NDArray[np.bool_]) -> Points:
 
 
 def draw(
-    t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points, brain_mask: Volume | None = None
+    t1w: Volume, surfaces: Mapping[str, Sequence[Mesh]], centre: Points, masks: Mapping[str, Volume] | None = None
 ) -> Image:
     """Three slices of an image with the outlines of surfaces, left on the left; front on the left in the sagittal one.
 
@@ -129,13 +129,13 @@ def draw(
         By kind, a key of `COLOURS`, in the T1w's world coordinates, mm.
     centre : ndarray, (3,)
         Where the slices meet, mm.
-    brain_mask : Volume, optional
-        Above 0 inside, on the image's grid; drawn below the surfaces.
+    masks : mapping of str to Volume, optional
+        By kind, above 0 inside, on the image's grid; drawn below the surfaces.
     """
     from PIL import Image
 
     image = reorient(canonical(t1w), "RAS")
-    mask = None if brain_mask is None else reorient(canonical(brain_mask), "RAS").data > 0
+    inside = {kind: reorient(canonical(mask), "RAS").data > 0 for kind, mask in (masks or {}).items()}
     middle = np.rint(image.grid.to_index(centre[None])[0])  # the outlines are those in the plane that is seen
     window = palette.anatomy(image.data[::4, ::4, ::4]).high
     cortex = {
@@ -143,7 +143,7 @@ def draw(
         for kind, meshes in surfaces.items()
     }
     cuts = [_Slice(axis, middle[axis]) for axis in range(3)]
-    drawn = [_drawn(image, cut, dict(_outlines(cut, cortex, mask)), window) for cut in cuts]
+    drawn = [_drawn(image, cut, dict(_outlines(cut, cortex, inside)), window) for cut in cuts]
     sheet = Image.new("RGB", (sum(each.width + _GAP for each in drawn) - _GAP, max(each.height for each in drawn)))
     left = 0
     for each in drawn:
@@ -155,11 +155,11 @@ def draw(
 def _outlines(
     cut: _Slice,
     cortex: Mapping[str, Sequence[tuple[Points, NDArray[np.integer]]]],
-    mask: NDArray[np.bool_] | None,
+    masks: Mapping[str, NDArray[np.bool_]],
 ) -> Iterator[tuple[str, Points]]:
     """What is drawn on a slice by its colour: segments (S, 2, 2), voxels."""
-    if mask is not None:
-        yield "mask", edges(np.take(mask, cut.nearest(mask.shape), cut.axis))
+    for kind, mask in masks.items():
+        yield kind, edges(np.take(mask, cut.nearest(mask.shape), cut.axis))
     for kind, meshes in cortex.items():
         found = [segments(*mesh, cut.axis, cut.place)[..., cut.across] for mesh in meshes]
         yield kind, np.concatenate([np.empty((0, 2, 2)), *found])

@@ -51,6 +51,13 @@ def mask_legend(record: Record) -> str:
     return f"The outline of the brain mask ({line(by, 80)}) is blue: it should leave out the skull, and no cortex."
 
 
+def own_grey_matter(record: Record) -> bool:
+    """Whether areas lie on the grey matter that the image shows, under surfaces of an average."""
+    return str(section(record.content, "placement").get("registration", "")).startswith("SyN") and any(
+        notice.startswith("Template surfaces") for notice in record.notices
+    )
+
+
 def _facts(record: Record) -> Iterator[tuple[str, object]]:
     subject = section(record.content, "subject")
     yield "subject", record.subject

@@ -6,6 +6,7 @@ and the subject has a pseudonym unless somebody asks for more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,6 +36,7 @@ from wbtools.text import counted
 _NAMED = 5
 """Series that an error lists."""
 _LOOKED_AT = 20
+_COPY = "copy the files again, neither deflated nor without their preamble"
 
 
 def locate(study_folder: Path, subject_id: str) -> Path | None:
@@ -96,13 +98,15 @@ def _find(
     assert path is not None  # the caller has asked `locate`
     folder = path.parent if path.is_file() else path
     found = series_below(folder)
+    if not found.series:
+        raise _no_image(found, folder)
     series = _of_image(found, path) if path.is_file() else _chosen(found, folder, choice)
     if series.hindrance:
         raise SubjectError(f"{_named(series)} {series.hindrance.says}", hint=series.hindrance.hint)
     if found.damaged:
         raise SubjectError(
             f"{counted(found.damaged, 'DICOM file')} in {folder} cannot be read, and may be slices of the series",
-            hint="copy the files again, or give a folder with nothing but the series",
+            hint=f"{_COPY}, or give a folder with nothing but the series",
         )
     subject = t1w.of_image(series.files[0], _name(series, choice), mesh, registration)
     remarks = (*series.remarks, *((f"The DICOM series {series.doubt.says}, and was chosen.",) if series.doubt else ()))
@@ -125,6 +129,12 @@ def _name(series: Series, choice: SeriesChoice) -> str:
     return series.first.patient
 
 
+def _no_image(found: Found, folder: Path) -> SubjectError:
+    if found.damaged:
+        return SubjectError(f"none of {counted(found.damaged, 'DICOM file')} in {folder} can be read", hint=_COPY)
+    return SubjectError(f"{folder} holds the list of a medium, and no DICOM images", hint="copy the whole medium")
+
+
 def _of_image(found: Found, path: Path) -> Series:
     """The series that an image is of."""
     for series in found.series:
@@ -143,8 +153,11 @@ def _chosen(found: Found, folder: Path, choice: SeriesChoice) -> Series:
     named = [series for series in found.series if series.first.number == choice.number]
     if len(named) == 1:
         return named[0]
-    what = f"{len(named)} series" if named else "no series"
-    raise InputError(f"--series {choice.number}: {folder} has {what} of this number", hint=_look(folder))
+    if named:
+        what, hint = f"{len(named)} series", "choose one by the path of its own folder or of one of its images; "
+    else:
+        what, hint = "no series", ""
+    raise InputError(f"--series {choice.number}: {folder} has {what} of this number", hint=hint + _look(folder))
 
 
 def _several(likely: Sequence[Series], folder: Path) -> SubjectError:
@@ -153,7 +166,9 @@ def _several(likely: Sequence[Series], folder: Path) -> SubjectError:
         for series in likely[:_NAMED]
     )
     more = ", ..." if len(likely) > _NAMED else ""
-    choose = f"choose one with --series {_number(likely[0])}, or by the path of its own folder or of one of its images"
+    numbers = Counter(series.first.number for series in likely)
+    by_number = next((f"with --series {number}, or " for number in numbers if number and numbers[number] == 1), "")
+    choose = f"choose one {by_number}by the path of its own folder or of one of its images"
     return SubjectError(
         f"{folder} holds {len(likely)} DICOM series that may be T1w images: {listed}{more}",
         hint=f"{choose}; {_look(folder)}",

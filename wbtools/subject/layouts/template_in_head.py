@@ -27,7 +27,7 @@ from wbtools.surfaces.standard import average_32k
 MESH: MeshName = "32k_fs_LR"
 
 AFFINE_NOTICE = "Template surfaces, affine: cortex and structures of group averages, in this head's pose and size"
-SYN_NOTICE = "Template surfaces, SyN: areas of group averages on the grey matter that this head's T1w image shows"
+SYN_NOTICE = "Template surfaces, SyN: group-average areas on this person's own grey matter"
 
 _SULC = "S1200.sulc_MSMAll.32k_fs_LR.dscalar.nii"
 _IN_PLACE: tuple[SurfaceKind, ...] = ("white", "midthickness", "pial")

@@ -204,7 +204,9 @@ def require_metric_learning() -> None:
     from importlib.util import find_spec
 
     if find_spec("pytorch_metric_learning") is None:
-        raise InputError("training needs pytorch-metric-learning", hint="install it: pip install 'wbtools[train]'")
+        raise InputError(
+            "training needs pytorch-metric-learning", hint="install it: pip install pytorch-metric-learning"
+        )
 
 
 def device_named(word: str, place: Place = Place()) -> torch.device:  # noqa: B008, it is frozen
