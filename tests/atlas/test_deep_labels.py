@@ -289,6 +289,7 @@ def test_a_table_of_other_labels_is_said(tmp_path):
 
 
 def test_labels_that_are_nowhere_are_said_with_where_they_were_looked_for(tmp_path):
+    (tmp_path / "mri").mkdir()
     with pytest.raises(AtlasError) as caught:
         locate(SOURCES["thalamic-nuclei"], tmp_path)
     assert "mri/ThalamicNuclei*.mgz" in str(caught.value) and "t1prep, which is not installed" in str(caught.value)

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from wbtools.anatomy import Hemisphere
+from wbtools.atlas.deep import label_files
 from wbtools.atlas.deep.known_sources import SOURCES
 from wbtools.atlas.deep.label_source import regions_of
 from wbtools.atlas.deep.label_table import NamedLabel, read_label_table
 from wbtools.atlas.deep.spelling import recorded, sources_named
 from wbtools.atlas.mmp import regions as areas
 from wbtools.atlas.subcortex import subcortex_regions
-from wbtools.errors import InputError
+from wbtools.errors import AtlasError, InputError
 from wbtools.exporting.settings import ExportSettings
 from wbtools.subject.selection import NOBODY
 
@@ -149,3 +150,27 @@ def test_names_that_make_no_region_are_refused():
     file = FILES["hypothalamus-t1prep"]
     with pytest.raises(InputError, match="its table has no label named MPO"):
         regions_of(file, [NamedLabel(1, "nothing", LEFT)])
+
+
+def test_freesurfers_programs_are_offered_only_where_a_person_has_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_files, "package_folder", lambda: None)
+    (tmp_path / "person/mri").mkdir(parents=True)
+    for folder, offered in ((None, False), (tmp_path, False), (tmp_path / "person", True)):
+        with pytest.raises(AtlasError, match="there are no labels for --subcortex hypothalamus") as caught:
+            label_files.locate(SOURCES["hypothalamus"], folder)
+        assert ("run FreeSurfer's mri_segment_hypothalamic_subunits" in caught.value.hint) is offered
+        assert "pip install t1prep" in caught.value.hint
+
+
+def test_a_place_that_is_not_there_is_said_to_be_so():
+    with pytest.raises(AtlasError, match="/nope does not exist"):
+        label_files.locate(SOURCES["hypothalamus"].at(Path("/nope")), None)
+
+
+def test_a_place_holds_for_the_word_before_it_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_files, "package_folder", lambda: None)
+    first, second = sources_named(f"hypothalamus+melbourne={tmp_path}")
+    assert (first.place, second.place) == (None, tmp_path)
+    with pytest.raises(AtlasError) as caught:
+        label_files.locate(first, None)
+    assert "hypothalamus=FOLDER" in caught.value.hint and "=FOLDER holds for hypothalamus only" in caught.value.hint

@@ -236,6 +236,7 @@ def test_images_that_are_missing_at_an_end_are_remarked_upon(head, tmp_path):
 
 # ------------------------------------------------------------------------------------------------------------ contrast
 
+BY_TIMES = "does not look T1-weighted (judging by its name and its times)"
 GRADIENT, TIMES = ("GR",), (2300.0, 2.98, 900.0)
 
 
@@ -243,17 +244,23 @@ GRADIENT, TIMES = ("GR",), (2300.0, 2.98, 900.0)
     ("header", "says"),
     [
         (T1, None),
-        (T2, "has another contrast than T1, by its name"),
+        (T2, "does not look T1-weighted (judging by its name)"),
         (LOCALIZER, "is a localizer"),
         (DERIVED, "is derived from another series"),
         (replace(T1, image_type=("ORIGINAL", "PRIMARY", "P", "ND")), "holds phases"),
         (replace(T1, description="sT1W_3D_TFE"), None),
         (replace(T1, description="Ax T1 FLAIR"), None),
-        (replace(T1, description="t1_map"), "has another contrast than T1, by its name"),
-        (replace(T1, description="FLAIR"), "has another contrast than T1, by its name"),
+        (replace(T1, description="t1_map"), "does not look T1-weighted (judging by its name)"),
+        (replace(T1, description="FLAIR"), "does not look T1-weighted (judging by its name)"),
         (replace(T1, description="3D head"), None),  # by its times
-        (replace(T1, description="head", times=(9000.0, 120.0, 2500.0)), "does not say that it is T1-weighted"),
-        (replace(T1, description="head", sequence=("EP", "GR")), "does not say that it is T1-weighted"),
+        (
+            replace(T1, description="head", times=(9000.0, 120.0, 2500.0)),
+            BY_TIMES,
+        ),
+        (
+            replace(T1, description="head", sequence=("EP", "GR")),
+            BY_TIMES,
+        ),
         (replace(T1, description="SAG IR-FSPGR", sequence=GRADIENT, times=(7.0, 3.0, 450.0)), None),
     ],
 )

@@ -83,7 +83,7 @@ def test_several_t1w_like_series_are_listed_and_none_is_guessed(medium):
 def test_a_series_that_is_named_is_taken_whatever_its_contrast_and_that_is_said(medium):
     subject = subject_of(medium, SeriesChoice(5))
     assert numbers(subject) == {"S5"}
-    assert subject.remarks == ("The DICOM series has another contrast than T1, by its name, and was chosen.",)
+    assert subject.remarks == ("The DICOM series does not look T1-weighted (judging by its name), and was chosen.",)
 
 
 def test_a_number_of_no_series_or_of_two_is_refused(medium):
@@ -103,8 +103,20 @@ def test_without_a_t1w_like_series_all_are_said_with_their_reasons(medium):
     with pytest.raises(SubjectError, match="holds no DICOM series that can be taken as a T1w image") as caught:
         subject_of(medium)
     said = str(caught.value)
-    assert "series 5 has another contrast than T1" in said and "series 90 is derived" in said
+    assert "series 5 does not look T1-weighted" in said and "series 90 is derived" in said
     assert f"t2 tse {MARKER}" not in said + caught.value.hint
+    assert "choose one with --series NUMBER" in caught.value.hint
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_of_an_incomplete_series_the_hint_is_to_copy_its_slices_and_no_option_that_cannot_help(tmp_path, beside):
+    files = write_classic(tmp_path / "cd/S4", plane(HEAD))
+    files[5].unlink()
+    if beside:
+        write_classic(tmp_path / "cd/S1", plane(HEAD).within((slice(0, 9), slice(0, 9), slice(0, 3))), LOCALIZER)
+    with pytest.raises(SubjectError, match="lacks 1 of 11 slices") as caught:
+        subject_of(tmp_path / "cd")
+    assert caught.value.hint.startswith("copy the missing slices from the scanner again; to see all series")
 
 
 def test_files_that_cannot_be_read_are_not_passed_over(medium):
@@ -157,8 +169,11 @@ def test_only_the_subject_of_an_export_is_read_from_a_scanners_files(medium):
 
 
 def test_the_options_of_a_scanners_files_are_refused_for_others(small_study):
-    run = cli("export-subject", "100307", "--study-folder", small_study("LAS"), "--series", "4", "--dry-run")
-    assert run.exit_code == 3 and "--series and --patient-id are for DICOM files" in " ".join(run.output.split())
+    for given in (["--series", "4"], ["--patient-id"]):
+        run = cli("export-subject", "100307", "--study-folder", small_study("LAS"), *given, "--dry-run")
+        assert run.exit_code == 3 and f"{given[0]} can be given for DICOM files only" in run.output
+        assert "this is not a DICOM series" in run.output
+        assert ("--series" in run.output, "--patient-id" in run.output) == (len(given) == 2, len(given) == 1)
 
 
 # ------------------------------------------------------------------------------------------------ what it is called
@@ -242,14 +257,27 @@ def test_series_of_several_studies_are_told_apart(medium):
     write_classic(medium / "x", plane(HEAD), replace(T1, study="another"))
     said = cli("dicom", "list", medium).output
     assert "study 1 of 2" in said and "study 2 of 2" in said
-    assert said.count("may be taken, by the path of one of its images, for others may be as well") == 2  # both are 4
+    assert said.count("not the only one: choose with the path of one of its images") == 2  # both are 4
     write_classic(medium / "y", plane(HEAD), replace(T1, number=7))
-    assert "may be taken, by --series, for others may be as well" in cli("dicom", "list", medium).output
+    said = cli("dicom", "list", medium).output
+    assert "possible T1w, but not the only one: choose with --series 7" in said
 
 
 def test_a_folder_without_dicom_files_is_said_to_have_none(tmp_path):
-    assert "no DICOM images in" in cli("dicom", "list", tmp_path).output
+    run = cli("dicom", "list", tmp_path)
+    assert run.exit_code == 3 and "no DICOM images in" in run.output
     assert cli("dicom", "list", tmp_path / "nowhere").exit_code == 3
+
+
+def test_a_file_that_is_no_dicom_file_is_not_taken_for_its_folder(medium):
+    run = cli("dicom", "list", medium / "README.txt")
+    assert run.exit_code == 3 and "README.txt is not a DICOM file" in run.output and "t1 mprage" not in run.output
+    image = next((medium / MARKER / "S4").iterdir())
+    assert cli("dicom", "list", image).exit_code == 0
+
+
+def test_the_help_of_the_group_says_its_command_whole():
+    assert "List DICOM series." in cli("dicom", "--help").output
 
 
 def test_a_dry_run_names_neither_person_nor_file(medium, tmp_path, monkeypatch):

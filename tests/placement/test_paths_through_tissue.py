@@ -68,9 +68,17 @@ def test_smooth_labels_are_the_heaviest_of_the_neighbourhood():
     random = np.random.default_rng(3)
     labels = random.integers(0, 5, (8, 9, 7)).astype(np.int32)
     away = np.linalg.norm(np.indices((3, 3, 3)) - 1, axis=0)
-    kernel, shares = 1 / np.maximum(1, away), [(labels == key).astype(float) for key in range(1, 5)]
+    kernel, shares = np.round(1 / np.maximum(1, away), 4), [(labels == key).astype(float) for key in range(1, 5)]
     weights = np.stack([ndimage.convolve(share, kernel, mode="constant") for share in shares])
-    found = smooth_labels(labels, 1)
+    found = smooth_labels(labels, Grid(labels.shape, np.diag([0.7, 0.7, 0.7, 1])), 1)
     assert (found[labels == 0] == 0).all()
     chosen = np.take_along_axis(weights, found.clip(1)[None] - 1, axis=0)[0]
     np.testing.assert_allclose(chosen[labels > 0], weights.max(axis=0)[labels > 0], rtol=1e-5)
+
+
+def test_neighbours_in_a_thick_slice_count_for_less_the_farther_they_are():
+    # Eight neighbours of label 1 in the slice, twice nine of label 2 in the slices above and below.
+    labels = np.full((3, 3, 3), 2, np.int32)
+    labels[:, :, 1] = 1
+    assert smooth_labels(labels, Grid((3, 3, 3), np.eye(4)), 1)[1, 1, 1] == 2
+    assert smooth_labels(labels, Grid((3, 3, 3), np.diag([1.0, 1, 5, 1])), 1)[1, 1, 1] == 1

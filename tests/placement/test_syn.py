@@ -1,13 +1,18 @@
 """A template laid over a brain that was deformed in a known way; ANTs's own transforms are the reference."""
 
 import logging
+import os
+import resource
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wbtools.errors import CheckError
-from wbtools.placement import ants_images, store, syn, templates, tissue
+from wbtools.errors import CheckError, InputError, TransientError
+from wbtools.placement import anatomy, ants_images, store, syn, templates, tissue
+from wbtools.placement.fields import Field
 from wbtools.placement.placement import Placement
 from wbtools.placement.store import Store
 from wbtools.placement.templates import Template
@@ -43,6 +48,13 @@ def brain(template, bent):
 @pytest.fixture(scope="module")
 def placed(brain, template):
     return syn.place(brain, template)
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Where it does not matter how well a template lies: seconds instead of half a minute."""
+    monkeypatch.setattr(syn, "_COARSE_ITERATIONS", (20, 10, 0))
+    monkeypatch.setattr(syn, "_CORRELATION", 0.3)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +118,22 @@ def test_how_well_it_lies_is_on_record(placed):
     assert 0.3 < low < 1 < high < 3
 
 
-def test_it_is_the_same_every_time(placed, brain, template):
-    again = syn.place(brain, template)
-    assert np.array_equal(again.to_person.shifts, placed.to_person.shifts)
+@pytest.mark.usefixtures("few_steps")
+def test_it_is_the_same_every_time(brain, template):
+    first, again = (syn.place(brain, template) for _ in range(2))
+    assert np.array_equal(again.to_person.shifts, first.to_person.shifts)
 
 
+@pytest.mark.slow
+def test_a_turned_head_is_found_as_well(placed, brain, template, inner):
+    # 20 degrees about the vertical axis: the same voxels, the grid oblique; ANTs starts from another place.
+    turn = np.array([[0.9397, -0.342, 0, 0], [0.342, 0.9397, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    turned = syn.place(Volume(brain.data, Grid(brain.grid.shape, turn @ brain.grid.affine)), template)
+    errors = np.linalg.norm(turned.points(inner) - placed.points(inner) @ turn[:3, :3].T, axis=1)
+    assert np.median(errors) < 0.8  # a third of a voxel
+
+
+@pytest.mark.usefixtures("few_steps")
 def test_a_ball_is_no_brain(template):
     places = np.moveaxis(np.indices((60, 60, 60)), 0, -1) - 30
     ball = (np.linalg.norm(places, axis=-1) < 20).astype(np.float32)
@@ -128,6 +151,56 @@ def test_affine_placements_carry_labels_as_resampling_does():
     assert np.array_equal(
         found.data, resample_labels(Volume(labels.data, Grid(grid.shape, move @ grid.affine)), grid).data
     )
+
+
+def test_labels_are_carried_whole_to_a_grid_that_lies_at_an_angle():
+    # A long block, turned with the head; the grid's axes are turned against the world's.
+    labels = Volume(np.full((40, 4, 4), 7, np.int32), Grid((40, 4, 4), np.eye(4)), Unit.LABEL)
+    turn = np.array([[0.6, -0.8, 0, 0], [0.8, 0.6, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    grid = Grid((90, 90, 20), turn.T @ np.block([[np.eye(3), np.array([[-45.0], [-45], [-10]])], [0, 0, 0, 1]]))
+    field = Grid((2, 2, 2), np.diag([50.0, 50, 50, 1]))
+    away = np.array([12.0, -12, 0], np.float32)
+    placement = Placement(turn, *(Field(np.full((2, 2, 2, 3), part, np.float32), field) for part in (away, -away)))
+    found = placement.labels(labels, grid).data
+    everywhere = placement.back(grid.to_world(np.argwhere(np.ones(grid.shape)).astype(float)))
+    assert np.array_equal(found.ravel(), resample_at(labels, everywhere)) and found.any()
+
+
+def test_a_full_disk_gives_no_placement(brain, template, monkeypatch):
+    # ANTs then writes a part of its displacements and says nothing; what it reads of the rest is 0.
+    monkeypatch.setattr(syn, "_COARSE_ITERATIONS", (5, 0, 0))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(TransientError, match="could not write"):
+            syn.place(brain, template)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_without_any_room_it_ends_in_a_sentence(brain, template):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(CheckError, match="Registration failed"):
+            syn.place(brain, template)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_antspyx_that_cannot_be_loaded_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ants", None)
+    with (
+        pytest.raises(InputError, match="antspyx is installed, but cannot be loaded"),
+        ants_images.ants_on_one_thread(),
+    ):
+        pass
+
+
+def test_an_image_without_brain_is_refused():
+    flat = Volume(np.full((9, 9, 9), 7, np.float32), Grid((9, 9, 9), np.eye(4)))
+    with pytest.raises(CheckError, match="no brain"):
+        anatomy.working_brain(flat, flat.data != 7)
 
 
 # ------------------------------------------------------------------------------------------------------------ on disk
@@ -151,6 +224,31 @@ def test_a_placement_is_kept_and_damaged_files_are_computed_again(placed, brain,
     assert "computed again" in caplog.text
     kept.write(placed, labels)
     assert kept.read(Grid((3, 3, 3), np.eye(4))) is None  # of an image of another shape
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"grid": np.full((4, 4), np.nan)},
+        {"affine": np.zeros((4, 4))},
+        {"to_person": np.ones((3, 3), np.float32)},
+        {"to_template": np.ones((1, 1, 1, 3), np.float32)},
+        {"labels": np.full((8, 9, 10), -5, np.int16)},
+        {"labels": np.full((8, 9, 10), 0.5)},
+        {"facts": np.frombuffer(b"{}", np.uint8)},
+    ],
+)
+def test_whole_files_with_senseless_content_are_not_used(damage, template, tmp_path):
+    grid, field = Grid((8, 9, 10), np.eye(4)), Field(np.ones((4, 5, 5, 3), np.float32), Grid((4, 5, 5), np.eye(4)))
+    kept = Store.of(tmp_path, Volume(np.ones(grid.shape, np.float32), grid), template)
+    facts = {"registration": "SyN", "correlation": 1.0, "overlap": 1.0, "folded": 0.0}
+    kept.write(Placement(np.eye(4), field, field, facts), Volume(np.ones(grid.shape, np.int32), grid, Unit.LABEL))
+    assert kept.read(grid)
+    with np.load(kept.path) as file:
+        arrays = {**file, **damage}
+    with kept.path.open("wb") as file:
+        np.savez(file, **arrays)
+    assert kept.read(grid) is None
 
 
 def test_another_brain_or_template_has_another_file(brain, template, tmp_path):
@@ -179,6 +277,13 @@ def test_tissue_of_a_phantom_with_a_bias_field_is_found():
     assert (found == truth)[truth > 0].mean() > 0.97 and (found[truth == 0] == 0).all()
 
 
+def test_tissue_is_the_same_every_time_and_leaves_no_image_of_a_person_behind(brain, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first, second = (tissue.classes(brain).data for _ in range(2))
+    assert np.array_equal(first, second)
+    assert tempfile.tempdir == str(tmp_path) and not list(tmp_path.iterdir())
+
+
 # ---------------------------------------------------------------------------------------------------------- templates
 
 
@@ -195,6 +300,25 @@ def test_templateflows_template_is_a_second_image_where_it_was_fetched(tmp_path,
     assert len(found.images) == 2 and path.name in found.names[1]
 
 
+def test_nobodys_home_holds_no_template(monkeypatch):
+    def nobodys():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TEMPLATEFLOW_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobodys)
+    assert len(templates.template().images) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root enters every folder")
+def test_a_templateflow_that_may_not_be_entered_is_none(tmp_path, monkeypatch):
+    folder = tmp_path / "tpl-MNI152NLin6Asym"
+    folder.mkdir(mode=0)
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    assert len(templates.template().images) == 1
+    folder.chmod(0o700)
+
+
+@pytest.mark.slow
 def test_a_second_image_of_the_template_helps_to_place_it(brain, template, bent, inner):
     two = Template((template.images[0], template.images[0]), ("painted, coarse", "the same again"))
     errors = np.linalg.norm(syn.place(brain, two).points(inner) - bent.push(inner), axis=1)

@@ -23,6 +23,7 @@ from made_layouts import write_freesurfer
 from wbtools.cli import main
 from wbtools.errors import CommandError
 from wbtools.reconstructing import long_process
+from wbtools.reconstructing.installed import TOOLS
 from wbtools.reconstructing.reconstruction import LOG, RECORD
 from wbtools.subject import find
 
@@ -178,6 +179,25 @@ def test_without_the_program_one_sentence_says_what_it_takes_and_how_to_get_it(s
     code, said = run(scan, "--with", tool)
     assert code == 4 and "is not installed" in said
     assert "GB of memory" in said and ("pip install" in said or "see " in said)
+    code, said = run(scan, "--with", tool, "--dry-run")  # the command is shown anyway
+    assert code == 0 and "Note: " in said and "is not installed" in said and f"{TOOLS[tool].programs[0]} -" in said
+
+
+def test_the_image_is_looked_at_before_the_program(install, tmp_path):
+    (tmp_path / "P1.nii.gz").touch()
+    for tool in TOOLS:
+        code, said = run(tmp_path / "P1.nii.gz", "--with", tool)
+        assert code == 3 and "is empty (0 bytes)" in said
+
+
+def test_a_folder_is_not_taken_for_the_program_in_it(scan, install, tmp_path):
+    code, said = run(scan, "--with", "t1prep", "--program", tmp_path)
+    assert code == 3 and f"{tmp_path} is a folder" in said and "give the program's file in it" in said
+
+
+def test_the_doctor_says_shortly_which_programs_are_not_found(install):
+    said = " ".join(CliRunner().invoke(main, ["doctor"]).output.split())
+    assert "T1Prep (surfaces of a T1w image): not found" in said
 
 
 @pytest.mark.usefixtures("install")
@@ -273,7 +293,7 @@ def test_the_listener_hears_the_last_line_and_a_silent_failure_has_no_lines(tmp_
         ("sh", "-c", "echo one; sleep 1.2"), tmp_path, log, os.environ, lambda *said: heard.append(said)
     )
     assert seconds >= 1.2 and heard[-1][1] == "one"
-    with pytest.raises(CommandError, match="it was ended by signal 9"):
+    with pytest.raises(CommandError, match="it was ended by signal 9; its log is empty"):
         long_process.run(("sh", "-c", "kill -9 $$"), tmp_path, tmp_path / "b.log", os.environ, lambda *said: None)
 
 

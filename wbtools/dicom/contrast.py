@@ -38,10 +38,10 @@ def unlike_t1w(image: ImageHeader) -> Reason | None:
     if kinds & _PHASE:
         return Reason("holds phases", choose)
     if _OTHER.search(names) and not (_T1W.search(names) and not re.search(r"map|rho", names, re.I)):
-        return Reason("has another contrast than T1, by its name", choose)
+        return Reason("does not look T1-weighted (judging by its name)", choose)
     if _T1W.search(names) or _by_times(image):
         return None
-    return Reason("does not say that it is T1-weighted, neither by its name nor by its times", choose)
+    return Reason("does not look T1-weighted (judging by its name and its times)", choose)
 
 
 def _by_times(image: ImageHeader) -> bool:

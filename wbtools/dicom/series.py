@@ -73,7 +73,13 @@ class SeriesChoice:
     @property
     def is_usual(self) -> bool:
         """Whether nothing was chosen."""
-        return self == SeriesChoice()
+        return not self.options
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that were given."""
+        given = {"--series": self.number is not None, "--patient-id": self.patient_id}
+        return tuple(name for name, is_given in given.items() if is_given)
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,7 +112,7 @@ def _uneven(frames: Sequence[Frame]) -> Reason | None:
         return Reason("has slices at unequal distances", "resample it to equal distances, or take another series")
     if missing.any():
         whole = len(frames) + int(missing.sum())
-        return Reason(f"lacks {missing.sum()} of {whole} slices", "copy the series again from where it came from")
+        return Reason(f"lacks {missing.sum()} of {whole} slices", "copy the missing slices from the scanner again")
     shift = places[-1] - places[0]
     if np.linalg.norm(shift - normal(frames[0]) * (normal(frames[0]) @ shift)) > _TILT:
         return Reason(

@@ -75,11 +75,13 @@ class GreyMatterProjection:
         """
         from wbtools.space.paths_through import smooth_labels
 
+        found = self._vertices(cortex)
+
         def side_labels(side: Hemisphere) -> NDArray[np.int32]:
-            vertices = self._vertices(cortex)[side]
-            box = bounding_box(vertices >= 0)
-            inside, labels = vertices[box], np.zeros(grid.shape, np.int32)
-            labels[box] = smooth_labels(np.where(inside >= 0, keys[side][inside], 0).astype(np.int32), _ROUNDS)
+            box = bounding_box(found[side] >= 0)
+            inside, labels = found[side][box], np.zeros(grid.shape, np.int32)
+            areas = np.where(inside >= 0, keys[side][inside], 0).astype(np.int32)
+            labels[box] = smooth_labels(areas, grid, _ROUNDS)
             return labels
 
         sides = on_both_sides(side_labels, self.threads)
@@ -91,9 +93,10 @@ class GreyMatterProjection:
 
     def metrics(self, cortex: Cortex, volumes: Sequence[Volume]) -> Maps:
         """See `Projection`; a vertex without voxels takes the mean of its neighbours' values."""
+        found = self._vertices(cortex)
 
         def side_maps(side: Hemisphere) -> Values:
-            vertices = self._vertices(cortex)[side]
+            vertices = found[side]
             there = vertices >= 0
             count = len(cortex.mask[side])
             voxels = np.bincount(vertices[there], minlength=count)

@@ -77,16 +77,12 @@ class Placement:
         """The voxels of a grid in the box around labels that were carried there, (N, 3)."""
         box = bounding_box(labels.data > 0)
         corners = np.array(np.meshgrid(*((part.start - 1, part.stop) for part in box))).reshape(3, -1).T
-        around = self._outline(labels.grid.to_world(corners))
-        index = grid.to_index(around)
-        low = np.clip(np.floor(index.min(axis=0)), 0, grid.shape).astype(int)
-        high = np.clip(np.ceil(index.max(axis=0)) + 1, 0, grid.shape).astype(int)
-        return np.asarray(np.indices(tuple(high - low)).reshape(3, -1).T + low, np.int64)
-
-    def _outline(self, corners: Points) -> Points:
-        """Corners in the person's world by the affine map, with as much around as anything moves."""
-        carried = corners @ self.affine[:3, :3].T + self.affine[:3, 3]
         assert self.to_person is not None
+        carried = labels.grid.to_world(corners) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        index = grid.to_index(carried)
+        # As much around as anything moves, whichever way the grid lies.
         reach = float(np.abs(self.to_person.shifts).max(initial=0))
-        middle = carried.mean(axis=0)
-        return np.asarray(carried + np.sign(carried - middle) * reach)
+        around = reach * np.abs(np.linalg.inv(grid.affine[:3, :3])).sum(axis=1)
+        low = np.clip(np.floor(index.min(axis=0) - around), 0, grid.shape).astype(int)
+        high = np.clip(np.ceil(index.max(axis=0) + around) + 1, 0, grid.shape).astype(int)
+        return np.asarray(np.indices(tuple(high - low)).reshape(3, -1).T + low, np.int64)

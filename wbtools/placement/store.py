@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wbtools import atomic
 from wbtools.atomic import Access
+from wbtools.errors import InputError
 from wbtools.images import arrays
 from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.placement.ants_images import installed
@@ -31,8 +33,10 @@ from wbtools.text import line
 
 logger = logging.getLogger(__name__)
 
-_DAMAGE = (*ARRAY_DAMAGE, KeyError, TypeError, zipfile.BadZipFile, RuntimeError)
+_DAMAGE = (*ARRAY_DAMAGE, KeyError, TypeError, zipfile.BadZipFile, RuntimeError, InputError)
 _LONGEST = 100_000  # bytes of facts
+_FACTS = {"registration", "correlation", "overlap", "folded"}
+"""What is said of a placement to whoever looks at it."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,13 @@ class Store:
             with np.load(self.path, allow_pickle=False) as file:
                 facts = json.loads(bytes(file["facts"][:_LONGEST]))
                 coarse = Grid(file["to_person"].shape[:3], file["grid"])
-                there, back = (Field(file[name].astype(np.float32), coarse) for name in ("to_person", "to_template"))
-                labels, affine = file["labels"].astype(np.int32), file["affine"].astype(np.float64)
-            if labels.shape != grid.shape or affine.shape != (4, 4) or not isinstance(facts, dict):
+                there, back = (Field(_as(np.float32, file[name]), coarse) for name in ("to_person", "to_template"))
+                labels, affine = _as(np.int32, file["labels"]), Grid(grid.shape, file["affine"]).affine
+            if (
+                labels.shape != grid.shape
+                or labels.min() < 0
+                or not (isinstance(facts, dict) and facts.keys() >= _FACTS)
+            ):
                 raise ValueError("arrays of other shapes")
             if not all(np.isfinite(field.shifts).all() for field in (there, back)):
                 raise ValueError("numbers that are not finite")
@@ -97,6 +105,11 @@ class Store:
             atomic.write(self.path, lambda file: np.savez(file, **parts), access=Access.PRIVATE)
         except OSError as error:
             logger.warning("the placement could not be cached: %s", error)
+
+
+def _as(kind: type[np.generic], values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers of a type; TypeError if they are of another sort, such as fractions for whole numbers."""
+    return values.astype(kind, casting="same_kind")
 
 
 def _require_plain(path: Path) -> None:

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import CheckError
-from wbtools.placement.ants_images import ants_on_one_thread, field_in, image_of, installed, write_affine
+from wbtools.placement.ants_images import (
+    ants_on_one_thread,
+    data_of,
+    field_in,
+    image_of,
+    installed,
+    write_affine,
+)
 from wbtools.placement.placement import Placement
 from wbtools.placement.templates import SPACE, Template
 from wbtools.space.grid import Volume
 from wbtools.space.registration import affine_between
+from wbtools.text import line
 
-_ITERATIONS = (40, 20, 0)
+_ITERATIONS, _COARSE_ITERATIONS = (40, 20, 0), (40, 20, 20)
+_COARSE = 1.5  # mm; on larger voxels every second one is too few: points then lie .5 to .9 mm farther off
 _BINS = 32
 _SEED = 1
 _KEPT = 2
@@ -53,23 +63,9 @@ def place(brain: Volume, template: Template) -> Placement:
     """
     affine = affine_between(brain, template.images[0])
     with ants_on_one_thread() as ants, TemporaryDirectory(prefix="wbtools-") as name:
-        fixed, moving = image_of(ants, brain), [image_of(ants, image) for image in template.images]
-        start = Path(name) / "affine.mat"
-        write_affine(ants, np.asarray(np.linalg.inv(affine.matrix), np.float64), start)
-        done = ants.registration(
-            fixed=fixed,
-            moving=moving[0],
-            type_of_transform="SyNOnly",
-            initial_transform=[str(start)],
-            outprefix=f"{name}/",
-            syn_metric="mattes",
-            syn_sampling=_BINS,
-            reg_iterations=_ITERATIONS,
-            random_seed=_SEED,
-            multivariate_extras=[["mattes", fixed, other, 1, _BINS] for other in moving[1:]] or None,
-        )
+        done = _registered(ants, brain, template, affine.matrix, Path(name))
         to_template, to_person = (field_in(_warp_among(done[key]), brain.grid) for key in _FIELDS)
-        warped = np.asarray(done["warpedmovout"].numpy(), np.float32)
+        warped = data_of(done["warpedmovout"])
     facts = {
         "registration": f"SyN (antspyx {installed()})",
         "space": SPACE,
@@ -78,6 +74,35 @@ def place(brain: Volume, template: Template) -> Placement:
         **_quality(brain, warped, to_person.volume_change()),
     }
     return Placement(affine.matrix, to_person.coarser(_KEPT), to_template.coarser(_KEPT), facts)
+
+
+def _registered(
+    ants: ModuleType, brain: Volume, template: Template, affine: NDArray[np.float64], folder: Path
+) -> dict[str, Any]:
+    """What ANTs finds; its files are in a folder."""
+    fixed, moving = image_of(ants, brain), [image_of(ants, image) for image in template.images]
+    coarse = brain.grid.voxel_volume ** (1 / 3) > _COARSE
+    start = folder / "affine.mat"
+    write_affine(ants, np.asarray(np.linalg.inv(affine), np.float64), start)
+    try:
+        found: dict[str, Any] = ants.registration(
+            fixed=fixed,
+            moving=moving[0],
+            type_of_transform="SyNOnly",
+            initial_transform=[str(start)],
+            outprefix=f"{folder}/",
+            syn_metric="mattes",
+            syn_sampling=_BINS,
+            reg_iterations=_COARSE_ITERATIONS if coarse else _ITERATIONS,
+            random_seed=_SEED,
+            multivariate_extras=[["mattes", fixed, other, 1, _BINS] for other in moving[1:]] or None,
+        )
+    except RuntimeError as error:  # it says no more than a number
+        raise CheckError(
+            f"the template could not be laid over this brain by SyN: {line(error)}",
+            hint=f"make room in the folder for temporary files (TMPDIR), or {_HINT}",
+        ) from None
+    return found
 
 
 _FIELDS = ("fwdtransforms", "invtransforms")

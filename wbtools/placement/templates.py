@@ -99,6 +99,9 @@ def template() -> Template:
 def _in_templateflow() -> Path | None:
     """TemplateFlow's brain of this space, if it was fetched."""
     home = os.environ.get("TEMPLATEFLOW_HOME")
-    folder = Path(home) if home else Path.home() / ".cache" / "templateflow"
-    path = folder / f"tpl-{SPACE}" / _FLOW
-    return path if path.is_file() and path.stat().st_size else None
+    try:
+        folder = Path(home) if home else Path.home() / ".cache" / "templateflow"
+        path = folder / f"tpl-{SPACE}" / _FLOW
+        return path if path.is_file() and path.stat().st_size else None
+    except (OSError, RuntimeError):  # a folder that may not be entered; nobody's home
+        return None

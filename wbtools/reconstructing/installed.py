@@ -203,11 +203,24 @@ def find_installed(tool: Tool, program: Path | None = None) -> Installed:
     InputError
         If FreeSurfer or its licence is missing, which it needs.
     """
+    if program and program.is_dir():
+        raise InputError(f"{program} is a folder", hint="give the program's file in it")
     found = find_program(str(program.absolute())) if program else _found(tool)
     if found is None:
         where = f"{program} is no program" if program else f"{tool.title} is not installed ({_places(tool)})"
         raise CommandMissing(where, hint=f"{tool.install}, or name it with --program; it takes {tool.takes}")
     return Installed(Path(found), _licence(tool) if tool.needs_licence else None)
+
+
+def expected(tool: Tool, program: Path | None = None) -> Installed:
+    """A program that is not here, by its name, so that its command can be shown.
+
+    Examples
+    --------
+    >>> expected(TOOLS["t1prep"]).program.name
+    'T1Prep'
+    """
+    return Installed(program or Path(tool.programs[0]), Path(_LICENCES[0]))
 
 
 def _found(tool: Tool) -> str | None:

@@ -64,10 +64,11 @@ def run(argv: Sequence[str], place: Path, log: Path, environment: Mapping[str, s
         if process is not None:
             _end(process)
     if status:
-        shown = "".join(f"\n  {text}" for text in last_lines(log))
+        lines = last_lines(log)
+        shown = "".join(("the last lines of its log:", *(f"\n  {text}" for text in lines)))
         raise CommandError(
-            f"{Path(argv[0]).name} failed: {ending(status)}; the last lines of its log:{shown}",
-            hint=f"look at the whole log: {log}",
+            f"{Path(argv[0]).name} failed: {ending(status)}; {shown if lines else 'its log is empty'}",
+            hint=f"look at the whole log: {log}" if lines else "run the program by hand: --dry-run prints its command",
             argv=tuple(argv),
             status=status,
         )

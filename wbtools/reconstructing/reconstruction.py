@@ -104,6 +104,22 @@ def name_of(t1w: Path, given: str | None = None) -> str:
     return name
 
 
+def require_image(t1w: Path, tool: Tool) -> None:
+    """Require an image that a program reads.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if not t1w.name.endswith(tool.suffixes):
+        raise InputError(
+            f"{t1w} is no image that {tool.title} reads ({', '.join(tool.suffixes)})",
+            hint="give one T1w image; of DICOM files, dcm2niix makes one",
+        )
+    diagnosis.require_file(t1w)
+
+
 def require(job: Reconstruction) -> None:
     """Require an image that the program reads, and a place that is nobody's.
 
@@ -112,12 +128,7 @@ def require(job: Reconstruction) -> None:
     InputError
         Naming what is in the way.
     """
-    if not job.t1w.name.endswith(job.tool.suffixes):
-        raise InputError(
-            f"{job.t1w} is no image that {job.tool.title} reads ({', '.join(job.tool.suffixes)})",
-            hint="give one T1w image; of DICOM files, dcm2niix makes one",
-        )
-    diagnosis.require_file(job.t1w)
+    require_image(job.t1w, job.tool)
     containment.require_outside_inputs(job.out, "--out")
     publishing.require_absent(job.out, job.name, overwrite=False)
     require_writable(job.out, "--out")

@@ -79,12 +79,14 @@ def nearest_through(
     return found
 
 
-def smooth_labels(labels: NDArray[np.int32], rounds: int) -> NDArray[np.int32]:
+def smooth_labels(labels: NDArray[np.int32], grid: Grid, rounds: int) -> NDArray[np.int32]:
     """Labels that most of the neighbours share, nearer ones counting more; 0 stays 0, and counts for nothing.
 
     Parameters
     ----------
     labels : ndarray, (X, Y, Z), int32
+    grid : Grid
+        With voxels of these sizes.
     rounds : int
 
     Returns
@@ -95,11 +97,12 @@ def smooth_labels(labels: NDArray[np.int32], rounds: int) -> NDArray[np.int32]:
     --------
     >>> labels = np.ones((3, 3, 3), np.int32)
     >>> labels[1, 1, 1], labels[0, 0, 0] = 5, 0
-    >>> smooth_labels(labels, 1)[[1, 0], [1, 0], [1, 0]]
+    >>> smooth_labels(labels, Grid((3, 3, 3), np.eye(4)), 1)[[1, 0], [1, 0], [1, 0]]
     array([1, 0], dtype=int32)
     """
     steps = np.array([step for step in np.ndindex(3, 3, 3) if step != (1, 1, 1)]) - 1
-    weights = (1 / np.linalg.norm(steps, axis=1)).astype(np.float32)
+    lengths = np.linalg.norm(steps @ grid.affine[:3, :3].T, axis=1)
+    weights = (lengths.min() / lengths).round(4).astype(np.float32)  # rounded: equal ones stay equal on any grid
     for _ in range(rounds):
         labels = _majority(labels, steps, weights)
     return labels

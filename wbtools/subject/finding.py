@@ -65,8 +65,9 @@ def _taking(layout: Layout, series: SeriesChoice | None) -> Find:
     if layout.of_series is None:
         if series is not None and not series.is_usual:
             raise InputError(
-                f"--series and --patient-id are for DICOM files, and this is a folder of the layout {layout.name}",
-                hint="leave them out, or give the folder of the DICOM files by its path",
+                f"{' and '.join(series.options)} can be given for DICOM files only, and this is not a DICOM series "
+                f"(layout: {layout.name})",
+                hint=f"leave out {' and '.join(series.options)}, or give the folder of the DICOM files by its path",
             )
         return layout.find
     if series is None:

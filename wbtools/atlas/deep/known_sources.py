@@ -22,7 +22,7 @@ T1PREP = "data/templates_MNI152NLin2009cAsym"
 
 _GET_T1PREP = (
     "install T1Prep into the environment of wbtools (pip install t1prep; Apache 2.0), or unpack its wheel and name its "
-    "folder: {name}=FOLDER"
+    "folder: {name}=FOLDER (=FOLDER holds for {name} only)"
 )
 _THALAMUS = "THALAMUS"
 _DIENCEPHALON = "DIENCEPHALON_VENTRAL"
@@ -59,9 +59,17 @@ def _of_freesurfer(
 ) -> LabelFile:
     """Labels that FreeSurfer made of the person; HCP's folders have FreeSurfer's below `T1w`."""
     patterns = tuple(f"{folder}/{stem}*.mgz" for folder in ("mri", "T1w/*/mri"))
-    made_by = f"FreeSurfer's {tool}, from this person's own image"
+    made_by, get = f"FreeSurfer's {tool}, from this person's own image", f"run FreeSurfer's {tool}"
     return LabelFile(
-        "subject", patterns, "T1w", made_by, names, key, lambda path: _fixed(labels), papers, how_to_get=f"run {tool}"
+        "subject",
+        patterns,
+        "T1w",
+        made_by,
+        names,
+        key,
+        lambda path: _fixed(labels),
+        papers,
+        how_to_get=get,
     )
 
 

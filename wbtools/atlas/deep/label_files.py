@@ -52,9 +52,10 @@ def locate(source: LabelSource, folder: Path | None) -> FoundFile:
     >>> from wbtools.atlas.deep.known_sources import SOURCES
     >>> locate(SOURCES["hypothalamus"].at(Path("/no such folder")), None)
     Traceback (most recent call last):
-    wbtools.errors.AtlasError: there are no labels for --subcortex hypothalamus: looked for Hypothalamus.nii.gz in \
-/no such folder
+    wbtools.errors.AtlasError: --subcortex hypothalamus: /no such folder does not exist
     """
+    if source.place and not source.place.exists():
+        raise AtlasError(f"--subcortex {source.name}: {source.place} does not exist", hint="check the path")
     looked = []
     for file in source.files:
         for place, patterns in _places(source, file, folder):
@@ -65,11 +66,19 @@ def locate(source: LabelSource, folder: Path | None) -> FoundFile:
             looked.append(f"{' or '.join(names)} in {place}")
         if file.place == "t1prep" and source.place is None and package_folder() is None:
             looked.append("the Python package t1prep, which is not installed")
-    hints = dict.fromkeys(file.how_to_get for file in source.files if file.how_to_get)
+    useful = (file for file in source.files if file.place != "subject" or _has_freesurfers(source, file, folder))
+    hints = dict.fromkeys(file.how_to_get for file in useful if file.how_to_get)
     raise AtlasError(
         f"there are no labels for --subcortex {source.name}: looked for {'; and for '.join(looked) or 'them nowhere'}",
         hint="; or ".join(hints) or "check the path",
     )
+
+
+def _has_freesurfers(source: LabelSource, file: LabelFile, folder: Path | None) -> bool:
+    """Whether FreeSurfer's labels could be made of a person: there is a folder in which they would be looked for."""
+    if folder is None or source.place:
+        return False
+    return any(any(folder.glob(str(Path(pattern).parent))) for pattern in file.patterns)
 
 
 def package_folder() -> Path | None:

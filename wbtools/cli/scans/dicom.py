@@ -9,7 +9,9 @@ import click
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
+from wbtools.dicom.header import is_dicom
 from wbtools.dicom.series import Found, Series, series_below
+from wbtools.errors import InputError
 from wbtools.subject.not_found import require_existing
 from wbtools.text import counted, line
 
@@ -21,7 +23,7 @@ def command() -> None:
     """Look at a scanner's DICOM files."""
 
 
-@command.command("list")
+@command.command("list", short_help="List DICOM series.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
@@ -31,11 +33,17 @@ def list_series(folder: Path, debug: bool) -> None:
     Only headers are read. Descriptions are shown as the scanner's operator typed them: they may name a person.
     """
     place = require_existing(folder, Path())
-    for text in _lines(series_below(place if place.is_dir() else place.parent), place):
+    if not place.is_dir() and not is_dicom(place):
+        raise InputError(f"{place} is not a DICOM file", hint="give the folder of the DICOM files, or one of them")
+    found = series_below(place if place.is_dir() else place.parent)
+    if not found.series:
+        unread = f"; {counted(found.damaged, 'DICOM file')} cannot be read" if found.damaged else ""
+        raise InputError(f"no DICOM images in {place}{unread}", hint="check the path, or copy the files again")
+    for text in _lines(found):
         out.print(out.wrapped(text, indent=8))
 
 
-def _lines(found: Found, folder: Path) -> Iterator[str]:
+def _lines(found: Found) -> Iterator[str]:
     """What is found, as lines."""
     shown = 0
     studies = list(dict.fromkeys(series.first.study for series in found.series))
@@ -48,8 +56,6 @@ def _lines(found: Found, folder: Path) -> Iterator[str]:
         yield f"{number:>5}  {next(filter(None, names), 'no description')}"
         yield f"       {', '.join(filter(None, _facts(series)))}"
         yield f"       {_verdict(series, found)}"
-    if not found.series:
-        yield f"no DICOM images in {folder}"
     if found.damaged:
         yield f"{counted(found.damaged, 'DICOM file')} cannot be read, and may belong to any series"
 
@@ -79,5 +85,6 @@ def _verdict(series: Series, found: Found) -> str:
     if [series] == [each for each in found.series if each.is_candidate]:
         return "taken: the only one that may be T1w"
     alone = [each.first.number for each in found.series].count(series.first.number) == 1
-    how = "--series" if alone and series.first.number is not None else "the path of one of its images"
-    return f"may be taken, by {how}, for others may be as well"
+    number = series.first.number
+    how = f"--series {number}" if alone and number is not None else "the path of one of its images"
+    return f"possible T1w, but not the only one: choose with {how}"

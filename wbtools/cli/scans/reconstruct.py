@@ -13,7 +13,8 @@ import click
 from wbtools.cli.batch.display import clock
 from wbtools.cli.console import err, out
 from wbtools.cli.failures import reports_errors
-from wbtools.reconstructing.installed import TOOLS, Tool
+from wbtools.errors import CommandMissing
+from wbtools.reconstructing.installed import TOOLS, Installed, Tool
 from wbtools.reconstructing.long_process import Tell
 from wbtools.text import line
 
@@ -51,23 +52,36 @@ def command(
     The program's folder appears whole or not at all, and is never written over. Nothing is written beside T1W in a
     subject's folder.
     """
+    from wbtools.reconstructing import reconstruction
     from wbtools.reconstructing.installed import find_installed, tool_named
-    from wbtools.reconstructing.reconstruction import Reconstruction, default_out, name_of, reconstruct, require
     from wbtools.subject.not_found import require_existing
 
     image, chosen = require_existing(t1w, Path()), tool_named(tool)
+    reconstruction.require_image(image, chosen)
+    installed = (_expected if dry_run else find_installed)(chosen, program)
     cores = threads or len(os.sched_getaffinity(0))
-    where = place or default_out(image, chosen)
-    job = Reconstruction(image, chosen, find_installed(chosen, program), where, name_of(image, name), cores)
+    where, person = place or reconstruction.default_out(image, chosen), reconstruction.name_of(image, name)
+    job = reconstruction.Reconstruction(image, chosen, installed, where, person, cores)
     if dry_run:
-        require(job)
+        reconstruction.require(job)
         out.print(out.command(*job.planned))
         return
     err.print(err.wrapped(f"{chosen.title} takes {chosen.takes}"))
     with _shown(chosen) as tell:
-        folder = reconstruct(job, tell)
+        folder = reconstruction.reconstruct(job, tell)
     out.print(f"Wrote {line(folder)}")
     out.print(f"Next:  {out.command('wbtools', 'export-subject', folder)}")
+
+
+def _expected(tool: Tool, program: Path | None) -> Installed:
+    """The program; where it is missing, that is said, and its name stands for it."""
+    from wbtools.reconstructing.installed import expected, find_installed
+
+    try:
+        return find_installed(tool, program)
+    except CommandMissing as error:
+        err.print(err.wrapped(f"Note: {line(error)}; to have it: {error.hint}"))
+        return expected(tool, program)
 
 
 @contextmanager

@@ -182,11 +182,21 @@ def _none(series: Sequence[Series], folder: Path) -> SubjectError:
         if (reason := each.hindrance or each.doubt) is not None
     ]
     more = "; ..." if len(series) > _NAMED else ""
-    alone = len(series) == 1 and (series[0].hindrance or series[0].doubt)
     return SubjectError(
         f"{folder} holds no DICOM series that can be taken as a T1w image" + "".join((": ", "; ".join(reasons), more)),
-        hint=f"{alone.hint if alone else 'choose one with --series NUMBER'}; {_look(folder)}",
+        hint=f"{_remedy(series)}; {_look(folder)}",
     )
+
+
+def _remedy(series: Sequence[Series]) -> str:
+    """What can be done where no series is taken: `--series` helps only where one could be read."""
+    if len(series) > 1 and any(each.hindrance is None for each in series):
+        choose = ["choose one with --series NUMBER"]
+    else:
+        choose = [each.doubt.hint for each in series if each.hindrance is None and each.doubt]
+    likely = sorted(series, key=lambda each: each.doubt is not None)  # what looks T1-weighted is what is wanted
+    mend = [each.hindrance.hint for each in likely if each.hindrance and (each.doubt is None or not choose)]
+    return " or ".join((*mend[:1], *choose))
 
 
 def _look(folder: Path) -> str:
