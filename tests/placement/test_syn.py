@@ -3,6 +3,7 @@
 import logging
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -195,6 +196,14 @@ def test_an_antspyx_that_cannot_be_loaded_is_named(monkeypatch):
         ants_images.ants_on_one_thread(),
     ):
         pass
+
+
+def test_nothing_is_said_where_there_is_no_home(tmp_path):
+    code = "from wbtools.placement import ants_images as a\nwith a.ants_on_one_thread(): pass"
+    nowhere = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "none" / "here"), "TMPDIR": str(tmp_path)}
+    (tmp_path / "none").touch()
+    done = subprocess.run([sys.executable, "-c", code], env=nowhere, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "") and [path.name for path in tmp_path.iterdir()] == ["none"]
 
 
 def test_an_image_without_brain_is_refused():

@@ -29,8 +29,13 @@ def test_liquid_is_ventricle_where_a_ventricle_was_carried_and_nothing_elsewhere
     assert fit([4, 4, 1001, 0], [LIQUID, WHITE, LIQUID, LIQUID]) == [4, 0, 0, 0]
 
 
-def test_the_cerebellum_keeps_its_side_and_is_divided_by_tissue():
-    assert fit([8, 7, 46, 47], [WHITE, GREY, WHITE, GREY]) == [7, 8, 46, 47]
+def test_the_cerebellum_is_divided_as_it_was_carried_and_grows_over_its_tissue():
+    assert fit([0, 8, 7, 46, 47, 0], [GREY, WHITE, GREY, WHITE, GREY, LIQUID]) == [8, 8, 7, 46, 47, 0]
+
+
+def test_a_dark_lesion_inside_a_deep_structure_is_a_part_of_it_and_liquid_at_its_edge_is_not():
+    tissue = [LIQUID, LIQUID, GREY, LIQUID, LIQUID, GREY, GREY, GREY]
+    assert fit([0, 10, 10, 10, 10, 10, 10, 0], tissue)[1:7] == [0, 10, 10, 10, 10, 10]
 
 
 def test_nothing_is_made_of_nothing():

@@ -6,6 +6,7 @@ as maps of a person's tissue, lies in a folder of this process alone and goes wi
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import zlib
@@ -51,11 +52,12 @@ def ants_on_one_thread() -> Iterator[ModuleType]:
     InputError
         If antspyx is installed, but cannot be loaded.
     """
+    ants = _loaded()  # before: matplotlib, which it imports, may keep its fonts in a folder for temporary files
     threads, folder = os.environ.get(_THREADS), tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="wbtools-") as own:
         os.environ[_THREADS], tempfile.tempdir = "1", own
         try:
-            yield _loaded()
+            yield ants
         finally:
             tempfile.tempdir = folder
             if threads is None:
@@ -65,6 +67,7 @@ def ants_on_one_thread() -> Iterator[ModuleType]:
 
 
 def _loaded() -> ModuleType:
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where there is no home; nothing is drawn with it
     try:
         import ants
     except (ImportError, AttributeError, OSError) as error:

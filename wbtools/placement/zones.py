@@ -12,8 +12,8 @@ _DEEP = (10, 11, 12, 13, 16, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60, 85)
 _LIQUIDS = (4, 5, 14, 15, 24, 43, 44, 72)
 _MIXED = (30, 31, 62, 63)  # vessels and choroid plexus
 _CALLOSUM = (251, 252, 253, 254, 255)
-_CEREBELLUM = {7: (7, 8), 8: (7, 8), 46: (46, 47), 47: (46, 47)}
-"""White matter and cortex of the cerebellum, for each of its labels."""
+_CEREBELLUM = (7, 8, 46, 47)
+_RIM = 2.0  # mm from the edge of a deep structure, within which liquid is none of it: what SyN may be wrong by
 _CEREBRUM = {"left": (2, 3), "right": (41, 42)}
 """FreeSurfer's labels of white matter and cortex."""
 
@@ -21,8 +21,9 @@ _CEREBRUM = {"left": (2, 3), "right": (41, 42)}
 def fitted(carried: Volume, classes: Volume) -> Volume:
     """FreeSurfer's labels as the tissue has them.
 
-    Every voxel of tissue belongs to the label that lies nearest: in cerebrum and cerebellum its class tells cortex from
-    white matter. Deep structures keep what is not liquid; liquid is ventricle where a ventricle was carried.
+    Every voxel of tissue belongs to the label that lies nearest; in the cerebrum its class tells cortex from white
+    matter. Deep structures lose liquid at their edge, but not inside, where a dark lesion is a part of them. Liquid is
+    ventricle where a ventricle was carried.
 
     Parameters
     ----------
@@ -59,10 +60,9 @@ def fitted(carried: Volume, classes: Volume) -> Volume:
         result[at & (tissue == WHITE)] = white
         result[at & (tissue == GREY)] = white
         result[at & (tissue == GREY) & cortical] = cortex
-    for key, (white, cortex) in _CEREBELLUM.items():
-        result[(zone == key) & (tissue == WHITE)] = white
-        result[(zone == key) & (tissue == GREY)] = cortex
-    solid = np.isin(labels, (*_DEEP, *_CALLOSUM)) & (tissue > LIQUID)
+    result = np.where(np.isin(zone, _CEREBELLUM) & (tissue > LIQUID), zone, result)
+    deep = np.isin(labels, (*_DEEP, *_CALLOSUM))
+    solid = deep & ((tissue > LIQUID) | (distance_transform_edt(deep, sampling=sizes) > _RIM))
     hollow = np.isin(labels, _LIQUIDS) & (tissue == LIQUID)
     kept = solid | hollow | (np.isin(labels, _MIXED) & (tissue > 0))
     return Volume(np.where(kept, labels, result).astype(np.int32), carried.grid, Unit.LABEL)
