@@ -7,6 +7,7 @@ import math
 import os
 import re
 import stat
+import zipfile
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -50,6 +51,26 @@ def require_plain(stream: IO[bytes], name: object) -> None:
         raise ValueError(f"{name} does not say what kind of numbers it holds")
     if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and math.prod(shape) < _MOST):
         raise ValueError(f"{name} does not say how many numbers it holds")
+
+
+def require_plain_archive(path: Path) -> None:
+    """Require that an archive of numpy's (`.npz`) holds uncompressed arrays of plain numbers alone.
+
+    A compressed file, a pipe or a device may yield more bytes than the file has.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is not a regular file")
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its members are compressed")
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                require_plain(stream, member.filename)
 
 
 def _header(text: bytes) -> dict[Any, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +66,7 @@ class Store:
         if self.path is None:
             return None
         try:
-            _require_plain(self.path)
+            arrays.require_plain_archive(self.path)
             with np.load(self.path, allow_pickle=False) as file:
                 facts = json.loads(bytes(file["facts"][:_LONGEST]))
                 coarse = Grid(file["to_person"].shape[:3], file["grid"])
@@ -110,15 +109,3 @@ class Store:
 def _as(kind: type[np.generic], values: NDArray[Any]) -> NDArray[Any]:
     """Numbers of a type; TypeError if they are of another sort, such as fractions for whole numbers."""
     return values.astype(kind, casting="same_kind")
-
-
-def _require_plain(path: Path) -> None:
-    """Raise ValueError for anything but uncompressed arrays of numbers: others may yield more bytes than they have."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is not a regular file")
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.compress_type != zipfile.ZIP_STORED:
-                raise ValueError("its members are compressed")
-            with archive.open(member) as stream:
-                arrays.require_plain(stream, member.filename)

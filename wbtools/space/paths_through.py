@@ -9,28 +9,14 @@ needed, because importing numba is slow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools.space.compiled import compiled
 from wbtools.space.grid import Grid
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 NONE = -1
 """What is nearest where nothing is within reach."""
-
-
-def _compiled(function: Function) -> Function:
-    """Compile with numba, without the GIL, so that two hemispheres run in two threads."""
-    try:
-        fast: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package folder nor the user's cache is writable: compile in every process
-        fast = numba.njit(nogil=True, error_model="numpy")(function)
-    return fast
 
 
 def nearest_through(
@@ -108,7 +94,7 @@ def smooth_labels(labels: NDArray[np.int32], grid: Grid, rounds: int) -> NDArray
     return labels
 
 
-@_compiled
+@compiled
 def _sweep(
     inside: NDArray[np.bool_],
     lengths: NDArray[np.float32],
@@ -141,7 +127,7 @@ def _sweep(
     return changed
 
 
-@_compiled
+@compiled
 def _majority(labels: NDArray[np.int32], steps: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.int32]:
     """One round of `smooth_labels`; of labels with equal weight a voxel's own stays, else the first found."""
     nx, ny, nz = labels.shape

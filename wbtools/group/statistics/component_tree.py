@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from wbtools.space.compiled import compiled
 
 
-def _compiled(function: Function) -> Function:
-    """Compile with numba, and keep the result on disk where that is possible."""
-    try:
-        fast: Function = numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither the package folder nor the user's cache is writable
-        fast = numba.njit(nogil=True)(function)
-    return fast
-
-
-@_compiled
+@compiled
 def _root(parent: NDArray[np.int64], offset: NDArray[np.float64], vertex: int) -> int:
     """The vertex that stands for a cluster; paths are halved on the way there, and offsets added up."""
     while parent[vertex] != vertex:
@@ -33,7 +20,7 @@ def _root(parent: NDArray[np.int64], offset: NDArray[np.float64], vertex: int) -
     return vertex
 
 
-@_compiled
+@compiled
 def integrated(
     order: NDArray[np.int64],
     heights: NDArray[np.float64],

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ def _key(white: Mesh, pial: Mesh, grid: Grid, columns: Columns, division: int) -
 def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeights | None:
     """The weights in a file; None if it is missing or does not hold valid weights of this size."""
     try:
-        _require_plain(path)
+        arrays.require_plain_archive(path)
         with np.load(path, allow_pickle=False) as file:
             data, indices, indptr, voxels = (file[name] for name in _PARTS)
         if data.dtype != np.float32 or voxels.ndim != 1 or any(part.dtype.kind != "i" for part in (indices, voxels)):
@@ -98,21 +97,6 @@ def _read(path: Path, vertices: int, grid: Grid, columns: Columns) -> RibbonWeig
     except _DAMAGE as error:
         logger.warning("%s in the cache holds no usable weights (%s); they are computed again", path.name, error)
         return None
-
-
-def _require_plain(path: Path) -> None:
-    """Raise ValueError for anything but uncompressed arrays of numbers.
-
-    A compressed file, a pipe or a device may yield more bytes than the file has.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is not a regular file")
-    with zipfile.ZipFile(path) as archive:
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise ValueError("its members are compressed")
-        for member in archive.infolist():
-            with archive.open(member) as stream:
-                arrays.require_plain(stream, member.filename)
 
 
 def _write(path: Path, weights: RibbonWeights) -> None:

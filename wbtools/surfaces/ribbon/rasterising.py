@@ -19,30 +19,19 @@ only where it is needed, because importing numba is slow.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from wbtools.space.compiled import compiled
 from wbtools.surfaces.ribbon.columns import Cells
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Triple = tuple[int, int, int]
 
 _WALL = 64  # a step into the space between a wall's two triangulations; steps into a column are 1, fewer than half this
 _CHUNK = 1 << 22  # voxel shares per chunk: bounds the memory, does not change the result
-
-
-def _compiled(function: Function) -> Function:
-    """Compile with numba, without the GIL, so that two hemispheres run in two threads."""
-    try:
-        fast: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package folder nor the user's cache is writable: compile in every process
-        fast = numba.njit(nogil=True, error_model="numpy")(function)
-    return fast
 
 
 class _Columns(NamedTuple):
@@ -84,7 +73,7 @@ class _Buffers(NamedTuple):
         )
 
 
-@_compiled
+@compiled
 def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
     """The y at which the edge between p and q crosses x, exactly the same in both directions."""
     if px > qx:
@@ -92,7 +81,7 @@ def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
     return py + (qy - py) / (qx - px) * (x - px)
 
 
-@_compiled
+@compiled
 def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) -> None:
     """Add a step to each line of the block that crosses a triangle, at the first centre behind it.
 
@@ -134,7 +123,7 @@ def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple)
                 lines[x - x0, y - y0, behind] += inwards
 
 
-@_compiled
+@compiled
 def _side(points: Any, p: int, q: int, r: int, s: int) -> int:
     """Whether point s lies in front of (1) or behind (-1) the triangle p, q, r."""
     ax, ay, az = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1], points[q, 2] - points[p, 2]
@@ -143,7 +132,7 @@ def _side(points: Any, p: int, q: int, r: int, s: int) -> int:
     return 1 if cx * (ay * bz - az * by) + cy * (az * bx - ax * bz) + cz * (ax * by - ay * bx) > 0 else -1
 
 
-@_compiled
+@compiled
 def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None:
     """Cross the faces of a column: caps, walls by their first triangulation, and the space up to the second.
 
@@ -168,7 +157,7 @@ def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None
             _cross(points, (q, pial + q, pial + p), -wall, lines, corner)
 
 
-@_compiled
+@compiled
 def _count(lines: Any, division: int, counts: Any) -> None:
     """Sum, per voxel, the halves by which its centres are inside, and clear the lines for the next column."""
     for x in range(lines.shape[0]):
@@ -182,7 +171,7 @@ def _count(lines: Any, division: int, counts: Any) -> None:
                     counts[x // division, y // division, z // division] += halves
 
 
-@_compiled
+@compiled
 def _rasterise(columns: _Columns, boxes: _Boxes, shape: Any, division: int, first: int, buffers: _Buffers) -> int:
     """Compute voxel shares of the columns from `first` on until the buffer is full; return the next vertex."""
     low, size, counts = boxes.low, boxes.size, buffers.counts
@@ -242,7 +231,7 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     return sparse.csr_matrix((data, indices, indptr.astype(indices.dtype)), shape=(len(boxes.size), math.prod(shape)))
 
 
-@_compiled
+@compiled
 def _boxes(columns: _Columns, shape: Any, division: int) -> Any:
     """First voxel (V, 3) and number of voxels (V, 3) of the box around each column in the grid; 0 if outside."""
     points, polygons, starts = columns.points, columns.polygons, columns.starts
