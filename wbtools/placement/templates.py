@@ -27,20 +27,20 @@ _BLUR = 0.6  # mm, standard deviation: cortex is a few voxels thick
 
 _WHITE, _CORTEX, _LIQUID = 1.0, 0.68, 0.25
 _GREYS = {
-    "0.95": (7, 46),  # white matter of the cerebellum
-    "0.93": (13, 52),
-    "0.92": (16,),
-    "0.9": (28, 60),
-    "0.82": (10, 49),
-    "0.8": (12, 51),
-    "0.72": (11, 50),
-    "0.7": (26, 58),
-    "0.5": (31, 63),
-    "0.6": (30, 62),
-    "0.3": (72,),
-    "1.0": (85, 251, 252, 253, 254, 255),
-    "0.68": (8, 47, 17, 53, 18, 54),
-    "0.25": (4, 5, 14, 15, 24, 43, 44),
+    0.95: (7, 46),  # white matter of the cerebellum
+    0.93: (13, 52),
+    0.92: (16,),
+    0.9: (28, 60),
+    0.82: (10, 49),
+    0.8: (12, 51),
+    0.72: (11, 50),
+    0.7: (26, 58),
+    0.5: (31, 63),
+    0.6: (30, 62),
+    0.3: (72,),
+    1.0: (85, 251, 252, 253, 254, 255),
+    0.68: (8, 47, 17, 53, 18, 54),
+    0.25: (4, 5, 14, 15, 24, 43, 44),
 }
 """Share of white matter's brightness of FreeSurfer's labels in a T1w image: the paler, the more myelin."""
 
@@ -81,7 +81,7 @@ def painted() -> Volume:
     grey = np.zeros(int(labels.data.max()) + 1, np.float32)
     grey[1000:3000], grey[3000:] = _CORTEX, _WHITE
     for share, keys in _GREYS.items():
-        grey[list(keys)] = float(share)
+        grey[list(keys)] = share
     data = gaussian_filter(grey[labels.data], _BLUR)
     data[data < _LIQUID / 2] = 0  # what the blur left outside
     data.setflags(write=False)
