@@ -6,6 +6,7 @@ from wbtools.search_path import leave_working_directory
 leave_working_directory()
 
 import importlib  # noqa: E402
+import os  # noqa: E402
 from typing import Any  # noqa: E402
 
 import click  # noqa: E402
@@ -18,6 +19,7 @@ _COMMANDS = {
     "batch": ("batch.run", "Export many subjects: here, on a Slurm cluster, or through Dask."),
     "group": ("reading.group", "Say what many people's maps have in common, or how groups of people differ."),
     "report": ("reading.report", "Write the page of a finished export: decision, regions, trust, placement, viewer."),
+    "pack": ("sharing.pack", "Pack a finished export as one checked zip file, with or without the T1w."),
     "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
     "train": ("train", "Train a network on a data set, as one of the published systems does."),
     "evaluate": ("evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),
@@ -32,6 +34,8 @@ _COMMANDS = {
     "demo-subject": ("demo", "Write the built-in subject in HCP layout."),
     "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
 }
+
+_SMALL_PRODUCTS = {"export-subject", "batch", "report"}
 
 
 class _LazyGroup(click.Group):
@@ -48,6 +52,10 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        if (
+            cmd_name in _SMALL_PRODUCTS
+        ):  # of matrices, between which a second thread would wait at the cost of a processor
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy reads it when it is imported
         command: click.Command = importlib.import_module(f"wbtools.cli.{_COMMANDS[cmd_name][0]}").command
         return command
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,11 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Hemisphere, Region
 from wbtools.errors import InputError
 from wbtools.images import gifti_document, limits
+from wbtools.images.compression import zipped
 from wbtools.images.gifti_document import LABEL, LabelTable
 
 if TYPE_CHECKING:
-    from nibabel.gifti import GiftiDataArray
+    from nibabel.gifti import GiftiDataArray, GiftiImage
 
 
 def write_metrics(
@@ -160,10 +163,32 @@ def _save(
     path: Path, arrays: Sequence[GiftiDataArray], hemisphere: Hemisphere, notice: str, table: object = None
 ) -> None:
     """Write arrays with metadata that name the hemisphere and, if given, the notice."""
-    import nibabel
     from nibabel.gifti import GiftiImage, GiftiMetaData
 
     meta = {"AnatomicalStructurePrimary": hemisphere.cortex.gifti}
     if notice:
         meta["Notice"] = notice
-    nibabel.save(GiftiImage(meta=GiftiMetaData(meta), labeltable=table, darrays=list(arrays)), path)
+    save(path, GiftiImage(meta=GiftiMetaData(meta), labeltable=table, darrays=list(arrays)))
+
+
+def save(path: Path, image: GiftiImage) -> None:
+    """Write a GIFTI image as nibabel does, but with its arrays packed by `compression.zipped`.
+
+    Packing is nine tenths of the time that nibabel takes for a surface.
+
+    Parameters
+    ----------
+    path : Path
+    image : GiftiImage
+        Its arrays are in `GIFTI_ENCODING_B64GZ`, nibabel's default.
+    """
+    data = [array.data for array in image.darrays]
+    for array in image.darrays:
+        array.data = array.data[:0]  # its dimensions stay
+    document: bytes = image.to_xml()
+    start = document.index(b"<GIFTI")
+    root = ElementTree.fromstring(document[start:])
+    for array, element, numbers in zip(image.darrays, root.iter("Data"), data, strict=True):
+        array.data = numbers
+        element.text = base64.b64encode(zipped(np.ascontiguousarray(numbers).data)).decode()
+    path.write_bytes(document[:start] + ElementTree.tostring(root))

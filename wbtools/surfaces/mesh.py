@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.images import gifti_document, limits
+from wbtools.images import gifti, gifti_document, limits
 from wbtools.images.gifti_document import POINTS, TRIANGLES, Array, Document
 from wbtools.surfaces.scanner_space import in_scanner
 from wbtools.text import shell
@@ -202,7 +202,6 @@ def write(path: Path, mesh: Mesh, geometry: str) -> None:
     geometry : str
         The HCP name of the surface: white, midthickness, pial, inflated, very_inflated or sphere.
     """
-    import nibabel
     from nibabel.gifti import GiftiCoordSystem, GiftiDataArray, GiftiImage, GiftiMetaData
 
     shape, secondary = _GEOMETRY[geometry]
@@ -217,4 +216,4 @@ def write(path: Path, mesh: Mesh, geometry: str) -> None:
     image = GiftiImage(meta=GiftiMetaData(AnatomicalStructurePrimary=mesh.hemisphere.cortex.gifti))
     image.add_gifti_data_array(points)
     image.add_gifti_data_array(triangles)
-    nibabel.save(image, path)
+    gifti.save(path, image)

@@ -31,6 +31,7 @@ from wbtools.surfaces.ribbon.columns import Cells
 Triple = tuple[int, int, int]
 
 _WALL = 64  # a step into the space between a wall's two triangulations; steps into a column are 1, fewer than half this
+_NOWHERE = np.iinfo(np.int16).max  # the first centre of a line without steps
 _CHUNK = 1 << 22  # voxel shares per chunk: bounds the memory, does not change the result
 
 
@@ -51,10 +52,18 @@ class _Boxes(NamedTuple):
     size: NDArray[np.int64]
 
 
+class _Lines(NamedTuple):
+    """Steps at the centres of a block of lines, and the first and last centre of each line that has one."""
+
+    steps: NDArray[np.int16]
+    first: NDArray[np.int16]
+    last: NDArray[np.int16]
+
+
 class _Buffers(NamedTuple):
     """Work arrays for a single column, and arrays for the voxel shares of many columns."""
 
-    block: NDArray[np.int16]
+    lines: _Lines
     counts: NDArray[np.int32]
     indptr: NDArray[np.int64]
     voxels: NDArray[np.signedinteger]
@@ -65,7 +74,11 @@ class _Buffers(NamedTuple):
         """Buffers for columns whose boxes have these sizes, in a grid of `total` voxels."""
         largest, count = size.max(axis=0, initial=0), max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
         return cls(
-            np.zeros(largest * division, np.int16),
+            _Lines(
+                np.zeros(largest * division, np.int16),
+                np.full(largest[:2] * division, _NOWHERE, np.int16),
+                np.full(largest[:2] * division, -1, np.int16),
+            ),
             np.zeros(largest, np.int32),
             np.zeros(len(size) + 1, np.int64),
             np.empty(count, np.int32 if total < 2**31 else np.int64),
@@ -91,7 +104,7 @@ def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple)
     x0, y0, z0 = corner
     ax, bx, cx = points[i, 0], points[j, 0], points[k, 0]
     first = max(int(np.ceil(min(ax, bx, cx))), x0)
-    last = min(int(np.floor(max(ax, bx, cx))), x0 + lines.shape[0] - 1)
+    last = min(int(np.floor(max(ax, bx, cx))), x0 + lines.steps.shape[0] - 1)
     if first > last:  # many triangles of a fine mesh fall between two lines
         return
     ay, by, cy = points[i, 1], points[j, 1], points[k, 1]
@@ -115,12 +128,14 @@ def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple)
             continue
         inwards = step if falling < rising else -step
         low, high = min(rising, falling), max(rising, falling)
-        for y in range(max(int(np.ceil(low)), y0), min(int(np.ceil(high)), y0 + lines.shape[1])):
+        for y in range(max(int(np.ceil(low)), y0), min(int(np.ceil(high)), y0 + lines.steps.shape[1])):
             # Slivers seen edge-on have no usable slope, but their crossing lies between their corners.
             z = min(max(az + slope_x * (x - ax) + slope_y * (y - ay), bottom), top)
             behind = max(int(np.ceil(z)) - z0, 0)
-            if behind < lines.shape[2]:
-                lines[x - x0, y - y0, behind] += inwards
+            if behind < lines.steps.shape[2]:
+                lines.steps[x - x0, y - y0, behind] += inwards
+                lines.first[x - x0, y - y0] = min(lines.first[x - x0, y - y0], behind)
+                lines.last[x - x0, y - y0] = max(lines.last[x - x0, y - y0], behind)
 
 
 @compiled
@@ -160,15 +175,18 @@ def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None
 @compiled
 def _count(lines: Any, division: int, counts: Any) -> None:
     """Sum, per voxel, the halves by which its centres are inside, and clear the lines for the next column."""
-    for x in range(lines.shape[0]):
-        for y in range(lines.shape[1]):
-            inside = 0
-            for z in range(lines.shape[2]):
-                inside += lines[x, y, z]
-                lines[x, y, z] = 0
+    for x in range(lines.steps.shape[0]):
+        for y in range(lines.steps.shape[1]):
+            inside, last = 0, lines.last[x, y]
+            for z in range(lines.first[x, y], lines.steps.shape[2]):
+                inside += lines.steps[x, y, z]
+                lines.steps[x, y, z] = 0
                 if inside != 0:
                     halves = 1 if (inside + _WALL // 2) // _WALL != 0 else 2 * (inside % 2)
                     counts[x // division, y // division, z // division] += halves
+                elif z >= last:
+                    break
+            lines.first[x, y], lines.last[x, y] = _NOWHERE, -1
 
 
 @compiled
@@ -181,7 +199,12 @@ def _rasterise(columns: _Columns, boxes: _Boxes, shape: Any, division: int, firs
         if filled + nx * ny * nz > len(buffers.voxels):
             return vertex
         x0, y0, z0 = low[vertex] * division
-        lines = buffers.block[: nx * division, : ny * division, : nz * division]
+        wide, deep = nx * division, ny * division
+        lines = _Lines(
+            buffers.lines.steps[:wide, :deep, : nz * division],
+            buffers.lines.first[:wide, :deep],
+            buffers.lines.last[:wide, :deep],
+        )
         _outline(vertex, columns, lines, (x0, y0, z0))
         _count(lines, division, counts)
         for x in range(nx):
