@@ -11,22 +11,20 @@ Crashes need Debian's slurmctld, slurmd, slurm-client and munge; their own Slurm
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "batch"))
 
 from crash_recovery import CrashRecovery, exporting, wbtools
+from exports.eight import exports
 from slurm_loopback import Slurm, missing
 from stand_in import manner
 
@@ -53,7 +51,7 @@ def main() -> None:
             elif part == "overhead":
                 overhead(folder)
             else:
-                exports(folder, options.exports)
+                print(exports(folder, options.exports))
 
 
 def read_options() -> argparse.Namespace:
@@ -162,124 +160,6 @@ def timed(words: list[str]) -> tuple[float, float, int]:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-
-
-# ------------------------------------------------------------------------------------------------------------ exports
-
-
-def exports(folder: Path, number: int) -> None:
-    """Exports as a batch of two at once, and the same one after the other, each with the machine to itself."""
-    from wbtools.subject.demo import write_demo_subject
-
-    ids = [f"{100307 + place}" for place in range(number)]
-    for subject in ids:
-        write_demo_subject(folder / "study", subject)
-        alter(folder / "study" / subject, seed=int(subject))
-    study = ["--study-folder", str(folder / "study")]
-    # Compiled code lies on disk after the first export ever: no part of the comparison.
-    single_run(ids[0], folder / "first", study)
-    with Measured() as together:
-        words = [*ids, "--out", folder / "batch", "--jobs", 2, "--threads", 1, *study]
-        assert subprocess.run(exporting("run", *words)).returncode == 0
-    with Measured() as alone:
-        for subject in ids:
-            single_run(subject, folder / "single", study)
-    # Another number of threads adds in another order: the last digits differ.
-    apart = max(apart_by(folder, f"{subject}/{subject}.unet.regions.tsv") for subject in ids)
-    print(f"largest difference of a region's share between the two: {apart:.1e}")
-    print(f"{'':24s} wall s   processor s   memory GiB (proportional, all processes)")
-    for name, seen in ((f"{number} with --jobs 2", together), (f"{number} single runs", alone)):
-        print(f"{name:24s} {seen.seconds:6.0f} {seen.processor:13.0f} {seen.peak / 2**30:12.2f}")
-    ratios = [getattr(together, what) / getattr(alone, what) for what in ("seconds", "processor", "peak")]
-    print(f"{'ratio':24s} {ratios[0]:6.2f} {ratios[1]:13.2f} {ratios[2]:12.2f}   (wanted: wall <= 0.65, memory <= 2)")
-    print(f"load of the machine meanwhile: {os.getloadavg()[2]:.1f}")
-
-
-def single_run(subject: str, out: Path, study: list[str]) -> None:
-    """One export as a user would run it: with all processors."""
-    words = [sys.executable, "-m", "wbtools.cli", "export-subject", subject, "--out", str(out), *study]
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def alter(subject: Path, seed: int) -> None:
-    """Give a built-in subject an image of its own, so that no two runs of the benchmark do the same work.
-
-    It then differs enough from the template to be registered with it, as real people are.
-    """
-    import numpy as np
-    from scipy.ndimage import zoom
-
-    from wbtools.images import nifti
-
-    path = next((subject / "T1w").glob("T1w*brain.nii.gz"))
-    volume = nifti.read_volume(path)
-    coarse = np.random.default_rng(seed).normal(1, 0.25, (9, 11, 9)).astype(np.float32)
-    field = zoom(coarse, [n / m for n, m in zip(volume.data.shape, coarse.shape, strict=True)], order=1)
-    nifti.write_volume(path, replace(volume, data=volume.data * field.clip(0.3, 1.7)))
-
-
-def apart_by(folder: Path, table: str) -> float:
-    """The largest difference between the shares of two tables."""
-
-    def shares(where: str) -> dict[str, float]:
-        with (folder / where / table).open() as stream:
-            rows = csv.DictReader(stream, delimiter="\t")
-            return {row["region"]: float(row["share"]) for row in rows if row["share"] != "n/a"}
-
-    ours, theirs = shares("batch"), shares("single")
-    return max(abs(ours[region] - theirs[region]) for region in theirs)
-
-
-def processor_seconds() -> float:
-    """What all ended children used."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-class Measured:
-    """What a block's child processes took: wall and processor seconds, and the peak of their proportional memory."""
-
-    seconds = processor = 0.0
-    peak = 0
-
-    def __enter__(self) -> Measured:
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        self._began, self._used = time.perf_counter(), processor_seconds()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds, self.processor = time.perf_counter() - self._began, processor_seconds() - self._used
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.5):
-            self.peak = max(self.peak, sum(map(proportional, below(os.getpid()))))
-
-
-def below(pid: int) -> list[int]:
-    """All processes that a process started, directly or not."""
-    found: list[int] = []
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (task / "children").read_text().split()):
-                found += [child, *below(child)]
-    except OSError:
-        pass
-    return found
-
-
-def proportional(pid: int) -> int:
-    """A process's memory in bytes; what it shares counts by its share."""
-    try:
-        for row in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if row.startswith("Pss:"):
-                return int(row.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wbtools.errors import InputError
 from wbtools.space.grid import Volume
@@ -100,6 +101,8 @@ class Structure(Enum):
         return _FREESURFER_KEYS.get(self)
 
 
+_FEW_LABELS = 1 << 20  # up to which labels are looked up in a table
+
 _FREESURFER_KEYS = {
     Structure.ACCUMBENS_LEFT: 26,
     Structure.ACCUMBENS_RIGHT: 58,
@@ -191,12 +194,28 @@ class Atlas:
 
     def __post_init__(self) -> None:
         require_unique(self.regions)
-        unknown = np.setdiff1d(np.unique(self.volume.data), [0, *(region.key for region in self.regions)])
+        unknown = np.setdiff1d(present(self.volume.data), [0, *(region.key for region in self.regions)])
         if unknown.size:
             raise InputError(f"the {self.name} volume holds keys without a name: {unknown[:5].tolist()}")
 
     def __repr__(self) -> str:
         return f"<Atlas {self.name}: {len(self.regions)} regions, {self.volume!r}>"
+
+
+def present(labels: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The labels that an array holds, ascending, as numpy's `unique` finds them, without sorting all of them.
+
+    Examples
+    --------
+    >>> present(np.array([7, 0, 7, -1])).tolist()
+    [-1, 0, 7]
+    """
+    lowest = int(labels.min(initial=0))
+    if lowest < 0 or int(labels.max(initial=0)) > _FEW_LABELS:
+        return np.unique(labels)
+    found = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    found[labels.ravel()] = True
+    return np.flatnonzero(found)
 
 
 def require_unique(regions: Iterable[Region]) -> None:

@@ -21,14 +21,14 @@ from wbtools.provenance import code_sha256
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "wbtools"
 LEVELS = (
-    {"version", "errors", "text", "search_path", "atomic"},
+    {"version", "errors", "text", "search_path", "atomic", "compression"},
     {"provenance", "space"},
     {"anatomy"},
     {"images", "workbench"},
     {"surfaces", "model", "regions", "output", "placement", "dicom"},
-    {"subject", "attribution", "atlas", "reading"},
+    {"subject", "attribution", "atlas", "reading", "drawing"},
     {"native", "report", "reconstructing"},
-    {"exporting"},
+    {"exporting", "sharing"},
     {"batch", "api", "group"},
     {"datasets"},
     {"training"},

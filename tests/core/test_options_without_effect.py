@@ -34,6 +34,23 @@ def test_an_option_that_needs_another_is_refused_without_it(command, words, need
     assert f"Hint: add {needed}, or leave {words[0]} out" in said
 
 
+@pytest.mark.parametrize(
+    ("command", "other"),
+    [
+        (("export-subject", "A"), "--no-render"),
+        (("batch", "run", "A", "--out", "out"), "--no-render"),
+        (("group", "exports", "--out", "out"), "--no-render"),
+        (("group", "exports", "--out", "out"), "--no-maps"),
+    ],
+)
+def test_an_option_that_another_leaves_nothing_to_is_refused_beside_it(command, other):
+    run = CliRunner().invoke(main, [*command, "--renderer", "own", other])
+    assert run.exit_code == 3
+    said = " ".join(run.output.split())
+    assert f"Error: --renderer means nothing with {other}" in said
+    assert f"Hint: leave --renderer or {other} out" in said
+
+
 @pytest.mark.parametrize("command", [COMPARE, QUERY, CLASSIFY, EVALUATE])
 def test_defaults_are_no_options_that_were_given(command):
     assert "means nothing" not in CliRunner().invoke(main, list(command)).output

@@ -30,8 +30,11 @@ ASKING = [("compare",), ("classify",), ("index",), ("query",)]
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "README.md", CONTRIBUTING], ids=lambda page: page.stem)
 def test_links_of_a_page_lead_to_files_that_are_there(page):
-    linked = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    linked = re.findall(r"\]\((?!https?:|project:|#)([^)#\s]+)", page.read_text())
     assert [name for name in linked if not (page.parent / name).is_file()] == []
+    made = re.findall(r"\]\(project:/?gallery/([^)#\s]+)\.rst\)", page.read_text())
+    assert [name for name in made if name != "index" and not (DOCS / "examples" / f"{name}.py").is_file()] == []
+    assert page.read_text().count("](project:") == len(made), "only pages of the gallery are not files"
 
 
 def test_every_page_but_the_first_is_linked_from_a_table_of_contents():
@@ -68,7 +71,7 @@ def test_the_way_of_a_voxel_leads_through_modules_that_are_there():
     [
         (
             "command-line",
-            [("export-subject",), ("report",), ("make-references",), ("reconstruct",), *LEARNING, *ASKING],
+            [("export-subject",), ("report",), ("pack",), ("make-references",), ("reconstruct",), *LEARNING, *ASKING],
         ),
         ("group", [("group",)]),
         (
@@ -81,7 +84,7 @@ def test_a_page_of_the_reference_names_every_option_of_its_commands(page, comman
     text = (DOCS / "reference" / f"{page}.md").read_text()
     shared = options_of("export-subject") if page == "batch" else set()
     known = set().union(*(options_of(*words) for words in commands))
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text))
     assert (known - shared) - named == set()
 
 
@@ -96,6 +99,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("models",),
         ("models", "convert"),
         ("make-references",),
+        ("pack",),
         ("train",),
         ("evaluate",),
         *ASKING,
@@ -110,7 +114,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         if re.match(r" {4}(?:\$ )?wbtools ", line)
     ]
     assert len(lines) > 30
-    assert {name for line in lines for name in re.findall(r"(?<![\w-])--[a-z][a-z-]*", line)} <= known
+    assert {name for line in lines for name in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", line)} <= known
 
 
 def test_the_levels_of_the_page_on_architecture_are_those_that_are_tested():

@@ -20,7 +20,7 @@ from wbtools.errors import InputError
 from wbtools.exporting import computation, face_removal, networks, preflight, recording
 from wbtools.exporting.preflight import Inputs, require_machine, require_others
 from wbtools.exporting.preparation import Tools
-from wbtools.exporting.session.scenes import SCENES
+from wbtools.exporting.session.scene_types import SCENES
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.native.projection import NativeProjection
 from wbtools.placement import brain_extraction

@@ -21,7 +21,7 @@ import wbtools
 from wbtools.cli import main
 from wbtools.errors import InputError
 from wbtools.exporting.session import scanner_objects
-from wbtools.exporting.session.scenes import SCENES
+from wbtools.exporting.session.scene_types import SCENES
 from wbtools.images import nifti
 from wbtools.space.grid import Volume
 

@@ -10,6 +10,7 @@ from made_group_maps import write_group
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere
 from wbtools.atlas import mmp
+from wbtools.drawing.renderer_choice import Renderer, choose
 from wbtools.errors import InputError
 from wbtools.group.maps import CONSISTENCY, MEAN, SD, NetworkMaps, average_maps, write_maps
 from wbtools.group.maps.normalised import person_maps
@@ -148,7 +149,15 @@ def test_values_of_areas_are_workbench_s_means_over_them(wb, written, tmp_path):
 @pytest.mark.workbench
 @pytest.mark.slow
 def test_every_scene_is_drawn_and_named_after_its_network(wb, network, tmp_path):
-    files = write_maps(tmp_path, [network], wb)
+    assert_every_scene_is_drawn(tmp_path, write_maps(tmp_path, [network], Renderer(wb)))
+
+
+@pytest.mark.slow
+def test_every_scene_is_drawn_without_workbench(network, tmp_path):
+    assert_every_scene_is_drawn(tmp_path, write_maps(tmp_path, [network], choose("own")))
+
+
+def assert_every_scene_is_drawn(tmp_path, files):
     pictures = sorted(file.path.name for file in files if file.path.suffix == ".png")
     assert pictures == ["unet.consistency.png", "unet.overview.png", "unet.relevance-pial.png"]
     assert (tmp_path / "group.wbtools.scene").read_text().count('name="Image"') in {0, 3}

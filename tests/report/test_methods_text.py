@@ -240,6 +240,13 @@ def test_numbers_of_the_text_are_those_of_the_record():
     assert [each for each in expected if each not in words] == []
 
 
+def test_the_text_says_of_workbench_that_it_drew_only_where_it_did():
+    drew = "Pictures were drawn by Connectome Workbench 1.5.0"
+    assert drew in body(methods_text(changed("pictures", {"renderer": "Workbench", "version": "1.5.0"})))
+    own = body(methods_text(changed("pictures", {"renderer": "wbtools", "reason": "it was asked for"})))
+    assert "Pictures were drawn by wbtools itself." in own and "Workbench" not in own and "Marcus" not in own
+
+
 def test_every_number_of_the_text_is_in_the_record_or_in_a_citation():
     words = re.sub(r" \([^()]*(19|20)\d\d[^()]*\)", "", body(methods_text(RECORD)))
     numbers = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)*)(%?)", words)

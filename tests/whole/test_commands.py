@@ -19,7 +19,7 @@ def test_the_doctor_finds_everything_on_a_complete_machine():
     result = run("doctor")
     assert result.exit_code == 0, result.output
     assert "MISS" not in result.output
-    assert "-show-scene: there" in result.output
+    assert "pictures by Workbench: drawn by -show-scene" in result.output
 
 
 def test_the_doctor_says_how_to_get_workbench():

@@ -332,13 +332,17 @@ def test_a_dry_run_writes_nothing(small_study, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-def test_without_workbench_everything_but_pictures_is_made_and_said(small_study, tmp_path, monkeypatch, run_export):
+@pytest.mark.slow
+def test_without_workbench_wbtools_draws_and_says_so(small_study, tmp_path, monkeypatch, run_export):
     monkeypatch.setenv("PATH", "/nonexistent")
     printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native")
-    assert "No pictures were rendered" in printed
-    assert "apt install connectome-workbench" in printed
-    assert (folder / "100307.wbtools.scene").is_file()
-    assert not (folder / "figures").exists() and (folder / "100307.unet.input.jpg").is_file()
+    assert "own renderer: wb_command is not installed (not on PATH)." in " ".join(printed.split())
+    assert (folder / "100307.wbtools.scene").is_file() and (folder / "100307.unet.input.jpg").is_file()
+    pictures = list((folder / "figures").glob("*.png"))
+    assert pictures and (folder / "100307.wbtools.scene").read_text().count('Format="png"') == len(pictures)
+    record = json.loads((folder / "provenance.json").read_text())
+    assert record["pictures"]["renderer"] == "wbtools" and "workbench" not in record
+    assert {f"figures/{png.name}" for png in pictures} <= record["outputs_sha256"].keys()
 
 
 def test_weights_kept_in_a_work_folder_change_nothing(exported, small_study, tmp_path, run_export):

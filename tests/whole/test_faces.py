@@ -12,7 +12,7 @@ from made_heads import BRAIN, brain_of, write_bids_head, write_freesurfer_head, 
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from wbtools.exporting.session.scenes import SCENES
+from wbtools.exporting.session.scene_types import SCENES
 from wbtools.images import nifti
 from wbtools.space.grid import reorient
 
@@ -107,7 +107,7 @@ def test_nothing_written_or_drawn_depends_on_the_face(heads, network, small_stud
     differing = {name.name for name in files if (first / name).read_bytes() != (second / name).read_bytes()}
     assert differing == {"provenance.json", "report.html"}  # which say when
     if HAS_WORKBENCH:
-        assert len(list(first.glob("figures/*.png"))) == sum(not (kind.only_if_found or kind.second) for kind in SCENES)
+        assert len(list(first.glob("figures/*.png"))) == sum(kind.always for kind in SCENES)
 
 
 def test_a_face_is_kept_where_that_is_asked_for_and_every_output_says_so(network, small_study, run_export, tmp_path):

@@ -14,7 +14,7 @@ from made_layouts import write_bids, write_freesurfer
 
 from wbtools.atlas import mmp
 from wbtools.cli import main
-from wbtools.exporting.session.scenes import SCENES
+from wbtools.exporting.session.scene_types import SCENES
 from wbtools.images import nifti
 from wbtools.space.grid import Unit, reorient
 from wbtools.subject import find
@@ -105,7 +105,7 @@ def test_every_picture_of_freesurfers_surfaces_is_drawn(exports):
     # The others are drawn where an area stands out against randomised networks.
     assert {"overview", "relevance-pial"} <= drawn
     assert drawn - {kind.name for kind in SCENES if kind.only_if_found} == {
-        *(kind.name for kind in SCENES if not (kind.only_if_found or kind.second)),
+        *(kind.name for kind in SCENES if kind.always),
     }
 
 

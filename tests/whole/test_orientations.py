@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from wbtools.exporting.session.scenes import SCENES
+from wbtools.exporting.session.scene_types import SCENES
 from wbtools.space.grid import Grid
 from wbtools.subject.demo import HCP_GRID, write_demo_subject
 
@@ -68,9 +68,7 @@ def test_a_turned_head_gives_the_same_table_and_oblique_scenes(small_study, run_
     assert set(scenes_of(level)) == {"VOLUME_SLICE_PROJECTION_ORTHOGONAL"}
     if drawn == ():
         # Every picture has passed Workbench's own messages: it refuses CIFTI files with oblique voxels.
-        assert len(list((folder / "figures").glob("*.png"))) == sum(
-            not (kind.only_if_found or kind.second) for kind in SCENES
-        )
+        assert len(list((folder / "figures").glob("*.png"))) == sum(kind.always for kind in SCENES)
 
 
 def turn(folder: Path, degrees: list[float], shift: list[float]) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from xml.etree import ElementTree as ET
 
 import nibabel
 import numpy as np
@@ -103,6 +104,25 @@ def test_a_pair_of_people_is_explained_by_pairs_of_regions(compared):
     place = [header.index(str(name)) - 1 for name in names]
     np.testing.assert_allclose(matrix.get_fdata(), values[np.ix_(place, place)], rtol=1e-4, atol=1e-9)
     assert len(names) >= 375  # a few areas have no vertex of their own at this resolution
+    _assert_the_scene_shows_a_row(folder, matrix, names)
     spec = (folder / "100307.32k_fs_LR.wb.spec").read_text()
     assert "pconn.nii" in spec
     assert "twin" not in output.split("Wrote")[1]
+
+
+def _assert_the_scene_shows_a_row(folder, matrix, names):
+    """The map of the picture is the row, as Workbench counts them, that the scene chooses, of the heaviest area."""
+    scalars = nibabel.load(next(folder.glob("*.pscalar.nii")))
+    title = str(scalars.header.get_axis(0).name[-1])
+    seed = title.removeprefix("pairs with ")
+    row = names.index(seed)
+    areas = [names.index(str(name)) for name in scalars.header.get_axis(1).name]
+    values = matrix.get_fdata()
+    np.testing.assert_array_equal(scalars.get_fdata()[-1], values[areas, row])
+    assert np.abs(values[np.ix_(areas, areas)]).sum(axis=0).argmax() == areas.index(row)
+    scene = ET.parse(next(folder.glob("*.scene"))).getroot().findall("Scene")[-1]
+    assert scene.findtext("Name") == f"small: pairs with {seed} of the other person"
+    assert [each.text for each in scene.iter("Object") if each.get("Name") == "m_rowIndex"] == [str(row)]
+    assert f"area {seed} of the other" in scene.findtext("Description")
+    (file,) = folder.glob("*.pconn.nii")
+    assert "PaletteColorMapping" in matrix.header.matrix.metadata and file.name in ET.tostring(scene, "unicode")

@@ -35,7 +35,17 @@ _COMMANDS = {
     "doctor": ("doctor", "Say what is installed, what is missing, and how to fix it."),
 }
 
-_SMALL_PRODUCTS = {"export-subject", "batch", "report"}
+_SHORT_STEPS = {"export-subject", "batch", "report"}
+
+
+def spare_processors() -> None:
+    """Keep threads of libraries from waiting actively; before numpy and torch are imported, which read this then.
+
+    An export is many short steps. Between them, threads that spin for the next one took a third of its processor time,
+    and several times as much where somebody else uses the machine. What the user has set stays.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of matrices are small: a second one only waits
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's; it waits asleep
 
 
 class _LazyGroup(click.Group):
@@ -52,10 +62,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        if (
-            cmd_name in _SMALL_PRODUCTS
-        ):  # of matrices, between which a second thread would wait at the cost of a processor
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy reads it when it is imported
+        if cmd_name in _SHORT_STEPS:
+            spare_processors()
         command: click.Command = importlib.import_module(f"wbtools.cli.{_COMMANDS[cmd_name][0]}").command
         return command
 

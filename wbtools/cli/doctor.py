@@ -45,7 +45,7 @@ _OF_EXTRAS = {
 def command(wb_command: Path | None, debug: bool) -> None:
     """Say what is installed, what is missing, and how to fix it.
 
-    Exit code 5 if an export cannot work; Workbench may be missing, then pictures are.
+    Exit code 5 if an export cannot work; Workbench may be missing, then wbtools draws the pictures itself.
     """
     broken = 0
     for finding in _findings(wb_command):
@@ -101,25 +101,23 @@ def _torch() -> _Finding:
 
 
 def _workbench(path: Path | None) -> Iterator[_Finding]:
+    """What Workbench can do here, and who draws: found out by drawing."""
+    from wbtools.workbench import probe
     from wbtools.workbench.runner import Workbench
 
     try:
         workbench = Workbench.find(path)
         yield _Finding("wb_command", f"{workbench.version()} at {workbench.program}")
-        known = workbench.commands()
+        known, drawing = workbench.commands(), probe.drawing(workbench)
     except WbtoolsError as error:
         yield _Finding("wb_command", str(error), error.hint, needed=False)
-        return
-    for name, purpose in _COMMANDS.items():
-        there = name in known
-        hint = (
-            ""
-            if there or (name in _EITHER and any(other in known for other in _EITHER))
-            else "install Workbench 1.5 or newer"
-        )
-        yield _Finding(
-            f"wb_command {name}", f"there ({purpose})" if there else f"not there ({purpose})", hint, needed=False
-        )
+    else:
+        for name, purpose in _COMMANDS.items():
+            found, hint = ("there", "") if name in known else ("not there", "install Workbench 1.5 or newer")
+            yield _Finding(f"wb_command {name}", f"{found} ({purpose})", hint, needed=False)
+        how = f"drawn by {drawing.how}" if drawing.how else f"not drawn: {drawing.problem}"
+        yield _Finding("pictures by Workbench", how, drawing.hint, needed=False)
+    yield _Finding("pictures by wbtools", "always there")
 
 
 def _reconstructing() -> Iterator[_Finding]:
@@ -136,10 +134,7 @@ def _reconstructing() -> Iterator[_Finding]:
             yield _Finding(what, str(error), error.hint, needed=False)
 
 
-_EITHER = ("-show-scene", "-scene-capture-image")
 _COMMANDS = {
-    "-show-scene": "pictures, before version 2",
-    "-scene-capture-image": "pictures, from version 2",
     "-volume-to-surface-mapping": "--engine wb_command",
     "-label-to-volume-mapping": "--engine wb_command",
     "-label-resample": "--engine wb_command",

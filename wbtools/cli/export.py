@@ -16,8 +16,10 @@ from wbtools.attribution.references.sources import SOURCES
 from wbtools.attribution.registry import null_networks_by_default
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.sharing.viewer_lines import print_viewers
 from wbtools.cli.summary import summarise
 from wbtools.dicom.series import SeriesChoice
+from wbtools.drawing.renderer_names import RENDERERS, refuse_beside
 from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings
@@ -150,6 +152,13 @@ _HOW: tuple[Callable[[Command], Command], ...] = (
     click.option("--threads", type=int, help="Processor threads. [default: all this process may use]"),
     click.option("--no-render", is_flag=True, help="Leave the pictures out."),
     click.option(
+        "--renderer",
+        type=click.Choice(RENDERERS),
+        default=RENDERERS[0],
+        show_default=True,
+        help="Who draws them: Workbench, wbtools itself, or wbtools where Workbench is missing or cannot.",
+    ),
+    click.option(
         "--report",
         type=click.Choice(REPORTS),
         default=REPORTS[0],
@@ -201,6 +210,8 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
     """
     from wbtools.training.runs.chosen import place_of
 
+    if options["no_render"]:
+        refuse_beside("--no-render", options["renderer"])
     target = options["target"]
     return ExportSettings(
         models=tuple(map(place_of, options["models"])),
@@ -222,6 +233,7 @@ def settings(options: Mapping[str, Any]) -> ExportSettings:
         allow=options["allow"],
         keep_face=options["keep_face"],
         render=not options["no_render"],
+        renderer=options["renderer"],
         report=None if options["no_report"] else options["report"],
         dicom_out=options["dicom_out"],
         wb_command=options["wb_command"],
@@ -254,6 +266,7 @@ def comparison(options: Mapping[str, Any]) -> Comparison:
 @export_options
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of this subject.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read and written, and write nothing.")
+@click.option("--print-viewers", is_flag=True, help="Print lines that open the results in other viewers as well.")
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors
@@ -268,6 +281,7 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
     set_up_logging(verbose, held)
     from wbtools.exporting import pipeline
     from wbtools.exporting.dry_run import plan
+    from wbtools.reading import open_export
 
     study_folder, subject = resolve(options["study_folder"], subject)
     destination = options["out"] or default_out(study_folder, subject, options["study_folder"])
@@ -289,3 +303,5 @@ def command(subject: str, dry_run: bool, verbose: int, debug: bool, **options: A
             err.print(err.wrapped(f"Note: {line(notice)}"))
         raise
     summarise(export, whole=verbose > 0)
+    if options["print_viewers"]:
+        print_viewers(open_export(export.folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from wbtools.errors.system import writing
@@ -29,10 +30,8 @@ class ExportResult:
         The published folder, and the scene file in it.
     pictures : tuple of Path
         Of scenes, and of what networks were shown, which needs no Workbench; empty when none were asked for.
-    rankings : dict of str to Ranking
-        By network name.
-    also : dict of str to AlsoRanked
-        By network name: the ranking by the second method, where there is one.
+    rankings, also : dict of str to Ranking, AlsoRanked
+        By network name; `also` by the second method, where there is one.
     decisions : dict of str to tuple of str
         By network name: what the network says, and what was explained, in words.
     planted : dict of str to tuple of str
@@ -100,21 +99,21 @@ def export_subject(
             with record.stage("files"):
                 data = files.write(out, made, tools.threads, drawn=settings.render)
             with record.stage("scenes and pictures"):
-                workbench = tools.workbench if settings.render else None
-                shown = assembly.make(out, data, made, workbench, tools.threads)
+                shown = assembly.make(out, data, made, tools.renderer, tools.threads)
             if settings.dicom_out:
                 shown += scanner_objects.write(out, made, shown, inputs.subject, record)
             written = data + shown + out.convention.write_sidecars(data, out, made.notice)
+            finished = partial(
+                ExportResult,
+                published.folder,
+                published.path(Output(OutputKind.SCENE)),
+                tuple(sorted(published.path(figure.what) for figure in written.of(OutputKind.FIGURE))),
+                rankings={each.name: each.ranking for each in made.explanations},
+                also={each.name: each.also.ranked for each in made.explanations if each.also},
+                decisions={each.name: each.said for each in made.explanations},
+                planted={each.name: each.planted.sentences() for each in made.explanations if each.planted},
+            )
+            del made  # volumes, whose memory the report needs
             recording.write(record, out, written, inputs, tools, settings.report)
-    out.convention.describe_exports(place.out)
-    return ExportResult(
-        published.folder,
-        published.path(Output(OutputKind.SCENE)),
-        tuple(sorted(published.path(figure.what) for figure in written.of(OutputKind.FIGURE))),
-        rankings={explained.name: explained.ranking for explained in made.explanations},
-        also={explained.name: explained.also.ranked for explained in made.explanations if explained.also},
-        decisions={explained.name: explained.said for explained in made.explanations},
-        planted={each.name: each.planted.sentences() for each in made.explanations if each.planted},
-        notices=tuple(record.notices),
-        briefs=tuple(record.briefs),
-    )
+    out.convention.describe_exports(place.out, inputs.subject.folder)
+    return finished(notices=tuple(record.notices), briefs=tuple(record.briefs))

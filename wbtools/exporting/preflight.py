@@ -9,6 +9,7 @@ from wbtools.atlas.deep.label_files import locate
 from wbtools.atlas.deep.spelling import sources_named
 from wbtools.attribution import Target
 from wbtools.dicom.objects import source_series
+from wbtools.drawing.renderer_choice import choose, look
 from wbtools.errors import InputError
 from wbtools.exporting.references import people as reference_people
 from wbtools.exporting.references import place as reference_place
@@ -113,13 +114,17 @@ def require_machine(settings: ExportSettings) -> None:
     InputError
         If the folder of `--work` is none, or can neither be written nor made, or a registration is not installed.
     CommandMissing
-        If the Workbench that was named, or that has to map, is not there.
+        If the Workbench that was named, or that has to map or to draw, is not there.
+    CommandError
+        If the one that has to draw cannot.
     """
     if settings.work is not None:
         require_writable(settings.work, "--work")
     settings.placing.require_installed()
     if settings.wb_command or ENGINES[settings.engine].needs_workbench:
         Workbench.find(settings.wb_command).version()
+    if settings.render and settings.renderer == "workbench":
+        choose(settings.renderer, look(settings.wb_command))
 
 
 def require_others(compared: Comparison, target: Target | None, inputs: Inputs) -> None:

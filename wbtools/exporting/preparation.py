@@ -10,6 +10,7 @@ from functools import partial
 from wbtools.atlas import cortical_atlas
 from wbtools.atlas.deep.label_files import locate
 from wbtools.atlas.deep.spelling import sources_named
+from wbtools.drawing.renderer_choice import Renderer, choose, look
 from wbtools.errors import CommandMissing
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.settings import ExportSettings
@@ -48,12 +49,15 @@ class Tools:
     threads : int
     placing : PlacementOptions
         How a template is laid over people without surfaces.
+    renderer : Renderer or None
+        Who draws; None where nothing is drawn.
     """
 
     projection: Projection
     workbench: Workbench | None
     threads: int
     placing: PlacementOptions = USUAL
+    renderer: Renderer | None = None
 
     def inflated(self, surfaces: Cortex) -> Cortex:
         """A cortex with the inflated surfaces that it may lack, where Workbench can make them."""
@@ -61,21 +65,18 @@ class Tools:
 
 
 def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
-    """The tools that settings need, as far as they are there: without a Workbench no scenes are drawn."""
+    """The tools that settings need, as far as they are there: without a Workbench, wbtools draws scenes itself."""
     engine = ENGINES[settings.engine]
-    workbench = None
-    if settings.render or engine.needs_workbench:
-        try:
-            workbench = Workbench.find(settings.wb_command)
-            record.facts["workbench"] = workbench.version()
-        except CommandMissing as error:
-            if engine.needs_workbench or settings.wb_command:
-                raise
-            workbench = None
-            record.notice(f"No pictures were rendered: {error}. To have them, {error.hint}.")
+    found = look(settings.wb_command) if settings.render or engine.needs_workbench else None
+    if isinstance(found, CommandMissing) and (engine.needs_workbench or settings.wb_command):
+        raise found
+    renderer = choose(settings.renderer, found) if settings.render else None
+    workbench = None if isinstance(found, CommandMissing) else found
+    if workbench:
+        record.facts["workbench"] = workbench.version()
     atlas = replace(cortical_atlas(settings.atlas), deep=sources_named(settings.subcortex))
     projection = engine.projection(workbench, settings.processors, settings.work, atlas)
-    return Tools(projection, workbench, settings.processors, settings.placing)
+    return Tools(projection, workbench, settings.processors, settings.placing, renderer)
 
 
 def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subject]:

@@ -132,6 +132,9 @@ def write(
         record.add_inputs(inputs.subject.folder, files)
         if scans:  # their names may be people's
             record.add_together(inputs.subject.source, scans)
+        if tools.renderer:
+            record.facts["pictures"] = tools.renderer.as_record()
+            record.notice(tools.renderer.notice, grave=False)
         record.facts["acknowledgement"] = tools.projection.atlas.acknowledgement
         record.facts["commands"] = [
             {"argv": list(command.argv), "seconds": round(command.seconds, 2)}

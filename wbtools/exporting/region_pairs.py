@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Atlas, Region
+from wbtools.anatomy import Atlas, Kind, Region
 from wbtools.attribution.references.sets import ReferenceSource
 from wbtools.errors import InputError
 from wbtools.model import Model, ModelInput
@@ -44,6 +44,26 @@ class RegionPairs:
     def between_regions(self) -> NDArray[np.float32]:
         """Without the last two rows and columns, (R, R)."""
         return self.table[:-2, :-2]
+
+    @property
+    def seed(self) -> Region:
+        """The other's cortical area whose pairs with the person's weigh most, by the sum of their magnitudes."""
+        places = self._cortical
+        weights = np.abs(self.table[np.ix_(places, places)]).sum(axis=0, dtype=np.float64)
+        return self.regions[places[int(weights.argmax())]]
+
+    @property
+    def seed_map(self) -> str:
+        """What the map of pairs with the seed is called in files."""
+        return f"pairs with {self.seed.name}"
+
+    def with_seed(self) -> NDArray[np.float32]:
+        """Contributions of pairs of each of the person's cortical areas with the seed, (C,)."""
+        return self.table[self._cortical, self.regions.index(self.seed)]
+
+    @property
+    def _cortical(self) -> list[int]:
+        return [place for place, region in enumerate(self.regions) if region.kind is Kind.CORTEX]
 
     def as_record(self) -> dict[str, object]:
         """What provenance keeps."""

@@ -16,6 +16,7 @@ from wbtools.atlas import ATLASES
 from wbtools.atlas.deep.spelling import recorded, sources_named
 from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.dicom.series import SeriesChoice
+from wbtools.drawing.renderer_names import RENDERERS, RendererName
 from wbtools.errors import OutOfRange, require_choice, require_kind
 from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
@@ -127,6 +128,8 @@ class ExportSettings:
         Whether the T1w is written and drawn whole; else only the brain and a rim around it.
     render : bool
         Whether pictures are drawn.
+    renderer : {"auto", "workbench", "own"}
+        Who draws them: Workbench, wbtools itself, or the former where it is installed and draws.
     report : {"full", "static"} or None
         What the page holds; None writes none.
     dicom_out : bool
@@ -161,6 +164,7 @@ class ExportSettings:
     allow: tuple[str, ...] = ()
     keep_face: bool = False
     render: bool = True
+    renderer: RendererName = "auto"
     report: ReportExtent | None = "full"
     dicom_out: bool = False
     wb_command: Path | None = None
@@ -183,6 +187,7 @@ class ExportSettings:
         require_choice("registration", self.registration, REGISTRATIONS)
         require_choice("engine", self.engine, ENGINES)
         require_choice("atlas", self.atlas, ATLASES)
+        require_choice("renderer", self.renderer, RENDERERS)
         require_choice("extent of the report", self.report, REPORTS)
         require_choice("registration of a template", self.placement, PLACEMENTS)
         sources_named(self.subcortex)  # tells what cannot be meant

@@ -26,9 +26,11 @@ from wbtools.output.publishing import publishing, require_absent
 from wbtools.provenance import Provenance, sha256
 
 if TYPE_CHECKING:
+    from wbtools.drawing.renderer_choice import Renderer
     from wbtools.reading import Batch
-    from wbtools.workbench.runner import Workbench
 
+FOLDER = "wbtools-group"
+"""The only folder in the folder of exports itself that a group may lie in."""
 SUBJECT = "group"
 """What the record calls its subject, so that no export is taken for a group."""
 FIGURES, PAGE, PALM = "group.json", "group.html", "palm"
@@ -60,11 +62,11 @@ class GroupPlace:
 
     def require(self, batch: Batch) -> None:
         """Raise InputError unless a group of these exports can be written there."""
-        whole = self.out.absolute()
-        if batch.folder.resolve() in (whole.resolve(), *whole.resolve().parents):
+        whole, exports = self.out.absolute(), batch.folder.resolve()
+        if exports in (whole.resolve(), *whole.resolve().parents) and whole.resolve() != exports / FOLDER:
             raise InputError(
                 f"--out {self.out} lies in the folder of the exports, {batch.folder}",
-                hint="choose a folder beside it, so that the next group does not take it for an export",
+                hint=f"choose a folder beside it, or {batch.folder / FOLDER}, which no group takes for an export",
             )
         require_writable_around(self.out, "--out")
         require_absent(whole.parent, whole.name, self.overwrite, SUBJECT)
@@ -73,7 +75,7 @@ class GroupPlace:
 def write(
     result: GroupResult,
     place: GroupPlace,
-    workbench: Workbench | None = None,
+    renderer: Renderer | None = None,
     tell: Tell = lambda done, total: None,
 ) -> tuple[Path, ...]:
     """Write a group's folder.
@@ -82,7 +84,7 @@ def write(
     ----------
     result : GroupResult
     place : GroupPlace
-    workbench : Workbench, optional
+    renderer : Renderer, optional
         Draws the maps; without it they are not drawn.
     tell : callable
         Told how many people's maps were read, and of how many.
@@ -101,7 +103,10 @@ def write(
             with record.stage("maps"):
                 made = _averaged(result, place.jobs, tell)
             with record.stage("files, scenes and pictures"):
-                written += [file.path for file in write_maps(folder, made, workbench, place.jobs)]
+                written += [file.path for file in write_maps(folder, made, renderer, place.jobs)]
+            if renderer:
+                record.facts["pictures"] = renderer.as_record()
+                record.notice(renderer.notice, grave=False)
         if place.palm:
             with record.stage("files for PALM"):
                 for name, each in result.networks.items():

@@ -162,7 +162,7 @@ def write_dscalar(
     notice : str
         Stored in the file's metadata.
     """
-    _save(path, "ConnDenseScalar", _stack(maps), _scalars(maps, palettes), greyordinates, notice)
+    _save(path, "ConnDenseScalar", _stack(maps), _scalars(maps, palettes), greyordinates, {"Notice": notice})
 
 
 def write_dlabel(
@@ -189,7 +189,14 @@ def write_dlabel(
     from nibabel.cifti2.cifti2_axes import LabelAxis
 
     table = {0: ("???", (1.0, 1.0, 1.0, 0.0))} | {region.key: (region.name, region.colour) for region in regions}
-    _save(path, "ConnDenseLabel", _stack({map_name: keys}), LabelAxis([map_name], [table]), greyordinates, notice)
+    _save(
+        path,
+        "ConnDenseLabel",
+        _stack({map_name: keys}),
+        LabelAxis([map_name], [table]),
+        greyordinates,
+        {"Notice": notice},
+    )
 
 
 def write_pscalar(
@@ -220,7 +227,9 @@ def write_pscalar(
     InputError
         If a region has no hemisphere or no vertex.
     """
-    _save(path, "ConnParcelScalr", _stack(maps), _scalars(maps, palettes), _parcels(labels, regions), notice)
+    _save(
+        path, "ConnParcelScalr", _stack(maps), _scalars(maps, palettes), _parcels(labels, regions), {"Notice": notice}
+    )
 
 
 def write_pconn(
@@ -229,7 +238,7 @@ def write_pconn(
     labels: Sides,
     regions: Sequence[Region],
     greyordinates: Greyordinates,
-    notice: str = "",
+    about: Mapping[str, str] | None = None,
 ) -> None:
     """Write a value per pair of regions.
 
@@ -245,7 +254,8 @@ def write_pconn(
         Cortical regions, and subcortical ones named after CIFTI structures or parts of them.
     greyordinates : Greyordinates
         Holds the voxels of the subcortical regions.
-    notice : str
+    about : mapping of str to str, optional
+        The file's metadata: `Notice`, and as `PaletteColorMapping` the element of all rows.
 
     Raises
     ------
@@ -253,7 +263,7 @@ def write_pconn(
         If a region has neither a vertex nor a voxel.
     """
     parcels = _parcels(labels, regions, greyordinates)
-    _save(path, "ConnParcels", np.asarray(matrix, np.float32), parcels, parcels, notice)
+    _save(path, "ConnParcels", np.asarray(matrix, np.float32), parcels, parcels, about or {})
 
 
 def read_cortex(path: Path) -> dict[str, dict[Hemisphere, NDArray[np.float32]]]:
@@ -334,7 +344,12 @@ def _scalars(maps: Mapping[str, NDArray[Any]], palettes: Mapping[str, str] | Non
 
 
 def _save(
-    path: Path, intent: str, data: NDArray[np.float32], maps: Axis, elements: Axis | Greyordinates, notice: str
+    path: Path,
+    intent: str,
+    data: NDArray[np.float32],
+    maps: Axis,
+    elements: Axis | Greyordinates,
+    about: Mapping[str, str],
 ) -> None:
     """Write a CIFTI file whose rows are maps and whose columns are elements; given twice, an axis is that of both.
 
@@ -350,8 +365,8 @@ def _save(
         matrix[0].applies_to_matrix_dimension = (0, 1)
     else:
         matrix.append(elements.to_mapping(1))
-    if notice:
-        matrix.metadata = Cifti2MetaData({"Notice": notice})
+    if told := {key: text for key, text in about.items() if text}:
+        matrix.metadata = Cifti2MetaData(told)
     header = Nifti2Header()
     header.set_data_dtype(data.dtype)
     header.set_intent(intent, name=intent)

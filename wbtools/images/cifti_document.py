@@ -75,17 +75,10 @@ def _shape(header: Any, stream: InputStream) -> tuple[int, int]:
 
 def _document(stream: InputStream, start: int, order: str) -> bytes:
     """The XML, which is stored in an extension of the NIfTI header."""
-    byte_order = "little" if order == "<" else "big"
-    has_extensions = stream.read(4)[0]
-    while has_extensions and stream.position + 8 <= start:
-        size = int.from_bytes(stream.read(4), byte_order)  # type: ignore[arg-type]
-        code = int.from_bytes(stream.read(4), byte_order)  # type: ignore[arg-type]
-        if size < 8 or stream.position + size - 8 > start:
-            break
-        if code == _XML:
-            return stream.read(size - 8).rstrip(b"\0")
-        stream.skip(size - 8)
-    raise stream.damaged("it holds no description of its axes")
+    found = nifti_header.extension(stream, start, order, _XML)
+    if found is None:
+        raise stream.damaged("it holds no description of its axes")
+    return found
 
 
 def _axes(document: bytes, shape: tuple[int, int], stream: InputStream) -> tuple[Axis, Axis]:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere, Region
+from wbtools.compression import zipped
 from wbtools.errors import InputError
 from wbtools.images import gifti_document, limits
-from wbtools.images.compression import zipped
 from wbtools.images.gifti_document import LABEL, LabelTable
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _save(
 
 
 def save(path: Path, image: GiftiImage) -> None:
-    """Write a GIFTI image as nibabel does, but with its arrays packed by `compression.zipped`.
+    """Write a GIFTI image as nibabel does, but with its arrays packed by `wbtools.compression.zipped`.
 
     Packing is nine tenths of the time that nibabel takes for a surface.
 

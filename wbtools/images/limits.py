@@ -35,8 +35,8 @@ XML_ELEMENTS = 200_000
 XML_SIZE = 2**30
 """Bytes of an XML file, decompressed, 1 GiB."""
 
-XML_TEXT = 2**10
-"""Characters kept from an XML element other than an array; the rest is ignored."""
+XML_TEXT = 2**12
+"""Characters kept from an XML element other than an array, twice those of a palette; the rest is ignored."""
 
 LIST_LINES = VERTICES
 """Lines of a FreeSurfer vertex list."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.anatomy import Region
+from wbtools.compression import Buffer, gzipped
 from wbtools.errors import InputError
 from wbtools.images import mgz, nifti_header, voxels
-from wbtools.images.compression import Buffer, gzipped
 from wbtools.images.stream import InputStream
 from wbtools.space.grid import Grid, Unit, Volume
 

@@ -172,6 +172,33 @@ def first_voxel(header: Nifti1Header, earliest: int, stream: InputStream) -> int
     return int(value)
 
 
+def extension(stream: InputStream, start: int, order: str, code: int) -> bytes | None:
+    """The content of the first header extension of a code, without its padding; None if there is none.
+
+    Parameters
+    ----------
+    stream : InputStream
+        Right behind the header.
+    start : int
+        Bytes from the beginning of the file to the first voxel.
+    order : str
+        Byte order of the header, `<` or `>`.
+    code : int
+        As registered with NIfTI.
+    """
+    byte_order = "little" if order == "<" else "big"
+    has_extensions = stream.position + 4 <= start and stream.read(4)[0]
+    while has_extensions and stream.position + 8 <= start:
+        size = int.from_bytes(stream.read(4), byte_order)  # type: ignore[arg-type]
+        found = int.from_bytes(stream.read(4), byte_order)  # type: ignore[arg-type]
+        if size < 8 or stream.position + size - 8 > start:
+            break
+        if found == code:
+            return stream.read(size - 8).rstrip(b"\0")
+        stream.skip(size - 8)
+    return None
+
+
 def _grid(header: Nifti1Header, shape: tuple[int, int, int], stream: InputStream) -> Grid:
     """The grid in mm; InputError if the header does not give its position."""
     from nibabel.spatialimages import HeaderDataError

@@ -45,9 +45,6 @@ _TOO_SMALL = 0.01  # share of the atlas outside the dilated mask, above which th
 _NOT_BRAIN = (*range(118, 136), 165, *range(257, 263))
 """FreeSurfer's labels of skull, skin, eyes and other tissue around the brain."""
 
-_WHOLE = 8000  # the squared radius in 16-bit integers, which are fast
-_FAR = 30000
-
 
 @dataclass(frozen=True, eq=False)
 class ReleaseMask:
@@ -183,22 +180,14 @@ def dilated(mask: Mask, grid: Grid, radius: float) -> Mask:
     >>> dilated(line, Grid((1, 1, 7), np.diag([1.0, 1, 2, 1])), 4.0).astype(int).ravel()
     array([0, 1, 1, 1, 1, 1, 0])
     """
+    from wbtools.space.dilation import ball_dilated
+
     reach = np.floor(radius / grid.voxel_sizes + 1e-6).astype(int)
     box = tuple(
         slice(max(0, part.start - more), part.stop + more) for part, more in zip(bounding_box(mask), reach, strict=True)
     )
-    square = np.where(mask[box], np.uint16(0), np.uint16(_FAR))
-    for axis, (size, count) in enumerate(zip(grid.voxel_sizes, reach, strict=True)):
-        before, least = np.moveaxis(square, axis, 0), square.copy()
-        after = np.moveaxis(least, axis, 0)
-        for steps in range(1, count + 1):
-            away = np.uint16(round(_WHOLE * (steps * size / radius) ** 2))
-            shifted = before + away
-            np.minimum(after[steps:], shifted[:-steps], out=after[steps:])
-            np.minimum(after[:-steps], shifted[steps:], out=after[:-steps])
-        square = least
     grown = np.zeros_like(mask)
-    grown[box] = square <= _WHOLE + 2  # each of the three squared distances is rounded
+    grown[box] = ball_dilated(mask[box], grid.voxel_sizes, radius)
     return grown
 
 

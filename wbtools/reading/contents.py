@@ -15,7 +15,18 @@ from wbtools.reading.record import Record
 from wbtools.text import counted
 
 _SCENES = ("overview", "relevance-volume", "relevance-pial", "relevance-inflated", "region-heatmap", "heatmap-pial")
-_MORE_SCENES = ("region-heatmap-calibrated", "also-relevance", "also-region-heatmap")
+_MORE_SCENES = ("region-heatmap-calibrated", "also-relevance", "also-region-heatmap", "pairs")
+ON_SURFACES = frozenset(
+    {
+        "relevance-pial",
+        "relevance-inflated",
+        "heatmap-pial",
+        "region-heatmap-calibrated",
+        "also-region-heatmap",
+        "pairs",
+    }
+)
+"""Scenes that show no slice of the T1w."""
 INPUT = "input"
 """What the picture of a network's input is called among those of scenes."""
 

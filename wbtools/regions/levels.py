@@ -109,11 +109,12 @@ def centres(atlas: Atlas) -> Array:
     [[0.5, 0.0, 0.0]]
     """
     keys = np.sort([region.key for region in atlas.regions])
-    labels = atlas.volume.data
-    voxels = np.nonzero(np.isin(labels, keys))
+    labels = atlas.volume.data.ravel()
+    voxels = np.flatnonzero(labels)
     rows = np.searchsorted(keys, labels[voxels])
     counts = np.bincount(rows, minlength=len(keys)).astype(np.float64)
-    sums = np.column_stack([np.bincount(rows, index, len(keys)) for index in voxels])
+    places = np.unravel_index(voxels, atlas.volume.grid.shape)
+    sums = np.column_stack([np.bincount(rows, index, len(keys)) for index in places])
     means = np.full(sums.shape, np.nan)
     np.divide(sums, counts[:, None], out=means, where=counts[:, None] > 0)
     return atlas.volume.grid.to_world(means)

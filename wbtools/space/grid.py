@@ -290,7 +290,7 @@ def canonical(volume: Volume) -> Volume:
 
 
 def as_stored(volume: Volume, grid: Grid) -> Volume:
-    """A volume on a canonical grid, returned to the orientation and exact position of its original grid.
+    """A volume on a canonical grid, returned to the orientation and exact position of its original grid: a view.
 
     Examples
     --------
@@ -299,7 +299,7 @@ def as_stored(volume: Volume, grid: Grid) -> Volume:
     >>> bool((back.data == stored.data).all()), back.grid is stored.grid
     (True, True)
     """
-    return Volume(np.ascontiguousarray(reorient(volume, grid.orientation).data), grid, volume.unit)
+    return Volume(reorient(volume, grid.orientation).data, grid, volume.unit)
 
 
 def _rounded(values: FloatArray, step: float) -> NDArray[np.float64]:

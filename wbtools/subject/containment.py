@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from wbtools.errors import InputError, SubjectError
+from wbtools.output.names.described_data import DESCRIPTION
 from wbtools.output.ownership import PROVENANCE, read_plain
 from wbtools.subject.layouts import Layout, layouts_selected
-
-DESCRIPTION = "dataset_description.json"
 
 DATA_SET = ("dataset.json", "images.npy")
 """Files that every data set of `wbtools prepare` has: its manifest and its images."""

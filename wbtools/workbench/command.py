@@ -5,6 +5,7 @@ Nothing runs here; `wbtools.workbench.runner` does that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,3 +93,10 @@ def scene_capture_image(scene_file: Path, number: int, png: Path, size: tuple[in
     """Draw scene `number` (from 1) into a PNG; Workbench 2.x."""
     words = ("-scene-capture-image", scene_file, number, png, "-size-width-height", *size)
     return _command(*words, inputs=(scene_file,), outputs=(png,))
+
+
+DRAWING: Mapping[str, Callable[[Path, int, Path, tuple[int, int]], Command]] = {
+    "-scene-capture-image": scene_capture_image,
+    "-show-scene": show_scene,
+}
+"""The operations that draw a scene; where both draw, the first, since 2.x calls the other one deprecated."""

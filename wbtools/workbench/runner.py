@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import logging
 import os
 import re
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -13,12 +16,15 @@ from pathlib import Path
 from wbtools.errors import CommandError, CommandFailed, CommandMissing, CommandNotStarted, MissingFile, ending
 from wbtools.errors.system import from_os_error
 from wbtools.search_path import find_program
+from wbtools.text import line
 from wbtools.workbench.command import Command
 
 _log = logging.getLogger(__name__)
 
 _INSTALL = "run: sudo apt install connectome-workbench, or give the program with --wb-command PATH"
 _LONGEST_SENTENCE = 400
+_LONGEST_ANSWER = 120.0
+"""Seconds until a program tells its version: where it lies in a container on a network, the first start is slow."""
 _ALLOCATION = ":".join(
     f"glibc.malloc.{name}={value}"
     for name, value in {"mxfast": 0, "hugetlb": 1, "mmap_threshold": 2**30, "trim_threshold": 2**32}.items()
@@ -47,6 +53,41 @@ class Completed:
     stderr: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How an installed Workbench draws scenes without a window, found out by drawing one (`wbtools.workbench.probe`).
+
+    Parameters
+    ----------
+    how : str
+        The operation that draws, for example `-show-scene`; empty where none does.
+    problem, hint : str
+        Where none does: why, without folders of this machine; what the user can do about it.
+    usual : tuple of str
+        What is printed here with every picture, and is no sign that something is wrong.
+    """
+
+    how: str
+    problem: str = ""
+    hint: str = ""
+    usual: tuple[str, ...] = ()
+
+
+@dataclass
+class Known:
+    """What a program has answered so far; empty, or None, where it was not asked."""
+
+    version: str = ""
+    commands: frozenset[str] = frozenset()
+    drawing: Drawing | None = None
+
+
+@functools.cache
+def known_of(program: Path, changed: int) -> Known:
+    """What this process knows of a program that was last changed at a time, ns: one value, for whoever asks again."""
+    return Known()
+
+
 @dataclass(eq=False)
 class Workbench:
     """An installed `wb_command`.
@@ -56,12 +97,13 @@ class Workbench:
     program : Path
     completed : list of Completed
         What has run so far, for the provenance.
+    known : Known
+        What it is and can do; shared by all that this process finds at the same place.
     """
 
     program: Path
     completed: list[Completed] = field(default_factory=list)
-    _commands: frozenset[str] = frozenset()
-    _version: str = ""
+    known: Known = field(default_factory=Known, repr=False)
 
     @classmethod
     def find(cls, path: Path | None = None) -> Workbench:
@@ -77,25 +119,31 @@ class Workbench:
         if found is None:
             where = "is not a program" if path else "is not installed (not on PATH)"
             raise CommandMissing(f"{name} {where}", hint=_INSTALL)
-        return cls(Path(found))
+        try:
+            resolved = Path(found).resolve()
+            return cls(Path(found), known=known_of(resolved, resolved.stat().st_mtime_ns))
+        except (OSError, RuntimeError):  # links in a circle; it will tell when it is started
+            return cls(Path(found))
 
     def version(self) -> str:
         """Its version, for example `1.5.0`."""
-        if not self._version:
+        if not self.known.version:
             found = re.search(r"^Version: *(\S+)", self._ask("-version"), re.MULTILINE)
             if found is None:
                 raise CommandMissing(f"{self.program} is not Connectome Workbench", hint=_INSTALL)
-            self._version = found[1]
-        return self._version
+            self.known.version = line(found[1], 40)
+        return self.known.version
 
     def commands(self) -> frozenset[str]:
         """The names of the operations it has, those it calls deprecated included."""
-        if not self._commands:
+        if not self.known.commands:
             lists = self._ask("-list-commands") + "\n" + self._ask("-list-deprecated-commands")
-            self._commands = frozenset(re.findall(r"^(-\S+)", lists, re.MULTILINE))
-        return self._commands
+            self.known.commands = frozenset(re.findall(r"^(-\S+)", lists, re.MULTILINE))
+        return self.known.commands
 
-    def run(self, command: Command, threads: int = 1, cwd: Path | None = None) -> Completed:
+    def run(
+        self, command: Command, threads: int = 1, cwd: Path | None = None, *, limit: float | None = None
+    ) -> Completed:
         """Run a command; its outputs exist afterwards, or it raises and leaves none of them.
 
         Files that are already there under the names of its outputs are removed first.
@@ -107,6 +155,8 @@ class Workbench:
             Most cores to use (Workbench takes all by default).
         cwd : Path, optional
             Where it runs; relative paths of the command are meant from there.
+        limit : float, optional
+            Seconds after which it is ended.
 
         Raises
         ------
@@ -115,7 +165,7 @@ class Workbench:
         CommandMissing
             If this version lacks the command.
         CommandError
-            If it fails, in the words of Workbench, or an output is absent or empty.
+            If it fails, in the words of Workbench, takes longer than `limit`, or an output is absent or empty.
         """
         place = cwd or Path()
         for path in command.inputs:
@@ -126,7 +176,7 @@ class Workbench:
         outputs = [place / path for path in command.outputs]
         try:
             _remove(outputs)
-            completed = self._run(command, threads, cwd)
+            completed = self._run(command, threads, cwd, limit)
             for path in outputs:
                 if not path.is_file() or path.stat().st_size == 0:
                     raise CommandError(f"{command.name} wrote no {path.name}", argv=command.argv, status=0)
@@ -136,11 +186,14 @@ class Workbench:
         self.completed.append(completed)
         return completed
 
-    def _run(self, command: Command, threads: int, cwd: Path | None) -> Completed:
+    def _run(self, command: Command, threads: int, cwd: Path | None, limit: float | None) -> Completed:
         # Provenance would put absolute paths and every parent's history into each output.
         argv = (str(self.program), "-disable-provenance", "-logging", "WARNING", *command.argv)
         started = time.perf_counter()
-        status, stdout, stderr = _execute(argv, threads, cwd)
+        try:
+            status, stdout, stderr = _execute(argv, threads, cwd, limit)
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(command.name, argv, -signal.SIGKILL, said=_late(limit)) from None
         seconds = time.perf_counter() - started
         if status != 0:
             raise CommandFailed(command.name, argv, status, stderr, said=sentence(stderr or stdout))
@@ -148,14 +201,25 @@ class Workbench:
         return Completed(_bare(command), round(seconds, 2), stdout, stderr)
 
     def _ask(self, option: str) -> str:
-        status, stdout, stderr = _execute((str(self.program), option), 1, None)
-        if status != 0:
-            raise CommandMissing(f"{self.program} does not answer to {option}: {ending(status)}", hint=_INSTALL)
+        try:
+            status, stdout, stderr = _execute((str(self.program), option), 1, None, _LONGEST_ANSWER)
+            said = "" if status == 0 else line(sentence(stderr)) or ending(status)  # a missing library is named there
+        except subprocess.TimeoutExpired:
+            said = _late(_LONGEST_ANSWER)
+        if said:
+            raise CommandMissing(f"{self.program} does not answer to {option}: {said}", hint=_INSTALL)
         return stdout + stderr
 
 
-def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None) -> tuple[int, str, str]:
-    """Exit status, standard output and error of a program without a shell, without input, and never left behind."""
+def _late(limit: float | None) -> str:
+    return f"it did not end within {limit:g} s"
+
+
+def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None, limit: float | None = None) -> tuple[int, str, str]:
+    """Exit status, standard output and error of a program without a shell, without input, and never left behind.
+
+    With a limit, it runs in a session of its own, so that what a script has started ends with it.
+    """
     environment = {"GLIBC_TUNABLES": _ALLOCATION, **os.environ, "OMP_NUM_THREADS": str(threads)}
     try:
         process = subprocess.Popen(
@@ -167,15 +231,19 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None) -> tuple[int
             errors="replace",
             env=environment,
             cwd=cwd,
+            start_new_session=limit is not None,
         )
-    except (FileNotFoundError, PermissionError) as error:
-        raise CommandNotStarted(argv, error, hint=_INSTALL) from None
     except OSError as error:
+        if error.errno in {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC}:
+            raise CommandNotStarted(argv, error, hint=_INSTALL) from None
         raise from_os_error(error) from None
     try:
-        stdout, stderr = process.communicate()
+        stdout, stderr = process.communicate(timeout=limit)
     except BaseException:
-        process.kill()
+        if limit is None:
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     return process.returncode, stdout, stderr

@@ -15,6 +15,7 @@ from wbtools.atlas import ATLASES
 from wbtools.atlas.deep.spelling import from_root
 from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.batch.state.folder import BatchFiles
+from wbtools.drawing.renderer_names import RENDERERS
 from wbtools.errors import InputError
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.exporting.settings import REGISTRATIONS, REPORTS, TRUST_LEVELS, ExportJob, ExportSettings, ReportExtent
@@ -88,6 +89,7 @@ def as_json(export: BatchExport) -> dict[str, object]:
         "keep_face": how.keep_face,
         "threads": how.threads,
         "no_render": not how.render,
+        **({} if how.renderer == _USUAL.renderer else {"renderer": how.renderer}),
         **({} if how.report == _USUAL.report else {"report": how.report or _NO_REPORT}),
         **({"dicom_out": True} if how.dicom_out else {}),
         "wb_command": _path(how.wb_command) if how.wb_command else None,
@@ -124,6 +126,7 @@ def from_json(kept: Mapping[str, object]) -> BatchExport:
         keep_face=read.flag("keep_face"),
         threads=read.number("threads"),
         render=not read.flag("no_render"),
+        renderer=read.choice("renderer", RENDERERS) or _USUAL.renderer,
         report=_report(read),
         dicom_out=read.flag("dicom_out"),
         wb_command=read.path("wb_command"),

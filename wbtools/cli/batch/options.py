@@ -20,6 +20,9 @@ from wbtools.cli.export import comparison, export_options, settings
 
 Command = Callable[..., Any]
 
+PROGRAM = "wbtools.program"
+"""Where the context of a program that calls these commands has its name, for the line that is to be repeated."""
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -177,8 +180,14 @@ def plan_asked(options: Mapping[str, Any], what: Plan) -> Plan:
         grace=options["grace"],
         scratch=str(options["scratch"].resolve()) if options["scratch"] else None,
         engine=asdict(Request(**{field.name: options[field.name] for field in fields(Request)})),
-        line=shlex.join(["wbtools", *sys.argv[1:]]),
+        line=shlex.join([_program(), *sys.argv[1:]]),
     )
+
+
+def _program() -> str:
+    """The program that was called."""
+    context = click.get_current_context(silent=True)
+    return str(context.meta.get(PROGRAM, "wbtools")) if context else "wbtools"
 
 
 def export_asked(options: Mapping[str, Any]) -> BatchExport:

@@ -6,6 +6,7 @@ import functools
 import importlib
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from wbtools.batch.state.export import BatchExport, from_json
 from wbtools.batch.state.names import PublishedName
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
-from wbtools.errors import InputError
+from wbtools.errors import CommandError, InputError
 from wbtools.errors.system import WriteFailure
 from wbtools.output.names import folder_name
 from wbtools.subject import Location, locate
@@ -92,7 +93,17 @@ class ExportPayload:
             importlib.import_module(name)
         _load_package_data()
         _load_compiled()
+        self._look_for_renderer()
         return found
+
+    def _look_for_renderer(self) -> None:
+        """Ask once whether Workbench draws, which every child then knows; what is wrong with it, they tell."""
+        from wbtools.drawing.renderer_choice import choose, look
+
+        how = self._export.settings
+        if how.render:
+            with suppress(CommandError):
+                choose(how.renderer, look(how.wb_command))
 
     def name(self, subject: str) -> PublishedName | None:
         """What the export will call the subject, and its folder; asked of the study folder."""

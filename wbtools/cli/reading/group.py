@@ -12,12 +12,12 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import refuse_without, reports_errors
 from wbtools.cli.progress import several
 from wbtools.cli.summary import Column, table
+from wbtools.drawing.renderer_names import RENDERERS, RendererName, refuse_beside
 from wbtools.text import line
 
 if TYPE_CHECKING:
     from wbtools.group.analysis import GroupResult
     from wbtools.group.network_findings import NetworkFindings
-    from wbtools.workbench.runner import Workbench
 
 _PATH = click.Path(path_type=Path)
 _TOP = 10
@@ -87,6 +87,13 @@ _TOP = 10
 @click.option("--seed", metavar="S", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn.")
 @click.option("--no-maps", is_flag=True, help="Make tables and page only.")
 @click.option("--no-render", is_flag=True, help="Do not draw the maps.")
+@click.option(
+    "--renderer",
+    type=click.Choice(RENDERERS),
+    default=RENDERERS[0],
+    show_default=True,
+    help="Who draws them: Workbench, wbtools itself, or wbtools where Workbench is missing or cannot.",
+)
 @click.option("--palm", is_flag=True, help="Also write data, design and exchangeability blocks for PALM.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier group in --out, and nothing else.")
 @click.option(
@@ -102,6 +109,7 @@ def command(
     *,
     no_maps: bool,
     no_render: bool,
+    renderer: RendererName,
     palm: bool,
     overwrite: bool,
     jobs: int,
@@ -120,6 +128,9 @@ def command(
     set_up_logging(verbose, Held())
     if not options["formula"]:
         refuse_without("--formula", "contrasts", "paired", "vertex_wise")
+    if no_maps or no_render:
+        refuse_beside("--no-maps" if no_maps else "--no-render", renderer)
+    from wbtools.drawing.renderer_choice import choose
     from wbtools.group.analysis import analyse
     from wbtools.group.group_folder import GroupPlace, write
     from wbtools.group.settings_of_group import GroupSettings
@@ -129,24 +140,14 @@ def command(
     batch = open_batch(exports, participants)
     place = GroupPlace(out, not no_maps, palm, overwrite, jobs)
     place.require(batch)
-    workbench = None if no_maps or no_render else _workbench()
+    drawing = None if no_maps or no_render else choose(renderer)
     with several("export", "permutation", "map") as (tell_exports, tell_tests, tell_maps):
         result = analyse(batch, settings, tell_exports, tell_tests)
-        written = write(result, place, workbench, tell_maps)
-    _summarise(result, out, written)
+        written = write(result, place, drawing, tell_maps)
+    _summarise(result, out, written, drawing.notice if drawing else "")
 
 
-def _workbench() -> Workbench:
-    from wbtools.errors import CommandMissing
-    from wbtools.workbench.runner import Workbench
-
-    try:
-        return Workbench.find()
-    except CommandMissing as error:
-        raise error.hinting(f"{error.hint}; without it, add --no-render") from None
-
-
-def _summarise(result: GroupResult, folder: Path, written: tuple[Path, ...]) -> None:
+def _summarise(result: GroupResult, folder: Path, written: tuple[Path, ...], drawn: str) -> None:
     """What the command prints at its end."""
     from wbtools.group.telling import sentences
     from wbtools.report.page import NOTICE
@@ -165,7 +166,7 @@ def _summarise(result: GroupResult, folder: Path, written: tuple[Path, ...]) -> 
             terminal.print(f"{line(first)} and {line(second)}: Spearman {r:.2f} [{ends}], overlap {overlap:.0%}")
     if said := sentences.left_out(result.chosen):
         terminal.print(said)
-    for notice in (*result.cautions, *result.briefs):
+    for notice in filter(None, (*result.cautions, *result.briefs, drawn)):
         terminal.print(terminal.wrapped(f"Note: {notice}"))
     terminal.print(f"Wrote {line(folder)}")
     scene = next((path for path in written if path.suffix == ".scene"), None)

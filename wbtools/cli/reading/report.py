@@ -10,6 +10,7 @@ import click
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.sharing.viewer_lines import print_viewers
 from wbtools.errors import InputError
 from wbtools.text import line
 
@@ -32,6 +33,9 @@ METHODS = ("markdown", "latex", "bibtex")
     help="static: without the interactive viewer, at most 2 MB.",
 )
 @click.option("--methods", type=click.Choice(METHODS), help="Print the methods text instead of writing a page.")
+@click.option(
+    "--print-viewers", "viewers", is_flag=True, help="Print lines that open the results in other viewers instead."
+)
 @click.option("--check", is_flag=True, help="Compare all files with their hashes on record first.")
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -41,6 +45,7 @@ def command(
     out: Path | None,
     extent: Extent,
     methods: str | None,
+    viewers: bool,
     check: bool,
     verbose: int,
     debug: bool,
@@ -53,12 +58,17 @@ def command(
     from wbtools.reading import open_export
 
     set_up_logging(verbose)
+    if viewers and (out or methods):
+        option = "--out" if out else "--methods"
+        raise InputError(f"{option} has no effect with --print-viewers", hint="leave one of them out")
     if len(places) > 1 and (out or methods):
         option = "--out" if out else "--methods"
         raise InputError(f"{option} is for one export, and {len(places)} are named", hint="name one export")
     for place in places:
         export = open_export(place, check=check)
-        if methods:
+        if viewers:
+            print_viewers(export)
+        elif methods:
             _print_methods(export, methods)
         else:
             _write(export, out, extent)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
+from wbtools.drawing.renderer_choice import Renderer
 from wbtools.exporting.session import scenes
 from wbtools.exporting.session.data import ExportData
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
-from wbtools.workbench import render, spec
-from wbtools.workbench.runner import Workbench
+from wbtools.workbench import spec
 from wbtools.workbench.scene import file
 from wbtools.workbench.scene.scene import Scene
 
@@ -38,9 +36,9 @@ Scenes = Mapping[Output, Scene]
 
 
 def make(
-    out: OutputFolder, files: WrittenFiles, data: ExportData, workbench: Workbench | None, threads: int
+    out: OutputFolder, files: WrittenFiles, data: ExportData, renderer: Renderer | None, threads: int
 ) -> WrittenFiles:
-    """Compose all scenes, draw them if there is a Workbench, and write the scene file and a spec for each mesh.
+    """Compose all scenes, draw them if somebody does, and write the scene file and a spec for each mesh.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ def make(
     files : WrittenFiles
         The files of `data`.
     data : ExportData
-    workbench : Workbench or None
+    renderer : Renderer or None
         None draws nothing.
     threads : int
 
@@ -61,6 +59,8 @@ def make(
     ------
     CheckError
         If a picture is blank, lacks an overlay that its map has, or Workbench reported an error in loading.
+    CommandError
+        If Workbench was asked for, and fails.
     """
     composed = {
         Output(OutputKind.FIGURE, explanation.name, scene=name): scene
@@ -68,8 +68,8 @@ def make(
         for name, scene in scenes.compose(out.subject, files, data, explanation).items()
     }
     figures = WrittenFiles()
-    if workbench:
-        composed, figures = _draw(out, composed, workbench, threads)
+    if renderer:
+        composed, figures = _draw(out, composed, renderer, threads)
     scene_file = Written(Output(OutputKind.SCENE), out.path(Output(OutputKind.SCENE)))
     file.write(scene_file.path, list(composed.values()))
     specs = [_write_spec(out, files, mesh, scene_file) for mesh in data.person.cortices]
@@ -77,22 +77,12 @@ def make(
 
 
 def _draw(
-    out: OutputFolder, composed: Scenes, workbench: Workbench, threads: int
+    out: OutputFolder, composed: Scenes, renderer: Renderer, threads: int
 ) -> tuple[dict[Output, Scene], WrittenFiles]:
     """Render every scene, and give each its thumbnail."""
     figures = {what: Written(what, out.path(what)) for what in composed}
-    for folder in {figure.path.parent for figure in figures.values()}:
-        folder.mkdir(exist_ok=True)
-
-    def draw(sheet: Scenes) -> dict[Output, Scene]:
-        by_picture = {figures[what].path: scene for what, scene in sheet.items()}
-        pictures = render.render_sheet(workbench, by_picture, out.folder)
-        thumbnails = (render.thumbnail(picture.path) for picture in pictures)
-        return {what: replace(sheet[what], thumbnail=small) for what, small in zip(sheet, thumbnails, strict=True)}
-
-    with ThreadPoolExecutor(threads) as pool:
-        drawn = {what: scene for part in pool.map(draw, render.together(composed)) for what, scene in part.items()}
-    return {what: drawn[what] for what in composed}, WrittenFiles(tuple(figures.values()))
+    drawn = renderer.draw({figures[what].path: scene for what, scene in composed.items()}, out.folder, threads)
+    return {what: drawn[figure.path] for what, figure in figures.items()}, WrittenFiles(tuple(figures.values()))
 
 
 def _write_spec(out: OutputFolder, files: WrittenFiles, mesh: str, scene_file: Written) -> Written:

@@ -222,7 +222,7 @@ def _of_input(subject: str, data: ExportData, explanation: Explanation, shown: N
 def _of_greyordinates(data: ExportData, explanation: Explanation, dense: Palettes) -> Iterator[File]:
     """The CIFTI files of one network."""
     name, atlas = explanation.name, data.person.atlas.source.name
-    parcels = greyordinates.parcel_palettes(explanation, dense)
+    parcels = greyordinates.parcel_palettes(data, explanation, dense)
     maps = partial(greyordinates.write_maps, data=data, explanation=explanation, palettes=dense)
     about = sidecars.maps(explanation)
     yield File(Output(OutputKind.DSCALAR, name, mesh=STANDARD), maps, dense, about)
@@ -230,7 +230,8 @@ def _of_greyordinates(data: ExportData, explanation: Explanation, dense: Palette
     yield File(Output(OutputKind.PSCALAR, name, mesh=STANDARD, atlas=atlas), scores, parcels, about)
     if name in data.pairings:
         pairs = partial(greyordinates.write_pairs, data=data, explanation=explanation)
-        yield File(Output(OutputKind.PCONN, name, mesh=STANDARD, atlas=atlas), pairs)
+        rows = greyordinates.rows_of_pairs(data, explanation)
+        yield File(Output(OutputKind.PCONN, name, mesh=STANDARD, atlas=atlas), pairs, rows)
 
 
 def _write_map(path: Path, volume: Volume, name: str, shown: Palette, about: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import Hemisphere, Kind
 from wbtools.exporting.explanation import HEATMAP, MAPS, RELEVANCE, Explanation
+from wbtools.exporting.region_pairs import RegionPairs
 from wbtools.exporting.session.data import ExportData
 from wbtools.images import cifti
 from wbtools.images.cifti import Greyordinates
@@ -53,26 +54,45 @@ def write_maps(path: Path, data: ExportData, explanation: Explanation, palettes:
 def write_pairs(path: Path, data: ExportData, explanation: Explanation) -> None:
     """The pairs of regions that both people have, without the rest and the reference."""
     pairing, rows = data.pairings[explanation.name], _rows(data)
-    there = {structure.value for structure in rows.voxels} | set(rows.parts)
-    kept = [index for index, region in enumerate(pairing.regions) if region.kind is Kind.CORTEX or region.name in there]
+    kept = _paired(pairing, rows)
     matrix, regions = pairing.between_regions[np.ix_(kept, kept)], [pairing.regions[index] for index in kept]
-    areas = data.person.areas[STANDARD]
-    cifti.write_pconn(path, matrix, areas, regions, rows, data.notice_of(explanation))
+    about = {"Notice": data.notice_of(explanation), "PaletteColorMapping": pair_palette(pairing).xml()}
+    cifti.write_pconn(path, matrix, data.person.areas[STANDARD], regions, rows, about)
+
+
+def rows_of_pairs(data: ExportData, explanation: Explanation) -> Palettes:
+    """The rows of the file of pairs by the names of their regions, in its order, each with the palette of all."""
+    pairing = data.pairings[explanation.name]
+    shown = pair_palette(pairing)
+    return {pairing.regions[index].name: shown for index in _paired(pairing, _rows(data))}
+
+
+def pair_palette(pairing: RegionPairs) -> Palette:
+    """Blue below zero, yellow above, on the scale of the seed's pairs."""
+    return palette.signed(pairing.with_seed())
+
+
+def _paired(pairing: RegionPairs, rows: Greyordinates) -> list[int]:
+    """Which regions have a row in the file of pairs: cortical ones, and others that have voxels of their own."""
+    there = {structure.value for structure in rows.voxels} | set(rows.parts)
+    return [place for place, region in enumerate(pairing.regions) if region.kind is Kind.CORTEX or region.name in there]
 
 
 def write_parcels(path: Path, data: ExportData, explanation: Explanation, palettes: Palettes) -> None:
-    """The ranking's cortical values as parcels: mean relevance, score and ranks, as in the table."""
+    """The ranking's cortical values as parcels: mean relevance, score and ranks, as in the table; pairs of the seed."""
     areas, regions = data.person.areas[STANDARD], data.person.atlas.cortex.regions
-    parcels = _parcels(explanation)
+    parcels = _parcels(data, explanation)
     cifti.write_pscalar(path, parcels, areas, regions, as_xml(palettes), data.notice_of(explanation))
 
 
-def parcel_palettes(explanation: Explanation, palettes: Palettes) -> Palettes:
+def parcel_palettes(data: ExportData, explanation: Explanation, palettes: Palettes) -> Palettes:
     """The maps of parcels that there are, in the order of their file, with their palettes."""
     known: dict[str, Palette | None] = {**palettes}
     for part in explanation.parts:
         known |= {part.named(CALIBRATED): palette.REGION_SCORES, part.named("z"): _Z_PALETTE}
-    return {name: known.get(name) for name in _parcels(explanation)}
+    if pairing := data.pairings.get(explanation.name):
+        known[pairing.seed_map] = pair_palette(pairing)
+    return {name: known.get(name) for name in _parcels(data, explanation)}
 
 
 def as_xml(palettes: Palettes) -> dict[str, str]:
@@ -98,11 +118,14 @@ def _parts(data: ExportData) -> dict[str, NDArray[np.intp]]:
     return {name: voxels for name, voxels in found.items() if len(voxels)}
 
 
-def _parcels(explanation: Explanation) -> dict[str, Values]:
-    """Maps (R,) over the cortical areas, method by method."""
-    return {
+def _parcels(data: ExportData, explanation: Explanation) -> dict[str, Values]:
+    """Maps (R,) over the cortical areas, method by method, and of pairs with the seed where two people are compared."""
+    found = {
         part.named(name): values for part in explanation.parts for name, values in _parcels_by(part.ranking).items()
     }
+    if pairing := data.pairings.get(explanation.name):
+        found[pairing.seed_map] = pairing.with_seed()
+    return found
 
 
 def _parcels_by(ranking: Ranking) -> dict[str, Values]:

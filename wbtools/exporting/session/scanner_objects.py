@@ -17,7 +17,7 @@ from wbtools.dicom.objects.segmentation import Segment, segmentation
 from wbtools.dicom.objects.source_series import SourceSeries, read_series
 from wbtools.exporting.explanation import RELEVANCE, Explanation
 from wbtools.exporting.session.data import ExportData
-from wbtools.exporting.session.scenes import SCENES
+from wbtools.exporting.session.scene_types import SCENES
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import OutputFolder
 from wbtools.output.names.convention import IDENTITY_FOLDER

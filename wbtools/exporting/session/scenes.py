@@ -1,7 +1,4 @@
-"""The scenes of every network: a table of what each shows, composed from the files that were written.
-
-A new scene is a new entry of `SCENES`.
-"""
+"""The scenes of every network, composed from the files that were written; `scene_types.py` says what each shows."""
 
 from __future__ import annotations
 
@@ -12,122 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from wbtools.anatomy import Hemisphere, Kind
-from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
+from wbtools.exporting.explanation import Explanation
 from wbtools.exporting.maps_by_method import MapsByMethod
+from wbtools.exporting.region_pairs import RegionPairs
 from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.session.files import VOLUMES
-from wbtools.exporting.session.greyordinates import CALIBRATED
-from wbtools.native.cortex import NATIVE, STANDARD
+from wbtools.exporting.session.greyordinates import CALIBRATED, pair_palette
+from wbtools.exporting.session.scene_types import DENSITY, FLAT, PAIRS, SCENES, WHAT, SceneType
+from wbtools.native.cortex import STANDARD
 from wbtools.output.kinds import OutputKind
 from wbtools.output.written import Written, WrittenFiles
 from wbtools.space.grid import Volume
 from wbtools.subject import MeshName
 from wbtools.text import line
-from wbtools.workbench.palette import REGION_SCORES
+from wbtools.workbench.palette import REGION_SCORES, Palette
+from wbtools.workbench.scene.describing import SLICES, Description
 from wbtools.workbench.scene.elements import Layer
 from wbtools.workbench.scene.figure import Slices, Surfaces, figure
 from wbtools.workbench.scene.legend import Legend
 from wbtools.workbench.scene.scene import Scene
-
-FOLDED: tuple[MeshName, ...] = (NATIVE, STANDARD)
-FLAT: tuple[MeshName, ...] = (STANDARD, NATIVE)
-
-
-@dataclass(frozen=True)
-class SceneType:
-    """What a scene shows, of any network.
-
-    Parameters
-    ----------
-    name : str
-        Of its picture, after the network's.
-    title : str
-        Above the picture, and in wb_view's list.
-    shows : str
-        Name of the map.
-    unit : str
-        Of the map, above the colour bar.
-    slices : bool
-        Whether the map is shown on slices of the T1w.
-    surface : str
-        Which surface it is shown on: `pial` or `inflated`; empty for none. A person without inflated surfaces gets the
-        pial one.
-    meshes : tuple of MeshName
-        The first one of these that the person has is shown, else any.
-    areas : bool
-        Whether the borders of areas are drawn on the surface.
-    listed : str
-        Title in wb_view's list, if another.
-    file : OutputKind or None
-        What the surface shows; None takes the maps of the network, as CIFTI or as one file a side.
-    only_if_found : bool
-        Whether the scene is left out where no area stands out from randomised networks.
-    second : bool
-        Whether it shows the map of the second method; it is left out where there is none.
-    under_first : bool
-        Whether the first method's map is shown above that of the second, on the same surface.
-    """
-
-    name: str
-    title: str
-    shows: str
-    unit: str
-    slices: bool = False
-    surface: str = ""
-    meshes: tuple[MeshName, ...] = FLAT
-    areas: bool = False
-    listed: str = ""
-    file: OutputKind | None = None
-    only_if_found: bool = False
-    second: bool = False
-    under_first: bool = False
-
-
-_DENSITY, _SCORE = "relevance / mm3", "region score"
-
-SCENES = (
-    SceneType("overview", "Overview", HEATMAP_SMOOTH, _SCORE, slices=True, surface="inflated", areas=True),
-    SceneType("relevance-volume", "Relevance", RELEVANCE, _DENSITY, slices=True, listed="Relevance on the T1w"),
-    SceneType("relevance-pial", "Relevance on the pial surface", RELEVANCE, _DENSITY, surface="pial", meshes=FOLDED),
-    SceneType(
-        "relevance-inflated", "Relevance with {atlas} areas", RELEVANCE, _DENSITY, surface="inflated", areas=True
-    ),
-    SceneType("region-heatmap", "Region heatmap", HEATMAP, _SCORE, slices=True, surface="inflated", areas=True),
-    SceneType(
-        "heatmap-pial", "Smoothed heatmap on the pial surface", HEATMAP_SMOOTH, _SCORE, surface="pial", meshes=FOLDED
-    ),
-    SceneType(
-        "region-heatmap-calibrated",
-        "Region heatmap against randomised networks",
-        CALIBRATED,
-        "calibrated region score",
-        surface="inflated",
-        areas=True,
-        file=OutputKind.PSCALAR,
-        only_if_found=True,
-    ),
-    SceneType(
-        "also-relevance",
-        "Relevance by {method}",
-        RELEVANCE,
-        _DENSITY,
-        slices=True,
-        surface="inflated",
-        areas=True,
-        second=True,
-    ),
-    SceneType(
-        "also-region-heatmap",
-        "Region heatmaps by {first} (above) and {method} (below)",
-        HEATMAP,
-        _SCORE,
-        surface="inflated",
-        areas=True,
-        second=True,
-        under_first=True,
-    ),
-)
-"""The scenes of every network, in the order of wb_view's list."""
 
 _LEAST_SHOWN = 0.03
 """Share of the cortex that has to be coloured, so that a picture of it without colour must be wrong."""
@@ -150,30 +50,63 @@ def compose(subject: str, files: WrittenFiles, data: ExportData, explanation: Ex
     data : ExportData
     explanation : Explanation
     """
-    network = _Network(files, explanation.name, tuple(data.person.cortices))
+    network = _Network(files, explanation.name, tuple(data.person.cortices), data.pairings.get(explanation.name))
     room = _room(data.person.t1w)
     shares = _shares(network, data, explanation)
     made = {}
     for kind in SCENES:
         parts = _by_methods(kind, explanation)
-        if not parts or (kind.only_if_found and not _found(parts[-1])):
+        if not parts or not network.has(kind) or (kind.only_if_found and not _found(parts[-1])):
             continue
-        part = parts[-1]
-        share = shares.get(part.named(kind.shows), 0.0)
-        shown = kind.title.format(
-            atlas=data.person.atlas.source.title,
-            first=explanation.attribution.method,
-            method=part.attribution.method,
-        )
+        part, words = parts[-1], _Words(network, data, explanation, parts)
+        share, shown = shares.get(network.named(kind, part), 0.0), words.filled(kind.title)
         title, listed = f"{shown}: subject {line(subject)}, network {network.name}", kind.listed or shown
+        foot = data.foot_of(explanation, parts)
         scene = figure(
             f"{network.name}: {listed[0].lower()}{listed[1:]}",
-            Legend(title, _caption(explanation, parts), data.foot_of(explanation, parts), _unit(kind, part)),
+            Legend(title, _caption(kind, explanation, parts), foot, _unit(kind, part), words.about(kind)),
             network.slices(kind, part, room) if kind.slices else None,
             *network.surfaces(kind, parts),
         )
         made[kind.name] = replace(scene, sparse=share < _LEAST_SHOWN)
     return made
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of a scene: of whom, by which network and methods."""
+
+    network: _Network
+    data: ExportData
+    explanation: Explanation
+    parts: Sequence[MapsByMethod]
+
+    def filled(self, text: str) -> str:
+        """With the atlas, the methods and the seed of pairs in their places."""
+        pairing = self.network.pairing
+        return text.format(
+            atlas=self.data.person.atlas.source.title,
+            first=self.explanation.attribution.method,
+            method=self.parts[-1].attribution.method,
+            seed=pairing.seed.name if pairing else "",
+        )
+
+    def about(self, kind: SceneType) -> tuple[str, ...]:
+        """What the scene shows, on what, in which colours, by which network."""
+        mesh = self.network.mesh(kind.meshes)
+        surfaces = f"the {self.network.surface(kind.surface, mesh)} surfaces of the {mesh} mesh"
+        two = self.filled(" (above {first}, below {method})") if len(self.parts) > 1 else ""
+        more = "A click on an area, which turns white, shows pairs with that area of the other." if kind.live else ""
+        made = Description(
+            self.filled(WHAT[kind.shows]) + two,
+            tuple(place for place in (SLICES if kind.slices else "", surfaces if kind.surface else "") if place),
+            "the subject's own T1w space",
+            _unit(kind, self.parts[-1]),
+            self.network.palette(kind, self.parts[-1]),
+            self.data.person.atlas.source.title if kind.areas else "",
+            (*([more] if more else []), f"Network {self.network.name}: {line(self.explanation.model.card.title)}."),
+        )
+        return made.sentences()
 
 
 def _found(part: MapsByMethod) -> bool:
@@ -191,11 +124,27 @@ class _Network:
     name : str
     meshes : tuple of MeshName
         Those that the person has; a person without any is refused when it is found.
+    pairing : RegionPairs or None
+        Where two people were compared.
     """
 
     files: WrittenFiles
     name: str
     meshes: tuple[MeshName, ...]
+    pairing: RegionPairs | None = None
+
+    def has(self, kind: SceneType) -> bool:
+        """Whether there are the files that a scene cannot do without."""
+        return all(self.files.of(needed, network=self.name) for needed in (kind.file, kind.live) if needed)
+
+    def named(self, kind: SceneType, part: MapsByMethod) -> str:
+        """The name of the map that a scene shows, in files."""
+        return self.pairing.seed_map if self.pairing and kind.shows == PAIRS else part.named(kind.shows)
+
+    def palette(self, kind: SceneType, part: MapsByMethod) -> Palette | None:
+        """The palette of the map that a scene shows."""
+        wanted = kind.file or OutputKind.METRIC
+        return self.files.of(wanted, network=self.name)[0].maps[self.named(kind, part)]
 
     def mesh(self, wanted: tuple[MeshName, ...]) -> MeshName:
         """The first of some meshes that the person has, else any."""
@@ -219,16 +168,29 @@ class _Network:
         wanted = [kind.file] if kind.file else [OutputKind.DSCALAR, OutputKind.METRIC]
         return Surfaces(
             self._shown(kind.surface, mesh),
-            [Layer(file.path, file.index(part.named(kind.shows))) for file in self._first(wanted, mesh, self.name)],
+            [
+                Layer(file.path, file.index(self.named(kind, part)), live=self._live(kind))
+                for file in self._first(wanted, mesh, self.name)
+            ],
             [Layer(file.path) for file in self.files.of(OutputKind.SULC, mesh=mesh)],
             [file.path for file in self._first([OutputKind.DLABEL, OutputKind.LABEL], mesh)] if kind.areas else [],
         )
 
-    def _shown(self, surface: str, mesh: MeshName) -> Mapping[Hemisphere, Path]:
+    def _live(self, kind: SceneType) -> Layer | None:
+        """The matrix of which the map is a row."""
+        if not kind.live or not self.pairing:
+            return None
+        (matrix,) = self.files.of(kind.live, network=self.name)
+        return Layer(matrix.path, row=matrix.index(self.pairing.seed.name))
+
+    def surface(self, wanted: str, mesh: MeshName) -> str:
         """The wanted surface, or the pial one where not both sides have it."""
-        found = self.files.of(OutputKind.SURFACE, mesh=mesh, surface=surface)
-        if len(found) < len(Hemisphere):
-            found = self.files.of(OutputKind.SURFACE, mesh=mesh, surface="pial")
+        both = len(self.files.of(OutputKind.SURFACE, mesh=mesh, surface=wanted)) == len(Hemisphere)
+        return wanted if both else "pial"
+
+    def _shown(self, surface: str, mesh: MeshName) -> Mapping[Hemisphere, Path]:
+        """That surface of each side."""
+        found = self.files.of(OutputKind.SURFACE, mesh=mesh, surface=self.surface(surface, mesh))
         return {side: file.path for side in Hemisphere for file in found if file.what.hemisphere is side}
 
     def _first(self, kinds: Sequence[OutputKind], mesh: MeshName, network: str = "") -> list[Written]:
@@ -249,15 +211,29 @@ def _shares(network: _Network, data: ExportData, explanation: Explanation) -> di
     }
     if mesh == STANDARD:
         shares[CALIBRATED] = _share_standing_out(data, explanation)
+    if mesh == STANDARD and network.pairing:
+        shares[network.pairing.seed_map] = _share_of_pairs(data, network.pairing)
     return shares
 
 
 def _share_standing_out(data: ExportData, explanation: Explanation) -> float:
     """Share of the standard cortex in areas that can be seen against randomised networks."""
     rows = [row for row in explanation.ranking.rows if row.region and row.region.kind is Kind.CORTEX]
-    seen = [row.region.key for row in rows if row.region and row.null and REGION_SCORES.shows(row.null.score)]
+    return _share_of_areas(
+        data, [row.region.key for row in rows if row.region and row.null and REGION_SCORES.shows(row.null.score)]
+    )
+
+
+def _share_of_pairs(data: ExportData, pairing: RegionPairs) -> float:
+    """Share of the standard cortex in areas whose pairs with the seed can be seen."""
+    seen = pair_palette(pairing).shows(pairing.with_seed())
+    areas = [region for region in pairing.regions if region.kind is Kind.CORTEX]
+    return _share_of_areas(data, [region.key for region, shown in zip(areas, seen, strict=True) if shown])
+
+
+def _share_of_areas(data: ExportData, keys: Sequence[int]) -> float:
     sides = data.person.areas[STANDARD].values()
-    return float(np.concatenate([np.isin(keys, seen) for keys in sides]).mean())
+    return float(np.concatenate([np.isin(areas, keys) for areas in sides]).mean())
 
 
 def _room(t1w: Volume) -> float:
@@ -277,9 +253,9 @@ def _room(t1w: Volume) -> float:
 
 def _unit(kind: SceneType, part: MapsByMethod) -> str:
     """What the colour bar counts: palettes show nothing below 0."""
-    if kind.unit is not _DENSITY:
+    if kind.unit is not DENSITY:
         return kind.unit
-    return f"positive {_DENSITY}" if part.attribution.signed else f"magnitude of {_DENSITY}"
+    return f"positive {DENSITY}" if part.attribution.signed else f"magnitude of {DENSITY}"
 
 
 def _by_methods(kind: SceneType, explanation: Explanation) -> tuple[MapsByMethod, ...]:
@@ -289,8 +265,11 @@ def _by_methods(kind: SceneType, explanation: Explanation) -> tuple[MapsByMethod
     return explanation.parts[0 if kind.under_first and explanation.also else 1 :]
 
 
-def _caption(explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
+def _caption(kind: SceneType, explanation: Explanation, parts: Sequence[MapsByMethod]) -> str:
     """What stands below the title: the decision, and what of it was explained how."""
+    if kind.shows == PAIRS:
+        target = line(explanation.attribution.target)
+        return f"{explanation.decision.caption()}. Explained: {target}, by pairs of regions (deviation, signed)"
     targets: dict[str, list[str]] = {}
     for part in parts:
         by = f"{part.attribution.method} ({part.ranking.values})"

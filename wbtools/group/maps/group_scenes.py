@@ -15,6 +15,7 @@ from wbtools.group.maps.normalised import UNIT
 from wbtools.group.maps.standard_files import StandardFiles
 from wbtools.group.maps.standard_rows import cortex
 from wbtools.text import line
+from wbtools.workbench.scene.describing import SLICES, Description
 from wbtools.workbench.scene.elements import Layer
 from wbtools.workbench.scene.figure import Slices, Surfaces, figure
 from wbtools.workbench.scene.legend import Legend
@@ -105,9 +106,16 @@ def compose(network: NetworkMaps, files: Mapping[str, GroupFile], standard: Stan
 
 def _scene(kind: SceneType, network: NetworkMaps, files: Mapping[str, GroupFile], standard: StandardFiles) -> Scene:
     shown = kind.title.format(people=network.people)
-    legend = Legend(
-        f"{shown}, network {network.name}", f"{line(network.title)}. {kind.about}", network.notice, kind.unit
+    made = Description(
+        shown,
+        tuple(filter(None, (kind.volume and SLICES, f"the {kind.surface} surfaces of the 32k_fs_LR mesh"))),
+        "the space of the S1200 average and the MNI152 template",
+        kind.unit,
+        files[DENSE].maps[kind.shows],
+        network.atlas.title if kind.areas else "",
     )
+    title, caption = f"{shown}, network {network.name}", f"{line(network.title)}. {kind.about}"
+    legend = Legend(title, caption, network.notice, kind.unit, made.sentences())
     slices = Slices(Layer(standard.t1w.path), Layer(files[kind.volume].path), room=_ROOM) if kind.volume else None
     surfaces = Surfaces(
         {side: standard.surfaces[side, kind.surface].path for side in Hemisphere},
@@ -115,8 +123,8 @@ def _scene(kind: SceneType, network: NetworkMaps, files: Mapping[str, GroupFile]
         [Layer(file.path) for file in standard.sulc.values()],
         [standard.areas.path] if kind.areas else [],
     )
-    made = figure(f"{network.name}: {kind.listed}", legend, slices, surfaces)
-    return replace(made, sparse=_share_shown(kind, network, files[DENSE]) < _LEAST_SHOWN)
+    scene = figure(f"{network.name}: {kind.listed}", legend, slices, surfaces)
+    return replace(scene, sparse=_share_shown(kind, network, files[DENSE]) < _LEAST_SHOWN)
 
 
 def _share_shown(kind: SceneType, network: NetworkMaps, dense: GroupFile) -> float:

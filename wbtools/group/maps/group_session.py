@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
+from wbtools.drawing.renderer_choice import Renderer
 from wbtools.errors import InputError
 from wbtools.group.maps import group_scenes
 from wbtools.group.maps.group_files import PREFIX, GroupFile, NetworkMaps
 from wbtools.group.maps.network_files import write_network
 from wbtools.group.maps.standard_files import write_standard
-from wbtools.workbench import render, spec
-from wbtools.workbench.runner import Workbench
+from wbtools.workbench import spec
 from wbtools.workbench.scene import file as scene_file
 from wbtools.workbench.scene.scene import Scene
 
 
 def write_maps(
-    folder: Path, networks: Sequence[NetworkMaps], workbench: Workbench | None = None, threads: int = 1
+    folder: Path, networks: Sequence[NetworkMaps], renderer: Renderer | None = None, threads: int = 1
 ) -> tuple[GroupFile, ...]:
     """Write the maps of some networks over the same people, and draw them.
 
@@ -28,10 +27,10 @@ def write_maps(
         Exists; the caller's, as one that is published when everything is there.
     networks : sequence of NetworkMaps
         Of one atlas.
-    workbench : Workbench, optional
+    renderer : Renderer, optional
         Without it, nothing is drawn.
     threads : int
-        Most cores that Workbench uses.
+        Most cores that drawing uses.
 
     Returns
     -------
@@ -44,6 +43,8 @@ def write_maps(
         If there is no network, or two have the same name.
     CheckError
         If a picture is blank, lacks its colours, or Workbench reported an error in loading.
+    CommandError
+        If Workbench was asked for, and fails.
     """
     if not networks or len({network.name for network in networks}) < len(networks):
         raise InputError("maps of a group need networks, each with a name of its own")
@@ -55,19 +56,11 @@ def write_maps(
         files += written.values()
         for name, scene in group_scenes.compose(network, written, standard).items():
             scenes[folder / "figures" / f"{network.name}.{name}.png"] = scene
-    drawn = _draw(folder, scenes, workbench, threads) if workbench else scenes
+    drawn = renderer.draw(scenes, folder, threads) if renderer else scenes
     listed = (*standard.on_mesh, *files, standard.t1w)
     session = _session(folder, [file.path for file in listed], list(drawn.values()))
-    pictures = [GroupFile(png, f"picture of the scene '{scene.name}'") for png, scene in scenes.items() if workbench]
+    pictures = [GroupFile(png, f"picture of the scene '{scene.name}'") for png, scene in scenes.items() if renderer]
     return (*listed, *session, *pictures)
-
-
-def _draw(folder: Path, scenes: Mapping[Path, Scene], workbench: Workbench, threads: int) -> dict[Path, Scene]:
-    """Render every scene, and give each its thumbnail."""
-    (folder / "figures").mkdir(exist_ok=True)
-    for sheet in render.together(scenes):
-        render.render_sheet(workbench, sheet, folder, threads=threads)
-    return {png: replace(scene, thumbnail=render.thumbnail(png)) for png, scene in scenes.items()}
 
 
 def _session(folder: Path, listed: Sequence[Path], scenes: Sequence[Scene]) -> tuple[GroupFile, GroupFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Hemisphere
 from wbtools.atlas.native import NativeAtlas
 from wbtools.native.cortex import Cortex
+from wbtools.regions.levels import centres
 from wbtools.space.grid import Volume
 
 Labels = Mapping[Hemisphere, NDArray[np.int32]]
@@ -28,6 +30,22 @@ class Evidence:
     areas: Mapping[str, Labels]
     atlas: NativeAtlas
     own_surfaces: bool = True
+
+    @cached_property
+    def voxels(self) -> Mapping[int, int]:
+        """How many voxels each region of the atlas has, by key."""
+        labels = self.atlas.whole.volume.data
+        counts = np.bincount(labels[labels > 0], minlength=max(self._keys) + 1)
+        return {key: int(counts[key]) for key in self._keys}
+
+    @cached_property
+    def centres(self) -> Mapping[int, NDArray[np.float64]]:
+        """The centre of gravity of each region's voxels by key, world mm; NaN without voxels."""
+        return dict(zip(self._keys, centres(self.atlas.whole), strict=True))
+
+    @property
+    def _keys(self) -> list[int]:
+        return sorted(region.key for region in self.atlas.whole.regions)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wbtools.anatomy import Atlas, Hemisphere, Kind
+from wbtools.anatomy import Hemisphere, Kind
 from wbtools.native.checks.finding import Evidence, Finding
 
 _INSIDE = 0.99
@@ -23,7 +25,7 @@ def fields(evidence: Evidence) -> Finding:
     same = atlas.volume.grid.same_as(grid)
     deep = {region.key for region in atlas.regions if region.name.startswith(_DEEP_STRUCTURES)}
     middle = np.mean([surface.mean(axis=0) for surface in white], axis=0)
-    found = _middle(atlas, deep)
+    found = _middle(evidence, deep)
     distance = float(np.linalg.norm(found - middle)) if found is not None else 0.0
     return Finding(
         passed=share >= _INSIDE and same and distance <= _DEEP,
@@ -46,7 +48,7 @@ def sides(evidence: Evidence) -> Finding:
     atlas = evidence.atlas.whole
     for kind, least in _APART.items():
         keys = [{r.key for r in atlas.regions if (r.kind, r.hemisphere) == (kind, side)} for side in Hemisphere]
-        middles = [_middle(atlas, some) for some in keys]
+        middles = [_middle(evidence, some) for some in keys]
         if middles[0] is not None and middles[1] is not None:
             found[f"{kind.value} labels"] = float(middles[1][0] - middles[0][0]), least
     worst = min(found, key=lambda name: found[name][0] / found[name][1])
@@ -58,9 +60,9 @@ def sides(evidence: Evidence) -> Finding:
     )
 
 
-def _middle(atlas: Atlas, keys: set[int]) -> NDArray[np.float64] | None:
+def _middle(evidence: Evidence, keys: Iterable[int]) -> NDArray[np.float64] | None:
     """Mean position of the voxels with these keys, mm; None if there are none."""
-    chosen = np.zeros(int(atlas.volume.data.max(initial=0)) + 1, bool)
-    chosen[[key for key in keys if key < len(chosen)]] = True
-    voxels = np.argwhere(chosen[atlas.volume.data])
-    return atlas.volume.grid.to_world(voxels.mean(axis=0)) if len(voxels) else None
+    sizes = {key: evidence.voxels[key] for key in keys if evidence.voxels[key]}
+    if not sizes:
+        return None
+    return np.asarray(np.average([evidence.centres[key] for key in sizes], axis=0, weights=list(sizes.values())))

@@ -64,12 +64,10 @@ def volumes(evidence: Evidence) -> Finding:
     found = {"CORTEX_LEFT": left, "CORTEX_RIGHT": right}
     ranges = dict.fromkeys(found, _HEMISPHERE[evidence.own_surfaces])
     whole = evidence.atlas.whole
-    voxels = np.bincount(whole.volume.data.ravel())
     for region in whole.regions:
         expected = _STRUCTURES.get(stem_without_side(region.name))
         if region.kind is Kind.SUBCORTEX and expected:  # of parts of structures, an atlas tells what to expect
-            count = int(voxels[region.key]) if region.key < len(voxels) else 0
-            found[region.name] = count * whole.volume.grid.voxel_volume / 1e3
+            found[region.name] = evidence.voxels[region.key] * whole.volume.grid.voxel_volume / 1e3
             wider = 1.0 if evidence.own_surfaces else _CARRIED
             ranges[region.name] = expected[0] / wider, expected[1] * wider
     outliers = [name for name, volume in found.items() if not ranges[name][0] <= volume <= ranges[name][1]]

@@ -18,6 +18,7 @@ from wbtools import atomic
 from wbtools.errors import InputError
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names.convention import Convention, OutputFolder
+from wbtools.output.names.described_data import DESCRIPTION, generated_by, source_datasets
 from wbtools.output.written import Written, WrittenFiles
 from wbtools.text import line
 from wbtools.version import __version__
@@ -94,6 +95,7 @@ _UNKNOWN = (
 """Suffixes that BIDS does not know."""
 _IGNORED = (
     *("*.scene", "*.spec", "*.lut", "figures/", "dicom/", "provenance.json", "report.html"),
+    *("wbtools-group", "wbtools-report"),  # with a slash at the end, the validator calls them unknown folders
     *(f"*_{suffix}.*" for suffix in _UNKNOWN),
 )
 
@@ -177,22 +179,26 @@ def _uri(out: OutputFolder, output: Output) -> str:
     return f"bids::{subject_folder(out.subject)}/{out.path(output).relative_to(out.folder).as_posix()}"
 
 
-def write_dataset_description(root: Path) -> None:
+def write_dataset_description(root: Path, subject: Path) -> None:
     """Describe the folder of all exports as a BIDS derivative; files that are there stay as they are.
 
     Parameters
     ----------
     root : Path
         The folder that holds the subjects' folders; it exists.
+    subject : Path
+        The folder that a subject was read from.
     """
+    sources = source_datasets(root, subject)
     about = {
         "Name": "wbtools: relevance of networks in individual brains",
         "BIDSVersion": "1.10.0",
         "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "wbtools", "Version": __version__}],
+        "GeneratedBy": [generated_by()],
+        **({"SourceDatasets": sources} if sources else {}),
     }
     _write_once(root / ".bidsignore", "".join(f"{pattern}\n" for pattern in _IGNORED))
-    _write_once(root / "dataset_description.json", json.dumps(about, indent=2) + "\n")
+    _write_once(root / DESCRIPTION, json.dumps(about, indent=2) + "\n")
 
 
 def bids_id(subject: str) -> str:

@@ -19,7 +19,7 @@ def no_sidecars(files: WrittenFiles, out: OutputFolder, notice: str) -> WrittenF
     return WrittenFiles()
 
 
-def no_description(root: Path) -> None:
+def no_description(root: Path, subject: Path) -> None:
     """What a convention writes into the folder of all exports that needs no description there."""
 
 
@@ -39,14 +39,14 @@ class Convention:
     write_sidecars : callable
         Takes the data files of a folder, the folder, and what every reader must know; gives the files that it wrote.
     describe_exports : callable
-        Takes the folder of all exports, and writes there what the convention wants.
+        Takes the folder of all exports, and the folder of inputs of a subject; writes what the convention wants.
     """
 
     patterns: Mapping[OutputKind, str]
     words: Callable[[str, Output], Mapping[str, str]]
     subject_folder: Callable[[str], str]
     write_sidecars: Callable[[WrittenFiles, OutputFolder, str], WrittenFiles] = no_sidecars
-    describe_exports: Callable[[Path], None] = no_description
+    describe_exports: Callable[[Path, Path], None] = no_description
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,10 @@ def software(record: Part, networks: tuple[Part, ...]) -> Iterator[Sentence]:
         before = " with " if not position else " and " if position == len(known) - 1 else ", "
         pieces += [f"{before}{named} {versions.text(name)}", cite(*filter(None, [work]))]
     yield (*pieces, ".")
-    workbench = record.text("workbench")
-    if workbench and _drew(record):
+    workbench, renderer = record.text("workbench"), _renderer(record)
+    if renderer == "wbtools":
+        yield ("Pictures were drawn by wbtools itself.",)
+    if workbench and renderer == "Workbench":
         yield (f"Pictures were drawn by Connectome Workbench {workbench}", cite("marcus2011"), ".")
     elif workbench and record.at("settings").text("engine") == "wb_command":
         yield (f"Connectome Workbench had version {workbench}.",)
@@ -41,10 +43,13 @@ def _computing(networks: tuple[Part, ...]) -> set[str]:
     return {described.library for described in methods if described}
 
 
-def _drew(record: Part) -> bool:
-    """Whether Workbench drew pictures: older records list commands, all list files."""
+def _renderer(record: Part) -> str:
+    """Who drew pictures; in records that do not say it, Workbench drew those that are listed."""
+    if said := record.at("pictures").text("renderer"):
+        return said
     ran = any("-show-scene" in command.texts("argv") for command in record.parts("commands"))
-    return ran or any(name.startswith("figures/") for name in record.at("outputs_sha256").values)
+    listed = any(name.startswith("figures/") for name in record.at("outputs_sha256").values)
+    return "Workbench" if ran or listed else ""
 
 
 def use(record: Part) -> Iterator[Sentence]:

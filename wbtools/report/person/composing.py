@@ -51,6 +51,7 @@ _ALTS = {
     "region-heatmap-calibrated": "Areas in the colour of what they have beyond randomised networks, inflated cortex",
     "also-relevance": "Relevance by the second method, on slices and inflated cortex",
     "also-region-heatmap": "Region scores by both methods, the first above, the second below",
+    "pairs": "What one area of this person adds to the likeness with each area of the other, inflated cortex",
     "input": "What the network was shown, in three planes, and the reference below it where there is one",
 }
 

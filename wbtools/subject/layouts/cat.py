@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
@@ -156,8 +157,21 @@ def _found(study_folder: Path, subject_id: str) -> list[Path]:
 
 def _pools(study_folder: Path) -> list[Path]:
     """Folders that hold the files of several people: the study folder itself, and those of programs in it."""
-    derivatives = places.children(study_folder / "derivatives")
-    return [study_folder, *(child for child in places.children(study_folder) if is_step(child.name)), *derivatives]
+    return [study_folder, *_programs(study_folder), *places.children(study_folder / "derivatives")]
+
+
+def _programs(study_folder: Path) -> tuple[Path, ...]:
+    """The folders of programs in a study folder."""
+    try:
+        return _programs_listed(study_folder, study_folder.stat().st_mtime_ns)
+    except OSError:
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _programs_listed(study_folder: Path, changed: int) -> tuple[Path, ...]:
+    """The same; cached while the folder is unchanged, since a batch asks for every subject."""
+    return tuple(child for child in places.children(study_folder) if is_step(child.name))
 
 
 def _holds(folder: Path) -> bool:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
@@ -120,7 +121,16 @@ def is_made(folder: Path) -> bool:
 
 def _scans(folder: Path) -> list[str]:
     """Names of the scans with a central surface in a folder."""
-    return sorted({found[1] for name in _names(folder) if (found := _CENTRAL.fullmatch(name))})
+    try:
+        return list(_scans_listed(folder, folder.stat().st_mtime_ns))
+    except OSError:
+        return []
+
+
+@lru_cache(maxsize=64)
+def _scans_listed(folder: Path, changed: int) -> tuple[str, ...]:
+    """The same, sorted; cached while the folder is unchanged, since a batch asks for every subject."""
+    return tuple(sorted({found[1] for name in _names(folder) if (found := _CENTRAL.fullmatch(name))}))
 
 
 def _names(folder: Path) -> list[str]:

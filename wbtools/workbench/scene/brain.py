@@ -76,16 +76,17 @@ def _structure(file: DataFile) -> str:
 
 
 def _file_states(scene: Scene, files: Files, folder: Path) -> Element | None:
-    """Palettes and label styles, which leave the data files themselves as they are."""
+    """Palettes, label styles and chosen rows, which leave the data files themselves as they are."""
     states = []
     for file in files.values():
         layers = [layer for layer in scene.layers if layer.path == file.path]
         palettes = _palettes(layers, file)
         style = next((_label_style(layer.label_style) for layer in layers if layer.label_style), None)
-        if palettes is not None or style is not None:
+        row = next((_chosen_row(layer.row) for layer in layers if layer.row is not None), None)
+        if any(state is not None for state in (palettes, style, row)):
             place = xml.path_name("dataFileName_V2", file.path, folder)
             # Found again by this bare file name and the path together.
-            states.append(xml.instance(file.path.name, "CaretDataFile", 1, place, palettes, style))
+            states.append(xml.instance(file.path.name, "CaretDataFile", 1, place, palettes, style, row))
     return xml.array("allCaretDataFiles_V2", "class", states) if states else None
 
 
@@ -106,6 +107,18 @@ def _palettes(layers: list[Layer], file: DataFile) -> Element | None:
         for index, palette in sorted(chosen.items())
     ]
     return xml.array("savedPaletteColorMappingArray", "class", saved)
+
+
+def _chosen_row(row: int) -> Element:
+    """Which row of a matrix file is loaded; without, all of its map is zero until somebody clicks."""
+    return xml.instance(
+        "m_connectivityDataLoaded",
+        "ConnectivityDataLoaded",
+        1,
+        xml.string("m_mode", "MODE_ROW"),
+        xml.integer("m_rowIndex", row),
+        xml.integer("m_columnIndex", -1),
+    )
 
 
 def _label_style(style: LabelStyle) -> Element:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -136,6 +136,11 @@ class Layer:
     label_style : LabelStyle or None
         For label files; None fills the labels.
     colour_bar : ColourBar or None
+    row : int or None
+        Of a matrix file, which row is shown, as Workbench counts rows, from 0: nibabel's columns. A click in wb_view
+        chooses another. The palette is the file's own.
+    live : Layer or None
+        What a window shows instead, as it answers clicks; pictures show the map itself.
     """
 
     path: Path
@@ -144,7 +149,13 @@ class Layer:
     palette: Palette | None = None
     label_style: LabelStyle | None = None
     colour_bar: ColourBar | None = None
+    row: int | None = None
+    live: Layer | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.opacity <= 1:
             raise InputError(f"the opacity of {self.path.name} is {self.opacity}", hint="give a number from 0 to 1")
+
+    def fading(self, opacity: float) -> Layer:
+        """The layer, and what a window shows instead, at an opacity."""
+        return replace(self, opacity=opacity, live=self.live and replace(self.live, opacity=opacity))

@@ -1,7 +1,7 @@
 """Figures: slices, surfaces or both, between a title and a foot with colour bar and notice.
 
 A figure is a stack of views, and each has its own part of the window, so that no text can lie on a brain, however far
-that fills its field of view. Which figures an export has is a table in `wbtools.exporting.session.scenes`.
+that fills its field of view. Which figures an export has is a table in `wbtools.exporting.session.scene_types`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Slices:
         """So many pixels high. Workbench fits the field of view's height, and cuts what is wider."""
         fitted = 0.98 * height / read(self.anatomy.path).extent  # pixels per mm at zoom 1
         zoom = round(min(WIDTH / 3, height) / self.room / fitted, 3)
-        layers = (replace(self.overlay, opacity=_OVERLAY_OPACITY), self.anatomy)
+        layers = (self.overlay.fading(_OVERLAY_OPACITY), self.anatomy)
         return VolumeView("Slices", layers, zoom=zoom, centre=self.centre)
 
     def unseen(self) -> View:
@@ -91,7 +91,7 @@ class Surfaces:
     def view(self, y: float) -> View:
         """Both sides named at a height of so many percent, as a row of surfaces does not tell."""
         borders = (Layer(path, label_style=LabelStyle()) for path in self.areas)
-        maps = (replace(layer, opacity=_SURFACE_OPACITY) for layer in self.overlays)
+        maps = (layer.fading(_SURFACE_OPACITY) for layer in self.overlays)
         layers = (*borders, *maps, *self.shading)
         named = {"Left": 25, self.about: 50, "Right": 75}
         texts = tuple(Text(words, x, y, 4.4, Align.CENTER) for words, x in named.items() if words)
@@ -100,7 +100,8 @@ class Surfaces:
     def unseen(self) -> View:
         """The first map on surfaces smaller than a pixel, to draw its colour bar."""
         surfaces = tuple(self.surfaces.values())
-        return MontageView("Legend", tuple(self.overlays[:1]), zoom=_UNSEEN, surfaces=surfaces)
+        first = tuple(replace(layer, live=None) for layer in self.overlays[:1])
+        return MontageView("Legend", first, zoom=_UNSEEN, surfaces=surfaces)
 
 
 def figure(

@@ -43,5 +43,6 @@ def write(path: Path, scenes: Sequence[Scene]) -> None:
             xml.child(element, "Description", scene.description)
         if scene.thumbnail:
             xml.child(info, "Image", base64.b64encode(scene.thumbnail).decode(), Encoding="Base64", Format="png")
-        entry.append(gui_manager(scene, loaded(scene), path.parent))
+        shown = scene.in_window()
+        entry.append(gui_manager(shown, loaded(shown), path.parent))
     xml.save(root, path)

@@ -35,17 +35,21 @@ class Legend:
         What every reader must know; at the foot.
     unit : str
         Of the overlay, above the colour bar and its numbers.
+    about : tuple of str
+        Sentences on what is shown, for wb_view's list of scenes alone.
     """
 
     title: str
     caption: str = ""
     notice: str = NOTICE
     unit: str = ""
+    about: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
         """All words, for wb_view's list of scenes."""
-        return "\n".join(filter(None, (self.title, self.caption, self.notice)))
+        ended = self.caption and f"{self.caption.removesuffix('.')}."
+        return "\n".join(filter(None, (self.title, " ".join(self.about), ended, self.notice)))
 
     def header(self) -> tuple[View, int]:
         """Title and caption as a view, and its height in pixels."""

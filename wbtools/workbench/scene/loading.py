@@ -45,9 +45,17 @@ def _check_layer(scene: Scene, layer: Layer, file: DataFile) -> None:
         raise InputError(f"{layer.path.name} holds no map to draw, in scene '{scene.name}'")
     if not 0 <= layer.map_index < file.maps:
         raise InputError(f"{layer.path.name} has {file.maps} maps, scene '{scene.name}' wants number {layer.map_index}")
+    if (layer.row is not None) != (file.type is DataType.PARCEL):
+        raise InputError(
+            f"{layer.path.name} in scene '{scene.name}': a row is chosen of each matrix, and of nothing else"
+        )
+    if layer.row is not None and layer.palette:  # Workbench reads none for it from a scene
+        raise InputError(f"{layer.path.name} carries its palette itself, and scene '{scene.name}' gives it another")
     for other in scene.layers:
         if other.path != layer.path:
             continue
+        if other.row != layer.row:
+            raise InputError(f"scene '{scene.name}' shows two rows of {layer.path.name}, which has one chosen")
         if other.label_style != layer.label_style:
             raise InputError(f"scene '{scene.name}' draws the labels of {layer.path.name} in two ways")
         if other.map_index == layer.map_index and other.palette != layer.palette:

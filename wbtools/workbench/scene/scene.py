@@ -135,8 +135,24 @@ class Scene:
         """The layers of all views."""
         return tuple(layer for view in self.views for layer in view.layers)
 
+    def in_window(self) -> Scene:
+        """What wb_view shows: live layers in the place of maps, whose files stay at hand."""
+        maps = tuple(layer.path for layer in self.layers if layer.live)
+        views = tuple(
+            replace(view, layers=tuple(layer.live or layer for layer in view.layers)) if maps else view
+            for view in self.views
+        )
+        return replace(self, views=views, also_load=(*self.also_load, *maps))
+
     def tiles(self, place: Rectangle) -> tuple[View, ...]:
-        """What its picture shows, in a part of a larger window: its tiles, or its first view."""
+        """What its picture shows, in a part of a larger window: its tiles, or its first view; nothing that is live."""
         whole = Rectangle(0, 100, 0, 100)
         views = self.views if self.tiled else self.views[:1]
-        return tuple(replace(view, rectangle=(view.rectangle or whole).inside(place)) for view in views)
+        return tuple(
+            replace(
+                view,
+                rectangle=(view.rectangle or whole).inside(place),
+                layers=tuple(replace(layer, live=None) for layer in view.layers),
+            )
+            for view in views
+        )

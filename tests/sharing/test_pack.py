@@ -1,0 +1,237 @@
+"""Packs of a finished export: what is in them and what not, that they open elsewhere, and what is refused."""
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from xml.etree import ElementTree as ET
+
+import nibabel
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import wbtools
+from wbtools.cli import main
+from wbtools.errors import CheckError, InputError
+from wbtools.exporting.session.scene_types import SCENES
+from wbtools.reading.contents import ON_SURFACES
+from wbtools.sharing import pack_check, scene_references
+from wbtools.sharing.pack_file import PackOptions, pack
+
+T1W = "T1w/T1w_acpc_dc_restore_brain.nii.gz"
+QUICK = PackOptions(draw=False)
+PLAIN = PackOptions(t1w=False, draw=False)
+
+
+@pytest.fixture(scope="module")
+def folder(exported):
+    return exported[1]
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "a folder & 'more'")
+
+
+def unpacked(file, where):
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(where)
+    (root,) = where.iterdir()
+    return root
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_pack_holds_what_is_on_record_byte_for_byte_and_opens(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", QUICK)
+    record = json.loads((folder / "provenance.json").read_text())
+    root = unpacked(made.file, tmp_path / "out")
+    assert root.name == "100307"
+    assert files_in(root) == {*record["outputs_sha256"], "provenance.json", "README.txt"}
+    for name, digest in record["outputs_sha256"].items():
+        assert hashlib.sha256((root / name).read_bytes()).hexdigest() == digest
+    export = wbtools.open(made.file)
+    export.check()
+    assert export.table.equals(wbtools.open(folder).table)
+    np.testing.assert_array_equal(export.t1w.data, wbtools.open(folder).t1w.data)
+    packed = json.loads((root / "provenance.json").read_text())
+    assert {key: value for key, value in packed.items() if key != "packed"} == record
+    assert packed["packed"]["t1w"] is True and not packed["packed"]["left_out"]
+
+
+def test_the_same_export_gives_the_same_bytes_wherever_and_whenever(folder, copy, tmp_path):
+    for path in copy.rglob("*"):
+        os.utime(path, (1, 1))
+    first, second = pack(folder, tmp_path / "1.zip", PLAIN).file, pack(copy, tmp_path / "2.zip", PLAIN).file
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert archive.namelist() == sorted(archive.namelist())
+
+
+def test_without_the_t1w_nothing_that_shows_it_is_there(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", PLAIN)
+    root = unpacked(made.file, tmp_path / "out")
+    names = files_in(root)
+    assert not {T1W, "report.html", "100307.unet.input.jpg"} & names
+    assert not {name for name in names if name.endswith((".html", ".jpg", ".dcm"))}
+    t1w = np.asarray(nibabel.load(folder / T1W).dataobj, np.float64)
+    for name in names:
+        if name.endswith(".nii.gz"):  # dense grey values of the T1w correlate with nothing that is packed
+            data = np.asarray(nibabel.load(root / name).dataobj, np.float64)
+            inside = (t1w > 0) & (data > 0) if data.shape == t1w.shape else np.zeros(t1w.shape, bool)
+            assert inside.sum() < 100 or np.corrcoef(t1w[inside], data[inside])[0, 1] < 0.9, name
+    pictures = {name.split(".")[1] for name in names if name.startswith("figures/")}
+    assert pictures <= ON_SURFACES and "overview" not in pictures
+    scene = (root / "100307.wbtools.scene").read_bytes()
+    assert made.contents.dropped_scenes[0] == "unet: overview"
+    assert "unet: overview" not in scene_references.scenes("a.scene", scene)
+    assert b"T1w_acpc" not in scene
+    tree = ET.fromstring(scene)
+    indices = [each.get("Index") for each in tree.findall("Scene")]
+    assert indices == [str(index) for index in range(len(indices))]
+    assert [each.get("Index") for each in tree.find("SceneInfoDirectory").findall("SceneInfo")] == indices
+    said = (root / "README.txt").read_text()
+    assert "Without the T1w" in said and "fingerprint" not in said and T1W in said
+
+
+def test_the_record_of_a_pack_without_the_t1w_says_what_is_not_there(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", PLAIN)
+    export, before = wbtools.open(made.file), json.loads((folder / "provenance.json").read_text())
+    export.check()
+    packed = export.provenance["packed"]
+    assert packed["left_out"][T1W] == {"why": "shows the T1w", "sha256": before["outputs_sha256"][T1W]}
+    assert packed["changed"].keys() == {"100307.wbtools.scene", "100307.32k_fs_LR.wb.spec", "100307.native.wb.spec"}
+    assert {**export.provenance["outputs_sha256"], **dict.fromkeys(packed["left_out"], 0)}.keys() == (
+        before["outputs_sha256"].keys()
+    )
+    assert export.table.equals(wbtools.open(folder).table)
+
+
+def test_every_scene_of_an_export_is_known_to_show_slices_or_not():
+    assert {kind.name for kind in SCENES if not kind.slices} == ON_SURFACES
+
+
+@pytest.mark.parametrize("t1w", [True, False])
+def test_the_scenes_of_a_pack_name_files_in_it_by_relative_paths(folder, tmp_path, t1w):
+    root = unpacked(pack(folder, tmp_path / "p.zip", PackOptions(t1w=t1w, draw=False)).file, tmp_path / "out")
+    for session in [*root.glob("*.scene"), *root.glob("*.spec")]:
+        named = scene_references.references(session.name, session.read_bytes())
+        assert named and all(not name.startswith("/") and (root / name).is_file() for name in named)
+
+
+@pytest.mark.workbench
+def test_a_scene_is_drawn_out_of_the_pack(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", PackOptions(t1w=False))
+    assert made.checked.drawn == "unet: relevance on the pial surface" and made.checked.scenes > 1
+
+
+def test_a_check_sees_a_missing_file_an_absolute_path_and_a_changed_file(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", QUICK)
+
+    def broken(change):
+        root = unpacked(made.file, tmp_path / change.__name__)
+        record = json.loads((root / "provenance.json").read_text())
+        change(root, record)
+        for name in list(record["outputs_sha256"]):
+            if (root / name).is_file() and name.endswith(".scene"):
+                record["outputs_sha256"][name] = hashlib.sha256((root / name).read_bytes()).hexdigest()
+        (root / "provenance.json").write_text(json.dumps(record))
+        shutil.make_archive(str(tmp_path / change.__name__), "zip", root.parent)
+        with pytest.raises(CheckError) as found:
+            pack_check.check(tmp_path / f"{change.__name__}.zip", folder, draw=False)
+        return str(found.value)
+
+    def missing(root, record):
+        (root / T1W).unlink()
+        del record["outputs_sha256"][T1W]
+
+    def absolute(root, record):
+        scene = root / "100307.wbtools.scene"
+        scene.write_text(scene.read_text().replace(f">{T1W}<", ">/data/T1w.nii.gz<"))
+
+    def changed(root, record):
+        (root / "100307.unet.regions.tsv").write_text("rank\n")
+
+    def telling(root, record):
+        record["notices"] = [f"made in {folder.resolve()}"]
+
+    assert "which is not in it" in broken(missing)
+    assert "an absolute path" in broken(absolute)
+    assert "is not as recorded" in broken(changed)
+    assert "holds the path of the export" in broken(telling)
+
+
+def test_links_that_lead_outside_are_refused(copy, tmp_path):
+    table = copy / "100307.unet.regions.tsv"
+    table.rename(tmp_path / "elsewhere.tsv")
+    table.symlink_to(tmp_path / "elsewhere.tsv")
+    with pytest.raises(InputError, match="a link that leads outside"):
+        pack(copy, tmp_path / "p.zip", QUICK)
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_changed_file_is_refused_and_a_strangers_is_not_packed(copy, tmp_path):
+    (copy / "notes.txt").write_text("private")
+    made = pack(copy, tmp_path / "p.zip", QUICK)
+    assert made.contents.unrecorded == ("notes.txt",)
+    assert "notes.txt" not in zipfile.ZipFile(made.file).read("100307/provenance.json").decode()
+    (copy / "100307.unet.regions.tsv").write_text("rank\n")
+    with pytest.raises(InputError, match="is not as recorded"):
+        pack(copy, tmp_path / "q.zip", QUICK)
+
+
+def test_dicom_objects_stay_behind(copy, tmp_path):
+    (copy / "dicom").mkdir()
+    (copy / "dicom" / "x.dcm").write_bytes(b"a name")
+    record = json.loads((copy / "provenance.json").read_text())
+    record["outputs_sha256"]["dicom/x.dcm"] = hashlib.sha256(b"a name").hexdigest()
+    (copy / "provenance.json").write_text(json.dumps(record))
+    made = pack(copy, tmp_path / "p.zip", QUICK)
+    assert made.contents.left_out == {"dicom/x.dcm": "names the patient"} and made.contents.with_t1w
+    assert not [name for name in zipfile.ZipFile(made.file).namelist() if name.endswith(".dcm")]
+    wbtools.open(made.file).check()
+
+
+def test_only_an_earlier_pack_of_the_same_subject_is_replaced(folder, copy, tmp_path):
+    out = pack(folder, tmp_path / "p.zip", QUICK).file
+    with pytest.raises(InputError, match="exists already"):
+        pack(folder, out, QUICK)
+    first = out.read_bytes()
+    assert pack(folder, out, PackOptions(overwrite=True, draw=False)).file.read_bytes() == first
+    overwriting = PackOptions(overwrite=True, draw=False)
+    shutil.make_archive(str(tmp_path / "theirs"), "zip", folder)
+    (tmp_path / "text.zip").write_text("no zip")
+    (tmp_path / "link.zip").symlink_to(out)
+    for name, why in {"theirs": "no pack", "text": "no zip file", "link": "a link"}.items():
+        with pytest.raises(InputError, match=f"not wbtools' to replace: it is {why}"):
+            pack(folder, tmp_path / f"{name}.zip", overwriting)
+    record = json.loads((copy / "provenance.json").read_text())
+    record["subject"]["id"] = "another"
+    (copy / "provenance.json").write_text(json.dumps(record))
+    with pytest.raises(InputError):
+        pack(copy, out, overwriting)
+    assert out.read_bytes() == first
+
+
+def test_a_pack_lies_outside_and_a_zip_file_is_not_packed_again(folder, copy, tmp_path):
+    with pytest.raises(InputError, match="lies in the export"):
+        pack(copy, copy / "figures" / "p.zip", QUICK)
+    with pytest.raises(InputError, match=r"does not end in \.zip"):
+        pack(folder, tmp_path / "p.tar", QUICK)
+    out = pack(folder, tmp_path / "p.zip", QUICK).file
+    with pytest.raises(InputError, match="is a zip file already"):
+        pack(out, tmp_path / "q.zip", QUICK)
+    assert sorted(path.name for path in tmp_path.glob("*.zip")) == ["p.zip"]
+
+
+def test_the_command_says_what_is_left_out_and_what_was_checked(folder, tmp_path):
+    arguments = ["pack", str(folder), "--out", str(tmp_path / "p.zip"), "--without-t1w", "--no-render"]
+    run = CliRunner().invoke(main, arguments)
+    assert run.exit_code == 0, run.output
+    assert "since each shows the T1w" in run.output and "unet: overview" in run.output
+    assert "Checked:" in run.output and "Wrote" in run.output

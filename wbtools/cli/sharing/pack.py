@@ -1,0 +1,69 @@
+"""`wbtools pack`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wbtools.cli.console import out as terminal
+from wbtools.cli.console import set_up_logging
+from wbtools.cli.failures import reports_errors
+from wbtools.text import counted, line
+
+if TYPE_CHECKING:
+    from wbtools.sharing.pack_file import Pack
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("pack")
+@click.argument("place", metavar="EXPORT", type=_PATH)
+@click.option("--out", metavar="FILE.zip", type=_PATH, required=True, help="The zip file; a new one, outside EXPORT.")
+@click.option(
+    "--without-t1w",
+    is_flag=True,
+    help="Leave out the T1w and all that shows it: scenes and pictures of slices, the network's input, the report.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier pack of the same subject, and nothing else.")
+@click.option("--no-render", is_flag=True, help="Check the pack without drawing a scene out of it.")
+@click.option("--wb-command", metavar="PATH", type=_PATH, help="The wb_command to use. [default: on PATH]")
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@reports_errors
+def command(place: Path, verbose: int, debug: bool, **options: Any) -> None:
+    """Pack EXPORT, the folder of a finished export, as one zip file that opens elsewhere.
+
+    It holds what wbtools wrote there, but no DICOM objects, and a README.txt. Before it appears it is unpacked and
+    checked. Research use only, not for diagnosis.
+    """
+    from wbtools.sharing.pack_file import PackOptions, pack
+
+    set_up_logging(verbose)
+    how = PackOptions(
+        t1w=not options["without_t1w"],
+        overwrite=options["overwrite"],
+        draw=not options["no_render"],
+        wb_command=options["wb_command"],
+    )
+    _say(pack(place, options["out"], how))
+
+
+def _say(made: Pack) -> None:
+    packed, checked = made.contents, made.checked
+    for why, count in sorted(Counter(packed.left_out.values()).items()):
+        terminal.print(terminal.wrapped(f"Left out: {counted(count, 'file')}, since each {why}"))
+    if packed.dropped_scenes:
+        terminal.print(terminal.wrapped(f"Scenes left out: {line(', '.join(packed.dropped_scenes))}"))
+    if packed.unrecorded:
+        names = line(", ".join(packed.unrecorded), 200)
+        terminal.print(terminal.wrapped(f"Not packed, since wbtools did not write it: {names}"))
+    drawn = f"drew '{line(checked.drawn)}'" if checked.drawn else f"drew none: {line(checked.why_not)}"
+    text = f"Checked: {counted(checked.files, 'file')}, {counted(checked.scenes, 'scene')}; {drawn}"
+    terminal.print(terminal.wrapped(text))
+    if packed.with_t1w:
+        terminal.print("It holds the T1w, which identifies a person; --without-t1w leaves it out.")
+    terminal.print(f"Wrote {line(made.file)} ({made.file.stat().st_size / 1e6:.1f} MB)")
+    terminal.print(f"Open:  unzip it and read README.txt, or in Python: wbtools.open({str(made.file)!r})")

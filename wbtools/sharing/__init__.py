@@ -1,0 +1,1 @@
+"""Finished exports for others: packed as one checked zip file, and opened in other programs."""

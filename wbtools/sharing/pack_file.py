@@ -1,0 +1,206 @@
+"""A finished export as one zip file: the same files give the same bytes, and it is checked before it appears."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from wbtools import atomic
+from wbtools.errors import InputError
+from wbtools.errors.system import writing
+from wbtools.output.destination import require_writable_around
+from wbtools.output.ownership import subject_of
+from wbtools.reading.container import Folder, Zipped
+from wbtools.reading.contents import Contents
+from wbtools.sharing.pack_check import Checked, check
+from wbtools.sharing.pack_contents import PACKED, PackContents, gather
+from wbtools.sharing.pack_readme import README, readme
+from wbtools.text import line
+
+_TIME = (1980, 1, 1, 0, 0, 0)
+"""Of every file in a pack: the earliest that a zip file can say."""
+_MODE = (stat.S_IFREG | 0o644) << 16
+_UNIX = 3
+_PACKED_ALREADY = (".gz", ".png", ".jpg", ".webp")
+_LARGE = 1 << 31
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack that was written.
+
+    Parameters
+    ----------
+    file : Path
+    contents : PackContents
+    checked : Checked
+    """
+
+    file: Path
+    contents: PackContents
+    checked: Checked
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """How an export is packed.
+
+    Parameters
+    ----------
+    t1w : bool
+        Whether the T1w goes in, with all that shows it.
+    overwrite : bool
+        Whether an earlier pack of the same subject is replaced; nothing else ever is.
+    draw : bool
+        Whether Workbench, where it can, draws a scene out of the pack as a check.
+    wb_command : Path or None
+    """
+
+    t1w: bool = True
+    overwrite: bool = False
+    draw: bool = True
+    wb_command: Path | None = None
+
+
+def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
+    """Pack a finished export.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder.
+    out : Path
+        The zip file, outside of it.
+    options : PackOptions, optional
+
+    Returns
+    -------
+    Pack
+
+    Raises
+    ------
+    InputError
+        If the export is a zip file already, is damaged, or holds a link that leads outside; if `out` exists and is not
+        an earlier pack of the same subject.
+    CheckError
+        If the pack, unpacked, is not whole; then there is none.
+    """
+    options, contents = options or PackOptions(), Contents.of(place)
+    if not isinstance(contents.container, Folder):
+        raise InputError(f"{place} is a zip file already", hint="unpack it, and pack its folder")
+    folder = contents.container.folder
+    require_place(out, folder, contents.record.subject, options.overwrite)
+    packed = gather(contents, folder, t1w=options.t1w)
+    files = {**packed.files, README: readme(contents, packed).encode()}
+    checked: list[Checked] = []
+
+    def write(stream: BinaryIO) -> None:
+        write_zip(stream, root_of(contents.record.subject), files)
+        stream.flush()
+        checked.append(check(Path(stream.name), folder, options.draw, options.wb_command))
+        require_place(out, folder, contents.record.subject, options.overwrite)
+
+    _publish(out, write, options.overwrite)
+    return Pack(out, packed, checked[0])
+
+
+def _publish(out: Path, write: Callable[[BinaryIO], None], overwrite: bool) -> None:
+    try:
+        with writing(out.parent):
+            (atomic.write if overwrite else atomic.write_new)(out, write)
+    except FileExistsError:
+        raise InputError(f"--out {out} was made by somebody else meanwhile", hint="choose another name") from None
+
+
+def write_zip(stream: BinaryIO, root: str, files: Mapping[str, Path | bytes]) -> None:
+    """Write files as a zip file, sorted, with one time and one mode for all.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        Open for writing.
+    root : str
+        The folder that all of them lie in.
+    files : mapping of str to Path or bytes
+        By their paths in it.
+
+    Examples
+    --------
+    >>> first, second = BytesIO(), BytesIO()
+    >>> write_zip(first, "s", {"b.txt": b"b", "a/c.txt": b"c"})
+    >>> write_zip(second, "s", {"a/c.txt": b"c", "b.txt": b"b"})
+    >>> first.getvalue() == second.getvalue(), zipfile.ZipFile(first).namelist()
+    (True, ['s/a/c.txt', 's/b.txt'])
+    """
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in sorted(files):
+            source = files[name]
+            entry = zipfile.ZipInfo(f"{root}/{name}", _TIME)
+            entry.create_system, entry.external_attr = _UNIX, _MODE
+            entry.compress_type = zipfile.ZIP_STORED if name.endswith(_PACKED_ALREADY) else zipfile.ZIP_DEFLATED
+            large = not isinstance(source, bytes) and source.stat().st_size >= _LARGE
+            with (
+                BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content,
+                archive.open(entry, "w", force_zip64=large) as member,
+            ):
+                shutil.copyfileobj(content, member, 1 << 20)
+
+
+def root_of(subject: str) -> str:
+    """The folder in a pack, after the subject, whatever characters its id has.
+
+    Examples
+    --------
+    >>> root_of("100307"), root_of("../a b"), root_of("..")
+    ('100307', 'a_b', 'export')
+    """
+    return re.sub(r"[^\w.+-]", "_", subject).strip("._") or "export"
+
+
+def require_place(out: Path, folder: Path, subject: str, overwrite: bool) -> None:
+    """Require that a pack can be written: a new file outside the export, or an earlier pack of the same subject.
+
+    Raises
+    ------
+    InputError
+    """
+    if out.suffix.lower() != ".zip":
+        raise InputError(f"--out {out} does not end in .zip", hint="name a zip file")
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: there is no folder {out.parent}", hint="make it, or choose another place")
+    if out.parent.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"--out {out} lies in the export that is packed", hint="choose a place outside")
+    if os.path.lexists(out):
+        why = _foreign(out, subject)
+        if why:
+            raise InputError(f"--out {out} exists and is not wbtools' to replace: {why}", hint="choose another name")
+        if not overwrite:
+            raise InputError(
+                f"--out {out} exists already", hint="add --overwrite to replace it, or choose another name"
+            )
+    require_writable_around(out, "--out")
+
+
+def _foreign(out: Path, subject: str) -> str:
+    """Why a file is not a pack of a subject, as a sentence about "it"; empty if it is."""
+    if out.is_symlink() or not out.is_file():
+        return "it is a link" if out.is_symlink() else "it is no file"
+    if not zipfile.is_zipfile(out):
+        return "it is no zip file"
+    try:
+        record = json.loads(Zipped(out).record())
+    except (InputError, ValueError, RecursionError):
+        return "it holds no record of wbtools"
+    named = subject_of(record) if isinstance(record, dict) else None
+    if named is None or not isinstance(record.get(PACKED), dict):
+        return "it is no pack that wbtools wrote"
+    return "" if named == subject else f"it is the pack of {line(named, 80)}"
