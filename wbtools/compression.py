@@ -12,7 +12,6 @@ Buffer: TypeAlias = bytes | memoryview
 
 _LEVEL = 1  # files are as small as by zlib's 1; ISA-L's 2 and 3 gain nothing on such data
 _GZIP = 31  # window bits that ask for gzip's header; it holds neither name nor time
-_PIECE = 1 << 24  # bytes compressed at a time
 
 
 def gzipped(parts: Iterable[Buffer]) -> bytes:
@@ -26,11 +25,8 @@ def gzipped(parts: Iterable[Buffer]) -> bytes:
     """
     from isal import isal_zlib
 
-    packer, packed = isal_zlib.compressobj(_LEVEL, wbits=_GZIP), []
-    for part in parts:
-        whole = memoryview(part).cast("B")
-        packed += [packer.compress(whole[start : start + _PIECE]) for start in range(0, len(whole), _PIECE)]
-    return b"".join([*packed, packer.flush()])
+    packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+    return b"".join([*(packer.compress(part) for part in parts), packer.flush()])
 
 
 def zipped(content: Buffer) -> bytes:

@@ -62,14 +62,15 @@ def compared(small_study, run_export, tmp_path_factory):
     torch.manual_seed(0)
     torch.save(UNet(UNetArchitecture((8, 8, 16), attention=(2,), embedding=16)).state_dict(), tmp_path / "small.pt")
     cards.write(tmp_path / "small.json", Card("small", "small", "unet", shape=(30, 36, 30)))
-    opened, counted = Opened(twin), (field_over, reference.registered)
-    before = [function.cache_info().misses for function in counted]
+    opened = Opened(twin)
+    before = [field_over.computed, reference.registered.cache_info().misses]
     output, folder = run_export(
         study, tmp_path / "out", "--target", "pair", "--other", "twin", "--no-render",
         "--model", str(tmp_path / "small.pt"),
     )  # fmt: skip
     opened.watching = False
-    registered = [function.cache_info().misses - so_far for function, so_far in zip(counted, before, strict=True)]
+    after = [field_over.computed, reference.registered.cache_info().misses]
+    registered = [now - so_far for now, so_far in zip(after, before, strict=True)]
     return output, folder, opened, registered
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,6 +23,7 @@ from wbtools.space.grid import Grid, Unit, Volume
 logger = logging.getLogger(__name__)
 
 _CARET = 30  # the NIfTI extension code that Workbench registered
+_AT_ONCE = 16  # slices that are copied and packed together: a volume would take its own memory once more
 _DESCRIPTION = 79  # bytes that fit the header field beside its terminating zero
 
 
@@ -199,11 +201,14 @@ def caret_extension(
 
 def _save(path: Path, data: NDArray[Any], grid: Grid, description: str = "", caret: bytes | None = None) -> None:
     """Write data with a header that holds their position in space and nothing else."""
-    parts: list[Buffer] = [
-        _header(data, grid, description, caret),
-        np.ascontiguousarray(data.T).data,
-    ]  # first axis fastest
+    parts = chain([_header(data, grid, description, caret)], _slices(data))
     path.write_bytes(gzipped(parts) if path.suffix == ".gz" else b"".join(parts))
+
+
+def _slices(data: NDArray[Any]) -> Iterator[Buffer]:
+    """The numbers as a file has them, the first axis fastest, a few slices at a time."""
+    for start in range(0, data.shape[-1], _AT_ONCE):
+        yield np.ascontiguousarray(data[..., start : start + _AT_ONCE].T).data
 
 
 def _header(data: NDArray[Any], grid: Grid, description: str, caret: bytes | None) -> bytes:

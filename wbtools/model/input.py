@@ -9,7 +9,6 @@ resampling to be back on the T1w image.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
@@ -24,6 +23,7 @@ from wbtools.model.standard_space import field_on_template, without_bias
 from wbtools.space.foreground import MaskOf, Scan, background, is_stripped
 from wbtools.space.grid import Grid, Unit, Volume, reorient
 from wbtools.space.registration import affine_between
+from wbtools.space.remembered import Remembered
 from wbtools.space.resampling import average, resample_density
 
 FIELD_OF_VIEW = Grid((260, 311, 260), np.array([[-0.7, 0, 0, 90], [0, 0.7, 0, -126], [0, 0, 0.7, -72], [0, 0, 0, 1]]))
@@ -183,7 +183,7 @@ def scaling_of(card: Card) -> str:
     return f"intensities '{wanted}' ({wanted.words})"
 
 
-@lru_cache(maxsize=2)  # one person's T1w goes to several networks; volumes are told apart by identity
+@Remembered  # one person's T1w goes to several networks
 def field_over(t1w: Volume) -> tuple[Grid, tuple[str, ...]]:
     """The networks' field of view, laid over the brain in a T1w image.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from wbtools.images.template import mni152
 from wbtools.space.foreground import bounding_box, foreground
 from wbtools.space.grid import Grid, Volume
 from wbtools.space.registration import affine_between, one_thread
+from wbtools.space.remembered import Remembered
 from wbtools.space.resampling import average
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _CONVERGED = 1e-4
 """N4's settings, as published with AD_3DCNN: every third voxel of 1 mm."""
 
 
-@lru_cache(maxsize=2)  # a person's image goes to several networks; volumes are told apart by identity
+@Remembered  # a person's image goes to several networks
 def field_on_template(t1w: Volume, field: Grid) -> Grid:
     """A field of view in the world of MNI152, laid over the brain in an image by an affine map.
 
@@ -52,7 +52,7 @@ def field_on_template(t1w: Volume, field: Grid) -> Grid:
     return Grid(field.shape, matrix @ field.affine)
 
 
-@lru_cache(maxsize=2)
+@Remembered
 def without_bias(t1w: Volume) -> Volume:
     """An image without the slow variation of intensities that the scanner's coils cause (N4, SimpleITK).
 

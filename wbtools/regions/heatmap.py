@@ -103,9 +103,10 @@ def smooth_within(volume: Volume, mask: NDArray[np.bool_], fwhm: float = SMOOTHI
         return Volume(result, volume.grid, volume.unit)
     sigma = fwhm * _FWHM_TO_SIGMA / volume.grid.voxel_sizes
     box = bounding_box(mask)
-    inside = mask[box].astype(np.float32)
-    weight = gaussian_filter(inside, sigma, truncate=3, mode="constant")
-    summed = gaussian_filter(volume.data[box] * inside, sigma, truncate=3, mode="constant")
+    weight = mask[box].astype(np.float32)
+    summed = volume.data[box] * weight
+    for part in (weight, summed):
+        gaussian_filter(part, sigma, output=part, truncate=3, mode="constant")
     np.divide(summed, weight, out=result[box], where=mask[box])
     return Volume(result, volume.grid, volume.unit)
 

@@ -24,6 +24,7 @@ def reused() -> Iterator[None]:
     if not (hasattr(library, "mallopt") and hasattr(library, "malloc_trim")):
         yield
         return
+    library.malloc_trim(0)  # what was freed before
     _set(library.mallopt, {_TRIM_THRESHOLD: _NEVER, _MAP_AT_MOST: 0})
     try:
         yield

@@ -32,7 +32,7 @@ Triple = tuple[int, int, int]
 
 _WALL = 64  # a step into the space between a wall's two triangulations; steps into a column are 1, fewer than half this
 _NOWHERE = np.iinfo(np.int16).max  # the first centre of a line without steps
-_CHUNK = 1 << 22  # voxel shares per chunk: bounds the memory, does not change the result
+_CHUNK = 1 << 20  # voxel shares per chunk: bounds the memory, does not change the result
 
 
 class _Columns(NamedTuple):
