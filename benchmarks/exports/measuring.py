@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SAMPLED_EVERY = 0.2
-"""Seconds between two looks at the memory of all processes."""
+_SAMPLED_EVERY = 0.5
+"""Seconds between two looks at the memory of all processes; each look stops them for a moment."""
 
 
 class Failed(Exception):

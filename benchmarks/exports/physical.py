@@ -84,8 +84,16 @@ def passes(nulls: int) -> tuple[int, int]:
 def limit(stage: Stage, speeds: Speeds, nulls: int) -> float:
     """The processor seconds that a stage cannot do without: what it moves, and what its kind of work takes."""
     moving = stage.read * speeds.read + stage.written * speeds.write
-    work = next((work for name, (_, work) in WORK.items() if stage.name.startswith(name)), None)
-    return moving + (work(stage, speeds, nulls) if work else 0.0)
+    known = WORK.get(kind(stage))
+    return moving + (known[1](stage, speeds, nulls) if known else 0.0)
+
+
+def kind(stage: Stage) -> str:
+    """A stage's name without the network's."""
+    return RELEVANCE if stage.name.startswith(RELEVANCE) else stage.name
+
+
+RELEVANCE = "relevance of"
 
 
 Work = Callable[[Stage, Speeds, int], float]
@@ -110,7 +118,7 @@ WORK: Mapping[str, tuple[str, Work]] = {
     "areas on every mesh": ("unpacks what it reads", _unpacked),
     "atlas in T1w space": ("unpacks what it reads", _unpacked),
     "self-checks": ("a copy of T1w and labels", _volumes(2)),
-    "relevance of": ("passes of the network", _passes),
+    RELEVANCE: ("passes of the network", _passes),
     "maps on the cortex": ("a copy of the map", _volumes(1)),
     "brain mask": ("a copy of T1w and map", _volumes(2)),
     "files": ("packs what it writes", lambda stage, speeds, nulls: speeds.pack),
@@ -120,7 +128,7 @@ WORK: Mapping[str, tuple[str, Work]] = {
     ),
     "hashes": ("SHA-256 of what it reads", lambda stage, speeds, nulls: stage.read * speeds.digest),
 }
-"""By the beginnings of stages' names: what they cannot do without beside moving bytes."""
+"""By kind of stage: what it cannot do without beside moving bytes."""
 
 
 def compared(stages: Sequence[Stage], speeds: Speeds, nulls: int) -> str:
@@ -128,7 +136,7 @@ def compared(stages: Sequence[Stage], speeds: Speeds, nulls: int) -> str:
     rows = []
     for stage in sorted(stages, key=lambda stage: limit(stage, speeds, nulls) - stage.processor):
         least = limit(stage, speeds, nulls)
-        what = next((words for name, (words, _) in WORK.items() if stage.name.startswith(name)), "moves bytes")
+        what, _ = WORK.get(kind(stage), ("moves bytes", None))
         ratio = f"{stage.processor / least:.1f}" if least > 0.0005 else "n/a"
         rows.append((stage.name, f"{stage.processor:.2f}", f"{least:.3f}", ratio, what))
     return table(("stage", "processor s", "limit s", "ratio", "the limit is of a stage that"), rows)

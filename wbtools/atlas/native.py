@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from wbtools.atlas.cortical import CorticalAtlas
 from wbtools.atlas.deep.laying import lay, volume_notices
 from wbtools.atlas.deep.placing import PlacedLabels
 from wbtools.errors import AtlasError
-from wbtools.space.grid import Unit, Volume
+from wbtools.space.grid import Unit, Volume, compact
 from wbtools.space.resampling import resample_labels
 
 
@@ -119,6 +119,7 @@ def join(
             "no voxel of the T1w lies in the cortical ribbon",
             hint="check that surfaces and T1w are of one person and one space (T1w/, not MNINonLinear/)",
         )
+    cortex = replace(cortex, data=compact(cortex.data))
     cortical = Atlas(source.name, source.regions(), cortex)
     if segmentation is None and not deep:
         return NativeAtlas(source, cortical, cortical, hemisphere_conflicts, {})
@@ -135,7 +136,7 @@ def join(
     overlap = {
         region.name: int(claimed[region.key]) for region in regions if region.key < len(claimed) and claimed[region.key]
     }
-    joined = Volume(np.where(cortex.data > 0, cortex.data, subcortex), cortex.grid, Unit.LABEL)
+    joined = Volume(compact(np.where(cortex.data > 0, cortex.data, subcortex)), cortex.grid, Unit.LABEL)
     whole = Atlas(f"{source.name}+subcortex", (*cortical.regions, *regions), joined)
     belonging = _belonging(segmentation, joined, deep) if deep else None
     return NativeAtlas(source, cortical, whole, hemisphere_conflicts, overlap, tuple(deep), unlabelled, belonging)

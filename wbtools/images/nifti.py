@@ -18,7 +18,7 @@ from wbtools.compression import Buffer, gzipped
 from wbtools.errors import InputError
 from wbtools.images import mgz, nifti_header, voxels
 from wbtools.images.stream import InputStream
-from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.space.grid import Grid, Unit, Volume, compact
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def write_volume(
     """
     if len(description.encode()) > _DESCRIPTION:
         raise InputError(f"'{description}' is longer than the {_DESCRIPTION} bytes that a NIfTI header holds")
-    data = _compact(volume.data) if volume.unit is Unit.LABEL else volume.data.astype(np.float32, copy=False)
+    data = compact(volume.data) if volume.unit is Unit.LABEL else volume.data.astype(np.float32, copy=False)
     _save(path, data, volume.grid, description, caret_extension(volume.unit, palette_xml, regions, map_name))
 
 
@@ -251,9 +251,3 @@ def _is_mgz(stream: InputStream) -> bool:
     """Whether a file is a FreeSurfer volume: by its first bytes, or by its name if they do not tell."""
     head = stream.peek(4)
     return mgz.begins(head) or (mgz.is_mgz(stream.path) and not nifti_header.is_nifti(head))
-
-
-def _compact(labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels as int16 if they fit, else as int32; every viewer reads both."""
-    fits = labels.size == 0 or (labels.min() >= -(2**15) and labels.max() < 2**15)
-    return labels.astype(np.int16 if fits else np.int32)

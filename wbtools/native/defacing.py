@@ -76,6 +76,8 @@ class ReleaseMask:
         >>> ReleaseMask(np.array([[[True, False]]]), "the brain mask", False).cut(volume).data.ravel().tolist()
         [3.0, 0.0]
         """
+        if not volume.data.any(where=~self.inside):
+            return volume
         return Volume(np.where(self.inside, volume.data, volume.data.dtype.type(0)), volume.grid, volume.unit)
 
     def share_outside(self, volume: Volume) -> float:
