@@ -292,7 +292,7 @@ def _scenes(place: Place) -> Sequence[Step]:
     steps = []
     for number, name in enumerate(SCENES, 1):
         with Image.open(place.export / "figures" / f"unet.{name}.png") as image:
-            size = tuple(map(str, image.size))
-        words = ("-show-scene", scenes, str(number), place.out / f"scene{number}.png", *size)
+            width, height = map(str, image.size)
+        words = ("-show-scene", scenes, str(number), place.out / f"scene{number}.png", width, height)
         steps.append(place.step("pictures of scenes", *words))
     return steps

@@ -87,6 +87,9 @@ def measured(study: Path, out: Path, nulls: int) -> list[Stage]:
 def main(study: Path, out: Path, nulls: int, began: float) -> None:
     """Export, noting when stages begin, and print what they took."""
     marks = [Mark(STARTING, began, 0.0, 0, 0)]
+    from wbtools.cli import spare_processors
+
+    spare_processors()  # as the command does
     from wbtools.exporting import pipeline
     from wbtools.exporting.settings import ExportJob, ExportSettings
 

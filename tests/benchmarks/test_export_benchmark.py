@@ -156,6 +156,7 @@ def speeds(physical):
     ("name", "expected"),
     [
         ("subject", 1 + 2),
+        ("files made for this subject", 1 + 2),
         ("T1w and brain mask", 1 + 2 + 10),
         ("relevance of unet", 1 + 2 + 33 * 0.1 + 23 * 0.2),
         ("files", 1 + 2 + 2.5),
@@ -190,19 +191,27 @@ def test_packing_takes_files_of_both_kinds(physical, tmp_path):
 # ------------------------------------------------------------------------------------------------------ shell pipeline
 
 
-def test_every_file_is_written_once_before_it_is_read(pipeline, place):
-    """A program's words name what it reads and writes; of the pipeline's own files, the first to name one writes it."""
-    steps = steps_of(pipeline, place)
-    first = {}
-    for number, step in enumerate(steps):
-        for word in step.words:
-            if isinstance(word, Path) and word.parent == place.out:
-                first.setdefault(word, number)
-    writers = {"-volume-to-surface-mapping": 3, "-label-to-volume-mapping": 4, "-label-resample": 5}
-    for path, number in first.items():
-        words = steps[number].words
-        if words[1] in writers:
-            assert words[1 + writers[words[1]]] == path
+WRITTEN = {  # where an operation's words name its output, the operation counted as 1
+    **{"-volume-math": 3, "-metric-mask": 4, "-metric-merge": 2, "-volume-merge": 2, "-cifti-palette": 4},
+    **{"-volume-to-surface-mapping": 4, "-label-to-volume-mapping": 5, "-volume-smoothing": 4, "-label-resample": 6},
+    **{"-volume-resample": 5, "-volume-label-import": 4, "-metric-smoothing": 5, "-cifti-parcellate": 5},
+    **{"-cifti-create-dense-scalar": 2, "-cifti-create-label": 2, "-surface-affine-regression": 4},
+    **{"-add-to-spec-file": 2, "-show-scene": 4, "-volume-palette": 2, "-metric-palette": 2},
+}
+
+
+def test_what_a_command_reads_another_has_written_before(pipeline, place):
+    there = set()
+    for step in steps_of(pipeline, place):
+        named = [word for word in step.words if isinstance(word, Path) and word.parent == place.out]
+        if step.words[0] == "wb_command" and step.words[1] in WRITTEN:
+            made = {step.words[WRITTEN[step.words[1]]]}
+        else:  # a copy, a script, or -cifti-separate: what is not there yet, they make
+            made = set(named) - there
+        assert made <= set(named)
+        assert set(named) - made <= there
+        there |= made
+    assert {path.name for path in there} >= {"smooth.nii.gz", "R.native.3.func.gii", "areas.pscalar.nii", "mni.nii.gz"}
 
 
 def test_all_operations_are_known_to_workbench(pipeline, place):

@@ -294,6 +294,7 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps], *, heat
     kept = _require_kept(attribution.relevance, relevance)
     squares = attribution.squares and resample_density(attribution.squares, atlas.volume.grid)
     raw = replace(rank(relevance, atlas, squares), signed=attribution.signed)
+    del squares  # a volume, before others are made
     ranking, levels = _compared(raw, atlas, found)
     return kind(
         name=model.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,15 +50,20 @@ class Tools:
     threads : int
     placing : PlacementOptions
         How a template is laid over people without surfaces.
-    renderer : Renderer or None
-        Who draws; None where nothing is drawn.
+    choosing : Future of Renderer, or None
+        Who draws, while that is found out; None where nothing is drawn.
     """
 
     projection: Projection
     workbench: Workbench | None
     threads: int
     placing: PlacementOptions = USUAL
-    renderer: Renderer | None = None
+    choosing: Future[Renderer] | None = None
+
+    @property
+    def renderer(self) -> Renderer | None:
+        """Who draws; None where nothing is drawn."""
+        return self.choosing.result() if self.choosing else None
 
     def inflated(self, surfaces: Cortex) -> Cortex:
         """A cortex with the inflated surfaces that it may lack, where Workbench can make them."""
@@ -70,13 +76,21 @@ def find_tools(settings: ExportSettings, record: Provenance) -> Tools:
     found = look(settings.wb_command) if settings.render or engine.needs_workbench else None
     if isinstance(found, CommandMissing) and (engine.needs_workbench or settings.wb_command):
         raise found
-    renderer = choose(settings.renderer, found) if settings.render else None
+    choosing = _choosing(settings, found) if settings.render else None
     workbench = None if isinstance(found, CommandMissing) else found
     if workbench:
         record.facts["workbench"] = workbench.version()
     atlas = replace(cortical_atlas(settings.atlas), deep=sources_named(settings.subcortex))
     projection = engine.projection(workbench, settings.processors, settings.work, atlas)
-    return Tools(projection, workbench, settings.processors, settings.placing, renderer)
+    return Tools(projection, workbench, settings.processors, settings.placing, choosing)
+
+
+def _choosing(settings: ExportSettings, found: Workbench | CommandMissing | None) -> Future[Renderer]:
+    """Ask Workbench for a drawing, which takes half a second, while networks are loaded."""
+    pool = ThreadPoolExecutor(1)
+    choosing = pool.submit(choose, settings.renderer, found)
+    pool.shutdown(wait=False)
+    return choosing
 
 
 def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subject]:

@@ -1,17 +1,20 @@
-"""Sequential reading of a file, decompressed on the fly, with bounded memory."""
+"""Sequential reading of a file, decompressed on the fly by ISA-L (three times as fast as zlib), with bounded memory."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from wbtools.errors import InputError
 from wbtools.images import diagnosis
 from wbtools.images.diagnosis import COPY_AGAIN
 
 GZIP = b"\x1f\x8b"
+_DAMAGED: type[Exception] = IsalError  # type: ignore[assignment]  # its stub names no base class
 _BLOCK = 2**18  # bytes read from disk at a time
 _CHUNK = 2**22  # bytes decompressed at a time, at most
 _SMALLEST = 2**16  # and at least
@@ -43,7 +46,7 @@ class InputStream:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "file.gz"
-    ...     _ = path.write_bytes(zlib.compress(b"seven bytes", wbits=31))
+    ...     _ = path.write_bytes(isal_zlib.compress(b"seven bytes", wbits=31))
     ...     with InputStream(path, "file") as stream:
     ...         stream.compressed, stream.read(5), stream.rest(100)
     (True, b'seven', b' bytes')
@@ -60,7 +63,7 @@ class InputStream:
         self._raw = self._stream.read(_BLOCK)
         self._ended = False
         self.compressed = self._raw[:2] == GZIP
-        self._decompressor = zlib.decompressobj(wbits=31) if self.compressed else None
+        self._decompressor = isal_zlib.decompressobj(wbits=31) if self.compressed else None
 
     def __enter__(self) -> InputStream:
         return self
@@ -179,8 +182,8 @@ class InputStream:
         assert self._decompressor is not None
         try:
             chunk = self._decompressor.decompress(self._raw, count)
-        except zlib.error as error:
-            differs = "incorrect data check" in str(error) or "length check" in str(error)
+        except _DAMAGED as error:
+            differs = "checksum" in str(error)
             what = "its checksum differs" if differs else "its packed stream is damaged"
             raise InputError(f"{self.path} is not a complete {self.wanted}: {what}", hint=self.hint) from None
         if not (chunk or self._raw or self._decompressor.eof):
@@ -201,5 +204,5 @@ class InputStream:
             self._raw += self._stream.read(_BLOCK)
         if self._raw[:2] != GZIP:
             raise self.damaged("something else follows its packed stream")
-        self._decompressor = zlib.decompressobj(wbits=31)
+        self._decompressor = isal_zlib.decompressobj(wbits=31)
         return True

@@ -27,7 +27,7 @@ from wbtools.native.grey_matter import GreyMatterProjection
 from wbtools.native.projection import Areas, Projection
 from wbtools.placement.options import USUAL, PlacementOptions
 from wbtools.space.foreground import Scan, is_stripped
-from wbtools.space.grid import Unit, Volume, canonical
+from wbtools.space.grid import Unit, Volume, canonical, compact
 from wbtools.subject import MeshName, Subject
 
 
@@ -84,7 +84,10 @@ def read_scan(subject: Subject, placing: PlacementOptions = USUAL) -> Scan:
 
 
 def _segmentation(subject: Subject) -> Volume | None:
-    return canonical(nifti.read_volume(subject.segmentation, Unit.LABEL)) if subject.segmentation else None
+    if not subject.segmentation:
+        return None
+    labels = canonical(nifti.read_volume(subject.segmentation, Unit.LABEL))
+    return replace(labels, data=compact(labels.data))
 
 
 def read(

@@ -181,25 +181,9 @@ def _separable(volume: Volume, grid: Grid, weights: list[tuple[int, NDArray[np.f
     data = volume.data.astype(np.float32, copy=False)
     # Shrinking axes come first and growing ones last, so that the intermediate arrays stay small.
     for axis in sorted(range(3), key=lambda a: weights[a][1].shape[0] / weights[a][1].shape[1]):
-        data = _along(axis, weights[axis][1], data)
+        data = np.moveaxis(np.tensordot(weights[axis][1], data, axes=(1, axis)), 0, axis)
     order = np.argsort([target for target, _ in weights])
     return Volume(np.ascontiguousarray(data.transpose(order), dtype=np.float32), grid, volume.unit)
-
-
-def _along(axis: int, weights: NDArray[np.float32], data: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply a matrix with few entries in a row along an axis of an array, plane by plane."""
-    from scipy.sparse import csr_array
-
-    few = csr_array(weights)
-    if axis == 0:
-        whole: NDArray[np.float32] = few @ data.reshape(len(data), -1)
-        return whole.reshape(-1, *data.shape[1:])
-    shape = list(data.shape)
-    shape[axis] = len(weights)
-    result = np.empty(shape, np.float32)
-    for place, plane in enumerate(data):
-        result[place] = few @ plane if axis == 1 else (few @ np.ascontiguousarray(plane.T)).T
-    return result
 
 
 def _overlap(axis: int, n: int, m: int, scale: float, offset: float) -> tuple[int, NDArray[np.float32]]:

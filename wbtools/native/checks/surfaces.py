@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +69,10 @@ def nesting(evidence: Evidence) -> Finding:
 def contrast(evidence: Evidence) -> Finding:
     """Check that the T1w is bright inside white, darker in the ribbon, darkest outside pial, and fits best in place."""
     layers = _layers(evidence.cortices[0])
-    here = _Profile.of(evidence.t1w, *layers)
-    elsewhere = {name: _Profile.of(evidence.t1w, *moved).ordered for name, moved in _displaced(layers)}
-    near = {name: _Profile.of(evidence.t1w, *moved).ordered for name, moved in _to_every_side(layers, _NEAR)}
+    across = partial(_Profile.of, evidence.t1w, background(evidence.t1w))
+    here = across(*layers)
+    elsewhere = {name: across(*moved).ordered for name, moved in _displaced(layers)}
+    near = {name: across(*moved).ordered for name, moved in _to_every_side(layers, _NEAR)}
     best, nearest = (max(found, key=lambda name: found[name]) for found in (elsewhere, near))
     better, nearer = elsewhere[best] / max(here.ordered, 1e-6), near[nearest] / max(here.ordered, 1e-6)
     off = evidence.own_surfaces and nearer > _NEARER
@@ -116,8 +118,8 @@ class _Profile:
     ordered: float
 
     @classmethod
-    def of(cls, t1w: Volume, white: Points, pial: Points) -> _Profile:
-        """The profile of an image across two surfaces, (V, 3) each."""
+    def of(cls, t1w: Volume, air: float, white: Points, pial: Points) -> _Profile:
+        """The profile of an image, whose background has a value, across two surfaces, (V, 3) each."""
         from scipy.ndimage import map_coordinates
 
         way = pial - white
@@ -127,7 +129,7 @@ class _Profile:
         inner, ribbon, outer = map_coordinates(t1w.data, np.moveaxis(index, -1, 0), np.float32, order=1, mode="nearest")
         # The most frequent value on the faces of the image is arbitrary if air is noise (MP2RAGE), and the mean of the
         # brain if the image was standardised.
-        black = min(background(t1w), float(np.quantile(outer, _BLACK)))
+        black = min(air, float(np.quantile(outer, _BLACK)))
         least = min(_DARK * (np.median(inner) - black), _DIM * (np.median(ribbon) - black))
         falls = (inner > ribbon) & (ribbon > outer) & (ribbon - black > least)
         means = float(inner.mean()), float(ribbon.mean()), float(outer.mean())
