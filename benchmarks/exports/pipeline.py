@@ -88,8 +88,8 @@ def rounds(place: Place) -> list[Round]:
         [_atlas(place)],
         [_scores(place)],
         [_smooth_volume(place), *_metrics(place)],
-        [_greyordinates(place), _palettes(place), _standard_space(place)],
-        [_specs(place)],
+        [_greyordinates(place), _standard_space(place)],
+        [_palettes(place), _specs(place)],  # palettes are written into files that the round before has read
         [[scene] for scene in _scenes(place)],
     ]
 

@@ -244,7 +244,8 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None, limit: float
         if limit is None:
             process.kill()
         else:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # after an interruption, `communicate` waits for a program that ends
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     return process.returncode, stdout, stderr
