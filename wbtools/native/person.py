@@ -30,6 +30,12 @@ from wbtools.space.foreground import Scan, is_stripped
 from wbtools.space.grid import Unit, Volume, canonical, compact
 from wbtools.subject import MeshName, Subject
 
+_UNEQUAL = 1e-3  # of the longest edge of a voxel
+_REORDERED = (
+    "The T1w's file has its axes in another order than the world's, and voxels of unequal edges, which Workbench 1.5 "
+    "draws distorted; volumes are written in LAS order, at the same place."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
@@ -79,7 +85,9 @@ def read_scan(subject: Subject, placing: PlacementOptions = USUAL) -> Scan:
     """
     t1w, remarks = nifti.read_with_remarks(subject.t1w)
     mask = canonical(_mask(subject.brain_mask)) if subject.brain_mask else None
-    scan = Scan(canonical(t1w), mask, subject.mask_of, t1w.grid, remarks)
+    uneven = float(np.ptp(t1w.grid.voxel_sizes)) > _UNEQUAL * float(t1w.grid.voxel_sizes.max())
+    stored, remarks = (None, (*remarks, _REORDERED)) if t1w.grid.is_permuted and uneven else (t1w.grid, remarks)
+    scan = Scan(canonical(t1w), mask, subject.mask_of, stored, remarks)
     return scan if mask or is_stripped(scan.t1w) else with_mask(scan, _segmentation(subject), placing)
 
 

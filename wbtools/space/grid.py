@@ -113,6 +113,17 @@ class Grid:
             strength[:, voxel] = -1
         return [(chosen[axis], float(cosines[chosen[axis], axis])) for axis in range(3)]
 
+    @property
+    def is_permuted(self) -> bool:
+        """Whether its axes come in another order than the world's.
+
+        Examples
+        --------
+        >>> Grid((4, 5, 6), np.eye(4)).reoriented("PSR").is_permuted, Grid((4, 5, 6), np.eye(4)).is_permuted
+        (True, False)
+        """
+        return [world for world, _ in self._nearest_axes()] != [0, 1, 2]
+
     def to_world(self, indices: FloatArray) -> NDArray[np.float64]:
         """World coordinates (mm, (..., 3)) of voxel indices (..., 3)."""
         return _transformed(self.affine, indices)
