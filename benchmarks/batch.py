@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "batch"))
 
 from crash_recovery import CrashRecovery, exporting, wbtools
 from exports.eight import exports
+from exports.measuring import load
 from slurm_loopback import Slurm, missing
 from stand_in import manner
 
@@ -51,7 +52,7 @@ def main() -> None:
             elif part == "overhead":
                 overhead(folder)
             else:
-                print(exports(folder, options.exports))
+                print(exports(folder, options.exports), load(), sep="\n\n")
 
 
 def read_options() -> argparse.Namespace:

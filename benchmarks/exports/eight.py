@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from exports.measuring import Measured, Promise, load, promises, table
+from exports.measuring import Measured, Promise, promises, table
 
 WALL, PROCESSOR, MEMORY = 0.55, 0.75, 1.6
 """Promised of a batch with --jobs 2, of what single runs take."""
@@ -41,7 +41,7 @@ def exports(folder: Path, number: int, nulls: int | None = None) -> str:
     with Measured() as alone:
         for subject in ids:
             single_run(subject, folder / "single", how)
-    return "\n\n".join((compared(together, alone, number), _agreement(folder, ids), load()))
+    return "\n\n".join((compared(together, alone, number), _agreement(folder, ids)))
 
 
 def compared(together: Measured, alone: Measured, number: int) -> str:

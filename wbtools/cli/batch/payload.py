@@ -34,6 +34,10 @@ _IMPORTED = (
     "scipy.ndimage",
     "scipy.sparse.csgraph",
     "SimpleITK",
+    "pandas",
+    "wbtools.attribution.methods.deviation",
+    "wbtools.report.person.composing",
+    "wbtools.space.dilation",
 )
 """What every export imports sooner or later; once in the worker, it is there in every child."""
 
