@@ -128,6 +128,8 @@ def test_labels_that_nobody_has_are_named_with_those_that_exist(dataset):
     out = dataset / "derivatives" / "out"
     said = refused(dataset, out, "participant", "--participant_label", "01", "sub-9", "8")
     assert "has no participant 9, 8; it has 01, 02, 03, 04" in said
+    said = refused(dataset, out, "participant", "--participant-label", "", "../x", "9" * 5000)
+    assert "has no participant '', ../x, 999" in said and len(said) < 1000
     assert "has no session x; it has a, b" in refused(dataset, out, "participant", "--session-label", "ses-x")
     said = refused(dataset, out, "participant", "--participant-label", "02", "--session-label", "b")
     assert "nobody of those asked for has surfaces of session b" in said
@@ -138,6 +140,10 @@ def test_a_dataset_without_anybody_and_one_without_surfaces_are_refused(tmp_path
     write_raw(tmp_path, "sub-01")
     assert "--layout t1w" in refused(tmp_path, tmp_path / "derivatives" / "out", "participant")
     assert "does not exist" in refused(tmp_path / "none", tmp_path / "out", "participant")
+    file = tmp_path / "derivatives" / "file"
+    touch(file)
+    for words in ((file, tmp_path / "out", "participant"), (tmp_path, file, "group")):
+        assert "file is no folder" in refused(*words)
     assert "does not exist" in refused(tmp_path, "out", "participant", "--derivatives", tmp_path / "none")
 
 
@@ -166,3 +172,10 @@ def test_an_option_of_the_other_level_is_a_usage_error(dataset, level, words):
 def test_an_unknown_level_is_a_usage_error(dataset):
     run = CliRunner().invoke(main, [str(dataset), "out", "session"])
     assert run.exit_code == 2 and "'session' is not one of 'participant', 'group'" in run.output
+
+
+def test_nothing_is_written_for_a_group_in_somebody_else_s_folder(dataset):
+    theirs = dataset / "derivatives" / "theirs"
+    touch(theirs / "sub-01" / "file")
+    assert "holds no finished export" in refused(dataset, theirs, "group")
+    assert [path.name for path in theirs.iterdir()] == ["sub-01"]

@@ -17,6 +17,7 @@ import wbtools
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError, MissingFile, UnknownChoice
 from wbtools.reading import inline, open_batch, open_export
+from wbtools.reading.container import Zipped
 from wbtools.reading.participants import read_participants
 from wbtools.reading.table import read_table
 
@@ -127,6 +128,38 @@ def test_a_zip_file_is_read_like_its_folder(folder, tmp_path):
     assert unpacked.exists()
     del export
     assert not unpacked.exists()
+
+
+def directory_of(content):
+    """Where the directory of a zip file and its end begin."""
+    return content.index(b"PK\1\2"), content.rindex(b"PK\5\6")
+
+
+@pytest.mark.parametrize("harm", ["outside the file", "no text", "no name", "a later version", "a part of extra data"])
+def test_a_zip_file_whose_directory_is_damaged_is_refused_or_read(tmp_path, harm):
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("p/provenance.json", "{}")
+        archive.writestr("p/\u00fc", "x")
+    content = bytearray(file.read_bytes())
+    entry, end = directory_of(content)
+    second = content.index(b"PK\1\2", entry + 1)
+    if harm == "outside the file":
+        content[end + 16 : end + 20] = (2**32 - 2).to_bytes(4, "little")
+    elif harm == "no text":
+        content[second + 48 : second + 50] = b"\xff\xff"
+    elif harm == "no name":
+        content[second + 46] = 0
+    elif harm == "a later version":
+        content[second + 6] = 255
+    else:
+        content[second + 28 : second + 32] = bytes([0, 0, 4, 0])
+    file.write_bytes(content)
+    assert zipfile.is_zipfile(file)
+    try:
+        assert Zipped(file).record() == b"{}"
+    except InputError as error:
+        assert "cannot be read" in str(error)
 
 
 @pytest.mark.parametrize("at", [5, -30])  # the packed stream breaks; it ends well, with another content

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from workbench_session import Session, file_information, icosphere, metric_mask,
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import CommandError, CommandMissing, InputError
 from wbtools.surfaces.mesh import write
+from wbtools.workbench import runner
 from wbtools.workbench.command import Command
 from wbtools.workbench.runner import Workbench, sentence
 
@@ -105,6 +107,40 @@ def test_success_without_an_output_is_a_failure(session: Session, wb: Workbench)
     silent = Command(("-file-information", str(session.areas)), (session.areas,), (session.folder / "never.txt",))
     with pytest.raises(CommandError, match=r"wrote no never\.txt"):
         wb.run(silent)
+
+
+def printing(folder: Path, lines: str) -> Workbench:
+    """A program of these lines of a shell."""
+    program = folder / "wb_command"
+    program.write_text(f"#!/bin/sh\n{lines}\n")
+    program.chmod(0o755)
+    return Workbench.find(program)
+
+
+def test_of_a_program_that_prints_without_end_no_more_than_the_beginning_is_kept(tmp_path: Path) -> None:
+    argv = (str(printing(tmp_path, "yes").program),)
+    tracemalloc.start()
+    with pytest.raises(subprocess.TimeoutExpired):
+        runner._execute(argv, 1, None, 1.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * runner._LONGEST_OUTPUT, "a second of yes is a gigabyte"
+    assert not running(tmp_path, "yes")
+
+
+def test_all_that_is_printed_is_read_be_it_no_text(tmp_path: Path) -> None:
+    wb = printing(tmp_path, r"seq 100000; printf '\377\n'; seq 100000 >&2")
+    status, stdout, stderr = runner._execute((str(wb.program),), 1, None)
+    numbers = "".join(f"{number}\n" for number in range(1, 100001))
+    assert (status, stdout, stderr) == (0, numbers + "\ufffd\n", numbers)
+
+
+@pytest.mark.parametrize("limit", [None, 60.0])
+def test_an_interruption_is_one_though_the_program_ends_with_it(tmp_path: Path, limit: float | None) -> None:
+    wb = printing(tmp_path, f"sleep .2; kill -INT {os.getpid()}; exit 1")
+    with pytest.raises(KeyboardInterrupt):
+        runner._execute((str(wb.program),), 1, None, limit)
+    assert not running(tmp_path, "wb_command")
 
 
 SMOOTHING = """

@@ -27,6 +27,7 @@ several places need becomes a class here, or beside what it is about, that build
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -208,6 +209,18 @@ class MissingFile(InputError):
     def __init__(self, path: Path, hint: str = "check the path", needed_by: str = "") -> None:
         super().__init__(f"{path} does not exist{f', {needed_by} needs it' if needed_by else ''}", hint)
         self.path, self.needed_by = path, needed_by
+
+
+def missing_folder(path: Path, hint: str) -> InputError:
+    """Why something is not a folder: it does not exist, or is something else.
+
+    Examples
+    --------
+    >>> str(missing_folder(Path("/dev/null"), "give a folder")), str(missing_folder(Path("/no/such"), "give a folder"))
+    ('/dev/null is no folder', '/no/such does not exist')
+    """
+    there = os.path.lexists(path)
+    return InputError(f"{path} is no folder", hint) if there else MissingFile(path, hint)
 
 
 class UnreadableFile(InputError):

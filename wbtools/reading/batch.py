@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbtools.errors import InputError, MissingFile, UnknownChoice
+from wbtools.errors import InputError, UnknownChoice, missing_folder
 from wbtools.output.ownership import PROVENANCE
 from wbtools.reading.finished import Export, open_export
 from wbtools.reading.participants import FILE, joined, read_participants
@@ -180,7 +180,7 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
     """
     root = Path(folder)
     if not root.is_dir():
-        raise MissingFile(root, hint="give the folder of exports")
+        raise missing_folder(root, hint="give the folder of exports")
     places = list(export_folders(root))
     with ThreadPoolExecutor(_READERS) as pool:
         opened = list(pool.map(_opened, places))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -25,6 +26,8 @@ _LARGEST, _LARGEST_RECORD = 1 << 33, 1 << 26
 """Most bytes that one file of a zip, and the record in it, may take unpacked."""
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
 """What a file of a zip that is damaged, encrypted or packed in an unknown way raises."""
+_WRONG = (*_DAMAGED, ValueError, struct.error, OSError)
+"""The same of its directory: names that are no text, and places that are not in the file."""
 _HINT = "give the folder that wbtools export-subject wrote, or a zip file of it"
 
 
@@ -159,7 +162,7 @@ class Zipped(Container):
     def _names(self) -> dict[str, int]:
         """Unpacked sizes by name."""
         with self._opened() as archive:
-            return {each.filename: each.file_size for each in archive.infolist() if not each.is_dir()}
+            return {each.filename: each.file_size for each in archive.infolist() if each.filename[-1:] not in ("", "/")}
 
     @cached_property
     def _root(self) -> str:
@@ -179,19 +182,26 @@ class Zipped(Container):
             raise UnreadableFile(self.file / name, ValueError("it is too large"), hint="pack the export again")
         with self._opened() as archive:
             try:
-                with archive.open(inside) as source:
+                source = archive.open(inside)
+            except _WRONG as error:
+                raise self._damaged(name, error) from None
+            try:
+                with source:
                     yield cast(BinaryIO, source)
             except _DAMAGED as error:
-                raise UnreadableFile(self.file / name, ValueError(line(error)), hint="pack the export again") from None
+                raise self._damaged(name, error) from None
+
+    def _damaged(self, name: str, error: Exception) -> UnreadableFile:
+        return UnreadableFile(self.file / name, ValueError(line(error)), hint="pack the export again")
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
             archive = zipfile.ZipFile(self.file)
-        except zipfile.BadZipFile as error:
-            raise UnreadableFile(self.file, ValueError(line(error)), hint=_HINT) from None
         except OSError as error:
             raise UnreadableFile(self.file, error) from None
+        except _WRONG as error:
+            raise UnreadableFile(self.file, ValueError(line(error)), hint=_HINT) from None
         with archive:
             yield archive
 

@@ -9,9 +9,12 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from wbtools.errors import CommandError, CommandFailed, CommandMissing, CommandNotStarted, MissingFile, ending
 from wbtools.errors.system import from_os_error
@@ -23,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _INSTALL = "run: sudo apt install connectome-workbench, or give the program with --wb-command PATH"
 _LONGEST_SENTENCE = 400
+_LONGEST_OUTPUT = 1 << 24
 _LONGEST_ANSWER = 120.0
 """Seconds until a program tells its version: where it lies in a container on a network, the first start is slow."""
 _ALLOCATION = ":".join(
@@ -228,8 +232,6 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None, limit: float
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             env=environment,
             cwd=cwd,
             start_new_session=limit is not None,
@@ -239,16 +241,42 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None, limit: float
             raise CommandNotStarted(argv, error, hint=_INSTALL) from None
         raise from_os_error(error) from None
     try:
-        stdout, stderr = process.communicate(timeout=limit)
+        stdout, stderr = _printed(process, limit)
     except BaseException:
         if limit is None:
             process.kill()
         else:
-            with suppress(ProcessLookupError):  # after an interruption, `communicate` waits for a program that ends
+            with suppress(ProcessLookupError):  # it may just have ended
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     return process.returncode, stdout, stderr
+
+
+def _printed(process: subprocess.Popen[bytes], limit: float | None) -> tuple[str, str]:
+    """What a program prints until it ends, the beginning only of a program that prints without end."""
+    assert process.stdout and process.stderr
+    end = None if limit is None else time.monotonic() + limit
+    kept = [bytearray(), bytearray()]
+    streams = zip((process.stdout, process.stderr), kept, strict=True)
+    readers = [threading.Thread(target=_keep, args=pair, daemon=True) for pair in streams]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(end and max(0.0, end - time.monotonic()))
+        if limit is not None and reader.is_alive():
+            raise subprocess.TimeoutExpired(process.args, limit)
+    process.wait(end and max(0.0, end - time.monotonic()))
+    stdout, stderr = (each.decode("utf-8", "replace") for each in kept)
+    return stdout, stderr
+
+
+def _keep(stream: IO[bytes], kept: bytearray) -> None:
+    """Read a stream to its end, and keep its beginning."""
+    with stream:
+        while chunk := os.read(stream.fileno(), 1 << 16):
+            if len(kept) < _LONGEST_OUTPUT:
+                kept += chunk
 
 
 def sentence(printed: str) -> str:

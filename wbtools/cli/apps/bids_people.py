@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from wbtools.errors import InputError, MissingFile, SubjectError
+from wbtools.errors import InputError, SubjectError, missing_folder
 from wbtools.subject import AUTO, locate, places
 from wbtools.subject.identity import person_of, session_of
 from wbtools.subject.layouts import layouts_selected
+from wbtools.text import line
 
 _AT_ONCE = 16
 """Threads that look for people: on a network file system, asking takes long and costs nothing."""
@@ -77,7 +78,7 @@ def find_people(bids_dir: Path, derivatives: Sequence[Path], wanted: Wanted) -> 
     studies = [_folder(word) for word in derivatives] or [bids_dir]
     for folder in (bids_dir, *studies):
         if not places.is_dir(folder):
-            raise MissingFile(folder, hint="give the folder of a BIDS dataset")
+            raise missing_folder(folder, hint="give the folder of a BIDS dataset")
     found, refused = [], []
     for study in studies:
         try:
@@ -183,10 +184,10 @@ def _is_of(found: str, sessions: Collection[str]) -> bool:
 
 def _absent(noun: str, unknown: Sequence[str], known: Iterable[str], study: Path) -> InputError:
     """The refusal of labels that nobody has."""
-    there = sorted(known)
+    there, shown = sorted(known), ", ".join(line(word, 40) or "''" for word in unknown[:_SHOWN])
     listed = ", ".join(there[:_SHOWN]) + (f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else "")
     return InputError(
-        f"{study} has no {noun} {', '.join(unknown[:_SHOWN])}; it has {listed or 'none'}",
+        f"{study} has no {noun} {shown}; it has {listed or 'none'}",
         hint=f"give {noun}s that are there, or leave --{noun}-label out",
     )
 

@@ -17,7 +17,7 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.progress import progress
-from wbtools.errors import InputError, MissingFile
+from wbtools.errors import InputError, MissingFile, missing_folder
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def report(exports: Path, out: Path | None, participants: Path | None, network: 
     set_up_logging(0)
     root = exports.resolve()
     if not root.is_dir():
-        raise MissingFile(exports, hint="give the folder of exports")
+        raise missing_folder(exports, hint="give the folder of exports")
     if participants is not None and not participants.is_file():
         raise MissingFile(participants, hint="give a table with a row per person")
     standings = _standings(root)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wbtools.errors import InputError, MissingFile, UnknownChoice
+from wbtools.errors import InputError, UnknownChoice, missing_folder
 from wbtools.output.ownership import PROVENANCE
 from wbtools.reading.batch import export_folders, natural
 from wbtools.reading.record import NoExport
@@ -127,16 +127,16 @@ def gather(
         If there is nobody, or no export is of the network.
     """
     if not root.is_dir():
-        raise MissingFile(root, hint="give the folder of exports")
+        raise missing_folder(root, hint="give the folder of exports")
     found = dict(_opened(root))
     declared = [each for each in found.values() if isinstance(each, Declared)]
     names = dict.fromkeys(name for each in declared for name in each.networks)
     if network is not None and network not in names:
         raise UnknownChoice("network", network, list(names))
     shown = network or usual_network(declared)
-    people = list(_people(root, found, standings))
-    if not people:
+    if not found and not standings:  # folders alone may be anybody's
         raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
+    people = list(_people(root, found, standings))
     ordered = sorted(_compared(_looked_at(people, shown, tell)), key=lambda person: natural(person.name))
     return Wall(root, shown, tuple(ordered), mixture(declared, shown), common_notices(declared))
 
