@@ -16,7 +16,7 @@ from wbtools.cli.batch.run import _Batch, _say_what_would_be_done, run
 from wbtools.cli.export import command as export_subject
 from wbtools.errors import InputError
 
-ONLY_ONE = {"subject", "id", "patient_id", "series", "out", "overwrite", "dry_run", "verbose", "debug"}
+ONLY_ONE = {"subject", "id", "patient_id", "series", "out", "overwrite", "dry_run", "print_viewers", "verbose", "debug"}
 
 
 def given(*words):

@@ -174,6 +174,11 @@ def test_an_unknown_level_is_a_usage_error(dataset):
     assert run.exit_code == 2 and "'session' is not one of 'participant', 'group'" in run.output
 
 
+def test_a_group_before_its_participants_is_told_what_comes_first(dataset):
+    said = refused(dataset, dataset / "derivatives" / "wbtools", "group")
+    assert "does not exist" in said and "run level participant first" in said
+
+
 def test_nothing_is_written_for_a_group_in_somebody_else_s_folder(dataset):
     theirs = dataset / "derivatives" / "theirs"
     touch(theirs / "sub-01" / "file")

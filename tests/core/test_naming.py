@@ -252,12 +252,12 @@ def test_only_an_image_without_skull_is_called_a_brain(tmp_path, whole):
 
 
 def test_the_folder_of_exports_is_described_once(tmp_path):
-    write_dataset_description(tmp_path)
+    write_dataset_description(tmp_path, tmp_path / "100307")
     path = tmp_path / "dataset_description.json"
     about = json.loads(path.read_text())
     assert about["DatasetType"] == "derivative" and about["GeneratedBy"][0]["Name"] == "wbtools"
     path.write_text("mine")
-    write_dataset_description(tmp_path)
+    write_dataset_description(tmp_path, tmp_path / "100307")
     assert path.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == [".bidsignore", "dataset_description.json"]
 

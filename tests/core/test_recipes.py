@@ -132,7 +132,10 @@ def test_every_command_has_a_man_page(manual: Path) -> None:
     assert {f"wbtools-{name}.1" for name in main.list_commands(None)} < {file.name for file in manual.iterdir()}
     page = (manual / "wbtools-export-subject.1").read_text()
     assert r"\fB\-\-study\-folder DIR\fR" in page
+    assert r"\fB\-h, \-\-help\fR" in page
     assert (manual / "wbtools-batch-run.1").exists()
+    app = (manual / "wbtools-bids.1").read_text()
+    assert ".SH ARGUMENTS\n.TP\n\\fBBIDS_DIR\\fR" in app and r"\fB\-h, \-\-help\fR" in app
 
 
 @pytest.mark.skipif(not shutil.which("groff"), reason="needs groff")

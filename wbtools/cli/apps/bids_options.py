@@ -17,6 +17,12 @@ from wbtools.cli.reading.group import command as group
 _PATH = click.Path(path_type=Path)
 _SAID = {"words", "exports", "out", "study_folder", "naming"}
 """What the arguments say, or BIDS."""
+_HELP = {
+    "participants": "Table with a row per person, people in participant_id. "
+    "[default: participants.tsv in OUTPUT_DIR, else in BIDS_DIR]",
+    "overwrite": "Replace an earlier group in OUTPUT_DIR, and nothing else.",
+}
+"""What the help of options of `wbtools group` says of folders that have other names here."""
 _ALIASES = {"work": ("-w", "--work-dir"), "threads": ("--omp-nthreads",)}
 """How BIDS Apps call options."""
 
@@ -81,7 +87,7 @@ def sections() -> dict[str, list[click.Parameter]]:
         "Participants": list(_PEOPLE),
         "Level participant: what is explained, and what is written": [_as_here(BATCH[name]) for name in what],
         "Level participant: where it runs": [*_MACHINE, *(_as_here(BATCH[name]) for name in how)],
-        "Level group": [GROUP[name] for name in GROUP if name not in BATCH],
+        "Level group": [_as_here(GROUP[name]) for name in GROUP if name not in BATCH],
         "Other": [*(BATCH[name] for name in BATCH if name in said), *_PRINTED],
     }
 
@@ -108,9 +114,9 @@ def require_level(level: str) -> None:
 
 
 def _as_here(param: click.Parameter) -> click.Parameter:
-    """An option with its further names."""
-    if param.name not in _ALIASES:
-        return param
+    """An option with its further names, and with help on the folders that the app has."""
     known = copy.copy(param)
-    known.opts = [*param.opts, *_ALIASES[param.name]]
+    known.opts = [*param.opts, *_ALIASES.get(str(param.name), ())]
+    if isinstance(known, click.Option):
+        known.help = _HELP.get(str(param.name), known.help)
     return known

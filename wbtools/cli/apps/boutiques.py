@@ -43,12 +43,14 @@ def descriptor() -> dict[str, Any]:
     >>> descriptor()["inputs"][0]["value-key"]
     '[BIDS_DIR]'
     """
-    context = click.Context(main, info_name=NAME)
+    context = click.Context(main, info_name=NAME, help_option_names=main.context_settings["help_option_names"])
     inputs = [_input(param) for param in parameters() if param.expose_value and not getattr(param, "hidden", False)]
     tables = {"Arguments": [list(row) for row in _ABOUT.items()]} | {
         title: [list(row) for param in params if (row := param.get_help_record(context))]
         for title, params in sections().items()
     }
+    asked = main.get_help_option(context)
+    tables["Other"] += [list(row)] if asked and (row := asked.get_help_record(context)) else []
     return {
         "name": NAME,
         "tool-version": __version__,

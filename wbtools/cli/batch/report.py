@@ -55,7 +55,7 @@ def report(exports: Path, out: Path | None, participants: Path | None, network: 
     terminal.print(found.sentence)
     for sentence in found.mixed:
         terminal.print(line(sentence))
-    terminal.print(f"Open {site.folder / names[0]}")
+    terminal.print(f"Read:  {line(site.folder / names[0])}")
 
 
 def _standings(root: Path) -> tuple[Standing, ...]:
