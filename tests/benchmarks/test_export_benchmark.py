@@ -1,7 +1,6 @@
 """The benchmark of an export: its readings of /proc, its tables, and the commands of its pipeline."""
 
 import gzip
-import importlib
 import os
 import subprocess
 import sys
@@ -10,17 +9,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from benchmark_modules import imported
 
 ROOT = Path(__file__).parents[2]
 HOG = "data = b'x' * 60_000_000; print(sum(range(3_000_000)), flush=True); import time; time.sleep(0.7)"
-
-
-def imported(name):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,12 @@
 """The benchmark of known sources: its figures against libraries, and its small form."""
 
-import importlib
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmark_modules import imported
 from sklearn.metrics import precision_score, roc_auc_score
 
 ROOT = Path(__file__).parents[2]
@@ -15,14 +15,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def figures():
     return imported("sources.figures")
-
-
-def imported(name):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 @pytest.fixture(scope="module")

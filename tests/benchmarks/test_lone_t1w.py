@@ -1,13 +1,12 @@
 """The benchmark of a lone T1w: its figures against libraries, and a made person on a coarse grid."""
 
-import importlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from benchmark_modules import imported
 from scipy.ndimage import center_of_mass
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score
@@ -22,14 +21,6 @@ from wbtools.surfaces.ribbon.weights import RibbonWeights
 from wbtools.surfaces.standard import average_32k
 
 ROOT = Path(__file__).parents[2]
-
-
-def imported(name):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 @pytest.fixture(scope="module")
