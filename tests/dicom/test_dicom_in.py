@@ -1,6 +1,7 @@
 """Series of a scanner become one NIfTI image: where they lie, which is taken, and why one is not."""
 
 import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -289,6 +290,14 @@ def test_all_series_below_a_folder_are_found_and_nothing_else(head, tmp_path):
     found = series_below(medium)
     assert [(each.first.number, len(each.frames)) for each in found.series] == [(4, 11), (5, 11), (9, 12)]
     assert found.damaged == 0 and holds_images(medium)
+
+
+def test_a_file_of_the_kernel_that_waits_for_messages_is_not_opened():
+    # /proc/kmsg passes for a regular file, and reading it waits for the next message.
+    code = (
+        "from pathlib import Path; from wbtools.dicom.header import is_dicom; assert not is_dicom(Path('/proc/kmsg'))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_a_medium_is_read_with_and_without_its_directory(head, tmp_path):

@@ -5,8 +5,8 @@ Headers are untrusted and name people: nothing of them is logged, and what pydic
 
 from __future__ import annotations
 
-import os
 import re
+import stat
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -148,15 +148,20 @@ class DamagedHeader(Exception):
 def is_dicom(path: Path) -> bool:
     """Whether a regular file begins as DICOM files do (PS3.10 7.1), or did; False if it cannot be read.
 
+    Files of the kernel, which say that they are empty, are not opened: some wait for messages (`/proc/kmsg`).
+
     Examples
     --------
     >>> is_dicom(Path("/dev/null"))
     False
     """
     try:
-        with path.open("rb") if path.is_file() else open(os.devnull, "rb") as stream:  # noqa: PTH123
+        about = path.stat()
+        if not (stat.S_ISREG(about.st_mode) and about.st_size):
+            return False
+        with path.open("rb") as stream:
             return _begins(stream.read(_BEGINNING))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
 
 
