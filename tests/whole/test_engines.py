@@ -50,7 +50,7 @@ def test_a_terminated_export_ends_with_75_and_leaves_nothing(small_study, tmp_pa
     arguments = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--out", str(tmp_path / "out")]
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (tmp_path / "out").exists():
+    while time.monotonic() < deadline and not list((tmp_path / "out").glob("*")):  # made a moment after `out` itself
         time.sleep(0.05)
     assert list((tmp_path / "out").iterdir()), "the export should have begun by now"
     os.kill(process.pid, number)

@@ -34,7 +34,6 @@ _IMPORTED = (
     "scipy.ndimage",
     "scipy.sparse.csgraph",
     "SimpleITK",
-    "pandas",
     "wbtools.attribution.methods.deviation",
     "wbtools.report.person.composing",
     "wbtools.space.dilation",
