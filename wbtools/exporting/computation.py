@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from threading import Event
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
 from wbtools.attribution.references.people import of_people
 from wbtools.exporting import comparison_people, cortical_maps, face_removal, preparation, recording
 from wbtools.exporting.comparison_people import ComparedPerson
-from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, explain, seen_by
+from wbtools.exporting.explanation import (
+    Answer,
+    Explanation,
+    ExplanationOptions,
+    ShownPerson,
+    answer,
+    carried,
+    seen_by,
+)
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.references.conforming import conformed
@@ -20,10 +31,27 @@ from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.settings import ExportSettings
 from wbtools.model import Model
 from wbtools.native import person
-from wbtools.native.person import Person
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import Scan
 from wbtools.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A network, whom it is asked about, and how its answer is to be explained."""
+
+    name: str
+    network: Model
+    subject_id: str
+    scan: Scan
+    compared: Sequence[ComparedPerson]
+    options: ExplanationOptions
+
+    @cached_property
+    def shown(self) -> list[ShownPerson]:
+        """What the network is shown: of the person, then of those compared with."""
+        me = ShownPerson(self.subject_id, seen_by(self.network, self.scan))
+        return [me, *(other.shown_to(self.network) for other in self.compared)]
 
 
 def compute(
@@ -50,11 +78,18 @@ def compute(
     WbtoolsError
         Whatever is wrong with a file or a result.
     """
-    me, ready = preparation.read(inputs, tools, record)
-    notice = preparation.check(me, ready, settings.allow, record)
-    compared = compared_with(inputs, networks, settings.target, tools, record)
-    options = with_references(inputs, networks, settings, record)
-    found, pairings = explanations(inputs.subject.id, me, networks, compared, options, record)
+    with preparation.files_of(inputs, tools, record) as files:
+        scan = preparation.read_scan(files, tools, record)
+        compared = compared_with(inputs, networks, settings.target, tools, record)
+        options = with_references(inputs, networks, settings, record)
+        asked = [
+            Asked(name, network, inputs.subject.id, scan, compared, options[name]) for name, network in networks.items()
+        ]
+        with answering(asked, record, beside=tools.threads > 1) as answers:
+            me, ready = preparation.read(files, scan, inputs, tools, record)
+            notice = preparation.check(me, ready, settings.allow, record)
+            found = explanations(asked, answers, me.atlas.whole, record)
+    pairings = paired(asked, me.atlas.whole, record)
     with record.stage("maps on the cortex"):
         parts = [part for explanation in found for part in explanation.parts]
         metrics = cortical_maps.on_cortex(me, parts, me.projection)
@@ -100,39 +135,88 @@ def with_references(
     }
 
 
-def _step(record: Provenance, name: str, step: str) -> None:
-    """Show which step of a network's explanation begins."""
-    record.listener(f"relevance of {name}: {step}")
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What networks answer, each when it is asked for, and where the person's atlas is put once it is made."""
+
+    sought: dict[str, Callable[[], Answer]]
+    atlas: Future[Atlas] = field(default_factory=Future)
 
 
-def explanations(
-    subject_id: str,
-    me: Person,
-    networks: Mapping[str, Model],
-    compared: Sequence[ComparedPerson],
-    options: Mapping[str, ExplanationOptions],
-    record: Provenance,
-) -> tuple[tuple[Explanation, ...], dict[str, RegionPairs]]:
-    """The explanation of each network, and by network the pairs of regions of two people who are compared."""
+class _NoLongerWanted(Exception):
+    """Ends a network's passes in their thread, where the export has failed."""
+
+
+@contextmanager
+def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> Iterator[Answers]:
+    """Networks, asked one after the other: each when its answer is needed, or from now on in a thread of their own.
+
+    Most answers need the person's image alone, so that they can be found beside the atlas. What waits for the atlas
+    itself, a method that hides a region, waits in the thread.
+
+    Parameters
+    ----------
+    asked : sequence of Asked
+    record : Provenance
+    beside : bool
+        Whether there is a processor for the thread.
+    """
+    failed = Event()
+
+    def tell(name: str, step: str) -> None:
+        if failed.is_set():
+            raise _NoLongerWanted
+        record.listener(f"relevance of {name}: {step}")
+
+    def find(each: Asked, atlas: Future[Atlas]) -> Answer:
+        with record.stage(f"relevance of {each.name}"):
+            told = replace(each.options, told=partial(tell, each.name))
+            return answer(each.network, each.shown, atlas.result, told)
+
+    answers = Answers({})
+    with ThreadPoolExecutor(1) as pool:
+        for each in asked:
+            work = partial(find, each, answers.atlas)
+            answers.sought[each.name] = pool.submit(work).result if beside else work
+        try:
+            yield answers
+        except BaseException:
+            failed.set()
+            answers.atlas.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def explanations(asked: Sequence[Asked], answers: Answers, atlas: Atlas, record: Provenance) -> tuple[Explanation, ...]:
+    """The explanation of each network, on the grid of the person's T1w."""
+    answers.atlas.set_result(atlas)
     found: list[Explanation] = []
-    pairings: dict[str, RegionPairs] = {}
-    for name, network in networks.items():
-        with record.stage(f"relevance of {name}"):
-            told = partial(_step, record, name)
-            shown = [
-                ShownPerson(subject_id, seen_by(network, me.scan)),
-                *(other.shown_to(network) for other in compared),
-            ]
-            found.append(explain(network, shown, me.atlas.whole, replace(options[name], told=told)))
-            recording.note_explanation(record, found[-1], about=name if len(networks) > 1 else "")
-        if compared and compared[0].atlas and network.network.in_slices:
-            record.notice(f"{name} has an embedding for every slice, none of the whole brain: no pairs of regions.")
-        elif compared and compared[0].atlas:
-            with record.stage(f"pairs of regions in {name}"):
-                mine = ParcellatedImage(shown[0].image, me.atlas.whole)
-                theirs = ParcellatedImage(shown[1].image, compared[0].atlas)
-                pairings[name] = pair(network, mine, theirs, options[name].threads, options[name].references)
+    for each in asked:
+        answered = answers.sought.pop(each.name)()
+        with record.stage(f"regions of {each.name}"):
+            found.append(carried(answered, each.network, atlas, each.options))
+            recording.note_explanation(record, found[-1], about=each.name if len(asked) > 1 else "")
     record.facts["networks"] = {explanation.name: explanation.as_record() for explanation in found}
-    if pairings:
-        record.facts["pairs_of_regions"] = {name: pairing.as_record() for name, pairing in pairings.items()}
-    return tuple(found), pairings
+    return tuple(found)
+
+
+def paired(asked: Sequence[Asked], atlas: Atlas, record: Provenance) -> dict[str, RegionPairs]:
+    """By network, the pairs of regions of two people who are compared."""
+    found: dict[str, RegionPairs] = {}
+    for each in asked:
+        other = each.compared[0] if each.compared else None
+        if other is None or other.atlas is None:
+            continue
+        if each.network.network.in_slices:
+            record.notice(
+                f"{each.name} has an embedding for every slice, none of the whole brain: no pairs of regions."
+            )
+            continue
+        with record.stage(f"pairs of regions in {each.name}"):
+            mine, theirs = (
+                ParcellatedImage(seen.image, of) for seen, of in zip(each.shown, (atlas, other.atlas), strict=False)
+            )
+            found[each.name] = pair(each.network, mine, theirs, each.options.threads, each.options.references)
+    if found:
+        record.facts["pairs_of_regions"] = {name: pairing.as_record() for name, pairing in found.items()}
+    return found

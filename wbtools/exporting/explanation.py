@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,8 +21,7 @@ from wbtools.attribution.references.sets import ReferenceSource, once
 from wbtools.attribution.registry import NO_SECOND, Companion, companion, default_companion
 from wbtools.attribution.runtime.memory import reused
 from wbtools.attribution.runtime.threads import torch_threads
-from wbtools.errors import CheckError
-from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap, beside
+from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap, beside, require_kept
 from wbtools.exporting.network_input import NetworkInput
 from wbtools.model import Model, ModelInput, input_statistics, model_input
 from wbtools.model.input import brain_only
@@ -33,9 +33,6 @@ from wbtools.space.foreground import Scan
 from wbtools.space.grid import Volume
 from wbtools.space.resampling import resample_density, resample_labels
 from wbtools.text import line
-
-_TOTAL_TOLERANCE = 0.01
-_LEAST_TOTAL = 0.05  # of all magnitudes; a smaller total is what signed relevance leaves over, and no measure of a loss
 
 RELEVANCE = "relevance"
 HEATMAP = "heatmap"
@@ -199,6 +196,69 @@ class ExplanationOptions:
         return NullCache(self.work) if self.work else None
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a network answers to a person's image, and why, on the network's own grid.
+
+    `found` is by the first method, and by the second where there is one.
+    """
+
+    decision: Decision
+    shown: NetworkInput
+    remarks: tuple[str, ...]
+    found: tuple[_Found, ...]
+
+
+def answer(
+    model: Model, people: Sequence[ShownPerson], atlas: Callable[[], Atlas], options: ExplanationOptions
+) -> Answer:
+    """Ask a network about a person's image, and explain its answer; the first part of `explain`.
+
+    Parameters
+    ----------
+    model, people, options
+        As in `explain`.
+    atlas : callable
+        Gives the person's atlas, on the T1w grid; called only for methods and checks that need regions.
+    """
+    image = people[0].image
+    me = _Shown(image, atlas)
+    shown = [person.image for person in people]
+    how, target = options.method_of(model), options.target_of(model)
+    companion = options.companion_of(model)
+    with torch_threads(options.threads), reused():
+        source = options.references or how.usual_references
+        references = once(source) if source else None
+        question = how.ask(model, shown, target, me.keys_for(how), references)
+        decision = decide(question.answers, question.images, [person.name for person in people], target)
+        found = [_explained(question, how, me, options)]
+        if companion:
+            other = method(companion.method)
+            shared = options.references or other.usual_references is how.usual_references
+            also = references if shared else None
+            again = other.ask(model, shown, target, me.keys_for(other), also, question.answers)
+            found.append(_explained(again, other, me, options, second=True))
+    seen = NetworkInput.of([each.question for each in found], image.grid, of_people=options.of_people)
+    return Answer(decision, seen, (*image.remarks, *_shown_twice(people)), tuple(found))
+
+
+def carried(answered: Answer, model: Model, atlas: Atlas, options: ExplanationOptions) -> Explanation:
+    """Carry what a network answered to the T1w's own grid, and rank the regions there; the second part of `explain`."""
+    first, *others = answered.found
+    explanation = replace(
+        _on_t1w(first, model, atlas, Explanation, heatmaps=options.heatmaps),
+        remarks=answered.remarks,
+        decision=answered.decision,
+        shown=answered.shown,
+    )
+    companion = options.companion_of(model)
+    if not others or companion is None:
+        return explanation
+    brain = (first.question.brain | others[0].question.brain).numpy()
+    shown_beside = _on_t1w(others[0], model, atlas, MapsByMethod, heatmaps=options.heatmaps)
+    return replace(explanation, also=beside(explanation, shown_beside, brain, companion.advice))
+
+
 def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: ExplanationOptions) -> Explanation:
     """Explain a network's decision on a person's image, and carry the explanation to the T1w's own grid.
 
@@ -212,50 +272,29 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
         Of the person, on the T1w grid.
     options : ExplanationOptions
 
-    Returns
-    -------
-    Explanation
-
     Raises
     ------
     CheckError
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
-    image = people[0].image
-    me = _Shown(image, resample_labels(atlas.volume, image.grid).data)
-    shown = [person.image for person in people]
-    how, target = options.method_of(model), options.target_of(model)
-    companion = options.companion_of(model)
-    second = None
-    with torch_threads(options.threads), reused():
-        source = options.references or how.usual_references
-        references = once(source) if source else None
-        question = how.ask(model, shown, target, me.keys, references)
-        decision = decide(question.answers, question.images, [person.name for person in people], target)
-        first = _explained(question, how, me, options)
-        if companion:
-            other = method(companion.method)
-            shared = options.references or other.usual_references is how.usual_references
-            again = other.ask(model, shown, target, me.keys, references if shared else None, question.answers)
-            second = _explained(again, other, me, options, second=True)
-    asked = [found.question for found in (first, second) if found]
-    seen = NetworkInput.of(asked, image.grid, of_people=options.of_people)
-    remarks = (*image.remarks, *_shown_twice(people))
-    explanation = _on_t1w(first, model, atlas, Explanation, heatmaps=options.heatmaps)
-    explanation = replace(explanation, remarks=remarks, decision=decision, shown=seen)
-    if second is None or companion is None:
-        return explanation
-    brain = (question.brain | second.question.brain).numpy()
-    shown_beside = _on_t1w(second, model, atlas, MapsByMethod, heatmaps=options.heatmaps)
-    return replace(explanation, also=beside(explanation, shown_beside, brain, companion.advice))
+    return carried(answer(model, people, lambda: atlas, options), model, atlas, options)
 
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """What a network is shown of the person, and the keys of the atlas's regions there, (X, Y, Z)."""
+    """What a network is shown of the person, and who gives their atlas."""
 
     image: ModelInput
-    keys: NDArray[np.integer]
+    atlas: Callable[[], Atlas]
+
+    @cached_property
+    def keys(self) -> NDArray[np.integer]:
+        """The keys of the atlas's regions in the image, (X, Y, Z)."""
+        return resample_labels(self.atlas().volume, self.image.grid).data
+
+    def keys_for(self, how: Method) -> NDArray[np.integer] | None:
+        """The same where a method needs them: an atlas may still be in the making."""
+        return self.keys if how.by_region else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +330,7 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps], *, heat
     """What was found, carried to the T1w's grid."""
     attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
-    kept = _require_kept(attribution.relevance, relevance)
+    kept = require_kept(attribution.relevance, relevance)
     squares = attribution.squares and resample_density(attribution.squares, atlas.volume.grid)
     raw = replace(rank(relevance, atlas, squares), signed=attribution.signed)
     del squares  # a volume, before others are made
@@ -352,15 +391,3 @@ def _unit(ranking: Ranking, observed: NDArray[np.float64]) -> float:
     rows = sorted((row.region.key, row.abs_mean) for row in ranking.rows if row.region)
     here, there = np.nanmedian([mean for _, mean in rows]), np.nanmedian(observed)
     return float(here / there) if here > 0 and there > 0 else 1.0
-
-
-def _require_kept(before: Volume, after: Volume) -> float:
-    """The part of the total that arrived; CheckError if it is not all of it."""
-    total = before.total()
-    scale = float(abs(before.data).sum(dtype="float64")) * before.grid.voxel_volume
-    kept = after.total() / total if total else 1.0
-    if abs(after.total() - total) > _TOTAL_TOLERANCE * max(abs(total), _LEAST_TOTAL * scale):
-        raise CheckError(
-            f"relevance on the T1w grid sums to {kept:.1%} of that on the network's grid; 99 % is required"
-        )
-    return kept

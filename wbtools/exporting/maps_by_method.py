@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wbtools.attribution import Attribution
 from wbtools.attribution.evaluation.sanity_checks import Trust
 from wbtools.attribution.evaluation.similarity import Similarity
+from wbtools.errors import CheckError
 from wbtools.model import Model
 from wbtools.regions import Ranking
 from wbtools.regions.levels import Levels
@@ -19,6 +20,9 @@ from wbtools.space.grid import Volume
 
 TOP = 10
 """How many regions of two rankings are compared."""
+
+_TOTAL_TOLERANCE = 0.01
+_LEAST_TOTAL = 0.05  # of all magnitudes; a smaller total is what signed relevance leaves over, and no measure of a loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,3 +168,15 @@ def beside(first: MapsByMethod, second: MapsByMethod, brain: NDArray[np.bool_], 
 def _first_regions(ranking: Ranking) -> list[int]:
     """Keys of the first `TOP` regions."""
     return [row.region.key for row in ranking.rows[:TOP] if row.region and row.rank is not None]
+
+
+def require_kept(before: Volume, after: Volume) -> float:
+    """The part of the total relevance that arrived on another grid; CheckError if it is not all of it, but for 1 %."""
+    total = before.total()
+    scale = float(abs(before.data).sum(dtype="float64")) * before.grid.voxel_volume
+    kept = after.total() / total if total else 1.0
+    if abs(after.total() - total) > _TOTAL_TOLERANCE * max(abs(total), _LEAST_TOTAL * scale):
+        raise CheckError(
+            f"relevance on the T1w grid sums to {kept:.1%} of that on the network's grid; 99 % is required"
+        )
+    return kept

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -93,16 +94,26 @@ def _choosing(settings: ExportSettings, found: Workbench | CommandMissing | None
     return choosing
 
 
-def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subject]:
-    """The person's image, surfaces and atlas, and the subject with what had to be made; all of it goes on record."""
-    placing = replace(tools.placing, told=partial(_step, record))
+@contextmanager
+def files_of(inputs: Inputs, tools: Tools, record: Provenance) -> Iterator[Subject]:
+    """The subject with what had to be made, whose files exist inside the block."""
     with ExitStack() as files:
         with record.stage("files made for this subject"):
-            ready = files.enter_context(prepared(inputs.subject, placing))
-        with record.stage("T1w and brain mask"):
-            scan = person.read_scan(ready, tools.placing)
-        ready = _with_placement(ready, scan, tools, placing, record)
-        me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage, scan)
+            ready = files.enter_context(prepared(inputs.subject, _placing(tools, record)))
+        yield ready
+
+
+def read_scan(ready: Subject, tools: Tools, record: Provenance) -> Scan:
+    """The person's image."""
+    with record.stage("T1w and brain mask"):
+        return person.read_scan(ready, tools.placing)
+
+
+def read(ready: Subject, scan: Scan, inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subject]:
+    """The person's surfaces and atlas, and the subject with its place in a template; all of it goes on record."""
+    placing = _placing(tools, record)
+    ready = _with_placement(ready, scan, tools, placing, record)
+    me = person.read(ready, inputs.meshes, tools.projection, tools.inflated, record.stage, scan)
     record.notice(ready.notice if ready.notice != inputs.subject.notice else "", grave=False)
     if ready.from_template and not ready.own_grey_matter and placing.registration is None:
         record.notice(_ROUGH)
@@ -115,6 +126,11 @@ def read(inputs: Inputs, tools: Tools, record: Provenance) -> tuple[Person, Subj
     record.facts["derived"] = list(ready.derived)
     record.facts["atlas"] = {"mesh": me.main, **me.atlas.as_record()}
     return me, ready
+
+
+def _placing(tools: Tools, record: Provenance) -> PlacementOptions:
+    """How a template is laid over people, with somebody who is told each step."""
+    return replace(tools.placing, told=partial(_step, record))
 
 
 def _step(record: Provenance, step: str) -> None:
