@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -159,6 +158,8 @@ def settings_sha256(settings: Mapping[str, object], deciding: Sequence[str]) -> 
 
 def versions() -> dict[str, str]:
     """Versions of Python, the platform, and the libraries that affect results."""
+    from importlib import metadata
+
     found = {"python": platform.python_version(), "system": f"{sys.platform} {platform.machine()}"}
     for name in _LIBRARIES:
         try:
@@ -202,6 +203,8 @@ def code_sha256(*packages: str) -> str:
     >>> code_sha256("wbtools.space") == code_sha256("wbtools.images")
     False
     """
+    from importlib import resources
+
     digest = hashlib.sha256()
     for package in packages:
         for name, source in sorted(_sources(resources.files(package), package)):

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.text import Text
 
 from wbtools.provenance import NOTICE
@@ -86,6 +85,8 @@ def set_up_logging(verbose: int, held: Held | None = None) -> None:
     """
     handler: logging.Handler
     if err.is_terminal:
+        from rich.logging import RichHandler
+
         handler = RichHandler(console=err, show_time=False, show_path=False, markup=False)
     else:
         handler = logging.StreamHandler(sys.stderr)

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
-from wbtools.dicom import conversion
 from wbtools.errors import CheckError, CommandMissing, WbtoolsError
 from wbtools.text import counted, line
 
@@ -62,6 +61,8 @@ def command(wb_command: Path | None, debug: bool) -> None:
 
 def _findings(wb_command: Path | None) -> Iterator[_Finding]:
     """Everything worth looking at, in the order a person would."""
+    from wbtools.dicom import conversion
+
     for name in _DISTRIBUTIONS:
         yield _distribution(name)
     yield _torch()

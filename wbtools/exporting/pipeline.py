@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wbtools.errors.system import writing
 from wbtools.exporting import computation, networks, preflight, preparation, recording
-from wbtools.exporting.session import assembly, files, scanner_objects
+from wbtools.exporting.session import assembly, files, page_viewer, scanner_objects
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
 from wbtools.output import destination
@@ -98,7 +98,8 @@ def export_subject(
         with writing(staged):
             with record.stage("files"):
                 data = files.write(out, made, tools.threads, drawn=settings.render)
-            with record.stage("scenes and pictures"):
+            page = page_viewer.making(made, settings.report, beside=tools.threads > 1)
+            with record.stage("scenes and pictures"), page as add_page:
                 shown = assembly.make(out, data, made, tools.renderer, tools.threads)
             if settings.dicom_out:
                 shown += scanner_objects.write(out, made, shown, inputs.subject, record)
@@ -113,7 +114,7 @@ def export_subject(
                 decisions={each.name: each.said for each in made.explanations},
                 planted={each.name: each.planted.sentences() for each in made.explanations if each.planted},
             )
-            del made  # volumes, whose memory the report needs
-            recording.write(record, out, written, inputs, tools, settings.report)
+            del made, page  # volumes, whose memory the report needs
+            recording.write(record, out, written, inputs, tools, add_page)
     out.convention.describe_exports(place.out, inputs.subject.folder)
     return finished(notices=tuple(record.notices), briefs=tuple(record.briefs))

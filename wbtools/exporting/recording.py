@@ -12,13 +12,12 @@ from wbtools.exporting.networks import deciding
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.references.people import ReferencePeople
-from wbtools.exporting.settings import ReportExtent
+from wbtools.exporting.session.page_viewer import AddPage
 from wbtools.model import Model
 from wbtools.model.input import scaling_of
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
-from wbtools.report.person import adding
 from wbtools.subject.selection import FoundPerson
 from wbtools.text import sentences
 
@@ -123,7 +122,7 @@ def write(
     written: WrittenFiles,
     inputs: Inputs,
     tools: Tools,
-    report: ReportExtent | None,
+    add_page: AddPage | None,
 ) -> None:
     """The provenance, last: its presence means that the folder is whole; and the page, which is made of it."""
     with record.stage("hashes"):
@@ -141,6 +140,6 @@ def write(
             for command in (tools.workbench.completed if tools.workbench else [])
         ]
     record.write(out.provenance, out.folder, written.relative(out.folder))
-    if report:
+    if add_page:
         with record.stage("report"):
-            adding.add(out.folder, static=report == "static")
+            add_page(out.folder)

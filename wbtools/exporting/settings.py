@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from wbtools.atlas import ATLASES
 from wbtools.atlas.deep.spelling import recorded, sources_named
@@ -18,7 +18,6 @@ from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.dicom.series import SeriesChoice
 from wbtools.drawing.renderer_names import RENDERERS, RendererName
 from wbtools.errors import OutOfRange, require_choice, require_kind
-from wbtools.exporting.explanation import ExplanationOptions
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.native.engines import ENGINES, EngineName
 from wbtools.output.names import NAMINGS, Naming
@@ -27,7 +26,8 @@ from wbtools.subject import MESHES, MeshChoice, Registration
 from wbtools.subject.layouts import AUTO, require_known
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice
 
-"""Names of regions."""
+if TYPE_CHECKING:
+    from wbtools.exporting.explanation import ExplanationOptions
 
 TrustLevel = Literal["default", "full"]
 TRUST_LEVELS: Mapping[TrustLevel, bool] = {"default": False, "full": True}
@@ -219,6 +219,8 @@ class ExportSettings:
     @property
     def explanation(self) -> ExplanationOptions:
         """How networks are explained."""
+        from wbtools.exporting.explanation import ExplanationOptions
+
         return ExplanationOptions(
             self.method,
             self.target,

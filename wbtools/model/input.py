@@ -9,7 +9,6 @@ resampling to be back on the T1w image.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,7 +264,11 @@ def brain_only(scan: Scan, card: Card) -> tuple[Volume, tuple[str, ...]]:
             hint="give the mask that belongs to this T1w image",
         )
     said = MASKED_WITH[scan.mask_of]
-    return scan.brain, (said.format(version=version("deepbet")) if scan.mask_of == "extracted" else said,)
+    if scan.mask_of == "extracted":
+        from importlib.metadata import version
+
+        said = said.format(version=version("deepbet"))
+    return scan.brain, (said,)
 
 
 def _rigid(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:

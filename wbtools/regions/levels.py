@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Atlas
 from wbtools.regions.calibration import levels_of
 from wbtools.regions.ranking import MISSING, Ranking
+from wbtools.space.grid import Volume
+from wbtools.space.remembered import Remembered
 from wbtools.text import cell
 
 COLUMNS = ("key", "region", "hemisphere", "kind", "x", "y", "z", "level")
@@ -108,16 +110,22 @@ def centres(atlas: Atlas) -> Array:
     >>> centres(Atlas("thalamus", (region,), labels)).tolist()
     [[0.5, 0.0, 0.0]]
     """
-    keys = np.sort([region.key for region in atlas.regions])
-    labels = atlas.volume.data.ravel()
+    return _centres(atlas.volume, tuple(sorted(region.key for region in atlas.regions)))
+
+
+def _found(volume: Volume, keys: tuple[int, ...]) -> Array:
+    labels = volume.data.ravel()
     voxels = np.flatnonzero(labels)
     rows = np.searchsorted(keys, labels[voxels])
     counts = np.bincount(rows, minlength=len(keys)).astype(np.float64)
-    places = np.unravel_index(voxels, atlas.volume.grid.shape)
+    places = np.unravel_index(voxels, volume.grid.shape)
     sums = np.column_stack([np.bincount(rows, index, len(keys)) for index in places])
     means = np.full(sums.shape, np.nan)
     np.divide(sums, counts[:, None], out=means, where=counts[:, None] > 0)
-    return atlas.volume.grid.to_world(means)
+    return volume.grid.to_world(means)
+
+
+_centres = Remembered(_found)  # a table of levels and a page's viewer need them
 
 
 def _number(value: float, digits: int) -> str:

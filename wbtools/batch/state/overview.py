@@ -11,14 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wbtools.batch.state import marks
 from wbtools.batch.state.attempts import Ending, History, State, endings
 from wbtools.batch.state.folder import BatchFiles, write_whole
-from wbtools.batch.state.plan import Plan
 from wbtools.batch.state.published import Inspection, Published, ids_of, is_there, look, place
 from wbtools.errors import InputError, TransientError
 from wbtools.text import cell
+
+if TYPE_CHECKING:
+    from wbtools.batch.state.plan import Plan
 
 _READERS = 16
 """Threads that look at folders: on a network file system, asking takes long and costs nothing."""

@@ -7,16 +7,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.resources import seconds, whole_number
-from wbtools.batch.state.export import BatchExport
 from wbtools.batch.state.plan import Plan
 from wbtools.cli.batch.engines import BATCH_ENGINES
-from wbtools.cli.export import comparison, export_options, settings
+
+if TYPE_CHECKING:
+    from wbtools.batch.state.export import BatchExport
 
 Command = Callable[..., Any]
 
@@ -162,6 +163,8 @@ def _with(command: Command, options: Sequence[Option]) -> Command:
 
 def subject_options(command: Command) -> Command:
     """The options of `export-subject`; its `--engine` is called `--mapping-engine` here."""
+    from wbtools.cli.export import export_options
+
     return export_options(command, engine="--mapping-engine")
 
 
@@ -198,4 +201,7 @@ def export_asked(options: Mapping[str, Any]) -> BatchExport:
     InputError
         If a value cannot be meant.
     """
+    from wbtools.batch.state.export import BatchExport
+    from wbtools.cli.export import comparison, settings
+
     return BatchExport(options["study_folder"], comparison(options), settings(options))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbtools.batch.state.export import BatchExport, from_json
 from wbtools.batch.state.names import PublishedName
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
@@ -22,6 +21,7 @@ from wbtools.subject import Location, locate
 from wbtools.subject.layouts import layout_named
 
 if TYPE_CHECKING:
+    from wbtools.batch.state.export import BatchExport
     from wbtools.model import Model
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ class ExportPayload:
 
     @functools.cached_property
     def _export(self) -> BatchExport:
+        from wbtools.batch.state.export import from_json
+
         return from_json(self.options).with_threads(self.threads)
 
     @functools.cached_property

@@ -7,7 +7,7 @@ from pathlib import Path
 from wbtools.reading.finished import open_export
 
 
-def add(folder: Path, *, static: bool = False) -> Path:
+def add(folder: Path, *, static: bool = False, viewer: str = "") -> Path:
     """Write the report of a finished export into its folder, and list it in the record.
 
     Parameters
@@ -15,6 +15,8 @@ def add(folder: Path, *, static: bool = False) -> Path:
     folder : Path
     static : bool
         Without the interactive viewer.
+    viewer : str
+        If it is made already, as `viewer_of` would make it of the files.
 
     Returns
     -------
@@ -24,4 +26,4 @@ def add(folder: Path, *, static: bool = False) -> Path:
     from wbtools.report.person import composing, writing
 
     export = open_export(folder)
-    return writing.write_into(export, composing.report(export, static=static))
+    return writing.write_into(export, composing.report(export, static=static, viewer=viewer))

@@ -75,7 +75,7 @@ class Shown:
     cautions: list[str]
 
 
-def report(export: Export, *, static: bool = False) -> str:
+def report(export: Export, *, static: bool = False, viewer: str = "") -> str:
     """The report of an export as one HTML page that needs no other file.
 
     Parameters
@@ -83,6 +83,8 @@ def report(export: Export, *, static: bool = False) -> str:
     export : Export
     static : bool
         Without the interactive viewer and with smaller pictures: at most 2 MB instead of 10.
+    viewer : str
+        If it is made already.
 
     Returns
     -------
@@ -93,12 +95,11 @@ def report(export: Export, *, static: bool = False) -> str:
     InputError
         If a file of the export is missing or damaged, unless it is a picture.
     """
-    viewer = None if static else viewer_of(export)
     placement = _placement(export)
     content = {
         "networks": [_shown(results, static) for results in export.networks.values()],
         "placement": placement,
-        "viewer": viewer,
+        "viewer": None if static else viewer or viewer_of(export),
         "methods": methods_text(export.provenance),
         "record_tables": recorded.tables(export.contents.record),
         "record_text": recorded.text(export.contents.record),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,8 @@ from wbtools.anatomy import Hemisphere, Kind
 from wbtools.reading.finished import Export
 from wbtools.reading.results import NetworkResults
 from wbtools.report.viewer.fragment import fragment
-from wbtools.report.viewer.shown import OF_RELEVANCE, NetworkMaps, Point, SurfaceMap, ViewerData
+from wbtools.report.viewer.shown import ANATOMICAL, OF_RELEVANCE, NetworkMaps, Point, Sides, SurfaceMap, ViewerData
+from wbtools.space.grid import Volume
 from wbtools.workbench import palette
 from wbtools.workbench.palette import Palette
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from wbtools.surfaces.mesh import Mesh
 
 _MESH = "32k_fs_LR"
-_SURFACES = ("inflated", "pial", "midthickness")
+SURFACES = ("inflated", "pial", "midthickness")
+"""Kinds of surfaces that the viewer offers."""
 _RELEVANCE, _HEATMAP = "relevance", "heatmap"
 
 
@@ -31,7 +34,7 @@ def viewer_of(export: Export) -> str:
     data = ViewerData(
         t1w=export.t1w,
         networks=networks,
-        surfaces={kind: _sides(export, kind) for kind in _SURFACES if export.has_surface(_MESH, kind)},
+        surfaces={kind: _sides(export, kind) for kind in SURFACES if export.has_surface(_MESH, kind)},
         areas={side: keys[side.letter] for side in Hemisphere},
         names={region.key: region.name for region in export.regions if region.kind is Kind.CORTEX},
         folding=export.sulc(_MESH),
@@ -41,7 +44,7 @@ def viewer_of(export: Export) -> str:
 
 
 def _has_cortex(export: Export) -> bool:
-    anatomical = any(export.has_surface(_MESH, kind) for kind in _SURFACES[1:])
+    anatomical = any(export.has_surface(_MESH, kind) for kind in SURFACES if kind in ANATOMICAL)
     return _MESH in export.meshes and anatomical
 
 
@@ -50,20 +53,33 @@ def _sides(export: Export, kind: str) -> dict[Hemisphere, Mesh]:
 
 
 def _maps(results: NetworkResults) -> NetworkMaps:
-    """Relevance in voxels, and all maps of the cortex, in the colours of the scenes."""
-    relevance = results.relevance
+    found = results.metrics.get(_MESH)
+    sides = {name: {side: found[side.letter][name] for side in Hemisphere} for name in found["L"]} if found else {}
+    return maps_of(results.name, results.relevance, sides)
+
+
+def maps_of(name: str, relevance: Volume, metrics: Mapping[str, Sides]) -> NetworkMaps:
+    """Relevance in voxels, and all maps of the cortex, in the colours of the scenes.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    relevance : Volume
+        1/mm3.
+    metrics : mapping of str to mapping of Hemisphere to ndarray, (V,), float32
+        By their names in files.
+    """
     some = relevance.data[relevance.data != 0]
     shown = palette.positive(some) if some.size else Palette()
-    found = results.metrics.get(_MESH)
-    metrics = {}
-    for name in found["L"] if found else ():
-        values = {side: found[side.letter][name] for side in Hemisphere} if found else {}
-        unit = "score" if _HEATMAP in name else OF_RELEVANCE
-        metrics[name] = SurfaceMap(values, shown if name == _RELEVANCE else _palette(name, values), unit)
-    return NetworkMaps(results.name, relevance, shown, metrics)
+    found = {}
+    for each, values in metrics.items():
+        unit = "score" if _HEATMAP in each else OF_RELEVANCE
+        found[each] = SurfaceMap(values, shown if each == _RELEVANCE else _palette(each, values), unit)
+    return NetworkMaps(name, relevance, shown, found)
 
 
-def _palette(name: str, values: dict[Hemisphere, np.ndarray[tuple[int], np.dtype[np.float32]]]) -> Palette:
+def _palette(name: str, values: Sides) -> Palette:
     if name.startswith(_HEATMAP):
         return palette.REGION_SCORES
     both = np.concatenate(list(values.values()))
