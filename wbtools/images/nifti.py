@@ -202,7 +202,8 @@ def caret_extension(
 def _save(path: Path, data: NDArray[Any], grid: Grid, description: str = "", caret: bytes | None = None) -> None:
     """Write data with a header that holds their position in space and nothing else."""
     parts = chain([_header(data, grid, description, caret)], _slices(data))
-    path.write_bytes(gzipped(parts) if path.suffix == ".gz" else b"".join(parts))
+    with path.open("wb") as file:
+        file.writelines([gzipped(parts)] if path.suffix == ".gz" else parts)
 
 
 def _slices(data: NDArray[Any]) -> Iterator[Buffer]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from wbtools.drawing.renderer_choice import Renderer
 from wbtools.exporting.session import scenes
 from wbtools.exporting.session.data import ExportData
+from wbtools.exporting.session.drawn_slices import slices_alone
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
@@ -69,7 +71,9 @@ def make(
     }
     figures = WrittenFiles()
     if renderer:
-        composed, figures = _draw(out, composed, renderer, threads)
+        with slices_alone(out, files, data, composed) as thin:
+            drawn, figures = _draw(out, thin, renderer, threads)
+        composed = {what: replace(scene, thumbnail=drawn[what].thumbnail) for what, scene in composed.items()}
     scene_file = Written(Output(OutputKind.SCENE), out.path(Output(OutputKind.SCENE)))
     file.write(scene_file.path, list(composed.values()))
     specs = [_write_spec(out, files, mesh, scene_file) for mesh in data.person.cortices]

@@ -1,0 +1,102 @@
+"""Volumes as pictures need them: their slices alone, in files that exist while they are drawn.
+
+Who draws reads every voxel of a volume, unpacks it, and counts its values, which takes as long as all the rest. Zeros
+in an unpacked file are read in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbtools.exporting.session.data import ExportData
+from wbtools.exporting.session.files import VOLUMES
+from wbtools.images import nifti
+from wbtools.output.kinds import Output, OutputKind
+from wbtools.output.names import OutputFolder
+from wbtools.output.written import Written, WrittenFiles
+from wbtools.space.grid import Grid, Volume
+from wbtools.workbench.scene.scene import Scene, View, VolumeView
+
+_MARGIN = 1  # voxels on both sides of a slice: which of two is nearest is for those who draw to say
+
+Scenes = Mapping[Output, Scene]
+Point = tuple[float, float, float]
+
+
+@contextmanager
+def slices_alone(
+    out: OutputFolder, files: WrittenFiles, data: ExportData, scenes: Scenes
+) -> Iterator[dict[Output, Scene]]:
+    """The same scenes, whose views of volumes show files that hold little more than the slices; gone after the block.
+
+    Oblique volumes, whose slices are not planes of voxels, stay as they are.
+
+    Parameters
+    ----------
+    out : OutputFolder
+    files : WrittenFiles
+        The files of `data`.
+    data : ExportData
+    scenes : mapping of Output to Scene
+    """
+    views = [view for scene in scenes.values() for view in scene.views if isinstance(view, VolumeView)]
+    centres = sorted({view.centre for view in views})
+    shown = {layer.path for view in views for layer in view.layers}
+    with TemporaryDirectory(prefix=".slices-", dir=out.folder) as place:
+        instead = _write(Path(place), _volumes(data, files, shown), centres)
+        yield {
+            what: replace(scene, views=tuple(_with(view, instead) for view in scene.views))
+            for what, scene in scenes.items()
+        }
+
+
+def _volumes(data: ExportData, files: WrittenFiles, shown: set[Path]) -> Iterator[tuple[Written, Volume]]:
+    """The volumes that are shown, as files have them."""
+    known = {Output(OutputKind.T1W, whole_head=data.whole_head): data.person.t1w}
+    for part in data.parts:
+        known |= {Output(VOLUMES[key], part.name, by=part.by): volume for key, volume in part.volumes.items()}
+    for written in files:
+        if written.path in shown and written.what in known:
+            yield written, data.stored(known[written.what])
+
+
+def _write(folder: Path, volumes: Iterator[tuple[Written, Volume]], centres: list[Point]) -> dict[Path, Path]:
+    """Write slices through all centres; gives the new files by those whose slices they hold."""
+    instead, blanks = dict[Path, Path](), dict[tuple[int, ...], NDArray[np.float32]]()
+    for written, volume in volumes:
+        if volume.grid.is_oblique:
+            continue
+        # One after the other in the same memory: what each volume overwrites is the last one's slices.
+        blank = blanks.setdefault(volume.grid.shape, np.zeros(volume.grid.shape, np.float32, order="F"))
+        for slices in _through(volume.grid, centres):
+            blank[slices] = volume.data[slices]
+        ((name, palette),) = written.maps.items()
+        path = folder / f"{len(instead)}.nii"
+        thin = Volume(blank, volume.grid, volume.unit)
+        nifti.write_volume(path, thin, palette_xml=palette.xml() if palette else None, map_name=name)
+        instead[written.path] = path
+    return instead
+
+
+def _through(grid: Grid, centres: list[Point]) -> Iterator[tuple[slice, slice, slice]]:
+    """The slices of a grid through points in the world, along each axis, as far as they lie in it."""
+    for centre in centres:
+        for axis, place in enumerate(np.rint(grid.to_index(np.array(centre))).astype(int)):
+            found = [slice(None)] * 3
+            found[axis] = slice(max(place - _MARGIN, 0), max(place + _MARGIN + 1, 0))
+            yield found[0], found[1], found[2]
+
+
+def _with(view: View, instead: Mapping[Path, Path]) -> View:
+    if not isinstance(view, VolumeView):
+        return view
+    return replace(
+        view, layers=tuple(replace(layer, path=instead.get(layer.path, layer.path)) for layer in view.layers)
+    )
