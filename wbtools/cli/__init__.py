@@ -5,6 +5,7 @@ from wbtools.search_path import leave_working_directory
 
 leave_working_directory()
 
+import gc  # noqa: E402
 import importlib  # noqa: E402
 import os  # noqa: E402
 from typing import Any  # noqa: E402
@@ -36,6 +37,8 @@ _COMMANDS = {
 }
 
 _SHORT_STEPS = {"export-subject", "batch", "report"}
+_SELDOM = 20_000, 20, 50
+"""When Python looks for circles of objects: torch makes half a million that last, whose sight took .5 s."""
 
 
 def spare_processors() -> None:
@@ -46,6 +49,7 @@ def spare_processors() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of matrices are small: a second one only waits
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's; it waits asleep
+    gc.set_threshold(*_SELDOM)
 
 
 class _LazyGroup(click.Group):

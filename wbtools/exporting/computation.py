@@ -88,13 +88,14 @@ def compute(
         with answering(asked, record, beside=tools.threads > 1) as answers:
             me, ready = preparation.read(files, scan, inputs, tools, record)
             notice = preparation.check(me, ready, settings.allow, record)
+            visible = None if settings.keep_face else face_removal.visible_of(me, record)
             found = explanations(asked, answers, me.atlas.whole, record)
     pairings = paired(asked, me.atlas.whole, record)
     with record.stage("maps on the cortex"):
         parts = [part for explanation in found for part in explanation.parts]
         metrics = cortical_maps.on_cortex(me, parts, me.projection)
     data = ExportData(me, found, metrics, pairings, notice)
-    return face_removal.whole_head(data, record) if settings.keep_face else face_removal.brain_only(data, record)
+    return face_removal.brain_only(data, visible, record) if visible else face_removal.whole_head(data, record)
 
 
 def compared_with(

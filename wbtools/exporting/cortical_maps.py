@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wbtools.anatomy import Hemisphere
+from wbtools.attribution.runtime.memory import give_back
 from wbtools.exporting.explanation import RELEVANCE
 from wbtools.exporting.maps_by_method import MapsByMethod
 from wbtools.native.cortex import Cortex, Values
@@ -30,6 +31,7 @@ def on_cortex(person: Person, explanations: Sequence[MapsByMethod], projection: 
     projection : Projection
         Reads relevance, which is known voxel by voxel.
     """
+    give_back()  # columns of cortex take as much again
     volumes = [explanation.volumes[RELEVANCE] for explanation in explanations]
     found = {}
     for mesh, cortex in person.cortices.items():

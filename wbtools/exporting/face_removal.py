@@ -10,6 +10,7 @@ from wbtools.exporting.explanation import RELEVANCE, Explanation, Maps
 from wbtools.exporting.session.data import ExportData
 from wbtools.native import defacing
 from wbtools.native.defacing import ReleaseMask
+from wbtools.native.person import Person
 from wbtools.placement import brain_extraction
 from wbtools.provenance import Provenance
 from wbtools.space.foreground import is_stripped
@@ -34,14 +35,19 @@ def planned(subject: Subject, keep_face: bool) -> str:
     )
 
 
-def brain_only(made: ExportData, record: Provenance) -> ExportData:
-    """The results with nothing in any volume outside the dilated brain mask; what was cut away goes on record.
+def visible_of(me: Person, record: Provenance) -> ReleaseMask:
+    """What of a person may be seen: the dilated brain mask."""
+    with record.stage("brain mask"):
+        return defacing.release_mask(me.scan, me.atlas.whole.volume, me.segmentation)
+
+
+def brain_only(made: ExportData, visible: ReleaseMask, record: Provenance) -> ExportData:
+    """The results with nothing in any volume outside a mask; what was cut away goes on record.
 
     Tables and surface maps stay those of the whole image.
     """
-    with record.stage("brain mask"):
+    with record.stage("cut to the brain"):
         me = made.person
-        visible = defacing.release_mask(me.scan, me.atlas.whole.volume, me.segmentation)
         for remark in visible.remarks(me.t1w):
             record.notice(remark)
         outside = {

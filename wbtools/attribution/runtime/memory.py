@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TRIM_THRESHOLD, _MAP_AT_MOST = -1, -4
-"""Numbers of malloc's parameters in glibc's <malloc.h>: M_TRIM_THRESHOLD, M_MMAP_MAX."""
-_NEVER = 2**31 - 1
-_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MAP_AT_MOST: 65536}
+_TRIM_THRESHOLD, _MAP_THRESHOLD = -1, -3
+"""Numbers of malloc's parameters in glibc's <malloc.h>."""
+_NEVER, _USUAL = 2**31 - 1, 128 * 1024
+_LARGEST = 1 << 25
+"""Bytes, the most that glibc allows: larger blocks, such as volumes made beside it, are given back as ever."""
 
 
 @contextmanager
@@ -24,15 +25,18 @@ def reused() -> Iterator[None]:
     if not (hasattr(library, "mallopt") and hasattr(library, "malloc_trim")):
         yield
         return
-    library.malloc_trim(0)  # what was freed before
-    _set(library.mallopt, {_TRIM_THRESHOLD: _NEVER, _MAP_AT_MOST: 0})
+    give_back()  # what was freed before
+    library.mallopt(_MAP_THRESHOLD, _LARGEST)
+    library.mallopt(_TRIM_THRESHOLD, _NEVER)
     try:
         yield
     finally:
-        _set(library.mallopt, _USUAL)
+        library.mallopt(_TRIM_THRESHOLD, _USUAL)
+        give_back()
+
+
+def give_back() -> None:
+    """Return memory that is free to the system, before more is needed in other sizes; by glibc alone."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
-
-
-def _set(mallopt: Callable[[int, int], int], parameters: dict[int, int]) -> None:
-    for parameter, value in parameters.items():
-        mallopt(parameter, value)

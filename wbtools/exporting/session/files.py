@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from wbtools.anatomy import Hemisphere, Region
+from wbtools.attribution.runtime.memory import give_back
 from wbtools.exporting.explanation import HEATMAP, HEATMAP_SMOOTH, RELEVANCE, Explanation
 from wbtools.exporting.maps_by_method import MapsByMethod
 from wbtools.exporting.network_input import NetworkInput
@@ -76,6 +77,7 @@ def write(out: OutputFolder, data: ExportData, threads: int, *, drawn: bool = Tr
     drawn : bool
         Whether what networks were shown is drawn, which needs no Workbench.
     """
+    give_back()  # the space of volumes that were cut
     files = [*_of_person(data)]
     for cortex in data.person.cortices.values():
         files += _of_mesh(data, cortex)
