@@ -90,10 +90,11 @@ def limit(stage: Stage, speeds: Speeds, nulls: int) -> float:
 
 def kind(stage: Stage) -> str:
     """A stage's name without the network's."""
-    return RELEVANCE if stage.name.startswith(RELEVANCE) else stage.name
+    return next((name for name in OF_NETWORKS if stage.name.startswith(name)), stage.name)
 
 
-RELEVANCE = "relevance of"
+RELEVANCE, REGIONS = "relevance of", "regions of"
+OF_NETWORKS = RELEVANCE, REGIONS
 
 
 Work = Callable[[Stage, Speeds, int], float]
@@ -119,8 +120,10 @@ WORK: Mapping[str, tuple[str, Work]] = {
     "atlas in T1w space": ("unpacks what it reads", _unpacked),
     "self-checks": ("a copy of T1w and labels", _volumes(2)),
     RELEVANCE: ("passes of the network", _passes),
+    REGIONS: ("copies of three maps", _volumes(3)),
     "maps on the cortex": ("a copy of the map", _volumes(1)),
-    "brain mask": ("a copy of T1w and map", _volumes(2)),
+    "brain mask": ("a copy of the T1w", _volumes(1)),
+    "cut to the brain": ("a copy of T1w and map", _volumes(2)),
     "files": ("packs what it writes", lambda stage, speeds, nulls: speeds.pack),
     "scenes and pictures": (
         "unpacks what it reads, packs the pixels",

@@ -2,7 +2,8 @@
 
     python benchmarks/exports/stages.py STUDY OUT NULLS
 
-prints them as JSON. What a stage's programs (wb_command) take counts to the stage in which they end.
+prints them as JSON. With one thread, so that no stage runs beside another. What a stage's programs (wb_command) take
+counts to the stage in which they end.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def main(study: Path, out: Path, nulls: int, began: float) -> None:
     from wbtools.exporting.settings import ExportJob, ExportSettings
 
     pipeline.export_subject(
-        ExportJob(SUBJECT, study, out), ExportSettings(nulls=nulls), lambda stage: marks.append(Mark.now(stage))
+        ExportJob(SUBJECT, study, out),
+        ExportSettings(nulls=nulls, threads=1),
+        lambda stage: marks.append(Mark.now(stage)),
     )
     marks.append(Mark.now("end"))
     print(json.dumps([asdict(stage) for stage in between(marks)]))

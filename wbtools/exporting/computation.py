@@ -171,8 +171,9 @@ def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> It
 
     def find(each: Asked, atlas: Future[Atlas]) -> Answer:
         with record.stage(f"relevance of {each.name}"):
-            told = replace(each.options, told=partial(tell, each.name))
-            return answer(each.network, each.shown, atlas.result, told)
+            threads = max(1, each.options.threads - beside)  # a thread is busy with the atlas
+            options = replace(each.options, told=partial(tell, each.name), threads=threads)
+            return answer(each.network, each.shown, atlas.result, options)
 
     answers = Answers({})
     with ThreadPoolExecutor(1) as pool:
