@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from wbtools.cli.apps.bids_app import main
 from wbtools.cli.apps.bids_people import Wanted, find_people
+from wbtools.cli.failures import SPELLINGS, _respelled
 from wbtools.errors import InputError
 
 
@@ -184,3 +186,19 @@ def test_nothing_is_written_for_a_group_in_somebody_else_s_folder(dataset):
     touch(theirs / "sub-01" / "file")
     assert "holds no finished export" in refused(dataset, theirs, "group")
     assert [path.name for path in theirs.iterdir()] == ["sub-01"]
+
+
+def test_errors_name_the_arguments_of_the_app_and_not_options_of_other_commands(dataset):
+    file = dataset / "derivatives" / "file"
+    file.write_text("")
+    inside = dataset / "derivatives" / "fmriprep" / "sub-03" / "mine"
+    for out in (file, inside):
+        said = refused(dataset, out, "participant")
+        assert "another OUTPUT_DIR" in said and "--out" not in said
+
+
+def test_lines_of_other_commands_keep_their_options():
+    with click.Context(main) as context:
+        context.meta[SPELLINGS] = {"--out": "OUTPUT_DIR", "with --out": "as OUTPUT_DIR"}
+        said = "--out x: choose another with --out, see --outer; wbtools batch run LIST --out OUT"
+        assert _respelled(said) == "OUTPUT_DIR x: choose another as OUTPUT_DIR, see --outer; " + said.partition("; ")[2]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from wbtools.cli import main
 from wbtools.provenance import code_sha256
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,13 +117,35 @@ def test_a_cycle_in_a_function_or_under_type_checking_is_found():
     assert cycle(graph) and not cycle({**graph, "p.c": set()})
 
 
-def test_help_loads_no_heavy_library():
+HEAVY = {"torch", "nibabel", "numba", "scipy", "pandas", "nilearn", "matplotlib", "PIL", "importlib.metadata"}
+"""What takes longer to import than anybody wants to wait for help."""
+COMPUTING = HEAVY | {"wbtools.exporting.explanation", "wbtools.exporting.pipeline", "wbtools.report.person"}
+CHOOSING = ("export-subject", "batch", "prepare", "evaluate", "index", "dicom")
+"""Commands whose choices, or whose lists of people, stand in modules that need numpy."""
+
+
+def loaded_by_help(*words):
+    """The modules that are loaded when a help has been printed."""
     code = (
-        "import sys; from wbtools.cli import main; main(['--help'], standalone_mode=False); "
-        "print(sorted({'torch', 'nibabel', 'numba', 'scipy', 'nilearn', 'matplotlib', 'numpy'} & set(sys.modules)))"
+        "import sys; from wbtools.cli import main; main([*sys.argv[1:], '--help'], standalone_mode=False); "
+        "print(*sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "[]"
+    run = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    return set(run.stdout.splitlines()[-1].split())
+
+
+def test_help_loads_no_heavy_library():
+    assert not loaded_by_help() & {*COMPUTING, "numpy", "rich"}
+
+
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_the_help_of_a_command_loads_nothing_that_computes(name):
+    assert not loaded_by_help(name) & (COMPUTING if name in CHOOSING else {*COMPUTING, "numpy"})
+
+
+@pytest.mark.parametrize("name", ["run", "status", "verify"])
+def test_the_help_of_a_command_on_a_batch_loads_nothing_that_computes(name):
+    assert not loaded_by_help("batch", name) & COMPUTING
 
 
 # ---------------------------------------------------------------------------------------------------------------- size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from workbench_session import Session, icosphere
 
 from wbtools.anatomy import Hemisphere
-from wbtools.drawing import colouring, ramps
+from wbtools.drawing import colouring, fonts, ramps
 from wbtools.drawing.lettering import Words, place
 from wbtools.drawing.renderer import draw_sheet
 from wbtools.errors import CheckError, InputError
@@ -77,6 +77,50 @@ def test_letters_are_drawn_whatever_they_are(text: str) -> None:
     picture = Image.new("RGB", (300, 60))
     place(picture, Words(text, 20), (10, 30), (0, 0.5))
     assert (np.asarray(picture).max(axis=2) > 128).sum() > 20, "a letter that the font lacks is a box"
+
+
+def fontconfig(folder: Path, answer: str) -> None:
+    """An fc-match that names a font."""
+    (folder / "fc-match").write_text(f"#!/bin/sh\nprintf '{answer}'\n")
+    (folder / "fc-match").chmod(0o755)
+
+
+@pytest.fixture
+def fresh_fonts() -> Iterator[None]:
+    """What is kept of fonts is of this machine."""
+    kept = (fonts._elsewhere, fonts._say)
+    for function in kept:
+        function.cache_clear()
+    yield
+    for function in kept:
+        function.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_fonts")
+def test_letters_that_dejavu_lacks_are_those_of_a_font_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stix = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fontconfig(tmp_path, f"0 {stix}")
+    assert fonts.font_of("\u1d81", 20).getname()[0] == "STIXGeneral"
+    assert fonts.font_of("\u00e9", 20).getname()[0] == "DejaVu Sans", "it has this letter"
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("fresh_fonts")
+@pytest.mark.parametrize("answer", ["0 DejaVuSans.ttf", "0 /nonexistent", "", "no number", None])
+def test_boxes_for_letters_that_no_font_has_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: str | None
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if answer is not None:
+        fontconfig(tmp_path, answer.replace("DejaVuSans.ttf", str(Path(fonts.__file__).with_name("DejaVuSans.ttf"))))
+    for text in ("\u4e2d", "\u6587"):
+        assert fonts.font_of(text, 20).getname()[0] == "DejaVu Sans"
+    assert [record.getMessage() for record in caplog.records] == [
+        "words on pictures have letters that no font here has, and show boxes for them"
+    ]
 
 
 def test_an_empty_text_draws_nothing() -> None:

@@ -1,5 +1,7 @@
 """The page of a group in a browser: no error, no request, no serious fault for those who use a keyboard or hear it."""
 
+from html import unescape
+
 import pytest
 from accessibility import needs_axe, serious_faults
 from browser import needs_chromium, opened
@@ -7,6 +9,12 @@ from click.testing import CliRunner
 from made_cohort import MadeUp, write_people
 
 from wbtools.cli import main
+from wbtools.drawing.renderer_choice import Renderer, choose
+from wbtools.drawing.renderer_names import OWN_RENDERER
+from wbtools.group.analysis import analyse
+from wbtools.group.settings_of_group import GroupSettings
+from wbtools.group.telling.group_page import page as render
+from wbtools.reading import open_batch
 
 PEOPLE = [f"p{number}" for number in range(8)]
 
@@ -40,3 +48,21 @@ def test_axe_finds_no_serious_fault(page):
     with opened(page) as shown:
         shown.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         assert serious_faults(shown) == []
+
+
+def test_it_says_who_drew_its_pictures(page, tmp_path):
+    result = analyse(open_batch(page.parent.parent / "out"), GroupSettings(permutations=99, resamples=99))
+    own = render(result, tmp_path, [], choose("own"))
+    assert (
+        "<p>Pictures were drawn by wbtools itself.</p>" in own
+        and f"{OWN_RENDERER}: that was asked for." in unescape(own)
+    )
+    assert "were drawn by" not in render(result, tmp_path, [])
+
+
+@pytest.mark.workbench
+def test_it_names_the_workbench_that_drew(page, tmp_path, wb):
+    result = analyse(open_batch(page.parent.parent / "out"), GroupSettings(permutations=99, resamples=99))
+    assert f"<p>Pictures were drawn by Connectome Workbench {wb.version()}.</p>" in render(
+        result, tmp_path, [], Renderer(wb)
+    )

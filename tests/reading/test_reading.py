@@ -181,6 +181,22 @@ def test_a_damaged_file_of_a_zip_file_is_never_read_in_part(folder, tmp_path, at
     assert export.contents.container.differs(name, export.contents.record.files[name]) == "is damaged"
 
 
+@pytest.mark.parametrize("said", ["as many", "few"])
+def test_a_zip_file_of_a_great_many_files_is_refused_at_once(folder, tmp_path, said):
+    file = tmp_path / "many.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.write(folder / "provenance.json", "100307/provenance.json")
+        for number in range(10_001):
+            archive.writestr(f"{number}", b"")
+    if said == "few":
+        content = bytearray(file.read_bytes())
+        _, end = directory_of(content)
+        content[end + 8 : end + 12] = bytes([3, 0, 3, 0])
+        file.write_bytes(content)
+    with pytest.raises(InputError, match="holds more than 10,000 files"):
+        wbtools.open(file)
+
+
 def test_a_record_that_grows_when_it_is_unpacked_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("provenance.json", bytes(100 << 20))

@@ -235,3 +235,20 @@ def test_the_command_says_what_is_left_out_and_what_was_checked(folder, tmp_path
     assert run.exit_code == 0, run.output
     assert "since each shows the T1w" in run.output and "unet: overview" in run.output
     assert "Checked:" in run.output and "Wrote" in run.output
+    assert "none was opened: not asked for" in run.output
+
+
+def test_what_is_no_export_is_refused_with_a_hint_on_what_can_be_packed(folder, tmp_path):
+    (tmp_path / "text").write_text("no export")
+    for place, why in {"": "has no provenance.json", "text": "is no folder", "gone": "does not exist"}.items():
+        with pytest.raises(InputError, match=why) as refused:
+            pack(tmp_path / place, tmp_path / "p.zip", QUICK)
+        assert refused.value.hint == "give the folder that wbtools export-subject wrote"
+    assert pack(folder / "provenance.json", tmp_path / "p.zip", QUICK).file.is_file()
+
+
+def test_without_workbench_a_pack_is_made_and_said_to_be_unopened(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    run = CliRunner().invoke(main, ["pack", str(folder), "--out", str(tmp_path / "p.zip")])
+    assert run.exit_code == 0, run.output
+    assert "of which none was opened: wb_command is not installed (not on PATH)" in run.output

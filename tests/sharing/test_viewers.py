@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import wbtools
 from wbtools.cli import main
+from wbtools.cli.sharing.viewer_lines import print_opening
 from wbtools.errors import InputError
 from wbtools.sharing.pack_file import PackOptions, pack
 from wbtools.sharing.viewers import VIEWERS, lines
@@ -91,3 +92,20 @@ def test_a_zip_file_is_refused(folder, tmp_path):
     packed = pack(folder, tmp_path / "p.zip", PackOptions(draw=False)).file
     with pytest.raises(InputError, match="viewers do not open"):
         lines(wbtools.open(packed))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_scene_is_opened_by_a_line_or_by_what_to_install_first(tmp_path, monkeypatch, capsys, installed):
+    if installed:
+        (tmp_path / "wb_view").write_text("#!/bin/sh\n")
+        (tmp_path / "wb_view").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    print_opening(Path("out/1/a b.scene"))
+    (printed,) = capsys.readouterr().out.splitlines()
+    if installed:
+        assert shlex.split(printed.removeprefix("Open:")) == [
+            "wb_view", "-no-splash", "-scene-load", "out/1/a b.scene", "1"
+        ]  # fmt: skip
+    else:
+        assert printed.startswith("Open:  out/1/a b.scene, once wb_view is installed")
+        assert "-scene-load" not in printed and "apt install connectome-workbench" in printed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata, resources, util
+from importlib import resources, util
 from pathlib import Path
 
 import click
@@ -77,6 +77,8 @@ def _findings(wb_command: Path | None) -> Iterator[_Finding]:
 
 
 def _distribution(name: str) -> _Finding:
+    from importlib import metadata
+
     try:
         return _Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
@@ -84,6 +86,8 @@ def _distribution(name: str) -> _Finding:
 
 
 def _of_extra(name: str) -> _Finding:
+    from importlib import metadata
+
     extra, better = _OF_EXTRAS[name]
     try:
         return _Finding(name, metadata.version(name))

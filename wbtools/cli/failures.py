@@ -29,6 +29,11 @@ _IMPORTING = "<frozen importlib"
 
 _SOON = 0.02  # seconds
 
+SPELLINGS = "wbtools.spellings"
+"""Where the context of a program that calls these commands has its own words for their options."""
+_COMMAND_LINE = "wbtools (?:batch|export-subject|group)\\b.*"
+"""The line of a command that has the options as they are."""
+
 _SHORT_OF_MEMORY = re.compile(
     "failed to map segment|cannot allocate memory|can't allocate memory|not enough memory|bad_alloc|"
     "can't start new thread|cannot apply additional memory protection|cannot create shared object descriptor",
@@ -115,16 +120,26 @@ def _require_working_directory() -> None:
 def _tell(error: WbtoolsError) -> None:
     """Print a failure and what to do about it, if there still is somebody to read it."""
     try:
-        sentence, *listed = str(error).split("\n  ")
+        sentence, *listed = _respelled(str(error)).split("\n  ")
         said = [err.wrapped(f"Error: {line(sentence)}"), *(err.wrapped(f"  {line(entry)}", 4) for entry in listed)]
         click.secho("\n".join(said), fg="red", err=True)
         if error.hint:
-            click.echo(err.wrapped(f"Hint: {line(error.hint)}"), err=True)
+            click.echo(err.wrapped(f"Hint: {line(_respelled(error.hint))}"), err=True)
         sys.stdout.flush()
     except OSError:  # the terminal is gone; Python would try once more at its end, and give an exit code of its own
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
             os.dup2(nowhere, stream.fileno())
+
+
+def _respelled(said: str) -> str:
+    """A sentence with options as the running program calls them."""
+    context = click.get_current_context(silent=True)
+    words: dict[str, str] = context.meta.get(SPELLINGS, {}) if context else {}
+    if not words:
+        return said
+    options = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    return re.sub(rf"({_COMMAND_LINE})|({options})(?![\w-])", lambda found: found[1] or words[found[2]], said)
 
 
 def known_error(error: BaseException) -> WbtoolsError | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, chop_cells
 
 from wbtools.cli.console import out
+from wbtools.cli.sharing.viewer_lines import print_opening
 from wbtools.output.ownership import PROVENANCE
 from wbtools.text import counted, line
 
@@ -73,7 +74,7 @@ def summarise(export: ExportResult, *, whole: bool = False) -> None:
     out.print(f"Pictures: {line(export.folder / 'figures')}" if export.pictures else "Pictures: none")
     if (export.folder / _REPORT).is_file():
         out.print(f"Read:  {line(export.folder / _REPORT)}")
-    out.print(f"Open:  {out.command('wb_view', '-no-splash', '-scene-load', export.scene, 1)}")
+    print_opening(export.scene)
     out.print("Research use only. Not for diagnosis.")
 
 

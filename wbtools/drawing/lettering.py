@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wbtools.drawing.fonts import font_of
 from wbtools.drawing.slicing import PLANES, thirds
 from wbtools.text import line
 from wbtools.workbench.scene.elements import Align, Text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont
 
 Box = tuple[int, int, int, int]
 """A part of a picture: left, upper, right, lower, pixels."""
@@ -81,7 +79,8 @@ class Words:
         """The letters alone, `_FINE` times as large, without any margin."""
         from PIL import Image, ImageDraw
 
-        shown, font = line(self.text), _font(self.size * _FINE, self.bold)
+        shown = line(self.text)
+        font = font_of(shown, self.size * _FINE, self.bold)
         left, top, right, bottom = (round(edge) for edge in font.getbbox(shown, anchor="ls"))
         mask = Image.new("L", (max(0, right - left) + 2 * _FINE, max(0, bottom - top) + 2 * _FINE))
         ImageDraw.Draw(mask).text((_FINE - left, _FINE - top), shown, 255, font, "ls")
@@ -118,12 +117,3 @@ def place(picture: Image, words: Words, point: tuple[float, float], aligned: tup
             (0, 0, 0), (corner[0] - 1, corner[1] - 1, corner[0] + small.width + 1, corner[1] + small.height + 1)
         )
     picture.paste(words.colour, (corner[0], corner[1]), small)
-
-
-@lru_cache(32)
-def _font(size: float, bold: bool) -> FreeTypeFont:
-    """DejaVu Sans at a size in pixels. It draws a box for what it has no letter for."""
-    from PIL import ImageFont
-
-    file = Path(__file__).with_name(f"DejaVuSans{'-Bold' * bold}.ttf")
-    return ImageFont.truetype(file, max(1.0, size), layout_engine=ImageFont.Layout.BASIC)

@@ -78,6 +78,12 @@ class Renderer:
         return {"renderer": "wbtools", "version": __version__, "reason": self.reason}
 
     @property
+    def said(self) -> str:
+        """Who drew, as a sentence of a methods text."""
+        drew = f"Connectome Workbench {self.workbench.version()}" if self.workbench else "wbtools itself"
+        return f"Pictures were drawn by {drew}."
+
+    @property
     def notice(self) -> str:
         """What readers of pictures must know; empty where Workbench drew them."""
         if self.workbench:

@@ -111,7 +111,7 @@ def write(
             with record.stage("files for PALM"):
                 for name, each in result.networks.items():
                     written += write_model(folder / PALM / name, each, result.settings.formula)
-        written.append(_text(folder / PAGE, page(result, folder, written)))
+        written.append(_text(folder / PAGE, page(result, folder, written, renderer if place.maps else None)))
         names = [path.relative_to(folder) for path in written]
         record.write(folder / PROVENANCE, folder, names)
     return tuple(names)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wbtools.anatomy import SUBCORTEX, Hemisphere, Region, Structure
 from wbtools.errors import InputError
-from wbtools.images import cifti_document
+from wbtools.images import cifti_document, nifti
 from wbtools.space.grid import Grid, Unit, Volume
 
 if TYPE_CHECKING:
@@ -116,22 +116,34 @@ class Greyordinates:
         return np.concatenate(parts)
 
     def to_mapping(self, dim: int) -> Cifti2MatrixIndicesMap:
-        """The rows as a dimension of a file, as an axis of nibabel gives it; its `BrainModelAxis` takes much longer."""
-        from nibabel.cifti2 import Cifti2BrainModel, Cifti2MatrixIndicesMap, Cifti2VertexIndices, Cifti2VoxelIndicesIJK
+        """The rows as a dimension of a file, but for the indices of vertices and voxels (see `with_indices`)."""
+        from nibabel.cifti2 import Cifti2BrainModel, Cifti2MatrixIndicesMap
 
         found: Cifti2MatrixIndicesMap = Cifti2MatrixIndicesMap([dim], "CIFTI_INDEX_TYPE_BRAIN_MODELS")
         place = 0
         for side, vertices in self.vertices.items():
-            name, size, index = side.cortex.cifti, len(self.cortex[side]), Cifti2VertexIndices(vertices)
-            found.append(Cifti2BrainModel(place, len(index), "CIFTI_MODEL_TYPE_SURFACE", name, size, None, index))
-            place += len(index)
+            name, size = side.cortex.cifti, len(self.cortex[side])
+            found.append(Cifti2BrainModel(place, len(vertices), "CIFTI_MODEL_TYPE_SURFACE", name, size))
+            place += len(vertices)
         if self.subcortex and self.voxels:
             found.volume = _volume(self.subcortex.grid)
         for structure, voxels in self.voxels.items():
-            inside = Cifti2VoxelIndicesIJK(voxels)
-            found.append(Cifti2BrainModel(place, len(inside), "CIFTI_MODEL_TYPE_VOXELS", structure.cifti, None, inside))
-            place += len(inside)
+            found.append(Cifti2BrainModel(place, len(voxels), "CIFTI_MODEL_TYPE_VOXELS", structure.cifti))
+            place += len(voxels)
         return found
+
+    def with_indices(self, document: bytes) -> bytes:
+        """The XML of a file with the indices that `to_mapping` leaves out: nibabel takes them one by one."""
+        before, *models = document.split(b"<BrainModel ")
+        texts = [
+            f"<VertexIndices>{' '.join(map(str, each.tolist()))}</VertexIndices>" for each in self.vertices.values()
+        ]
+        for voxels in self.voxels.values():
+            lines = "\n".join([f"{i} {j} {k}" for i, j, k in voxels.tolist()])
+            texts.append(f"<VoxelIndicesIJK>{lines}</VoxelIndicesIJK>")
+        pairs = zip(models, texts, strict=True)
+        whole = (model.replace(b" />", f">{text}</BrainModel>".encode(), 1) for model, text in pairs)
+        return b"<BrainModel ".join([before, *whole])
 
 
 def _volume(grid: Grid) -> Cifti2Volume:
@@ -353,7 +365,8 @@ def _save(
 ) -> None:
     """Write a CIFTI file whose rows are maps and whose columns are elements; given twice, an axis is that of both.
 
-    It is what nibabel's `Cifti2Image` writes, which makes the axes anew, vertex by vertex, for each look at their size.
+    It is what nibabel's `Cifti2Image` writes, which makes the axes anew, vertex by vertex, for each look at their size,
+    and the numbers element by element.
     """
     from nibabel import Nifti2Header, Nifti2Image
     from nibabel.cifti2 import Cifti2Header, Cifti2Matrix, Cifti2MetaData
@@ -370,5 +383,10 @@ def _save(
     header = Nifti2Header()
     header.set_data_dtype(data.dtype)
     header.set_intent(intent, name=intent)
-    header.extensions.append(Nifti1Extension("cifti", Cifti2Header(matrix).to_xml()))
-    Nifti2Image(data[np.newaxis, np.newaxis, np.newaxis, np.newaxis], None, header).to_filename(path)
+    document: bytes = Cifti2Header(matrix).to_xml()
+    if isinstance(elements, Greyordinates):
+        document = elements.with_indices(document)
+    header.extensions.append(Nifti1Extension("cifti", document))
+    image = Nifti2Image(data[np.newaxis, np.newaxis, np.newaxis, np.newaxis], None, header)
+    with path.open("wb") as file:
+        file.writelines([nifti.before_data(image), np.ascontiguousarray(data.T).data])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,10 +20,13 @@ from wbtools.images import mgz, nifti_header, voxels
 from wbtools.images.stream import InputStream
 from wbtools.space.grid import Grid, Unit, Volume, compact
 
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
 logger = logging.getLogger(__name__)
 
 _CARET = 30  # the NIfTI extension code that Workbench registered
-_AT_ONCE = 16  # slices that are copied and packed together: a volume would take its own memory once more
+_AT_ONCE = 32  # slices that are copied and packed together: a volume would take its own memory once more
 _DESCRIPTION = 79  # bytes that fit the header field beside its terminating zero
 
 
@@ -209,11 +212,15 @@ def _save(path: Path, data: NDArray[Any], grid: Grid, description: str = "", car
 def _slices(data: NDArray[Any]) -> Iterator[Buffer]:
     """The numbers as a file has them, the first axis fastest, a few slices at a time."""
     for start in range(0, data.shape[-1], _AT_ONCE):
-        yield np.ascontiguousarray(data[..., start : start + _AT_ONCE].T).data
+        part = data[..., start : start + _AT_ONCE].T
+        turned = np.empty(part.shape, part.dtype)
+        for row in range(part.shape[-2]):  # one row of all slices fits the processor's cache
+            turned[..., row, :] = part[..., row, :]
+        yield turned.data
 
 
 def _header(data: NDArray[Any], grid: Grid, description: str, caret: bytes | None) -> bytes:
-    """All that stands before the data in a file, by nibabel."""
+    """All that stands before the data of a volume, by nibabel."""
     from nibabel.nifti1 import Nifti1Extension, Nifti1Header, Nifti1Image
 
     header = Nifti1Header()
@@ -225,6 +232,11 @@ def _header(data: NDArray[Any], grid: Grid, description: str, caret: bytes | Non
     image.set_qform(grid.affine, "scanner")
     if caret is not None:
         image.header.extensions.append(Nifti1Extension(_CARET, caret))
+    return before_data(image)
+
+
+def before_data(image: Nifti1Image) -> bytes:
+    """The header of an image with its extensions, as far as the first number, which is stored as it is."""
     image.update_header()
     image.header.set_slope_inter(1.0, 0.0)
     written = BytesIO()

@@ -13,7 +13,7 @@ from wbtools.images import limits
 from wbtools.images.stream import InputStream
 from wbtools.space.grid import Unit
 
-_SLAB = 2**22  # bytes of the file
+_SLAB = 2**24  # bytes of the file; fewer slices at once write less of each line of the result's memory
 _SLICES = 16  # slices written to the result together: 64 bytes of it, a cache line
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import shutil
 import struct
 import tempfile
@@ -24,6 +25,10 @@ from wbtools.text import line
 
 _LARGEST, _LARGEST_RECORD = 1 << 33, 1 << 26
 """Most bytes that one file of a zip, and the record in it, may take unpacked."""
+_MOST_FILES = 10_000
+"""Most files of a zip: an export has some hundred, and the directory is read again for each of them."""
+_END = struct.Struct("<4s4H2LH")
+"""The end of a zip: how many files it has stands fifth."""
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
 """What a file of a zip that is damaged, encrypted or packed in an unknown way raises."""
 _WRONG = (*_DAMAGED, ValueError, struct.error, OSError)
@@ -161,8 +166,14 @@ class Zipped(Container):
     @cached_property
     def _names(self) -> dict[str, int]:
         """Unpacked sizes by name."""
+        self._require_few(_said_files(self.file))  # before the directory is read
         with self._opened() as archive:
+            self._require_few(len(archive.infolist()))
             return {each.filename: each.file_size for each in archive.infolist() if each.filename[-1:] not in ("", "/")}
+
+    def _require_few(self, files: int) -> None:
+        if files > _MOST_FILES:
+            raise InputError(f"{self.file} holds more than {_MOST_FILES:,} files", hint="give a zip file of one export")
 
     @cached_property
     def _root(self) -> str:
@@ -204,6 +215,18 @@ class Zipped(Container):
             raise UnreadableFile(self.file, ValueError(line(error)), hint=_HINT) from None
         with archive:
             yield archive
+
+
+def _said_files(file: Path) -> int:
+    """How many files the end of a zip says it has; 65,535 stands for more, too."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-min(file.stat().st_size, 0xFFFF + _END.size), os.SEEK_END)
+            tail = stream.read()
+    except OSError as error:
+        raise UnreadableFile(file, error) from None
+    at = tail.rfind(b"PK\5\6", 0, len(tail) - _END.size + 4)
+    return int(_END.unpack_from(tail, at)[4]) if at >= 0 else 0
 
 
 def contained(place: Path) -> Container:

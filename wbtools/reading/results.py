@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from wbtools.anatomy import Hemisphere, Region
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading.record import Json, Record, section
-from wbtools.reading.table import OUTSIDE, read_colours, read_table, regions_of
+from wbtools.reading.table import OUTSIDE, RegionTable, read_colours, read_rows, regions_of
 from wbtools.space.grid import Unit, Volume
 
 if TYPE_CHECKING:
@@ -113,26 +114,36 @@ class NetworkResults:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The ranking, a row per region and `outside_atlas`, with the columns of the `regions.tsv` file."""
-        return read_table(self.contents.path(Output(OutputKind.REGIONS, self.name)))
+        return self.ranking.frame()
+
+    @cached_property
+    def ranking(self) -> RegionTable:
+        """What `table` has, as plain rows."""
+        return read_rows(self.contents.path(Output(OutputKind.REGIONS, self.name)))
 
     @cached_property
     def levels(self) -> pd.DataFrame | None:
         """Every region's centre, its level, and its levels in randomised networks; None in exports of before."""
+        return None if self.level_rows is None else self.level_rows.frame()
+
+    @cached_property
+    def level_rows(self) -> RegionTable | None:
+        """What `levels` has, as plain rows."""
         what = Output(OutputKind.LEVELS, self.name)
         if not self.contents.has(what):
             return None
-        return read_table(self.contents.path(what), ("region", "key", "kind", "x", "y", "z", "level"))
+        return read_rows(self.contents.path(what), ("region", "key", "kind", "x", "y", "z", "level"))
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
         """The regions of the atlas, in the order of their keys."""
         lut = Output(OutputKind.LUT, atlas=self.record.atlas)
-        return regions_of(self.table, read_colours(self.contents.path(lut)) if self.contents.has(lut) else {})
+        return regions_of(self.ranking, read_colours(self.contents.path(lut)) if self.contents.has(lut) else {})
 
     @property
     def share_outside(self) -> float:
         """Share of the relevance that lies outside the atlas."""
-        return float(self.table["share"].get(OUTSIDE, float("nan")))
+        return next((row.numbers["share"] for row in self.ranking.rows if row.name == OUTSIDE), math.nan)
 
     @cached_property
     def relevance(self) -> Volume:

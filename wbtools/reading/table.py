@@ -1,7 +1,11 @@
-"""The region table of an export, read into pandas: as it was written, and regions apart from the part outside them."""
+"""The region table of an export: as plain rows, or in pandas; and regions apart from the part outside them."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +25,83 @@ _WORDS = ("region", "hemisphere", "kind", "model", "method", "values", "also_met
 """Columns of text; all others are numbers."""
 _LARGEST = 1 << 26
 """Bytes; a thousand randomised networks take four million."""
+_WHOLE = re.compile(r" *[+-]?[0-9]{1,18} *")
+_DECIMAL = re.compile(r" *[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?) *", re.IGNORECASE)
+"""Numbers as tables have them: `float` takes more, as 1_000 and digits of other scripts."""
 
 
-def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Parameters
+    ----------
+    name : str
+        Of the region.
+    words : mapping of str to str or None
+        Cells of text, by column; None where the table has `n/a`.
+    numbers : mapping of str to float
+        The other cells; NaN where the table has `n/a`.
+    """
+
+    name: str
+    words: Mapping[str, str | None]
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionTable:
+    """A table with a row per region, without pandas, which takes half a second to load.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        In the order of the file, without `region`.
+    rows : sequence of Row
+
+    Examples
+    --------
+    >>> table = RegionTable(["rank"], [Row("V1", {}, {"rank": 2}), Row("V2", {}, {"rank": 1})])
+    >>> [row.name for row in table.ordered("rank")], table.known("z")
+    (['V2', 'V1'], False)
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+
+    @property
+    def inside(self) -> list[Row]:
+        """The rows of regions, without that of the part outside the atlas."""
+        return [row for row in self.rows if row.name != OUTSIDE]
+
+    def known(self, name: str) -> bool:
+        """Whether there is a column in which a region has a value."""
+        if name in _WORDS:
+            return any(row.words.get(name) is not None for row in self.inside)
+        return any(not math.isnan(row.numbers.get(name, math.nan)) for row in self.inside)
+
+    def ordered(self, by: str) -> list[Row]:
+        """The rows of regions by a column of numbers, ascending; what is missing stands last."""
+        return sorted(self.inside, key=lambda row: (math.isnan(row.numbers[by]), row.numbers[by]))
+
+    def frame(self) -> pd.DataFrame:
+        """The table in pandas, indexed by region."""
+        import pandas as pd
+
+        index = pd.Index([row.name for row in self.rows], name="region", dtype=str)
+        columns = {name: self._series(name, index) for name in self.columns}
+        return pd.DataFrame(columns, index=index)
+
+    def _series(self, name: str, index: pd.Index) -> pd.Series:
+        import pandas as pd
+
+        if name in _WORDS:
+            words = [math.nan if (word := row.words[name]) is None else word for row in self.rows]
+            return pd.Series(words, index, str)
+        return pd.Series([row.numbers[name] for row in self.rows], index)
+
+
+def read_rows(path: Path, needed: tuple[str, ...] = _NEEDED) -> RegionTable:
     """Read a table with a row per region.
 
     Parameters
@@ -35,58 +113,107 @@ def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        Indexed by region; numbers are NaN where the table has `n/a`.
+    RegionTable
 
     Raises
     ------
     InputError
         If it is missing, damaged, or has other columns.
     """
-    import pandas as pd
+    cells = _cells(path)
+    missing = [name for name in needed if name not in cells]
+    names = [] if missing else cells.pop("region")
+    if not missing and set(names) <= {OUTSIDE}:
+        raise InputError(f"{path} has no region", hint="export the subject again")
+    if missing or None in names or len(set(names)) < len(names):
+        why = f"has no column {missing[0]}" if missing else "does not name every region once"
+        raise InputError(f"{path} {why}", hint="export the subject again with this wbtools")
+    known = [str(name) for name in names]
+    words = {name: column for name, column in cells.items() if name in _WORDS}
+    numbers = {name: _numbers(name, column, known, path) for name, column in cells.items() if name not in _WORDS}
+    rows = [
+        Row(
+            region,
+            {name: column[place] for name, column in words.items()},
+            {name: column[place] for name, column in numbers.items()},
+        )
+        for place, region in enumerate(known)
+    ]
+    return RegionTable(list(cells), rows)
 
+
+def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
+    """Read a table with a row per region into pandas.
+
+    Parameters
+    ----------
+    path, needed
+        As in `read_rows`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by region; numbers are NaN where the table has `n/a`.
+
+    Raises
+    ------
+    InputError
+        As `read_rows`.
+    """
+    return read_rows(path, needed).frame()
+
+
+def _cells(path: Path) -> dict[str, list[str | None]]:
+    """The cells of a table by column: None where it says that nothing is there, empty where a row is too short."""
     try:
         if path.stat().st_size > _LARGEST:
             raise InputError(f"{path} is too large for a table of regions", hint="export the subject again")
-        words = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[MISSING], quoting=3)
-        if not isinstance(words.index, pd.RangeIndex):  # pandas would take the first cells for names of rows
-            raise pd.errors.ParserError("rows have more cells than the first line")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a table: {line(error, 80)}", hint="export the subject again") from None
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_table(path, line(error, 80)) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
-    missing = [name for name in needed if name not in words]
-    if not missing and words["region"].isin([OUTSIDE]).all():
-        raise InputError(f"{path} has no region", hint="export the subject again")
-    if missing or words["region"].isna().any() or words["region"].duplicated().any():
-        why = f"has no column {missing[0]}" if missing else "does not name every region once"
-        raise InputError(f"{path} {why}", hint="export the subject again with this wbtools")
-    told = words.set_index("region")
-    return told.assign(**{name: _numbers(told[name], path) for name in told if name not in _WORDS})
-
-
-def _numbers(column: pd.Series, path: Path) -> pd.Series:
-    """A column as numbers; names the first row that has none."""
-    import pandas as pd
-
-    found = pd.to_numeric(column, errors="coerce")
-    wrong = column[found.isna() & column.notna()]
-    if len(wrong):
-        where = f"{line(column.name, 40)} of {line(wrong.index[0], 60)}"
-        raise InputError(
-            f"{path} holds a word instead of a number: {where} is {line(wrong.iloc[0], 40)!r}",
-            hint="see whether its files are as recorded: wbtools report EXPORT --check",
-        )
+    rows = [row.split("\t") for row in text.split("\n") if row.strip(" ")]
+    if not rows:
+        raise _no_table(path, "it is empty")
+    names, *rows = rows
+    if len(set(names)) < len(names):
+        raise _no_table(path, "its first line names a column twice")
+    if any(len(row) > len(names) for row in rows):
+        raise _no_table(path, "rows have more cells than the first line")
+    found: dict[str, list[str | None]] = {name: [] for name in names}
+    for row in rows:
+        for place, column in enumerate(found.values()):
+            cell = row[place] if place < len(row) else ""
+            column.append(None if cell == MISSING else cell)
     return found
 
 
-def regions_of(table: pd.DataFrame, colours: dict[int, tuple[float, float, float]]) -> tuple[Region, ...]:
+def _no_table(path: Path, why: str) -> InputError:
+    return InputError(f"{path} is not a table: {why}", hint="export the subject again")
+
+
+def _numbers(name: str, column: Sequence[str | None], regions: Sequence[str], path: Path) -> list[float]:
+    """A column as numbers; names the first row that has none."""
+    for region, word in zip(regions, column, strict=True):
+        if word is not None and not _DECIMAL.fullmatch(word):
+            where = f"{line(name, 40)} of {line(region, 60)}"
+            raise InputError(
+                f"{path} holds a word instead of a number: {where} is {line(word, 40)!r}",
+                hint="see whether its files are as recorded: wbtools report EXPORT --check",
+            )
+    if all(word is not None and _WHOLE.fullmatch(word) for word in column):
+        return [int(word) for word in column if word is not None]
+    return [math.nan if word is None else float(word) for word in column]
+
+
+def regions_of(table: RegionTable, colours: dict[int, tuple[float, float, float]]) -> tuple[Region, ...]:
     """The regions of a table in the order of their keys; grey without a colour.
 
     Parameters
     ----------
-    table : DataFrame
-        As `read_table` gives it.
+    table : RegionTable
+        As `read_rows` gives it.
     colours : dict of int to tuple of float
         Red, green, blue in [0, 1] by key.
 
@@ -95,21 +222,16 @@ def regions_of(table: pd.DataFrame, colours: dict[int, tuple[float, float, float
     InputError
         If a key is no number, or a kind or hemisphere is unknown.
     """
-    rows = table.drop(index=OUTSIDE, errors="ignore").sort_values("key")
-    found = zip(rows.index, rows["hemisphere"], rows["kind"], rows["key"], strict=True)
     try:
-        return tuple(
-            Region(
-                int(key),
-                str(name),
-                Hemisphere.parse(side) if isinstance(side, str) else None,
-                Kind(kind),
-                (*colours.get(int(key), (0.5, 0.5, 0.5)), 1.0),
-            )
-            for name, side, kind, key in found
-        )
+        return tuple(_region(row, colours) for row in table.ordered("key"))
     except (ValueError, OverflowError) as error:
         raise InputError(f"the region table is damaged: {line(error, 80)}", hint="export the subject again") from None
+
+
+def _region(row: Row, colours: dict[int, tuple[float, float, float]]) -> Region:
+    key, side = int(row.numbers["key"]), row.words["hemisphere"]
+    colour = (*colours.get(key, (0.5, 0.5, 0.5)), 1.0)
+    return Region(key, row.name, None if side is None else Hemisphere.parse(side), Kind(row.words["kind"]), colour)
 
 
 def read_colours(path: Path) -> dict[int, tuple[float, float, float]]:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wbtools import atomic
-from wbtools.errors import InputError
+from wbtools.errors import InputError, MissingFile
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable_around
-from wbtools.output.ownership import subject_of
-from wbtools.reading.container import Folder, Zipped
+from wbtools.output.ownership import PROVENANCE, subject_of
+from wbtools.reading.container import Zipped
 from wbtools.reading.contents import Contents
 from wbtools.sharing.pack_check import Checked, check
 from wbtools.sharing.pack_contents import PACKED, PackContents, gather
@@ -32,6 +32,7 @@ _MODE = (stat.S_IFREG | 0o644) << 16
 _UNIX = 3
 _PACKED_ALREADY = (".gz", ".png", ".jpg", ".webp")
 _LARGE = 1 << 31
+_HINT = "give the folder that wbtools export-subject wrote"
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,13 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
     Raises
     ------
     InputError
-        If the export is a zip file already, is damaged, or holds a link that leads outside; if `out` exists and is not
-        an earlier pack of the same subject.
+        If it is no folder of an export, is damaged, or holds a link that leads outside; if `out` exists and is not an
+        earlier pack of the same subject.
     CheckError
         If the pack, unpacked, is not whole; then there is none.
     """
-    options, contents = options or PackOptions(), Contents.of(place)
-    if not isinstance(contents.container, Folder):
-        raise InputError(f"{place} is a zip file already", hint="unpack it, and pack its folder")
-    folder = contents.container.folder
+    options, folder = options or PackOptions(), folder_of(place)
+    contents = Contents.of(folder)
     require_place(out, folder, contents.record.subject, options.overwrite)
     packed = gather(contents, folder, t1w=options.t1w)
     files = {**packed.files, README: readme(contents, packed).encode()}
@@ -111,6 +110,26 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
 
     _publish(out, write, options.overwrite)
     return Pack(out, packed, checked[0])
+
+
+def folder_of(place: Path) -> Path:
+    """The folder of a finished export that the user named by itself or by its record.
+
+    Raises
+    ------
+    InputError
+        If it is something else; a zip file, which other commands read, is refused, too.
+    """
+    folder = place.parent if place.name == PROVENANCE else place
+    if folder.is_file() and zipfile.is_zipfile(folder):
+        raise InputError(f"{place} is a zip file already", hint="unpack it, and pack its folder")
+    if not folder.exists():
+        raise MissingFile(place, hint=_HINT)
+    if not folder.is_dir():
+        raise InputError(f"{place} is no folder", hint=_HINT)
+    if not (folder / PROVENANCE).is_file():
+        raise InputError(f"{folder} has no {PROVENANCE}: it is no finished export", hint=_HINT)
+    return folder
 
 
 def _publish(out: Path, write: Callable[[BinaryIO], None], overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from wbtools.cli.batch.options import PROGRAM
 from wbtools.cli.batch.report import report as batch_report
 from wbtools.cli.batch.run import run as batch_run
 from wbtools.cli.console import err
+from wbtools.cli.failures import SPELLINGS
 from wbtools.cli.reading.group import command as group
 from wbtools.errors import InputError, missing_folder
 from wbtools.group.group_folder import FOLDER
@@ -25,6 +26,13 @@ from wbtools.text import counted
 _DERIVATIVES = "derivatives"
 _THREADS = 2
 """Of each subject, unless told."""
+_SPELLINGS = {
+    "--out": "OUTPUT_DIR",
+    "with --out": "as OUTPUT_DIR",
+    "--study-folder": "--derivatives",
+    "--naming hcp": "--naming hcp with wbtools batch run",
+}
+"""Options that errors of `wbtools batch run` and `wbtools group` name, and the app does not have."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ def run(asked: Asked, level: str, options: Mapping[str, Any]) -> None:
     """
     require_level(level)
     asked.require_place()
-    click.get_current_context().meta[PROGRAM] = NAME
+    click.get_current_context().meta.update({PROGRAM: NAME, SPELLINGS: _SPELLINGS})
     if options["skip_bids_validation"]:
         _note("nothing is validated, with or without --skip-bids-validation")
     {"participant": _participant, "group": _group}[level](asked, options)

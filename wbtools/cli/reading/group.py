@@ -11,6 +11,7 @@ from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import refuse_without, reports_errors
 from wbtools.cli.progress import several
+from wbtools.cli.sharing.viewer_lines import print_opening
 from wbtools.cli.summary import Column, table
 from wbtools.drawing.renderer_names import RENDERERS, RendererName, refuse_beside
 from wbtools.text import line
@@ -171,7 +172,7 @@ def _summarise(result: GroupResult, folder: Path, written: tuple[Path, ...], dra
     terminal.print(f"Wrote {line(folder)}")
     scene = next((path for path in written if path.suffix == ".scene"), None)
     if scene:
-        terminal.print(f"Open:  {terminal.command('wb_view', '-no-splash', '-scene-load', folder / scene, 1)}")
+        print_opening(folder / scene)
     terminal.print(f"Read:  {line(folder / 'group.html')}")
     terminal.print(NOTICE)
 

@@ -60,8 +60,8 @@ def _say(made: Pack) -> None:
     if packed.unrecorded:
         names = line(", ".join(packed.unrecorded), 200)
         terminal.print(terminal.wrapped(f"Not packed, since wbtools did not write it: {names}"))
-    drawn = f"drew '{line(checked.drawn)}'" if checked.drawn else f"drew none: {line(checked.why_not)}"
-    text = f"Checked: {counted(checked.files, 'file')}, {counted(checked.scenes, 'scene')}; {drawn}"
+    opened = f"'{line(checked.drawn)}' was opened and drawn" if checked.drawn else f"none was opened: {checked.why_not}"
+    text = f"Checked: {counted(checked.files, 'file')}, {counted(checked.scenes, 'scene')}, of which {line(opened)}"
     terminal.print(terminal.wrapped(text))
     if packed.with_t1w:
         terminal.print("It holds the T1w, which identifies a person; --without-t1w leaves it out.")

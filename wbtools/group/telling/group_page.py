@@ -13,6 +13,7 @@ from wbtools.report.parts import Picture
 from wbtools.text import line
 
 if TYPE_CHECKING:
+    from wbtools.drawing.renderer_choice import Renderer
     from wbtools.group.analysis import GroupResult
     from wbtools.group.network_findings import NetworkFindings
 
@@ -23,7 +24,7 @@ _NARROW = 640
 _CONSISTENCY = "consistency"
 
 
-def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
+def page(result: GroupResult, folder: Path, files: Sequence[Path], renderer: Renderer | None = None) -> str:
     """The page as text.
 
     Parameters
@@ -33,7 +34,10 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
         Where pictures lie, in `figures`, if they were drawn.
     files : sequence of Path
         What else was written.
+    renderer : Renderer, optional
+        What drew the pictures.
     """
+    drawn, by_whom = ([renderer.notice], [renderer.said]) if renderer else ([], [])
     titles = ", ".join(line(each.cohort.title, 100) for each in result.networks.values())
     title = f"{sentences.shown(result.people)}: {titles}"
     compared = any(each.contrasts for each in result.networks.values())
@@ -47,7 +51,7 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
     names = sorted(path.relative_to(folder).as_posix() for path in files)
     return render(
         "group.html",
-        Page(title, [*result.notices, NOTICE], sections),
+        Page(title, [*result.notices, *filter(None, drawn), NOTICE], sections),
         {
             "headline": result.headline,
             "left_out_said": sentences.left_out(result.chosen),
@@ -57,7 +61,7 @@ def page(result: GroupResult, folder: Path, files: Sequence[Path]) -> str:
             "shared": group_tables.shared(result.shared) if result.shared else None,
             "left_out": group_tables.left_out(result.left_out),
             "cohort": group_tables.people(result),
-            "methods": methods(result),
+            "methods": [*methods(result), *by_whom],
             "files": names,
             "count": sentences.shown(result.people),
         },

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from wbtools.reading.record import section
 from wbtools.reading.results import NetworkResults
-from wbtools.reading.table import OUTSIDE
 from wbtools.text import line
 
 _ON_THE_TERMINAL = ": add --"
@@ -107,12 +106,10 @@ def _lower(text: str) -> str:
 
 
 def _figures(results: NetworkResults) -> tuple[KeyFigure, ...]:
-    table = results.table.drop(index=OUTSIDE, errors="ignore")
-    calibrated = "calibrated_rank" in table and table["calibrated_rank"].notna().any()
-    ordered = table.sort_values("calibrated_rank" if calibrated else "rank")
-    first = ordered.iloc[0]
+    calibrated = results.ranking.known("calibrated_rank")
+    first = results.ranking.ordered("calibrated_rank" if calibrated else "rank")[0]
     how = "calibrated rank 1" if calibrated else "rank 1"
-    sides = f"{first['share']:.1%} of the relevance, in {first['volume_mm3'] / 1000:.1f} ml"
+    sides = f"{first.numbers['share']:.1%} of the relevance, in {first.numbers['volume_mm3'] / 1000:.1f} ml"
     return (
         KeyFigure(f"First region ({how})", line(first.name), sides),
         KeyFigure(

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from wbtools.anatomy import Kind
 from wbtools.reading.results import NetworkResults
-from wbtools.reading.table import OUTSIDE
+from wbtools.reading.table import Row
 from wbtools.report.parts import Cell, Column, Table, number, words
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _PRINTED = 30
-
-Row = Any
-"""A row of the table, from pandas."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +23,14 @@ class _Shown:
 
 
 def _figure(name: str, source: str, about: str, form: str = ".3g", scale: float = 1.0) -> _Shown:
-    return _Shown(Column(name, True, about), source, lambda row: number(row[source] * scale, form))
+    return _Shown(Column(name, True, about), source, lambda row: number(row.numbers[source] * scale, form))
 
 
 _COLUMNS: Sequence[_Shown] = (
     _Shown(Column("Region"), "region", lambda row: words(row.name)),
-    _Shown(Column("Side", False, "L or R; n/a in the middle"), "hemisphere", lambda row: words(row["hemisphere"])),
+    _Shown(
+        Column("Side", False, "L or R; n/a in the middle"), "hemisphere", lambda row: words(row.words["hemisphere"])
+    ),
     _figure("Rank", "rank", "by score, among all regions", ".0f"),
     _figure("Calibrated rank", "calibrated_rank", "by excess over randomised networks, among all regions", ".0f"),
     _figure("z", "z", "deviation from randomised networks, in their standard deviations", ".2f"),
@@ -51,29 +46,23 @@ _TITLES = {Kind.CORTEX: "Cortical areas", Kind.SUBCORTEX: "Subcortical structure
 
 def tables(results: NetworkResults) -> list[Table]:
     """A table of cortex and a table of subcortex, the first regions first."""
-    table = results.table
-    inside = table.drop(index=OUTSIDE, errors="ignore")
-    order = next((name for name in _ORDER if _known(inside, name)), "key")
-    ordered = inside.sort_values(order, na_position="last")
-    shown = [each for each in _COLUMNS if each.source == "region" or _known(inside, each.source)]
+    table = results.ranking
+    ordered = table.ordered(next(filter(table.known, _ORDER), "key"))
+    shown = [each for each in _COLUMNS if each.source == "region" or table.known(each.source)]
     return [
         Table(
             _TITLES[kind],
             [each.column for each in shown],
-            [[each.cell(row) for each in shown] for _, row in ordered[ordered["kind"] == kind.value].iterrows()],
+            [[each.cell(row) for each in shown] for row in ordered if row.words["kind"] == kind.value],
             printed=_PRINTED,
         )
         for kind in Kind
     ]
 
 
-def _known(table: pd.DataFrame, name: str) -> bool:
-    return name in table and bool(table[name].notna().any())
-
-
 def note(results: NetworkResults) -> str:
     """How the tables are to be read."""
-    if "calibrated_rank" in results.table and results.table["calibrated_rank"].notna().any():
+    if results.ranking.known("calibrated_rank"):
         return (
             "Ranks count all regions together. Some region always comes first: p says how often a randomised network "
             "has a region that stands out as far; from .05 on, a high rank alone is no evidence."

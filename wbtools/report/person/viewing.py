@@ -88,8 +88,7 @@ def _palette(name: str, values: Sides) -> Palette:
 
 def _places(export: Export) -> dict[str, Point]:
     """The centres of subcortical structures, which no vertex has, mm."""
-    levels = next(iter(export.networks.values())).levels
-    if levels is None:
-        return {}
-    deep = levels[levels["kind"] == Kind.SUBCORTEX.value].dropna(subset=["x", "y", "z"])
-    return {str(row.Index): (row.x, row.y, row.z) for row in deep.itertuples()}
+    levels = next(iter(export.networks.values())).level_rows
+    deep = [row for row in levels.rows if row.words["kind"] == Kind.SUBCORTEX.value] if levels else []
+    points = {row.name: (row.numbers["x"], row.numbers["y"], row.numbers["z"]) for row in deep}
+    return {name: point for name, point in points.items() if np.isfinite(point).all()}

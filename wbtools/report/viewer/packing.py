@@ -7,12 +7,12 @@ vertices and voxels differ little, and a compressor sees that. It saves half of 
 from __future__ import annotations
 
 import base64
-import gzip
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LEVEL = 4
+from wbtools.compression import gzipped
+
 _LARGEST = 32767
 
 
@@ -21,10 +21,11 @@ def packed(content: bytes) -> str:
 
     Examples
     --------
+    >>> import gzip
     >>> gzip.decompress(base64.b64decode(packed(b"brain")))
     b'brain'
     """
-    return as_text(gzip.compress(content, _LEVEL, mtime=0))
+    return as_text(gzipped([content]))
 
 
 def as_text(zipped: bytes) -> str:
@@ -37,6 +38,7 @@ def columns(values: NDArray[np.integer]) -> str:
 
     Examples
     --------
+    >>> import gzip
     >>> stored = gzip.decompress(base64.b64decode(columns(np.array([[7, -1], [8, -3]]))))
     >>> list(stored)  # low bytes of 7, +1, -1, -2; then their high bytes
     [7, 1, 255, 254, 0, 0, 255, 255]
@@ -51,6 +53,7 @@ def levels(values: NDArray[np.uint8]) -> str:
 
     Examples
     --------
+    >>> import gzip
     >>> list(gzip.decompress(base64.b64decode(levels(np.array([[[7], [8]], [[9], [9]]], np.uint8)))))
     [7, 2, 1, 255]
     """

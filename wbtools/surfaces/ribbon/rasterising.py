@@ -5,14 +5,15 @@ between the two triangulations of any wall is half inside. Any other centre is i
 odd number of faces before it: where a column folds over itself twice, it is outside again. (wb_command uses the same
 rule; a million centres were compared one by one.)
 
-Lines run along the last axis. A line enters through faces that it meets from outside and leaves through the others, so
-that walls between the cells of one column cancel and can be omitted, and the order of vertices and triangles does not
-matter. A second count of the same crossings gives the number of walls between whose triangulations a centre lies.
+Lines run along the last axis. The centres of a line are bits of a word: a crossing inverts all bits behind it, from
+whichever side the line meets the face, so that walls between the cells of one column cancel and can be omitted, and the
+order of vertices and triangles does not matter. The four triangles of a wall's two triangulations enclose a
+tetrahedron; inverted by these alone, the bits are the centres between them.
 
 Points are in sub-voxel units: sub-voxel centres have integer coordinates. Edges are crossed by half-open rules that
 both triangles of an edge share, so that every line that enters a column leaves it.
 
-numba compiles these functions at their first call ever (about 3 s) and caches the result on disk. Import this module
+numba compiles these functions at their first call ever (about 6 s) and caches the result on disk. Import this module
 only where it is needed, because importing numba is slow.
 """
 
@@ -30,9 +31,11 @@ from wbtools.surfaces.ribbon.columns import Cells
 
 Triple = tuple[int, int, int]
 
-_WALL = 64  # a step into the space between a wall's two triangulations; steps into a column are 1, fewer than half this
-_NOWHERE = np.iinfo(np.int16).max  # the first centre of a line without steps
+MOST = 63
+"""Divisions of a voxel whose centres still fit a word, with a bit to spare: shifting by 64 bits is undefined."""
+
 _CHUNK = 1 << 20  # voxel shares per chunk: bounds the memory, does not change the result
+_FACE, _WALL, _WALL_AGAIN = (-1, 0), (-1, -1), (0, -1)  # all bits or none: of `_Lines.inside`, of `_Lines.between`
 
 
 class _Columns(NamedTuple):
@@ -52,12 +55,23 @@ class _Boxes(NamedTuple):
     size: NDArray[np.int64]
 
 
-class _Lines(NamedTuple):
-    """Steps at the centres of a block of lines, and the first and last centre of each line that has one."""
+class _Block(NamedTuple):
+    """Lines through a box, a word each: the first centre, their number along both axes, and the place of the first."""
 
-    steps: NDArray[np.int16]
-    first: NDArray[np.int16]
-    last: NDArray[np.int16]
+    x: int
+    y: int
+    z: int
+    wide: int
+    deep: int
+    start: int
+
+
+class _Lines(NamedTuple):
+    """Bits of the centres of a block of lines: inside by the faces, between triangulations of a wall, of this wall."""
+
+    inside: NDArray[np.int64]
+    half: NDArray[np.int64]
+    between: NDArray[np.int64]
 
 
 class _Buffers(NamedTuple):
@@ -72,14 +86,11 @@ class _Buffers(NamedTuple):
     @classmethod
     def of(cls, size: NDArray[np.int64], division: int, total: int) -> _Buffers:
         """Buffers for columns whose boxes have these sizes, in a grid of `total` voxels."""
-        largest, count = size.max(axis=0, initial=0), max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
+        words = size[:, :2].prod(axis=1) * division**2 * -(-size[:, 2] // (MOST // division))
+        count = max(_CHUNK, int(size.prod(axis=1).max(initial=0)))
         return cls(
-            _Lines(
-                np.zeros(largest * division, np.int16),
-                np.full(largest[:2] * division, _NOWHERE, np.int16),
-                np.full(largest[:2] * division, -1, np.int16),
-            ),
-            np.zeros(largest, np.int32),
+            _Lines(*(np.zeros(words.max(initial=0), np.int64) for _ in _Lines._fields)),
+            np.zeros(size[:, 2].max(initial=0), np.int32),
             np.zeros(len(size) + 1, np.int64),
             np.empty(count, np.int32 if total < 2**31 else np.int64),
             np.empty(count, np.float32),
@@ -87,29 +98,15 @@ class _Buffers(NamedTuple):
 
 
 @compiled
-def _cut(px: float, py: float, qx: float, qy: float, x: float) -> float:
-    """The y at which the edge between p and q crosses x, exactly the same in both directions."""
-    if px > qx:
-        px, py, qx, qy = qx, qy, px, py
-    return py + (qy - py) / (qx - px) * (x - px)
-
-
-@compiled
-def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple) -> None:
-    """Add a step to each line of the block that crosses a triangle, at the first centre behind it.
-
-    The step is positive if the line meets the outer side of the triangle. The first centre of the block is at `corner`.
-    """
+def _cross(points: Any, triangle: Triple, kind: tuple[int, int], lines: Any, block: Any) -> None:
+    """Invert the bits behind a triangle on each line of the block that crosses it."""
     i, j, k = triangle
-    x0, y0, z0 = corner
     ax, bx, cx = points[i, 0], points[j, 0], points[k, 0]
-    first = max(int(np.ceil(min(ax, bx, cx))), x0)
-    last = min(int(np.floor(max(ax, bx, cx))), x0 + lines.steps.shape[0] - 1)
-    if first > last:  # many triangles of a fine mesh fall between two lines
-        return
     ay, by, cy = points[i, 1], points[j, 1], points[k, 1]
-    if int(np.ceil(min(ay, by, cy))) > int(np.floor(max(ay, by, cy))):
-        return
+    lx, ly, mx, my, hx, hy = _sorted(ax, ay, bx, by, cx, cy)
+    first, stop = max(int(np.floor(lx)) + 1, block.x), min(int(np.floor(hx)) + 1, block.x + block.wide)
+    if first >= stop or int(np.ceil(min(ay, by, cy))) > int(np.floor(max(ay, by, cy))):
+        return  # many triangles of a fine mesh fall between two lines
     az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
     det = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     slope_x = slope_y = 0.0
@@ -117,105 +114,128 @@ def _cross(points: Any, triangle: Triple, step: int, lines: Any, corner: Triple)
         slope_x = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / det
         slope_y = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / det
     bottom, top = min(az, bz, cz), max(az, bz, cz)
-    for x in range(first, last + 1):
-        rising = falling = np.inf
-        for px, py, qx, qy in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
-            if px < x <= qx:
-                rising = _cut(px, py, qx, qy, x)
-            elif qx < x <= px:
-                falling = _cut(px, py, qx, qy, x)
-        if rising == falling:
-            continue
-        inwards = step if falling < rising else -step
-        low, high = min(rising, falling), max(rising, falling)
-        for y in range(max(int(np.ceil(low)), y0), min(int(np.ceil(high)), y0 + lines.steps.shape[1])):
+    whole, lower, upper = (hy - ly) / (hx - lx), (my - ly) / (mx - lx), (hy - my) / (hx - mx)
+    for x in range(first, stop):
+        # Cut from its lower x on, an edge is cut at the same place in both its triangles.
+        far = ly + whole * (x - lx)
+        near = ly + lower * (x - lx) if x <= mx else my + upper * (x - mx)
+        along_x, row = az + slope_x * (x - ax), block.start + (x - block.x) * block.deep - block.y
+        y_stop = min(int(np.ceil(max(far, near))), block.y + block.deep)
+        for y in range(max(int(np.ceil(min(far, near))), block.y), y_stop):
             # Slivers seen edge-on have no usable slope, but their crossing lies between their corners.
-            z = min(max(az + slope_x * (x - ax) + slope_y * (y - ay), bottom), top)
-            behind = max(int(np.ceil(z)) - z0, 0)
-            if behind < lines.steps.shape[2]:
-                lines.steps[x - x0, y - y0, behind] += inwards
-                lines.first[x - x0, y - y0] = min(lines.first[x - x0, y - y0], behind)
-                lines.last[x - x0, y - y0] = max(lines.last[x - x0, y - y0], behind)
+            z = min(max(along_x + slope_y * (y - ay), bottom), top)
+            bits = -1 << min(max(int(np.ceil(z)) - block.z, 0), MOST)
+            lines.inside[np.uintp(row + y)] ^= bits & kind[0]
+            lines.between[np.uintp(row + y)] ^= bits & kind[1]
 
 
 @compiled
-def _side(points: Any, p: int, q: int, r: int, s: int) -> int:
-    """Whether point s lies in front of (1) or behind (-1) the triangle p, q, r."""
-    ax, ay, az = points[q, 0] - points[p, 0], points[q, 1] - points[p, 1], points[q, 2] - points[p, 2]
-    bx, by, bz = points[r, 0] - points[p, 0], points[r, 1] - points[p, 1], points[r, 2] - points[p, 2]
-    cx, cy, cz = points[s, 0] - points[p, 0], points[s, 1] - points[p, 1], points[s, 2] - points[p, 2]
-    return 1 if cx * (ay * bz - az * by) + cy * (az * bx - ax * bz) + cz * (ax * by - ay * bx) > 0 else -1
+def _sorted(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> Any:
+    """Three points in the order of their x."""
+    if ax > bx:
+        ax, ay, bx, by = bx, by, ax, ay
+    if bx > cx:
+        bx, by, cx, cy = cx, cy, bx, by
+        if ax > bx:
+            ax, ay, bx, by = bx, by, ax, ay
+    return ax, ay, bx, by, cx, cy
 
 
 @compiled
-def _outline(vertex: int, columns: _Columns, lines: Any, corner: Triple) -> None:
-    """Cross the faces of a column: caps, walls by their first triangulation, and the space up to the second.
+def _cross_wall(points: Any, p: int, q: int, lines: Any, block: Any) -> None:
+    """Cross a wall by its first triangulation, and mark the centres between this and the second as half inside."""
+    pial = len(points) // 2
+    r, s = pial + q, pial + p
+    _cross(points, (p, q, r), _WALL, lines, block)
+    _cross(points, (p, r, s), _WALL, lines, block)
+    _cross(points, (p, q, s), _WALL_AGAIN, lines, block)
+    _cross(points, (q, r, s), _WALL_AGAIN, lines, block)
+    xs = points[p, 0], points[q, 0], points[r, 0], points[s, 0]
+    ys = points[p, 1], points[q, 1], points[r, 1], points[s, 1]
+    # A cut may exceed its edge by rounding, so that a line beside the wall may be crossed.
+    y_first, y_stop = max(int(np.floor(min(ys))) - block.y, 0), min(int(np.ceil(max(ys))) - block.y + 1, block.deep)
+    x_first, x_stop = max(int(np.ceil(min(xs))) - block.x, 0), min(int(np.floor(max(xs))) - block.x + 1, block.wide)
+    for x in range(x_first, x_stop):
+        row = block.start + x * block.deep
+        for n in range(row + y_first, row + y_stop):
+            lines.half[np.uintp(n)] |= lines.between[np.uintp(n)]
+            lines.between[np.uintp(n)] = 0
 
-    This space is a tetrahedron; with the right orientation it counts as 1, whichever way the wall is curved.
-    """
+
+@compiled
+def _outline(vertex: int, columns: _Columns, lines: Any, block: Any) -> None:
+    """Cross the faces of a column: caps and walls."""
     points, polygons = columns.points, columns.polygons
     sides = polygons.shape[1]
     pial = len(points) // 2
     for cell in columns.members[columns.starts[vertex] : columns.starts[vertex + 1]]:
         for n in range(1, sides - 1):
             p, q, r = polygons[cell, 0], polygons[cell, n], polygons[cell, n + 1]
-            _cross(points, (r, q, p), 1, lines, corner)
-            _cross(points, (pial + p, pial + q, pial + r), 1, lines, corner)
+            _cross(points, (r, q, p), _FACE, lines, block)
+            _cross(points, (pial + p, pial + q, pial + r), _FACE, lines, block)
         for n in range(sides):
             p, q = polygons[cell, n], polygons[cell, (n + 1) % sides]
-            if vertex in (p, q) and not columns.is_open[cell, n]:
-                continue
-            wall = _WALL * _side(points, p, pial + q, q, pial + p)
-            _cross(points, (p, q, pial + q), 1 + wall, lines, corner)
-            _cross(points, (p, pial + q, pial + p), 1 + wall, lines, corner)
-            _cross(points, (p, q, pial + p), -wall, lines, corner)
-            _cross(points, (q, pial + q, pial + p), -wall, lines, corner)
+            if columns.is_open[cell, n] or vertex not in (p, q):
+                _cross_wall(points, p, q, lines, block)
 
 
 @compiled
-def _count(lines: Any, division: int, counts: Any) -> None:
-    """Sum, per voxel, the halves by which its centres are inside, and clear the lines for the next column."""
-    for x in range(lines.steps.shape[0]):
-        for y in range(lines.steps.shape[1]):
-            inside, last = 0, lines.last[x, y]
-            for z in range(lines.first[x, y], lines.steps.shape[2]):
-                inside += lines.steps[x, y, z]
-                lines.steps[x, y, z] = 0
-                if inside != 0:
-                    halves = 1 if (inside + _WALL // 2) // _WALL != 0 else 2 * (inside % 2)
-                    counts[x // division, y // division, z // division] += halves
-                elif z >= last:
-                    break
-            lines.first[x, y], lines.last[x, y] = _NOWHERE, -1
+def _ones(bits: int) -> int:
+    """The number of ones of a non-negative integer; a single instruction of most processors, into which this turns."""
+    count = 0
+    while bits != 0:
+        bits &= bits - 1
+        count += 1
+    return count
+
+
+@compiled
+def _count(first: int, block: Any, lines: Any, division: int, counts: Any) -> bool:
+    """Add, per voxel of a row, the halves by which its centres are inside, and clear its lines; False without any."""
+    of_voxel, found = (1 << division) - 1, False
+    for line in range(first, first + division * block.deep, block.deep):
+        for n in range(line, line + division):
+            half = lines.half[np.uintp(n)]
+            inside = lines.inside[np.uintp(n)] & ~half
+            if inside | half != 0:
+                lines.inside[np.uintp(n)] = lines.half[np.uintp(n)] = 0
+                found = True
+                for z in range(len(counts)):
+                    counts[z] += 2 * _ones(inside & of_voxel) + _ones(half & of_voxel)
+                    inside >>= division
+                    half >>= division
+    return found
 
 
 @compiled
 def _rasterise(columns: _Columns, boxes: _Boxes, shape: Any, division: int, first: int, buffers: _Buffers) -> int:
     """Compute voxel shares of the columns from `first` on until the buffer is full; return the next vertex."""
-    low, size, counts = boxes.low, boxes.size, buffers.counts
-    filled = 0
+    low, size, lines = boxes.low, boxes.size, buffers.lines
+    held, filled = MOST // division, 0  # voxels per word
     for vertex in range(first, len(size)):
         nx, ny, nz = size[vertex]
         if filled + nx * ny * nz > len(buffers.voxels):
             return vertex
         x0, y0, z0 = low[vertex] * division
         wide, deep = nx * division, ny * division
-        lines = _Lines(
-            buffers.lines.steps[:wide, :deep, : nz * division],
-            buffers.lines.first[:wide, :deep],
-            buffers.lines.last[:wide, :deep],
-        )
-        _outline(vertex, columns, lines, (x0, y0, z0))
-        _count(lines, division, counts)
+        block = _Block(x0, y0, z0, wide, deep, 0)
+        for z in range(0, nz, held):
+            block = _Block(x0, y0, z0 + z * division, wide, deep, z // held * wide * deep)
+            _outline(vertex, columns, lines, block)
         for x in range(nx):
             for y in range(ny):
-                for z in range(nz):
-                    if counts[x, y, z] > 0:
-                        row = (low[vertex, 0] + x) * shape[1] + low[vertex, 1] + y
-                        buffers.voxels[filled] = row * shape[2] + low[vertex, 2] + z
-                        buffers.shares[filled] = counts[x, y, z] / (2.0 * division**3)
-                        counts[x, y, z] = 0
-                        filled += 1
+                found = False
+                for z in range(0, nz, held):
+                    line = z // held * wide * deep + (x * deep + y) * division
+                    found |= _count(line, block, lines, division, buffers.counts[z : min(z + held, nz)])
+                row = (low[vertex, 0] + x) * shape[1] + low[vertex, 1] + y
+                if found:
+                    for z in range(nz):
+                        if buffers.counts[z] > 0:
+                            buffers.voxels[filled] = row * shape[2] + low[vertex, 2] + z
+                            buffers.shares[filled] = buffers.counts[z] / (2.0 * division**3)
+                            buffers.counts[z] = 0
+                            filled += 1
         buffers.indptr[vertex + 1] = filled
     return len(size)
 
@@ -230,7 +250,7 @@ def voxel_shares(cells: Cells, shape: tuple[int, int, int], division: int) -> sp
     shape : tuple of int
         Of the grid; columns are clipped to it.
     division : int
-        Sub-voxels along each axis of a voxel.
+        Sub-voxels along each axis of a voxel, 1 to `MOST`.
 
     Returns
     -------

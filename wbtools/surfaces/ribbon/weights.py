@@ -75,17 +75,17 @@ class RibbonWeights:
             Parts of the surfaces outside it are ignored.
         columns : Columns
         division : int
-            The share of a voxel is estimated by division^3 sub-voxel centres.
+            The share of a voxel is estimated by division^3 sub-voxel centres; 1 to 63.
 
         Raises
         ------
         InputError
-            If the surfaces do not have the same vertices and triangles, or the division is below 1.
+            If the surfaces do not have the same vertices and triangles, or the division is out of range.
         """
-        from wbtools.surfaces.ribbon.rasterising import voxel_shares
+        from wbtools.surfaces.ribbon.rasterising import MOST, voxel_shares
 
-        if division < 1:
-            raise InputError(f"voxels cannot be divided {division} times", hint="divide them at least once; 3 is usual")
+        if not 1 <= division <= MOST:
+            raise InputError(f"voxels cannot be divided {division} times", hint=f"1 to {MOST} times; 3 is usual")
         require_one_mesh(white, pial)
         cells = divide(columns, grid.to_index(white.vertices), grid.to_index(pial.vertices), white.triangles)
         return cls(*_reached(voxel_shares(cells, grid.shape, division)), grid, columns)
@@ -197,7 +197,7 @@ def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.i
     voxels = np.flatnonzero(touched)
     number = np.empty(matrix.shape[1], np.int32)  # memory is taken only where it is written: a tenth
     number[voxels] = np.arange(len(voxels), dtype=np.int32)
-    parts = matrix.data, number[matrix.indices], matrix.indptr
+    parts = matrix.data, number.take(matrix.indices), matrix.indptr
     return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels
 
 
