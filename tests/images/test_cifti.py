@@ -64,6 +64,20 @@ def test_a_dscalar_has_the_rows_that_workbench_makes(tmp_path):
     assert a.nifti_header["intent_name"] == b.nifti_header["intent_name"]
 
 
+@pytest.mark.parametrize("rows", [ROWS, cifti.Greyordinates(CORTEX)], ids=["with voxels", "cortex alone"])
+def test_a_dscalar_is_to_the_byte_what_nibabel_writes_of_its_axes(rows, tmp_path):
+    ours, theirs = tmp_path / "ours.dscalar.nii", tmp_path / "theirs.dscalar.nii"
+    named = {"<BrainModel />": rows.gather(VALUES), "other": 2 * rows.gather(VALUES)}
+    cifti.write_dscalar(ours, named, rows, {"other": PALETTE})
+    read = nibabel.load(ours)
+    again = nibabel.Cifti2Image(read.get_fdata(dtype=np.float32), [read.header.get_axis(axis) for axis in (0, 1)])
+    again.update_headers()
+    again.nifti_header.set_intent("ConnDenseScalar", name="ConnDenseScalar")
+    again.to_filename(theirs)
+    assert ours.read_bytes() == theirs.read_bytes()
+    np.testing.assert_array_equal(read.get_fdata(), np.array(list(named.values())))
+
+
 @pytest.mark.workbench
 def test_workbench_separates_a_dscalar_into_its_inputs(tmp_path):
     cifti.write_dscalar(tmp_path / "d.dscalar.nii", {"m": ROWS.gather(VALUES, INSIDE)}, ROWS, notice="no person")

@@ -10,6 +10,7 @@ import zipfile
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -19,7 +20,7 @@ from wbtools.errors import InputError, MissingFile, UnknownChoice
 from wbtools.reading import inline, open_batch, open_export
 from wbtools.reading.container import Zipped
 from wbtools.reading.participants import read_participants
-from wbtools.reading.table import read_table
+from wbtools.reading.table import OUTSIDE, read_rows, read_table
 
 
 @pytest.fixture(scope="module")
@@ -465,6 +466,71 @@ def test_a_table_that_is_too_large_is_not_read(tmp_path):
         stream.truncate(1 << 27)
     with pytest.raises(InputError, match="too large"):
         read_table(path)
+
+
+_FEW = "region", "key", "kind"
+_TABLE = "region\tkey\tkind\tz\tmethod\nV1\t2\tcortex\tn/a\t'a \"b\nV2\t1\tcortex\t-.5e-3\tn/a\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _TABLE,
+        _TABLE.replace("\n", "\r\n"),
+        _TABLE.replace("\n", "\r"),
+        "\ufeff" + _TABLE,
+        _TABLE.replace("\nV2", "\n\n  \nV2").rstrip(),
+        _TABLE.replace("-.5e-3", "+inf").replace("V1", "caf\u00e9\x85\u2028a"),
+        _TABLE.replace("-.5e-3", "12345678901234567890").replace("n/a", "3.").replace("\t1\t", "\t 1\t"),
+        _TABLE.replace("-.5e-3", "n/a").replace("cortex", "n/a"),
+    ],
+)
+def test_a_table_is_the_frame_that_pandas_reads(text, tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes(text.encode())
+    words = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=["n/a"], quoting=csv.QUOTE_NONE)
+    theirs = words.set_index("region")
+    theirs = theirs.assign(key=pd.to_numeric(theirs["key"]), z=pd.to_numeric(theirs["z"]))
+    pd.testing.assert_frame_equal(read_table(path, _FEW), theirs)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is not a table"),
+        ("\n \n", "is not a table"),
+        ("region\tkey\tregion\nV1\t1\tV2\n", "is not a table: its first line names a column twice"),
+        (_TABLE.replace("-.5e-3", "1\t2"), "is not a table: rows have more cells than the first line"),
+        (_TABLE.replace("kind", "kin"), "has no column kind"),
+        (_TABLE.replace("V2", "V1"), "does not name every region once"),
+        (_TABLE.replace("V2", "n/a"), "does not name every region once"),
+        (_TABLE.splitlines()[0], "has no region"),
+        (_TABLE.splitlines()[0] + "\noutside_atlas\tn/a\tn/a\tn/a\tn/a\n", "has no region"),
+        (_TABLE.replace("-.5e-3\tn/a", ""), "a word instead of a number: z of V2 is ''"),
+        (_TABLE.replace("\t-.5e-3\tn/a", ""), "a word instead of a number: z of V2 is ''"),
+        *(
+            (_TABLE.replace("-.5e-3", word), f"z of V2 is '{word}'")
+            for word in ("nan", "1_0", "\uff11", "0x1", "1e", ".")
+        ),
+    ],
+)
+def test_a_table_that_is_none_is_refused_by_a_sentence(text, why, tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text(text)
+    with pytest.raises(InputError) as refused:
+        read_table(path, _FEW)
+    assert why in str(refused.value)
+    path.write_bytes(b"\xff\xfe" + text.encode())
+    with pytest.raises(InputError, match="is not a table: 'utf-8' codec"):
+        read_table(path, _FEW)
+
+
+def test_rows_are_ordered_by_a_column_as_pandas_orders_them_and_leave_out_what_lies_outside(folder):
+    path = folder / "100307.unet.regions.tsv"
+    inside = read_table(path).drop(index=OUTSIDE)
+    for name in ("key", "calibrated_rank", "rank"):
+        assert [row.name for row in read_rows(path).ordered(name)] == list(inside.sort_values(name).index)
+    assert read_rows(path).known("z") == inside["z"].notna().any() and not read_rows(path).known("no such column")
 
 
 def test_a_table_of_participants_is_never_unpacked(tmp_path):

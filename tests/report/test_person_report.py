@@ -166,11 +166,11 @@ def test_the_static_page_is_small_and_has_all_but_the_viewer(folder):
     assert Read(page).tables[0] == Read((folder / "report.html").read_text()).tables[0]
 
 
-def test_a_report_loads_neither_torch_nor_the_network(folder, tmp_path):
+def test_a_report_loads_neither_torch_nor_pandas_nor_the_network(folder, tmp_path):
     code = (
         "import sys; from wbtools.cli import main; "
         "main(['report', sys.argv[1], '--out', sys.argv[2]], standalone_mode=False); "
-        "print([name for name in ('torch', 'zennit', 'captum') if name in sys.modules])"
+        "print([name for name in ('torch', 'zennit', 'captum', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     arguments = [sys.executable, "-c", code, str(folder), str(tmp_path / "r.html")]
     run = subprocess.run(arguments, capture_output=True, text=True, check=True)

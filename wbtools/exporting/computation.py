@@ -12,6 +12,7 @@ from threading import Event
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
 from wbtools.attribution.references.people import of_people
+from wbtools.attribution.runtime.memory import give_back
 from wbtools.exporting import comparison_people, cortical_maps, face_removal, preparation, recording
 from wbtools.exporting.comparison_people import ComparedPerson
 from wbtools.exporting.explanation import (
@@ -22,6 +23,7 @@ from wbtools.exporting.explanation import (
     answer,
     carried,
     seen_by,
+    with_heatmaps,
 )
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
@@ -94,6 +96,8 @@ def compute(
     with record.stage("maps on the cortex"):
         parts = [part for explanation in found for part in explanation.parts]
         metrics = cortical_maps.on_cortex(me, parts, me.projection)
+    with record.stage("heatmaps"):
+        found = tuple(with_heatmaps(explanation, me.atlas.whole) for explanation in found)
     data = ExportData(me, found, metrics, pairings, notice)
     return face_removal.brain_only(data, visible, record) if visible else face_removal.whole_head(data, record)
 
@@ -195,6 +199,7 @@ def explanations(asked: Sequence[Asked], answers: Answers, atlas: Atlas, record:
     found: list[Explanation] = []
     for each in asked:
         answered = answers.sought.pop(each.name)()
+        give_back()
         with record.stage(f"regions of {each.name}"):
             found.append(carried(answered, each.network, atlas, each.options))
             recording.note_explanation(record, found[-1], about=each.name if len(asked) > 1 else "")

@@ -30,7 +30,6 @@ from wbtools.regions.heatmap import paint, smooth_within
 from wbtools.regions.levels import Levels
 from wbtools.regions.planted import Planted
 from wbtools.space.foreground import Scan
-from wbtools.space.grid import Volume
 from wbtools.space.resampling import resample_density, resample_labels
 from wbtools.text import line
 
@@ -246,7 +245,7 @@ def carried(answered: Answer, model: Model, atlas: Atlas, options: ExplanationOp
     """Carry what a network answered to the T1w's own grid, and rank the regions there; the second part of `explain`."""
     first, *others = answered.found
     explanation = replace(
-        _on_t1w(first, model, atlas, Explanation, heatmaps=options.heatmaps),
+        _on_t1w(first, model, atlas, Explanation),
         remarks=answered.remarks,
         decision=answered.decision,
         shown=answered.shown,
@@ -255,7 +254,7 @@ def carried(answered: Answer, model: Model, atlas: Atlas, options: ExplanationOp
     if not others or companion is None:
         return explanation
     brain = (first.question.brain | others[0].question.brain).numpy()
-    shown_beside = _on_t1w(others[0], model, atlas, MapsByMethod, heatmaps=options.heatmaps)
+    shown_beside = _on_t1w(others[0], model, atlas, MapsByMethod)
     return replace(explanation, also=beside(explanation, shown_beside, brain, companion.advice))
 
 
@@ -277,7 +276,8 @@ def explain(model: Model, people: Sequence[ShownPerson], atlas: Atlas, options: 
     CheckError
         If the way back to the T1w grid changed the total relevance by more than 1 %.
     """
-    return carried(answer(model, people, lambda: atlas, options), model, atlas, options)
+    found = carried(answer(model, people, lambda: atlas, options), model, atlas, options)
+    return with_heatmaps(found, atlas) if options.heatmaps else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,7 +326,7 @@ def _explained(
 Maps = TypeVar("Maps", bound=MapsByMethod)
 
 
-def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps], *, heatmaps: bool) -> Maps:
+def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps]) -> Maps:
     """What was found, carried to the T1w's grid."""
     attribution = found.attribution
     relevance = resample_density(attribution.relevance, atlas.volume.grid)
@@ -342,16 +342,21 @@ def _on_t1w(found: _Found, model: Model, atlas: Atlas, kind: type[Maps], *, heat
         trust=found.trust,
         ranking=ranking,
         levels=levels,
-        volumes=_maps(relevance, ranking, atlas) if heatmaps else {RELEVANCE: relevance},
+        volumes={RELEVANCE: relevance},
         kept=kept,
     )
 
 
-def _maps(relevance: Volume, ranking: Ranking, atlas: Atlas) -> dict[str, Volume]:
-    """The maps of `MAPS`."""
-    heatmap = paint(ranking.scores(), atlas.volume)
+def with_heatmaps(explanation: Explanation, atlas: Atlas) -> Explanation:
+    """The explanation with all maps of `MAPS` in voxels, which nothing but files needs."""
+    also = explanation.also and replace(explanation.also, maps=_painted(explanation.also.maps, atlas))
+    return replace(_painted(explanation, atlas), also=also)
+
+
+def _painted(maps: Maps, atlas: Atlas) -> Maps:
+    heatmap = paint(maps.ranking.scores(), atlas.volume)
     smooth = smooth_within(heatmap, atlas.volume.data > 0)
-    return dict(zip(MAPS, (relevance, heatmap, smooth), strict=True))
+    return replace(maps, volumes=dict(zip(MAPS, (maps.volumes[RELEVANCE], heatmap, smooth), strict=True)))
 
 
 def _shown_twice(people: Sequence[ShownPerson]) -> list[str]:

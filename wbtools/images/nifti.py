@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CARET = 30  # the NIfTI extension code that Workbench registered
-_AT_ONCE = 32  # slices that are copied and packed together: a volume would take its own memory once more
+_AT_ONCE = 16  # slices that are copied and packed together: a volume would take its own memory once more
 _DESCRIPTION = 79  # bytes that fit the header field beside its terminating zero
 
 

@@ -338,7 +338,8 @@ def _region_sums(relevance: Volume, atlas: Atlas) -> _Sums:
     voxel = relevance.grid.voxel_volume
     voxels = np.bincount(regions, minlength=count)
     total, magnitude = np.bincount(regions, of_regions, count), np.bincount(regions, np.abs(of_regions), count)
-    voxels[0], total[0], magnitude[0] = rest.size, rest.sum(dtype=np.float64), np.abs(rest).sum(dtype=np.float64)
+    voxels[0], total[0] = rest.size, rest.sum(dtype=np.float64)
+    magnitude[0] = np.abs(rest, out=rest).sum(dtype=np.float64)  # most of the volume, of which one copy is enough
     return _Sums(voxels, voxels * voxel, total * voxel, magnitude * voxel)
 
 

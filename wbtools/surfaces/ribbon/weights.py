@@ -192,13 +192,15 @@ class RibbonWeights:
 
 def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
     """The matrix without its empty columns, and the indices of the remaining ones."""
-    touched = np.zeros(matrix.shape[1], bool)
-    touched[matrix.indices] = True
+    first = int(matrix.indices.min()) if matrix.nnz else 0
+    places = matrix.indices - first  # a hemisphere lies in half of the head
+    touched = np.zeros(int(places.max(initial=-1)) + 1, bool)
+    touched[places] = True
     voxels = np.flatnonzero(touched)
-    number = np.empty(matrix.shape[1], np.int32)  # memory is taken only where it is written: a tenth
+    number = np.empty(len(touched), np.int32)
     number[voxels] = np.arange(len(voxels), dtype=np.int32)
-    parts = matrix.data, number.take(matrix.indices), matrix.indptr
-    return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels
+    parts = matrix.data, number.take(places), matrix.indptr
+    return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels + first
 
 
 def _means(sums: NDArray[np.float64]) -> NDArray[np.float32]:
