@@ -8,7 +8,7 @@ from dataclasses import replace
 from wbtools.drawing.renderer_choice import Renderer
 from wbtools.exporting.session import scenes
 from wbtools.exporting.session.data import ExportData
-from wbtools.exporting.session.drawn_slices import slices_alone
+from wbtools.exporting.session.drawn_slices import slices_alone, volumes_of
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
@@ -71,7 +71,7 @@ def make(
     }
     figures = WrittenFiles()
     if renderer:
-        with slices_alone(out, files, data, composed) as thin:
+        with slices_alone(composed, volumes_of(data, files), out.folder) as thin:
             drawn, figures = _draw(out, thin, renderer, threads)
         composed = {what: replace(scene, thumbnail=drawn[what].thumbnail) for what, scene in composed.items()}
     scene_file = Written(Output(OutputKind.SCENE), out.path(Output(OutputKind.SCENE)))

@@ -6,7 +6,7 @@ in an unpacked file are read in a moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,6 @@ from wbtools.exporting.session.data import ExportData
 from wbtools.exporting.session.files import VOLUMES
 from wbtools.images import nifti
 from wbtools.output.kinds import Output, OutputKind
-from wbtools.output.names import OutputFolder
 from wbtools.output.written import Written, WrittenFiles
 from wbtools.space.grid import Grid, Volume
 from wbtools.workbench.scene.scene import Scene, View, VolumeView
@@ -30,44 +29,45 @@ Scenes = Mapping[Output, Scene]
 Point = tuple[float, float, float]
 
 
+Volumes = Iterable[tuple[Written, Volume]]
+
+
 @contextmanager
-def slices_alone(
-    out: OutputFolder, files: WrittenFiles, data: ExportData, scenes: Scenes
-) -> Iterator[dict[Output, Scene]]:
+def slices_alone(scenes: Scenes, volumes: Volumes, folder: Path) -> Iterator[dict[Output, Scene]]:
     """The same scenes, whose views of volumes show files that hold little more than the slices; gone after the block.
 
     Oblique volumes, whose slices are not planes of voxels, stay as they are.
 
     Parameters
     ----------
-    out : OutputFolder
-    files : WrittenFiles
-        The files of `data`.
-    data : ExportData
     scenes : mapping of Output to Scene
+    volumes : iterable of (Written, Volume)
+        What files hold, in the order of their axes; those that no scene shows are passed over.
+    folder : Path
+        Receives a temporary folder.
     """
     views = [view for scene in scenes.values() for view in scene.views if isinstance(view, VolumeView)]
     centres = sorted({view.centre for view in views})
     shown = {layer.path for view in views for layer in view.layers}
-    with TemporaryDirectory(prefix=".slices-", dir=out.folder) as place:
-        instead = _write(Path(place), _volumes(data, files, shown), centres)
+    with TemporaryDirectory(prefix=".slices-", dir=folder) as place:
+        instead = _write(Path(place), (each for each in volumes if each[0].path in shown), centres)
         yield {
             what: replace(scene, views=tuple(_with(view, instead) for view in scene.views))
             for what, scene in scenes.items()
         }
 
 
-def _volumes(data: ExportData, files: WrittenFiles, shown: set[Path]) -> Iterator[tuple[Written, Volume]]:
-    """The volumes that are shown, as files have them."""
+def volumes_of(data: ExportData, files: WrittenFiles) -> Iterator[tuple[Written, Volume]]:
+    """The volumes of an export that pictures may show, as its files have them."""
     known = {Output(OutputKind.T1W, whole_head=data.whole_head): data.person.t1w}
     for part in data.parts:
         known |= {Output(VOLUMES[key], part.name, by=part.by): volume for key, volume in part.volumes.items()}
     for written in files:
-        if written.path in shown and written.what in known:
+        if written.what in known:
             yield written, data.stored(known[written.what])
 
 
-def _write(folder: Path, volumes: Iterator[tuple[Written, Volume]], centres: list[Point]) -> dict[Path, Path]:
+def _write(folder: Path, volumes: Volumes, centres: list[Point]) -> dict[Path, Path]:
     """Write slices through all centres; gives the new files by those whose slices they hold."""
     instead, blanks = dict[Path, Path](), dict[tuple[int, ...], NDArray[np.float32]]()
     for written, volume in volumes:
@@ -86,11 +86,12 @@ def _write(folder: Path, volumes: Iterator[tuple[Written, Volume]], centres: lis
 
 
 def _through(grid: Grid, centres: list[Point]) -> Iterator[tuple[slice, slice, slice]]:
-    """The slices of a grid through points in the world, along each axis, as far as they lie in it."""
+    """The slices of a grid through points in the world, along each axis; its first or last ones for points outside."""
     for centre in centres:
-        for axis, place in enumerate(np.rint(grid.to_index(np.array(centre))).astype(int)):
+        nearest = np.rint(grid.to_index(np.array(centre))).clip(0, np.array(grid.shape) - 1).astype(int)
+        for axis, place in enumerate(nearest.tolist()):
             found = [slice(None)] * 3
-            found[axis] = slice(max(place - _MARGIN, 0), max(place + _MARGIN + 1, 0))
+            found[axis] = slice(max(place - _MARGIN, 0), place + _MARGIN + 1)
             yield found[0], found[1], found[2]
 
 
