@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import wbtools
 from wbtools.anatomy import SUBCORTEX, Hemisphere
 from wbtools.atlas import mmp
 from wbtools.cli import main
 from wbtools.images import gifti, nifti
+from wbtools.report.person.viewing import viewer_of
 from wbtools.space.grid import Grid, Unit, Volume
 
 HAS_WORKBENCH = shutil.which("wb_command") is not None
@@ -246,6 +248,12 @@ def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(expo
     )
     assert run.stderr == ""
     assert png.stat().st_size > 10_000
+
+
+def test_the_pages_viewer_shows_what_the_files_hold(exported):
+    # It is made of what was computed, while Workbench draws; `wbtools report` makes it of the files.
+    _, folder = exported
+    assert str(viewer_of(wbtools.open(folder))) in (folder / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
