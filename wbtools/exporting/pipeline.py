@@ -98,7 +98,7 @@ def export_subject(
         with writing(staged):
             with record.stage("files"):
                 data = files.write(out, made, tools.threads, drawn=settings.render)
-            page = page_viewer.making(made, settings.report, beside=tools.threads > 1)
+            page = page_viewer.making(made, settings.report, beside=tools.draws_elsewhere)
             with record.stage("scenes and pictures"), page as add_page:
                 shown = assembly.make(out, data, made, tools.renderer, tools.threads)
             if settings.dicom_out:

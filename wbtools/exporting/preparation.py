@@ -66,6 +66,11 @@ class Tools:
         """Who draws; None where nothing is drawn."""
         return self.choosing.result() if self.choosing else None
 
+    @property
+    def draws_elsewhere(self) -> bool:
+        """Whether another program draws, beside which a processor has time for something else."""
+        return self.threads > 1 and self.renderer is not None and self.renderer.workbench is not None
+
     def inflated(self, surfaces: Cortex) -> Cortex:
         """A cortex with the inflated surfaces that it may lack, where Workbench can make them."""
         return cortex.inflated(surfaces, self.workbench, self.threads) if self.workbench else surfaces

@@ -122,7 +122,8 @@ class Palette:
 
 def _top(values: NDArray[np.floating]) -> float:
     """The 98th percentile of the positive numbers, in two digits as a colour bar shows it; 1 if there are none."""
-    used = values[np.isfinite(values) & (values > 0)]
+    used = values[values > 0]
+    used = used[np.isfinite(used)]
     return float(f"{np.percentile(used, 98):.1e}") if used.size else 1.0
 
 

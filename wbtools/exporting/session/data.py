@@ -96,7 +96,6 @@ def palettes_of(explanation: Explanation) -> dict[str, Palette]:
     """One scale per map by its name in files, the same in the volume and on every surface."""
     palettes: dict[str, Palette] = {}
     for part in explanation.parts:
-        relevance = part.volumes[RELEVANCE].data
         palettes |= dict.fromkeys(map(part.named, MAPS), palette.REGION_SCORES)
-        palettes[part.named(RELEVANCE)] = palette.positive(relevance[relevance != 0])
+        palettes[part.named(RELEVANCE)] = palette.positive(part.volumes[RELEVANCE].data)
     return palettes

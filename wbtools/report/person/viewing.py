@@ -70,8 +70,7 @@ def maps_of(name: str, relevance: Volume, metrics: Mapping[str, Sides]) -> Netwo
     metrics : mapping of str to mapping of Hemisphere to ndarray, (V,), float32
         By their names in files.
     """
-    some = relevance.data[relevance.data != 0]
-    shown = palette.positive(some) if some.size else Palette()
+    shown = palette.positive(relevance.data) if relevance.data.any() else Palette()
     found = {}
     for each, values in metrics.items():
         unit = "score" if _HEATMAP in each else OF_RELEVANCE
@@ -83,7 +82,7 @@ def _palette(name: str, values: Sides) -> Palette:
     if name.startswith(_HEATMAP):
         return palette.REGION_SCORES
     both = np.concatenate(list(values.values()))
-    return palette.positive(both[both != 0]) if both.any() else Palette()
+    return palette.positive(both) if both.any() else Palette()
 
 
 def _places(export: Export) -> dict[str, Point]:
