@@ -7,12 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from threading import Event
 
 from wbtools.anatomy import Atlas
 from wbtools.attribution import Target
 from wbtools.attribution.references.people import of_people
 from wbtools.attribution.runtime.memory import give_back
+from wbtools.attribution.runtime.stopping import Stop
 from wbtools.exporting import comparison_people, cortical_maps, face_removal, preparation, recording
 from wbtools.exporting.comparison_people import ComparedPerson
 from wbtools.exporting.explanation import (
@@ -148,10 +148,6 @@ class Answers:
     atlas: Future[Atlas] = field(default_factory=Future)
 
 
-class _NoLongerWanted(Exception):
-    """Ends a network's passes in their thread, where the export has failed."""
-
-
 @contextmanager
 def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> Iterator[Answers]:
     """Networks, asked one after the other: each when its answer is needed, or from now on in a thread of their own.
@@ -166,17 +162,12 @@ def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> It
     beside : bool
         Whether there is a processor for the thread.
     """
-    failed = Event()
-
-    def tell(name: str, step: str) -> None:
-        if failed.is_set():
-            raise _NoLongerWanted
-        record.listener(f"relevance of {name}: {step}")
+    stop = Stop()
 
     def find(each: Asked, atlas: Future[Atlas]) -> Answer:
-        with record.stage(f"relevance of {each.name}"):
+        with stop.heeded(), record.stage(f"relevance of {each.name}"):
             threads = max(1, each.options.threads - beside)  # a thread is busy with the atlas
-            options = replace(each.options, told=partial(tell, each.name), threads=threads)
+            options = replace(each.options, told=partial(_step, record, each.name), threads=threads)
             return answer(each.network, each.shown, atlas.result, options)
 
     answers = Answers({})
@@ -187,10 +178,14 @@ def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> It
         try:
             yield answers
         except BaseException:
-            failed.set()
+            stop.now()
             answers.atlas.cancel()
-            pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _step(record: Provenance, name: str, step: str) -> None:
+    """Show which step of a network's explanation begins."""
+    record.listener(f"relevance of {name}: {step}")
 
 
 def explanations(asked: Sequence[Asked], answers: Answers, atlas: Atlas, record: Provenance) -> tuple[Explanation, ...]:

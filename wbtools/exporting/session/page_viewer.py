@@ -20,6 +20,7 @@ from wbtools.report.person import adding
 from wbtools.report.person.viewing import SURFACES, maps_of
 from wbtools.report.viewer.fragment import fragment
 from wbtools.report.viewer.shown import ANATOMICAL, NetworkMaps, Point, ViewerData
+from wbtools.space.grid import Grid, Volume
 
 AddPage = Callable[[Path], Path]
 """Adds the page to a finished folder."""
@@ -49,7 +50,7 @@ def making(data: ExportData, extent: ReportExtent | None, *, beside: bool) -> It
 
 def viewer(data: ExportData) -> str:
     """The same as `wbtools.report.person.viewing.viewer_of` makes of the files, which need not be read for it."""
-    t1w, networks = data.stored(data.person.t1w), tuple(_maps(data, each) for each in data.explanations)
+    t1w, networks = _read_back(data, data.person.t1w), tuple(_maps(data, each) for each in data.explanations)
     cortex = data.person.cortices.get(STANDARD)
     if cortex is None or not set(ANATOMICAL) & set(SURFACES) & set(cortex.kinds):
         return fragment(ViewerData(t1w, networks, places=_places(data)))
@@ -71,11 +72,18 @@ def viewer(data: ExportData) -> str:
 
 
 def _maps(data: ExportData, explanation: Explanation) -> NetworkMaps:
-    relevance, metrics = data.stored(explanation.volumes[RELEVANCE]), {}
+    relevance, metrics = _read_back(data, explanation.volumes[RELEVANCE]), {}
     if STANDARD in data.person.cortices:
         left, right = (data.maps_of(explanation, STANDARD, side) for side in Hemisphere)
         metrics = {name: {Hemisphere.LEFT: left[name], Hemisphere.RIGHT: right[name]} for name in left}
     return maps_of(explanation.name, relevance, metrics)
+
+
+def _read_back(data: ExportData, volume: Volume) -> Volume:
+    """A volume as its file gives it: NIfTI keeps affines in single precision."""
+    stored = data.stored(volume)
+    affine = stored.grid.affine.astype(np.float32).astype(np.float64)
+    return Volume(stored.data, Grid(stored.grid.shape, affine), stored.unit)
 
 
 def _regions(data: ExportData) -> list[Region]:
