@@ -155,10 +155,7 @@ def test_a_numba_cache_that_may_only_be_read_is_used_and_its_copy_goes(tmp_path:
     temporary.mkdir()
     if subprocess.run([*NAMESPACE, cache, "true"], capture_output=True).returncode:
         pytest.skip("needs mount namespaces")
-    code = (
-        "from wbtools.surfaces.ribbon.rasterising import _ones;"
-        "print(_ones(11), *_ones.stats.cache_hits.values())"
-    )
+    code = "from wbtools.surfaces.ribbon.rasterising import _ones;print(_ones(11), *_ones.stats.cache_hits.values())"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "TMPDIR": str(temporary)}
     run = [sys.executable, "-c", code]
     first = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)

@@ -38,7 +38,7 @@ _COMMANDS = {
 
 _SHORT_STEPS = {"export-subject", "batch", "report"}
 _SELDOM = 20_000, 20, 50
-"""When Python looks for circles of objects: torch makes half a million that last, whose sight took .5 s."""
+"""When Python looks for cycles of objects: torch makes half a million that last, and looking took half a second."""
 
 
 def spare_processors() -> None:
