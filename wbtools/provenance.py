@@ -69,13 +69,18 @@ class Provenance:
     deciding: list[str] = field(default_factory=list)
     briefs: list[str] = field(default_factory=list)
 
+    def expect(self, stage: str) -> None:
+        """Give a stage its place in the record before it begins, which another thread may do sooner or later."""
+        self.seconds.setdefault(stage, 0.0)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a block; notify the listener when it begins, and log when it ends."""
+        self.expect(name)
         self.listener(name)
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+        self.seconds[name] = round(self.seconds[name] + time.perf_counter() - start, 3)
         logger.info("%s: %.1f s", name, self.seconds[name])
 
     def notice(self, text: str, *, about: str = "", grave: bool = True, brief: str | None = None) -> None:

@@ -174,6 +174,8 @@ def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> It
     with ThreadPoolExecutor(1) as pool:
         for each in asked:
             work = partial(find, each, answers.atlas)
+            if beside:
+                record.expect(f"relevance of {each.name}")
             answers.sought[each.name] = pool.submit(work).result if beside else work
         try:
             yield answers

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_TRIM_THRESHOLD, _MAP_THRESHOLD = -1, -3
-"""Numbers of malloc's parameters in glibc's <malloc.h>."""
-_NEVER, _USUAL = 2**31 - 1, 128 * 1024
-_LARGEST = 1 << 25
-"""Bytes, the most that glibc allows: larger blocks, such as volumes made beside it, are given back as ever."""
+_TRIM_THRESHOLD, _MAP_AT_MOST = -1, -4
+"""Numbers of malloc's parameters in glibc's <malloc.h>: M_TRIM_THRESHOLD, M_MMAP_MAX."""
+_NEVER = 2**31 - 1
+_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MAP_AT_MOST: 65536}
 
 
 @contextmanager
@@ -26,13 +25,17 @@ def reused() -> Iterator[None]:
         yield
         return
     give_back()  # what was freed before
-    library.mallopt(_MAP_THRESHOLD, _LARGEST)
-    library.mallopt(_TRIM_THRESHOLD, _NEVER)
+    _set(library.mallopt, {_TRIM_THRESHOLD: _NEVER, _MAP_AT_MOST: 0})
     try:
         yield
     finally:
-        library.mallopt(_TRIM_THRESHOLD, _USUAL)
+        _set(library.mallopt, _USUAL)
         give_back()
+
+
+def _set(mallopt: Callable[[int, int], int], parameters: dict[int, int]) -> None:
+    for parameter, value in parameters.items():
+        mallopt(parameter, value)
 
 
 def give_back() -> None:
