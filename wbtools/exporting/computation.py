@@ -97,6 +97,7 @@ def compute(
         parts = [part for explanation in found for part in explanation.parts]
         metrics = cortical_maps.on_cortex(me, parts, me.projection)
     with record.stage("heatmaps"):
+        give_back()
         found = tuple(with_heatmaps(explanation, me.atlas.whole) for explanation in found)
     data = ExportData(me, found, metrics, pairings, notice)
     return face_removal.brain_only(data, visible, record) if visible else face_removal.whole_head(data, record)

@@ -82,9 +82,12 @@ class ReleaseMask:
 
     def share_outside(self, volume: Volume) -> float:
         """Share of the magnitude of a map that `cut` removes."""
-        size = np.abs(volume.data)
-        whole = float(size.sum(dtype=np.float64))
-        return 1 - float(size.sum(dtype=np.float64, where=self.inside)) / whole if whole else 0.0
+        whole = kept = 0.0
+        for values, inside in zip(volume.data, self.inside, strict=True):  # plane by plane: no copy of the volume
+            size = np.abs(values)
+            whole += float(size.sum(dtype=np.float64))
+            kept += float(size.sum(dtype=np.float64, where=inside))
+        return 1 - kept / whole if whole else 0.0
 
     def remarks(self, t1w: Volume) -> Iterator[str]:
         """A sentence for each change; none if the whole foreground of the image is inside."""

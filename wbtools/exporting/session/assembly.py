@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from wbtools.attribution.runtime.memory import give_back
 from wbtools.drawing.renderer_choice import Renderer
 from wbtools.exporting.session import scenes
 from wbtools.exporting.session.data import ExportData
@@ -64,6 +65,7 @@ def make(
     CommandError
         If Workbench was asked for, and fails.
     """
+    give_back()  # what writing the files took
     composed = {
         Output(OutputKind.FIGURE, explanation.name, scene=name): scene
         for explanation in data.explanations
