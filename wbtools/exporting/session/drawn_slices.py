@@ -27,8 +27,6 @@ _MARGIN = 1  # voxels on both sides of a slice: which of two is nearest is for t
 
 Scenes = Mapping[Output, Scene]
 Point = tuple[float, float, float]
-
-
 Volumes = Iterable[tuple[Written, Volume]]
 
 
@@ -74,7 +72,10 @@ def _write(folder: Path, volumes: Volumes, centres: list[Point]) -> dict[Path, P
         if volume.grid.is_oblique:
             continue
         # One after the other in the same memory: what each volume overwrites is the last one's slices.
-        blank = blanks.setdefault(volume.grid.shape, np.zeros(volume.grid.shape, np.float32, order="F"))
+        shape = volume.grid.shape
+        if shape not in blanks:
+            blanks[shape] = np.zeros(shape, np.float32, order="F")
+        blank = blanks[shape]
         for slices in _through(volume.grid, centres):
             blank[slices] = volume.data[slices]
         ((name, palette),) = written.maps.items()
