@@ -78,6 +78,11 @@ class Renderer:
         return {"renderer": "wbtools", "version": __version__, "reason": self.reason}
 
     @property
+    def draws_planes(self) -> bool:
+        """Whether planes of voxels give the pictures of whole volumes, as they do here and in Workbench 1.5."""
+        return not self.workbench or self.workbench.version().startswith("1.5.")
+
+    @property
     def said(self) -> str:
         """Who drew, as a sentence of a methods text."""
         drew = f"Connectome Workbench {self.workbench.version()}" if self.workbench else "wbtools itself"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from wbtools.attribution.runtime.memory import give_back
@@ -73,7 +74,8 @@ def make(
     }
     figures = WrittenFiles()
     if renderer:
-        with slices_alone(composed, volumes_of(data, files), out.folder) as thin:
+        alone = slices_alone(composed, volumes_of(data, files), out.folder)
+        with alone if renderer.draws_planes else nullcontext(composed) as thin:
             drawn, figures = _draw(out, thin, renderer, threads)
         composed = {what: replace(scene, thumbnail=drawn[what].thumbnail) for what, scene in composed.items()}
     scene_file = Written(Output(OutputKind.SCENE), out.path(Output(OutputKind.SCENE)))

@@ -1,14 +1,16 @@
-"""Volumes as pictures need them: their slices alone, in files that exist while they are drawn.
+"""Volumes as pictures need them: the slices alone, each in a file of its own, while they are drawn.
 
-Who draws reads every voxel of a volume, unpacks it, and counts its values, which takes as long as all the rest. Zeros
-are unpacked and counted in a third of the time, and take no space.
+Who draws reads every voxel of a volume, unpacks, counts and colours it: two thirds of the time that a sheet takes. A
+plane of voxels is read at once. It lies exactly where the view cuts, and is too thin to be seen from its edge: where
+two planes of a view cross, each voxel is drawn once. Workbench fits a view to its lowest layer, which is therefore a
+single voxel as large as the whole field of view.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,10 +22,13 @@ from wbtools.exporting.session.files import VOLUMES
 from wbtools.images import nifti
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.written import Written, WrittenFiles
-from wbtools.space.grid import Grid, Volume
+from wbtools.space.grid import Grid, Volume, reorient
 from wbtools.workbench.scene.scene import Scene, View, VolumeView
 
-_MARGIN = 1  # voxels on both sides of a slice: which of two is nearest is for those who draw to say
+_THICKNESS = 1e-4
+"""Of a plane, mm: less than Workbench's rasteriser can tell from nothing, more than its numbers are rounded by."""
+_UNDECIDED = 1e-3
+"""Of a voxel: nearer to the border of two, which one is shown is a matter of rounding."""
 
 Scenes = Mapping[Output, Scene]
 Point = tuple[float, float, float]
@@ -32,9 +37,10 @@ Volumes = Iterable[tuple[Written, Volume]]
 
 @contextmanager
 def slices_alone(scenes: Scenes, volumes: Volumes, folder: Path) -> Iterator[dict[Output, Scene]]:
-    """The same scenes, whose views of volumes show files that hold little more than the slices; gone after the block.
+    """The same scenes, whose views of volumes show files that hold the slices alone; gone after the block.
 
-    Oblique volumes, whose slices are not planes of voxels, stay as they are.
+    Views of oblique volumes, whose slices are not planes of voxels, stay as they are, as do those that cut beside a
+    volume or between two voxels.
 
     Parameters
     ----------
@@ -45,10 +51,14 @@ def slices_alone(scenes: Scenes, volumes: Volumes, folder: Path) -> Iterator[dic
         Receives a temporary folder.
     """
     views = [view for scene in scenes.values() for view in scene.views if isinstance(view, VolumeView)]
-    centres = sorted({view.centre for view in views})
+    centres = sorted({view.centre for view in views if view.letters})
     shown = {layer.path for view in views for layer in view.layers}
     with TemporaryDirectory(prefix=".slices-", dir=folder) as place:
-        instead = _write(Path(place), (each for each in volumes if each[0].path in shown), centres)
+        instead = {
+            written.path: _cut(Path(place) / str(number), written, _in_order(volume), centres)
+            for number, (written, volume) in enumerate(volumes)
+            if written.path in shown and not volume.grid.is_oblique
+        }
         yield {
             what: replace(scene, views=tuple(_with(view, instead) for view in scene.views))
             for what, scene in scenes.items()
@@ -65,40 +75,70 @@ def volumes_of(data: ExportData, files: WrittenFiles) -> Iterator[tuple[Written,
             yield written, data.stored(known[written.what])
 
 
-def _write(folder: Path, volumes: Volumes, centres: list[Point]) -> dict[Path, Path]:
-    """Write slices through all centres; gives the new files by those whose slices they hold."""
-    instead, blanks = dict[Path, Path](), dict[tuple[int, ...], NDArray[np.float32]]()
-    for written, volume in volumes:
-        if volume.grid.is_oblique:
+@dataclass(frozen=True)
+class _Slices:
+    """The files that stand for a volume: its field of view, and its planes by where views cut it."""
+
+    field: Path
+    planes: dict[Point, tuple[Path, ...]]
+
+
+def _in_order(volume: Volume) -> Volume:
+    """With the axes in the world's order: Workbench distorts what has them in another and edges of unequal lengths."""
+    letters = volume.grid.orientation
+    return reorient(volume, "".join(letter for pair in ("LR", "PA", "IS") for letter in letters if letter in pair))
+
+
+def _cut(folder: Path, written: Written, volume: Volume, centres: Iterable[Point]) -> _Slices:
+    """Write the planes of a volume through points in the world."""
+    folder.mkdir()
+    ((name, palette),) = written.maps.items()
+
+    def write(file: str, values: NDArray[np.float32], affine: NDArray[np.float64]) -> Path:
+        path = folder / f"{file}.nii"
+        part = Volume(values, Grid(values.shape, affine), volume.unit)
+        nifti.write_volume(path, part, palette_xml=palette.xml() if palette else None, map_name=name)
+        return path
+
+    planes = dict[Point, tuple[Path, ...]]()
+    for number, centre in enumerate(centres):
+        index = volume.grid.to_index(np.array(centre))
+        voxel = np.rint(index).astype(int)
+        if (abs(index - voxel) > 0.5 - _UNDECIDED).any() or (voxel < 0).any() or (voxel >= volume.grid.shape).any():
             continue
-        # One after the other in the same memory: what each volume overwrites is the last one's slices.
-        shape = volume.grid.shape
-        if shape not in blanks:
-            blanks[shape] = np.zeros(shape, np.float32, order="F")
-        blank = blanks[shape]
-        for slices in _through(volume.grid, centres):
-            blank[slices] = volume.data[slices]
-        ((name, palette),) = written.maps.items()
-        path = folder / f"{len(instead)}.nii.gz"
-        thin = Volume(blank, volume.grid, volume.unit)
-        nifti.write_volume(path, thin, palette_xml=palette.xml() if palette else None, map_name=name)
-        instead[written.path] = path
-    return instead
+        planes[centre] = tuple(
+            write(
+                f"{number}-{axis}",
+                volume.data.take([place], axis).astype(np.float32, copy=False),
+                _plane(volume.grid, axis, centre),
+            )
+            for axis, place in enumerate(voxel.tolist())
+        )
+    return _Slices(write("field", np.zeros((1, 1, 1), np.float32), volume.grid.covering((1, 1, 1)).affine), planes)
 
 
-def _through(grid: Grid, centres: list[Point]) -> Iterator[tuple[slice, slice, slice]]:
-    """The slices of a grid through points in the world, along each axis; its first or last ones for points outside."""
-    for centre in centres:
-        nearest = np.rint(grid.to_index(np.array(centre))).clip(0, np.array(grid.shape) - 1).astype(int)
-        for axis, place in enumerate(nearest.tolist()):
-            found = [slice(None)] * 3
-            found[axis] = slice(max(place - _MARGIN, 0), place + _MARGIN + 1)
-            yield found[0], found[1], found[2]
+def _plane(grid: Grid, axis: int, centre: Point) -> NDArray[np.float64]:
+    """The affine of a plane of a grid's voxels across an axis, moved to where a view cuts."""
+    affine = grid.affine.copy()
+    across = affine[:3, axis].copy()
+    affine[:3, axis] *= _THICKNESS / np.linalg.norm(across)
+    world = np.abs(across).argmax()
+    affine[world, 3] = centre[world]
+    return affine
 
 
-def _with(view: View, instead: Mapping[Path, Path]) -> View:
-    if not isinstance(view, VolumeView):
+def _with(view: View, instead: Mapping[Path, _Slices]) -> View:
+    if not isinstance(view, VolumeView) or any(layer.path not in instead for layer in view.layers):
         return view
-    return replace(
-        view, layers=tuple(replace(layer, path=instead.get(layer.path, layer.path)) for layer in view.layers)
-    )
+    parts = [instead[layer.path] for layer in view.layers]
+    if not view.letters:  # there is no slice worth drawing
+        fields = tuple(replace(layer, path=part.field) for layer, part in zip(view.layers, parts, strict=True))
+        return replace(view, layers=fields)
+    if any(view.centre not in part.planes for part in parts):
+        return view
+    layers = [
+        replace(layer, path=path, colour_bar=None if number else layer.colour_bar)
+        for layer, part in zip(view.layers, parts, strict=True)
+        for number, path in enumerate(part.planes[view.centre])
+    ]
+    return replace(view, layers=(*layers, replace(view.layers[-1], path=parts[-1].field, colour_bar=None)))
