@@ -79,8 +79,8 @@ class Renderer:
 
     @property
     def draws_planes(self) -> bool:
-        """Whether planes of voxels give the pictures of whole volumes, as they do here and in Workbench 1.5."""
-        return not self.workbench or self.workbench.version().startswith("1.5.")
+        """Whether planes of voxels give the pictures of whole volumes."""
+        return not self.workbench or self.workbench.compared
 
     @property
     def said(self) -> str:

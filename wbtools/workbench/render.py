@@ -84,7 +84,8 @@ def render_sheet(
         If it reports an error in loading, or a picture is blank or without the expected colours.
     """
     first = next(iter(scenes))
-    twin, whole = folder / f".{first.stem}.scene", first.with_name(f".{first.name}")
+    twin = folder / f".{first.stem}.scene"
+    whole = first.with_name(f".{first.stem}.{'ppm' if workbench.compared else 'png'}")  # no time for packing
     made = sheet(list(scenes.values()))
     try:
         scene_file.write(twin, [made])
@@ -127,28 +128,28 @@ def _fits(scenes: Sequence[Scene]) -> bool:
 
 
 def capture(
-    workbench: Workbench, file: Path, number: int, png: Path, size: tuple[int, int], *, threads: int = 1
+    workbench: Workbench, file: Path, number: int, picture: Path, size: tuple[int, int], *, threads: int = 1
 ) -> None:
     """Draw scene `number` (from 1) of a scene file as it stands; errors as in `render_sheet`."""
     drawing = probe.drawing(workbench)
     if not drawing.how:
         raise CommandError(drawing.problem, drawing.hint)
     try:
-        completed = workbench.run(DRAWING[drawing.how](file, number, png, size), threads)
+        completed = workbench.run(DRAWING[drawing.how](file, number, picture, size), threads)
     except CommandError as error:
         error.hint = error.hint or "let wbtools draw, --renderer own, and open the scene in wb_view"
         raise
     messages = [told for told in probe.messages(completed) if told not in drawing.usual]
     if messages:
-        png.unlink(missing_ok=True)
-        raise CheckError(f"Workbench drew {png.name} after an error: {messages[0].strip()}")
+        picture.unlink(missing_ok=True)
+        raise CheckError(f"Workbench drew {picture.name} after an error: {messages[0].strip()}")
 
 
-def _cut(png: Path, scenes: Sequence[Scene]) -> list[Image]:
+def _cut(picture: Path, scenes: Sequence[Scene]) -> list[Image]:
     """The pictures on a sheet."""
     from PIL import Image
 
-    with Image.open(png) as file:
+    with Image.open(picture) as file:
         whole = file.convert("RGB")
     return [whole.crop(box) for box in boxes(scenes)]
 

@@ -139,6 +139,11 @@ class Workbench:
             self.known.version = line(found[1], 40)
         return self.known.version
 
+    @property
+    def compared(self) -> bool:
+        """Whether short ways to a picture were found to give the same pixels by this version; others take the long."""
+        return self.version().startswith("1.5.")
+
     def commands(self) -> frozenset[str]:
         """The names of the operations it has, those it calls deprecated included."""
         if not self.known.commands:
