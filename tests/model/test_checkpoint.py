@@ -15,6 +15,8 @@ from wbtools.errors import CheckpointError
 from wbtools.model import built_in, load
 from wbtools.model.families.unet import UNetArchitecture
 
+NAMED = {"name": "net", "title": "net", "family": "unet"}
+
 
 @pytest.fixture
 def saved(tmp_path):
@@ -195,3 +197,31 @@ def test_built_in_network_is_loaded_without_torchs_compiler():
     code = "import sys; from wbtools.model import built_in; built_in(); print('torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_network_that_is_not_tried_is_loaded_without_torchs_compiler(saved):
+    path, _ = saved()
+    load_it = "from wbtools.model import load; load(sys.argv[1], tried=False)"
+    code = f"import sys; {load_it}; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_network_that_was_not_tried_is_tried_when_it_fails_and_only_then(saved):
+    path, _ = saved()
+    model = load(path, tried=False)
+    with pytest.raises(RuntimeError, match="the image's fault"), model.asked():
+        raise RuntimeError("the image's fault")
+    path.with_suffix(".json").write_text(json.dumps({**NAMED, "shape": [1, 1, 1]}))
+    model = load(path, tried=False)
+    with pytest.raises(CheckpointError, match="cannot take images of 1 x 1 x 1 voxels"), model.asked():
+        raise RuntimeError("the card's fault")
+    with pytest.raises(CheckpointError, match="cannot take images of 1 x 1 x 1 voxels"):
+        load(path)
+
+
+def test_the_names_of_classes_are_counted_in_any_case(saved):
+    path, _ = saved()
+    path.with_suffix(".json").write_text(json.dumps({**NAMED, "classes": ["a", "b"]}))
+    with pytest.raises(CheckpointError, match="no classes, its card names 2"):
+        load(path, tried=False)

@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made_heads import write_network
 from made_layouts import write_freesurfer
 from nibabel.freesurfer import read_geometry, write_geometry
 
@@ -33,10 +34,10 @@ def bert(made, tmp_path):
     return shutil.copytree(made / "freesurfer" / "bert", tmp_path / "bert", symlinks=True)
 
 
-def refusal(subject, out, code):
+def refusal(subject, out, code, *more):
     """What the export of a folder says, after it has ended with this code, without a traceback and without a result."""
     arguments = ["export-subject", str(subject), "--out", str(out), "--no-render", "--method", "lrp", "--null", "0"]
-    result = CliRunner().invoke(main, arguments)
+    result = CliRunner().invoke(main, [*arguments, *more])
     assert result.exit_code == code, result.output
     assert "Traceback" not in result.output and "Hint: " in result.output
     assert len([line for line in result.output.splitlines() if line.startswith("Error: ")]) == 1
@@ -111,3 +112,12 @@ def test_a_truncated_mgz_is_refused(bert, tmp_path, name):
     whole = (bert / "mri" / name).read_bytes()
     (bert / "mri" / name).write_bytes(whole[: len(whole) // 2])
     assert name in refusal(bert, tmp_path / "out", 3)
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_card_whose_images_the_network_cannot_take_ends_the_export(bert, tmp_path, threads):
+    network = write_network(tmp_path)
+    card = network.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), "shape": [1, 2, 1]}))
+    said = refusal(bert, tmp_path / "out", 3, "--model", str(network), "--threads", threads)
+    assert "small.pt cannot take images of 1 x 2 x 1 voxels" in said and "small.json" in said

@@ -166,7 +166,7 @@ def answering(asked: Sequence[Asked], record: Provenance, *, beside: bool) -> It
     stop = Stop()
 
     def find(each: Asked, atlas: Future[Atlas]) -> Answer:
-        with stop.heeded(), record.stage(f"relevance of {each.name}"):
+        with stop.heeded(), each.network.asked(), record.stage(f"relevance of {each.name}"):
             threads = max(1, each.options.threads - beside)  # a thread is busy with the atlas
             options = replace(each.options, told=partial(_step, record, each.name), threads=threads)
             return answer(each.network, each.shown, atlas.result, options)

@@ -19,7 +19,9 @@ from wbtools.output import names as naming
 from wbtools.subject.selection import Comparison, FoundPerson
 
 
-def load(models: Sequence[Path], options: ExplanationOptions, compared: Comparison) -> list[Model]:
+def load(
+    models: Sequence[Path], options: ExplanationOptions, compared: Comparison, *, tried: bool = True
+) -> list[Model]:
     """The networks that were asked for, each of a kind that gives what is to be explained.
 
     Parameters
@@ -28,13 +30,15 @@ def load(models: Sequence[Path], options: ExplanationOptions, compared: Comparis
         Checkpoints; none means the built-in network.
     options : ExplanationOptions
     compared : Comparison
+    tried : bool
+        As for `model.load`.
 
     Raises
     ------
     InputError
         If a network cannot be loaded, or has not what is to be explained.
     """
-    networks = [model.load(path) for path in models] or [model.built_in()]
+    networks = [model.load(path, tried=tried) for path in models] or [model.built_in()]
     for network in networks:
         target = options.target_of(network)
         target.require_known(network, 0 if compared.other is None else 1 + len(compared.others))

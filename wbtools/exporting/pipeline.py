@@ -85,7 +85,7 @@ def export_subject(
         place = preflight.require_exportable(job, settings, inputs)
         tools = preparation.find_tools(settings, record)
     with record.stage("networks"):
-        models = loaded or networks.load(settings.models, settings.explanation, job.compared)
+        models = loaded or networks.load(settings.models, settings.explanation, job.compared, tried=False)
         networks.require_references(models, settings)
         recording.note_deciding(record, models, inputs.people, inputs.references.listed)
         named = networks.by_name(models, settings.models)

@@ -29,7 +29,7 @@ __all__ = [
 _BUILT_IN = "demo_unet.pt"
 
 
-def load(source: str | Path) -> Model:
+def load(source: str | Path, *, tried: bool = True) -> Model:
     """Load a network and its card.
 
     Parameters
@@ -37,6 +37,8 @@ def load(source: str | Path) -> Model:
     source : str or Path
         A checkpoint, a `.pt2` file of torch.export, or `package.module:build`, a Python function that builds a network.
         Python code is imported only if it is named so, and no file has this name.
+    tried : bool
+        As for `checkpoint.load`; networks of other kinds are always tried.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def load(source: str | Path) -> Model:
         return python_builder.load(str(source))
     if path.suffix == pt2.SUFFIX:
         return exported.load(path)
-    return checkpoint.load(path, proven=path == built_in_file())
+    return checkpoint.load(path, proven=path == built_in_file(), tried=tried)
 
 
 def built_in() -> Model:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from wbtools import provenance
-from wbtools.errors import CheckpointError
+from wbtools.errors import CheckpointError, WbtoolsError
 from wbtools.model import card as cards
 from wbtools.model import compatibility
 from wbtools.model.card import Card
@@ -47,6 +48,8 @@ class Model:
         What of the checkpoint was left aside, a sentence each; every reader of a result is told.
     reference_set : tuple of Path
         The files of several references that the card names.
+    untried : Path or None
+        The checkpoint, where it was not tried whether the network takes images as the card says.
     """
 
     network: Network
@@ -56,6 +59,23 @@ class Model:
     reference: Path | None = None
     remarks: tuple[str, ...] = ()
     reference_set: tuple[Path, ...] = ()
+    untried: Path | None = None
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """For the block that asks the network for the first time: an image that it cannot take is the card's fault.
+
+        Raises
+        ------
+        CheckpointError
+            If the block fails, and network and card do not belong together.
+        """
+        try:
+            yield
+        except compatibility.FAILURES as error:
+            if self.untried and not isinstance(error, WbtoolsError):
+                load(self.untried)
+            raise
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -88,7 +108,7 @@ class Model:
         return self.card.threshold
 
 
-def load(path: Path, *, proven: bool = False) -> Model:
+def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
     """Load a checkpoint and its card.
 
     Parameters
@@ -99,6 +119,9 @@ def load(path: Path, *, proven: bool = False) -> Model:
         the safetensors file.
     proven : bool
         As for `compatibility.apply_card`.
+    tried : bool
+        Whether to try now if network and card belong together. Else whoever asks the network finds out (`Model.asked`);
+        where a card names classes, it is tried now in any case, since nothing fails for want of a name.
 
     Returns
     -------
@@ -118,7 +141,8 @@ def load(path: Path, *, proven: bool = False) -> Model:
     odd = _odd_threshold(threshold)
     card = _card(path, found.family, None if odd else threshold, inside)
     network = _network(path, found.family, found.tensors)
-    compatibility.apply_card(path, network, card, proven=proven)
+    left = not (proven or tried or card.classes)
+    compatibility.apply_card(path, network, card, proven=proven or left)
     network.load_state_dict(found.tensors, assign=True)
     description = {
         **(network.architecture.describe() if network.architecture else {}),
@@ -127,7 +151,8 @@ def load(path: Path, *, proven: bool = False) -> Model:
     }
     remarks = (*odd, network.notice) if network.notice else odd
     references = compatibility.reference_set(path, card)
-    return Model(network, card, description, digest, compatibility.reference(path, card), remarks, references)
+    reference, untried = compatibility.reference(path, card), path if left else None
+    return Model(network, card, description, digest, reference, remarks, references, untried)
 
 
 @dataclass(frozen=True, eq=False)
