@@ -121,7 +121,7 @@ def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
         As for `compatibility.apply_card`.
     tried : bool
         Whether to try now if network and card belong together. Else whoever asks the network finds out (`Model.asked`);
-        where a card names classes, it is tried now in any case, since nothing fails for want of a name.
+        a wrong number of classes is found now in any case, since nothing fails for want of a name.
 
     Returns
     -------
@@ -141,7 +141,8 @@ def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
     odd = _odd_threshold(threshold)
     card = _card(path, found.family, None if odd else threshold, inside)
     network = _network(path, found.family, found.tensors)
-    left = not (proven or tried or card.classes)
+    named = not card.classes or len(card.classes) == getattr(network.architecture, "classes", None)
+    left = named and not (proven or tried)
     compatibility.apply_card(path, network, card, proven=proven or left)
     network.load_state_dict(found.tensors, assign=True)
     description = {
