@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -82,8 +82,11 @@ def compute(
     """
     with preparation.files_of(inputs, tools, record) as files:
         scan = preparation.read_scan(files, tools, record)
-        compared = compared_with(inputs, networks, settings.target, tools, record)
-        options = with_references(inputs, networks, settings, record)
+        with ExitStack() as blocks:
+            for network in networks.values():
+                blocks.enter_context(network.asked())
+            compared = compared_with(inputs, networks, settings.target, tools, record)
+            options = with_references(inputs, networks, settings, record)
         asked = [
             Asked(name, network, inputs.subject.id, scan, compared, options[name]) for name, network in networks.items()
         ]

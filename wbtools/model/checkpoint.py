@@ -63,17 +63,17 @@ class Model:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """For the block that asks the network for the first time: an image that it cannot take is the card's fault.
+        """For the block that shows the network an image for the first time: if it fails, the card may be the reason.
 
         Raises
         ------
         CheckpointError
-            If the block fails, and network and card do not belong together.
+            If the block fails, whatever it says, and network and card do not belong together.
         """
         try:
             yield
-        except compatibility.FAILURES as error:
-            if self.untried and not isinstance(error, WbtoolsError):
+        except (WbtoolsError, *compatibility.FAILURES):
+            if self.untried:
                 load(self.untried)
             raise
 

@@ -84,12 +84,13 @@ def command(
         require_new_file(table, "--tsv")
     found = asking.find(study_folder, people, layout)
     checkpoint = place_of(network)
-    model = models.load(checkpoint)
-    told = (
-        _by_answer(found, model)
-        if examples is None
-        else _by_examples(found, model, _examples(examples, model, device), label, top)
-    )
+    model = models.load(checkpoint, tried=False)
+    with model.asked():
+        told = (
+            _by_answer(found, model)
+            if examples is None
+            else _by_examples(found, model, _examples(examples, model, device), label, top)
+        )
     if len(found) == 1 or not told.columns:
         for sentence in told.sentences:
             terminal.print(terminal.wrapped(sentence))

@@ -87,8 +87,8 @@ def command(
 
     mine, theirs = people.find(study_folder, (first, second), layout)
     checkpoint = place_of(network)
-    model = models.load(checkpoint)
-    with progress("person") as tell:
+    model = models.load(checkpoint, tried=False)
+    with model.asked(), progress("person") as tell:
         pair = compare(mine, theirs, model, tell)
     for sentence in pair.sentences():
         terminal.print(terminal.wrapped(sentence))

@@ -85,11 +85,11 @@ def command(
     if target is not None:
         target.require(name)
     checkpoint = place_of(network)
-    known, model = index.read(place), models.load(checkpoint)
+    known, model = index.read(place), models.load(checkpoint, tried=False)
     require_same_model(known, model)
     if explain:
         bits.require_codes(model)
-    with live_stage() as listener:
+    with model.asked(), live_stage() as listener:
         listener("comparing")
         shown = replace(people.shown(found, model), name=name)
         answer = querying.query(shown, known, model, top)
