@@ -59,7 +59,16 @@ def test_workbench_draws_the_same_picture_of_the_slices_alone(tmp_path, affine, 
     assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".gz"}  # nothing else is left
 
 
-@pytest.mark.parametrize("affine, centre", [(OBLIQUE, CENTRE), (RAS, (100.0, 0.0, 0.0)), (RAS, BETWEEN)])
+def leaning(radians):
+    affine = RAS.copy()
+    affine[0, 1] = radians
+    return affine
+
+
+WHOLE = [(OBLIQUE, CENTRE), (leaning(5e-5), CENTRE), (leaning(1e-12), CENTRE), (RAS, (100.0, 0.0, 0.0)), (RAS, BETWEEN)]
+
+
+@pytest.mark.parametrize("affine, centre", WHOLE)
 def test_what_is_not_a_plane_of_voxels_is_drawn_from_the_whole_volume(tmp_path, affine, centre):
     scenes, volumes = shown(tmp_path, affine, centre)
     with slices_alone(scenes, volumes, tmp_path) as thin:

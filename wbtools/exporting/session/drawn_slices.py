@@ -39,8 +39,8 @@ Volumes = Iterable[tuple[Written, Volume]]
 def slices_alone(scenes: Scenes, volumes: Volumes, folder: Path) -> Iterator[dict[Output, Scene]]:
     """The same scenes, whose views of volumes show files that hold the slices alone; gone after the block.
 
-    Views of oblique volumes, whose slices are not planes of voxels, stay as they are, as do those that cut beside a
-    volume or between two voxels.
+    Views of volumes that lean, however little, stay as they are, as do those that cut beside a volume or between two
+    voxels: there a slice is no plane of voxels, and Workbench cuts what leans in steps of the shortest edge.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def slices_alone(scenes: Scenes, volumes: Volumes, folder: Path) -> Iterator[dic
         instead = {
             written.path: _cut(Path(place) / str(number), written, _in_order(volume), centres)
             for number, (written, volume) in enumerate(volumes)
-            if written.path in shown and not volume.grid.is_oblique
+            if written.path in shown and _is_upright(volume.grid)
         }
         yield {
             what: replace(scene, views=tuple(_with(view, instead) for view in scene.views))
@@ -81,6 +81,11 @@ class _Slices:
 
     field: Path
     planes: dict[Point, tuple[Path, ...]]
+
+
+def _is_upright(grid: Grid) -> bool:
+    """Whether its axes are exactly those of the world, in the numbers that a file has."""
+    return int(np.count_nonzero(grid.affine[:3, :3].astype(np.float32))) == 3
 
 
 def _in_order(volume: Volume) -> Volume:
