@@ -30,7 +30,9 @@ def test_the_command_makes_a_mean_and_components_that_a_card_can_name(tmp_path):
     network = write_network(tmp_path)
     for seed in range(5):
         place = turned(3.0 * seed - 9, 1 + 0.01 * seed, (seed - 3, 2, 0))
-        nifti.write_volume(tmp_path / "people" / f"P{seed}.nii.gz", Volume(900 * brain_with(seed, place), GRID))
+        brain = brain_with(seed, place)
+        brain[(brain < 0.05) & (seed > 0)] = 0  # the first is taken for a head; deepbet takes seconds for each
+        nifti.write_volume(tmp_path / "people" / f"P{seed}.nii.gz", Volume(900 * brain, GRID))
     arguments = ["make-references", str(tmp_path / "people"), "--model", str(network), "--out", str(tmp_path / "set")]
     run = CliRunner().invoke(main, arguments)
     assert run.exit_code == 0, run.output

@@ -39,6 +39,20 @@ def done(folder):
     return folder / "done", result.output
 
 
+@pytest.fixture(scope="module")
+def odd(folder):
+    """An evaluation with all that is unusual: an odd name, synthetic data and wishes for thresholds."""
+    shutil.copytree(folder / "run", folder / "odd" / "<b>&$x$")
+    data = open_data(folder / "data")
+    images = np.array(data.images)
+    write_data(folder / "synthetic", Kind.VOLUMES, images, data.items, data.manifest.card, synthetic=True)
+    words = ("--min-recall", ".9", "--min-precision", ".9", *FEW)
+    out = folder / "odd" / "done"
+    result = evaluate(folder / "odd" / "<b>&$x$", folder / "synthetic", "--out", out, *words)
+    assert result.exit_code == 0, result.output
+    return out, result.output
+
+
 def said(result):
     return " ".join(result.output.split())
 
@@ -92,11 +106,9 @@ def test_the_threshold_study_looks_at_validation_people_alone(folder, done):
     assert len(record_of["thresholds"]["run/best-auc"]) == 1 + 7
 
 
-def test_least_recall_and_precision_add_thresholds(folder, tmp_path):
-    words = ("--min-recall", ".9", "--min-precision", ".9")
-    result = evaluate(folder / "run", folder / "data", "--out", tmp_path / "e", *FEW, *words)
-    assert result.exit_code == 0, result.output
-    assert {"least_recall", "least_precision"} <= set(record(tmp_path / "e")["thresholds"]["run/best-auc"])
+def test_least_recall_and_precision_add_thresholds(odd):
+    (thresholds,) = record(odd[0])["thresholds"].values()
+    assert {"least_recall", "least_precision"} <= set(thresholds)
 
 
 def test_two_checkpoints_stand_side_by_side_with_their_differences(done):
@@ -147,22 +159,14 @@ def test_the_same_evaluation_gives_the_same_files(folder, done, tmp_path):
             assert (tmp_path / "again" / path.relative_to(done[0])).read_bytes() == path.read_bytes(), path.name
 
 
-def test_names_of_folders_do_not_become_markup(folder, tmp_path):
-    odd = tmp_path / "<b>&$x$"
-    shutil.copytree(folder / "run", odd)
-    result = evaluate(odd, folder / "data", "--out", tmp_path / "e", *FEW)
-    assert result.exit_code == 0, result.output
-    page = Page(tmp_path / "e/index.html")
+def test_names_of_folders_do_not_become_markup(odd):
+    page = Page(odd[0] / "index.html")
     assert "b" not in {tag for tag, _ in page.tags} and "<b>&$x$/best-auc" in " ".join(page.words)
 
 
-def test_synthetic_data_are_called_so(folder, tmp_path):
-    data = open_data(folder / "data")
-    write_data(tmp_path / "d", Kind.VOLUMES, np.array(data.images), data.items, data.manifest.card, synthetic=True)
-    result = evaluate(folder / "run", tmp_path / "d", "--out", tmp_path / "e", *FEW)
-    assert result.exit_code == 0, result.output
-    assert "The images are synthetic" in (tmp_path / "e/index.html").read_text()
-    assert record(tmp_path / "e")["data"]["synthetic"] is True and "synthetic" in result.output
+def test_synthetic_data_are_called_so(odd):
+    assert "The images are synthetic" in (odd[0] / "index.html").read_text()
+    assert record(odd[0])["data"]["synthetic"] is True and "synthetic" in odd[1]
 
 
 def test_a_dry_run_says_who_and_writes_nothing(folder, tmp_path):
@@ -200,9 +204,9 @@ def test_a_study_without_validation_twins_is_judged_at_the_checkpoints_threshold
 # ----------------------------------------------------------------------------------------------------------- ownership
 
 
-def test_only_an_earlier_evaluation_is_replaced_and_only_if_it_is_wanted(folder, tmp_path):
+def test_only_an_earlier_evaluation_is_replaced_and_only_if_it_is_wanted(folder, done, tmp_path):
+    shutil.copytree(done[0], tmp_path / "e")
     words = (folder / "run", folder / "data", "--out", tmp_path / "e", *FEW)
-    assert evaluate(*words).exit_code == 0
     again = evaluate(*words)
     assert again.exit_code == 3 and "--overwrite" in again.output
     (tmp_path / "e/mine.txt").write_text("mine")

@@ -16,7 +16,7 @@ FEW = ("--resamples", "100")
 QUICK = ("--epochs", "1", "--batch", "8", "--fractions", ".5", ".2", ".3", "--set", "settle=1")
 RECIPES = {
     "twins": (made_twins, 12, ("--backbone", "unet-tiny", "--references", "none", "--set", "accumulate=1")),
-    "symmetry": (made_slices, 12, ()),
+    "symmetry": (made_slices, 12, ("--backbone", "halves-resnet-tiny")),
     "classes": (made_classes, 24, ("--backbone", "mrinet-small", "--references", "none")),
     "contrastive": (
         made_pictures,

@@ -35,7 +35,7 @@ def record(place):
 def slices(tmp_path_factory):
     place = tmp_path_factory.mktemp("symmetry")
     made_slices(place / "data", 24)
-    how = ("--epochs", "1", "--batch", "8", "--fractions", ".4", ".2", ".4")
+    how = ("--backbone", "halves-resnet-tiny", "--epochs", "1", "--batch", "8", "--fractions", ".4", ".2", ".4")
     for name, size in (("small", 10), ("large", 40)):
         result = train("symmetry", place / "data", "--out", place / name, *how, "--set", f"sizes={size}")
         assert result.exit_code == 0, result.output
@@ -116,7 +116,8 @@ def test_a_network_of_slices_is_not_given_pictures(slices, tmp_path):
 def pictures(tmp_path_factory):
     place = tmp_path_factory.mktemp("contrastive")
     made_pictures(place / "data", 20)
-    how = ("--epochs", "1", "--batch", "12", "--rate", "1e-3", "--fractions", ".5", ".2", ".3", "--set", "examples=8")
+    how = ("--backbone", "densenet2d-tiny", "--epochs", "1", "--batch", "12", "--rate", "1e-3")
+    how += ("--fractions", ".5", ".2", ".3", "--set", "examples=8")
     for name, plain in (("siamese", "no"), ("plain", "yes")):
         words = ("--set", "embedding=16", "--set", f"plain={plain}")
         result = train("contrastive", place / "data", "--out", place / name, *how, *words)

@@ -178,7 +178,7 @@ def test_the_lesion_itself_is_the_best_map_and_an_empty_map_is_chance():
 def run(tmp_path_factory):
     place = tmp_path_factory.mktemp("symmetry")
     made_slices(place / "data", 12)
-    how = ("--epochs", "1", "--batch", "8", "--fractions", ".4", ".2", ".4")
+    how = ("--backbone", "halves-resnet-tiny", "--epochs", "1", "--batch", "8", "--fractions", ".4", ".2", ".4")
     result = train("symmetry", place / "data", "--out", place / "run", *how)
     assert result.exit_code == 0, result.output
     return place

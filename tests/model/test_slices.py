@@ -1,6 +1,8 @@
 """Networks of slices: as torchvision computes them, one slice at a time, and safe to hang hooks on."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -163,26 +165,28 @@ def embed(densenet, image, channels):
         return densenet(slices[:, None].expand(-1, channels, -1, -1))
 
 
+FEATURES = 69  # of the narrow DenseNet
 HEADS = {
-    "as it is": (lambda d: d, "", 1000),
-    "one layer": (lambda d: setattr(d, "classifier", nn.Linear(1024, 16)), "base.", 16),
-    "two layers": (
-        lambda d: setattr(d, "classifier", nn.Sequential(nn.Linear(1024, 32), nn.ReLU(), nn.Linear(32, 8))),
-        "model.",
-        8,
-    ),
-    "no layer": (lambda d: setattr(d, "classifier", nn.Identity()), "backbone.net.", 1024),
+    "as it is": (lambda: None, "", 1000),
+    "one layer": (lambda: nn.Linear(FEATURES, 16), "base.", 16),
+    "two layers": (lambda: nn.Sequential(nn.Linear(FEATURES, 32), nn.ReLU(), nn.Linear(32, 8)), "model.", 8),
+    "no layer": (nn.Identity, "backbone.net.", FEATURES),
 }
 
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_embeddings_of_slices_are_those_of_torchvisions_densenet(tmp_path, brain, head, channels):
-    change, prefix, size = HEADS[head]
-    densenet = torchvision.models.densenet121(weights=None)
+    """The published DenseNet-121 as it is, a narrow one with other last layers."""
+    make, prefix, size = HEADS[head]
+    if head == "as it is":
+        densenet = torchvision.models.densenet121(weights=None)
+    else:
+        densenet = torchvision.models.DenseNet(12, (3, 3, 3), 24)
+        densenet.classifier = make()
     if channels == 1:
-        densenet.features.conv0 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    change(densenet)
+        stem = densenet.features.conv0.out_channels
+        densenet.features.conv0 = nn.Conv2d(1, stem, 7, stride=2, padding=3, bias=False)
     trained(densenet)
     path = saved(tmp_path, {prefix + key: value for key, value in densenet.state_dict().items()}, family="contrastive")
     model = load(path)
@@ -214,13 +218,20 @@ def test_narrower_and_deeper_densenets_of_torchvision_are_read_from_their_weight
         torch.testing.assert_close(model.network.raw(brain), expected, rtol=1e-5, atol=1e-6)
 
 
-NETWORKS = {
+BUILT = {
     "hemispheres": lambda: trained(Hemispheres(hemispheres.HemispheresArchitecture())),
     "contrastive": lambda: trained(
         Contrastive(contrastive.ContrastiveArchitecture(head=("classifier",), units=(1024, 8)))
     ),
     "densenet2d-tiny": lambda: trained(BACKBONES["densenet2d-tiny"].build(Sizes((3, SIDE, SIDE), code=8))),
 }
+NETWORKS = {name: lambda name=name: deepcopy(made(name)) for name in BUILT}
+
+
+@cache
+def made(name):
+    """A network as it was drawn: to draw millions of weights takes longer than to copy them."""
+    return BUILT[name]()
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "LPS", "PIR", "SLA"])
@@ -295,7 +306,7 @@ def test_merging_the_named_batch_norms_changes_nothing(brain, name):
     ],
 )
 def test_a_missing_tensor_ends_in_one_sentence(tmp_path, key, words):
-    state = Hemispheres(hemispheres.HemispheresArchitecture()).state_dict()
+    state = made("hemispheres").state_dict()
     del state[key]
     with pytest.raises(CheckpointError, match=words) as caught:
         load(saved(tmp_path, state))
@@ -304,14 +315,14 @@ def test_a_missing_tensor_ends_in_one_sentence(tmp_path, key, words):
 
 
 def test_a_name_that_no_module_can_have_ends_in_one_sentence(tmp_path):
-    state = Contrastive(contrastive.ContrastiveArchitecture()).state_dict()
+    state = made("contrastive").state_dict()
     state = {f"training.{key}": value for key, value in state.items()}
     with pytest.raises(CheckpointError, match=r"net\.pt"):
         load(saved(tmp_path, state, family="contrastive"))
 
 
 def test_without_a_card_the_familys_slices_are_assumed(tmp_path):
-    torch.save(Contrastive(contrastive.ContrastiveArchitecture()).state_dict(), tmp_path / "net.pt")
+    torch.save(made("contrastive").state_dict(), tmp_path / "net.pt")
     model = load(tmp_path / "net.pt")
     assert model.card.assumed
     assert model.card.shape == (188, 224, 32)

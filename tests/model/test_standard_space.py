@@ -50,7 +50,7 @@ def slow_field(shape):
 
 @pytest.mark.slow
 def test_with_or_without_a_bias_field_an_image_becomes_the_same():
-    volume = brain(10.0)
+    volume = brain(12.0)
     tissue = volume.data > 0.3
     biased = replace(volume, data=(volume.data * slow_field(volume.data.shape) * 700).astype(np.float32))
     one_way, other_way = without_bias(volume), without_bias(biased)
@@ -63,7 +63,7 @@ def test_with_or_without_a_bias_field_an_image_becomes_the_same():
 @pytest.mark.slow
 def test_a_network_is_shown_the_same_whatever_the_pose_and_the_coil():
     card = Card(name="net", title="net", family="unet", shape=(30, 36, 30), resampling=STANDARD_SPACE)
-    straight = brain(8.0)
+    straight = brain(10.0)
     other, _ = moved(straight)
     other = replace(other, data=(other.data * slow_field(other.data.shape)).astype(np.float32))
     images = [

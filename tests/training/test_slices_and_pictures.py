@@ -182,8 +182,8 @@ def test_lesions_shrink_to_their_sizes_in_three_quarters_of_the_epochs(tmp_path)
 
 
 def test_symmetry_is_learned(tmp_path):
-    made_slices(tmp_path / "data", 40)
-    how = ("--set", "sizes=90", "--epochs", "2", "--set", "optimiser=adam", "--rate", "1e-3", "--batch", "8")
+    made_slices(tmp_path / "data", 28)
+    how = ("--set", "sizes=90", "--epochs", "1", "--set", "optimiser=adam", "--rate", "1e-3", "--batch", "8")
     result = train("symmetry", tmp_path / "data", "--out", tmp_path / "run", *how)
     assert result.exit_code == 0, result.output
     assert max(line["val"]["auc"] for line in lines(tmp_path / "run")) > 0.9
@@ -261,7 +261,8 @@ def test_pictures_are_from_0_to_1_in_three_channels_and_large_enough(tmp_path):
 @pytest.mark.parametrize("plain", ["no", "yes"])
 def test_classes_of_pictures_are_learned_by_distances_and_by_themselves(plain, tmp_path):
     made_pictures(tmp_path / "data", 16)
-    how = ("--epochs", "3", "--rate", "1e-3", "--batch", "12", "--set", "embedding=16", "--set", f"plain={plain}")
+    how = ("--backbone", "densenet2d-tiny", "--epochs", "2", "--rate", "5e-3", "--batch", "12")
+    how += ("--set", "embedding=16", "--set", f"plain={plain}")
     result = train("contrastive", tmp_path / "data", "--out", tmp_path / "run", *how)
     assert result.exit_code == 0, result.output
     assert max(line["val"]["accuracy"] for line in lines(tmp_path / "run")) > 0.8
