@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,11 +29,25 @@ SHAPE = ("--shape", "20,24,20")
 ENGINES = ("slurm", "dask")
 
 
-@pytest.fixture
-def study(tmp_path):
-    folder = made_study(tmp_path / "study", PEOPLE)
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = made_study(tmp_path_factory.mktemp("scans") / "study", PEOPLE)
     (folder / "twin_pairs.txt").write_text("100,101\n102,103\n")
     return folder
+
+
+@pytest.fixture(scope="module")
+def here(original, tmp_path_factory):
+    """What a single machine makes of the study."""
+    folder = tmp_path_factory.mktemp("here") / "data"
+    prepare(original, folder, "--jobs", 1)
+    return contents(folder)
+
+
+@pytest.fixture
+def study(original, tmp_path):
+    shutil.copytree(original, tmp_path / "study")
+    return tmp_path / "study"
 
 
 def prepare(study, out, *words, cluster=None, code=0):
@@ -51,14 +66,13 @@ def t1w(study, person):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_bytes_are_those_of_a_single_machine_and_nothing_else_is_left(study, tmp_path, cluster, engine):
-    prepare(study, tmp_path / "here", "--jobs", 1)
+def test_bytes_are_those_of_a_single_machine_and_nothing_else_is_left(study, here, tmp_path, cluster, engine):
     prepare(study, tmp_path / "there", "--piece", 3, cluster=cluster(engine))
-    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert contents(tmp_path / "there") == here
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_bad_image_is_named_the_others_are_kept_and_repaired_it_is_made_again(study, tmp_path, cluster, engine):
+def test_a_bad_image_is_named_the_others_are_kept_and_repaired_it_is_made_again(study, here, tmp_path, cluster, engine):
     empty = small_brain()
     nifti.write_volume(t1w(study, "101"), type(empty)(np.ones_like(empty.data), empty.grid))
     said = prepare(study, tmp_path / "there", "--piece", 2, cluster=cluster(engine), code=3)
@@ -67,11 +81,10 @@ def test_a_bad_image_is_named_the_others_are_kept_and_repaired_it_is_made_again(
     nifti.write_volume(t1w(study, "101"), varied(small_brain(), 1))
     said = prepare(study, tmp_path / "there", "--piece", 2, cluster=cluster(engine))
     assert "resuming" in said
-    prepare(study, tmp_path / "here", "--jobs", 1)
-    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert contents(tmp_path / "there") == here
 
 
-def test_what_a_killed_command_and_a_killed_task_had_not_done_is_done_and_not_more(study, tmp_path, cluster):
+def test_what_a_killed_command_and_a_killed_task_had_not_done_is_done_and_not_more(study, here, tmp_path, cluster):
     reached, there = cluster("slurm"), tmp_path / "there"
     asked = ("--piece", 1, "--pack", 4)
     words = ["prepare", "twins", study, "--out", there, *SHAPE, *asked, *reached.words]
@@ -95,8 +108,7 @@ def test_what_a_killed_command_and_a_killed_task_had_not_done_is_done_and_not_mo
     assert first.stat().st_mtime_ns == made
     said = prepare(study, there, *asked, cluster=reached)
     assert "Submitted" not in said
-    prepare(study, tmp_path / "here", "--jobs", 1)
-    assert contents(there) == contents(tmp_path / "here")
+    assert contents(there) == here
 
 
 def until(condition):

@@ -28,9 +28,9 @@ NODES = Grid((6, 7, 6), np.array([[40.0, 0, 0, -100], [0, 40, 0, -140], [0, 0, 4
 
 @pytest.fixture(scope="module")
 def template():
-    """The painted average on voxels of 2.5 mm, which are enough for an error below a millimetre."""
+    """The painted average on voxels of 4 mm: still an error below a millimetre, for a quarter of the work of 2.5 mm."""
     whole = templates.painted()
-    return Template((average(whole, whole.grid.with_spacing(2.5)),), ("painted, coarse",))
+    return Template((average(whole, whole.grid.with_spacing(4.0)),), ("painted, coarse",))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def placed(brain, template):
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    """Where it does not matter how well a template lies: seconds instead of half a minute."""
+    """Where it does not matter how well a template lies: half a second instead of five."""
     monkeypatch.setattr(syn, "_COARSE_ITERATIONS", (20, 10, 0))
     monkeypatch.setattr(syn, "_CORRELATION", 0.3)
 
@@ -69,7 +69,7 @@ def inner(template):
 def test_points_go_where_the_deformation_took_them(placed, bent, inner):
     before = np.linalg.norm(inner - bent.push(inner), axis=1)
     errors = np.linalg.norm(placed.points(inner) - bent.push(inner), axis=1)
-    assert np.median(before) > 2.0 and np.median(errors) < 0.8  # a third of a voxel
+    assert np.median(before) > 2.0 and np.median(errors) < 0.8  # a fifth of a voxel
 
 
 def test_back_is_the_inverse(placed, inner):
@@ -102,7 +102,7 @@ def test_fields_read_from_ants_move_points_as_ants_does(brain, template, inner, 
 def test_labels_are_carried_as_points_are(placed, brain, template):
     labels = Volume(np.where(template.images[0].data > 0.8, 7, 0).astype(np.int32), template.images[0].grid, Unit.LABEL)
     found = placed.labels(labels, brain.grid)
-    voxels = np.argwhere(brain.data > 0)[::97]
+    voxels = np.argwhere(brain.data > 0)[::23]
     expected = resample_at(labels, placed.back(brain.grid.to_world(voxels.astype(float))))
     assert (found.data[tuple(voxels.T)] == expected).all() and set(np.unique(found.data)) == {0, 7}
 
@@ -131,7 +131,7 @@ def test_a_turned_head_is_found_as_well(placed, brain, template, inner):
     turn = np.array([[0.9397, -0.342, 0, 0], [0.342, 0.9397, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     turned = syn.place(Volume(brain.data, Grid(brain.grid.shape, turn @ brain.grid.affine)), template)
     errors = np.linalg.norm(turned.points(inner) - placed.points(inner) @ turn[:3, :3].T, axis=1)
-    assert np.median(errors) < 0.8  # a third of a voxel
+    assert np.median(errors) < 0.8  # a fifth of a voxel
 
 
 @pytest.mark.usefixtures("few_steps")
@@ -222,7 +222,7 @@ def test_a_placement_is_kept_and_damaged_files_are_computed_again(placed, brain,
     kept.write(placed, labels)
     found, again = kept.read(brain.grid)
     assert np.array_equal(again.data, labels.data) and found.facts == placed.facts
-    points = brain.grid.to_world(np.argwhere(brain.data > 0)[::999].astype(float))
+    points = brain.grid.to_world(np.argwhere(brain.data > 0)[::249].astype(float))
     np.testing.assert_array_equal(found.back(points), placed.back(points))
     assert kept.path.stat().st_mode & 0o077 == 0
     whole = kept.path.read_bytes()

@@ -179,9 +179,13 @@ def test_models_takes_the_folder_of_a_run_and_calls_its_figures_those_of_validat
         (
             "symmetry",
             partial(made_slices, people=7),
-            ("--backbone", "mobilenet_v3_large", "--batch", "5", "--set", "sizes=40"),
+            ("--backbone", "halves-resnet-tiny", "--batch", "5", "--set", "sizes=40"),
         ),
-        ("contrastive", partial(made_pictures, each=14), ("--batch", "3", "--set", "examples=2")),
+        (
+            "contrastive",
+            partial(made_pictures, each=14),
+            ("--backbone", "densenet2d-tiny", "--batch", "3", "--set", "examples=2", "--set", "pairs=12"),
+        ),
     ],
 )
 def test_a_run_killed_in_an_epoch_and_short_of_disk_later_ends_as_one_that_was_never_stopped(
