@@ -149,6 +149,18 @@ def exported(
 
 
 @pytest.fixture(scope="session")
+def exported_again(
+    small_study: Callable[..., Path], run_export: Callable[..., tuple[str, Path]], made_once: Callable[..., Path]
+) -> Path:
+    """The same export once more, whose pictures wbtools itself drew, without a page; for reading only."""
+
+    def write(out: Path) -> None:
+        run_export(small_study("LAS"), out, "--null", "4", "--no-report", "--renderer", "own")
+
+    return made_once("export-again", write) / "100307"
+
+
+@pytest.fixture(scope="session")
 def wb() -> Workbench:
     """The wb_command of this machine; skips where there is none."""
     from wbtools.workbench.runner import Workbench

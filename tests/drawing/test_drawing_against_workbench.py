@@ -6,7 +6,7 @@ of another rasteriser: their edges, a pixel wide, are greyer in one than in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,14 +47,24 @@ Both = tuple[np.ndarray, np.ndarray]
 def both(wb: Workbench, tmp_path: Path) -> Callable[[Scene], Both]:
     """`both(scene)` is the picture by Workbench and the one by wbtools, of one size."""
 
-    def draw(scene: Scene) -> Both:
-        render.render(wb, scene, tmp_path, tmp_path / "theirs.png", coloured=False, threads=2)
-        draw_sheet({tmp_path / "ours.png": scene}, tmp_path, coloured=False)
-        theirs, ours = pixels(tmp_path / "theirs.png"), pixels(tmp_path / "ours.png")
-        assert ours.shape == theirs.shape == (*scene.size[::-1], 3)
-        return theirs, ours
+    return lambda scene: drawn(wb, tmp_path, [scene])[0]
 
-    return draw
+
+@pytest.fixture
+def each(wb: Workbench, tmp_path: Path) -> Callable[[Sequence[Scene]], list[Both]]:
+    """`each(scenes)` is `both` of every scene, drawn at once: most of Workbench's time goes into starting."""
+    return lambda scenes: drawn(wb, tmp_path, scenes)
+
+
+def drawn(wb: Workbench, folder: Path, scenes: Sequence[Scene]) -> list[Both]:
+    """The pictures of scenes that can be shown together, by Workbench and by wbtools."""
+    theirs, ours = ([folder / f"{who}{n}.png" for n in range(len(scenes))] for who in ("theirs", "ours"))
+    render.render_sheet(wb, dict(zip(theirs, scenes, strict=True)), folder, coloured=False, threads=2)
+    draw_sheet(dict(zip(ours, scenes, strict=True)), folder, coloured=False)
+    found = [(pixels(first), pixels(second)) for first, second in zip(theirs, ours, strict=True)]
+    for scene, (first, second) in zip(scenes, found, strict=True):
+        assert first.shape == second.shape == (*scene.size[::-1], 3)
+    return found
 
 
 def montage(session: Session, *layers: Layer, sides: str = "LR", **settings: object) -> Scene:
@@ -75,22 +85,20 @@ def test_a_figure_is_the_same(session: Session, both: Callable[[Scene], Both], w
     assert alike.apart < 0.6  # measured .2 to .4
 
 
-@pytest.mark.parametrize(
-    ("order", "flipped"),
-    [
-        ((0, 1, 2), (False, False, False)),
-        ((0, 1, 2), (True, False, False)),
-        ((1, 2, 0), (True, False, False)),
-        ((1, 2, 0), (False, True, True)),
-    ],
-    ids=["RAS", "LAS", "PSR", "AIL"],
-)
 def test_slices_do_not_depend_on_the_order_of_axes(
-    both: Callable[[Scene], Both], tmp_path: Path, order: tuple[int, int, int], flipped: tuple[bool, bool, bool]
+    each: Callable[[Sequence[Scene]], list[Both]], tmp_path: Path
 ) -> None:
-    alike = likeness(*both(head(tmp_path, order, flipped)))
-    assert alike.overlap > 0.99
-    assert alike.apart < 0.5
+    orders = {
+        "RAS": ((0, 1, 2), (False, False, False)),
+        "LAS": ((0, 1, 2), (True, False, False)),
+        "PSR": ((1, 2, 0), (True, False, False)),
+        "AIL": ((1, 2, 0), (False, True, True)),
+    }
+    pictures = each([head(tmp_path, *order) for order in orders.values()])
+    for name, picture in zip(orders, pictures, strict=True):
+        alike = likeness(*picture)
+        assert alike.overlap > 0.99, name
+        assert alike.apart < 0.5, name
 
 
 def test_slices_that_are_zoomed_and_cut_off_are_the_same(both: Callable[[Scene], Both], tmp_path: Path) -> None:
@@ -139,13 +147,13 @@ def test_a_colour_bar_is_the_same(session: Session, both: Callable[[Scene], Both
     assert np.abs(box(theirs.max(axis=2) > 60) - box(ours.max(axis=2) > 60)).max() <= 1
 
 
-def test_texts_stand_where_workbench_has_them(session: Session, both: Callable[[Scene], Both]) -> None:
-    for align, x in ((Align.LEFT, 5), (Align.CENTER, 50), (Align.RIGHT, 95)):
-        view = VolumeView(
-            "Text", (session.anatomy,), (Text("xxx gap Über", x, 50, 20, align),), letters=False, centre=FAR
-        )
-        theirs, ours = (picture[106:] for picture in both(below_a_brain(session, view)))
-        words = [picture.max(axis=2) > 60 for picture in (theirs, ours)]
+def test_texts_stand_where_workbench_has_them(session: Session, each: Callable[[Sequence[Scene]], list[Both]]) -> None:
+    texts = (
+        Text("xxx gap Über", x, 50, 20, align) for align, x in ((Align.LEFT, 5), (Align.CENTER, 50), (Align.RIGHT, 95))
+    )
+    views = (VolumeView("Text", (session.anatomy,), (text,), letters=False, centre=FAR) for text in texts)
+    for pictures in each([below_a_brain(session, view) for view in views]):
+        words = [picture[106:].max(axis=2) > 60 for picture in pictures]
         assert np.abs(box(words[0]) - box(words[1])).max() <= 1, "the words are 120 pixels wide"
 
 
@@ -163,19 +171,20 @@ def test_labels_are_drawn_alike(session: Session, both: Callable[[Scene], Both],
     assert likeness(theirs, ours).apart < 0.7
 
 
-def test_opacity_and_threshold_mix_colours_alike(session: Session, both: Callable[[Scene], Both]) -> None:
+def test_opacity_and_threshold_mix_colours_alike(
+    session: Session, each: Callable[[Sequence[Scene]], list[Both]]
+) -> None:
     half = Palette(PaletteName.MAGMA, 0.0, 1e-7, threshold=5e-8)
     scalars = replace(session.scalars, opacity=0.6, palette=half)
-    for layers in ((scalars, *session.metrics), (scalars,)):
-        theirs, ours = both(montage(session, *layers))
+    for theirs, ours in each([montage(session, scalars, *session.metrics), montage(session, scalars)]):
         assert likeness(theirs, ours).overlap > 0.99
         assert likeness(theirs, ours).apart < 0.7
 
 
-def test_one_hemisphere_takes_the_whole_row(session: Session, both: Callable[[Scene], Both]) -> None:
-    for side in Hemisphere:
-        layers = [layer for layer in session.metrics if layer.path.name.startswith(side.letter)]
-        theirs, ours = both(montage(session, *layers, sides=side.letter))
+def test_one_hemisphere_takes_the_whole_row(session: Session, each: Callable[[Sequence[Scene]], list[Both]]) -> None:
+    letters = [side.letter for side in Hemisphere]
+    layers = {side: [layer for layer in session.metrics if layer.path.name.startswith(side)] for side in letters}
+    for theirs, ours in each([montage(session, *layers[side], sides=side) for side in letters]):
         assert likeness(theirs, ours).overlap > 0.99
         assert likeness(theirs, ours).apart < 0.7
 
@@ -217,7 +226,7 @@ def test_the_palette_that_a_file_carries_is_read(session: Session, both: Callabl
 
 
 def test_palettes_that_workbench_writes_are_read(
-    session: Session, wb: Workbench, both: Callable[[Scene], Both]
+    session: Session, wb: Workbench, each: Callable[[Sequence[Scene]], list[Both]]
 ) -> None:
     scale = ("-pos-user", "2e-8", "8e-8", "-neg-user", "-1e-8", "-9e-8", "-palette-name", "ROY-BIG-BL")
     limits = ("-thresholding", "THRESHOLD_TYPE_NORMAL", "THRESHOLD_TEST_SHOW_OUTSIDE", "-1e-8", "4e-8")
@@ -227,8 +236,8 @@ def test_palettes_that_workbench_writes_are_read(
     path = session.scalars.path
     again = path.with_name("again.dscalar.nii")
     wb.run(Command(("-cifti-palette", str(path), "MODE_AUTO_SCALE_PERCENTAGE", str(again)), (path,), (again,)))
-    for layers in ([replace(each, palette=None) for each in session.metrics], [Layer(again)]):
-        theirs, ours = both(montage(session, *layers))
+    own = [replace(layer, palette=None) for layer in session.metrics]
+    for theirs, ours in each([montage(session, *own), montage(session, Layer(again))]):
         assert likeness(theirs, ours).overlap > 0.99
         assert likeness(theirs, ours).apart < 0.7
 
@@ -249,14 +258,9 @@ def test_borders_of_areas_run_where_workbench_has_them(session: Session, both: C
 
 @pytest.mark.slow
 def test_the_pictures_of_an_export_are_the_same(
-    wb: Workbench,
-    exported: tuple[str, Path],
-    small_study: Callable[..., Path],
-    run_export: Callable[..., tuple[str, Path]],
-    tmp_path: Path,
+    wb: Workbench, exported: tuple[str, Path], exported_again: Path
 ) -> None:
-    options = ("--null", "4", "--no-report", "--renderer", "own")
-    folders = exported[1] / "figures", run_export(small_study("LAS"), tmp_path, *options)[1] / "figures"
+    folders = exported[1] / "figures", exported_again / "figures"
     names = [sorted(path.name for path in folder.glob("*.png")) for folder in folders]
     assert names[0] == names[1]
     assert len(names[0]) >= 5

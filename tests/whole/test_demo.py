@@ -54,7 +54,7 @@ def test_a_network_whose_card_says_nothing_of_plants_prints_nothing_of_them(smal
     from made_heads import write_network
 
     plain = str(write_network(tmp_path))
-    printed, folder = run_export(small_study(), tmp_path / "out", "--no-render", "--model", plain)
+    printed, folder = run_export(small_study(), tmp_path / "out", "--no-render", "--mesh", "native", "--model", plain)
     assert "Planted" not in printed and "Decoy" not in printed
     (network,) = json.loads((folder / "provenance.json").read_text())["networks"].values()
     assert "planted" not in network

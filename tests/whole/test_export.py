@@ -21,6 +21,7 @@ from wbtools.report.person.viewing import viewer_of
 from wbtools.space.grid import Grid, Unit, Volume
 
 HAS_WORKBENCH = shutil.which("wb_command") is not None
+QUICK = ("--no-render", "--no-report")
 
 
 def test_every_documented_file_is_there(exported):
@@ -257,10 +258,10 @@ def test_the_pages_viewer_shows_what_the_files_hold(exported):
 
 
 @pytest.mark.slow
-def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path, run_export):
-    # Everything but the record and the page (which hold times) and pictures (whose renderer may use more threads).
+def test_exporting_again_gives_the_same_bytes(exported, exported_again):
+    # Everything but the record and the page (which hold times) and pictures (which another renderer drew).
     _, folder = exported
-    _, again = run_export(small_study("LAS"), tmp_path, "--no-render", "--null", "4")
+    again = exported_again
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         if path.is_file() and path.suffix not in {".png", ".jpg", ".scene", ".json", ".html"}:
@@ -270,7 +271,7 @@ def test_exporting_again_gives_the_same_bytes(exported, small_study, tmp_path, r
 def test_ras_and_las_scans_give_the_same_table(exported, small_study, tmp_path, run_export):
     # Float32 sums in another order: 1e-3 of the largest share.
     _, folder = exported
-    _, mirrored = run_export(small_study("RAS"), tmp_path, "--no-render")
+    _, mirrored = run_export(small_study("RAS"), tmp_path, *QUICK)
 
     def table(where):
         with (where / "100307.unet.regions.tsv").open() as stream:
@@ -320,6 +321,8 @@ def test_two_networks_are_exported_side_by_side(small_study, tmp_path, run_expor
         small_study("LAS"),
         tmp_path / "out",
         "--no-render",
+        "--method",
+        "lrp",
         "--mesh",
         "32k",
         "--model",
@@ -343,7 +346,7 @@ def test_a_dry_run_writes_nothing(small_study, tmp_path):
 @pytest.mark.slow
 def test_without_workbench_wbtools_draws_and_says_so(small_study, tmp_path, monkeypatch, run_export):
     monkeypatch.setenv("PATH", "/nonexistent")
-    printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native")
+    printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native", "--method", "lrp")
     assert "own renderer: wb_command is not installed (not on PATH)." in " ".join(printed.split())
     assert "100307.wbtools.scene, once wb_view is installed" in printed and "-scene-load" not in printed
     assert (folder / "100307.wbtools.scene").is_file() and (folder / "100307.unet.input.jpg").is_file()
@@ -358,7 +361,7 @@ def test_weights_kept_in_a_work_folder_change_nothing(exported, small_study, tmp
     _, folder = exported
     work = str(tmp_path / "work")
     for name in ("first", "second"):
-        _, again = run_export(small_study("LAS"), tmp_path / name, "--no-render", "--null", "4", "--work", work)
+        _, again = run_export(small_study("LAS"), tmp_path / name, *QUICK, "--null", "4", "--work", work)
         for path in folder.glob("*.func.gii"):
             assert path.read_bytes() == (again / path.name).read_bytes()
     weights = [path for path in (tmp_path / "work").iterdir() if not path.name.startswith("null-")]

@@ -42,6 +42,7 @@ def heads(small_study, network, run_export, tmp_path_factory):
     base, made = tmp_path_factory.mktemp("heads"), {}
     for name, (write, _, _, mesh) in LAYOUTS.items():
         others = ("--mesh", mesh, *(() if name == "bids" and HAS_WORKBENCH else ("--no-render",)))
+        others += ("--no-report",) if name != "bids" else ()
         others += ("--registration", "affine") if name == "t1w" else ()
         made[name] = run_export(
             write(small_study("LAS", variant="unmarked"), base / name), base / "out" / name, *OPTIONS, network, *others
@@ -136,7 +137,7 @@ def test_what_a_network_that_sees_heads_was_shown_is_drawn_without_the_face(
     checkpoint = write_network(tmp_path)
     card = json.loads(checkpoint.with_suffix(".json").read_text())
     checkpoint.with_suffix(".json").write_text(json.dumps({**card, "skull_stripped": False}))
-    options, shown = (*OPTIONS, str(checkpoint), "--mesh", "native", "--naming", "hcp"), {}
+    options, shown = (*OPTIONS, str(checkpoint), "--mesh", "native", "--naming", "hcp", "--no-report"), {}
     for name, face, more in (("first", 0, ()), ("second", 1, ()), ("kept", 1, ("--keep-face",))):
         study = write_bids_head(small_study("LAS", variant="unmarked"), tmp_path / name, face=face)
         folder = run_export(study, tmp_path / "out" / name, *options, *more)[1].with_name("sub-100307")

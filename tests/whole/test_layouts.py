@@ -39,7 +39,7 @@ def exports(small_study, tmp_path_factory):
     write_cat(whole, base / "thickness/person", "T1_0001", kinds=("central",), says_side=False)
     made = {}
     for layout in ("hcp", "freesurfer", "bids", "cat", "thickness"):
-        options = OPTIONS if layout == "freesurfer" and HAS_WORKBENCH else [*OPTIONS, "--no-render"]
+        options = OPTIONS if layout == "freesurfer" and HAS_WORKBENCH else [*OPTIONS, "--no-render", "--no-report"]
         arguments = [
             "export-subject",
             "person",

@@ -18,6 +18,8 @@ from wbtools.subject.demo import HCP_GRID, write_demo_subject
 pytestmark = pytest.mark.slow
 
 OPTIONS = ("--mesh", "32k", "--method", "lrp", "--null", "0", "--threads", "2")
+PLAIN = (*OPTIONS, "--no-render", "--no-report")
+"""Of exports of which only the table is read, and the scenes."""
 
 
 def shares(folder: Path) -> dict[str, tuple[float, float]]:
@@ -43,12 +45,12 @@ def scenes_of(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def level(small_study, run_export, tmp_path_factory):
     """The export of the subject as it lies in HCP's folders, LAS."""
-    return run_export(small_study("LAS"), tmp_path_factory.mktemp("level"), *OPTIONS, "--no-render")[1]
+    return run_export(small_study("LAS"), tmp_path_factory.mktemp("level"), *PLAIN)[1]
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "PSR"])
 def test_order_and_direction_of_the_axes_change_nothing(small_study, run_export, tmp_path, level, orientation):
-    turned = shares(run_export(small_study(orientation), tmp_path, *OPTIONS, "--no-render")[1])
+    turned = shares(run_export(small_study(orientation), tmp_path, *PLAIN)[1])
     # The same voxels: only sums in another order.
     assert difference(shares(level), turned) < 1e-4
     assert all(turned[name][1] == pytest.approx(volume) for name, (_, volume) in shares(level).items())
@@ -95,7 +97,7 @@ def test_an_oblique_grid_changes_less_than_one_percent(run_export, tmp_path):
     tables = []
     for name, grid in (("level", HCP_GRID.with_spacing(2.0)), ("turned", Grid(shape, turned))):
         study = write_demo_subject(tmp_path / name, grid=grid, native_frequency=30).parent
-        tables.append(shares(run_export(study, tmp_path / f"{name}-out", *OPTIONS, "--no-render")[1]))
+        tables.append(shares(run_export(study, tmp_path / f"{name}-out", *PLAIN)[1]))
     # The oblique image is itself an interpolation of the anatomy, at 2 mm.
     assert difference(*tables) < 0.01
     cortex = [sum(table[name][1] for name in table if name.endswith("_ROI")) for table in tables]
@@ -137,7 +139,7 @@ def test_files_of_any_kind_give_the_same_table_and_what_was_decided_is_said(
     study = shutil.copytree(small_study("LAS"), tmp_path / "study")
     t1w = study / "100307/T1w/T1w_acpc_dc_restore_brain.nii.gz"
     nibabel.save(change(nibabel.load(t1w)), t1w)
-    printed, folder = run_export(study, tmp_path / "out", *OPTIONS, "--no-render")
+    printed, folder = run_export(study, tmp_path / "out", *PLAIN)
     found, expected = shares(folder), shares(level)
     assert difference(found, expected) < 0.01
     assert all(found[name][1] == pytest.approx(volume) for name, (_, volume) in expected.items())

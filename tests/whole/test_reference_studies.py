@@ -22,7 +22,7 @@ from wbtools.space.grid import Volume
 from wbtools.subject import find
 
 pytestmark = pytest.mark.slow
-QUICK = ("--mesh", "native", "--no-render", "--threads", "1")
+QUICK = ("--mesh", "native", "--no-render", "--no-report", "--threads", "1")
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from wbtools.provenance import sha256
 from wbtools.space.grid import Volume
 
 pytestmark = pytest.mark.slow
+QUICK = ("--mesh", "native", "--no-render", "--no-report", "--threads", "2")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def controls(small_study, tmp_path_factory):
 def made(small_study, network, controls, run_export, tmp_path_factory):
     """An export with people as references, and the folder of its caches."""
     home = tmp_path_factory.mktemp("export")
-    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(network), "--null", "1")
+    options = (*QUICK, "--model", str(network), "--null", "1")
     asked = ("--method", "deviation-magnitude", "--references", str(controls), "--work", str(home / "work"))
     printed, folder = run_export(small_study("LAS"), home / "out", *options, *asked)
     return printed, json.loads((folder / "provenance.json").read_text()), home / "work"

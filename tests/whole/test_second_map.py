@@ -25,7 +25,10 @@ def both(small_study, run_export, tmp_path_factory):
     quick = ("--mesh", "32k", "--threads", "1")
     draw = () if shutil.which("wb_command") else ("--no-render",)
     printed, folder = run_export(study, out / "both", *quick, *draw, "--method", FIRST, "--also", SECOND)
-    alone = [run_export(study, out / name, *quick, "--no-render", "--method", name)[1] for name in (FIRST, SECOND)]
+    alone = [
+        run_export(study, out / name, *quick, "--no-render", "--no-report", "--method", name)[1]
+        for name in (FIRST, SECOND)
+    ]
     return printed, folder, alone
 
 

@@ -43,7 +43,7 @@ def tables(small_study, run_export, tmp_path_factory):
             moved = type(volume)(volume.data, Grid(volume.grid.shape, move @ volume.grid.affine), unit)
             nifti.write_volume(path, reorient(moved, order))
         turn_surfaces(anat, move)
-        options = ("--mesh", "native", "--threads", "2", "--no-render", "--model", str(network))
+        options = ("--mesh", "native", "--threads", "2", "--no-render", "--no-report", "--model", str(network))
         run_export(base / order, base / "out" / order, *options)
         found[order] = tabled(base / "out" / order)
     return found

@@ -16,6 +16,7 @@ from wbtools.model.families.contrastive import Contrastive, ContrastiveArchitect
 from wbtools.training.synthetic_twins import Conditions, SyntheticTwins, mni_template
 
 pytestmark = pytest.mark.slow
+QUICK = ("--mesh", "native", "--no-render", "--no-report", "--threads", "2")
 
 SHAPE = (22, 24, 22)
 CARD = {"orientation": "LAS", "intensity": "minmax", "skull_stripped": True, "shape": list(SHAPE)}
@@ -54,7 +55,7 @@ def test_a_trained_network_is_explained_with_its_relevance_conserved(
     result = train(recipe, people, "--out", tmp_path / "run", *how, *more)
     assert result.exit_code == 0, result.output
     network = tmp_path / "run/best-auc.pt"
-    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(network), "--null", "1")
+    options = (*QUICK, "--model", str(network), "--null", "1")
     _, folder = run_export(small_study("LAS"), tmp_path / "out", *options, "--method", method)
     [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()
     assert known["attribution"]["conservation"] == pytest.approx(1, abs=0.01)
@@ -86,7 +87,7 @@ def test_a_network_of_pictures_or_slices_is_explained_on_the_slices_of_a_head_wi
     card = json.loads((tmp_path / "run/best-auc.json").read_text())
     (tmp_path / "run/best-auc.json").write_text(json.dumps({**card, "shape": [40, 48, 3]}))
     network = str(tmp_path / "run/best-auc.pt")
-    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", network, "--null", str(null))
+    options = (*QUICK, "--model", network, "--null", str(null))
     quick = ("--references", "template", "--also", "none")
     _, folder = run_export(small_study("LAS"), tmp_path / "out", *options, *quick)
     [known] = json.loads((folder / "provenance.json").read_text())["networks"].values()
@@ -108,7 +109,7 @@ def test_two_people_compared_by_their_slices_have_a_map_and_no_pairs_of_regions(
         shutil.copytree(small_study("LAS" if name == "100307" else "RAS") / "100307", study / name)
         for file in sorted((study / name).rglob("100307*")):
             file.rename(file.with_name(file.name.replace("100307", name)))
-    options = ("--mesh", "native", "--no-render", "--threads", "2", "--model", str(tmp_path / "net.pt"))
+    options = (*QUICK, "--model", str(tmp_path / "net.pt"))
     quick = ("--method", "deviation", "--references", "template")
     said, folder = run_export(study, tmp_path / "out", *options, "--target", "pair", "--other", "twin", *quick)
     record = json.loads((folder / "provenance.json").read_text())
