@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -67,11 +68,19 @@ def render(template: str, page: Page, content: Mapping[str, object]) -> str:
     return made
 
 
+def prepare() -> None:
+    """Compile all templates, for whoever makes many pages."""
+    for file in resources.files("wbtools.report").joinpath("assets").iterdir():
+        if file.name.endswith(".html"):
+            _environment().get_template(file.name)
+
+
 def asset(name: str) -> str:
     """A file of `assets/`, as text."""
     return resources.files("wbtools.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
+@functools.cache
 def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 

@@ -33,9 +33,12 @@ _IMPORTED = (
     "numba",
     "scipy.ndimage",
     "scipy.sparse.csgraph",
+    "scipy.spatial",
     "SimpleITK",
+    "wbtools.attribution.evaluation.randomisation",
     "wbtools.attribution.methods.deviation",
     "wbtools.report.person.composing",
+    "wbtools.report.person.writing",
     "wbtools.space.dilation",
 )
 """What every export imports sooner or later; once in the worker, it is there in every child."""
@@ -98,6 +101,7 @@ class ExportPayload:
             importlib.import_module(name)
         _load_package_data()
         _load_compiled()
+        _load_pages()
         self._look_for_renderer()
         return found
 
@@ -191,3 +195,13 @@ def _load_compiled() -> None:
     from wbtools.surfaces.ribbon.weights import RibbonWeights
 
     RibbonWeights.between(icosphere(2, 6.0), icosphere(2, 9.0), Grid((4, 4, 4), np.diag([6.0, 6, 6, 1])))
+
+
+def _load_pages() -> None:
+    """Templates of reports, compiled, and the formats of pictures."""
+    from PIL import Image
+
+    from wbtools.report import page
+
+    page.prepare()
+    Image.init()
