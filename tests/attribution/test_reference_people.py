@@ -182,14 +182,14 @@ def same(first, second):
 
 def test_people_are_conformed_once_and_the_file_is_as_good_as_the_image(model, people, head, tmp_path, monkeypatch):
     work, people = tmp_path / "work", [head, people[0]]
-    without = conforming.conformed(people[1:], {"linear": model}, None)["linear"]
+    without = conforming.conformed(people, {"linear": model}, None)["linear"]
     first = conforming.conformed(people, {"linear": model}, work)["linear"]
     assert len(list(work.glob("reference-*"))) == 2  # beside the mask of a head, if deepbet made it
     assert all(path.stat().st_mode & 0o077 == 0 for path in work.iterdir())
     monkeypatch.setattr(comparison_people, "show", None)  # nothing is read again
     again = conforming.conformed([replace(person) for person in people], {"linear": model}, work)["linear"]
     same(first, again)
-    same(without, replace(again, brains=again.brains[1:]))
+    same(without, again)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY" + b"x" * 300, None])

@@ -47,7 +47,7 @@ RUNS = {  # the first word is the recipe
     "classes": (made_classes, 12, "mrinet-small", {"batch": "5", "average": "0.9"}),
     "classes stacks": (made_classes, 12, "stack-resnet-tiny", {"batch": "5", "epochs": "1"}),
     "symmetry": (made_slices, 4, "mobilenet_v3_large", {"batch": "3", "sizes": "90", "epochs": "1"}),
-    "contrastive": (made_pictures, 4, "densenet2d-tiny", {"batch": "5", "epochs": "1"}),
+    "contrastive": (made_pictures, 4, None, {"batch": "5", "epochs": "1"}),
 }
 
 

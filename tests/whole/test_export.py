@@ -321,8 +321,6 @@ def test_two_networks_are_exported_side_by_side(small_study, tmp_path, run_expor
         small_study("LAS"),
         tmp_path / "out",
         "--no-render",
-        "--method",
-        "lrp",
         "--mesh",
         "32k",
         "--model",
@@ -346,7 +344,7 @@ def test_a_dry_run_writes_nothing(small_study, tmp_path):
 @pytest.mark.slow
 def test_without_workbench_wbtools_draws_and_says_so(small_study, tmp_path, monkeypatch, run_export):
     monkeypatch.setenv("PATH", "/nonexistent")
-    printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native", "--method", "lrp")
+    printed, folder = run_export(small_study("LAS"), tmp_path, "--mesh", "native")
     assert "own renderer: wb_command is not installed (not on PATH)." in " ".join(printed.split())
     assert "100307.wbtools.scene, once wb_view is installed" in printed and "-scene-load" not in printed
     assert (folder / "100307.wbtools.scene").is_file() and (folder / "100307.unet.input.jpg").is_file()

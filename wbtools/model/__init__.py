@@ -6,6 +6,7 @@ torch is imported by the functions, not by this module.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def load(source: str | Path, *, tried: bool = True) -> Model:
         A checkpoint, a `.pt2` file of torch.export, or `package.module:build`, a Python function that builds a network.
         Python code is imported only if it is named so, and no file has this name.
     tried : bool
-        As for `checkpoint.load`; networks of other kinds are always tried.
+        As for `checkpoint.load`; networks of other kinds are always tried, and the built-in one never is.
 
     Returns
     -------
@@ -57,7 +58,9 @@ def load(source: str | Path, *, tried: bool = True) -> Model:
         return python_builder.load(str(source))
     if path.suffix == pt2.SUFFIX:
         return exported.load(path)
-    return checkpoint.load(path, proven=path == built_in_file(), tried=tried)
+    if path == built_in_file():
+        return replace(checkpoint.load(path, tried=False), untried=None)  # it is known to fit
+    return checkpoint.load(path, tried=tried)
 
 
 def built_in() -> Model:

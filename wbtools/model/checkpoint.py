@@ -108,7 +108,7 @@ class Model:
         return self.card.threshold
 
 
-def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
+def load(path: Path, *, tried: bool = True) -> Model:
     """Load a checkpoint and its card.
 
     Parameters
@@ -117,11 +117,8 @@ def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
         A file of `torch.save`: a state dict, or a dictionary with one under any key and perhaps a `threshold`; or a
         safetensors file. The card is read from the JSON file of the same name beside it, if there is one, else from
         the safetensors file.
-    proven : bool
-        As for `compatibility.apply_card`.
     tried : bool
-        Whether to try now if network and card belong together. Else whoever asks the network finds out (`Model.asked`);
-        a wrong number of classes is found now in any case, since nothing fails for want of a name.
+        As for `compatibility.apply_card`. Where it is not, whoever asks the network does so in `Model.asked`.
 
     Returns
     -------
@@ -141,9 +138,7 @@ def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
     odd = _odd_threshold(threshold)
     card = _card(path, found.family, None if odd else threshold, inside)
     network = _network(path, found.family, found.tensors)
-    named = not card.classes or len(card.classes) == getattr(network.architecture, "classes", None)
-    left = named and not (proven or tried)
-    compatibility.apply_card(path, network, card, proven=proven or left)
+    compatibility.apply_card(path, network, card, tried=tried)
     network.load_state_dict(found.tensors, assign=True)
     description = {
         **(network.architecture.describe() if network.architecture else {}),
@@ -152,7 +147,7 @@ def load(path: Path, *, proven: bool = False, tried: bool = True) -> Model:
     }
     remarks = (*odd, network.notice) if network.notice else odd
     references = compatibility.reference_set(path, card)
-    reference, untried = compatibility.reference(path, card), path if left else None
+    reference, untried = compatibility.reference(path, card), None if tried else path
     return Model(network, card, description, digest, reference, remarks, references, untried)
 
 

@@ -29,8 +29,8 @@ FAILURES = (
 """What torch raises where a network cannot take an image."""
 
 
-def apply_card(path: Path, network: Network, card: Card, *, proven: bool = False) -> None:
-    """Give a network its card, and try whether they belong together.
+def apply_card(path: Path, network: Network, card: Card, *, tried: bool = True) -> None:
+    """Give a network its card, and find out whether they belong together.
 
     Parameters
     ----------
@@ -39,8 +39,9 @@ def apply_card(path: Path, network: Network, card: Card, *, proven: bool = False
     network : Network
         In evaluation mode, without values (on the device `meta`): nothing is computed.
     card : Card
-    proven : bool
-        Whether that is known, and need not be tried: torch imports its compiler for it, which takes a second or two.
+    tried : bool
+        Whether the network is shown an image without values: torch imports its compiler for it, which takes two or
+        three seconds. A wrong number of classes is found in any case: nothing fails for want of a name.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def apply_card(path: Path, network: Network, card: Card, *, proven: bool = False
         network.adapt(card)
     except CheckpointError as error:
         raise error.about(path) from None
-    if proven:
+    named = not card.classes or len(card.classes) == getattr(network.architecture, "classes", None)
+    if named and not tried:
         return
     image = torch.empty(1, 1, *card.shape, device="meta")
     try:
