@@ -213,6 +213,11 @@ def test_a_network_that_was_not_tried_is_tried_when_it_fails_and_only_then(saved
     with pytest.raises(RuntimeError, match="the image's fault"), model.asked():
         raise RuntimeError("the image's fault")
     path.with_suffix(".json").write_text(json.dumps({**NAMED, "shape": [1, 1, 1]}))
+    with (
+        pytest.raises(RuntimeError, match="the image's fault"),
+        model.asked(),
+    ):  # whatever became of the files meanwhile
+        raise RuntimeError("the image's fault")
     model = load(path, tried=False)
     for error in (RuntimeError("size mismatch"), InputError("all voxels of the T1w image are equal")):
         with pytest.raises(CheckpointError, match="cannot take images of 1 x 1 x 1 voxels"), model.asked():

@@ -49,7 +49,7 @@ class Model:
     reference_set : tuple of Path
         The files of several references that the card names.
     untried : Path or None
-        The checkpoint, where it was not tried whether the network takes images as the card says.
+        The checkpoint, for messages, where it was not tried whether the network takes images as the card says.
     """
 
     network: Network
@@ -74,8 +74,17 @@ class Model:
             yield
         except (WbtoolsError, *compatibility.FAILURES):
             if self.untried:
-                load(self.untried)
+                self._try(self.untried)
             raise
+
+    def _try(self, path: Path) -> None:
+        """Raise CheckpointError if network and card, as they are in memory, do not belong together."""
+        import torch
+
+        (family,) = (family for family in known_families() if family.name == self.family)
+        with torch.device("meta"):
+            network = family.build(_shapes(self.network.state_dict()))
+        compatibility.apply_card(path, network.eval(), self.card)
 
     @property
     def hashes(self) -> tuple[str, ...]:
