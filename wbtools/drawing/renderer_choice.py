@@ -79,8 +79,8 @@ class Renderer:
 
     @property
     def draws_planes(self) -> bool:
-        """Whether planes of voxels give the pictures of whole volumes."""
-        return not self.workbench or self.workbench.compared
+        """Whether planes of voxels give the pictures of whole volumes, and sooner; wbtools itself gains nothing."""
+        return self.workbench is not None and self.workbench.compared
 
     @property
     def said(self) -> str:

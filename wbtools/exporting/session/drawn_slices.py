@@ -1,6 +1,6 @@
 """Volumes as pictures need them: the slices alone, each in a file of its own, while they are drawn.
 
-Who draws reads every voxel of a volume, unpacks, counts and colours it: two thirds of the time that a sheet takes. A
+Workbench reads every voxel of a volume, unpacks, counts and colours it: two thirds of the time that a sheet takes. A
 plane of voxels is read at once. It lies exactly where the view cuts, and is too thin to be seen from its edge: where
 two planes of a view cross, each voxel is drawn once. Workbench fits a view to its lowest layer, which is therefore a
 single voxel as large as the whole field of view.
