@@ -120,13 +120,11 @@ class _Profile:
     @classmethod
     def of(cls, t1w: Volume, air: float, white: Points, pial: Points) -> _Profile:
         """The profile of an image, whose background has a value, across two surfaces, (V, 3) each."""
-        from scipy.ndimage import map_coordinates
+        from wbtools.space.sampling import trilinear
 
         way = pial - white
         step = _DEPTH * way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 0.1)
-        places = np.stack([white - step, (white + pial) / 2, pial + step])
-        index = t1w.grid.to_index(places)
-        inner, ribbon, outer = map_coordinates(t1w.data, np.moveaxis(index, -1, 0), np.float32, order=1, mode="nearest")
+        inner, ribbon, outer = trilinear(t1w, np.stack([white - step, (white + pial) / 2, pial + step]))
         # The most frequent value on the faces of the image is arbitrary if air is noise (MP2RAGE), and the mean of the
         # brain if the image was standardised.
         black = min(air, float(np.quantile(outer, _BLACK)))
