@@ -178,22 +178,12 @@ def _axes(
 
 def _separable(volume: Volume, grid: Grid, weights: list[tuple[int, NDArray[np.float32]]]) -> Volume:
     """Apply a (target length, source length) matrix along each source axis, then order the axes like the target's."""
-    data = np.ascontiguousarray(volume.data, np.float32)
+    data = volume.data.astype(np.float32, copy=False)
     # Shrinking axes come first and growing ones last, so that the intermediate arrays stay small.
     for axis in sorted(range(3), key=lambda a: weights[a][1].shape[0] / weights[a][1].shape[1]):
-        data = _along(axis, weights[axis][1], data)
+        data = np.moveaxis(np.tensordot(weights[axis][1], data, axes=(1, axis)), 0, axis)
     order = np.argsort([target for target, _ in weights])
     return Volume(np.ascontiguousarray(data.transpose(order), dtype=np.float32), grid, volume.unit)
-
-
-def _along(axis: int, matrix: NDArray[np.float32], data: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Apply a matrix along an axis of a volume in C order. Moving the axis would copy the volume twice."""
-    if axis == 2:
-        return data @ matrix.T
-    if axis == 1:
-        return matrix @ data
-    rows = data.reshape(data.shape[0], -1)
-    return (matrix @ rows).reshape(-1, *data.shape[1:])
 
 
 def _overlap(axis: int, n: int, m: int, scale: float, offset: float) -> tuple[int, NDArray[np.float32]]:
