@@ -194,7 +194,7 @@ def measured_mapping(task: dict[str, str]) -> dict[str, float]:
     if columns is Columns.THICK or task["cached"]:
         made = weights.to_surface(maps)[0]
     else:
-        made = weights.labels_to_volume(keys).keys
+        made = weights.labels_to_volume(keys).volume()
     figures = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
     np.save(case / "ours.npy", made)
     return figures

@@ -213,8 +213,9 @@ def present(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     lowest = int(labels.min(initial=0))
     if lowest < 0 or int(labels.max(initial=0)) > _FEW_LABELS:
         return np.unique(labels)
-    found = np.zeros(int(labels.max(initial=0)) + 1, bool)
-    found[labels.ravel()] = True
+    found, named = np.zeros(int(labels.max(initial=0)) + 1, bool), labels[labels != 0]
+    found[named] = True
+    found[0] = named.size < labels.size
     return np.flatnonzero(found)
 
 

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product as pairs_of
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def test_a_grid_beside_the_surfaces_gives_no_data() -> None:
         empty = RibbonWeights.between(*folded_cortex(), Grid((5, 5, 5), affine))
         assert without_data(empty).all()
         assert not empty.to_surface([np.ones((5, 5, 5))]).any()
-        assert not empty.labels_to_volume(np.ones(len(without_data(empty)), np.int32)).keys.any()
+        assert not empty.labels_to_volume(np.ones(len(without_data(empty)), np.int32)).keys.size
 
 
 @pytest.mark.parametrize("columns", Columns)
@@ -247,21 +248,25 @@ def test_labels_fill_the_voxels_that_are_half_cortex_unless_unlabelled_vertices_
     expected = (coverage(ribbon) > 0.49) & (votes[1] > votes[0])
     labels = ribbon.labels_to_volume(keys)
     assert expected.sum() > 1000
-    np.testing.assert_array_equal(labels.keys, np.where(expected, 7, 0))
-    np.testing.assert_allclose(labels.weights, np.where(expected, votes[1], 0), rtol=1e-5)
+    np.testing.assert_array_equal(labels.volume(), np.where(expected, 7, 0))
+    np.testing.assert_allclose(labels.weights, votes[1].reshape(-1)[labels.voxels], rtol=1e-5)
 
 
 def test_the_larger_weight_wins_where_hemispheres_meet() -> None:
     pairs = list(pairs_of([0.0, 0.6, 0.9], repeat=2))
-    left = np.array([pair[0] for pair in pairs], np.float32).reshape(3, 3, 1)
-    right = np.array([pair[1] for pair in pairs], np.float32).reshape(3, 3, 1)
-    keys, conflicts = join_hemispheres(
-        VoxelLabels((left > 0).astype(np.int32) * 181, left), VoxelLabels((right > 0).astype(np.int32) * 1, right)
-    )
+    left, right = (of_shares([pair[side] for pair in pairs], key) for side, key in ((0, 181), (1, 1)))
+    keys, conflicts = join_hemispheres(left, right)
     assert keys[..., 0].tolist() == [[0, 1, 1], [181, 181, 1], [181, 181, 181]]
     assert conflicts == 4
     with pytest.raises(InputError, match="cannot be joined"):
-        join_hemispheres(VoxelLabels(keys, left), VoxelLabels(keys[:2], right[:2]))
+        join_hemispheres(left, replace(right, shape=(9, 1, 1)))
+
+
+def of_shares(shares: list[float], key: int) -> VoxelLabels:
+    """Nine voxels, of which those have a label that have a share in it."""
+    weights = np.array(shares, np.float32)
+    voxels = np.flatnonzero(weights)
+    return VoxelLabels((3, 3, 1), voxels, np.full(len(voxels), key, np.int32), weights[voxels])
 
 
 @pytest.mark.parametrize("columns", Columns)

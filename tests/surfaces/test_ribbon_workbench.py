@@ -103,7 +103,7 @@ def test_a_region_of_interest_is_applied_as_in_workbench(case: Case) -> None:
 def test_labels_in_the_volume_equal_those_of_workbench(case: Case) -> None:
     reference = case.put("label", "keys.label.gii")
     ribbon = RibbonWeights.between(case.white, case.pial, case.grid, Columns.THIN)
-    found = ribbon.labels_to_volume(case.keys).keys
+    found = ribbon.labels_to_volume(case.keys).volume()
     union = (found > 0) | (reference > 0)
     assert union.sum() > 1000
     assert (found == reference)[union].mean() >= 0.999

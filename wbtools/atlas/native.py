@@ -125,30 +125,31 @@ def join(
         return NativeAtlas(source, cortical, cortical, hemisphere_conflicts, {})
     if segmentation and not segmentation.grid.same_as(cortex.grid):
         segmentation = resample_labels(segmentation, cortex.grid)
-    subcortex = _structures(segmentation, structures) if segmentation else np.zeros(cortex.data.shape, np.int32)
+    subcortex = _structures(segmentation, structures) if segmentation else np.zeros(cortex.data.shape, np.int16)
     regions = tuple(region for _, region in structures) if segmentation else ()
     unlabelled: dict[str, int] = {}
     if deep:
-        laid = lay(subcortex, regions, segmentation, deep)
+        laid = lay(subcortex.astype(np.int32), regions, segmentation, deep)
         subcortex, unlabelled = laid.keys, laid.unlabelled
         regions = tuple(sorted(laid.regions, key=lambda region: region.key))
-    claimed = np.bincount(subcortex[cortex.data > 0], minlength=1)
+    in_cortex = cortex.data > 0
+    claimed = np.bincount(subcortex[in_cortex], minlength=1)
     overlap = {
         region.name: int(claimed[region.key]) for region in regions if region.key < len(claimed) and claimed[region.key]
     }
-    joined = Volume(compact(np.where(cortex.data > 0, cortex.data, subcortex)), cortex.grid, Unit.LABEL)
+    joined = Volume(compact(np.where(in_cortex, cortex.data, subcortex)), cortex.grid, Unit.LABEL)
     whole = Atlas(f"{source.name}+subcortex", (*cortical.regions, *regions), joined)
     belonging = _belonging(segmentation, joined, deep) if deep else None
     return NativeAtlas(source, cortical, whole, hemisphere_conflicts, overlap, tuple(deep), unlabelled, belonging)
 
 
-def _structures(segmentation: Volume, structures: Sequence[tuple[int, Region]]) -> NDArray[np.int32]:
-    """Keys of structures in the voxels of a segmentation."""
+def _structures(segmentation: Volume, structures: Sequence[tuple[int, Region]]) -> NDArray[np.integer]:
+    """Keys of structures in the voxels of a segmentation, int16 if they fit, else int32."""
     table = np.zeros(int(segmentation.data.max(initial=0)) + 1, np.int32)
     for label, region in structures:
         if label < len(table):
             table[label] = region.key
-    found: NDArray[np.int32] = table[np.maximum(segmentation.data, 0)]
+    found: NDArray[np.integer] = compact(table).take(segmentation.data, mode="clip")  # what is negative is none
     if not found.any():
         raise AtlasError(
             "the segmentation holds no subcortical structure", hint="give the subject's own wmparc or aparc+aseg"

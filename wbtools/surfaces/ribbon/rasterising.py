@@ -295,3 +295,17 @@ def _boxes(columns: _Columns, shape: Any, division: int) -> Any:
             if size[vertex].min() == 0:
                 size[vertex] = 0
     return low, size
+
+
+@compiled
+def mark(indices: Any, first: int, touched: Any) -> None:
+    """Mark the places of indices, counted from the first."""
+    for index in indices:
+        touched[np.uintp(index - first)] = True
+
+
+@compiled
+def renumber(indices: Any, first: int, number: Any) -> None:
+    """Replace indices, in place, by the numbers of their places, counted from the first."""
+    for n in range(len(indices)):
+        indices[n] = number[np.uintp(indices[n] - first)]

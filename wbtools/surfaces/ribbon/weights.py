@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,6 @@ from wbtools.surfaces.mesh import Mesh
 from wbtools.surfaces.ribbon.columns import Columns, divide
 from wbtools.surfaces.ribbon.sparse_product import product
 from wbtools.surfaces.ribbon.voxel_labels import VoxelLabels
-
-Number = TypeVar("Number", bound=np.generic)
 
 _HALF = 0.5 - 1e-4  # a voxel exactly half inside counts; sums of float32 shares may miss it by rounding
 
@@ -149,8 +146,7 @@ class RibbonWeights:
         self._require_one_key_per_vertex(keys)
         winner, weight = majority_label(self.shares.T.tocsr(), np.asarray(keys, np.int32))
         labelled = (winner != 0) & (self._cortex() >= _HALF)
-        voxels = self.voxels[labelled]
-        return VoxelLabels(self._volume(voxels, winner[labelled]), self._volume(voxels, weight[labelled]))
+        return VoxelLabels(self.grid.shape, self.voxels[labelled], winner[labelled], weight[labelled])
 
     @property
     def _multiplicity(self) -> int:
@@ -169,12 +165,6 @@ class RibbonWeights:
             values[:, number] = volume.reshape(-1)[self.voxels]
         return values
 
-    def _volume(self, voxels: NDArray[np.integer], values: NDArray[Number]) -> NDArray[Number]:
-        """A volume with these values, and 0 elsewhere."""
-        volume = np.zeros(self.grid.shape, values.dtype)
-        volume.reshape(-1)[voxels] = values
-        return volume
-
     def _require(self, volume: Array) -> None:
         if volume.shape != self.grid.shape:
             raise InputError(
@@ -191,15 +181,17 @@ class RibbonWeights:
 
 
 def _reached(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
-    """The matrix without its empty columns, and the indices of the remaining ones."""
+    """The matrix without its empty columns, and the indices of the remaining ones; it is changed."""
+    from wbtools.surfaces.ribbon.rasterising import mark, renumber
+
     first = int(matrix.indices.min()) if matrix.nnz else 0
-    places = matrix.indices - first  # a hemisphere lies in half of the head
-    touched = np.zeros(int(places.max(initial=-1)) + 1, bool)
-    touched[places] = True
+    touched = np.zeros(int(matrix.indices.max(initial=-1)) + 1 - first, bool)  # a hemisphere lies in half of the head
+    mark(matrix.indices, first, touched)
     voxels = np.flatnonzero(touched)
-    number = np.empty(len(touched), np.int32)
-    number[voxels] = np.arange(len(voxels), dtype=np.int32)
-    parts = matrix.data, number.take(places), matrix.indptr
+    number = np.empty(len(touched), matrix.indices.dtype)
+    number[voxels] = np.arange(len(voxels))
+    renumber(matrix.indices, first, number)
+    parts = matrix.data, matrix.indices, matrix.indptr
     return sparse.csr_matrix(parts, shape=(matrix.shape[0], len(voxels))), voxels + first
 
 
