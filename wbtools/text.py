@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST = 2000
 """Largest length of an untrusted text, in characters; longer ones are truncated."""
@@ -95,6 +95,26 @@ def counted(number: int, thing: str, things: str = "") -> str:
     """
     known = (thing.removesuffix(noun) + many for noun, many in _PLURALS.items() if thing.endswith(noun))
     return f"{number} {thing if number == 1 else things or next(known, f'{thing}s')}"
+
+
+def first_of(names: Sequence[str], most: int, mark: str = ", ") -> str:
+    """The first of some names, and how many more there are.
+
+    Parameters
+    ----------
+    names : sequence of str
+    most : int
+        How many are named.
+    mark : str
+        What stands between two.
+
+    Examples
+    --------
+    >>> first_of(["V1", "V2", "V3"], 2), first_of(["V1", "V2"], 2)
+    ('V1, V2 and 1 more', 'V1, V2')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return mark.join(names[:most]) + more
 
 
 def sentences(text: str, count: int) -> str:

@@ -1,5 +1,7 @@
 """References that come with a network: brains, or variations drawn from principal components."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,9 @@ from wbtools.attribution.reference import registered, template_on
 from wbtools.attribution.references import made_up
 from wbtools.attribution.references.of_card import drawn, of_card, principal_components
 from wbtools.attribution.references.sources import usual
+from wbtools.cli.models import _several
 from wbtools.errors import CheckpointError, InputError
+from wbtools.exporting.references import planned
 from wbtools.images import nifti
 from wbtools.model import Card, Model, ModelInput, load
 from wbtools.model import card as cards
@@ -82,7 +86,7 @@ def test_components_are_those_of_scikit_learn_times_their_standard_deviations(sh
 
 def test_more_components_than_half_of_the_people_are_refused_as_they_would_show_single_people(shapes):
     for count, people in ((4, 7), (1, 2), (0, 7)):
-        with pytest.raises(InputError, match=f"{count} components of {people} people"):
+        with pytest.raises(InputError, match=f"{count} components? of {people} people"):
             principal_components(shapes[:people], count)
 
 
@@ -191,3 +195,12 @@ def test_a_converted_checkpoint_takes_its_set_along(tmp_path):
     away.mkdir()
     convert(path, away / "x.safetensors")
     assert (away / "c.nii").read_bytes() == b"c.nii" and load(away / "x.safetensors").reference_set == (away / "c.nii",)
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 component"), (2, "2 components")])
+def test_a_single_component_is_singular_wherever_it_is_told(count, said):
+    names = tuple(f"c{n}.nii" for n in range(count))
+    card = Card("one", "One", "unet", shape=(4, 4, 4), reference="mean.nii", reference_components=names)
+    network = SimpleNamespace(reference_set=card.reference_components, card=card)
+    assert f"drawn from {said} of" in planned._of_card(network)
+    assert _several(card) == f"drawn from {said}"

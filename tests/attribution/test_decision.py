@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 
 from wbtools.attribution import Answers, Images, Target
 from wbtools.attribution import decision as decisions
+from wbtools.attribution.decision import Classes, Code
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting.explanation import ShownPerson, _shown_twice
 from wbtools.model import Card, ModelInput
@@ -147,7 +148,7 @@ def test_an_embedding_alone_is_no_decision_and_says_so(embedder, people):
     length = np.linalg.norm(_answer(_model(embedder), "raw", people[0]))
     assert decision.as_record()["embeddings"][0]["length"] == pytest.approx(length)
     assert decision.sentences() == ("none; this network compares two people: add --other PERSON",)
-    assert decision.caption().startswith("Decision: none")
+    assert decision.caption() == "Decision: none; this network compares two people: add --other PERSON"
 
 
 def test_a_hash_code_shows_its_bits_and_how_many_differ(people):
@@ -219,3 +220,9 @@ def test_people_are_compared_whatever_is_explained_and_an_image_that_is_ones_own
     images = people[0], people[0], people[2]
     (said,) = _shown_twice([ShownPerson(name, image) for name, image in zip(NAMES, images, strict=True)])
     assert said == "The other person (twin) has the very image of 100307: no comparison."
+
+
+def test_one_bit_and_one_slice_are_singular():
+    assert Code("p", 1, 1.0, "0").sentence() == "hash code 0 (1 bit)"
+    classes = Classes("p", ("0", "1"), (1.0, -1.0), (0.7, 0.3), apart=True)
+    assert classes.sentence().startswith("1 of 2 slices is above 0 (yes)")

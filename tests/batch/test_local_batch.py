@@ -35,6 +35,29 @@ def test_all_get_done_and_the_same_line_again_begins_nothing(tmp_path):
     assert stub_batch.care("verify", tmp_path).returncode == 0
 
 
+def test_the_end_says_which_maps_failed_their_checks_and_what_comes_next(tmp_path):
+    out = tmp_path / "two words"
+    first = stub_batch.run(out, "a", "b", "c", "d")
+    following = f"Next: wbtools batch report '{out}'"
+    assert first.stdout.splitlines()[-1] == following and "trust" not in first.stdout  # stand-ins have no maps
+    for subject, passed in (("a", True), ("b", False), ("c", True)):
+        path = out / subject / "provenance.json"
+        trust = {"unet": {"trust": {"passed": True}}, "other": {"trust": {"passed": passed}}}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "networks": trust}))
+    for said in (stub_batch.care("status", out).stdout, stub_batch.run(out, "a", "b", "c", "d").stdout):
+        assert "Maps that failed their trust checks: in 1 of 3 exports: b" in said and following in said.splitlines()
+
+
+def test_what_is_not_over_has_no_next_step(tmp_path):
+    how = ("--misbehave", "bad", "bad")
+    done = stub_batch.run(tmp_path, "bad", how=how)
+    assert done.returncode == 1 and "Next:" not in done.stdout  # there is no export
+    done = stub_batch.run(tmp_path, "good", "bad", how=how)
+    assert done.returncode == 1 and "Next:" in done.stdout  # pages show failures, too
+    assert stub_batch.care("retry", tmp_path).returncode == 0
+    assert "Next:" not in stub_batch.care("status", tmp_path).stdout
+
+
 def test_one_log_per_attempt_and_the_sentence_of_each_failure(tmp_path):
     done = stub_batch.run(tmp_path, "good", "bad", how=("--misbehave", "bad", "bad"))
     assert done.returncode == 1

@@ -200,6 +200,17 @@ def test_first_regions_are_headed_as_calibrated_where_everybody_has_calibrated_r
     )
 
 
+@pytest.mark.parametrize(("p", "said"), [("1", " (none stands out from randomised networks, p 1)"), ("0.048", "")])
+def test_that_none_of_the_first_regions_stands_out_is_said_beside_them(cohort, p, said):
+    path = cohort / "p0" / "p0.unet.regions.tsv"
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table.assign(calibrated_rank=table["rank"], p_corrected=p).to_csv(path, sep="\t", index=False)
+    page, _ = made(cohort)
+    first = ", ".join(table.sort_values("rank", key=lambda ranks: ranks.astype(float))["region"][:3])
+    assert page.everybody()["p0"]["First regions"]["text"] == first + said
+    assert page.text.count("none stands out") == (3 if said else 0)  # in both tables and on the card
+
+
 def test_what_people_say_of_themselves_stands_before_the_decision_without_what_to_type(cohort):
     (cohort / "participants.tsv").write_text("participant_id\tage\tsex\np3\t31\tF\n")
     said = {"in_words": ["none; this network compares two people: add --other PERSON"]}

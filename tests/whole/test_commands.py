@@ -115,6 +115,13 @@ def test_the_built_in_subject_is_not_written_over_another_folder(tmp_path):
     assert "100307" in result.output
 
 
+def test_made_up_people_have_ids_of_their_own(tmp_path):
+    for words, name in (((), "100307"), (("--person", "2"), "made-up-2"), (("--person", "2", "--id", "x"), "x")):
+        result = run("demo-subject", str(tmp_path), *words)
+        assert result.exit_code == 0 and f"Wrote {tmp_path / name}" in result.output.replace("\n", "")
+    assert {path.name for path in tmp_path.iterdir()} >= {"100307", "made-up-2", "x"}
+
+
 def test_models_says_what_was_planted_for_the_built_in_network_and_where_its_decoy_is():
     said = " ".join(run("models").output.split())
     assert "ventral temporal cortex, thalamus, brain stem and cerebellar cortex: " in said and "R_FFC_ROI" in said

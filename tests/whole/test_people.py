@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_asking import RUN, ask
 from made_heads import write_bids_head, write_network
 
 from wbtools import model
@@ -67,3 +69,42 @@ def test_an_export_compares_with_the_head_of_a_subject_that_is_named_by_its_fold
     assert said in record["notices"] and said in " ".join(printed.split())
     files = [person["file"] for person in record["compared with"]]
     assert files == ["sub-100307_desc-preproc_T1w.nii.gz", "sub-100307_desc-brain_mask.nii.gz"]
+
+
+def test_an_export_says_who_was_learned_from_and_that_its_map_is_not_of_the_pair(small_study, network, tmp_path):
+    shutil.copytree(network.parent, tmp_path / "trained")
+    split = {"people": {"train": ["100307"], "val": ["sub-other"], "test": []}}
+    (tmp_path / "trained" / "run.json").write_text(json.dumps({**RUN, "split": split}))
+    other = shutil.copytree(small_study("LAS", variant="average") / "100307", tmp_path / "study" / "other")
+    words = (
+        "--model",
+        tmp_path / "trained" / network.name,
+        "--mesh",
+        "native",
+        "--null",
+        "0",
+        "--no-render",
+        "--threads",
+        "2",
+    )
+    place = ("--study-folder", small_study("LAS"), "--out", tmp_path / "out", "--id", "P1", "--other", other)
+    run = ask("export-subject", "100307", *place, *words)
+    assert run.exit_code == 0, run.output
+    expected = [
+        "P1 is among the training people of trained: what a network says of those is right more often than of others.",
+        "other is among the validation people of trained: what a network says of those is right more often than of "
+        "others.",
+        "The map is not of the comparison with --other, which only the decision tells of: it explains this person "
+        "alone (--target embedding); --target pair or --target distance explains the comparison.",
+    ]
+    record = json.loads((tmp_path / "out" / "P1" / "provenance.json").read_text())
+    page = (tmp_path / "out" / "P1" / "report.html").read_text()
+    for sentence in expected:
+        assert sentence in record["notices"] and f"Note: {sentence}" in run.output
+        assert sentence.partition(":")[0] in page
+    dry = ask("export-subject", "100307", *place, *words, "--dry-run", "--overwrite")
+    assert f"note: {expected[2]}" in dry.output
+    assert (
+        "not of the comparison"
+        not in ask("export-subject", "100307", *place, *words, "--dry-run", "--overwrite", "--target", "pair").output
+    )

@@ -179,6 +179,16 @@ def test_networks_too_few_for_a_region_to_stand_out_are_said_to_be(capsys, netwo
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("found", "more"), [(15, " and 5 more"), (10, "")])
+def test_regions_that_stand_out_and_are_not_named_are_counted(capsys, found, more):
+    ranking = _ranking()
+    out = [replace(row, null=replace(row.null, p=0.01, rank=row.rank)) for row in ranking.rows[:found]]
+    summary._say_regions("net", replace(ranking, rows=(*out, *ranking.rows[found:])))
+    *_, said, names = capsys.readouterr().out.splitlines()
+    assert said.endswith(f"corrected): {found}")
+    assert names.strip() == ", ".join(row.region.name for row in ranking.rows[:10]) + more
+
+
 def test_the_width_is_that_of_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert console.Terminal().width == 60

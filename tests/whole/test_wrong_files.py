@@ -118,6 +118,6 @@ def test_a_truncated_mgz_is_refused(bert, tmp_path, name):
 def test_a_card_whose_images_the_network_cannot_take_ends_the_export(bert, tmp_path, threads):
     network = write_network(tmp_path)
     card = network.with_suffix(".json")
-    card.write_text(json.dumps({**json.loads(card.read_text()), "shape": [1, 2, 1]}))
+    card.write_text(json.dumps({**json.loads(card.read_text()), "shape": [4, 5, 4]}))
     said = refusal(bert, tmp_path / "out", 3, "--model", str(network), "--threads", threads)
-    assert "small.pt cannot take images of 1 x 2 x 1 voxels" in said and "small.json" in said
+    assert "small.pt cannot take images of 4 x 5 x 4 voxels" in said and "small.json" in said

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+import resource
 import shutil
 import zipfile
 from dataclasses import replace
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 from workbench_session import Session, file_information
 
+from wbtools.drawing.renderer_choice import Renderer
 from wbtools.errors import CheckError
 from wbtools.workbench import render
 from wbtools.workbench.command import Command
@@ -103,6 +106,24 @@ def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_pa
     with pytest.raises(CheckError, match="after an error"):
         render.capture(wb, path, 1, tmp_path / "p.png", (400, 300), threads=2)
     assert not (tmp_path / "p.png").exists()
+
+
+def test_a_full_disk_is_not_told_as_a_failure_of_workbench(
+    session: Session, wb: Workbench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    caplog.set_level(logging.INFO)
+    renderer, png = Renderer(wb), tmp_path / "p.png"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, usual[1]))  # less than the sheet that Workbench draws
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            Renderer(wb, insists=True).draw({png: session.volume()}, session.folder)
+        renderer.draw({png: session.volume()}, session.folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert png.is_file() and renderer.workbench is None
+    assert renderer.reason == "there is no room for what Workbench draws before it is packed (File too large)"
+    assert "failed" not in caplog.text
 
 
 def test_a_folder_can_be_moved_and_zipped(session: Session, wb: Workbench, tmp_path: Path) -> None:

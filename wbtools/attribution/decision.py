@@ -13,7 +13,7 @@ from wbtools.attribution.answers import Answers, Images
 from wbtools.attribution.target import Target
 from wbtools.attribution.targets.classes import class_names
 from wbtools.errors import CheckError
-from wbtools.text import line
+from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,8 +57,9 @@ class Classes:
             return f"{best} ({'yes' if self.logits[0] > 0 else 'no'})"
         if self.apart:
             yes = sum(value > 0 for value in self.logits)
+            are = "is" if yes == 1 else "are"
             highest = f"{self.names[self.index]}, probability {_probability(self.probabilities[self.index])}"
-            return f"{yes} of {len(self.names)} slices are above 0 (yes); highest: slice {highest}"
+            return f"{yes} of {len(self.names)} slices {are} above 0 (yes); highest: slice {highest}"
         others = sorted(set(range(len(self.names))) - {self.index}, key=lambda k: -self.logits[k])
         rest = [f"{_named(self.names[k])} {_probability(self.probabilities[k])}" for k in others[:_SHOWN]]
         more = f", {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
@@ -98,7 +99,7 @@ class Code:
 
     def sentence(self) -> str:
         """The bits of a hash code in words."""
-        return f"hash code {self.bits} ({self.size} bits)"
+        return f"hash code {self.bits} ({counted(self.size, 'bit')})"
 
 
 @dataclass(frozen=True)

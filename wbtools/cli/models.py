@@ -112,8 +112,10 @@ def convert(checkpoint: Path, target: Path | None, debug: bool) -> None:
 def _several(card: Card) -> str:
     """What methods compare with that compare with several brains."""
     if card.references:
-        return f"{len(card.references)} brains"
-    return f"drawn from {len(card.reference_components)} components" if card.reference_components else "made-up heads"
+        return counted(len(card.references), "brain")
+    if card.reference_components:
+        return f"drawn from {counted(len(card.reference_components), 'component')}"
+    return "made-up heads"
 
 
 def _input(card: Card, pictures: object) -> dict[str, object]:

@@ -11,7 +11,7 @@ from rich.cells import cell_len, chop_cells
 from wbtools.cli.console import out
 from wbtools.cli.sharing.viewer_lines import print_opening
 from wbtools.output.ownership import PROVENANCE
-from wbtools.text import counted, line
+from wbtools.text import counted, first_of, line
 
 if TYPE_CHECKING:
     from wbtools.exporting.pipeline import ExportResult
@@ -85,13 +85,13 @@ def _say_regions(name: str, ranking: Ranking) -> None:
     out.print(out.wrapped(outside(ranking)))
     if ranking.null:
         out.print(f"against {counted(ranking.null.networks, 'randomised network')}: {_standing_out(ranking)}")
-        if found := [row.region.name for row in ranking.significant() if row.region][:_TOP]:
-            out.print(out.wrapped(f"  {line(', '.join(found))}"))
+        if found := [line(row.region.name) for row in ranking.significant() if row.region]:
+            out.print(out.wrapped(f"  {first_of(found, _TOP)}"))
 
 
 def _say_also(also: AlsoRanked) -> None:
-    first = (row.region.name for row in also.ranking.rows[:_TOP] if row.region and row.rank)
-    out.print(out.wrapped(f"by {also.method}: {line(', '.join(first))}"))
+    ranked = [line(row.region.name) for row in also.ranking.rows if row.region and row.rank]
+    out.print(out.wrapped(f"first regions by {also.method}: {', '.join(ranked[:_TOP])}"))
 
 
 def _standing_out(ranking: Ranking) -> str:

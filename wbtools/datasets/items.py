@@ -70,17 +70,6 @@ class Item:
             raise InputError(f"a label is called '{clash[0]}'", hint=f"give it another name than {', '.join(COLUMNS)}")
 
 
-def person_key(person: str) -> str:
-    """An id as tables and folders share it: with `sub-` and without, it is the same person.
-
-    Examples
-    --------
-    >>> person_key("sub-01"), person_key("100307")
-    ('01', '100307')
-    """
-    return person.strip().removeprefix("sub-")
-
-
 def dumps(items: Sequence[Item]) -> str:
     """The table of items; those without a label have an empty cell."""
     names = list(dict.fromkeys(name for item in items for name in item.labels))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wbtools.dicom.header import Frame
 from wbtools.space.grid import Grid
+from wbtools.text import counted
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _PLANES = ("sagittal", "coronal", "axial")
@@ -90,7 +91,7 @@ def unfit(frames: Sequence[Frame]) -> Reason | None:
     if not _is_frame(turned[0]):
         return Reason("does not say where its slices lie")
     if len(frames) < _FEWEST:
-        return Reason(f"has {len(frames)} slices, too few for a head")
+        return Reason(f"has {counted(len(frames), 'slice')}, too few for a head")
     return _uneven(sorted(frames, key=along))
 
 
@@ -127,7 +128,7 @@ def _repeated(frames: Sequence[Frame], count: int) -> Reason:
     if len({frame.echo for frame in frames}) > 1:
         return Reason("holds several echoes", "take the series that combines them, or split it by echo")
     return Reason(
-        f"has {count} slices where another slice is (repetitions, phases, or copies)",
+        f"has {counted(count, 'slice')} where another slice is (repetitions, phases, or copies)",
         "take a series of one volume, or split it with dcm2niix",
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wbtools.drawing.renderer_names import OWN_RENDERER, RendererName
 from wbtools.errors import CommandError, CommandMissing
+from wbtools.errors.system import FULL
 from wbtools.text import line
 from wbtools.version import __version__
 from wbtools.workbench import probe, render
@@ -59,14 +60,16 @@ class Renderer:
             If a picture is blank, lacks its colours, or Workbench reported an error in loading.
         CommandError
             If Workbench, which was asked for, fails.
+        OSError
+            If the disk is full.
         """
         try:
             return self._draw(scenes, folder, cores)
-        except CommandError as error:
-            if self.insists or not self.workbench:
+        except (CommandError, OSError) as error:
+            reason = self._why_not(error)
+            if self.insists or not reason:
                 raise
-            self.reason = f"Workbench {self.workbench.version()} failed: {line(probe.without_folders(str(error)))}"
-            self.workbench = None
+            self.reason, self.workbench = reason, None
             logger.info("%s", self.reason)
         return self._draw(scenes, folder, cores)  # all of them, so that they look alike
 
@@ -94,6 +97,15 @@ class Renderer:
         if self.workbench:
             return ""
         return f"{OWN_RENDERER}: {self.reason.rstrip('.')}."
+
+    def _why_not(self, error: CommandError | OSError) -> str:
+        """Why Workbench did not draw; empty for what is no failure of its own, nor of its place."""
+        if not self.workbench:
+            return ""
+        if isinstance(error, CommandError):
+            return f"Workbench {self.workbench.version()} failed: {line(probe.without_folders(str(error)))}"
+        room = f"there is no room for what Workbench draws before it is packed ({error.strerror})"
+        return room if error.errno in FULL else ""
 
     def _draw(self, scenes: Mapping[Path, Scene], folder: Path, cores: int) -> dict[Path, Scene]:
         """Workbench draws sheets side by side, each on a core; wbtools the scenes of a sheet."""

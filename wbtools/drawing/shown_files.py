@@ -22,6 +22,7 @@ from wbtools.images import bounded_xml, cifti_document, gifti_document, nifti
 from wbtools.space.grid import Unit, Volume
 from wbtools.surfaces import mesh
 from wbtools.surfaces.mesh import Mesh
+from wbtools.text import counted
 from wbtools.workbench import datafile
 from wbtools.workbench.datafile import CIFTI, DataFile, DataType
 from wbtools.workbench.scene.elements import Layer
@@ -94,7 +95,9 @@ class ShownFiles:
             return self._volume(layer.path)[0]
         columns: list[Column] = self._kept(layer.path, partial(_columns, header))
         if layer.map_index >= len(columns):
-            raise InputError(f"{layer.path.name} has {len(columns)} maps, a layer wants number {layer.map_index}")
+            raise InputError(
+                f"{layer.path.name} has {counted(len(columns), 'map')}, a layer wants number {layer.map_index}"
+            )
         return columns[layer.map_index]
 
     def slices(self, layer: Layer, cut: Cut) -> list[Values]:

@@ -59,6 +59,28 @@ def _is_in(name: object, place: Path, otherwise: bool) -> bool:
     return path == folder or folder in path.parents
 
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What is said where a file has no room: of a disk, of a quota, of a limit of the process."""
+
+
+def require_room(folder: Path, count: int) -> None:
+    """Require that a file of so many bytes has room in a folder; nothing is left there.
+
+    Programs that fail on a full disk often say something else.
+
+    Raises
+    ------
+    OSError
+        If it has not, or the folder cannot be written to.
+    """
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, count)
+        except OSError as error:
+            if error.errno in FULL:  # other file systems cannot tell
+                raise OSError(error.errno, os.strerror(error.errno), str(folder)) from None
+
+
 _TRANSIENT = {
     errno.ENOSPC,
     errno.EDQUOT,

@@ -25,6 +25,7 @@ from wbtools.exporting.explanation import (
     seen_by,
     with_heatmaps,
 )
+from wbtools.exporting.networks import without_comparison
 from wbtools.exporting.preflight import Inputs
 from wbtools.exporting.preparation import Tools
 from wbtools.exporting.references.conforming import conformed
@@ -203,7 +204,9 @@ def explanations(asked: Sequence[Asked], answers: Answers, atlas: Atlas, record:
         give_back()
         with record.stage(f"regions of {each.name}"):
             found.append(carried(answered, each.network, atlas, each.options))
-            recording.note_explanation(record, found[-1], about=each.name if len(asked) > 1 else "")
+            about = each.name if len(asked) > 1 else ""
+            recording.note_explanation(record, found[-1], about=about)
+            record.notice(without_comparison(each.network, each.options, len(each.compared)), about=about)
     record.facts["networks"] = {explanation.name: explanation.as_record() for explanation in found}
     return tuple(found)
 

@@ -44,10 +44,17 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         *(f"compared with: {known.t1w}" for known in inputs.people),
         *(f"reference: {known.t1w}" for known in inputs.references.people),
         *(f"note: {remark}" for remark in (*subject.remarks, *inputs.references.remarks)),
+        *(f"note: {said}" for said in _alone(loaded, settings, len(inputs.people))),
         *(f"will make: {made}" for made in (*subject.derived, face_removal.planned(subject, settings.keep_face))),
         f"would write: {published.folder}",
     ]
     return lines + [f"missing: {missing.path} (forbids {missing.forbids})" for missing in subject.missing]
+
+
+def _alone(loaded: Sequence[Model], settings: ExportSettings, people: int) -> list[str]:
+    """Which maps are not of those compared with, each sentence once."""
+    found = (networks.without_comparison(network, settings.explanation, people) for network in loaded)
+    return list(filter(None, dict.fromkeys(found)))
 
 
 def _methods(names: Sequence[str], loaded: Sequence[Model], settings: ExportSettings, people: int) -> list[str]:

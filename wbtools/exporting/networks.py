@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wbtools import model
-from wbtools.attribution import default_method, method
+from wbtools.attribution import KINDS, default_method, method
 from wbtools.attribution.reference import require_alike
 from wbtools.attribution.registry import ENTRIES
 from wbtools.errors import InputError
@@ -90,6 +90,27 @@ def _to_have_them_used(networks: Sequence[Model], settings: ExportSettings) -> s
         f"{name} (the default)" if name == usual else name for name in sorted(able, key=lambda name: name != usual)
     )
     return f"leave --references out, or choose --method from {listed}"
+
+
+def without_comparison(network: Model, options: ExplanationOptions, people: int) -> str:
+    """That a map is not of those compared with, in a sentence; empty where it is, or nobody is compared with.
+
+    Parameters
+    ----------
+    network : Model
+    options : ExplanationOptions
+    people : int
+        How many others there are.
+    """
+    target = options.target_of(network)
+    if not people or target.compares:
+        return ""
+    able = [f"--target {kind.name}" for kind in KINDS.values() if 0 < kind.people <= people and kind.fits(network)]
+    end = f"; {' or '.join(able)} explains the comparison" if able else ""
+    return (
+        f"The map is not of the comparison with --other, which only the decision tells of: it explains this person "
+        f"alone (--target {target}){end}."
+    )
 
 
 def by_name(networks: Sequence[Model], models: Sequence[Path]) -> dict[str, Model]:

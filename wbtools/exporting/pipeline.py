@@ -89,7 +89,7 @@ def export_subject(
         networks.require_references(models, settings)
         recording.note_deciding(record, models, inputs.people, inputs.references.listed)
         named = networks.by_name(models, settings.models)
-        recording.note_networks(record, list(named.values()))
+        recording.note_networks(record, list(named.values()), settings.models, inputs)
         published = destination.require(place, list(named))
     tidy = not loaded  # a batch tidies up once for all its subjects
     with publishing(place.out, place.name, overwrite=place.overwrite, subject=place.subject, tidy=tidy) as staged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from wbtools.attribution import measured
 from wbtools.exporting.explanation import Explanation
@@ -19,6 +20,7 @@ from wbtools.output.names import OutputFolder
 from wbtools.output.written import WrittenFiles
 from wbtools.provenance import Provenance
 from wbtools.subject.selection import FoundPerson
+from wbtools.subject.training_record import said_of
 from wbtools.text import sentences
 
 logger = logging.getLogger(__name__)
@@ -67,15 +69,35 @@ def note_deciding(
     record.facts["compared with"] = files_of(people)
 
 
-def note_networks(record: Provenance, networks: Sequence[Model]) -> None:
-    """What has to be said of networks, under their names in files."""
-    for network in networks:
+def note_networks(
+    record: Provenance, networks: Sequence[Model], models: Sequence[Path] = (), inputs: Inputs | None = None
+) -> None:
+    """What has to be said of networks, under their names in files, and of people whom they learned from.
+
+    Parameters
+    ----------
+    record : Provenance
+    networks : sequence of Model
+    models : sequence of Path
+        Their checkpoints; none means the built-in network.
+    inputs : Inputs, optional
+        The people who are explained and compared with.
+    """
+    people = _asked_about(inputs) if inputs else ()
+    for place, network in enumerate(networks):
         about = network.name if len(networks) > 1 else ""
-        for text in (network.card.notice, *network.remarks):
+        known = said_of(models[place], people) if models else ()
+        for text in (network.card.notice, *network.remarks, *known):
             record.notice(text, about=about)
         if network.card.assumed:
             usual = f"input usual for {network.family} is assumed, {scaling_of(network.card)}"
             record.notice(f"No card lies beside the checkpoint: {usual}.", about=about)
+
+
+def _asked_about(inputs: Inputs) -> tuple[tuple[str, ...], ...]:
+    """The ids of each person whom networks are asked about: as outputs have it, then as folder or file have it."""
+    subject = inputs.subject
+    return (subject.id, subject.found_as or subject.id), *((person.name,) for person in inputs.people)
 
 
 def note_explanation(record: Provenance, explanation: Explanation, about: str) -> None:

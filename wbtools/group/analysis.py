@@ -20,7 +20,7 @@ from wbtools.reading import Batch, NetworkResults
 from wbtools.reading.batch import natural
 from wbtools.reading.record import section
 from wbtools.report.page import NOTICE
-from wbtools.text import line
+from wbtools.text import counted, line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,9 @@ def _shared(networks: Iterable[NetworkFindings]) -> list[str]:
         for notice, count in several[:_MOST_NOTICES]
     ]
     rest = len(counts) - len(said)
-    return [*said, *([f"{rest} more notices, of single exports, are in their records."] if rest else [])]
+    are = "is" if rest == 1 else "are"
+    more = f"{counted(rest, 'more notice')}, of single exports, {are} in their records."
+    return [*said, *([more] if rest else [])]
 
 
 def _results(networks: Iterable[NetworkFindings]) -> list[NetworkResults]:

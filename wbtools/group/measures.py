@@ -174,7 +174,7 @@ def _seeds(tables: Sequence[pd.DataFrame], people: int) -> tuple[tuple[int, ...]
     if len(seeds) < FEWEST_NETWORKS:
         return (), f"the exports have {counted(len(seeds), 'randomised network')} in common, too few for a comparison"
     if len(tables[0]) < FEWEST_REGIONS:
-        return (), f"{len(tables[0])} regions are too few for a comparison"
+        return (), f"the exports have {counted(len(tables[0]), 'region')}, too few for a comparison"
     return seeds, ""
 
 

@@ -19,6 +19,7 @@ from wbtools.errors import InputError
 from wbtools.images import mgz, nifti_header, voxels
 from wbtools.images.stream import InputStream
 from wbtools.space.grid import Grid, Unit, Volume, compact
+from wbtools.text import counted
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
@@ -94,7 +95,9 @@ def read_with_remarks(path: Path, unit: Unit = Unit.INTENSITY) -> tuple[Volume, 
         return Volume(data, grid, unit), remarks
     count = voxels.fill_background(data)
     if count:
-        remarks += (f"{path.name}: {count} voxels around the head hold no number (NaN) and count as background",)
+        verbs = ("holds", "counts") if count == 1 else ("hold", "count")
+        what = f"{counted(count, 'voxel')} around the head {verbs[0]} no number (NaN) and {verbs[1]} as background"
+        remarks += (f"{path.name}: {what}",)
     voxels.require_finite(data, stream)
     return Volume(data, grid, unit), remarks
 

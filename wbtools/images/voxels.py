@@ -12,6 +12,7 @@ from wbtools.errors import InputError
 from wbtools.images import limits
 from wbtools.images.stream import InputStream
 from wbtools.space.grid import Unit
+from wbtools.text import counted
 
 _SLAB = 2**24  # bytes of the file; fewer slices at once write less of each line of the result's memory
 _SLICES = 16  # slices written to the result together: 64 bytes of it, a cache line
@@ -110,8 +111,9 @@ def read(stream: InputStream, storage: Storage, unit: Unit) -> NDArray[Any]:
             found[:, :, first : first + count] = values
     stream.finish(limits.AFTER_DATA)
     if fractional:
+        are = "is no whole number" if fractional == 1 else "are not whole numbers"
         raise InputError(
-            f"{stream.path} has {fractional} voxels that are not whole numbers, so it is not a label volume",
+            f"{stream.path} has {counted(fractional, 'voxel')} that {are}, so it is not a label volume",
             hint="resample labels with nearest neighbour, or give the segmentation itself",
         )
     return found

@@ -18,6 +18,7 @@ from wbtools.reading.participants import FILE, joined, read_participants
 from wbtools.reading.record import NoExport
 from wbtools.reading.results import NetworkResults
 from wbtools.reading.table import OUTSIDE
+from wbtools.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +151,7 @@ class Batch:
         return len(self.exports)
 
     def __repr__(self) -> str:
-        return f"<Batch of {len(self)} exports in {self.folder}>"
+        return f"<Batch of {counted(len(self), 'export')} in {self.folder}>"
 
     def _repr_html_(self) -> str:
         from wbtools.reading.notebook import summary_of_batch

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.errors import InputError
-from wbtools.text import counted, line
+from wbtools.text import counted, first_of, line
 
 if TYPE_CHECKING:
     from wbtools.reading.results import NetworkResults
@@ -37,7 +37,7 @@ def summary_of_batch(people: Sequence[Collection[NetworkResults]], unreadable: M
     parts = [f"<h4>wbtools batch: {counted(len(people), 'export')}</h4>"]
     parts.append(f"<p>Networks: {_words(', '.join(names) or 'none')}</p>")
     if unreadable:
-        first = "; ".join(f"{folder}: {why}" for folder, why in list(unreadable.items())[:_FIRST])
+        first = first_of([f"{folder}: {why}" for folder, why in unreadable.items()], _FIRST, "; ")
         parts.append(f"<p>{counted(len(unreadable), 'folder')} cannot be read: {_words(first)}</p>")
     head = "<tr><th>person</th><th>network</th><th>method</th><th>map passed its checks</th></tr>"
     rows = [_row(each) for networks in people[:_FIRST] for each in networks]

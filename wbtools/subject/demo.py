@@ -123,6 +123,17 @@ def write_demo_subject(
     return final
 
 
+def usual_id(person: int) -> str:
+    """The id of a made-up person where none is given: two people never share theirs.
+
+    Examples
+    --------
+    >>> usual_id(0), usual_id(3)
+    ('100307', 'made-up-3')
+    """
+    return f"made-up-{person}" if person else "100307"
+
+
 def _require_short(subject_id: str) -> None:
     """Raise InputError for an id with which a surface's name would be too long for a file system."""
     whole = Names(subject_id, "MSMAll").surface(Hemisphere.LEFT, "midthickness", "32k_fs_LR")

@@ -142,6 +142,17 @@ def person_of(subject_id: str) -> str:
     return _QUALIFIED.split(subject_id, maxsplit=1)[0]
 
 
+def person_key(person: str) -> str:
+    """An id as tables and folders share it: with `sub-` and without, it is the same person.
+
+    Examples
+    --------
+    >>> person_key("sub-01"), person_key("100307")
+    ('01', '100307')
+    """
+    return person.strip().removeprefix("sub-")
+
+
 def image_stem(name: str) -> str:
     """An image's name without its suffix; any other name unchanged.
 

@@ -13,6 +13,7 @@ from wbtools.subject import places
 from wbtools.subject.identity import identity, image_stem, is_step, person_of, typed
 from wbtools.subject.layouts import Layout, layouts_selected
 from wbtools.subject.presence import hindrance
+from wbtools.text import first_of
 
 _MAY_READ = "ask its owner for read permission, for example: chmod -R g+rX"
 
@@ -50,7 +51,7 @@ def _not_there(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -
     """The error for an id that is not in the study folder."""
     looked_for = "; ".join(layout.looked_for for layout in layouts)
     locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
-    remark = f"; folders without read permission were not searched ({', '.join(locked[:3])})" if locked else ""
+    remark = f"; folders without read permission were not searched ({first_of(locked, 3)})" if locked else ""
     if places.is_dir(study_folder / subject_id):
         return SubjectError(
             f"{study_folder / subject_id} does not look like a subject's folder (looked for: {looked_for})",

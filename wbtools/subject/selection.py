@@ -131,7 +131,7 @@ def find_named(study_folder: Path, name: str, choice: FileChoice, given_id: str 
     if given_id is not None:
         require_plain_name(given_id, "--id")
     subject = choice.subject(study_folder, name)
-    return replace(subject, id=given_id) if given_id is not None else subject
+    return replace(subject, id=given_id, found_as=subject.id) if given_id is not None else subject
 
 
 def find_people(study_folder: Path, compared: Comparison, choice: FileChoice) -> tuple[FoundPerson, ...]:

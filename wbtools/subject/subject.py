@@ -101,6 +101,8 @@ class Subject:
         Where a template lies in this person's head, if that is known.
     scanner_files : tuple of Path
         The DICOM files that the T1w was read from, in the order of slices; empty where it was no DICOM.
+    found_as : str
+        The id by folder or file, where the user gave another one; no output has it.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Subject:
     own_grey_matter: bool = False
     placement: Placement | None = None
     scanner_files: tuple[Path, ...] = ()
+    found_as: str = ""
 
     @property
     def meshes(self) -> tuple[MeshName, ...]:

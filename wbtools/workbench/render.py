@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import CheckError, CommandError, InputError
+from wbtools.errors.system import require_room
 from wbtools.workbench import probe
 from wbtools.workbench.command import DRAWING
 from wbtools.workbench.runner import Workbench
@@ -130,19 +131,34 @@ def _fits(scenes: Sequence[Scene]) -> bool:
 def capture(
     workbench: Workbench, file: Path, number: int, picture: Path, size: tuple[int, int], *, threads: int = 1
 ) -> None:
-    """Draw scene `number` (from 1) of a scene file as it stands; errors as in `render_sheet`."""
+    """Draw scene `number` (from 1) of a scene file as it stands.
+
+    Raises
+    ------
+    CommandError, CheckError
+        As in `render_sheet`.
+    OSError
+        If Workbench failed, and the picture has no room: it does not say so itself.
+    """
     drawing = probe.drawing(workbench)
     if not drawing.how:
         raise CommandError(drawing.problem, drawing.hint)
     try:
         completed = workbench.run(DRAWING[drawing.how](file, number, picture, size), threads)
     except CommandError as error:
+        require_room(picture.parent, _bytes(picture, size))
         error.hint = error.hint or "let wbtools draw, --renderer own, and open the scene in wb_view"
         raise
     messages = [told for told in probe.messages(completed) if told not in drawing.usual]
     if messages:
         picture.unlink(missing_ok=True)
         raise CheckError(f"Workbench drew {picture.name} after an error: {messages[0].strip()}")
+
+
+def _bytes(picture: Path, size: tuple[int, int]) -> int:
+    """What a picture takes on disk: packed, a tenth at least of its pixels."""
+    plain = 3 * size[0] * size[1]
+    return plain if picture.suffix == ".ppm" else plain // 10
 
 
 def _cut(picture: Path, scenes: Sequence[Scene]) -> list[Image]:

@@ -54,7 +54,7 @@ def of_card(model: Model, image: ModelInput) -> ReferenceSet:
         names = [file.name for file in model.reference_set]
         return _laid(model, image, listed, size, "brains of the network's card", names)
     brains = drawn(model, HEADS)
-    what = f"brains drawn from {len(model.reference_set)} components of the network's card"
+    what = f"brains drawn from {counted(len(model.reference_set), 'component')} of the network's card"
     found = _laid(model, image, brains, size, what)
     return replace(found, made={**(found.made or {}), "seeds": [FIRST_SEED, FIRST_SEED + HEADS - 1]})
 
@@ -139,7 +139,7 @@ def principal_components(brains: NDArray[np.float32], count: int) -> tuple[NDArr
     people = len(brains)
     if not 1 <= count <= most_components(people):
         raise InputError(
-            f"{count} components of {counted(people, 'person', 'people')} cannot be made",
+            f"{counted(count, 'component')} of {counted(people, 'person', 'people')} cannot be made",
             hint="give 1 or more, and fewer than half as many as people",
         )
     mean = brains.mean(0, dtype=np.float64)

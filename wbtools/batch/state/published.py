@@ -15,7 +15,7 @@ from wbtools.errors import InputError
 from wbtools.output import names
 from wbtools.output.ownership import PROVENANCE, foreign, subject_of
 from wbtools.provenance import sha256
-from wbtools.text import line
+from wbtools.text import counted, line
 
 
 class Published(Enum):
@@ -171,7 +171,7 @@ def _first_difference(
         try:
             size = (folder / name).stat().st_size
             if size != sizes.get(name, size):
-                return f"{name} has {size} bytes, {sizes[name]} are recorded"
+                return f"{name} has {counted(size, 'byte')}, recorded are {sizes[name]}"
             if deep and sha256(folder / name) != hashes[name]:
                 return f"{name} has another SHA-256 than recorded"
         except FileNotFoundError:

@@ -12,7 +12,7 @@ import click
 from wbtools.cli.apps.bids_names import NAME
 from wbtools.cli.apps.bids_options import BATCH, GROUP, require_level
 from wbtools.cli.apps.bids_people import Wanted, find_people
-from wbtools.cli.batch.options import PROGRAM
+from wbtools.cli.batch.options import NEXT, PROGRAM
 from wbtools.cli.batch.report import report as batch_report
 from wbtools.cli.batch.run import run as batch_run
 from wbtools.cli.console import err
@@ -21,11 +21,13 @@ from wbtools.cli.reading.group import command as group
 from wbtools.errors import InputError, missing_folder
 from wbtools.group.group_folder import FOLDER
 from wbtools.reading.participants import FILE
-from wbtools.text import counted
+from wbtools.text import counted, first_of
 
 _DERIVATIVES = "derivatives"
 _THREADS = 2
 """Of each subject, unless told."""
+_SHOWN = 10
+"""People whom a note names."""
 _SPELLINGS = {
     "--out": "OUTPUT_DIR",
     "with --out": "as OUTPUT_DIR",
@@ -76,7 +78,8 @@ def run(asked: Asked, level: str, options: Mapping[str, Any]) -> None:
     """
     require_level(level)
     asked.require_place()
-    click.get_current_context().meta.update({PROGRAM: NAME, SPELLINGS: _SPELLINGS})
+    following = (NAME, asked.bids_dir, asked.output_dir, "group")
+    click.get_current_context().meta.update({PROGRAM: NAME, SPELLINGS: _SPELLINGS, NEXT: following})
     if options["skip_bids_validation"]:
         _note("nothing is validated, with or without --skip-bids-validation")
     {"participant": _participant, "group": _group}[level](asked, options)
@@ -88,7 +91,7 @@ def _participant(asked: Asked, options: Mapping[str, Any]) -> None:
     sessions = [word.removeprefix("ses-") for word in options["sessions"]]
     people = find_people(asked.bids_dir, options["derivatives"], Wanted(labels, sessions, options["layout"]))
     if people.without:
-        shown = ", ".join(people.without[:10]) + (", ..." if len(people.without) > 10 else "")
+        shown = first_of(people.without, _SHOWN)
         _note(
             f"{counted(len(people.without), 'participant')} left out, without surfaces to be read: {shown}; "
             "--layout t1w explains raw T1w images"

@@ -13,7 +13,7 @@ from wbtools.errors import InputError, SubjectError, missing_folder
 from wbtools.subject import AUTO, locate, places
 from wbtools.subject.identity import person_of, session_of
 from wbtools.subject.layouts import layouts_selected
-from wbtools.text import line
+from wbtools.text import first_of, line
 
 _AT_ONCE = 16
 """Threads that look for people: on a network file system, asking takes long and costs nothing."""
@@ -119,7 +119,7 @@ def _of_study(bids_dir: Path, study: Path, wanted: Wanted) -> People:
         found = dict(zip(asked, pool.map(ids, asked), strict=True))
     without = [person for person, each in found.items() if not each and (person in raw or wanted.labels)]
     if wanted.labels and without:
-        names = ", ".join(person[4:] for person in without[:_SHOWN])
+        names = first_of([person[4:] for person in without], _SHOWN)
         raise InputError(f"participants without surfaces in {study}: {names}", hint=_HINT)
     chosen = {person: [each for each in some if _is_of(each, wanted.sessions)] for person, some in found.items()}
     without += [person for person, some in found.items() if some and not chosen[person]]
@@ -184,8 +184,7 @@ def _is_of(found: str, sessions: Collection[str]) -> bool:
 
 def _absent(noun: str, unknown: Sequence[str], known: Iterable[str], study: Path) -> InputError:
     """The refusal of labels that nobody has."""
-    there, shown = sorted(known), ", ".join(line(word, 40) or "''" for word in unknown[:_SHOWN])
-    listed = ", ".join(there[:_SHOWN]) + (f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else "")
+    listed, shown = first_of(sorted(known), _SHOWN), first_of([line(word, 40) or "''" for word in unknown], _SHOWN)
     return InputError(
         f"{study} has no {noun} {shown}; it has {listed or 'none'}",
         hint=f"give {noun}s that are there, or leave --{noun}-label out",

@@ -76,8 +76,8 @@ def command(
     from wbtools.asking.neighbours import require_count
     from wbtools.asking.writing import require_new_file, write_new_file
     from wbtools.subject.identity import person_of
+    from wbtools.subject.training_record import said_of
     from wbtools.training.runs.chosen import place_of
-    from wbtools.training.runs.people import said_of
 
     require_count(top)
     if table is not None:

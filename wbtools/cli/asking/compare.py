@@ -82,8 +82,8 @@ def command(
     from wbtools import model as models
     from wbtools.asking import people
     from wbtools.asking.comparing import compare
+    from wbtools.subject.training_record import said_of
     from wbtools.training.runs.chosen import place_of
-    from wbtools.training.runs.people import said_of
 
     mine, theirs = people.find(study_folder, (first, second), layout)
     checkpoint = place_of(network)
@@ -94,7 +94,9 @@ def command(
         terminal.print(terminal.wrapped(sentence))
     if explain and target == "pair" and pair.pair.verdict not in ("", pair.pair.alike):
         terminal.print(terminal.wrapped("The export shows what is alike in them; --target distance what is not."))
-    say_notes((*said_of(checkpoint, tuple(person.person for person in pair.people)), *pair.remarks()))
+    # The export says it, too.
+    learned_from = () if explain else said_of(checkpoint, [person.person for person in pair.people])
+    say_notes((*learned_from, *pair.remarks()))
     if explain and out is not None:
         from wbtools.attribution import Target
         from wbtools.exporting.settings import ExportSettings

@@ -71,8 +71,8 @@ def command(
     from wbtools.exporting.settings import ExportSettings
     from wbtools.subject import resolve
     from wbtools.subject.selection import FileChoice
+    from wbtools.subject.training_record import said_of
     from wbtools.training.runs.chosen import place_of
-    from wbtools.training.runs.people import said_of
 
     if out is None:
         refuse_without("--out", "overwrite")
@@ -113,8 +113,9 @@ def _say(answer: Answer) -> None:
     """The result as a table, and what has to be known of it."""
     near = answer.near
     rows = answer.rows()
+    images = "image" if near.searched == 1 else "images"
     network = f"{line(near.header.model)} ({near.header.unit})"
-    terminal.print(f"{line(near.person)}: the nearest of {near.searched:,} images by {network}")
+    terminal.print(f"{line(near.person)}: the nearest of {near.searched:,} {images} by {network}")
     hidden = [rows[0].index("source"), *([] if any(row[2] for row in rows[1:]) else [2])]
     kept = [[text for place, text in enumerate(row) if place not in hidden] for row in rows]
     distance = near.header.unit.replace(" ", "_")

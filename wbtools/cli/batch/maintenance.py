@@ -22,13 +22,15 @@ from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.overview import Overview, cost, inspect, overview, write_reports
 from wbtools.batch.state.plan import Plan, list_subjects
 from wbtools.batch.state.published import Inspection, Published, is_there, why_foreign
+from wbtools.batch.state.trusted import trust_of
 from wbtools.cli.batch.display import clock
+from wbtools.cli.batch.options import next_words
 from wbtools.cli.batch.worker import payload_of
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError, TransientError, WbtoolsError
 from wbtools.search_path import find_program
-from wbtools.text import counted, line
+from wbtools.text import counted, first_of, line
 
 _SHOWN = 20
 _WATCH_EVERY = 60.0
@@ -107,6 +109,20 @@ def conclude(files: BatchFiles, seen: Overview, unit: str) -> int:
     return seen.exit_code
 
 
+def say_exports(files: BatchFiles, seen: Overview) -> None:
+    """Of a batch of exports that is over: how many hold maps that failed their checks, and what comes next."""
+    done = seen.having(State.DONE)
+    if seen.exit_code == TransientError.exit_code or not done:
+        return
+    known = trust_of(files.out, done)
+    failed = [line(subject, 60) for subject, passed in known.items() if not passed]
+    if known:
+        named = f": {first_of(failed, _SHOWN)}" if failed else ""
+        many = f"{len(failed) or 'none'} of {counted(len(known), 'export')}"
+        terminal.print(terminal.wrapped(f"Maps that failed their trust checks: in {many}{named}"))
+    terminal.print(f"Next: {terminal.command(*next_words('wbtools', 'batch', 'report', files.out))}")
+
+
 def _say_marked(files: BatchFiles, seen: Overview) -> None:
     """Why published subjects are to be made again."""
     marked = {subject: why for subject in seen.having(State.TODO) if (why := marks.why(files, subject))}
@@ -147,6 +163,8 @@ def status(out: Path, watch: bool, as_json: bool) -> None:
             _say_cost(files, plan.unit)
             if not _say_queue(files):
                 _say_next(plan, seen)
+            if plan.work == "export":
+                say_exports(files, seen)
         if not watch or code != TransientError.exit_code:
             sys.exit(code)
         time.sleep(_WATCH_EVERY)

@@ -24,6 +24,9 @@ Command = Callable[..., Any]
 PROGRAM = "wbtools.program"
 """Where the context of a program that calls these commands has its name, for the line that is to be repeated."""
 
+NEXT = "wbtools.next"
+"""Where it has the words of its own command that comes after a batch."""
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -191,6 +194,12 @@ def _program() -> str:
     """The program that was called."""
     context = click.get_current_context(silent=True)
     return str(context.meta.get(PROGRAM, "wbtools")) if context else "wbtools"
+
+
+def next_words(*usual: object) -> tuple[object, ...]:
+    """The words of the command that comes after a batch: the usual ones, unless another program has its own."""
+    context = click.get_current_context(silent=True)
+    return tuple(context.meta.get(NEXT, usual)) if context else usual
 
 
 def export_asked(options: Mapping[str, Any]) -> BatchExport:

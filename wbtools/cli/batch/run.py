@@ -167,7 +167,10 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
             terminal.print("Interrupted: what is published stays; the same line goes on from here")
             maintenance.conclude(batch.files, batch.look(), batch.plan.unit)
             sys.exit(TransientError.exit_code)
-    sys.exit(maintenance.conclude(batch.files, batch.look(), batch.plan.unit))
+    seen = batch.look()
+    code = maintenance.conclude(batch.files, seen, batch.plan.unit)
+    maintenance.say_exports(batch.files, seen)
+    sys.exit(code)
 
 
 def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:

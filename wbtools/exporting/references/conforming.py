@@ -34,7 +34,7 @@ from wbtools.placement.options import INSTALL, PlacementOptions
 from wbtools.provenance import code_sha256, sha256
 from wbtools.space.grid import Grid, Volume
 from wbtools.subject.selection import FoundPerson
-from wbtools.text import line
+from wbtools.text import counted, line
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def _of_network(found: Sequence[_Conformed | None], people: Sequence[ReferencePe
     )
     if not kept:
         raise InputError(
-            f"none of {failed} references could be registered to the template",
+            f"none of {counted(failed, 'reference')} could be registered to the template",
             hint="look at their images: is each a T1w scan of a whole brain?",
         )
     brains, labels = zip(*((shown.brain, label) for shown, label in kept), strict=True)

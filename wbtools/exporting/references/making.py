@@ -25,6 +25,7 @@ from wbtools.output.destination import require_writable
 from wbtools.space.grid import Grid, Volume
 from wbtools.subject import containment
 from wbtools.subject.selection import FileChoice
+from wbtools.text import counted
 
 MOST_PEOPLE = 2000
 USUAL_COMPONENTS = 16
@@ -166,7 +167,7 @@ def _require_enough(people: int, components: int | None, place: str) -> None:
         raise InputError(f"{place} holds too few people: {people}; components need {FEWEST} at least")
     if components is not None and components > most:
         raise InputError(
-            f"--components {components} is too many: {place} holds {people} people, {most} is the most",
+            f"--components {components} is too many: {place} holds {counted(people, 'person')}, {most} is the most",
             hint=f"give {most} or less: with half as many components as people or more, one could be recognised",
         )
 

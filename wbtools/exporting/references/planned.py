@@ -42,8 +42,8 @@ def takes_reference_brain(how: Method, network: Model, choice: ReferenceChoice) 
 def _of_card(network: Model) -> str:
     count = len(network.reference_set)
     if network.card.references:
-        return f"{count} brains of the network's card"
-    return f"{HEADS} brains drawn from {count} components of the network's card"
+        return f"{counted(count, 'brain')} of the network's card"
+    return f"{HEADS} brains drawn from {counted(count, 'component')} of the network's card"
 
 
 def _single(network: Model) -> str:

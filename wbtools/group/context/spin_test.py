@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wbtools.errors import InputError, require_choice
 from wbtools.group.context.annotation import Annotation
 from wbtools.group.context.spinning import spun
+from wbtools.text import counted
 
 COEFFICIENTS = ("pearson", "spearman")
 """The coefficients of correlation."""
@@ -131,7 +132,8 @@ def _test(rows: NDArray[np.float64], annotation: Annotation, coefficient: str) -
     areas = int((np.isfinite(rows[0]) & np.isfinite(annotation.values)).sum())
     if areas < FEWEST_AREAS:
         raise InputError(
-            f"{annotation.name} has a value in {areas} areas of the map; {FEWEST_AREAS} are the fewest that are tested",
+            f"{annotation.name} has a value in {counted(areas, 'area')} of the map; "
+            f"{FEWEST_AREAS} are the fewest that are tested",
             hint="give a map of the cortex",
         )
     r, *others = correlations(rows, annotation.values, coefficient)

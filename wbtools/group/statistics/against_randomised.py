@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wbtools.errors import InputError
 from wbtools.regions.calibration import FEWEST_NETWORKS, FEWEST_REGIONS, Compared
+from wbtools.text import counted
 
 Array = NDArray[np.float64]
 
@@ -91,7 +92,8 @@ def against_randomised(levels: Array) -> AgainstRandomised:
     networks, regions = int(complete[1:].sum()), int(known.sum())
     if not len(levels) or networks < FEWEST_NETWORKS or regions < FEWEST_REGIONS:
         raise InputError(
-            f"{len(levels)} people with {networks} randomised networks and {regions} regions in common are too few",
+            f"too few are in common: {counted(len(levels), 'person')}, "
+            f"{counted(networks, 'randomised network')}, {counted(regions, 'region')}",
             hint=f"explain everybody by the same {FEWEST_NETWORKS} or more randomised networks",
         )
     maps = np.where(present[:, None], levels, 0.0).sum(axis=0)[:, known] / present.sum(axis=0)[known]

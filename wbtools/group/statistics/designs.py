@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wbtools.errors import InputError
 from wbtools.group.statistics.exchange_blocks import Blocks, Shuffles, SignFlips
+from wbtools.text import counted
 
 Array = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ class Design:
         if not (np.isfinite(self.tested).all() and np.isfinite(self.nuisance).all()):
             raise InputError("a tested variable or confound is missing for somebody", hint="leave these people out")
         if people <= self.basis.shape[1] + 1:
-            raise InputError(f"{people} people are too few for a model of {self.basis.shape[1] + 1} variables")
+            raise InputError(f"too few people, {people}, for a model of {counted(self.basis.shape[1] + 1, 'variable')}")
         if self.length <= _NEGLIGIBLE * np.linalg.norm(self.tested):
             raise InputError("the confounds explain the tested variable", hint="leave out the confound that equals it")
 

@@ -9,6 +9,7 @@ from wbtools.anatomy import Hemisphere, Kind
 from wbtools.atlas.deep.label_source import stem_without_side
 from wbtools.native.checks.finding import Evidence, Finding
 from wbtools.native.cortex import Cortex
+from wbtools.text import first_of
 
 _FEW_VOXELS = 10  # an area of fewer may leave no voxel that is at least half inside cortex
 _HEMISPHERE = {True: (100.0, 450.0), False: (60.0, 450.0)}
@@ -32,6 +33,8 @@ _STRUCTURES = {
 
 _CARRIED = 1.5
 """By how much labels of a template, carried to somebody, may go beyond: a putamen of 9.6 ml has come out as 11.0."""
+_NAMED = 5
+"""Structures that a sentence names."""
 
 
 def areas(evidence: Evidence) -> Finding:
@@ -72,9 +75,8 @@ def volumes(evidence: Evidence) -> Finding:
             ranges[region.name] = expected[0] / wider, expected[1] * wider
     outliers = [name for name, volume in found.items() if not ranges[name][0] <= volume <= ranges[name][1]]
     asymmetry = max(left, right) / max(min(left, right), 1e-6)
-    listed = "; ".join(
-        f"{n} has {found[n]:.2f} ml ({ranges[n][0]:g} to {ranges[n][1]:g} expected)" for n in outliers[:5]
-    )
+    said = [f"{n} has {found[n]:.2f} ml ({ranges[n][0]:g} to {ranges[n][1]:g} expected)" for n in outliers]
+    listed = first_of(said, _NAMED, "; ")
     return Finding(
         passed=not outliers and asymmetry <= _ASYMMETRY,
         sentence=f"{listed or 'all volumes are plausible'}; one side's cortex has {asymmetry:.2f} times the volume of "

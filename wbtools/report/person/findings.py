@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wbtools.reading.record import section
 from wbtools.reading.results import NetworkResults
+from wbtools.regions.ranking import SIGNIFICANT
 from wbtools.text import line
 
 _ON_THE_TERMINAL = ": add --"
@@ -109,15 +110,27 @@ def _figures(results: NetworkResults) -> tuple[KeyFigure, ...]:
     calibrated = results.ranking.known("calibrated_rank")
     first = results.ranking.ordered("calibrated_rank" if calibrated else "rank")[0]
     how = "calibrated rank 1" if calibrated else "rank 1"
+    alone = none_stands_out(first.numbers.get("p_corrected", float("nan"))) if calibrated else ""
     sides = f"{first.numbers['share']:.1%} of the relevance, in {first.numbers['volume_mm3'] / 1000:.1f} ml"
     return (
-        KeyFigure(f"First region ({how})", line(first.name), sides),
+        KeyFigure(f"First region ({how})", line(first.name), "; ".join(filter(None, (sides, alone)))),
         KeyFigure(
             "Outside the atlas",
             f"{results.share_outside:.1%}",
             "of the relevance lies in no region of the ranking: white matter, ventricles, rims and the rest.",
         ),
     )
+
+
+def none_stands_out(p: float) -> str:
+    """That no region stands out from randomised networks, where the lowest p says so: some region is always first.
+
+    Examples
+    --------
+    >>> none_stands_out(1.0), none_stands_out(0.01)
+    ('none stands out from randomised networks, p 1', '')
+    """
+    return f"none stands out from randomised networks, p {p:.2g}" if p >= SIGNIFICANT else ""
 
 
 def cautions(results: NetworkResults) -> list[str]:

@@ -12,6 +12,7 @@ from wbtools.reading.finished import open_export
 from wbtools.reading.results import NetworkResults
 from wbtools.reading.table import OUTSIDE
 from wbtools.report.parts import Picture
+from wbtools.report.person.findings import none_stands_out
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 WIDTH = 240
 """Of thumbnails, pixels."""
 _FIRST = 3
-_CALIBRATED = "calibrated_rank"
+_CALIBRATED, _P = "calibrated_rank", "p_corrected"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,8 @@ class Glimpse:
         The first three regions by calibrated rank, else by rank.
     calibrated : bool
         Whether that is the calibrated rank.
+    p : float
+        Of the first region against randomised networks, corrected; NaN where there are none.
     outside : float
         Share of relevance outside the atlas.
     thumbnail : Picture or None
@@ -45,9 +48,16 @@ class Glimpse:
     means: Mapping[str, float] = field(default_factory=dict)
     first: tuple[str, ...] = ()
     calibrated: bool = False
+    p: float = float("nan")
     outside: float = float("nan")
     thumbnail: Picture | None = None
     remarks: tuple[str, ...] = ()
+
+    @property
+    def first_in_words(self) -> str:
+        """The first regions, and that none stands out where that is so: some region always comes first."""
+        named, alone = ", ".join(self.first), none_stands_out(self.p)
+        return f"{named} ({alone})" if named and alone else named
 
 
 def glimpse(folder: Path, network: str) -> Glimpse:
@@ -68,8 +78,9 @@ def glimpse(folder: Path, network: str) -> Glimpse:
         return Glimpse(thumbnail=thumbnail, remarks=(_without(folder, error), *filter(None, [remark])))
     regions = table.drop(index=OUTSIDE, errors="ignore")
     first, calibrated = _first(regions)
+    p = float(regions[_P].min()) if calibrated and _P in regions else float("nan")
     means = dict(zip(map(str, regions.index), map(float, regions["abs_mean"]), strict=True))
-    return Glimpse(means, first, calibrated, results.share_outside, thumbnail, tuple(filter(None, [remark])))
+    return Glimpse(means, first, calibrated, p, results.share_outside, thumbnail, tuple(filter(None, [remark])))
 
 
 def _first(regions: pd.DataFrame) -> tuple[tuple[str, ...], bool]:

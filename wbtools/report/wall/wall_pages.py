@@ -74,7 +74,7 @@ class Card:
         if self.person.network is not None and self.person.network.decision:
             yield "Decision", self.person.network.decision
         if glimpse.first:
-            yield ("First regions, calibrated" if glimpse.calibrated else "First regions"), ", ".join(glimpse.first)
+            yield ("First regions, calibrated" if glimpse.calibrated else "First regions"), glimpse.first_in_words
         if not math.isnan(glimpse.outside):
             yield "Outside the atlas", f"{glimpse.outside:.1%}"
         if not math.isnan(self.person.distance):

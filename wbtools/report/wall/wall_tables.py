@@ -105,7 +105,7 @@ class Tables:
         """Says by which rank: calibrated ones, unless somebody has none."""
         known = [person.glimpse.calibrated for person in self.people if person.glimpse.first]
         name = "First regions, calibrated" if known and all(known) else "First regions"
-        return Column(name, about="By calibrated rank, else by rank")
+        return Column(name, about="By calibrated rank, else by rank; some region always comes first")
 
     def _found(self, person: Person) -> list[Cell]:
         failed = person.declared.failed_checks if person.declared else None
@@ -128,7 +128,7 @@ def _trust(person: Person) -> Cell:
 
 
 def _first(person: Person) -> Cell:
-    return words(", ".join(person.glimpse.first) or None)
+    return words(person.glimpse.first_in_words or None)
 
 
 def _distance(person: Person) -> Cell:

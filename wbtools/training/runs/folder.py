@@ -23,6 +23,7 @@ from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import read_plain
 from wbtools.subject.containment import RUN
+from wbtools.subject.training_record import FORMAT
 from wbtools.training.runs import records
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ RECORD, LOG, STATE, CURVES = RUN, "log.jsonl", "state.pt", "tensorboard"
 _OWN = tuple(f".{name}" for name in (RECORD, LOG, STATE, "best-", "last.", "reference"))
 """How hidden names of files of a run begin while they are written."""
 
-FORMAT = 1
 _OTHER = "choose another --out"
 _AWAY = f"move {LOG} away: a run can be resumed without it"
 
@@ -62,9 +62,12 @@ class RunFolder:
         """
         require_writable(self.path, "--out")
         if (self.path / RECORD).exists():
-            raise InputError(f"{self.path} holds a run already", hint=f"add --resume, or {_OTHER}")
+            raise InputError(
+                f"{self.path} holds a run already, and training replaces none",
+                hint=f"add --resume to go on with it; to train anew, {_OTHER}, or remove that folder yourself",
+            )
         if self.path.exists() and any(not _unfinished(path) for path in self.path.iterdir()):
-            raise InputError(f"{self.path} is not empty", hint=_OTHER)
+            raise InputError(f"{self.path} is not empty, and training replaces nothing", hint=_OTHER)
 
     def record(self) -> dict[str, Any]:
         """What a run was asked for.

@@ -17,6 +17,7 @@ from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_d
 from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
 from wbtools.subject.containment import require_outside_inputs
+from wbtools.text import counted
 from wbtools.training.backbones import BACKBONES, Backbone, require_meant
 from wbtools.training.loop.ranks import ALONE, Place, Ranks
 from wbtools.training.recipes import recipe_named
@@ -235,7 +236,7 @@ def device_named(word: str, place: Place = Place()) -> torch.device:  # noqa: B0
         if place.local_rank >= cards:
             raise InputError(
                 f"process {place.rank} of {place.world_size} is number {place.local_rank + 1} of its machine, "
-                f"which has {cards} graphics cards",
+                f"which has {counted(cards, 'graphics card')}",
                 hint="start as many processes on a machine as it has cards (--nproc-per-node), or give --device cpu",
             )
         return torch.device("cuda", place.local_rank)

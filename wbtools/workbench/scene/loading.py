@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wbtools.errors import InputError
+from wbtools.text import counted
 from wbtools.workbench.datafile import DataFile, DataType, read
 from wbtools.workbench.scene.elements import Layer
 from wbtools.workbench.scene.scene import MontageView, Scene, View
@@ -44,7 +45,8 @@ def _check_layer(scene: Scene, layer: Layer, file: DataFile) -> None:
     if file.type in {DataType.SURFACE, DataType.SCENE}:
         raise InputError(f"{layer.path.name} holds no map to draw, in scene '{scene.name}'")
     if not 0 <= layer.map_index < file.maps:
-        raise InputError(f"{layer.path.name} has {file.maps} maps, scene '{scene.name}' wants number {layer.map_index}")
+        has = f"{layer.path.name} has {counted(file.maps, 'map')}"
+        raise InputError(f"{has}, scene '{scene.name}' wants number {layer.map_index}")
     if (layer.row is not None) != (file.type is DataType.PARCEL):
         raise InputError(
             f"{layer.path.name} in scene '{scene.name}': a row is chosen of each matrix, and of nothing else"
