@@ -282,8 +282,22 @@ def test_every_truncation_and_many_changed_bytes_end_in_a_sentence_or_change_not
 def test_another_file_and_a_missing_one_are_named(place, tmp_path):
     with pytest.raises(InputError, match=r"unet\.json is no index of wbtools"):
         files.read(place / "unet.json")
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match=r"unet\.pt is no index of wbtools$"):  # it is a zip archive, too
+        files.read(place / "unet.pt")
+    with pytest.raises(InputError, match="does not exist") as caught:
         files.read(tmp_path / "none.npz")
+    assert caught.value.hint == "give the file that wbtools index made"
+
+
+def test_a_folder_in_place_of_an_index_and_a_file_in_place_of_a_data_set_are_told_what_to_give(place, tmp_path):
+    asked = ("query", "103", "--model", place / "unet.pt", "--study-folder", place / "study", "--index")
+    said = " ".join(ask(*asked, place / "data").output.split())
+    assert "data is a folder, and an index is a file" in said and "of this data set: wbtools index " in said
+    said = " ".join(ask(*asked, place / "study").output.split())
+    assert "study is a folder, and an index is a file Hint: give the file that wbtools index made" in said
+    words = ("index", place / "unet.pt", "--model", place / "unet.pt", "--out", tmp_path / "x.npz")
+    said = " ".join(ask(*words).output.split())
+    assert "unet.pt is no folder Hint: give the folder that wbtools prepare made" in said
 
 
 def test_codes_with_bits_beyond_the_last_one_and_of_another_length_than_the_networks_are_damaged(

@@ -87,7 +87,7 @@ def test_whom_a_run_learned_from_is_said_when_the_run_is_named(place, run):
 
 
 def test_a_run_in_the_working_directory_says_nothing_of_a_network_that_python_builds(place, run, monkeypatch):
-    from wbtools.training.runs.people import said_of
+    from wbtools.subject.training_record import said_of
 
     monkeypatch.chdir(run)
     assert said_of(place_of("lab.networks:build"), ("101",)) == ()

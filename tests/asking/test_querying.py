@@ -1,6 +1,8 @@
 """`wbtools query`: who is nearest by the network's own answers, without the person asked about."""
 
+import io
 import json
+import shutil
 from dataclasses import replace
 
 import nibabel
@@ -17,13 +19,17 @@ from wbtools.asking import index as files
 from wbtools.asking import people, querying
 from wbtools.asking.fingerprints import fingerprint, same
 from wbtools.asking.neighbours import ranked
+from wbtools.asking.pictures.grid import grid
 from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution import Target
 from wbtools.cli import progress
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.datasets.images.volumes import VolumePreparation
+from wbtools.images import nifti
 from wbtools.model.card import Card
 from wbtools.model.families.ad3dcnn import AD3DCNN, AD3DCNNArchitecture
+from wbtools.model.input import FIELD_OF_VIEW
+from wbtools.space.grid import Volume
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +185,21 @@ def test_thumbnails_show_the_persons_right_on_the_left_and_the_front_up_whatever
     np.testing.assert_array_equal(thumbnail(turned, "AIL")[:, :wide], shown[:, :wide])
 
 
+def test_pictures_of_a_query_have_the_persons_left_on_the_left_as_all_others_have_and_letters_say_so():
+    values = np.zeros((30, 36, 30), np.float32)  # LAS
+    values[:10, :, 10:20] = 1.0  # towards the person's right
+    brain = thumbnail(values, "LAS")[None]
+    drawn = [np.asarray(Image.open(io.BytesIO(grid(each, ["x"], "y"))), float) for each in (brain, 0 * brain)]
+    shown, letters = (sheet[30 : 30 + 2 * HEIGHT, 8 : 8 + 2 * WIDTH] for sheet in drawn)
+    for first, last in ((0, 106), (106, 212)):  # axial and coronal slice
+        middle = (first + last) // 2
+        sides = [(shown - letters)[:, part].clip(0).sum() for part in (slice(first, middle), slice(middle, last))]
+        assert sides[1] > 4 * sides[0]  # at its edge, a slice shows a little of its neighbour
+    for first, last in ((0, 106), (106, 212), (212, 340)):
+        for edge in (slice(first, first + 14), slice(last - 14, last)):
+            assert letters[:, edge].max() > 200  # no letter is thick enough for white
+
+
 @pytest.mark.slow
 def test_explain_shows_which_regions_decide_each_bit_as_an_explanation_of_that_bit_does(
     small_study, tmp_path, monkeypatch
@@ -224,3 +245,19 @@ def test_a_person_is_the_same_with_and_without_sub(place, query, tmp_path):
 def test_explain_is_for_codes(query, tmp_path):
     run = query("103", "unet", "--explain", "--out", tmp_path / "q")
     assert run.exit_code == 3 and "wbtools compare A B --explain" in " ".join(run.output.split())
+
+
+def test_a_network_whose_card_has_another_shape_than_its_reference_is_refused_though_its_weights_are_the_same(
+    place, indexed, tmp_path
+):
+    for name in ("unet.pt", "unet.json"):
+        shutil.copy(place / name, tmp_path)
+    made = FIELD_OF_VIEW.reoriented("LAS").covering(SHAPE)
+    nifti.write_volume(tmp_path / "mean.nii.gz", Volume(np.ones(SHAPE, np.float32), made))
+    card = {**json.loads((tmp_path / "unet.json").read_text()), "reference": "mean.nii.gz"}
+    asked = ("query", "103", "--index", indexed / "unet.npz", "--study-folder", place / "study")
+    for shape, code in ((SHAPE, 0), ((36, 44, 36), 3)):
+        (tmp_path / "unet.json").write_text(json.dumps({**card, "shape": shape}))
+        run = ask(*asked, "--model", tmp_path / "unet.pt")
+        assert run.exit_code == code, run.output
+    assert "mean.nii.gz was made for images of 30 x 36 x 30" in " ".join(run.output.split())

@@ -275,13 +275,30 @@ def test_an_image_that_was_repaired_is_all_that_is_made_again(study, tmp_path):
 
 def test_labels_that_nothing_can_be_learned_from_are_refused(study, tmp_path):
     (study / "twin_pairs.txt").write_text("100,101\n")
-    assert "the only pair is 100-101" in prepare(study, "--out", tmp_path / "data", code=3)
+    said = prepare(study, "--out", tmp_path / "data", code=3)
+    assert "two pairs at least, and 4 to be trained on: the only pair is 100-101" in said
     (study / "twin_pairs.txt").unlink()
     assert "nobody's twin is known" in prepare(study, "--out", tmp_path / "data", code=3)
     (study / "participants.tsv").write_text("participant_id\tsex\n100\tF\n101\tF\n")
     said = prepare(study, "--out", tmp_path / "data", recipe="classes", code=3)
     assert "there is one class only: sex is F for everybody" in said
     assert not (tmp_path / "data").exists()
+
+
+def test_the_intensities_are_said_once_and_of_no_network(study, tmp_path):
+    said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "data", recipe="classes")
+    assert "intensities: raw (as in the file); --intensity chooses others" in said
+    assert "was given" not in said + (tmp_path / "data" / "dataset.json").read_text()
+
+
+def test_pairs_that_are_too_few_to_train_on_are_prepared_with_a_note(study, tmp_path):
+    said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "data")
+    assert "Note: 2 pairs of twins are too few to train on: 4 are the least" in said and "Next:" not in said
+
+
+def test_a_shape_that_holds_no_brain_is_refused_by_the_option_s_name(study, tmp_path):
+    said = prepare(study, "--shape", "20,24,1", "--out", tmp_path / "data", code=3)
+    assert "--shape (20, 24, 1) is too small to hold a brain" in said and not (tmp_path / "data").exists()
 
 
 def test_somebody_of_whom_two_things_are_said_is_refused(study, tmp_path):

@@ -208,11 +208,11 @@ def test_a_network_that_is_not_tried_is_loaded_without_torchs_compiler(saved):
 
 
 def test_a_network_that_was_not_tried_is_tried_when_it_fails_and_only_then(saved):
-    path, _ = saved()
+    path, _ = saved(layout=UNetArchitecture((8, 8, 16, 16)))
     model = load(path, tried=False)
     with pytest.raises(RuntimeError, match="the image's fault"), model.asked():
         raise RuntimeError("the image's fault")
-    path.with_suffix(".json").write_text(json.dumps({**NAMED, "shape": [1, 1, 1]}))
+    path.with_suffix(".json").write_text(json.dumps({**NAMED, "shape": [4, 4, 4]}))
     with (
         pytest.raises(RuntimeError, match="the image's fault"),
         model.asked(),
@@ -220,9 +220,9 @@ def test_a_network_that_was_not_tried_is_tried_when_it_fails_and_only_then(saved
         raise RuntimeError("the image's fault")
     model = load(path, tried=False)
     for error in (RuntimeError("size mismatch"), InputError("all voxels of the T1w image are equal")):
-        with pytest.raises(CheckpointError, match="cannot take images of 1 x 1 x 1 voxels"), model.asked():
+        with pytest.raises(CheckpointError, match="cannot take images of 4 x 4 x 4 voxels"), model.asked():
             raise error
-    with pytest.raises(CheckpointError, match="cannot take images of 1 x 1 x 1 voxels"):
+    with pytest.raises(CheckpointError, match="cannot take images of 4 x 4 x 4 voxels"):
         load(path)
 
 

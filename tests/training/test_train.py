@@ -29,7 +29,7 @@ from made_learning import (
 from wbtools import model as models
 from wbtools.cli import main
 from wbtools.datasets import Item, Kind, open_data, write_data
-from wbtools.errors import InputError
+from wbtools.errors import CheckpointError, InputError
 from wbtools.images import nifti
 from wbtools.training.recipes import RECIPES, recipe_named
 from wbtools.training.runs import training as runs
@@ -98,6 +98,27 @@ def test_the_reference_is_the_mean_of_the_training_brains_and_nobody_is_given_aw
     made = [nifti.read_volume(path).data for path in loaded.reference_files]
     nearest = max(np.corrcoef(other.ravel(), image.ravel())[0, 1] for other in made[1:] for image in images)
     assert nearest < 0.9
+
+
+def test_a_card_of_a_run_with_another_shape_than_the_training_images_had_is_refused(run, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    card = folder / "last.json"
+    kept = json.loads(card.read_text())
+    for brain in folder.glob("reference*"):  # the record alone is enough
+        brain.unlink()
+    for shape in ([24, 28, 24], list(SHAPE)):
+        card.write_text(json.dumps({**kept, "shape": shape, "reference": "", "reference_components": []}))
+        if shape == list(SHAPE):
+            assert models.load(folder / "last.pt").card.shape == SHAPE
+            continue
+        with pytest.raises(CheckpointError, match="was trained on images of 12 x 14 x 12 voxels, as run") as said:
+            models.load(folder / "last.pt")
+        assert said.value.exit_code == 3 and str(list(SHAPE)) in said.value.hint
+    card.unlink()
+    with pytest.raises(CheckpointError, match="without a card 86 x 103 x 86 is assumed"):
+        models.load(folder / "last.pt")
+    shutil.copy(folder / "last.pt", folder / "mine.pt")  # nobody knows whether it belongs to the run
+    assert models.load(folder / "mine.pt").card.assumed
 
 
 def test_some_training_brains_are_written_when_they_are_asked_for(twins, tmp_path):
@@ -285,7 +306,8 @@ def refused(result, sentence, hint=""):
 
 def test_a_run_is_not_overwritten_and_not_mixed_with_other_settings(run, twins, tmp_path):
     folder, _ = run
-    refused(train("twins", twins, "--out", folder, *QUICK), "holds a run already", "add --resume")
+    refused(train("twins", twins, "--out", folder, *QUICK), "holds a run already", "add --resume to go on")
+    refused(train("twins", twins, "--out", folder, *QUICK), "to train anew, choose another --out, or remove that")
     refused(
         train("twins", twins, "--out", folder, "--resume", "--epochs", "9"),
         "began with epochs=3, not 9",
@@ -346,6 +368,35 @@ def test_a_split_that_leaks_is_refused(tmp_path):
     items = [dataclasses.replace(item, split=part) for item, part in zip(data.items, parts, strict=True)]
     write_data(tmp_path / "leaks", Kind.VOLUMES, np.array(data.images), items, data.manifest.card)
     refused(train("twins", tmp_path / "leaks", "--out", tmp_path / "run"), "is in two parts of the split")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "fractions"), [(3, None), (4, ".5 .5 0"), (5, ".4 .4 .2"), (6, ".5 .25 .25"), (8, ".6 .2 .2"), (9, "")]
+)
+def test_of_few_pairs_it_is_said_how_many_are_enough_or_which_fractions_are(tmp_path, pairs, fractions):
+    asked = ("twins", made_twins(tmp_path / "data", pairs).folder, "--out", tmp_path / "run", *QUICK, "--dry-run")
+    result = train(*asked)
+    if fractions is None:
+        refused(result, "has 3 pairs of twins, too few to train on", "4 are the least")
+        refused(result, "9 are enough for the usual fractions")
+        return
+    if fractions:
+        refused(result, f"has 1 pair of twins, and needs 2; there are {pairs} in all", f"give --fractions {fractions}")
+        result = train(*asked, "--fractions", *fractions.split())
+    assert result.exit_code == 0, result.output
+
+
+def test_with_folds_it_is_their_number_that_has_to_change(tmp_path):
+    data = made_twins(tmp_path / "data", 5).folder
+    refused(train("twins", data, "--out", tmp_path / "run", "--fold", "1/4"), "needs 2; there are 5", "fewer folds")
+
+
+def test_of_a_rare_class_it_is_said_how_many_images_are_the_least(tmp_path):
+    data = made_classes(tmp_path / "data", 12)
+    items = [dataclasses.replace(item, labels={"sex": "M" if item.row else "F"}) for item in data.items]
+    write_data(tmp_path / "rare", Kind.VOLUMES, np.array(data.images), items, data.manifest.card)
+    said = ("whose sex is F, 1 is the least", "prepare more images whose sex is F: there are 1, and 2 are the least")
+    refused(train("classes", tmp_path / "rare", "--out", tmp_path / "run"), *said)
 
 
 def test_what_a_recipe_needs_is_said_in_a_sentence(twins, tmp_path):

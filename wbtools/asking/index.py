@@ -24,10 +24,11 @@ from wbtools.asking.fingerprints import LENGTH
 from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH
 from wbtools.datasets import Item
 from wbtools.datasets import items as table
-from wbtools.errors import InputError, UnreadableFile
+from wbtools.datasets.manifest import NAME as MANIFEST
+from wbtools.errors import InputError, MissingFile, UnreadableFile
 from wbtools.images.arrays import NPY_FORMAT, require_plain
 from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
-from wbtools.text import line
+from wbtools.text import line, shell
 from wbtools.version import __version__
 
 FORMAT = 1
@@ -281,8 +282,13 @@ def is_index(path: Path) -> bool:
 @contextmanager
 def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an archive, and say in a sentence what is wrong with it."""
-    require_file(path)
     given = "give the file that wbtools index made"
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and an index is a file", hint=f"{given}{_of_data(path)}")
+    try:
+        require_file(path)
+    except MissingFile as error:
+        raise error.hinting(given) from None
     try:
         archive = zipfile.ZipFile(path)
     except _DAMAGES:
@@ -294,12 +300,19 @@ def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
         except InputError as error:
             raise error.about(path, hint=error.hint or _REMAKE) from None
-        except KeyError as error:
-            raise InputError(f"{path} is no index of wbtools: no {line(error.args[0], 60)}", hint=given) from None
+        except KeyError:  # a zip archive of something else, as a checkpoint is
+            raise InputError(f"{path} is no index of wbtools", hint=given) from None
         except _DAMAGES as error:
             raise InputError(f"{path} is damaged: {line(error, 100)}", hint=_REMAKE) from None
         except OSError as error:
             raise UnreadableFile(path, error, hint=_REMAKE) from None
+
+
+def _of_data(folder: Path) -> str:
+    """How an index of a data set is made, if the folder is one."""
+    if not (folder / MANIFEST).is_file():
+        return ""
+    return f"; of this data set: wbtools index {shell(folder)} --model RUN --out FILE"
 
 
 def _header(archive: zipfile.ZipFile) -> Header:

@@ -15,9 +15,9 @@ from wbtools.asking.index import Header, Index
 from wbtools.asking.people import ShownPerson
 from wbtools.asking.search import distances, nearest
 from wbtools.datasets import Item
-from wbtools.datasets.items import person_key
 from wbtools.errors import InputError
 from wbtools.model import Model
+from wbtools.subject.identity import person_key
 from wbtools.text import counted, line
 
 
@@ -126,7 +126,8 @@ def neighbours(
         header = index.header
         if (header.kind, header.length) != (kind_of(model), embed.length):
             raise InputError(
-                f"{index.path} is damaged: it holds {header.length} values for each image, and {model.name} gives "
+                f"{index.path} is damaged: it holds {counted(header.length, 'value')} for each image, "
+                f"and {model.name} gives "
                 f"{embed.length}",
                 hint="make it again with wbtools index",
             )

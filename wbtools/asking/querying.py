@@ -100,7 +100,8 @@ class Answer:
         mine = thumbnail(image.data[0, 0], image.grid.orientation)
         captions = [f"asked about: {self.near.person}"]
         captions += [f"{each.rank}. {each.item.person}, {self.near.shown_distance(each)}" for each in self.near.found]
-        title = f"{self.near.header.model}: {self.near.header.unit}. {' '.join((*self.notices, RESEARCH))}"
+        said = ". ".join(notice.rstrip(".") for notice in (*self.notices, RESEARCH))
+        title = f"{self.near.header.model}: {self.near.header.unit}. {said}."
         return grid(np.concatenate((mine[None], found)), captions, title)
 
 

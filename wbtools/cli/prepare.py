@@ -184,19 +184,34 @@ def _say_made(data: DataSet, planned: Planned) -> None:
         f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {people}, {shape} "
         f"{manifest.kind.dtype}, {manifest.bytes / 1e6:,.1f} MB"
     )
+    if "intensity" in manifest.card:
+        terminal.print(f"  intensities: {line(_intensities(manifest.card['intensity']))}")
     for name, values in _labels(data.items).items():
         terminal.print(f"  {line(name)}: {line(values)}")
-    words = ("train", planned.recipe.name, data.folder, "--out", f"{data.folder}-trained", *_choice(data, planned))
-    terminal.print(f"Next:  {terminal.command('wbtools', *words)}")
+    choice = _choice(data, planned)
+    if choice is not None:
+        words = ("train", planned.recipe.name, data.folder, "--out", f"{data.folder}-trained", *choice)
+        terminal.print(f"Next:  {terminal.command('wbtools', *words)}")
 
 
-def _choice(data: DataSet, planned: Planned) -> tuple[str, ...]:
-    """What a training needs to be told where classes can be made of several labels."""
+def _intensities(word: object) -> str:
+    """The intensities of a data set, as the option has them and in words."""
+    from wbtools.model.intensity import Intensity
+
+    wanted = Intensity.parse(str(word))
+    return f"{wanted} ({wanted.words}); --intensity chooses others"
+
+
+def _choice(data: DataSet, planned: Planned) -> tuple[str, ...] | None:
+    """What a training needs to be told of several labels, or of few pairs; None where it cannot be trained on."""
     from wbtools.datasets.recipes.known import require_classes, usable_labels
 
+    own = planned.recipe.told(data)
+    if own is None:
+        return None
     usable = usable_labels(data.items)
     several = planned.recipe.require_labels is require_classes and len(usable) > 1
-    return ("--set", "label=sex" if "sex" in usable else "label=LABEL") if several else ()
+    return (*own, *(("--set", "label=sex" if "sex" in usable else "label=LABEL") if several else ()))
 
 
 def _labels(items: Sequence[Item]) -> dict[str, str]:

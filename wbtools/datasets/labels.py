@@ -13,12 +13,13 @@ from pathlib import Path
 
 from wbtools.datasets import tables
 from wbtools.datasets.candidates import Candidate
-from wbtools.datasets.items import COLUMNS, person_key
+from wbtools.datasets.items import COLUMNS
 from wbtools.datasets.split import TWIN
 from wbtools.datasets.tables import Table
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.images.diagnosis import require_file
 from wbtools.subject import listfile, places
+from wbtools.subject.identity import person_key
 from wbtools.text import counted, line
 
 IDS = ("participant_id", "subject_id", "subject", "participant", "person", "id")

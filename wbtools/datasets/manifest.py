@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from wbtools.errors import InputError, MissingFile, UnreadableFile
+from wbtools.errors import InputError, UnreadableFile, missing_folder
 from wbtools.output.ownership import read_plain
 from wbtools.subject.containment import DATA_SET
 from wbtools.version import __version__
@@ -209,7 +209,7 @@ def _sources(given: object) -> tuple[str, ...]:
 def _missing(folder: Path) -> InputError:
     """The error for a folder without a manifest."""
     if not folder.is_dir():
-        return MissingFile(folder, hint="give the folder that wbtools prepare made")
+        return missing_folder(folder, "give the folder that wbtools prepare made")
     if (folder / UNFINISHED).exists():
         return InputError(f"{folder} is not finished", hint="run the same wbtools prepare again; it resumes")
     return InputError(f"{folder} is no data set: it has no {NAME}", hint="give the folder that wbtools prepare made")

@@ -19,7 +19,7 @@ from wbtools.datasets.candidates import Candidate, SourceOptions
 from wbtools.datasets.dataset import DataSet
 from wbtools.datasets.draft import Draft, require_place
 from wbtools.datasets.images.made import Preparation, SourceImage
-from wbtools.datasets.items import Item, person_key
+from wbtools.datasets.items import Item
 from wbtools.datasets.plan import Plan, Row
 from wbtools.datasets.recipes import RecipeData, Wanted
 from wbtools.datasets.sources import Source
@@ -27,6 +27,7 @@ from wbtools.datasets.split import PARTS, Split, check_leaks
 from wbtools.errors import InputError, OutOfRange, TransientError
 from wbtools.provenance import code_sha256
 from wbtools.subject.containment import require_outside_made, require_outside_subjects
+from wbtools.subject.identity import person_key
 from wbtools.text import counted, line
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ def plan(asked: Asked) -> Planned:
     kept, left_out = _checked(found.candidates, asked.skip_bad)
     recipe.require_labels(kept)
     _require_no_leak(kept, asked.place)
-    return Planned(asked, recipe, source, preparation, kept, left_out, found.remarks)
+    return Planned(asked, recipe, source, preparation, kept, left_out, (*found.remarks, *recipe.remarks(kept)))
 
 
 Maker = Callable[[Planned, Draft], Generator[list[Row], None, None]]

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.datasets.dataset import DataSet
-from wbtools.datasets.items import SPLITS, Item, person_key
+from wbtools.datasets.items import SPLITS, Item
 from wbtools.errors import InputError
+from wbtools.subject.identity import person_key
 from wbtools.text import counted
 
 PARTS = SPLITS

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.datasets import PARTS, DataSet, Kind, Split, check_leaks, split_of
-from wbtools.datasets.items import person_key
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.evaluating.contestants import Contestant
 from wbtools.model.intensity import Intensity
+from wbtools.subject.identity import person_key
+from wbtools.subject.training_record import learned_from
 from wbtools.text import counted
-from wbtools.training.runs.people import learned_from
 
 ALL = "all"
 CHOICES = ("test", "val", "train", ALL)

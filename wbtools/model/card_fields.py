@@ -11,18 +11,26 @@ from wbtools.model.conventions import PLANES
 _LONGEST, _VOXELS = 4096, 1 << 29
 """The most voxels along an axis, and in all, that an image may have."""
 
+_FEWEST = 4
+"""Along an axis: of fewer voxels each holds a third of a head or more, and no brain can be seen, or registered."""
+
 _TEXT, _NAME, _ENTRIES = 1000, 100, 100
 
 
-def voxels(shape: object) -> tuple[int, int, int]:
-    """Three numbers of voxels that an image can have."""
+def voxels(shape: object, what: str = "the card's shape") -> tuple[int, int, int]:
+    """Three numbers of voxels that an image of a brain can have; `what` they are, for messages."""
     found = tuple(shape) if isinstance(shape, (list, tuple)) else ()
     if len(found) != 3 or not all(type(n) is int and n > 0 for n in found):
-        raise CheckpointError(f"the card's shape {short(shape)} is not three positive whole numbers")
+        raise CheckpointError(f"{what} {short(shape)} is not three positive whole numbers")
     if max(found) > _LONGEST or math.prod(found) > _VOXELS:
         raise CheckpointError(
-            f"the card's shape {short(shape)} is no image's",
+            f"{what} {short(shape)} is no image's",
             hint=f"write the numbers of voxels, {_VOXELS:,} at most in all",
+        )
+    if min(found) < _FEWEST:
+        raise CheckpointError(
+            f"{what} {short(shape)} is too small to hold a brain",
+            hint=f"write how many voxels the network's images have along each axis, {_FEWEST} or more",
         )
     x, y, z = found
     return x, y, z

@@ -140,11 +140,11 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
 
     Examples
     --------
-    >>> card = Card(name="unet", title="U-Net", family="unet", shape=(2, 2, 2))
-    >>> t1w = Volume(np.arange(64, dtype=np.float32).reshape(4, 4, 4), Grid((4, 4, 4), np.eye(4)))
+    >>> card = Card(name="unet", title="U-Net", family="unet", shape=(4, 4, 4))
+    >>> t1w = Volume(np.arange(512, dtype=np.float32).reshape(8, 8, 8), Grid((8, 8, 8), np.eye(4)))
     >>> image = model_input(t1w, card)
     >>> image.data.shape, float(image.data.min()), float(image.data.max()), image.grid.orientation
-    ((1, 1, 2, 2, 2), 0.0, 1.0, 'LAS')
+    ((1, 1, 4, 4, 4), 0.0, 1.0, 'LAS')
     """
     if not np.isfinite(t1w.data).all():
         raise InputError("the T1w image has voxels that are not finite numbers", hint="set them to 0")
@@ -164,10 +164,14 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     found = ModelInput(shown[None, None], grid, (*remarks, *remark), t1w.grid)
     if scale == UNSCALED:
         return found
-    why = f"as is usual for {card.family}" if card.assumed else "as its card says"
-    said = f"{card.name} was given {scaling_of(card)}, {why}."
     data = own(coarse, shown != 0)[None, None]
-    return replace(found, data=data, remarks=(*found.remarks, said), shown=shown, scale=scale)
+    return replace(found, data=data, remarks=(*found.remarks, said_of_scaling(card)), shown=shown, scale=scale)
+
+
+def said_of_scaling(card: Card) -> str:
+    """What is said of an input whose intensities are others than from 0 to 1."""
+    why = f"as is usual for {card.family}" if card.assumed else "as its card says"
+    return f"{card.name} was given {scaling_of(card)}, {why}."
 
 
 def scaling_of(card: Card) -> str:

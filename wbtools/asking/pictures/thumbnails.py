@@ -15,14 +15,17 @@ _X, _Y, _Z = (round(HEIGHT * length / max(_MM)) for length in _MM)
 WIDTH = _X + _X + _Y
 """Pixels from left to right."""
 
+_SIDES = (("L", "R"), ("L", "R"), ("A", "P"))
+"""At the left and the right edge of each slice, as it is shown."""
+
 _BRIGHT = 99.5  # percentile that is white
 
 
 def thumbnail(image: NDArray[np.floating], orientation: str) -> NDArray[np.uint8]:
     """The middle axial, coronal and sagittal slice of an image, (HEIGHT, WIDTH).
 
-    The person's right is on the left, as radiologists have it; front and top of the head are up, and in the sagittal
-    slice the face looks to the left.
+    The form in which an index keeps them: the person's right is on the left, front and top of the head are up, and in
+    the sagittal slice the face looks to the left. `as_shown` turns them to the sides of all other pictures.
 
     Parameters
     ----------
@@ -52,6 +55,26 @@ def thumbnail(image: NDArray[np.floating], orientation: str) -> NDArray[np.uint8
         strip[top : top + height, left : left + width] = _resized(grey.astype(np.uint8), width, height)
         left += width
     return strip
+
+
+def as_shown(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Thumbnails (K, HEIGHT, WIDTH) as they are shown: the person's left is on the left, as in all pictures of wbtools.
+
+    Examples
+    --------
+    >>> strip = np.arange(WIDTH, dtype=np.uint8)[None, None]
+    >>> shown = as_shown(strip)[0, 0]
+    >>> [int(shown[start]) for start, _, _ in sides()] == [_X - 1, 2 * _X - 1, 2 * _X]
+    True
+    """
+    axial, coronal, sagittal = np.split(pictures, [_X, 2 * _X], axis=2)
+    return np.concatenate((axial[:, :, ::-1], coronal[:, :, ::-1], sagittal), axis=2)
+
+
+def sides() -> tuple[tuple[int, int, tuple[str, str]], ...]:
+    """First and last column of each slice, and the letters that stand at these edges where it is shown."""
+    edges = ((0, _X), (_X, 2 * _X), (2 * _X, WIDTH))
+    return tuple((first, last, letters) for (first, last), letters in zip(edges, _SIDES, strict=True))
 
 
 def _resized(plane: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

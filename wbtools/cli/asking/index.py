@@ -76,7 +76,7 @@ def command(
     else:
         made = _elsewhere(job, out, engine, overwrite=overwrite)
     say_notes(notices(job.work.model))
-    what = f"{made.length} bits" if made.kind.value == "codes" else f"{made.length} values"
+    what = counted(made.length, "bit" if made.kind.value == "codes" else "value")
     size, people = out.stat().st_size / 1e6, counted(len(job.work.data.people), "person")
     terminal.print(
         f"Wrote {line(out)}: {made.kind.value} of {counted(made.count, 'image')} of {people}, {what} "

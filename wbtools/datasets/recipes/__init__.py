@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from wbtools.datasets.candidates import Candidate
+from wbtools.datasets.dataset import DataSet
 from wbtools.datasets.images.made import Preparation
 from wbtools.datasets.manifest import Kind
 from wbtools.errors import InputError, require_choice
@@ -72,6 +73,10 @@ class RecipeData:
         Takes the candidates; raises InputError if nothing can be learned from what is known of them.
     unique : bool
         Whether equal images are a mistake: nobody has two equal scans.
+    remarks : callable
+        Takes the candidates; gives sentences about what a training of them needs.
+    told : callable
+        Takes the data set; gives words that `wbtools train` has to be given for it, or None if it cannot be trained on.
     """
 
     name: str
@@ -80,6 +85,8 @@ class RecipeData:
     preparation: Callable[[Wanted, Sequence[Candidate]], Preparation[Any]]
     require_labels: Callable[[Sequence[Candidate]], None]
     unique: bool = True
+    remarks: Callable[[Sequence[Candidate]], tuple[str, ...]] = lambda candidates: ()
+    told: Callable[[DataSet], tuple[str, ...] | None] = lambda data: ()
 
 
 def recipe_named(name: str) -> RecipeData:

@@ -10,6 +10,7 @@ from wbtools.datasets.images.volumes import StoredVolume, VolumePreparation
 from wbtools.datasets.recipes import Wanted
 from wbtools.errors import InputError
 from wbtools.model.card import Card
+from wbtools.model.card_fields import voxels
 
 
 def as_family(card: Card) -> Callable[[Wanted, Sequence[Candidate]], VolumePreparation]:
@@ -20,9 +21,9 @@ def as_family(card: Card) -> Callable[[Wanted, Sequence[Candidate]], VolumePrepa
         shape = wanted.shape or (stored.shape if stored else card.shape)
         if len(shape) != 3:
             raise InputError(f"--shape {'x'.join(map(str, shape))} is not a volume's", hint="write --shape X,Y,Z")
-        x, y, z = shape
+        shape = voxels(shape, "--shape" if wanted.shape else "the images' shape")
         bare = card.skull_stripped if wanted.skull_stripped is None else wanted.skull_stripped
-        grid = replace(card, shape=(x, y, z), intensity=wanted.intensity or card.intensity, skull_stripped=bare)
+        grid = replace(card, shape=shape, intensity=wanted.intensity or card.intensity, skull_stripped=bare)
         return VolumePreparation(grid)
 
     return preparation

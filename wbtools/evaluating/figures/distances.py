@@ -11,6 +11,7 @@ from wbtools.evaluating.figures.style import APART, COLOURS, TOGETHER, look, pan
 from wbtools.evaluating.findings import Figure
 from wbtools.evaluating.pairs import Distances, Pairs
 from wbtools.evaluating.thresholds import Curve
+from wbtools.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +40,9 @@ def histogram(name: str, place: int, pairs: Pairs, threshold: float | None) -> F
         axes.legend(loc="upper right")
     at = "" if threshold is None else f" The threshold is {threshold:.3g}."
     alt = (
-        f"Histogram of cosine distances of {name}: {_range(pairs.together)} for {len(pairs.together)} pairs of twins, "
-        f"{_range(pairs.apart)} for {len(pairs.apart)} other pairs.{at}"
+        f"Histogram of cosine distances of {name}: {_range(pairs.together)} for "
+        f"{counted(len(pairs.together), 'pair')} of twins, "
+        f"{_range(pairs.apart)} for {counted(len(pairs.apart), 'other pair')}.{at}"
     )
     return Figure(f"distances-{place}", f"Distances, {name}", alt, figure)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from wbtools.evaluating.figures.style import look, panels, plain, styled
 from wbtools.evaluating.findings import Figure
+from wbtools.text import counted
 
 _MARKS = "osD^vPX"
 
@@ -53,7 +54,7 @@ def losses(name: str, place: int, log: Sequence[Mapping[str, Any]]) -> Figure:
     said = ", ".join(f"{criterion} in epoch {epoch}" for criterion, epoch in best.items())
     ends = {part: [_number(log[place][part].get("loss")) for place in (0, -1)] for part in ("train", "val")}
     alt = (
-        f"Loss by epoch over {len(epochs)} epochs of {name}: training from {ends['train'][0]:.4g} to "
+        f"Loss by epoch over {counted(len(epochs), 'epoch')} of {name}: training from {ends['train'][0]:.4g} to "
         f"{ends['train'][1]:.4g}, validation from {ends['val'][0]:.4g} to {ends['val'][1]:.4g}. Best by {said}."
     )
     return Figure(f"losses-{place}", f"Losses of {name}", alt, figure)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wbtools.evaluating.figures.style import look, panels, plain, styled
 from wbtools.evaluating.findings import Figure
 from wbtools.evaluating.retrieval import MEASURES, Values
+from wbtools.text import counted
 
 
 def curves(found: Mapping[str, Mapping[str, Values]], chance: Mapping[str, Values]) -> Figure:
@@ -68,7 +69,8 @@ def codes(name: str, place: int, bits: NDArray[np.bool_], values: Sequence[str])
         axes.set(xlabel="bit", title=plain(name))
     shares = ", ".join(f"{value} {count}" for value, count in sizes.items())
     alt = (
-        f"Codes of {len(bits)} images of {name}, {bits.shape[1]} bits each, a row for each image, black for 1, "
+        f"Codes of {counted(len(bits), 'image')} of {name}, {counted(bits.shape[1], 'bit')} each, "
+        f"a row for each image, black for 1, "
         f"sorted by class: {shares}."
     )
     return Figure(f"codes-{place}", f"Codes, {name}", alt, figure)

@@ -19,7 +19,7 @@ LINES = ("-", "--", "-.", ":")
 TOGETHER, APART = COLOURS[0], COLOURS[1]
 """Twins and others, or right and wrong."""
 
-_INCHES = 3.6
+_INCHES, _DPI = 3.6, 150
 _RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -77,9 +77,17 @@ def plain(text: str) -> str:
 
 
 def rendered(figure: Figure, form: str) -> bytes:
-    """A drawing as PNG or SVG, the same bytes each time."""
+    """A drawing as PNG or SVG, the same bytes each time.
+
+    They are those of `Figure.savefig`, which draws all that has a layout twice.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     stream = io.BytesIO()
     metadata = {"Date": None} if form == "svg" else {"Software": None}
+    figure.set_dpi(_DPI)
+    canvas: Any = FigureCanvasSVG(figure) if form == "svg" else FigureCanvasAgg(figure)
     with styled():
-        figure.savefig(stream, format=form, metadata=metadata, dpi=150)
+        (canvas.print_svg if form == "svg" else canvas.print_png)(stream, metadata=metadata)
     return stream.getvalue()

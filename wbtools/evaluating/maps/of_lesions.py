@@ -93,7 +93,8 @@ def measure(bench: Bench) -> Findings:
     told_of = [_judged(bench, place, rows, group, counting) for place in range(len(bench.answered))]
     words = [
         f"Maps of {counted(len(rows), 'slice')} of {counted(int(group.max()) + 1, 'family')}, drawn from those above, "
-        f"each with a lesion of every size: {len(rows) * len(SIZES)} maps of each method. What is explained is the "
+        f"each with a lesion of every size: {counted(len(rows) * len(SIZES), 'map')} of each method. "
+        f"What is explained is the "
         f"network's value, which is above 0 if halves differ, whether it finds the lesion or not. {MAGNITUDES}",
         "Methods that compare with reference brains compare with slices of other people without a lesion; those that "
         "compare with a single one, with the mean of these slices. How well grey values "

@@ -166,7 +166,7 @@ def _how(bench: Bench, answered: Answered, label: str) -> str:
     if is_plain(answered.contestant):
         return "from the classes themselves"
     rows, _, _ = _examples_for(bench, answered, label)
-    return f"from {len(rows)} examples"
+    return f"from {counted(len(rows), 'example')}"
 
 
 def _case(bench: Bench, answered: Answered, label: str, place: int) -> Told:
@@ -175,7 +175,8 @@ def _case(bench: Bench, answered: Answered, label: str, place: int) -> Told:
     if is_plain(answered.contestant):
         if answered.judged.shape[1] != len(classes):
             raise InputError(
-                f"{answered.name} knows {answered.judged.shape[1]} classes, and {bench.data.folder} has {len(classes)}",
+                f"{answered.name} knows {counted(answered.judged.shape[1], 'class', 'classes')}, "
+                f"and {bench.data.folder} has {len(classes)}",
                 hint="give data of the same classes",
             )
         scores = log_odds(answered.judged)
@@ -258,7 +259,8 @@ def _examples(found: dict[str, dict[int, tuple[float, float]]], bench: Bench) ->
         for count in counts
     )
     note = (
-        f"Means over {bench.options.draws} draws of examples for the same network, which was trained on all of them. "
+        f"Means over {counted(bench.options.draws, 'draw')} of examples for the same network, "
+        f"which was trained on all of them. "
         "Runs with --set examples=N show how good a network is that was trained on few."
     )
     table = Table("examples", "Accuracy by examples of each class", ("examples", *found), rows, note)

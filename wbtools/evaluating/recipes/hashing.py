@@ -23,6 +23,7 @@ from wbtools.evaluating.recipes.evaluation import Answered, Bench, Evaluation, O
 from wbtools.evaluating.retrieval import MEASURES, Found
 from wbtools.evaluating.told import too_few
 from wbtools.model.family import Network
+from wbtools.text import counted
 from wbtools.training.retrieval import hamming
 
 _LABEL = "sex"
@@ -89,7 +90,7 @@ def measure(bench: Bench) -> Findings:
     found = {case.name: _estimates(case, bench, at) for case in cases}
     most = max(at)
     headline = tuple(
-        f"{case.name}: mAP@{most} {found[case.name][f'map@{most}']} with {case.codes.shape[1]} bits, chance "
+        f"{case.name}: mAP@{most} {found[case.name][f'map@{most}']} with {counted(case.codes.shape[1], 'bit')}, chance "
         f"{found[case.name][f'chance map@{most}'].value:.3f}"
         for case in cases
     )
@@ -144,9 +145,10 @@ def _results(
     label, at = asked
     first = cases[0]
     queries, groups = len(first.found["hamming"].group), first.found["hamming"].groups
-    words = [f"{queries} queries among {len(first.codes)} images of {groups} families, for images of the same {label}."]
+    asking, families = counted(queries, "query", "queries"), counted(groups, "family")
+    words = [f"{asking} among {counted(len(first.codes), 'image')} of {families}, for images of the same {label}."]
     if left_out := len(first.codes) - queries:
-        words.append(f"{left_out} images are no queries: nobody else has their {label}.")
+        words.append(f"{counted(left_out, 'image')} left out as queries: nobody else has their {label}.")
     words += too_few(min(groups, first.found["hamming"].query_groups))
     spoken = {}
     for n in at:

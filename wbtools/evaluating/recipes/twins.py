@@ -223,7 +223,11 @@ def _published(bench: Bench, cases: Sequence[_Case]) -> Section:
     )
     header = ("figure", *(case.name for case in cases))
     table = Table(
-        "draws", f"Means over {bench.options.draws} draws of one other pair for each pair of twins", header, rows, note
+        "draws",
+        f"Means over {counted(bench.options.draws, 'draw')} of one other pair for each pair of twins",
+        header,
+        rows,
+        note,
     )
     return Section("As published", (), (table,))
 
@@ -259,7 +263,9 @@ def _thresholds(case: _Case, part: str) -> Table:
         rows.append((_words(criterion), shown(value, 4), *cells))
     spoken = ("F1", "precision", "recall", "balanced accuracy")
     header = ("criterion", "threshold", *(f"{said}, {where}" for where in ("validation", part) for said in spoken))
-    note = f"{len(case.curve.pairs.together)} pairs of twins and {len(case.curve.pairs.apart)} others were chosen on."
+    chosen_on = case.curve.pairs
+    twins, others = counted(len(chosen_on.together), "pair"), counted(len(chosen_on.apart), "other")
+    note = f"Chosen on {twins} of twins and {others}."
     return Table(f"thresholds-{case.place}", f"Thresholds of {case.name}", header, tuple(rows), note)
 
 

@@ -32,6 +32,7 @@ from wbtools.model.family import Network
 from wbtools.model.imported import exported, pt2
 from wbtools.model.imported.foreign import Foreign, assumed, require_row
 from wbtools.model.imported.pt2 import Program
+from wbtools.text import counted
 
 FAMILY = "python"
 
@@ -222,6 +223,7 @@ def _try(source: str, network: Network, card: Card) -> None:
         raise CheckpointError(f"{source} does not answer with one row of values", hint="return a tensor (1, E)")
     if card.classes and answer.shape[1] != len(card.classes):
         raise CheckpointError(
-            f"{source} answers with {answer.shape[1]} values, its card names {len(card.classes)} classes",
+            f"{source} answers with {counted(answer.shape[1], 'value')}, "
+            f"its card names {counted(len(card.classes), 'class', 'classes')}",
             hint="name every class in the order of the network's answer, or leave them out",
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
+from wbtools.text import counted
 from wbtools.training.loop.feeding import Plan, seed_of, shared_out
 from wbtools.training.recipes.recipe import Material
 
@@ -37,11 +38,16 @@ class Labelled:
         for part in ("train", "val"):
             counts = np.bincount(self.numbers[material.rows(part)], minlength=len(self.classes))
             if counts.min() < least:
-                name = self.classes[int(counts.argmin())]
+                number = int(counts.argmin())
+                name, all_of_it = self.classes[number], int((self.numbers == number).sum())
+                more = f"prepare more images whose {label} is {name}"
                 raise InputError(
-                    f"the part {part} of {material.data.folder} has {counts.min()} images whose {label} is {name}, "
+                    f"the part {part} of {material.data.folder} has {counted(int(counts.min()), 'image')} "
+                    f"whose {label} is {name}, "
                     f"{least} is the least",
-                    hint="prepare more images, or give other --fractions",
+                    hint=f"{more}: there are {all_of_it}, and {2 * least} are the least for training and validation"
+                    if all_of_it < 2 * least
+                    else f"{more}, or give a larger share to that part: --fractions, of training, validation and test",
                 )
 
     @property

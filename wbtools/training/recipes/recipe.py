@@ -239,6 +239,8 @@ class Recipe:
         Whether the published file is the state dict itself.
     answer, notice, use : str
         Fields of the card.
+    require_known : callable
+        Raises InputError for a data set of which is not known what is to be learned, however it is split.
     """
 
     name: str
@@ -256,6 +258,7 @@ class Recipe:
     answer: str = ""
     notice: str = ""
     use: str = "research only; not for diagnosis"
+    require_known: Callable[[DataSet], None] = lambda data: None
 
     def titled(self, options: Any, classes: Sequence[str]) -> str:
         """What a network has learned, with the label that it learned from and its classes."""
@@ -271,7 +274,7 @@ class Recipe:
             raise UnknownChoice(f"backbone of {self.name}", name, self.backbones)
 
     def require_kind(self, data: DataSet) -> None:
-        """Raise InputError for a data set of another kind."""
+        """Raise InputError for a data set of another kind, or one that it cannot learn from."""
         kind = data.manifest.kind
         if kind not in self.kinds:
             wanted = " or ".join(known.value for known in self.kinds)
@@ -279,3 +282,4 @@ class Recipe:
                 f"{data.folder} holds {kind.value}, and {self.name} learns from {wanted}",
                 hint=f"make a data set with wbtools prepare {self.name}",
             )
+        self.require_known(data)

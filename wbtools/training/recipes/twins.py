@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wbtools.datasets import DataSet, Kind
+from wbtools.datasets import DataSet, Kind, few_pairs
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.model.family import Network
 from wbtools.text import counted
@@ -189,7 +189,6 @@ class Twins(Task):
 
     def __init__(self, material: Material, device: torch.device) -> None:
         super().__init__(material, device)
-        _require_twins(material.data)
         self.options: Options = material.options
         self._parts = {part: _Part(material, part) for part in ("train", "val")}
         self.criterion = (ContrastLoss if self.options.contrasting else TripletLoss)(self.options)
@@ -248,9 +247,9 @@ class Twins(Task):
 
 
 def _require_twins(data: DataSet) -> None:
-    """Raise InputError for a data set in which nobody's twin is known, such as one that was made for classes."""
+    """Raise InputError for a data set with too few twins, or none, such as one that was made for classes."""
     if _LABEL in data.label_names:
-        return
+        return few_pairs.require_enough(data)
     made_for = data.manifest.settings.get("recipe")
     purpose = f"was made for {made_for}, and " if made_for and made_for != "twins" else ""
     raise InputError(
@@ -280,13 +279,14 @@ class _Part:
         for twin, people in found.items():
             if len(people) != 2:
                 raise InputError(
-                    f"{material.data.folder} has {len(people)} people of the twin pair {twin}, not 2",
+                    f"{material.data.folder} has {counted(len(people), 'person')} of the twin pair {twin}, not 2",
                     hint="correct the label twin, and run wbtools prepare again",
                 )
-        if len(found) < 2:
+        if len(found) < few_pairs.EACH:
             raise InputError(
-                f"the part {part} of {material.data.folder} has {counted(len(found), 'pair')} of twins; it needs two",
-                hint="prepare more pairs, or give a larger share to it, for example --fractions .6 .2 .2",
+                f"the part {part} of {material.data.folder} has {counted(len(found), 'pair')} of twins, and needs "
+                f"{few_pairs.EACH}; there are {few_pairs.pairs_of(material.data.items)} in all",
+                hint=few_pairs.hint(material.data, material.split),
             )
         return [(first, second) for first, second in (people.values() for people in found.values())]
 
@@ -375,5 +375,6 @@ RECIPE = Recipe(
     options=Options(),
     task=Twins,
     answer="embedding",
+    require_known=_require_twins,
 )
 """As published 512 triplets make a step; 32 at a time fit into a card's memory."""
