@@ -110,7 +110,6 @@ def test_a_study_folder_becomes_a_data_set_with_its_tables(study, tmp_path):
     assert str(tmp_path) not in (tmp_path / "data" / "dataset.json").read_text()
     assert "4 images of 4 people, 1 x 20 x 24 x 20 float32" in said
     assert "sex: F 2, M 2" in said
-    assert said.endswith(f"Next: wbtools train twins {tmp_path / 'data'} --out {tmp_path / 'data'}-trained")
     split = split_of(data, (0.5, 0.5, 0))
     assert set(map(len, split.parts.values())) == {0, 2}
 
@@ -294,6 +293,19 @@ def test_the_intensities_are_said_once_and_of_no_network(study, tmp_path):
 def test_pairs_that_are_too_few_to_train_on_are_prepared_with_a_note(study, tmp_path):
     said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "data")
     assert "Note: 2 pairs of twins are too few to train on: 4 are the least" in said and "Next:" not in said
+
+
+def test_the_training_that_comes_next_is_one_that_so_few_pairs_are_enough_for(tmp_path):
+    people = [str(number) for number in range(100, 108)]
+    study = made_study(tmp_path / "study", people)
+    pairs = zip(people[::2], people[1::2], strict=True)
+    (study / "twin_pairs.txt").write_text("".join(f"{first},{second}\n" for first, second in pairs))
+    said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "data")
+    assert "Note: 4 pairs of twins are few to train on, and need other fractions than the usual ones" in said
+    _, _, following = said.partition("Next: wbtools ")
+    assert following.endswith("--fractions .5 .5 0")
+    result = CliRunner().invoke(main, [*following.split(), "--backbone", "unet-tiny", "--dry-run"])
+    assert result.exit_code == 0 and "would write" in result.output, result.output
 
 
 def test_a_shape_that_holds_no_brain_is_refused_by_the_option_s_name(study, tmp_path):

@@ -39,6 +39,7 @@ def test_card_survives_its_file(tmp_path, card):
         ({"shape": [1, 2, 0]}, "shape"),
         ({"shape": [1, 1, 1]}, "too small to hold a brain"),
         ({"shape": [86, 103, 1]}, "too small to hold a brain"),
+        ({"shape": [86, 3, 2]}, "too small to hold a brain"),
         ({"shape": [1, 2, 3.5]}, "shape"),
         ({"orientation": "LAX"}, "LAX"),
         ({"skull_stripped": "yes"}, "skull_stripped"),

@@ -11,8 +11,8 @@ from wbtools.model.conventions import PLANES
 _LONGEST, _VOXELS = 4096, 1 << 29
 """The most voxels along an axis, and in all, that an image may have."""
 
-_FEWEST = 4
-"""Along an axis: of fewer voxels each holds a third of a head or more, and no brain can be seen, or registered."""
+_LEAST = (2, 4, 4)
+"""Voxels along the axes, the shortest first: less, such as a single slice, shows no brain that could be registered."""
 
 _TEXT, _NAME, _ENTRIES = 1000, 100, 100
 
@@ -27,10 +27,10 @@ def voxels(shape: object, what: str = "the card's shape") -> tuple[int, int, int
             f"{what} {short(shape)} is no image's",
             hint=f"write the numbers of voxels, {_VOXELS:,} at most in all",
         )
-    if min(found) < _FEWEST:
+    if any(length < least for length, least in zip(sorted(found), _LEAST, strict=True)):
         raise CheckpointError(
             f"{what} {short(shape)} is too small to hold a brain",
-            hint=f"write how many voxels the network's images have along each axis, {_FEWEST} or more",
+            hint="write how many voxels the network's images have: 2 slices of 4 x 4 or more",
         )
     x, y, z = found
     return x, y, z
