@@ -229,7 +229,7 @@ def test_whoever_cannot_be_registered_is_left_out_unless_nobody_remains(model, p
     found = conforming.conformed([*people, other], {"linear": model}, work)["linear"]
     assert len(found.brains) == 2
     assert found.remarks[0] == "References: 1 of 3 were left out, who could not be registered."
-    with pytest.raises(InputError, match="none of 1 references could be registered"):
+    with pytest.raises(InputError, match="none of 1 reference could be registered"):
         conforming.conformed([other], {"linear": model}, work)  # where deepbet's mask is kept
 
 

@@ -160,7 +160,7 @@ def _edit(paths, k, **others):
 BAD = {
     "lacks 1 of 11 slices": lambda paths: _without(paths, 5),
     "has files that end too early": _cut,
-    "has 1 slices where another slice is": _again,
+    "has 1 slice where another slice is": _again,
     "holds several echoes": lambda paths: _again(paths, EchoTime="5"),
     "has slices at unequal distances": lambda paths: _edit(paths, 5, ImagePositionPatient=["0", "0", "0.31"]),
     "has images of different sizes": lambda paths: _edit(paths, 5, Rows=7),

@@ -67,7 +67,7 @@ def test_a_cards_own_references_are_taken_and_on_record(small_study, brains, tmp
     options = ("--model", str(network), "--method", "deviation-magnitude", *QUICK)
     words = {
         "references": "2 brains of the network's card",
-        "reference_components": "8 brains drawn from 1 components of the network's card",
+        "reference_components": "8 brains drawn from 1 component of the network's card",
     }
     dry, _ = run_export(small_study("LAS"), tmp_path / "out", *options, "--dry-run")
     assert f"references: {words[kind]}" in dry.splitlines()

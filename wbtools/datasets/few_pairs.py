@@ -86,7 +86,7 @@ def remark(pairs: int) -> str:
     if pairs >= USUAL:
         return ""
     few = "too few to train on" if pairs < LEAST else "few to train on, and need other fractions than the usual ones"
-    return f"{counted(pairs, 'pair')} of twins are {few}: {_NEEDED}."
+    return f"{counted(pairs, 'pair')} of twins {'is' if pairs == 1 else 'are'} {few}: {_NEEDED}."
 
 
 def hint(data: DataSet, split: Split) -> str:

@@ -10,7 +10,6 @@ from wbtools.errors import CheckpointError, InputError
 from wbtools.images.diagnosis import require_file
 from wbtools.model import card as cards
 from wbtools.model.card import Card
-from wbtools.model.training_grid import require_reference
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,14 +93,10 @@ def reference(path: Path, card: Card) -> Path | None:
     Raises
     ------
     CheckpointError
-        If it cannot be read, is a link to a file that lies elsewhere than the network (whoever wrote the card would
-        choose which file of the user's is read, and copied), or was made for images of another shape.
+        If it cannot be read, or is a link to a file that lies elsewhere than the network: whoever wrote the card would
+        choose which file of the user's is read, and copied.
     """
-    if not card.reference:
-        return None
-    image = _beside(path, card.reference)
-    require_reference(path, card, image)
-    return image
+    return _beside(path, card.reference) if card.reference else None
 
 
 def reference_set(path: Path, card: Card) -> tuple[Path, ...]:

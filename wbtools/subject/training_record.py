@@ -26,7 +26,13 @@ def learned_from(record: Mapping[str, Any]) -> dict[str, str]:
     {'7': 'train'}
     """
     people = record["split"].get("people", {})
-    return {person_key(str(name)): part for part in _PARTS for name in people.get(part, ())}
+    named = ((name, part) for part in _PARTS for name in _names(people.get(part)))
+    return {person_key(name): part for name, part in named}
+
+
+def _names(listed: object) -> list[str]:
+    """The names in a list; none in anything else, as damage leaves it."""
+    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
 def said_of(checkpoint: Path, people: Iterable[str | tuple[str, ...]]) -> tuple[str, ...]:
@@ -38,13 +44,13 @@ def said_of(checkpoint: Path, people: Iterable[str | tuple[str, ...]]) -> tuple[
     people : iterable of str or tuple of str
         Their ids; of somebody with several, the first one is said, and all are looked for.
     """
-    known = _known(checkpoint)
+    known, run = _known(checkpoint), checkpoint.absolute().parent.name
     said = []
     for person in dict.fromkeys(people):
         ids = tuple(map(person_of, (person,) if isinstance(person, str) else person))
         if part := next(filter(None, (known.get(person_key(each)) for each in ids)), ""):
             said.append(
-                f"{ids[0]} is among the {_PARTS[part]} people of {checkpoint.parent.name}: what a network says of "
+                f"{ids[0]} is among the {_PARTS[part]} people of {run}: what a network says of "
                 "those is right more often than of others."
             )
     return tuple(dict.fromkeys(said))
