@@ -114,7 +114,8 @@ def test_a_card_of_a_run_with_another_shape_than_the_training_images_had_is_refu
         with pytest.raises(CheckpointError, match="was trained on images of 12 x 14 x 12 voxels, as run") as said:
             models.load(folder / "last.pt")
         assert said.value.exit_code == 3 and str(list(SHAPE)) in said.value.hint
-    card.write_text(json.dumps({**kept, "shape": [24, 28, 24], "reference": "", "provenance": {}}))
+    alone = {"reference": "", "reference_components": [], "provenance": {}}
+    card.write_text(json.dumps({**kept, "shape": [24, 28, 24], **alone}))
     assert models.load(folder / "last.pt").card.shape == (24, 28, 24)  # of whichever data
     card.unlink()
     assert models.load(folder / "last.pt").card.assumed  # nobody knows whether it belongs to the run
