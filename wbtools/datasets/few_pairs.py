@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from wbtools.datasets.dataset import DataSet
 from wbtools.datasets.items import Item
-from wbtools.datasets.split import TWIN, Split, split_of
+from wbtools.datasets.split import FRACTIONS, SEED, TWIN, Split, split_of
 from wbtools.errors import InputError
 from wbtools.text import counted
 
@@ -16,10 +16,7 @@ EACH = 2
 LEAST, USUAL = 2 * EACH, 9
 """Pairs that are enough if none are kept to test on, and enough for the usual fractions, if no families join them."""
 
-SEED = 42
-"""Of splits, where none is given."""
-
-_FRACTIONS = ((0.7, 0.15, 0.15), (0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.4, 0.4, 0.2), (0.5, 0.5, 0.0))
+_FRACTIONS = (FRACTIONS, (0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.4, 0.4, 0.2), (0.5, 0.5, 0.0))
 """The usual ones, and others for fewer and fewer pairs."""
 
 _NEEDED = f"{LEAST} are the least, none of them kept to test on, and {USUAL} are enough for the usual fractions"
@@ -33,7 +30,7 @@ def pairs_of(items: Iterable[Item]) -> int:
     return sum(bool(pair) and len(members) > 1 for pair, members in people.items())
 
 
-def fractions_for(data: DataSet, seed: int) -> tuple[float, ...] | None:
+def fractions_for(data: DataSet, seed: int = SEED) -> tuple[float, ...] | None:
     """The first of `_FRACTIONS` with which enough pairs are learned from and validated on; None if there are none."""
     for fractions in _FRACTIONS:
         try:
@@ -58,7 +55,7 @@ def as_words(fractions: Iterable[float]) -> tuple[str, ...]:
 
 def usual(fractions: tuple[float, ...]) -> bool:
     """Whether these fractions need not be given."""
-    return fractions == _FRACTIONS[0]
+    return fractions == FRACTIONS
 
 
 def require_enough(data: DataSet) -> None:

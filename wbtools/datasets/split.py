@@ -21,6 +21,10 @@ from wbtools.subject.identity import person_key
 from wbtools.text import counted
 
 PARTS = SPLITS
+FRACTIONS = (0.7, 0.15, 0.15)
+"""Of people in the parts, where none are given."""
+SEED = 42
+"""Of a training's split, where none is given."""
 """Names of the parts: what is learned from, what choices are made on, what is looked at once."""
 
 TWIN = "twin"
@@ -88,7 +92,7 @@ class Split:
 
 
 def split_of(
-    data: DataSet, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0, stratify: str | None = None
+    data: DataSet, fractions: Sequence[float] = FRACTIONS, seed: int = 0, stratify: str | None = None
 ) -> Split:
     """Split a data set, as its source does or at random.
 

@@ -82,11 +82,9 @@ def require_room(folder: Path, count: int) -> None:
 
 
 _TRANSIENT = {
-    errno.ENOSPC,
-    errno.EDQUOT,
+    *FULL,
     errno.ESTALE,
     errno.EIO,
-    errno.EFBIG,
     errno.ENOMEM,
     errno.EMFILE,
     errno.ENFILE,

@@ -24,7 +24,7 @@ from wbtools.attribution.runtime.threads import torch_threads
 from wbtools.exporting.maps_by_method import MapsByMethod, SecondMap, beside, require_kept
 from wbtools.exporting.network_input import NetworkInput
 from wbtools.model import Model, ModelInput, input_statistics, model_input
-from wbtools.model.input import brain_only
+from wbtools.model.input import brain_only, said_of_scaling
 from wbtools.regions import FEWEST_NETWORKS, Ranking, RegionMeans, calibrated, rank
 from wbtools.regions.heatmap import paint, smooth_within
 from wbtools.regions.levels import Levels
@@ -373,7 +373,8 @@ def seen_by(model: Model, scan: Scan) -> ModelInput:
     shown, remarks = brain_only(scan, model.card)
     image = model_input(shown, model.card)
     unusual = input_statistics.remark(model, image)
-    return replace(image, remarks=(*remarks, *image.remarks, *([unusual] if unusual else [])))
+    said = (*said_of_scaling(model.card, image), *([unusual] if unusual else []))
+    return replace(image, remarks=(*remarks, *image.remarks, *said))
 
 
 def _compared(ranking: Ranking, atlas: Atlas, found: _Found) -> tuple[Ranking, Levels]:

@@ -14,7 +14,7 @@ import numpy as np
 from wbtools import provenance
 from wbtools.errors import CheckpointError, WbtoolsError
 from wbtools.model import card as cards
-from wbtools.model import compatibility, training_grid
+from wbtools.model import compatibility, training_shape
 from wbtools.model.card import Card
 from wbtools.model.families import known_families
 from wbtools.model.files import archive, safetensors, source, statedict, stored, torchfile
@@ -146,7 +146,7 @@ def load(path: Path, *, tried: bool = True) -> Model:
     _require_sound(path, found.tensors)
     odd = _odd_threshold(threshold)
     card = _card(path, found.family, None if odd else threshold, inside)
-    training_grid.require_run(path, card)
+    training_shape.require_run(path, card)
     network = _network(path, found.family, found.tensors)
     compatibility.apply_card(path, network, card, tried=tried)
     network.load_state_dict(found.tensors, assign=True)

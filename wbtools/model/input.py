@@ -165,13 +165,15 @@ def model_input(t1w: Volume, card: Card) -> ModelInput:
     if scale == UNSCALED:
         return found
     data = own(coarse, shown != 0)[None, None]
-    return replace(found, data=data, remarks=(*found.remarks, said_of_scaling(card)), shown=shown, scale=scale)
+    return replace(found, data=data, shown=shown, scale=scale)
 
 
-def said_of_scaling(card: Card) -> str:
-    """What is said of an input whose intensities are others than from 0 to 1."""
+def said_of_scaling(card: Card, image: ModelInput) -> tuple[str, ...]:
+    """What is said where a network is given intensities other than from 0 to 1; nothing where it is not."""
+    if image.scale == UNSCALED:
+        return ()
     why = f"as is usual for {card.family}" if card.assumed else "as its card says"
-    return f"{card.name} was given {scaling_of(card)}, {why}."
+    return (f"{card.name} was given {scaling_of(card)}, {why}.",)
 
 
 def scaling_of(card: Card) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wbtools.datasets.split import SEED
 from wbtools.errors import InputError, UnknownChoice
 
 OPTIMISERS = ("adamw", "adam", "adadelta")
@@ -102,7 +103,7 @@ class Settings:
     patience: int = 0
     augment: bool = True
     dropout: bool = True
-    seed: int = 42
+    seed: int = SEED
 
     def __post_init__(self) -> None:
         require_numbers(self)

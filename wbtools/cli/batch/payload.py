@@ -187,14 +187,17 @@ def _load_package_data() -> None:
 
 
 def _load_compiled() -> None:
-    """What numba compiles or keeps on disk, by way of a ribbon between two small spheres."""
+    """What numba compiles or keeps on disk, by way of a ribbon between two small spheres, and of a voxel's value."""
     import numpy as np
 
-    from wbtools.space.grid import Grid
+    from wbtools.space.grid import Grid, Volume
+    from wbtools.space.sampling import trilinear
     from wbtools.surfaces.icosphere import icosphere
     from wbtools.surfaces.ribbon.weights import RibbonWeights
 
-    RibbonWeights.between(icosphere(2, 6.0), icosphere(2, 9.0), Grid((4, 4, 4), np.diag([6.0, 6, 6, 1])))
+    grid = Grid((4, 4, 4), np.diag([6.0, 6, 6, 1]))
+    RibbonWeights.between(icosphere(2, 6.0), icosphere(2, 9.0), grid)
+    trilinear(Volume(np.zeros(grid.shape, np.float32), grid), np.zeros((1, 3)))
 
 
 def _load_pages() -> None:

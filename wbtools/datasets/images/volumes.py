@@ -18,7 +18,7 @@ from wbtools.exporting.references.conforming import is_flat
 from wbtools.images import arrays, nifti
 from wbtools.images.diagnosis import ARRAY_DAMAGE, require_file
 from wbtools.model.card import Card
-from wbtools.model.input import brain_only, model_input, said_of_scaling
+from wbtools.model.input import brain_only, model_input
 from wbtools.model.intensity import Intensity
 from wbtools.native.person import read_scan
 from wbtools.placement import brain_extraction
@@ -80,8 +80,7 @@ class ScanImage:
         found = model_input(shown, card)
         if is_flat(found):
             raise InputError(f"{self.t1w} has the same value nearly everywhere in the brain, as a mask has")
-        said = (remark for remark in found.remarks if remark != said_of_scaling(card))  # no network was given anything
-        return Made(found.data[0], (*scan.remarks, *remarks, *said))
+        return Made(found.data[0], (*scan.remarks, *remarks, *found.remarks))
 
     def _scan(self, card: Card) -> Scan:
         return read_scan(self.subject) if self.subject else plain_scan(self.t1w, card.skull_stripped)

@@ -53,7 +53,7 @@ def remarks(candidates: Sequence[Candidate]) -> tuple[str, ...]:
 
 def told(data: DataSet) -> tuple[str, ...] | None:
     """The fractions with which so few pairs can be trained on; None if there are none."""
-    fractions = few_pairs.fractions_for(data, few_pairs.SEED)
+    fractions = few_pairs.fractions_for(data)
     if fractions is None:
         return None
     return () if few_pairs.usual(fractions) else ("--fractions", *few_pairs.as_words(fractions))

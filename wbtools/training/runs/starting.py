@@ -14,6 +14,7 @@ import torch
 
 from wbtools.attribution.runtime.device import usable
 from wbtools.datasets import DataSet, Kind, Split, check_leaks, folds_of, open_data, split_of
+from wbtools.datasets.split import FRACTIONS
 from wbtools.errors import InputError, require_choice
 from wbtools.provenance import code_sha256, versions
 from wbtools.subject.containment import require_outside_inputs
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from wbtools.model.family import Network
 
 _AT_ONCE = 16  # images
-FRACTIONS = (0.7, 0.15, 0.15)
 DEVICES = ("auto", "cpu", "cuda")
 
 
