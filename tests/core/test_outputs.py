@@ -406,6 +406,39 @@ def test_folders_that_only_look_unfinished_are_left_alone(tmp_path, kind, name, 
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("moment", ["made", "marked"])
+def test_a_signal_while_the_unfinished_folder_is_made_leaves_nothing(tmp_path, monkeypatch, moment):
+    make, mark = Path.mkdir, staging.Marker.write
+
+    def interrupted(*given, **options):
+        (make if moment == "made" else mark)(*given, **options)
+        raise KeyboardInterrupt  # as the handler of a signal does, once the system has done what was asked
+
+    if moment == "made":
+        monkeypatch.setattr(Path, "mkdir", interrupted)
+    else:
+        monkeypatch.setattr(staging.Marker, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        staging.make(tmp_path, "100307")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_signal_before_anything_is_written_leaves_nothing(tmp_path, monkeypatch):
+    looked_at, true = [], Path.lstat
+
+    def interrupted_once(path, *given, **options):
+        found = true(path, *given, **options)
+        if ".wbtools-" in path.name and not looked_at:
+            looked_at.append(path)
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Path, "lstat", interrupted_once)
+    with pytest.raises(KeyboardInterrupt), publishing(tmp_path / "out", "100307", overwrite=False):
+        raise AssertionError("nothing may be written")
+    assert looked_at and not list(tmp_path.iterdir())
+
+
 def test_links_in_an_unfinished_folder_are_not_followed(tmp_path):
     kept = _elsewhere(tmp_path / "x")
     made = staging.make(tmp_path, "100307")

@@ -98,10 +98,11 @@ def publishing(
     require_absent(out, name, overwrite, subject)
     out, name = (out / name).parent, (out / name).name  # a BIDS session's folder lies in its subject's
     with ExitStack() as later:
+        own: _Identity | None = None
         with writing(out, begun=False):
             folder = _begin(out, name, later)
-        own = _Identity.of(folder)
         later.callback(lambda: _discard(folder, own, out / name, subject))
+        own = _Identity.of(folder)
         with writing(folder, whole=False):
             yield folder
         with writing(out):
@@ -158,7 +159,7 @@ def _make_folders(folder: Path, later: ExitStack) -> None:
 def _discard(folder: Path, own: _Identity | None, final: Path, subject: str) -> None:
     """Remove what lies under the hidden name: the unfinished folder, or the older export that it was exchanged with."""
     there = _Identity.of(folder)
-    if there is not None and there == own:
+    if there is not None and own in (there, None):  # None: interrupted before anything was written
         staging.discard(folder)
     elif there is not None and not foreign(folder, subject) and not foreign(final, subject):
         staging.retire(folder, final)

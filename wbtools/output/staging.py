@@ -42,19 +42,20 @@ _FOREVER = 2 * 86400.0
 def make(out: Path, name: str) -> Path:
     """A new hidden folder beside the place of `name`, with its marker.
 
-    It has the mode, the group and the access list that any new folder gets there.
+    It has the mode, the group and the access list that any new folder gets there. A signal leaves nothing, also one
+    that comes while the folder is being made.
     """
     while True:
         folder = out / f".{name}.wbtools-{''.join(secrets.choice(_ALPHABET) for _ in range(_KEY))}"
-        with suppress(FileExistsError):
+        try:
             folder.mkdir()
-            break
-    try:
-        Marker.of(folder).write(folder)
-    except BaseException:
-        discard(folder)
-        raise
-    return folder
+            Marker.of(folder).write(folder)
+        except FileExistsError:  # somebody else's
+            continue
+        except BaseException:
+            discard(folder)
+            raise
+        return folder
 
 
 def finish(folder: Path) -> None:
