@@ -25,11 +25,8 @@ from wbtools.attribution import Target
 from wbtools.cli import progress
 from wbtools.datasets import Item, Kind, open_data, write_data
 from wbtools.datasets.images.volumes import VolumePreparation
-from wbtools.images import nifti
 from wbtools.model.card import Card
 from wbtools.model.families.ad3dcnn import AD3DCNN, AD3DCNNArchitecture
-from wbtools.model.input import FIELD_OF_VIEW
-from wbtools.space.grid import Volume
 
 
 @pytest.fixture(scope="module")
@@ -247,17 +244,22 @@ def test_explain_is_for_codes(query, tmp_path):
     assert run.exit_code == 3 and "wbtools compare A B --explain" in " ".join(run.output.split())
 
 
-def test_a_network_whose_card_has_another_shape_than_its_reference_is_refused_though_its_weights_are_the_same(
-    place, indexed, tmp_path
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"shape": (36, 44, 36)}, "shape 30 x 36 x 30, not 36 x 44 x 36"),
+        ({"intensity": "zscore"}, "intensity minmax, not zscore"),
+    ],
+)
+def test_a_card_that_says_another_preparation_than_the_index_has_is_refused_though_its_weights_are_the_same(
+    place, indexed, tmp_path, changed, said
 ):
     for name in ("unet.pt", "unet.json"):
         shutil.copy(place / name, tmp_path)
-    made = FIELD_OF_VIEW.reoriented("LAS").covering(SHAPE)
-    nifti.write_volume(tmp_path / "mean.nii.gz", Volume(np.ones(SHAPE, np.float32), made))
-    card = {**json.loads((tmp_path / "unet.json").read_text()), "reference": "mean.nii.gz"}
+    card = json.loads((tmp_path / "unet.json").read_text())
     asked = ("query", "103", "--index", indexed / "unet.npz", "--study-folder", place / "study")
-    for shape, code in ((SHAPE, 0), ((36, 44, 36), 3)):
-        (tmp_path / "unet.json").write_text(json.dumps({**card, "shape": shape}))
+    for found, code in ((card, 0), ({**card, **changed}, 3)):
+        (tmp_path / "unet.json").write_text(json.dumps(found))
         run = ask(*asked, "--model", tmp_path / "unet.pt")
         assert run.exit_code == code, run.output
-    assert "mean.nii.gz was made for images of 30 x 36 x 30" in " ".join(run.output.split())
+    assert said in " ".join(run.output.split())

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -77,6 +77,8 @@ class Header:
         Whether the data set says that nobody was scanned for it.
     pictures : bool
         Whether there are small pictures.
+    preparation : mapping
+        How the images were made, as `wbtools.asking.prepared` has it; empty in indexes of older wbtools.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Header:
     data_sha256: str = ""
     synthetic: bool = False
     pictures: bool = False
+    preparation: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.length <= _MOST_VALUES or not 0 < self.count <= _MOST_IMAGES:
@@ -120,6 +123,7 @@ class Header:
             "model": {"name": self.model, "title": self.title, "sha256": self.model_sha256, "notice": self.notice},
             "data": {"sha256": self.data_sha256, "synthetic": self.synthetic},
             "pictures": self.pictures,
+            "preparation": dict(self.preparation),
         }
         return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -146,6 +150,7 @@ class Header:
             str(data["sha256"]),
             data["synthetic"] is True,
             found["pictures"] is True,
+            dict(found.get("preparation", {})),
         )
 
 

@@ -19,6 +19,7 @@ from wbtools.asking.embedding import Embedder, Vectors, embedding, kind_of
 from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.index import Header, Index
 from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
+from wbtools.asking.prepared import differences, preparation, voxels
 from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images
@@ -28,15 +29,12 @@ from wbtools.errors.system import writing
 from wbtools.model import Card, Model
 from wbtools.output.destination import require_writable_around
 from wbtools.subject.containment import require_outside_inputs
-from wbtools.text import line
 
 if TYPE_CHECKING:
     import torch
 
 _VOXELS_AT_ONCE = 1_000_000
 _MOST_AT_ONCE = 64
-_PREPARED = ("orientation", "intensity", "skull_stripped", "resampling")
-"""Fields of a card that say how an image is made, beside the shape."""
 
 Pictures = NDArray[np.uint8]
 """Small pictures, (K, HEIGHT, WIDTH)."""
@@ -64,13 +62,7 @@ def require_fitting(data: DataSet, model: Model) -> None:
             hint="give a data set of scans, as wbtools prepare makes it for twins, classes and hashing; pictures "
             "are for wbtools evaluate",
         )
-    made = {"shape": _shape(manifest.shape[1:]), **{name: manifest.card.get(name) for name in _PREPARED}}
-    wanted = {"shape": _shape(card.shape), **{name: getattr(card, name) for name in _PREPARED}}
-    other = [
-        f"{name.replace('_', ' ')} {line(value, 90)}, not {line(wanted[name], 90)}"
-        for name, value in made.items()
-        if value is not None and value != wanted[name]
-    ]
+    other = differences({**manifest.card, "shape": voxels(manifest.shape[1:])}, card)
     if manifest.shape[0] != 1:
         other.append(f"{manifest.shape[0]} channels, not 1")
     if other:
@@ -78,10 +70,6 @@ def require_fitting(data: DataSet, model: Model) -> None:
             f"{data.folder} was not prepared as {model.name} takes images: {'; '.join(other)}",
             hint=_how_to_prepare(card),
         )
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
 
 
 def _how_to_prepare(card: Card) -> str:
@@ -150,6 +138,7 @@ class Work:
             data.sha256,
             data.manifest.synthetic,
             self.pictures,
+            preparation(model.card),
         )
 
 

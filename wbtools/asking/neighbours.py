@@ -13,6 +13,7 @@ from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.fingerprints import same as same_image
 from wbtools.asking.index import Header, Index
 from wbtools.asking.people import ShownPerson
+from wbtools.asking.prepared import differences
 from wbtools.asking.search import distances, nearest
 from wbtools.datasets import Item
 from wbtools.errors import InputError
@@ -85,12 +86,17 @@ class Neighbours:
 
 
 def require_same_model(index: Index, model: Model) -> None:
-    """Raise InputError unless an index was made by this network."""
+    """Raise InputError unless an index was made by this network, of images made as its card says."""
     if index.header.model_sha256 != model.sha256:
         raise InputError(
             f"{index.path} was made by {line(index.header.model, 60)} ({line(index.header.model_sha256[:12])}), and "
             f"--model is {model.name} ({model.sha256[:12]}): their distances mean nothing",
             hint="give the network that the index was made by, or make an index with wbtools index",
+        )
+    if other := differences(index.header.preparation, model.card):
+        raise InputError(
+            f"the images of {index.path} were not made as the card of {model.name} says: {'; '.join(other)}",
+            hint="give the card that the index was made by, or make an index with wbtools index",
         )
 
 
