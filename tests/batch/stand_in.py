@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import NoReturn
 from unittest.mock import patch
 
 from wbtools.batch.engines import launch
+from wbtools.batch.engines.first import Identified
 from wbtools.batch.state.names import PublishedName
 from wbtools.cli import main
 from wbtools.cli.batch import run, worker
@@ -70,7 +71,7 @@ def installed() -> Iterator[None]:
     """Have this process, and every one that it starts, work with the stand-in."""
     with (
         patch.object(worker, "ExportPayload", StandIn),
-        patch.object(run, "_identity", lambda kept: StandIn(kept, Path(), 1).identity()),  # spares a process
+        patch.object(run, "identified", lambda kept: nullcontext(Identified(StandIn(kept, Path(), 1).identity()))),
         patch.object(launch, "START", [str(PROGRAM)]),
     ):
         yield

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
 
+from wbtools.batch.engines.first import Identified
 from wbtools.cli import main
 
 ID = "100307"
@@ -72,9 +74,8 @@ COMMANDS = {
 def test_an_output_folder_that_is_in_or_around_an_input_is_refused_before_any_work(
     study, tmp_path, place, command, monkeypatch
 ):
-    monkeypatch.setattr(
-        "wbtools.cli.batch.run._identity", lambda options: "0" * 64
-    )  # the network is of no interest here
+    known = Identified("0" * 64)  # the network is of no interest here
+    monkeypatch.setattr("wbtools.cli.batch.run.identified", lambda options: nullcontext(known))
     out = OUTS[place](study, tmp_path)
     before = tree(study.parent), tree(tmp_path)
     words = [*COMMANDS[command], "--study-folder", str(study), "--out", str(out)]

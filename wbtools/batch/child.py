@@ -124,6 +124,17 @@ def hold_back(signals: Iterable[signal.Signals] = WATCHED) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
 
+def redirect(log: Path) -> None:
+    """Nothing to read; everything written goes to the log."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    for source in (nothing, written):
+        if source > 2:
+            os.close(source)
+
+
 def resident(pid: int) -> int:
     """Resident memory of a process and all that it started, bytes; 0 once it is gone.
 
@@ -152,7 +163,7 @@ def _be_child(work: Callable[[], int], log: Path, environment: Mapping[str, str]
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
         die_with(parent)
-        _redirect(log)
+        redirect(log)
         os.environ.update(environment)
         tempfile.tempdir = None  # Python asks for TMPDIR once, and may have done so in the parent
         code = work()
@@ -164,17 +175,6 @@ def _be_child(work: Callable[[], int], log: Path, environment: Mapping[str, str]
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _redirect(log: Path) -> None:
-    """Nothing to read; everything written goes to the log."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for source, target in ((nothing, 0), (written, 1), (written, 2)):
-        os.dup2(source, target)
-    for source in (nothing, written):
-        if source > 2:
-            os.close(source)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

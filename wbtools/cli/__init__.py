@@ -5,6 +5,7 @@ from wbtools.search_path import leave_working_directory
 
 leave_working_directory()
 
+import atexit  # noqa: E402
 import gc  # noqa: E402
 import importlib  # noqa: E402
 import os  # noqa: E402
@@ -39,6 +40,8 @@ _COMMANDS = {
 _SHORT_STEPS = {"export-subject", "batch", "report"}
 _SELDOM = 20_000, 20, 50
 """When Python looks for cycles of objects: torch makes half a million that last, and looking took half a second."""
+
+atexit.register(gc.freeze)  # Python's last search for cycles, among torch's half a million objects, took two seconds
 
 
 def spare_processors() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,3 +47,25 @@ def environment() -> dict[str, str]:
 def worker_environment() -> dict[str, str]:
     """The same, with libraries told to start no threads in a worker."""
     return {**environment(), **variables(1)}
+
+
+def start_worker(out: Path, options: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a worker that ends when this process does.
+
+    Parameters
+    ----------
+    out : Path
+    options : sequence of str
+        Options of `wbtools batch worker`.
+    log : Path
+        Receives what it says.
+    """
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            worker_command(out, options, attached=True),
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,  # Ctrl-C is for this process, which passes it on
+        )

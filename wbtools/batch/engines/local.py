@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from wbtools.batch.engines.launch import worker_command, worker_environment
+from wbtools.batch.engines.first import StartWorker
 from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.worker import last_error
 from wbtools.errors import InputError, TransientError
@@ -21,7 +20,13 @@ _TICK = 0.2
 
 
 def run(
-    files: BatchFiles, todo: Callable[[], Sequence[str]], *, jobs: int, threads: int, gpus: Sequence[str]
+    files: BatchFiles,
+    todo: Callable[[], Sequence[str]],
+    start: StartWorker,
+    *,
+    jobs: int,
+    threads: int,
+    gpus: Sequence[str],
 ) -> Generator[None, None, None]:
     """Work through what is to be done; control comes back every half second, for the display.
 
@@ -30,6 +35,8 @@ def run(
     files : BatchFiles
     todo : callable
         Gives the subjects that still are to be done.
+    start : callable
+        Begins a worker.
     jobs, threads : int
         Subjects at once, and threads of each.
     gpus : sequence of str
@@ -42,11 +49,12 @@ def run(
     TransientError
         If it was killed again and again.
     """
+    options = ["--jobs", str(jobs), "--threads", str(threads), *(["--gpus", ",".join(gpus)] if gpus else [])]
     for _ in range(_DEATHS):
         subjects = todo()
         if not subjects:
             return
-        code, log = yield from _one_worker(files, subjects, jobs, threads, gpus)
+        code, log = yield from _one_worker(files, subjects, start, options)
         if code >= 0:
             if code not in (0, 1, TransientError.exit_code):
                 raise InputError(last_error(log), hint=f"see {log}")
@@ -56,23 +64,13 @@ def run(
 
 
 def _one_worker(
-    files: BatchFiles, subjects: Sequence[str], jobs: int, threads: int, gpus: Sequence[str]
+    files: BatchFiles, subjects: Sequence[str], start: StartWorker, options: Sequence[str]
 ) -> Generator[None, None, tuple[int, Path]]:
     """One worker process until it ends; gives its exit code and its log."""
     name = f"local-{uuid.uuid4().hex[:8]}"
     write_whole(files.round(name), "".join(f"{subject}\n" for subject in subjects))
-    options = ["--list", str(files.round(name)), "--jobs", str(jobs), "--threads", str(threads)]
-    options += ["--gpus", ",".join(gpus)] if gpus else []
     log = files.logs / f"worker.{name}.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            worker_command(files.out, options, attached=True),
-            env=worker_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,  # Ctrl-C is for this process, which passes it on
-        )
+    process = start(files.out, ["--list", str(files.round(name)), *options], log)
     try:
         while process.poll() is None:
             yield

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wbtools.batch.engines import dask, local
+from wbtools.batch.engines.first import StartWorker
+from wbtools.batch.engines.launch import start_worker
 from wbtools.batch.engines.slurm import rounds, script
 from wbtools.batch.resources import threads
 from wbtools.batch.state.folder import BatchFiles
@@ -35,11 +37,14 @@ class Work:
     plan : Plan
     todo : callable
         Gives the subjects to do, as they stand when it is called.
+    start : callable
+        Begins a worker on this machine.
     """
 
     files: BatchFiles
     plan: Plan
     todo: Callable[[], list[str]]
+    start: StartWorker = start_worker
 
 
 def _nothing_required(files: BatchFiles) -> None:
@@ -78,7 +83,7 @@ def _run_here(work: Work, options: Options) -> Steps:
     jobs = options["jobs"] or max(1, processors // (options["threads"] or 2))
     gpus = [card for card in (options["gpus"] or "").split(",") if card]
     each = threads(options["threads"], jobs, {})
-    return local.run(work.files, work.todo, jobs=jobs, threads=each, gpus=gpus)
+    return local.run(work.files, work.todo, work.start, jobs=jobs, threads=each, gpus=gpus)
 
 
 def _run_on_dask(work: Work, options: Options) -> Steps:

@@ -6,6 +6,7 @@ import functools
 import importlib
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +98,14 @@ class ExportPayload:
     def warm(self) -> str:
         """Load libraries, package data and networks; gives and raises what `identity` does."""
         found = self.identity()
-        for name in _IMPORTED:
-            importlib.import_module(name)
-        _load_package_data()
-        _load_compiled()
-        _load_pages()
-        self._look_for_renderer()
+        with ThreadPoolExecutor(1) as aside:  # Workbench draws meanwhile; the thread is gone before a child is forked
+            looked = aside.submit(self._look_for_renderer)
+            for name in _IMPORTED:
+                importlib.import_module(name)
+            _load_package_data()
+            _load_compiled()
+            _load_pages()
+            looked.result()
         return found
 
     def _look_for_renderer(self) -> None:

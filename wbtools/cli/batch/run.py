@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,8 @@ from typing import Any
 import click
 
 from wbtools.batch import subjects
-from wbtools.batch.engines.launch import environment, program
+from wbtools.batch.engines.first import Identified, StartWorker, identified
+from wbtools.batch.engines.launch import start_worker
 from wbtools.batch.state import names
 from wbtools.batch.state.attempts import State
 from wbtools.batch.state.export import BatchExport, as_json
@@ -64,6 +63,7 @@ class _Batch:
     files: BatchFiles
     plan: Plan
     subjects: list[str]
+    start: StartWorker = start_worker
 
     def settle_names(self, *, write: bool = True) -> None:
         """Ask what everybody is called.
@@ -93,7 +93,7 @@ class _Batch:
     @property
     def work(self) -> Work:
         """What its engine is given."""
-        return Work(self.files, self.plan, self.todo)
+        return Work(self.files, self.plan, self.todo, self.start)
 
     def look(self) -> Overview:
         """How this line's subjects stand."""
@@ -145,19 +145,32 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
     export, engine = export_asked(options), BATCH_ENGINES[options["engine"]]
     chosen = _chosen(words, options)
     _require_place(BatchFiles(out.resolve()), export, chosen)
-    batch = _Batch(BatchFiles(out.resolve()), _plan(export, options), chosen)
+    with identified(as_json(export)) as found:  # reads the network: a bad one is refused before anything is begun
+        batch = _Batch(BatchFiles(out.resolve()), _plan(export, found, options), chosen, found.start)
+        _prepare(batch, engine, export.study_folder, dry=options["dry_run"])
+        if engine.here:
+            sys.exit(_compute(batch, engine, options))
+    sys.exit(_compute(batch, engine, options))
+
+
+def _prepare(batch: _Batch, engine: BatchEngine, study: Path, *, dry: bool) -> None:
+    """Put a batch on record, after all that can be wrong with it was found out; ends the program if it is a dry run."""
     engine.require(batch.files)
     batch.settle_names(write=False)
-    batch.require_apart(export.study_folder)
-    if options["dry_run"]:
+    batch.require_apart(study)
+    if dry:
         batch.plan.require_same(batch.files)
         require_writable(batch.files.home, "--out")
         sys.exit(_say_what_would_be_done(batch, engine))
-    with writing(out, begun=False):
+    with writing(batch.files.out, begun=False):
         batch.plan.write(batch.files)
         batch.settle_names()
-        add_subjects(batch.files, chosen)
+        add_subjects(batch.files, batch.subjects)
         batch.files.stop.unlink(missing_ok=True)
+
+
+def _compute(batch: _Batch, engine: BatchEngine, options: dict[str, Any]) -> int:
+    """Have an engine do what is not done; gives the exit code."""
     if batch.todo():
         try:
             with closing(engine.run(batch.work, options)) as steps, display(batch.look) as tick:
@@ -166,11 +179,11 @@ def run(words: tuple[str, ...], out: Path, verbose: int, debug: bool, **options:
         except KeyboardInterrupt:
             terminal.print("Interrupted: what is published stays; the same line goes on from here")
             maintenance.conclude(batch.files, batch.look(), batch.plan.unit)
-            sys.exit(TransientError.exit_code)
+            return TransientError.exit_code
     seen = batch.look()
     code = maintenance.conclude(batch.files, seen, batch.plan.unit)
     maintenance.say_exports(batch.files, seen)
-    sys.exit(code)
+    return code
 
 
 def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
@@ -213,20 +226,9 @@ def _known(study: Path) -> Known:
     return known
 
 
-def _plan(export: BatchExport, options: dict[str, Any]) -> Plan:
-    """What the options ask for; reads the network, so that a bad one is refused before anything is begun."""
-    kept = as_json(export)
-    return plan_asked(options, Plan(_identity(kept), kept, threads=export.settings.threads))
-
-
-def _identity(kept: dict[str, object]) -> str:
-    """The settings' hash, from a process that loads the network and is gone again: torch is large."""
-    asked = subprocess.run(
-        [*program(), "identify"], input=json.dumps(kept), stdout=subprocess.PIPE, text=True, env=environment()
-    )
-    if asked.returncode:
-        sys.exit(asked.returncode)  # it said why
-    return asked.stdout.split()[-1]
+def _plan(export: BatchExport, found: Identified, options: dict[str, Any]) -> Plan:
+    """What the options ask for."""
+    return plan_asked(options, Plan(found.settings_sha256, as_json(export), threads=export.settings.threads))
 
 
 def _say_what_would_be_done(batch: _Batch, engine: BatchEngine) -> int:

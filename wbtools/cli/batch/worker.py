@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from wbtools.batch import subjects
-from wbtools.batch.child import die_with, hold_back
+from wbtools.batch.child import die_with, hold_back, redirect
+from wbtools.batch.engines import first
 from wbtools.batch.engines.slurm import rounds, script, task
 from wbtools.batch.payload import Payload
 from wbtools.batch.resources import threads, variables, whole_number
@@ -101,14 +102,23 @@ def _shard(chosen: list[str], pack: int | None, shard: str | None) -> list[str]:
     return chosen[number * pack : (number + 1) * pack]
 
 
-@click.command("identify", hidden=True)
+@click.command(first.COMMAND, hidden=True)
+@click.option("--attached", type=int, help="End when the process of this number does.")
 @reports_errors
-def identify() -> None:
-    """Check the options of a batch (JSON on standard input), and print its settings' hash.
+def first_worker(attached: int | None) -> None:
+    """Check the options of a batch (a line of JSON on standard input), and print its settings' hash.
 
-    A process of its own, so that the one that waits for the batch does not hold torch in memory.
+    A process of its own, so that the one that waits for the batch does not hold torch in memory. If a second line
+    comes, it goes on as the worker that the line describes.
     """
-    click.echo(ExportPayload(json.load(sys.stdin), Path(), 1).identity())
+    if attached is not None:
+        die_with(attached)
+    click.echo(ExportPayload(json.loads(sys.stdin.readline()), Path(), 1).identity())
+    asked = sys.stdin.readline()
+    if asked:
+        described = json.loads(asked)
+        redirect(Path(described["log"]))
+        worker.main(described["words"], prog_name="wbtools batch worker")
 
 
 @click.command("next-round", hidden=True)
@@ -122,5 +132,5 @@ def next_round(out: Path, number: int) -> None:
     logger.info("submitted: %s", submitted) if submitted else logger.info("nothing is left to submit")
 
 
-COMMANDS: tuple[click.Command, ...] = (worker, identify, next_round)
+COMMANDS: tuple[click.Command, ...] = (worker, first_worker, next_round)
 """Hidden commands."""
