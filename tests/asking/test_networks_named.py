@@ -86,6 +86,13 @@ def test_whom_a_run_learned_from_is_said_when_the_run_is_named(place, run):
     assert "101 is among the training people" in said
 
 
+def test_a_dry_run_says_that_the_network_learned_from_the_person(place, run, tmp_path):
+    image = tmp_path / "101.nii.gz"
+    shutil.copy(image_of(place / "study", "101"), image)
+    said = ask("export-subject", image, "--dry-run", "--out", tmp_path / "out", "--model", run)
+    assert said.exit_code == 0 and "note: 101 is among the training people" in said.output
+
+
 def test_a_run_in_the_working_directory_says_nothing_of_a_network_that_python_builds(place, run, monkeypatch):
     from wbtools.subject.training_record import said_of
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wbtools.atlas.deep.label_files import locate
 from wbtools.atlas.deep.spelling import sources_named
-from wbtools.exporting import face_removal, networks, preflight
+from wbtools.exporting import face_removal, networks, preflight, recording
 from wbtools.exporting.references import planned
 from wbtools.exporting.settings import ExportJob, ExportSettings
 from wbtools.model import Model
@@ -44,6 +44,7 @@ def plan(job: ExportJob, settings: ExportSettings) -> list[str]:
         *(f"compared with: {known.t1w}" for known in inputs.people),
         *(f"reference: {known.t1w}" for known in inputs.references.people),
         *(f"note: {remark}" for remark in (*subject.remarks, *inputs.references.remarks)),
+        *(f"note: {said}" for said in recording.learned_people(settings.models, inputs)),
         *(f"note: {said}" for said in _alone(loaded, settings, len(inputs.people))),
         *(f"will make: {made}" for made in (*subject.derived, face_removal.planned(subject, settings.keep_face))),
         f"would write: {published.folder}",

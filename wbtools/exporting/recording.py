@@ -83,15 +83,20 @@ def note_networks(
     inputs : Inputs, optional
         The people who are explained and compared with.
     """
-    people = _asked_about(inputs) if inputs else ()
     for place, network in enumerate(networks):
         about = network.name if len(networks) > 1 else ""
-        known = said_of(models[place], people) if models else ()
+        known = learned_people(models[place : place + 1], inputs) if inputs else []
         for text in (network.card.notice, *network.remarks, *known):
             record.notice(text, about=about)
         if network.card.assumed:
             usual = f"input usual for {network.family} is assumed, {scaling_of(network.card)}"
             record.notice(f"No card lies beside the checkpoint: {usual}.", about=about)
+
+
+def learned_people(models: Sequence[Path], inputs: Inputs) -> list[str]:
+    """A sentence about each person who is explained or compared with and whom a checkpoint learned from, each once."""
+    people = _asked_about(inputs)
+    return list(dict.fromkeys(said for model in models for said in said_of(model, people)))
 
 
 def _asked_about(inputs: Inputs) -> tuple[tuple[str, ...], ...]:

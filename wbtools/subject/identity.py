@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -143,14 +144,16 @@ def person_of(subject_id: str) -> str:
 
 
 def person_key(person: str) -> str:
-    """An id as tables and folders share it: with `sub-` and without, it is the same person.
+    r"""An id as tables and folders share it: with `sub-` and without, it is the same person.
+
+    Accents are composed (Unicode's NFC): folders that a Mac made have them apart from their letters.
 
     Examples
     --------
-    >>> person_key("sub-01"), person_key("100307")
-    ('01', '100307')
+    >>> person_key("sub-01"), person_key("100307"), person_key("Zoe\u0308") == person_key("Zo\u00eb")
+    ('01', '100307', True)
     """
-    return person.strip().removeprefix("sub-")
+    return unicodedata.normalize("NFC", person.strip()).removeprefix("sub-")
 
 
 def image_stem(name: str) -> str:
