@@ -11,6 +11,7 @@ from wbtools.batch.engines.first import identified
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
 from wbtools.batch.state.published import is_there
+from wbtools.errors import TransientError
 
 
 @pytest.fixture
@@ -90,3 +91,45 @@ def test_what_is_wrong_is_said_and_its_exit_code_is_this_ones(tmp_path, capfd):
     assert ended.value.code == 3
     said = capfd.readouterr().err
     assert "none.pt" in said and "Traceback" not in said
+
+
+NOISY = f"""
+import os
+import sys
+
+sys.path.insert(0, {str(PROGRAM.parent)!r})
+import stand_in
+from wbtools.cli import main
+
+class Noisy(stand_in.StandIn):
+    def identity(self):
+        print("a network that Python builds says this", flush=True)
+        print("and more than a pipe holds" * 10_000, flush=True)
+        if self.options.get("killed"):
+            os.kill(os.getpid(), 9)
+        return super().identity()
+
+stand_in.StandIn = Noisy
+with stand_in.installed():
+    main()
+"""
+
+
+@pytest.fixture
+def noisy(monkeypatch, tmp_path):
+    """Processes whose network prints."""
+    (tmp_path / "noisy.py").write_text(NOISY)
+    monkeypatch.setattr(launch, "START", [str(tmp_path / "noisy.py")])
+    return {"other": manner(0.0)}
+
+
+def test_what_a_network_prints_is_not_taken_for_the_hash(noisy):
+    with identified(noisy) as found:
+        assert found.settings_sha256 == StandIn(noisy, Path(), 1).identity()
+
+
+def test_one_that_is_killed_while_it_checks_is_said_to_be(noisy):
+    before = _children()
+    with pytest.raises(TransientError, match=r"was killed \(SIGKILL\)"), identified({**noisy, "killed": True}):
+        pytest.fail("nobody is there to work")
+    assert _children() == before

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from wbtools.batch.engines.launch import program, start_worker, worker_command, worker_environment
+from wbtools.errors import TransientError
 
-COMMAND = "first-worker"
+COMMAND, ANSWER = "first-worker", "settings_sha256"
+"""The hidden command that this is, and the word before the hash that it says: networks in Python may print, too."""
 
 Process = subprocess.Popen[bytes]
 
@@ -50,6 +53,11 @@ def identified(options: Mapping[str, object]) -> Iterator[Identified]:
     ----------
     options : mapping
         As the plan of a batch keeps them.
+
+    Raises
+    ------
+    TransientError
+        If it was killed.
     """
     process = subprocess.Popen(
         [*program(), COMMAND, "--attached", str(os.getpid())],
@@ -71,10 +79,11 @@ def identified(options: Mapping[str, object]) -> Iterator[Identified]:
 
     try:
         _tell(process.stdin, options)
-        said = process.stdout.readline().split()
-        if not said:
-            sys.exit(process.wait())  # it said why
-        yield Identified(said[-1].decode(), start)
+        answer = next((line.decode().split() for line in process.stdout if line.startswith(ANSWER.encode())), None)
+        if answer is None:
+            _end_as(process.wait())
+        else:
+            yield Identified(answer[1], start)
     finally:
         if waiting:
             process.terminate()
@@ -82,6 +91,16 @@ def identified(options: Mapping[str, object]) -> Iterator[Identified]:
         for stream in (process.stdin, process.stdout):
             with suppress(BrokenPipeError):
                 stream.close()
+
+
+def _end_as(code: int) -> NoReturn:
+    """End as the process that checked the options did, which has said why unless it was killed."""
+    if code >= 0:
+        sys.exit(code)
+    raise TransientError(
+        f"the process that checks the options was killed ({signal.Signals(-code).name})",
+        hint="most often there was not enough memory; run the same line again",
+    )
 
 
 def _tell(stream: IO[bytes] | None, what: Mapping[str, object]) -> None:

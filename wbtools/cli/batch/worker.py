@@ -113,7 +113,7 @@ def first_worker(attached: int | None) -> None:
     """
     if attached is not None:
         die_with(attached)
-    click.echo(ExportPayload(json.loads(sys.stdin.readline()), Path(), 1).identity())
+    click.echo(f"{first.ANSWER} {ExportPayload(json.loads(sys.stdin.readline()), Path(), 1).identity()}")
     asked = sys.stdin.readline()
     if asked:
         described = json.loads(asked)
