@@ -23,6 +23,8 @@ needs_chromium = pytest.mark.skipif(
     not (CHROMIUM and DRIVER and find_spec("selenium")), reason="needs chromium, chromium-driver and selenium"
 )
 
+_PATIENCE = 180
+"""Seconds for a script: axe-core needs more than the usual 30 where other tests keep all processors busy."""
 _ALWAYS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run")
 _OFFLINE = ("--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9")
 _WEBGL = {
@@ -112,6 +114,7 @@ def opened(
     if not javascript:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    driver.set_script_timeout(_PATIENCE)
     try:
         driver.get(page.resolve().as_uri())
         yield Opened(driver)
