@@ -149,7 +149,7 @@ def test_a_dataset_without_anybody_and_one_without_surfaces_are_refused(tmp_path
     assert "does not exist" in refused(tmp_path, "out", "participant", "--derivatives", tmp_path / "none")
 
 
-@pytest.mark.parametrize("out", [".", "out", "derivatives", "sub-03", "sub-03/derivatives/x"])
+@pytest.mark.parametrize("out", [".", "out", "derivatives", "derivatives/fmriprep/x", "sub-03", "sub-03/derivatives/x"])
 def test_a_dataset_is_written_to_among_its_derivatives_only(dataset, out):
     for level in ("participant", "group"):
         said = refused(dataset, dataset / out, level)
@@ -188,12 +188,14 @@ def test_nothing_is_written_for_a_group_in_somebody_else_s_folder(dataset):
     assert [path.name for path in theirs.iterdir()] == ["sub-01"]
 
 
-def test_errors_name_the_arguments_of_the_app_and_not_options_of_other_commands(dataset):
+def test_errors_name_the_arguments_of_the_app_and_not_options_of_other_commands(dataset, tmp_path_factory):
     file = dataset / "derivatives" / "file"
     file.write_text("")
-    inside = dataset / "derivatives" / "fmriprep" / "sub-03" / "mine"
-    for out in (file, inside):
-        said = refused(dataset, out, "participant")
+    raw, fmriprep = tmp_path_factory.mktemp("raw"), dataset / "derivatives" / "fmriprep"
+    write_raw(raw, "sub-03")
+    inside = raw, fmriprep / "sub-03" / "mine", "participant", "--derivatives", fmriprep
+    for words in ((dataset, file, "participant"), inside):
+        said = refused(*words)
         assert "another OUTPUT_DIR" in said and "--out" not in said
 
 

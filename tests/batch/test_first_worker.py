@@ -64,12 +64,12 @@ def test_one_that_works_goes_on_after_the_block(stand_in, tmp_path):
     assert first.wait(60) == 0 and is_there(files.out, "a")
 
 
-def test_one_that_is_not_needed_is_gone_after_the_block(stand_in):
+def test_one_that_is_not_needed_is_gone_after_the_block_without_a_word(stand_in, capfd):
     before = _children()
     with pytest.raises(KeyboardInterrupt), identified(stand_in):
         assert _children() != before
         raise KeyboardInterrupt
-    assert _children() == before
+    assert _children() == before and capfd.readouterr().err == ""
 
 
 def test_one_that_was_killed_meanwhile_is_replaced(stand_in, tmp_path):
@@ -93,7 +93,7 @@ def test_what_is_wrong_is_said_and_its_exit_code_is_this_ones(tmp_path, capfd):
     assert "none.pt" in said and "Traceback" not in said
 
 
-NOISY = f"""
+ODD = f"""
 import os
 import sys
 
@@ -101,35 +101,43 @@ sys.path.insert(0, {str(PROGRAM.parent)!r})
 import stand_in
 from wbtools.cli import main
 
-class Noisy(stand_in.StandIn):
+DOES = {{
+    "prints": lambda: print("a network that Python builds says this" * 10_000, flush=True),
+    "prints no whole line": lambda: print("settings_sha256", end="", flush=True),
+    "asks": lambda: sys.stdin.read(),
+    "closes": lambda: [os.close(number) for number in (0, 1)],
+    "kills": lambda: os.kill(os.getpid(), 9),
+    "ends": lambda: os._exit(1),
+}}
+
+class Odd(stand_in.StandIn):
     def identity(self):
-        print("a network that Python builds says this", flush=True)
-        print("and more than a pipe holds" * 10_000, flush=True)
-        if self.options.get("killed"):
-            os.kill(os.getpid(), 9)
+        DOES[self.options["does"]]()
         return super().identity()
 
-stand_in.StandIn = Noisy
+stand_in.StandIn = Odd
 with stand_in.installed():
     main()
 """
 
 
 @pytest.fixture
-def noisy(monkeypatch, tmp_path):
-    """Processes whose network prints."""
-    (tmp_path / "noisy.py").write_text(NOISY)
-    monkeypatch.setattr(launch, "START", [str(tmp_path / "noisy.py")])
-    return {"other": manner(0.0)}
+def odd(monkeypatch, tmp_path):
+    """Processes whose network does something else while it is built, too: `odd(does)` gives their options."""
+    (tmp_path / "odd.py").write_text(ODD)
+    monkeypatch.setattr(launch, "START", [str(tmp_path / "odd.py")])
+    return lambda does: {"other": manner(0.0), "does": does}
 
 
-def test_what_a_network_prints_is_not_taken_for_the_hash(noisy):
-    with identified(noisy) as found:
-        assert found.settings_sha256 == StandIn(noisy, Path(), 1).identity()
+@pytest.mark.parametrize("does", ["prints", "prints no whole line", "asks", "closes"])
+def test_what_a_network_does_with_the_streams_is_of_no_interest(odd, does):
+    with identified(odd(does)) as found:
+        assert found.settings_sha256 == StandIn(odd(does), Path(), 1).identity()
 
 
-def test_one_that_is_killed_while_it_checks_is_said_to_be(noisy):
+@pytest.mark.parametrize(("does", "said"), [("kills", r"was killed \(SIGKILL\)"), ("ends", "ended without a word")])
+def test_one_that_ends_by_itself_while_it_checks_is_said_to(odd, does, said):
     before = _children()
-    with pytest.raises(TransientError, match=r"was killed \(SIGKILL\)"), identified({**noisy, "killed": True}):
+    with pytest.raises(TransientError, match=said), identified(odd(does)):
         pytest.fail("nobody is there to work")
     assert _children() == before

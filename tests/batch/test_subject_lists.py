@@ -272,3 +272,8 @@ def test_lists_of_any_bytes_are_read_or_refused_with_a_sentence(tmp_path):
             assert str(error) and "\n" not in str(error)
         else:
             assert found and all(subject and "/" not in subject and subject.isprintable() for subject in found)
+
+
+def test_a_closed_standard_input_is_said_to_be():
+    with pytest.raises(InputError, match="standard input is closed"):
+        read(["-"], None)

@@ -123,3 +123,14 @@ def test_a_request_to_end_waits_until_a_module_has_been_imported(number):
     with pytest.raises(SystemExit) as ended:
         act()
     assert ended.value.code == 75 and reached == ["imported"]
+
+
+def test_an_interruption_while_a_command_is_imported_means_what_it_does_later(monkeypatch):
+    from wbtools import cli
+
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.importlib, "import_module", interrupted)
+    run = CliRunner().invoke(cli.main, ["doctor"])
+    assert run.exit_code == 75 and "Error: interrupted" in run.stderr and "Aborted" not in run.output

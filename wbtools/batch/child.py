@@ -112,9 +112,9 @@ def start(work: Callable[[], int], log: Path, environment: Mapping[str, str]) ->
     return Child(pid)
 
 
-def die_with(parent: int) -> None:
-    """Have the kernel send this process SIGTERM when the one that started it is gone; end now if it is already."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def die_with(parent: int, by: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send this process a signal when the one that started it is gone; end now if it is already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:
         os._exit(128 + signal.SIGTERM)
 

@@ -35,14 +35,15 @@ def _nobody(word: str) -> bool:
     return False
 
 
-def read(words: Sequence[str], stdin: TextIO, known: Known = _nobody) -> list[str]:
+def read(words: Sequence[str], stdin: TextIO | None, known: Known = _nobody) -> list[str]:
     """The subjects that the words of a command line mean, each once, in their order.
 
     Parameters
     ----------
     words : sequence of str
         One file, `-` for standard input, or ids.
-    stdin : text stream
+    stdin : text stream or None
+        None: it is closed.
     known : callable
         See `Known`.
 
@@ -72,14 +73,15 @@ def read_file(path: Path, known: Known = _nobody) -> list[str]:
     return _parse(listfile.of_file(path), str(path), known)
 
 
-def read_plain(listed: str, stdin: TextIO) -> list[str]:
+def read_plain(listed: str, stdin: TextIO | None) -> list[str]:
     """The subjects of a list as a batch writes it: one id per line, no heading, whatever the ids are.
 
     Parameters
     ----------
     listed : str
         A file, or `-` for standard input.
-    stdin : text stream
+    stdin : text stream or None
+        None: it is closed.
     """
     found = listfile.of_stream(stdin, "standard input") if listed == "-" else listfile.of_file(Path(listed))
     return _checked(lists.nonempty(found.text), listed)

@@ -71,7 +71,11 @@ class _LazyGroup(click.Group):
             return None
         if cmd_name in _SHORT_STEPS:
             spare_processors()
-        command: click.Command = importlib.import_module(f"wbtools.cli.{_COMMANDS[cmd_name][0]}").command
+        from wbtools.cli.failures import reports_errors
+
+        # It takes up to a second, in which Ctrl-C means the same as later.
+        imported = reports_errors(importlib.import_module)
+        command: click.Command = imported(f"wbtools.cli.{_COMMANDS[cmd_name][0]}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

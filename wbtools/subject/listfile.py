@@ -79,8 +79,16 @@ def of_file(path: Path, source: str = "") -> ListText:
     return decoded(data, source)
 
 
-def of_stream(stream: TextIO, source: str) -> ListText:
-    """The text of standard input."""
+def of_stream(stream: TextIO | None, source: str) -> ListText:
+    """The text of standard input, which is None where who started this program has closed it.
+
+    Raises
+    ------
+    InputError
+        If it is closed, or holds no text, or too much.
+    """
+    if stream is None:
+        raise InputError(f"{source} is closed", hint="give the list as a file, or pipe it in")
     binary = getattr(stream, "buffer", None)
     if binary is None:
         return ListText(stream.read(_MOST))

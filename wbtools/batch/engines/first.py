@@ -1,6 +1,7 @@
 """The first worker of a batch on this machine: the process that checked the batch's options goes on as a worker.
 
-It has loaded torch by then, which takes seconds; the process that waits for the batch never does.
+It has loaded torch by then, which takes seconds; the process that waits for the batch never does. The two talk over a
+connection of their own: networks that Python builds may print, read and close what they like.
 """
 
 from __future__ import annotations
@@ -8,19 +9,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import Any, NoReturn
 
 from wbtools.batch.engines.launch import program, start_worker, worker_command, worker_environment
 from wbtools.errors import TransientError
 
-COMMAND, ANSWER = "first-worker", "settings_sha256"
-"""The hidden command that this is, and the word before the hash that it says: networks in Python may print, too."""
+COMMAND = "first-worker"
 
 Process = subprocess.Popen[bytes]
 
@@ -43,6 +44,36 @@ class Identified:
     start: StartWorker = start_worker
 
 
+@dataclass(frozen=True)
+class Connection:
+    """One end of the connection between both processes, which exchange JSON objects, a line each."""
+
+    socket: socket.socket
+
+    def tell(self, **what: object) -> None:
+        """Send an object; that the other process is gone is noticed when it does not answer."""
+        with suppress(OSError):
+            self.socket.sendall(json.dumps(what).encode() + b"\n")
+
+    def asked(self) -> dict[str, Any]:
+        """The next object; empty once the other process is gone."""
+        received = bytearray()
+        while not received.endswith(b"\n"):
+            try:
+                part = self.socket.recv(1 << 16)
+            except OSError:
+                return {}
+            if not part:
+                return {}
+            received += part  # each side waits for an answer: nothing comes behind the line
+        found: dict[str, Any] = json.loads(received)
+        return found
+
+    def close(self) -> None:
+        """End it."""
+        self.socket.close()
+
+
 @contextmanager
 def identified(options: Mapping[str, object]) -> Iterator[Identified]:
     """Check the options of a batch in another process, which is ended with the block unless it became a worker.
@@ -57,55 +88,47 @@ def identified(options: Mapping[str, object]) -> Iterator[Identified]:
     Raises
     ------
     TransientError
-        If it was killed.
+        If it was killed, or ended without a word.
     """
-    process = subprocess.Popen(
-        [*program(), COMMAND, "--attached", str(os.getpid())],
-        env=worker_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for this process, which passes it on
-    )
-    assert process.stdin is not None and process.stdout is not None
-    waiting = [process]
+    ours, theirs = socket.socketpair()
+    with closing(Connection(ours)) as connection:
+        with closing(theirs):
+            process = subprocess.Popen(
+                [*program(), COMMAND, "--attached", str(os.getpid()), "--connection", str(theirs.fileno())],
+                env=worker_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for this process, which passes it on
+            )
+        waiting = [process]
 
-    def start(out: Path, options: Sequence[str], log: Path) -> Process:
-        if not waiting or process.poll() is not None:
-            return start_worker(out, options, log)
-        waiting.clear()
-        work = worker_command(out, options, attached=True)[len([*program(), "worker"]) :]
-        _tell(process.stdin, {"words": work, "log": str(log)})
-        return process
+        def start(out: Path, options: Sequence[str], log: Path) -> Process:
+            if not waiting or process.poll() is not None:
+                return start_worker(out, options, log)
+            waiting.clear()
+            words = worker_command(out, options, attached=True)[len([*program(), "worker"]) :]
+            connection.tell(words=words, log=str(log))
+            return process
 
-    try:
-        _tell(process.stdin, options)
-        answer = next((line.decode().split() for line in process.stdout if line.startswith(ANSWER.encode())), None)
-        if answer is None:
-            _end_as(process.wait())
-        else:
-            yield Identified(answer[1], start)
-    finally:
-        if waiting:
-            process.terminate()
-            process.wait()
-        for stream in (process.stdin, process.stdout):
-            with suppress(BrokenPipeError):
-                stream.close()
+        try:
+            connection.tell(options=options)
+            answer = connection.asked()
+            if "settings_sha256" not in answer:
+                _end_as(process.wait(), said_why="refused" in answer)
+            yield Identified(answer["settings_sha256"], start)
+        finally:
+            if waiting:
+                process.kill()  # it only reads, and would have something to say of a request to end
+                process.wait()
 
 
-def _end_as(code: int) -> NoReturn:
-    """End as the process that checked the options did, which has said why unless it was killed."""
-    if code >= 0:
-        sys.exit(code)
+def _end_as(code: int, *, said_why: bool) -> NoReturn:
+    """End as the process that checked the options did."""
+    if said_why:
+        sys.exit(code if code > 0 else 1)
+    how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended without a word (exit code {code})"
     raise TransientError(
-        f"the process that checks the options was killed ({signal.Signals(-code).name})",
-        hint="most often there was not enough memory; run the same line again",
+        f"the process that checks the options {how}",
+        hint="most often there was not enough memory; a network that Python builds must not end the process",
     )
-
-
-def _tell(stream: IO[bytes] | None, what: Mapping[str, object]) -> None:
-    """Write a line; that a process is gone is noticed when it does not answer."""
-    assert stream is not None
-    with suppress(BrokenPipeError):
-        stream.write(json.dumps(what).encode() + b"\n")
-        stream.flush()

@@ -50,10 +50,10 @@ class Asked:
         if data not in (out, *out.parents):
             return
         inside = out.relative_to(data).parts
-        if inside[:1] != (_DERIVATIVES,) or len(inside) < 2:
+        if inside[:1] != (_DERIVATIVES,) or len(inside) != 2:
             home = data.parent if data.parent.name == _DERIVATIVES else data / _DERIVATIVES
             raise InputError(
-                f"OUTPUT_DIR {self.output_dir} lies in {self.bids_dir}, and not in a folder of its derivatives",
+                f"OUTPUT_DIR {self.output_dir} lies in {self.bids_dir}, and is no folder of its derivatives",
                 hint=f"choose another one, for example {home / 'wbtools'}",
             )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -103,22 +104,28 @@ def _shard(chosen: list[str], pack: int | None, shard: str | None) -> list[str]:
 
 
 @click.command(first.COMMAND, hidden=True)
-@click.option("--attached", type=int, help="End when the process of this number does.")
+@click.option("--connection", "number", type=int, required=True, help="Number of the socket to who asks.")
+@click.option("--attached", "asker", type=int, required=True, help="End when the process of this number does.")
 @reports_errors
-def first_worker(attached: int | None) -> None:
-    """Check the options of a batch (a line of JSON on standard input), and print its settings' hash.
+def first_worker(number: int, asker: int) -> None:
+    """Check the options of a batch, and say its settings' hash; then go on as a worker, if one is wanted.
 
-    A process of its own, so that the one that waits for the batch does not hold torch in memory. If a second line
-    comes, it goes on as the worker that the line describes.
+    A process of its own, so that the one that waits for the batch does not hold torch in memory.
     """
-    if attached is not None:
-        die_with(attached)
-    click.echo(f"{first.ANSWER} {ExportPayload(json.loads(sys.stdin.readline()), Path(), 1).identity()}")
-    asked = sys.stdin.readline()
-    if asked:
-        described = json.loads(asked)
-        redirect(Path(described["log"]))
-        worker.main(described["words"], prog_name="wbtools batch worker")
+    die_with(asker, signal.SIGKILL)  # until it works, there is nothing to tidy up
+    with socket.socket(fileno=number) as found:
+        found.set_inheritable(False)
+        connection = first.Connection(found)
+        try:
+            identity = ExportPayload(connection.asked()["options"], Path(), 1).identity()
+        except BaseException:
+            connection.tell(refused=True)
+            raise
+        connection.tell(settings_sha256=identity)
+        wanted = connection.asked()
+    if wanted:
+        redirect(Path(wanted["log"]))
+        worker.main(wanted["words"], prog_name="wbtools batch worker")
 
 
 @click.command("next-round", hidden=True)
