@@ -38,7 +38,7 @@ _COMMANDS = {
 }
 
 _SHORT_STEPS = {"export-subject", "batch", "report"}
-_SELDOM = 100_000, 20, 50
+_SELDOM = 20_000, 20, 50
 """When Python looks for cycles of objects: torch makes half a million that last, and looking took half a second."""
 
 atexit.register(gc.freeze)  # Python's last search for cycles, among torch's half a million objects, took two seconds
