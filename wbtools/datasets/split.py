@@ -21,11 +21,11 @@ from wbtools.subject.identity import person_key
 from wbtools.text import counted
 
 PARTS = SPLITS
+"""Names of the parts: what is learned from, what choices are made on, what is looked at once."""
 FRACTIONS = (0.7, 0.15, 0.15)
 """Of people in the parts, where none are given."""
 SEED = 42
 """Of a training's split, where none is given."""
-"""Names of the parts: what is learned from, what choices are made on, what is looked at once."""
 
 TWIN = "twin"
 """The label that twins share."""
