@@ -97,6 +97,23 @@ def counted(number: int, thing: str, things: str = "") -> str:
     return f"{number} {thing if number == 1 else things or next(known, f'{thing}s')}"
 
 
+def lengths(values: Iterable[object], digits: str = "") -> str:
+    """Lengths along axes, of an image or a voxel; one that may be any is None.
+
+    Parameters
+    ----------
+    values : iterable of numbers, str or None
+    digits : str
+        How numbers are written, as `format` takes it.
+
+    Examples
+    --------
+    >>> lengths((96, 112, None)), lengths((0.7, 0.7, 1.25), ".3g")
+    ('96 x 112 x any', '0.7 x 0.7 x 1.25')
+    """
+    return " x ".join("any" if value is None else format(value, digits) for value in values)
+
+
 def first_of(names: Sequence[str], most: int, mark: str = ", ") -> str:
     """The first of some names, and how many more there are.
 

@@ -184,7 +184,8 @@ def test_a_group_before_its_participants_is_told_what_comes_first(dataset):
 def test_nothing_is_written_for_a_group_in_somebody_else_s_folder(dataset):
     theirs = dataset / "derivatives" / "theirs"
     touch(theirs / "sub-01" / "file")
-    assert "holds no finished export" in refused(dataset, theirs, "group")
+    said = refused(dataset, theirs, "group")
+    assert "holds no finished export" in said and "run level participant first" in said
     assert [path.name for path in theirs.iterdir()] == ["sub-01"]
 
 

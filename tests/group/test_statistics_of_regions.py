@@ -1,5 +1,7 @@
 """What a group's regions have in common: consistency, ranks, randomised networks, deep structures, agreement."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +13,7 @@ from wbtools.group.statistics.consistency import consistency, in_top_decile
 from wbtools.group.statistics.deep_structures import deep_structures
 from wbtools.group.statistics.family_bootstrap import FamilyBootstrap, families_of, means
 from wbtools.group.statistics.rank_intervals import rank_intervals
+from wbtools.group.telling.sentences import deep
 from wbtools.regions.calibration import Compared, levels_of
 
 # -------------------------------------------------------------------------------------------------------------- levels
@@ -251,6 +254,15 @@ def test_people_without_either_side_are_left_out_of_d():
         deep_structures(levels, near, np.ones(6, bool), FamilyBootstrap(np.arange(8)))
     with pytest.raises(InputError, match="same people"):
         deep_structures(levels, near[:3], subcortex, FamilyBootstrap(np.arange(8)))
+
+
+def test_a_d_that_cannot_be_known_is_not_written_as_a_number():
+    levels = np.random.default_rng(2).normal(size=(3, 2, 6))
+    subcortex, near = np.arange(6) < 2, np.ones((3, 6))
+    few = deep(deep_structures(levels, near, subcortex, FamilyBootstrap(np.arange(3))))
+    assert re.fullmatch(r"Subcortex against cortex: d = -?[0-9.]+; randomised networks: [^;]+", few)
+    alone = deep(deep_structures(levels[:1], near[:1], subcortex, FamilyBootstrap(np.arange(1))))
+    assert alone == "Subcortex against cortex: no d, which needs people who differ."
 
 
 # ----------------------------------------------------------------------------------------------------------- agreement

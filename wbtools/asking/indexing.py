@@ -19,7 +19,7 @@ from wbtools.asking.embedding import Embedder, Vectors, embedding, kind_of
 from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.index import Header, Index
 from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
-from wbtools.asking.prepared import differences, preparation, voxels
+from wbtools.asking.prepared import differences, preparation
 from wbtools.attribution.runtime.threads import in_order, usual_jobs
 from wbtools.datasets import DataSet
 from wbtools.datasets import Kind as Images
@@ -29,6 +29,7 @@ from wbtools.errors.system import writing
 from wbtools.model import Card, Model
 from wbtools.output.destination import require_writable_around
 from wbtools.subject.containment import require_outside_inputs
+from wbtools.text import lengths
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +63,7 @@ def require_fitting(data: DataSet, model: Model) -> None:
             hint="give a data set of scans, as wbtools prepare makes it for twins, classes and hashing; pictures "
             "are for wbtools evaluate",
         )
-    other = differences({**manifest.card, "shape": voxels(manifest.shape[1:])}, card)
+    other = differences({**manifest.card, "shape": lengths(manifest.shape[1:])}, card)
     if manifest.shape[0] != 1:
         other.append(f"{manifest.shape[0]} channels, not 1")
     if other:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wbtools.model.card import Card
-from wbtools.text import line
+from wbtools.text import lengths, line
 
 _FIELDS = ("orientation", "intensity", "skull_stripped", "resampling")
 """Of a card, beside its shape."""
@@ -19,7 +19,7 @@ def preparation(card: Card) -> dict[str, object]:
     >>> preparation(Card("n", "n", "unet", (30, 36, 30)))["shape"]
     '30 x 36 x 30'
     """
-    return {"shape": voxels(card.shape), **{name: getattr(card, name) for name in _FIELDS}}
+    return {"shape": lengths(card.shape), **{name: getattr(card, name) for name in _FIELDS}}
 
 
 def differences(made: Mapping[str, object], card: Card) -> list[str]:
@@ -35,8 +35,3 @@ def differences(made: Mapping[str, object], card: Card) -> list[str]:
         for name, wanted in preparation(card).items()
         if made.get(name) is not None and made[name] != wanted
     ]
-
-
-def voxels(shape: tuple[int, ...]) -> str:
-    """The voxels of an image, along its axes."""
-    return " x ".join(map(str, shape))

@@ -11,7 +11,7 @@ import click
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
-from wbtools.text import counted, line
+from wbtools.text import counted, lengths, line
 
 if TYPE_CHECKING:
     from wbtools.exporting.references.making import Plan
@@ -84,7 +84,7 @@ def command(
 def _say_plan(plan: Plan) -> None:
     """The answer to --dry-run."""
     network, count = plan.network, plan.components
-    grid = " x ".join(map(str, plan.grid.shape))
+    grid = lengths(plan.grid.shape)
     terminal.print(f"network: {line(network.name)} (grid {grid} {network.card.orientation})")
     terminal.print(f"people: {len(plan.found.people)}")
     for remark in plan.found.remarks:

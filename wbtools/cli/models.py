@@ -10,7 +10,7 @@ import click
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
 from wbtools.errors import InputError
-from wbtools.text import counted, line
+from wbtools.text import counted, lengths, line
 
 if TYPE_CHECKING:
     from wbtools.model.card import Card
@@ -123,7 +123,7 @@ def _input(card: Card, pictures: object) -> dict[str, object]:
     from wbtools.model.intensity import Intensity
     from wbtools.model.pictures import Stacks
 
-    image = f"{' x '.join(map(str, card.shape))} {card.orientation}"
+    image = f"{lengths(card.shape)} {card.orientation}"
     if card.pictures:
         return {"input": f"pictures; an export shows it the axial slices of the T1w image at {image}"}
     stacks = {}

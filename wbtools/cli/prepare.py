@@ -17,7 +17,7 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.progress import progress
-from wbtools.text import counted, line
+from wbtools.text import counted, lengths, line
 
 if TYPE_CHECKING:
     from wbtools.datasets import DataSet, Item
@@ -158,7 +158,7 @@ def _say_plan(planned: Planned) -> None:
     for name, values in _labels(planned.items).items():
         terminal.print(f"label {line(name)}: {line(values)}")
     for key, value in plan.card.items():
-        shown = " x ".join(map(str, value)) if isinstance(value, list) else value
+        shown = lengths(value) if isinstance(value, list) else value
         terminal.print(f"{key.replace('_', ' ')}: {line(shown)}")
     for remark in planned.remarks:
         terminal.print(terminal.wrapped(f"note: {line(remark)}"))
@@ -179,7 +179,7 @@ def _say_made(data: DataSet, planned: Planned) -> None:
     if manifest.remarks:
         terminal.print("dataset.json names the images of each note.")
     _say_left_out(manifest.left_out)
-    shape, people = " x ".join(map(str, manifest.shape)), counted(len(data.people), "person")
+    shape, people = lengths(manifest.shape), counted(len(data.people), "person")
     terminal.print(
         f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {people}, {shape} "
         f"{manifest.kind.dtype}, {manifest.bytes / 1e6:,.1f} MB"

@@ -15,7 +15,7 @@ from wbtools.cli.failures import reports_errors
 from wbtools.cli.together import together
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import from_os_error
-from wbtools.text import counted, line
+from wbtools.text import counted, lengths, line
 from wbtools.training.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _say_plan(run: Run) -> None:
     from wbtools.training.settings import as_word, described
 
     material, record = run.material, run.record
-    images = " x ".join(map(str, material.data.manifest.shape))
+    images = lengths(material.data.manifest.shape)
     terminal.print(f"recipe: {run.recipe.name}, {run.recipe.title} (system {run.recipe.system})")
     terminal.print(f"data: {line(material.data.folder)}, {counted(len(material.data), 'image')} of {images}")
     for part, rows in material.split.parts.items():

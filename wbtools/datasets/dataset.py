@@ -21,7 +21,7 @@ from wbtools.errors import InputError, UnknownChoice, UnreadableFile
 from wbtools.images import arrays
 from wbtools.images.diagnosis import ARRAY_DAMAGE
 from wbtools.provenance import sha256
-from wbtools.text import counted, line
+from wbtools.text import counted, lengths, line
 
 _LARGEST_TABLE = 1 << 30
 _REMAKE = "make the data set again with wbtools prepare"
@@ -171,6 +171,6 @@ def _images(folder: Path, manifest: Manifest) -> NDArray[Any]:
         raise InputError(f"{path} is damaged: {line(error, 100)}", hint=_REMAKE) from None
     wanted = manifest.array_shape, np.dtype(manifest.kind.dtype)
     if (images.shape, images.dtype) != wanted or not images.flags.c_contiguous:
-        shapes = [" x ".join(map(str, shape)) for shape in (images.shape, manifest.array_shape)]
+        shapes = [lengths(shape) for shape in (images.shape, manifest.array_shape)]
         raise InputError(f"{path} holds {shapes[0]} {images.dtype}, not {shapes[1]} {wanted[1]}", hint=_REMAKE)
     return images

@@ -13,6 +13,7 @@ from typing import Any
 from wbtools.errors import InputError, UnreadableFile, missing_folder
 from wbtools.output.ownership import read_plain
 from wbtools.subject.containment import DATA_SET
+from wbtools.text import lengths
 from wbtools.version import __version__
 
 NAME, IMAGES = DATA_SET
@@ -143,7 +144,7 @@ class Manifest:
 def require_shape(kind: Kind, shape: tuple[int, ...]) -> None:
     """Raise InputError unless images of a kind can have a shape, channels first."""
     if len(shape) != kind.axes or not all(type(n) is int and 0 < n <= 1 << 16 for n in shape):
-        raise InputError(f"{kind.value} of shape {' x '.join(map(str, shape))} are none")
+        raise InputError(f"{kind.value} of shape {lengths(shape)} are none")
 
 
 def read(folder: Path) -> Manifest:

@@ -14,7 +14,7 @@ from wbtools.evaluating.contestants import Contestant
 from wbtools.model.intensity import Intensity
 from wbtools.subject.identity import person_key
 from wbtools.subject.training_record import learned_from
-from wbtools.text import counted
+from wbtools.text import counted, lengths
 
 ALL = "all"
 CHOICES = ("test", "val", "train", ALL)
@@ -192,7 +192,7 @@ def require_fitting(data: DataSet, contestant: Contestant) -> None:
     else:  # a card knows scans only
         shape = tuple((contestant.record or {}).get("sizes", {}).get("images", manifest.shape))
     if manifest.shape != shape:
-        sizes = [" x ".join(map(str, size[1:])) for size in (shape, manifest.shape)]
+        sizes = [lengths(size[1:]) for size in (shape, manifest.shape)]
         raise InputError(
             f"{contestant.name} takes images of {sizes[0]}, and {data.folder} has {sizes[1]}",
             hint="make the data set with wbtools prepare, and give that --shape"

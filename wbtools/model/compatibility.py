@@ -10,6 +10,7 @@ from wbtools.errors import CheckpointError, InputError
 from wbtools.images.diagnosis import require_file
 from wbtools.model import card as cards
 from wbtools.model.card import Card
+from wbtools.text import lengths
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +65,7 @@ def apply_card(path: Path, network: Network, card: Card, *, tried: bool = True) 
         network(image)
     except FAILURES:
         raise CheckpointError(
-            f"{path} cannot take images of {' x '.join(map(str, card.shape))} voxels, as its card says",
+            f"{path} cannot take images of {lengths(card.shape)} voxels, as its card says",
             hint=f"write the shape of its images into {cards.beside(path)}",
         ) from None
     if not isinstance(answer, torch.Tensor) or answer.ndim != 2 or len(answer) != 1:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from wbtools.errors import CheckpointError, InputError
 from wbtools.model.card import ANSWERS, Card
+from wbtools.text import lengths
 
 Index = tuple[slice, ...]
 """Which part of an image (N, 1, X, Y, Z) is meant."""
@@ -155,7 +156,7 @@ def axes(shapes: Shapes, key: str, count: int) -> tuple[int, ...]:
         found = list(shape) if key in shapes else "missing"
         raise CheckpointError(f"{key} is {found}, not a tensor of {count} axes", hint=hint)
     if 0 in shape:
-        raise CheckpointError(f"{key} is empty: its axes have {' x '.join(map(str, shape))} values", hint=hint)
+        raise CheckpointError(f"{key} is empty: its axes have {lengths(shape)} values", hint=hint)
     return shape
 
 

@@ -16,6 +16,7 @@ from wbtools.errors import CheckpointError
 from wbtools.model import card as cards
 from wbtools.model.card import Card
 from wbtools.model.files import source
+from wbtools.text import lengths
 
 _RECORD, _LARGEST = "run.json", 1 << 26
 """Name of the record of a run, and the bytes that are read of it at most."""
@@ -48,8 +49,8 @@ def require_run(path: Path, card: Card) -> None:
     if trained is None or trained == card.shape or mine != record.get("data_sha256"):
         return
     raise CheckpointError(
-        f"{path} was trained on images of {_voxels(trained)} voxels, as {_RECORD} beside it says, and its card says "
-        f"{_voxels(card.shape)}",
+        f"{path} was trained on images of {lengths(trained)} voxels, as {_RECORD} beside it says, and its card says "
+        f"{lengths(card.shape)}",
         hint=f"write {list(trained)} as the shape into {cards.beside(path)}",
     )
 
@@ -72,7 +73,3 @@ def _volume(sizes: object) -> tuple[int, int, int] | None:
     if not all(0 < length <= _LONGEST for length in images[1:]):
         return None
     return images[1], images[2], images[3]
-
-
-def _voxels(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

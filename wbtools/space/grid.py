@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.errors import InputError
+from wbtools.text import lengths
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.floating]
@@ -219,7 +220,7 @@ class Volume:
             raise InputError(f"data of shape {self.data.shape} on a grid of shape {self.grid.shape}")
 
     def __repr__(self) -> str:
-        shape, sizes = (" x ".join(f"{n:.3g}" for n in each) for each in (self.data.shape, self.grid.voxel_sizes))
+        shape, sizes = (lengths(each, ".3g") for each in (self.data.shape, self.grid.voxel_sizes))
         return f"<Volume {shape}, {self.grid.orientation}, voxels of {sizes} mm, {self.unit.name.lower()}>"
 
     def within(self, box: tuple[slice, slice, slice]) -> Volume:

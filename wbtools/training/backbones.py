@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from wbtools.errors import InputError
+from wbtools.text import lengths
 
 if TYPE_CHECKING:
     from wbtools.model.card import Card
@@ -81,7 +82,7 @@ class Backbone:
                 if len(sizes.image) == 4:
                     getattr(tried, tried.answers[0])(torch.empty(1, *sizes.image))
         except FAILURES:
-            shape = " x ".join(map(str, sizes.image))
+            shape = lengths(sizes.image)
             raise InputError(
                 f"{self.family} cannot take images of {shape}", hint="prepare larger ones, or choose another --backbone"
             ) from None

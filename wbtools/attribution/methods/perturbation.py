@@ -29,6 +29,7 @@ from wbtools.attribution.autograd.gradients import Score, differentiable, requir
 from wbtools.attribution.method import Method, MethodOutput
 from wbtools.attribution.question import Question
 from wbtools.errors import InputError
+from wbtools.text import lengths
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +70,7 @@ def explain(question: Question, settings: Settings = PUBLISHED) -> MethodOutput:
     image = question.image
     if min(image.shape[2:]) < _WIDTH:
         raise InputError(
-            f"{METHOD.name} blurs over {_WIDTH} voxels, and this network looks at pieces of "
-            f"{' x '.join(map(str, image.shape[2:]))}",
+            f"{METHOD.name} blurs over {_WIDTH} voxels, and this network looks at pieces of {lengths(image.shape[2:])}",
             hint="choose another --method, such as occlusion or grad-cam",
         )
     with differentiable(question.network):

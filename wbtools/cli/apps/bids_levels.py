@@ -20,6 +20,7 @@ from wbtools.cli.failures import SPELLINGS
 from wbtools.cli.reading.group import command as group
 from wbtools.errors import InputError, missing_folder
 from wbtools.group.group_folder import FOLDER
+from wbtools.reading.batch import export_folders
 from wbtools.reading.participants import FILE
 from wbtools.text import counted, first_of
 
@@ -106,6 +107,8 @@ def _group(asked: Asked, options: Mapping[str, Any]) -> None:
     out, table = asked.output_dir, options["participants"] or asked.participants
     if not out.is_dir():
         raise missing_folder(out, hint="run level participant first, or give its OUTPUT_DIR")
+    if not any(True for _ in export_folders(out)):  # a page without anybody would only hide that
+        raise InputError(f"OUTPUT_DIR {out} holds no finished export", hint="run level participant first, to its end")
     if not options["no_report"]:
         network = options["networks"][0] if len(options["networks"]) == 1 else None
         _call(batch_report, exports=out, out=None, participants=table, network=network)

@@ -13,7 +13,7 @@ from wbtools.dicom.header import is_dicom
 from wbtools.dicom.series import Found, Series, series_below
 from wbtools.errors import InputError
 from wbtools.subject.not_found import require_existing
-from wbtools.text import counted, line
+from wbtools.text import counted, lengths, line
 
 _LONGEST = 80
 
@@ -71,7 +71,7 @@ def _facts(series: Series) -> Iterator[str]:
     yield counted(len(series.frames), "image")
     yield "x".join(map(str, (*first.size, len(series.frames))))
     sizes = (*first.frames[0].spacing[::-1], series.distance) if first.frames and first.frames[0].is_placed else ()
-    yield f"{' x '.join(f'{size:.3g}' for size in sizes)} mm" if sizes else ""
+    yield f"{lengths(sizes, '.3g')} mm" if sizes else ""
     yield " ".join(filter(None, (line(first.dimensions, 4), line("/".join(first.sequence), _LONGEST))))
     yield from (f"{name} {value:g} ms" for name, value in zip(("TR", "TE", "TI"), first.times, strict=True) if value)
 

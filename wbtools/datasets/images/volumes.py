@@ -24,6 +24,7 @@ from wbtools.native.person import read_scan
 from wbtools.placement import brain_extraction
 from wbtools.space.foreground import Scan
 from wbtools.subject import Subject
+from wbtools.text import lengths
 
 _CARRIED = ("orientation", "resampling", "intensity", "skull_stripped")
 """Fields of a card that the preparation decides, beside the shape."""
@@ -122,7 +123,7 @@ class StoredVolume:
         """
         values = np.array(self._opened(), np.float32)
         if values.shape != card.shape:
-            shapes = [" x ".join(map(str, shape)) for shape in (values.shape, card.shape)]
+            shapes = [lengths(shape) for shape in (values.shape, card.shape)]
             raise InputError(f"{self.path} has {shapes[0]} voxels, not {shapes[1]}")
         if not np.isfinite(values).all():
             raise InputError(f"{self.path} holds values that are no numbers (NaN or infinite)")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wbtools.exporting.network_input import NetworkInput
 from wbtools.space.foreground import bounding_box
 from wbtools.space.grid import Volume, reorient
-from wbtools.text import line
+from wbtools.text import lengths, line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,8 +57,8 @@ def write(path: Path, shown: NetworkInput, words: Words) -> None:
     words : Words
     """
     rows = planes(shown)
-    sizes = " x ".join(f"{size:.2g}" for size in shown.image.grid.voxel_sizes)
-    shape = " x ".join(map(str, shown.image.grid.shape))
+    sizes = lengths(shown.image.grid.voxel_sizes, ".2g")
+    shape = lengths(shown.image.grid.shape)
     headings = [f"Input of {words.network}: {shape} voxels of {sizes} mm", shown.about]
     page = _Page()
     page.write(words.title, _TITLE)

@@ -193,11 +193,13 @@ def _class_of(about: object) -> str:
 
 def deep(found: DeepStructures) -> str:
     """Subcortex against cortex, with what needs no learning beside it."""
+    if np.isnan(found.network.d_paired):
+        return "Subcortex against cortex: no d, which needs people who differ."
     said = f"Subcortex against cortex: d = {effect(found.network)}"
-    if found.randomised:
-        mean, low, high = spread([each.d_paired for each in found.randomised])
+    mean, low, high = spread([each.d_paired for each in found.randomised])
+    if np.isfinite(mean):
         said += f"; randomised networks: {mean:.2f}, from {low:.2f} to {high:.2f}"
-    if found.closeness.people:
+    if np.isfinite(found.closeness.d_paired):
         said += f"; closeness to the middle of the brain: d = {effect(found.closeness)} ({CLOSENESS})"
     return said
 
@@ -236,5 +238,6 @@ def spread(values: ArrayLike) -> tuple[float, float, float]:
 
 
 def effect(found: Effect) -> str:
-    """A paired d with its interval."""
-    return f"{found.d_paired:{FIGURE_DIGITS}} [{interval(found.d_paired_interval)}]"
+    """A paired d with its interval, where there are families enough for one."""
+    value = f"{found.d_paired:{FIGURE_DIGITS}}"
+    return f"{value} [{interval(found.d_paired_interval)}]" if np.isfinite(found.d_paired_interval).all() else value

@@ -27,6 +27,7 @@ from wbtools.model.imported.operators import OperatorCall
 from wbtools.model.imported.pt2 import Program
 from wbtools.model.imported.retrace import makes_coefficients
 from wbtools.model.imported.sizes import require_modest
+from wbtools.text import lengths
 
 FAMILY = "exported"
 
@@ -80,7 +81,7 @@ def build(path: Path, program: Program, card: Card) -> tuple[Foreign, dict[str, 
     shape = _image_shape(path, program)
     if any(length not in (None, wanted) for length, wanted in zip(shape, card.shape, strict=True)):
         raise CheckpointError(
-            f"{path} takes images of {_times(shape)} voxels, its card says {_times(card.shape)}",
+            f"{path} takes images of {lengths(shape)} voxels, its card says {lengths(card.shape)}",
             hint="correct the card's shape, or export the network for that shape",
         )
     single = program.sizes[program.image][0] == 1
@@ -102,16 +103,12 @@ def _whole(shape: tuple[int | None, ...]) -> tuple[int, int, int]:
     return x, y, z
 
 
-def _times(shape: tuple[int | None, ...]) -> str:
-    return " x ".join("any" if length is None else str(length) for length in shape)
-
-
 def _image_shape(path: Path, program: Program) -> tuple[int | None, ...]:
     """(X, Y, Z) of the images it takes."""
     sizes = program.sizes[program.image]
     if len(sizes) != 5 or sizes[0] not in (1, None) or sizes[1] != 1:
         raise CheckpointError(
-            f"{path} takes a tensor of {_times(sizes)} values, not one image (1, 1, X, Y, Z)",
+            f"{path} takes a tensor of {lengths(sizes)} values, not one image (1, 1, X, Y, Z)",
             hint="export the network for one three-dimensional image of one channel",
         )
     return sizes[2:]

@@ -13,7 +13,7 @@ from wbtools.model.card import ANSWERS, Card
 from wbtools.model.compatibility import FAILURES
 from wbtools.model.family import Network
 from wbtools.model.imported.retrace import norms_after_convolutions
-from wbtools.text import line
+from wbtools.text import lengths, line
 
 
 class Foreign(Network):
@@ -55,7 +55,7 @@ class Foreign(Network):
                 raise
             said = line(str(error).partition("\n")[0], 200)
             raise CheckpointError(
-                f"the network could not take an image of {' x '.join(map(str, x.shape[2:]))} voxels ({said})",
+                f"the network could not take an image of {lengths(x.shape[2:])} voxels ({said})",
                 hint="run it in Python on such an image; if it works there, export it again",
             ) from error
 
@@ -93,7 +93,7 @@ def require_row(source: str, sizes: Sequence[int | None]) -> None:
     >>> require_row("net.pt2", (1, 2, 1, 1, 1))
     """
     if sum(size != 1 for size in sizes[1:]) > 1:
-        shape = " x ".join("any" if size is None else str(size) for size in sizes)
+        shape = lengths(sizes)
         raise CheckpointError(
             f"{source} answers with {shape} values: a map, as segmentations do, and neither classes nor an embedding",
             hint="let the network end in one row of values, such as the mean over the voxels of each class",

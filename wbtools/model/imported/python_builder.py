@@ -32,7 +32,7 @@ from wbtools.model.family import Network
 from wbtools.model.imported import exported, pt2
 from wbtools.model.imported.foreign import Foreign, assumed, require_row
 from wbtools.model.imported.pt2 import Program
-from wbtools.text import counted
+from wbtools.text import counted, lengths
 
 FAMILY = "python"
 
@@ -214,7 +214,7 @@ def _try(source: str, network: Network, card: Card) -> None:
     except CheckpointError as error:
         raise error.about(source) from None
     except _ANYTHING as error:
-        raise _failed(source, f"take an image of {' x '.join(map(str, card.shape))} voxels", error) from error
+        raise _failed(source, f"take an image of {lengths(card.shape)} voxels", error) from error
     finally:
         handle.remove()
     if whole:

@@ -14,6 +14,7 @@ from torch import Tensor, fx
 
 from wbtools.errors import CheckpointError
 from wbtools.model.compatibility import FAILURES
+from wbtools.text import lengths
 
 _CHANNELS, _FEWEST, _MOST = 256, 1 << 26, 1 << 30
 """So many values a step may put out for each voxel of the image; so many always; and so many at most."""
@@ -46,7 +47,7 @@ def require_modest(path: Path, steps: fx.GraphModule, shape: tuple[int, int, int
             _Measured(steps, path, most).run(torch.empty(1, 1, *shape, device="meta"))
     except FAILURES:
         raise CheckpointError(
-            f"{path} cannot take images of {' x '.join(map(str, shape))} voxels, as its card says",
+            f"{path} cannot take images of {lengths(shape)} voxels, as its card says",
             hint="correct the card's shape, or export the network again",
         ) from None
 
