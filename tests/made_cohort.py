@@ -48,7 +48,7 @@ class MadeUp:
     levels : bool
         Whether there are tables of levels.
     failed : bool
-        Whether the maps failed their trust.
+        Whether the maps failed their trust checks.
     method : str
     settings : mapping
         In place of those of `SETTINGS`.

@@ -99,6 +99,53 @@ def write_new(path: Path, content: Content, *, access: Access = Access.USUAL, du
         without_replacing(beside, path)
 
 
+def write_over(path: Path, content: Content, require_own: Callable[[Path], object], *, durable: bool = False) -> None:
+    """Write a file whole or not at all; one that is there is looked at when its turn has come, however long that took.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder exists.
+    content : str, bytes or callable
+        As of `write`.
+    require_own : callable
+        Given where the earlier file is at that moment, it raises for one that is not to be replaced, which stays.
+    durable : bool
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing has changed then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> def require_short(earlier):
+    ...     if earlier.stat().st_size > 5:
+    ...         raise ValueError("it is long")
+    >>> with TemporaryDirectory() as folder:
+    ...     for content in ("first", "the second", "third"):
+    ...         try:
+    ...             write_over(Path(folder) / "a.txt", content, require_short)
+    ...         except ValueError as error:
+    ...             print(error, [path.read_text() for path in Path(folder).iterdir()])
+    it is long ['the second']
+    """
+    with _beside(path, content, Access.USUAL, durable) as beside:
+        with suppress(FileExistsError):
+            without_replacing(beside, path)
+            return
+        if not exchange(beside, path):
+            require_own(path)
+            beside.replace(path)
+            return
+        try:
+            require_own(beside)
+        except BaseException:
+            exchange(beside, path)
+            raise
+
+
 def write_together(contents: Mapping[Path, Content]) -> None:
     """Write files that say something of one another: none gets its name before all are written.
 

@@ -3,22 +3,25 @@
 import io
 import json
 import shutil
+import zipfile
 from dataclasses import replace
 
 import nibabel
 import numpy as np
 import pytest
 import torch
-from made_asking import SHAPE, ask, image_of, made_place, save
-from PIL import Image
+from made_asking import PEOPLE, SHAPE, ask, image_of, made_place, save
+from PIL import Image, ImageDraw
 from random_networks import random_network
 from scipy.spatial.distance import cdist
 
 from wbtools import ExportSettings, explain, find_subject, model
 from wbtools.asking import index as files
 from wbtools.asking import people, querying
+from wbtools.asking.embedding import Kind as Kinds
 from wbtools.asking.fingerprints import fingerprint, same
-from wbtools.asking.neighbours import ranked
+from wbtools.asking.index import Header
+from wbtools.asking.neighbours import Neighbours, ranked
 from wbtools.asking.pictures.grid import grid
 from wbtools.asking.pictures.thumbnails import HEIGHT, WIDTH, thumbnail
 from wbtools.attribution import Target
@@ -81,7 +84,17 @@ def test_the_person_is_left_out_also_under_another_name_and_by_an_image_alone(qu
     assert "Left out of the result: 1 image equal to the one asked about." in run.output
     assert " 103 " not in run.output
     alone = query(image_of(place / "study", "103"), "unet")
-    assert "1 image equal" in alone.output and " 103 " not in alone.output
+    assert "Left out of the result: the image of 103 itself." in alone.output and "  103 " not in alone.output
+
+
+def test_what_is_left_out_is_said_of_the_person_where_the_index_has_the_image_under_that_id():
+    header = Header(Kinds.CODES, 32, 9, "net", "net", "")
+    assert Neighbours("me", header, (), 5, 1, 0, 1).left_out() == "Left out of the result: the image of me itself."
+    said = Neighbours("me", header, (), 5, 3, 2, 2).left_out()
+    assert said == (
+        "Left out of the result: 2 images of me equal to the one asked about, 1 image equal to the one asked about and "
+        "2 other images of me."
+    )
 
 
 def test_other_images_of_the_person_are_left_out_and_said(query, place):
@@ -128,9 +141,9 @@ def test_table_record_and_picture_are_written_and_replaced_only_if_asked(query, 
     rows = [row.split("\t") for row in (out / querying.TABLE).read_text().splitlines()]
     assert rows[0] == ["rank", "person", "session", "bits_that_differ", "source", "Age", "sex"] and len(rows) == 4
     record = json.loads((out / querying.RECORD).read_text())
-    assert (
-        record["notices"][-1] == "Research use only. Not for diagnosis." and "not for science" in record["notices"][0]
-    )
+    *said, last = record["notices"]
+    assert last == "Research use only. Not for diagnosis." and any("not for science" in each for each in said)
+    assert any(each.startswith("103: This image is unlike those") for each in said)
     with Image.open(out / querying.GRID) as picture:
         assert picture.size[0] > 3 * 2 * WIDTH and picture.size[1] > 2 * 2 * HEIGHT
     assert "add --overwrite" in query("103", "codes", "--out", out).output
@@ -153,6 +166,65 @@ def test_an_index_without_pictures_gives_no_grid_and_says_so(place, tmp_path):
     run = ask("query", "100", "--index", tmp_path / "a.npz", *words, *study, "--out", tmp_path / "q")
     assert run.exit_code == 0 and "there is no grid" in run.output
     assert not (tmp_path / "q" / querying.GRID).exists()
+
+
+def test_the_notice_in_a_subjects_folder_is_said_with_every_answer(place, small_study, tmp_path):
+    study, unet = tmp_path / "study", ("--model", place / "unet.pt")
+    shutil.copytree(place / "study", study)
+    shutil.copytree(small_study() / "100307", study / "100307")
+    notice = (study / "100307" / "wbtools-notice.txt").read_text().strip()
+    assert notice.startswith("Built-in subject")
+    (study / "participants.tsv").write_text(
+        "participant_id\tsex\n" + "".join(f"{person}\t{'MF'[int(person) % 2]}\n" for person in (*PEOPLE, "100307"))
+    )
+    shape = ("--shape", ",".join(map(str, SHAPE)), "--intensity", "minmax")
+    prepared = ask("prepare", "classes", study, "--out", tmp_path / "data", *shape, "--jobs", 1)
+    assert f"Note on 1 image: Notice in the subject's folder: {notice}" in prepared.output
+    remarks = json.loads((tmp_path / "data" / "dataset.json").read_text())["remarks"]
+    sources = remarks[f"Notice in the subject's folder: {notice}"]
+    assert sources == [image_of(study, "100307").relative_to(study).as_posix()]
+    made = ask("index", tmp_path / "data", *unet, "--out", tmp_path / "a.npz")
+    assert f"Note: {notice}" in made.output
+    assert files.read(tmp_path / "a.npz").header.notices == (notice,)
+    where, index = ("--study-folder", study), tmp_path / "a.npz"
+    asked = {
+        "100307": ask("query", "100307", "--index", index, *where, *unet, "--out", tmp_path / "100307"),
+        "100": ask("query", "100", "--index", index, *where, *unet, "--out", tmp_path / "100"),
+        "of the index": ask("classify", "100", "--examples", index, *where, *unet),
+        "of the data": ask("classify", "100", "--examples", tmp_path / "data", *where, *unet),
+    }
+    of_images = f"Of images that were searched: {notice}"
+    assert all(f"Note: {of_images}" in run.output for run in asked.values()), asked
+    assert f"Note: 100307: {notice}" in asked["100307"].output and "100: Built" not in asked["100"].output
+    record = json.loads((tmp_path / "100307" / querying.RECORD).read_text())
+    assert record["notices"][0] == f"100307: {notice}" and of_images in record["notices"]
+    assert f"Note: 100307: {notice}" in ask("compare", "100", "100307", *where, *unet).output
+    assert f"Note: 100307: {notice}" in ask("classify", "100307", *where, "--model", place / "classes.pt").output
+
+
+def test_an_index_that_does_not_say_how_its_images_were_made_could_not_be_checked_and_that_is_said(
+    place, indexed, tmp_path
+):
+    old = tmp_path / "old.npz"
+    with zipfile.ZipFile(indexed / "unet.npz") as new, zipfile.ZipFile(old, "w") as older:
+        for name in new.namelist():
+            content = new.read(name)
+            if name == "header.npy":
+                header = json.loads(np.load(io.BytesIO(content)).tobytes())
+                del header["preparation"], header["data"]["notices"]
+                stream = io.BytesIO()
+                np.save(stream, np.frombuffer(json.dumps(header).encode(), np.uint8))
+                content = stream.getvalue()
+            older.writestr(name, content)
+    words = ("--study-folder", place / "study", "--model", place / "unet.pt")
+    said = "Note: The index does not say how its images were made (an older wbtools made it)"
+    asked = ask("query", "103", "--index", old, *words, "--out", tmp_path / "q")
+    assert asked.exit_code == 0 and said in " ".join(asked.output.split())
+    record = (tmp_path / "q" / querying.RECORD).read_text()
+    assert "Make it anew with wbtools index." in record and str(tmp_path) not in record
+    assert said in " ".join(ask("classify", "103", "--examples", old, "--label", "sex", *words).output.split())
+    whole = ask("query", "103", "--index", indexed / "unet.npz", *words)
+    assert "does not say how" not in whole.output
 
 
 def test_texts_of_an_index_cannot_forge_cells_or_terminals(place, indexed):
@@ -195,6 +267,28 @@ def test_pictures_of_a_query_have_the_persons_left_on_the_left_as_all_others_hav
     for first, last in ((0, 106), (106, 212), (212, 340)):
         for edge in (slice(first, first + 14), slice(last - 14, last)):
             assert letters[:, edge].max() > 200  # no letter is thick enough for white
+
+
+@pytest.mark.parametrize("found", [1, 2, 10])
+def test_all_of_the_title_and_of_long_names_is_in_the_picture(found, monkeypatch):
+    written = []
+    draw_text = ImageDraw.ImageDraw.text
+
+    def noted(self, place, text, **how):
+        written.append((*place, text, self.textlength(text), self.im.size))
+        return draw_text(self, place, text, **how)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", noted)
+    title = f"net: cosine distance. {'A notice of many words. ' * 12}Research use only. Not for diagnosis."
+    captions = ["asked about: " + "W" * 60] + [f"{rank}. {'long name ' * 6}, 0.1234" for rank in range(1, found + 1)]
+    sheet = grid(np.zeros((found + 1, HEIGHT, WIDTH), np.uint8), captions, title)
+    with Image.open(io.BytesIO(sheet)) as picture:
+        width, height = picture.size
+    lines = [each for each in written if len(each[2]) > 1]  # no letter of a side
+    assert all(left + length <= width and top + 10 < height for left, top, _, length, _ in lines)
+    assert all(length <= 2 * WIDTH for _, top, _, length, _ in lines if top < 60)
+    assert title in " ".join(text for _, _, text, _, _ in lines)
+    assert " ".join(text for _, _, text, _, _ in lines).count("0.1234") == found
 
 
 @pytest.mark.slow

@@ -188,7 +188,7 @@ def test_relevance_outside_both_brains_and_relevance_that_got_lost_fail(question
     trust = assess(lost, question, np.empty((0, *GRID.shape)))
     assert trust.outside == pytest.approx(2 / 3, abs=1e-5)
     assert any("67% of the relevance lies outside" in failure for failure in trust.failures)
-    assert any("50% of what was divided" in failure for failure in trust.failures)
+    assert any("sums to 50% of the score" in failure for failure in trust.failures)
     sound = assess(attribution, question, np.empty((0, *GRID.shape)))
     assert sound.outside < 1e-5
     assert sound.mark == ""

@@ -7,8 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from wbtools.batch.engines.slurm.request import Request
+from wbtools.batch.resources import slurm_seconds
 from wbtools.batch.state.export import as_json, from_json
 from wbtools.batch.state.folder import BatchFiles
+from wbtools.batch.state.overview import Cost
 from wbtools.batch.state.plan import Plan
 from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.batch.options import export_asked, subject_options
@@ -125,6 +127,19 @@ def test_a_dry_run_says_who_was_found_as_what_and_who_is_missing(tmp_path, capsy
 )
 def test_times_reach_slurm_in_a_form_that_it_knows(asked, given_to_slurm):
     assert Request(time=asked).words(None, 1)[-1] == f"--time={given_to_slurm}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "warning"), [("1:00", 15), ("2:00", 30), ("4:00", 60), ("2h", 60), ("UNLIMITED", 60)]
+)
+def test_a_task_of_little_time_is_not_told_of_its_end_as_it_begins(asked, warning):
+    assert f"--signal=B:TERM@{warning}" in Request(time=asked).words(None, 1)
+
+
+def test_the_time_asked_for_has_room_for_the_warning_and_for_loading_libraries():
+    cost = Cost(20, 1.0, 2.0, 1)
+    time = Request().words(cost, 1)[-1].removeprefix("--time=")
+    assert slurm_seconds(time) >= 60 + 60 + 1.5 * 2 and Request(time="3:00").pack_of(100, cost) == 1
 
 
 @pytest.mark.parametrize("asked", ["2x", "soon", "0", "1:2:3:4"])

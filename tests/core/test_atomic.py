@@ -236,3 +236,24 @@ def test_leftovers_of_a_long_name_are_found_by_the_part_that_hidden_names_have(t
 
 def interrupted(stream):
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_what_came_while_a_file_was_made_is_looked_at_before_it_is_replaced(tmp_path, monkeypatch, exchanges):
+    if not exchanges:
+        monkeypatch.setattr(atomic, "_rename", lambda *names: False)
+    out, looked_at = tmp_path / "out", []
+
+    def content(stream):
+        stream.write(b"ours")
+        out.write_text("theirs")  # while we were writing
+
+    def refuse(earlier):
+        looked_at.append(earlier.read_text())
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        atomic.write_over(out, content, refuse)
+    assert out.read_text() == "theirs" and looked_at == ["theirs"] and names(tmp_path) == ["out"]
+    atomic.write_over(out, content, lambda earlier: looked_at.append(earlier.read_text()))
+    assert out.read_text() == "ours" and looked_at == ["theirs"] * 2 and names(tmp_path) == ["out"]

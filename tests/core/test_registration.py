@@ -182,3 +182,10 @@ def test_an_image_without_a_brain_is_rejected():
     )
     with pytest.raises(CheckError, match="without contrast"):
         affine_between(flat, template())
+
+
+def test_a_slice_is_no_head_and_refused_before_anything_is_computed():
+    brain = template()
+    slice_alone = brain.within((slice(0, 98), slice(0, 116), slice(40, 41)))
+    with pytest.raises(CheckError, match=r"an image of 98 x 116 x 1 voxels, .* mm, holds no whole head"):
+        affine_between(slice_alone, brain)

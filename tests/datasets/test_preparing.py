@@ -1,5 +1,6 @@
 """Scans become a data set: with the code of the export, the same bytes after any crash, bad ones named."""
 
+import json
 import resource
 import shutil
 import signal
@@ -19,8 +20,11 @@ from wbtools.cli import main
 from wbtools.datasets import open_data, split_of
 from wbtools.datasets.draft import DONE
 from wbtools.datasets.images.volumes import ScanImage, VolumePreparation
+from wbtools.datasets.remarks import skull_removed_by
 from wbtools.exporting import comparison_people
 from wbtools.images import nifti
+from wbtools.model.input import MASKED_WITH
+from wbtools.space.grid import Unit, Volume
 from wbtools.subject.selection import FileChoice, FoundPerson
 
 PEOPLE = ("100", "101", "102", "103")
@@ -96,6 +100,27 @@ def test_a_raw_scan_of_a_whole_head_is_masked_as_the_export_does(small_study, tm
     assert VolumePreparation(network.card).settings["skull_removed_by"].startswith("deepbet ")
 
 
+def test_what_removed_the_skull_is_what_did_so(study, tmp_path):
+    def removed(folder):
+        return json.loads((tmp_path / folder / "dataset.json").read_text())["settings"]["skull_removed_by"]
+
+    prepare(study, "--shape", SHAPE, "--out", tmp_path / "bare")
+    assert removed("bare") == "nothing"  # all images came without it
+    head = with_face(nifti.read_volume(t1w(study, "103")))
+    nifti.write_volume(t1w(study, "103"), head)
+    inside = (nifti.read_volume(t1w(study, "102")).data > 0).astype(np.uint8)
+    nifti.write_volume(t1w(study, "103").with_name("brainmask_fs.nii.gz"), Volume(inside, head.grid, Unit.LABEL))
+    said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "one")
+    assert "Note on 1 image: The skull was removed with the subject's brain mask." in said
+    assert removed("one") == "the subject's brain mask"
+    assert {skull_removed_by([said]) for said in MASKED_WITH.values()} == {
+        "the subject's brain mask",
+        "deepbet {version}",
+        "an outline of the subject's segmentation",
+        "the MNI152 template's brain mask",
+    }
+
+
 def test_a_study_folder_becomes_a_data_set_with_its_tables(study, tmp_path):
     said = prepare(study, "--out", tmp_path / "data", "--shape", SHAPE, jobs=None)
     data = open_data(tmp_path / "data")
@@ -115,12 +140,17 @@ def test_a_study_folder_becomes_a_data_set_with_its_tables(study, tmp_path):
 
 
 def test_the_training_that_comes_next_is_named_with_a_place_for_the_label_where_there_are_several(study, tmp_path):
+    def other(name):
+        return f"Or: wbtools index {tmp_path / name} --model RUN --out {tmp_path / name}.npz"
+
     following = f"Next: wbtools train classes {tmp_path / 'one'} --out {tmp_path / 'one'}-trained"
-    assert prepare(study, "--out", tmp_path / "one", "--shape", SHAPE, recipe="classes").endswith(following)
+    assert prepare(study, "--out", tmp_path / "one", "--shape", SHAPE, recipe="classes").endswith(
+        f"{following} {other('one')}"
+    )
     table = study / "participants.tsv"
     table.write_text("participant_id\tsex\tarm\n100\tF\ta\n101\tF\tb\n102\tM\ta\n103\tM\tb\n")
     said = prepare(study, "--out", tmp_path / "two", "--shape", SHAPE, recipe="classes")
-    assert said.endswith(f"--out {tmp_path / 'two'}-trained --set label=sex")
+    assert said.endswith(f"--out {tmp_path / 'two'}-trained --set label=sex {other('two')}")
 
 
 def test_the_default_grid_is_that_of_the_recipe(study, tmp_path):
@@ -292,7 +322,8 @@ def test_the_intensities_are_said_once_and_of_no_network(study, tmp_path):
 
 def test_pairs_that_are_too_few_to_train_on_are_prepared_with_a_note(study, tmp_path):
     said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "data")
-    assert "Note: 2 pairs of twins are too few to train on: 4 are the least" in said and "Next:" not in said
+    assert "Note: 2 pairs of twins are too few to train on: 4 are the least" in said and "wbtools train" not in said
+    assert f"Next: wbtools index {tmp_path / 'data'} --model RUN --out {tmp_path / 'data'}.npz" in said
 
 
 def test_the_training_that_comes_next_is_one_that_so_few_pairs_are_enough_for(tmp_path):
@@ -302,7 +333,8 @@ def test_the_training_that_comes_next_is_one_that_so_few_pairs_are_enough_for(tm
     (study / "twin_pairs.txt").write_text("".join(f"{first},{second}\n" for first, second in pairs))
     said = prepare(study, "--shape", SHAPE, "--out", tmp_path / "data")
     assert "Note: 4 pairs of twins are few to train on, and need other fractions than the usual ones" in said
-    _, _, following = said.partition("Next: wbtools ")
+    following, _, other = said.partition("Next: wbtools ")[2].partition(" Or: wbtools ")
+    assert other.startswith("index ")
     assert following.endswith("--fractions .5 .5 0")
     result = CliRunner().invoke(main, [*following.split(), "--backbone", "unet-tiny", "--dry-run"])
     assert result.exit_code == 0 and "would write" in result.output, result.output

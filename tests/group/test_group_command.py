@@ -36,7 +36,7 @@ def test_the_summary_says_who_what_and_what_was_left_out(made):
     for said in ("unet: 7 people", "THALAMUS_LEFT", "Agreement of people: W =", "Subcortex against cortex: d ="):
         assert said in run.output
     assert "M-F (higher in M (3) than in F (4))" in run.output and "unet and vit: Spearman" in run.output
-    assert "Left out: 1 export (s07); 2 maps failed the checks of their trust." in run.output
+    assert "Left out: 1 export (s07); trust checks failed in 2 maps." in run.output
     assert f"Read:  {out / 'group.html'}" in run.output
 
 
@@ -73,14 +73,14 @@ def test_pairs_are_families_and_an_incomplete_pair_is_left_out_and_named(cohort,
     rows = [(who, f"P{place // 2}", "ab"[place % 2]) for place, who in enumerate(PEOPLE)]
     table = rows_of(tmp_path / "pairs.tsv", ("participant_id", "pair", "side"), [*rows, ("s98", "P9", "a")])
     words = ["--participants", table, "--formula", "side", "--paired", "pair", "--network", "unet"]
-    run = group(cohort, "--out", tmp_path / "group", *words)  # s07 failed its trust
+    run = group(cohort, "--out", tmp_path / "group", *words)  # s07 failed its trust checks
     assert run.exit_code == 3 and "s06 is in no pair: the other one of pair P3 is missing" in run.output
     run = group(cohort, "--out", tmp_path / "group", *words, "--leave-out")
     assert run.exit_code == 0, run.output
     said = " ".join(run.output.split())
     assert "unet: 6 exports of 3 families (families by pair)" in said and "within 3 pairs" in said
     assert "Left out: 2 exports (s06, s07)" in said and "1 row of pairs.tsv has no export." in said
-    assert "By all 8 permutations; the lowest possible p is 0.25." in said
+    assert "By all 8 permutations, 4 of which differ in |t|; the lowest possible p is 0.25." in said
     assert "there are only 4 distinct permutations; no p can be below 0.25" in said
     assert "with 2 residual degrees of freedom" in said
     page = (tmp_path / "group" / "group.html").read_text()

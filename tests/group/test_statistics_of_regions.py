@@ -260,7 +260,9 @@ def test_a_d_that_cannot_be_known_is_not_written_as_a_number():
     levels = np.random.default_rng(2).normal(size=(3, 2, 6))
     subcortex, near = np.arange(6) < 2, np.ones((3, 6))
     few = deep(deep_structures(levels, near, subcortex, FamilyBootstrap(np.arange(3))))
-    assert re.fullmatch(r"Subcortex against cortex: d = -?[0-9.]+; randomised networks: [^;]+", few)
+    assert re.fullmatch(
+        r"Subcortex against cortex: d = -?[0-9.]+ \(no interval: too few families\); randomised networks: [^;]+", few
+    )
     alone = deep(deep_structures(levels[:1], near[:1], subcortex, FamilyBootstrap(np.arange(1))))
     assert alone == "Subcortex against cortex: no d, which needs people who differ."
 

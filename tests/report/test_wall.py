@@ -236,7 +236,7 @@ def test_what_failed_is_said_of_trust_and_self_checks(cohort):
     assert row["Trust"]["text"] == "failed: the map is much like the image itself"
     assert row["Self-checks failed"]["text"] == "contrast"
     assert row["Decision"]["text"] == "class male, probability 0.93"
-    assert "1 with a map that failed its trust" in said
+    assert "1 with a map that failed its trust checks" in said
 
 
 # --------------------------------------------------------------------------------------------------------------- pages

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import zipfile
 from xml.etree import ElementTree as ET
@@ -16,7 +17,9 @@ import wbtools
 from wbtools.cli import main
 from wbtools.errors import CheckError, InputError
 from wbtools.exporting.session.scene_types import SCENES
+from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading.contents import ON_SURFACES
+from wbtools.report.person.composing import report
 from wbtools.sharing import pack_check, scene_references
 from wbtools.sharing.pack_file import PackOptions, pack
 
@@ -192,9 +195,14 @@ def test_dicom_objects_stay_behind(copy, tmp_path):
     record["outputs_sha256"]["dicom/x.dcm"] = hashlib.sha256(b"a name").hexdigest()
     (copy / "provenance.json").write_text(json.dumps(record))
     made = pack(copy, tmp_path / "p.zip", QUICK)
-    assert made.contents.left_out == {"dicom/x.dcm": "names the patient"} and made.contents.with_t1w
+    (left,) = made.contents.left_out.items()
+    assert (left[0], left[1].why) == ("dicom/x.dcm", "names the patient") and made.contents.with_t1w
     assert not [name for name in zipfile.ZipFile(made.file).namelist() if name.endswith(".dcm")]
     wbtools.open(made.file).check()
+    with pytest.raises(InputError, match="left out by wbtools pack, since it names the patient"):
+        raise wbtools.open(made.file).contents.packing.refusal("dicom/x.dcm", made.file)
+    again = pack(unpacked(made.file, tmp_path / "out"), tmp_path / "q.zip", QUICK)
+    assert again.file.read_bytes() == made.file.read_bytes()
 
 
 def test_only_an_earlier_pack_of_the_same_subject_is_replaced(folder, copy, tmp_path):
@@ -252,3 +260,133 @@ def test_without_workbench_a_pack_is_made_and_said_to_be_unopened(folder, tmp_pa
     run = CliRunner().invoke(main, ["pack", str(folder), "--out", str(tmp_path / "p.zip")])
     assert run.exit_code == 0, run.output
     assert "of which none was opened: wb_command is not installed (not on PATH)" in run.output
+
+
+# ------------------------------------------------------------------------------------------------------- packed again
+
+
+@pytest.mark.parametrize("options", [QUICK, PLAIN])
+@pytest.mark.parametrize("first", [QUICK, PLAIN])
+def test_an_unpacked_pack_packed_again_says_what_it_holds(folder, tmp_path, first, options):
+    earlier = pack(folder, tmp_path / "p.zip", first).file
+    again = pack(unpacked(earlier, tmp_path / "out"), tmp_path / "q.zip", options)
+    once = pack(folder, tmp_path / "r.zip", PackOptions(t1w=first.t1w and options.t1w, draw=False))
+    assert again.file.read_bytes() == once.file.read_bytes()
+    assert again.contents.unrecorded == () and again.contents.with_t1w is once.contents.with_t1w
+    assert again.contents.left_out == once.contents.left_out
+
+
+def test_packing_again_says_what_was_left_out_before_and_does_not_speak_of_the_t1w(folder, tmp_path):
+    root = unpacked(pack(folder, tmp_path / "p.zip", PLAIN).file, tmp_path / "out")
+    for name, option in {"q": (), "r": ("--without-t1w",)}.items():
+        words = ["pack", str(root), "--out", str(tmp_path / f"{name}.zip"), "--no-render", *option]
+        run = CliRunner().invoke(main, words)
+        assert run.exit_code == 0, run.output
+        assert "Left out already, by an earlier pack: 6 files, since each shows the T1w" in run.output
+        assert "It holds the T1w" not in run.output and "README.txt:" not in run.output
+        assert "did not write" not in run.output and "without placement and viewer" in " ".join(run.output.split())
+    assert "Without the T1w" in zipfile.ZipFile(tmp_path / "q.zip").read("100307/README.txt").decode()
+
+
+def test_somebody_elses_readme_in_a_pack_is_named_and_left_as_it_is(folder, copy, tmp_path):
+    first = pack(folder, tmp_path / "p.zip", PLAIN).file
+    root = unpacked(first, tmp_path / "out")
+    written = (root / "README.txt").read_text()
+    for name, change in {"longer": written + "mine", "other": "mine"}.items():
+        (root / "README.txt").write_text(change)
+        made = pack(root, tmp_path / f"{name}.zip", QUICK)
+        assert made.contents.unrecorded == ("README.txt",) and (root / "README.txt").read_text() == change
+        assert made.file.read_bytes() == first.read_bytes()
+    (root / "README.txt").unlink()
+    (tmp_path / "theirs.txt").write_text(written)
+    (root / "README.txt").symlink_to(tmp_path / "theirs.txt")
+    assert pack(root, tmp_path / "link.zip", QUICK).contents.unrecorded == ("README.txt",)
+    (copy / "README.txt").write_text(written)  # in an export that is no pack
+    assert pack(copy, tmp_path / "export.zip", PLAIN).contents.unrecorded == ("README.txt",)
+
+
+def test_a_report_made_in_a_pack_is_packed_and_may_show_the_t1w(folder, tmp_path):
+    root = unpacked(pack(folder, tmp_path / "p.zip", PLAIN).file, tmp_path / "out")
+    assert CliRunner().invoke(main, ["report", str(root), "--report", "static"]).exit_code == 0
+    made = pack(root, tmp_path / "q.zip", QUICK)
+    assert "report.html" in made.contents.files and "report.html" not in made.contents.left_out
+    assert made.contents.left_out[T1W].why == "shows the T1w" and not made.contents.with_t1w
+    without = pack(root, tmp_path / "r.zip", PLAIN).contents
+    assert without.left_out["report.html"].why == "may show the T1w" and "report.html" not in without.before
+
+
+def test_a_record_that_says_odd_things_of_an_earlier_pack_is_read_as_far_as_it_makes_sense(copy, tmp_path):
+    record = json.loads((copy / "provenance.json").read_text())
+    record["packed"] = {"left_out": {"a": 1, "b": {"why": ["x"]}, "c": {"why": "\x1b[31m"}}, "scenes_left_out": 3,
+                        "changed": [], "README.txt": {"sha256": 1}}  # fmt: skip
+    (copy / "provenance.json").write_text(json.dumps(record))
+    made = pack(copy, tmp_path / "p.zip", QUICK)
+    assert made.contents.left_out.keys() == {"c"} and made.contents.with_t1w
+    assert "\x1b" not in zipfile.ZipFile(made.file).read("100307/README.txt").decode()
+
+
+# ------------------------------------------------------------------------------------------------- read without a T1w
+
+
+def test_what_a_pack_leaves_out_is_refused_by_its_name_and_the_reason(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", PLAIN)
+    for place in (made.file, unpacked(made.file, tmp_path / "out")):
+        with pytest.raises(InputError) as found:
+            _ = wbtools.open(place).t1w
+        said = f"{place} does not hold {T1W}: left out by wbtools pack --without-t1w, since it shows the T1w"
+        assert str(found.value) == said and "pack it without this option" in found.value.hint
+    contents = wbtools.open(made.file).contents
+    for name, left in made.contents.left_out.items():
+        assert f"does not hold {name}" in str(contents.packing.refusal(name, made.file)) and left.why
+    for kind in (OutputKind.T1W, OutputKind.REPORT, OutputKind.INPUT):
+        with pytest.raises(InputError, match="left out by wbtools pack --without-t1w"):
+            contents.path(Output(kind, "unet"))
+
+
+def test_a_report_of_a_pack_without_the_t1w_is_made_of_what_is_there(folder, tmp_path):
+    made = pack(folder, tmp_path / "p.zip", PLAIN)
+    run = CliRunner().invoke(main, ["report", str(made.file), "--out", str(tmp_path / "r.html")])
+    assert run.exit_code == 0, run.output
+    page = (tmp_path / "r.html").read_text()
+    assert "The T1w is not in this pack: wbtools pack --without-t1w left it out" in page
+    assert "The T1w, over which the cortex is drawn, is not in this pack." in page
+    assert 'id="look"' not in page and 'href="#look"' not in page
+    assert "no pictures were drawn" not in page and "relevance-pial" not in page
+    assert "is not in this pack" not in report(wbtools.open(folder), static=True)
+
+
+# ------------------------------------------------------------------------------------------------------ where it lies
+
+
+def test_a_pack_lies_in_no_batchs_own_folder_no_other_export_and_no_subjects_folder(folder, copy, tmp_path):
+    batch = tmp_path / "OUT" / ".wbtools" / "logs"
+    subject = tmp_path / "study" / "100408"
+    for place in (batch, subject / "T1w" / "Native", subject / "MNINonLinear"):
+        place.mkdir(parents=True)
+    where = {batch: "a batch keeps its own files", copy: "a finished export", copy / "figures": "a finished export",
+             subject / "T1w": "a subject's folder"}  # fmt: skip
+    for place, why in where.items():
+        with pytest.raises(InputError, match=why) as refused:
+            pack(folder, place / "p.zip", QUICK)
+        assert "choose another --out" in refused.value.hint
+        run = CliRunner().invoke(main, ["report", str(folder), "--out", str(place / "r.html")])
+        assert run.exit_code == 3 and why in " ".join(run.output.split())
+    assert not list(tmp_path.rglob("*.zip")) and not list(tmp_path.rglob("r.html"))
+    assert pack(folder, tmp_path / "OUT" / "p.zip", QUICK).file.is_file()
+
+
+def test_a_folder_of_exports_is_told_from_nothing(folder, tmp_path):
+    many = tmp_path / "my exports"
+    shutil.copytree(folder, many / "sub-1" / "ses-1")
+    (tmp_path / "begun" / ".wbtools").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    for place in (many, tmp_path / "begun"):
+        with pytest.raises(InputError, match="it is no finished export") as refused:
+            wbtools.open(place)
+        assert shlex.join(["wbtools", "batch", "report", str(place)]) in refused.value.hint
+        with pytest.raises(InputError) as refused:
+            pack(place, tmp_path / "p.zip", QUICK)
+        assert refused.value.hint == "it is a folder of exports: pack one of them"
+    with pytest.raises(InputError) as refused:
+        wbtools.open(tmp_path / "empty")
+    assert "batch report" not in refused.value.hint

@@ -88,6 +88,20 @@ def test_freeview_gets_no_line_where_a_name_would_end_at_its_separators(folder, 
     assert not line.words and "end a file's name" in line.problem
 
 
+def test_an_unpacked_pack_without_the_t1w_gets_lines_for_what_is_there(folder, tmp_path):
+    packed = pack(folder, tmp_path / "p.zip", PackOptions(t1w=False, draw=False)).file
+    shutil.unpack_archive(packed, tmp_path / "out")
+    run = CliRunner().invoke(main, ["report", str(tmp_path / "out" / "100307"), "--print-viewers"])
+    assert run.exit_code == 0, run.output
+    words = {line.title: line.words for line in lines(wbtools.open(tmp_path / "out" / "100307"))}
+    assert list(words) == [viewer.title for viewer in VIEWERS.values()]
+    assert not [word for each in words.values() for word in each if "T1w_acpc" in word or "None" in word]
+    assert all(any("relevance" in word for word in each) for each in words.values())
+    calls = called(words["3D Slicer"][2])
+    assert Path(calls["loadVolume"][0]).is_file() and "setSliceViewerLayers" in calls
+    assert "background=relevance" in words["3D Slicer"][2] and words["ITK-SNAP"][1] == "-g"
+
+
 def test_a_zip_file_is_refused(folder, tmp_path):
     packed = pack(folder, tmp_path / "p.zip", PackOptions(draw=False)).file
     with pytest.raises(InputError, match="viewers do not open"):

@@ -56,7 +56,7 @@ class ComparedPair:
 
     def remarks(self) -> tuple[str, ...]:
         """What has to be known of the images and the network."""
-        of_people = [f"{line(person.name, 60)}: {line(remark)}" for person in self.people for remark in person.remarks]
+        of_people = [said for person in self.people for said in person.said()]
         return (*dict.fromkeys(of_people), *map(line, notices(self.model)))
 
 

@@ -79,6 +79,8 @@ class Header:
         Whether there are small pictures.
     preparation : mapping
         How the images were made, as `wbtools.asking.prepared` has it; empty in indexes of older wbtools.
+    notices : tuple of str
+        Of subjects whose images these are, as `Manifest.notices` has them.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Header:
     synthetic: bool = False
     pictures: bool = False
     preparation: Mapping[str, object] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.length <= _MOST_VALUES or not 0 < self.count <= _MOST_IMAGES:
@@ -121,7 +124,7 @@ class Header:
             "length": self.length,
             "count": self.count,
             "model": {"name": self.model, "title": self.title, "sha256": self.model_sha256, "notice": self.notice},
-            "data": {"sha256": self.data_sha256, "synthetic": self.synthetic},
+            "data": {"sha256": self.data_sha256, "synthetic": self.synthetic, "notices": list(self.notices)},
             "pictures": self.pictures,
             "preparation": dict(self.preparation),
         }
@@ -151,6 +154,7 @@ class Header:
             data["synthetic"] is True,
             found["pictures"] is True,
             dict(found.get("preparation", {})),
+            tuple(map(str, data.get("notices", []))),
         )
 
 

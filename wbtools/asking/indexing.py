@@ -140,6 +140,7 @@ class Work:
             data.manifest.synthetic,
             self.pictures,
             preparation(model.card),
+            data.manifest.notices,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from wbtools.asking.fingerprints import fingerprint
 from wbtools.asking.fingerprints import same as same_image
 from wbtools.asking.index import Header, Index
 from wbtools.asking.people import ShownPerson
-from wbtools.asking.prepared import differences
+from wbtools.asking.prepared import differences, is_whole
 from wbtools.asking.search import distances, nearest
 from wbtools.datasets import Item
 from wbtools.errors import InputError
@@ -55,6 +56,8 @@ class Neighbours:
         Images that could have been found.
     own_images, of_person : int
         Images left out: those equal to the one asked about, and others of the same person.
+    known_own : int
+        How many of the equal images the index has under the person's id.
     """
 
     person: str
@@ -63,13 +66,20 @@ class Neighbours:
     searched: int
     own_images: int = 0
     of_person: int = 0
+    known_own: int = 0
 
     def left_out(self) -> str:
         """Who cannot be in the result, as a sentence; empty if the index has neither the image nor the person."""
-        own = f"{counted(self.own_images, 'image')} equal to the one asked about"
-        others = f"{counted(self.of_person, 'other image')} of {line(self.person, 60)}"
-        said = [text for text, count in ((own, self.own_images), (others, self.of_person)) if count]
-        return f"Left out of the result: {' and '.join(said)}." if said else ""
+        name, unknown = line(self.person, 60), self.own_images - self.known_own
+        equal = "equal to the one asked about"
+        own = f"the image of {name} itself" if self.known_own == 1 else f"{self.known_own} images of {name} {equal}"
+        kinds = (
+            (own, self.known_own),
+            (f"{counted(unknown, 'image')} {equal}", unknown),
+            (f"{counted(self.of_person, 'other image')} of {name}", self.of_person),
+        )
+        said = [text for text, count in kinds if count]
+        return f"Left out of the result: {_listed(said)}." if said else ""
 
     def shown_distance(self, neighbour: Neighbour) -> str:
         """A distance as a table has it.
@@ -85,6 +95,12 @@ class Neighbours:
         return f"{neighbour.distance:.4f}" if neighbour.distance >= 0.001 else f"{neighbour.distance:.2g}"
 
 
+def _listed(words: Sequence[str]) -> str:
+    """Words as a list."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def require_same_model(index: Index, model: Model) -> None:
     """Raise InputError unless an index was made by this network, of images made as its card says."""
     if index.header.model_sha256 != model.sha256:
@@ -98,6 +114,20 @@ def require_same_model(index: Index, model: Model) -> None:
             f"the images of {index.path} were not made as the card of {model.name} says: {'; '.join(other)}",
             hint="give the card that the index was made by, or make an index with wbtools index",
         )
+
+
+def said_of_images(index: Index) -> tuple[str, ...]:
+    """What has to be known of the images of an index, in sentences."""
+    header = index.header
+    said = [f"Of images that were searched: {line(notice)}" for notice in header.notices]
+    if header.synthetic:
+        said.append("The images that were searched are synthetic: nobody was scanned, and nothing follows for people.")
+    if not is_whole(header.preparation):
+        said.append(
+            "The index does not say how its images were made (an older wbtools made it), so whether the network takes "
+            "such images could not be checked. Make it anew with wbtools index."
+        )
+    return tuple(said)
 
 
 def require_count(top: int) -> None:
@@ -147,7 +177,8 @@ def ranked(
     require_count(top)
     own = same_image(fingerprint(person.image.data[0, 0]), index.fingerprints)
     mine = {person_key(person.name), person_key(person.person)}
-    same = np.fromiter((person_key(item.person) in mine for item in index.items), bool, len(index)) & ~own
+    named = np.fromiter((person_key(item.person) in mine for item in index.items), bool, len(index))
+    same = named & ~own
     allowed = ~(own | same) if among is None else among & ~(own | same)
     rows = np.flatnonzero(allowed)
     if not len(rows):
@@ -163,4 +194,5 @@ def ranked(
         Neighbour(rank, index.items[int(rows[place])], float(distance[place]))
         for rank, place in enumerate(nearest(distance, top), 1)
     )
-    return Neighbours(person.name, index.header, found, len(rows), int(own.sum()), int(same.sum()))
+    left_out = (int(own.sum()), int(same.sum()), int((own & named).sum()))
+    return Neighbours(person.name, index.header, found, len(rows), *left_out)

@@ -19,6 +19,9 @@ from wbtools.subject import resolve
 from wbtools.subject.identity import person_of
 from wbtools.subject.layouts import AUTO, layout_named
 from wbtools.subject.selection import FileChoice, FoundPerson
+from wbtools.text import line
+
+_NAME = 60  # letters of a name in a sentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,8 @@ class ShownPerson:
         The id, by the rule for subjects.
     image : ModelInput
     remarks : tuple of str
-        What had to be decided to read and show the image.
+        What has to be known of the image: the notice in the subject's folder, and what had to be decided to read and
+        show the image.
     """
 
     name: str
@@ -42,6 +46,10 @@ class ShownPerson:
     def person(self) -> str:
         """Who it is, whatever the session, as `wbtools prepare` writes it into data sets."""
         return person_of(self.name)
+
+    def said(self) -> list[str]:
+        """The remarks, with whose image it is."""
+        return [f"{line(self.name, _NAME)}: {line(remark)}" for remark in self.remarks]
 
     @property
     def sha256(self) -> str:
@@ -91,4 +99,5 @@ def shown(person: FoundPerson, model: Model) -> ShownPerson:
         image = seen_by(model, scan)
     except InputError as error:
         raise error if person.name in str(error) else error.about(person.name) from None
-    return ShownPerson(person.name, image, tuple(dict.fromkeys((*scan.remarks, *image.remarks))))
+    notice = person.subject.notice if person.subject else ""
+    return ShownPerson(person.name, image, tuple(dict.fromkeys(filter(None, (notice, *scan.remarks, *image.remarks)))))

@@ -22,6 +22,17 @@ def preparation(card: Card) -> dict[str, object]:
     return {"shape": lengths(card.shape), **{name: getattr(card, name) for name in _FIELDS}}
 
 
+def is_whole(made: Mapping[str, object]) -> bool:
+    """Whether all is known of how images were made.
+
+    Examples
+    --------
+    >>> is_whole(preparation(Card("n", "n", "unet"))), is_whole({"shape": "30 x 36 x 30"})
+    (True, False)
+    """
+    return all(made.get(name) is not None for name in ("shape", *_FIELDS))
+
+
 def differences(made: Mapping[str, object], card: Card) -> list[str]:
     """What of images was made otherwise than a network takes them, in words; empty if nothing is known to be.
 

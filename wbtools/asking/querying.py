@@ -12,7 +12,7 @@ import numpy as np
 from wbtools.asking.bits import Bits
 from wbtools.asking.comparing import notices
 from wbtools.asking.index import Index
-from wbtools.asking.neighbours import Neighbours, neighbours, require_count, require_same_model
+from wbtools.asking.neighbours import Neighbours, neighbours, require_count, require_same_model, said_of_images
 from wbtools.asking.people import ShownPerson
 from wbtools.asking.pictures.grid import grid
 from wbtools.asking.pictures.thumbnails import thumbnail
@@ -31,7 +31,7 @@ BITS, BITS_GRID = "bits.tsv", "bits.png"
 """What decides the bits of a code, if that is asked for."""
 
 RESEARCH = "Research use only. Not for diagnosis."
-_SYNTHETIC = "The images of the index are synthetic: nobody was scanned, and nothing follows for people."
+_NAME = 60  # letters of a name in the picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Answer:
     near : Neighbours
     index : Index
     notices : tuple of str
-        What every reader has to know.
+        What every reader has to know of the person's image, the index and the network.
     bits : Bits, optional
         What decides the bits of the person's code.
     """
@@ -98,10 +98,13 @@ class Answer:
             return None
         image = self.person.image
         mine = thumbnail(image.data[0, 0], image.grid.orientation)
-        captions = [f"asked about: {self.near.person}"]
-        captions += [f"{each.rank}. {each.item.person}, {self.near.shown_distance(each)}" for each in self.near.found]
-        said = ". ".join(notice.rstrip(".") for notice in (*self.notices, RESEARCH))
-        title = f"{self.near.header.model}: {self.near.header.unit}. {said}."
+        captions = [f"asked about: {line(self.near.person, _NAME)}"]
+        captions += [
+            f"{each.rank}. {line(each.item.person, _NAME)}, {self.near.shown_distance(each)}"
+            for each in self.near.found
+        ]
+        network = f"{line(self.near.header.model, _NAME)}: {self.near.header.unit}"
+        title = " ".join(f"{said.rstrip('.')}." for said in (network, RESEARCH, *self.notices))
         return grid(np.concatenate((mine[None], found)), captions, title)
 
 
@@ -149,7 +152,7 @@ def query(person: ShownPerson, index: Index, model: Model, top: int) -> Answer:
     """
     require_count(top)
     require_same_model(index, model)
-    said = [*([_SYNTHETIC] if index.header.synthetic else []), *notices(model)]
+    said = [*person.said(), *said_of_images(index), *notices(model)]
     return Answer(person, neighbours(index, model, person, top), index, tuple(map(line, said)))
 
 

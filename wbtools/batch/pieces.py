@@ -19,7 +19,7 @@ from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.published import Published, look
 from wbtools.errors import InputError
 from wbtools.output import staging
-from wbtools.output.ownership import PROVENANCE, foreign
+from wbtools.output.ownership import PROVENANCE, added, foreign
 from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance, settings_sha256
 
@@ -128,8 +128,8 @@ def damaged_record(command: str) -> InputError:
 
 
 def discard(home: Path, name: str) -> None:
-    """Remove a piece that is not needed any more; what wbtools did not publish stays."""
-    if (home / name).exists() and not foreign(home / name, name):
+    """Remove a piece that is not needed any more; what wbtools did not publish, or somebody put into it, stays."""
+    if (home / name).exists() and not foreign(home / name, name) and not added(home / name):
         staging.discard(home / name)
 
 

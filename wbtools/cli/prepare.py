@@ -150,6 +150,8 @@ def _processes() -> int:
 
 def _say_plan(planned: Planned) -> None:
     """The answer to --dry-run."""
+    from wbtools.datasets.manifest import size
+
     plan = planned.plan
     terminal.print(f"recipe: {planned.recipe.name}, {planned.recipe.title}")
     terminal.print(f"source: {line(planned.asked.place)} ({planned.source.looked_for})")
@@ -163,12 +165,12 @@ def _say_plan(planned: Planned) -> None:
     for remark in planned.remarks:
         terminal.print(terminal.wrapped(f"note: {line(remark)}"))
     _say_left_out(planned.left_out)
-    size = plan.count * plan.row_bytes
-    terminal.print(f"would write: {line(planned.asked.out)} ({size / 1e6:,.1f} MB)")
+    terminal.print(f"would write: {line(planned.asked.out)} ({size(plan.count * plan.row_bytes)})")
 
 
 def _say_made(data: DataSet, planned: Planned) -> None:
     """What was made."""
+    from wbtools.datasets.manifest import Kind, size
     from wbtools.datasets.remarks import collected
 
     manifest = data.manifest
@@ -182,7 +184,7 @@ def _say_made(data: DataSet, planned: Planned) -> None:
     shape, people = lengths(manifest.shape), counted(len(data.people), "person")
     terminal.print(
         f"Wrote {line(data.folder)}: {counted(len(data), 'image')} of {people}, {shape} "
-        f"{manifest.kind.dtype}, {manifest.bytes / 1e6:,.1f} MB"
+        f"{manifest.kind.dtype}, {size(manifest.bytes)}"
     )
     if "intensity" in manifest.card:
         terminal.print(f"  intensities: {line(_intensities(manifest.card['intensity']))}")
@@ -192,6 +194,10 @@ def _say_made(data: DataSet, planned: Planned) -> None:
     if choice is not None:
         words = ("train", planned.recipe.name, data.folder, "--out", f"{data.folder}-trained", *choice)
         terminal.print(f"Next:  {terminal.command('wbtools', *words)}")
+    if manifest.kind is Kind.VOLUMES:
+        words = ("index", data.folder, "--model", "RUN", "--out", f"{data.folder}.npz")
+        begun = "Next:" if choice is None else "Or:"
+        terminal.print(f"{begun:7}{terminal.command('wbtools', *words)}")
 
 
 def _intensities(word: object) -> str:

@@ -26,6 +26,9 @@ UNFINISHED = "dataset.unfinished.json"
 FORMAT = 1
 """Version of the folder's form."""
 
+SUBJECT_SAYS = "Notice in the subject's folder: "
+"""How the remark begins that repeats a subject's notice."""
+
 _REMAKE = "make it again with wbtools prepare"
 
 
@@ -120,6 +123,11 @@ class Manifest:
         """Whether nobody was scanned for these images."""
         return self.settings.get("synthetic") is True
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the folders of subjects say of them, such as that they are built-in and no people."""
+        return tuple(said.removeprefix(SUBJECT_SAYS) for said in self.remarks if said.startswith(SUBJECT_SAYS))
+
     def dumps(self) -> str:
         """As JSON."""
         record = {
@@ -139,6 +147,17 @@ class Manifest:
             "outputs_sha256": {IMAGES: self.images_sha256, ITEMS: self.items_sha256},
         }
         return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def size(count: int) -> str:
+    """A number of bytes in words.
+
+    Examples
+    --------
+    >>> size(37_781), size(86_400_000), size(2_345_600_000), size(12)
+    ('38 kB', '86.4 MB', '2,345.6 MB', '1 kB')
+    """
+    return f"{count / 1e6:,.1f} MB" if count >= 999_500 else f"{max(1, round(count / 1e3))} kB"
 
 
 def require_shape(kind: Kind, shape: tuple[int, ...]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.datasets.manifest import Kind, Manifest, require_shape
+from wbtools.datasets.remarks import SKULL, skull_removed_by
 from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.images.arrays import NPY_FORMAT
@@ -74,13 +75,16 @@ class Plan:
 
     def manifest(self, count: int, images_sha256: str, items_sha256: str, notes: Notes) -> Manifest:
         """Of the finished data set."""
+        settings = dict(self.settings or {})
+        if SKULL in settings:  # until then, what would remove one
+            settings[SKULL] = skull_removed_by(notes.remarks)
         return Manifest(
             self.kind,
             self.shape,
             count,
             self.card,
             self.source,
-            self.settings or {},
+            settings,
             images_sha256,
             items_sha256,
             self.inputs_sha256,

@@ -1,4 +1,4 @@
-"""Remarks on many images, brought together where they differ in numbers only."""
+"""Remarks on many images: brought together where they differ in numbers only, and what they say of all images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,29 @@ from collections.abc import Iterable, Mapping, Sequence
 
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:\.\d+)?(?![\w-])")
 """A number that stands alone: no part of a name such as T1w, MNI152 or sub-01."""
+_REMOVED = "The skull was removed "
+"""How `wbtools.model.input.MASKED_WITH` begins; `by` or `with` what comes next."""
+_END = re.compile(r" \(|: | laid over|\.( |$)")
+"""What ends the name of a tool or a mask in it."""
+
+
+SKULL = "skull_removed_by"
+"""The setting of a data set that says what removed the skull from its images."""
+
+
+def skull_removed_by(remarks: Iterable[str]) -> str:
+    """What removed the skull from the images of which something is said, in a few words.
+
+    Examples
+    --------
+    >>> skull_removed_by(["turned", "The skull was removed by deepbet 1.0.2 (Fisch et al. 2024)."])
+    'deepbet 1.0.2'
+    >>> skull_removed_by(["turned"])
+    'nothing'
+    """
+    removed = (remark.removeprefix(_REMOVED) for remark in remarks if remark.startswith(_REMOVED))
+    found = (_END.split(words.partition(" ")[2], maxsplit=1)[0] for words in removed)
+    return " and ".join(dict.fromkeys(found)) or "nothing"
 
 
 def collected(remarks: Mapping[str, Sequence[str]]) -> list[tuple[str, int]]:

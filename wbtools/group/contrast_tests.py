@@ -62,9 +62,17 @@ class ContrastTest:
         return self.tests.p
 
     @property
+    def ordered(self) -> NDArray[np.intp]:
+        """The places of all regions that were tested: lowest p first, and of the same p largest |t| first."""
+        known = np.flatnonzero(np.isfinite(self.p_corrected))
+        order: NDArray[np.intp] = np.lexsort((-np.abs(self.t[known]), self.p_corrected[known]))
+        return known[order]
+
+    @property
     def said(self) -> str:
         """How p came about, in words."""
-        return f"{self.permutations}; the lowest possible p is {self.tests.lowest_p:.3g}"
+        differ = f", {self.distinct} of which differ in |t|" if self.exact else ""
+        return f"{self.permutations}{differ}; the lowest possible p is {self.tests.lowest_p:.3g}"
 
     @property
     def permutations(self) -> str:
@@ -108,7 +116,7 @@ def contrast_test(
     >>> values = np.random.default_rng(0).normal(size=(8, 3)) + [[0, 9, 0], [0, 0, 0]] * 4
     >>> found = contrast_test(values, contrast, np.arange(8), Permutations(99))
     >>> int(found.p_corrected.argmin()), found.said, found.effect
-    (1, 'all 70 permutations; the lowest possible p is 0.0286', "Cohen's d")
+    (1, 'all 70 permutations, 35 of which differ in |t|; the lowest possible p is 0.0286', "Cohen's d")
     """
     if contrast.paired:
         first, second = contrast.pairs.T

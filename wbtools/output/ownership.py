@@ -20,6 +20,8 @@ PROVENANCE = "provenance.json"
 """Name of the record; its presence means that the folder is whole."""
 MARKER = ".wbtools-staging.json"
 """Name of the file that says which process makes a folder that is not finished."""
+BATCH_STATE = ".wbtools"
+"""Name of the folder, beside the subjects' folders of outputs, in which a batch keeps its own files."""
 
 _LARGEST = 1 << 26  # a record has about 50 kB
 
@@ -74,14 +76,24 @@ def not_as_made(folder: Path) -> list[Path]:
     OSError, ValueError
         If the record cannot be read.
     """
-    hashes = {Path(name): sha256 for name, sha256 in record(folder)["outputs_sha256"].items()}
-    own = {Path(PROVENANCE), Path(MARKER), Path(f"{MARKER}.new")}
-    there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return sorted(
-        name
-        for name in (path.relative_to(folder) for path in there)
-        if name not in own and (name not in hashes or _differs(folder / name, hashes[name]))
-    )
+    hashes = _hashes(folder)
+    return [name for name in _files(folder) if name not in hashes or _differs(folder / name, hashes[name])]
+
+
+def added(folder: Path) -> list[Path]:
+    """Those of `not_as_made` that are not on the record, whose content is not read; errors as there."""
+    hashes = _hashes(folder)
+    return [name for name in _files(folder) if name not in hashes]
+
+
+def _hashes(folder: Path) -> dict[Path, object]:
+    return {Path(name): sha256 for name, sha256 in record(folder)["outputs_sha256"].items()}
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files and links in a folder, relative to it and sorted, but for the record and what says who makes it."""
+    there = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(set(there) - {Path(PROVENANCE), Path(MARKER), Path(f"{MARKER}.new")})
 
 
 def changed(folder: Path) -> list[Path]:

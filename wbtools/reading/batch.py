@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.errors import InputError, UnknownChoice, missing_folder
-from wbtools.output.ownership import PROVENANCE
+from wbtools.reading.export_folders import export_folders
 from wbtools.reading.finished import Export, open_export
 from wbtools.reading.participants import FILE, joined, read_participants
 from wbtools.reading.record import NoExport
@@ -223,20 +222,3 @@ def _opened(place: Path) -> Export | InputError:
         return open_export(place)
     except InputError as error:
         return error
-
-
-def export_folders(root: Path) -> Iterator[Path]:
-    """The folders with a record, and those in folders without one, as BIDS sessions; hidden ones are unfinished."""
-    # lexists: a record whose content was not fetched (git-annex) is no folder of somebody else's
-    for folder in _folders(root):
-        if os.path.lexists(folder / PROVENANCE):
-            yield folder
-        else:
-            yield from (inner for inner in _folders(folder) if os.path.lexists(inner / PROVENANCE))
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError:
-        return []

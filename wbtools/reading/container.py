@@ -21,7 +21,8 @@ from wbtools import atomic
 from wbtools.errors import InputError, MissingFile, UnreadableFile
 from wbtools.output.ownership import PROVENANCE, read_plain
 from wbtools.provenance import sha256, sha256_of
-from wbtools.text import line
+from wbtools.reading.export_folders import holds_exports
+from wbtools.text import line, shell
 
 _LARGEST, _LARGEST_RECORD = 1 << 33, 1 << 26
 """Most bytes that one file of a zip, and the record in it, may take unpacked."""
@@ -109,7 +110,13 @@ class Folder(Container):
         try:
             return read_plain(self.folder / PROVENANCE)
         except FileNotFoundError:
-            raise InputError(f"{self.folder} has no {PROVENANCE}: it is no finished export", hint=_HINT) from None
+            what = f"{self.folder} has no {PROVENANCE}: it is no finished export"
+            if holds_exports(self.folder):
+                pages = shell("wbtools", "batch", "report", self.folder)
+                raise InputError(
+                    what, hint=f"it is a folder of exports: name one of them, or show all: {pages}"
+                ) from None
+            raise InputError(what, hint=_HINT) from None
         except (OSError, ValueError) as error:
             raise UnreadableFile(self.folder / PROVENANCE, error) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import NAMINGS, Convention, OutputFolder
 from wbtools.output.names.convention import IDENTITY_FOLDER
 from wbtools.reading.container import Container, contained
+from wbtools.reading.packing import Packing
 from wbtools.reading.record import Record
 from wbtools.text import counted
 
@@ -68,6 +69,11 @@ class Contents:
             f"the record of {self.container.place} lists no region table of {network}", hint="export the subject again"
         )
 
+    @cached_property
+    def packing(self) -> Packing:
+        """What `wbtools pack` left out and changed, if this is one of its packs."""
+        return Packing.of(self.record)
+
     def name(self, what: Output) -> str:
         """The path of a file in the export, whether it is there or not."""
         return self._name(what, self.convention)
@@ -82,20 +88,41 @@ class Contents:
         Raises
         ------
         InputError
-            If the export does not have it.
+            If the export does not have it, or a pack of it left it out.
         """
+        name, place = self.name(what), self.container.place
         if not self.has(what):
-            raise MissingFile(self.container.place / self.name(what), hint="this export was made without it")
-        return self.path_of(self.name(what))
+            made_without = MissingFile(place / name, hint="this export was made without it")
+            raise self.packing.refusal(name, place) or made_without
+        return self.path_of(name)
 
     def path_of(self, name: str) -> Path:
         """Where a recorded file can be read, by its path in the export."""
         return self.container.path(name)
 
     def t1w(self) -> Path:
-        """Where the T1w lies: the name tells a whole head from a brain alone."""
-        what = Output(OutputKind.T1W)
-        return self.path(what if self.has(what) else replace(what, whole_head=True))
+        """Where the T1w lies."""
+        return self.path(self.t1w_kind)
+
+    @property
+    def has_t1w(self) -> bool:
+        """Whether the record lists the T1w."""
+        return self.has(self.t1w_kind)
+
+    @property
+    def left_out_t1w(self) -> bool:
+        """Whether this is a pack without the T1w of its export."""
+        return self.name(self.t1w_kind) in self.packing.left_out
+
+    @property
+    def t1w_kind(self) -> Output:
+        """The T1w: the name tells a whole head from a brain alone, also where a pack left it out."""
+        brain, head = (Output(OutputKind.T1W, whole_head=whole) for whole in (False, True))
+        for files in (self.record.files, self.packing.left_out):
+            for each in (brain, head):
+                if self.name(each) in files:
+                    return each
+        return brain
 
     def figures(self, network: str) -> dict[str, str]:
         """The paths of a network's pictures, by the names of scenes."""

@@ -12,17 +12,13 @@ from wbtools.errors import InputError
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names.convention import IDENTITY_FOLDER
 from wbtools.output.ownership import MARKER, PROVENANCE
+from wbtools.provenance import sha256_of
 from wbtools.reading.contents import ON_SURFACES, Contents
+from wbtools.reading.packing import MAY_SHOW_T1W, NAMES_PATIENT, NO_SCENE_LEFT, PACKED, README, SHOWS_T1W, LeftOut
 from wbtools.reading.record import section
 from wbtools.sharing import scene_references
 from wbtools.sharing.scene_references import SCENE, SPEC
 from wbtools.version import __version__
-
-PACKED = "packed"
-"""The section of a record that says it is that of a pack."""
-
-NAMES_PATIENT = "names the patient"
-SHOWS_T1W = "shows the T1w"
 
 _NO_VOXELS = (
     ".surf.gii", ".func.gii", ".shape.gii", ".label.gii", ".dscalar.nii", ".dlabel.nii", ".pscalar.nii", ".pconn.nii",
@@ -40,33 +36,34 @@ class PackContents:
     Parameters
     ----------
     files : mapping of str to Path or bytes
-        By their paths in the export: where they lie, or what they hold.
-    left_out : mapping of str to str
-        Files on record that are not in it, and why, as the end of a sentence about the file.
+        By their paths in the export: where they lie, or what they hold; without the record and the README.txt.
+    with_t1w : bool
+        Whether the T1w is in it.
+    left_out : mapping of str to LeftOut
+        Files of the export that are not in it, and why; also those that an earlier pack left out.
+    before : frozenset of str
+        Those of them that an earlier pack left out.
     dropped_scenes : tuple of str
-        Scenes that are not in it, since they show a file that is left out.
+        Scenes that are not in it, since they show a file that is left out; also those of an earlier pack.
     unrecorded : tuple of str
         What lies in the export beside what wbtools wrote, and is not packed.
     """
 
     files: Mapping[str, Path | bytes]
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    with_t1w: bool
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    before: frozenset[str] = frozenset()
     dropped_scenes: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
 
-    @property
-    def with_t1w(self) -> bool:
-        """Whether the T1w is in it."""
-        return SHOWS_T1W not in self.left_out.values()
-
 
 def gather(contents: Contents, folder: Path, *, t1w: bool = True) -> PackContents:
-    """Choose the files of a pack, and write its record.
+    """Choose the files of a pack.
 
     Parameters
     ----------
     contents : Contents
-        Of a finished export.
+        Of a finished export, or of a pack of one, unpacked.
     folder : Path
         Where it lies.
     t1w : bool
@@ -80,25 +77,34 @@ def gather(contents: Contents, folder: Path, *, t1w: bool = True) -> PackContent
     for name in contents.record.files:
         _require_inside(folder, name)
     contents.require_as_recorded()
-    left_out = dict(_left_out(contents, t1w=t1w))
+    earlier, now = contents.packing, dict(_left_out(contents, t1w=t1w))
     files: dict[str, Path | bytes] = {
-        name: folder / name for name in contents.record.files if name not in left_out and contents.container.has(name)
+        name: folder / name for name in contents.record.files if name not in now and contents.container.has(name)
     }
-    sessions = {name for name in files if left_out and name.endswith((SCENE, SPEC))}
-    dropped: list[str] = []
+    sessions = {name for name in files if now and name.endswith((SCENE, SPEC))}
+    dropped = list(earlier.scenes)
     for name in sorted(sessions, key=lambda name: name.endswith(SPEC)):  # a spec lists the scene file
         before = (folder / name).read_bytes()
-        after = scene_references.without(name, before, left_out)
+        after = scene_references.without(name, before, now)
         if name.endswith(SCENE):
             kept = scene_references.scenes(name, after)
             dropped += [scene for scene in scene_references.scenes(name, before) if scene not in kept]
             if not kept:
-                left_out[name] = "has no scene left"
+                now[name] = NO_SCENE_LEFT
                 del files[name]
                 continue
         files[name] = after
-    files[PROVENANCE] = _record(contents, files, left_out)
-    return PackContents(files, left_out, tuple(dropped), tuple(_unrecorded(contents, folder)))
+    original = _originals(contents)
+    left_out = {**earlier.left_out, **{name: LeftOut(why, original[name]) for name, why in now.items()}}
+    with_t1w = contents.has_t1w and contents.name(contents.t1w_kind) in files
+    before_now = frozenset(earlier.left_out)
+    return PackContents(files, with_t1w, left_out, before_now, tuple(dropped), tuple(_unrecorded(contents, folder)))
+
+
+def _originals(contents: Contents) -> dict[str, str]:
+    """SHA-256 of every file on record as it was in the export."""
+    changed = contents.packing.changed
+    return {name: changed.get(name, digest) for name, digest in contents.record.files.items()}
 
 
 def _require_inside(folder: Path, name: str) -> None:
@@ -109,12 +115,12 @@ def _require_inside(folder: Path, name: str) -> None:
 
 
 def _left_out(contents: Contents, *, t1w: bool) -> Iterator[tuple[str, str]]:
-    hides = _hides_t1w(contents)
+    hides, why = _hides_t1w(contents), SHOWS_T1W if contents.has_t1w else MAY_SHOW_T1W
     for name in contents.record.files:
         if name.startswith(f"{IDENTITY_FOLDER}/"):
             yield name, NAMES_PATIENT
         elif not t1w and not hides(name):
-            yield name, SHOWS_T1W
+            yield name, why
 
 
 def _hides_t1w(contents: Contents) -> Callable[[str], bool]:
@@ -133,22 +139,48 @@ def _hides_t1w(contents: Contents) -> Callable[[str], bool]:
 def _unrecorded(contents: Contents, folder: Path) -> Iterator[str]:
     own = {*contents.record.files, PROVENANCE, MARKER}
     there = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
-    yield from (name for name in (path.relative_to(folder).as_posix() for path in there) if name not in own)
+    for path in there:
+        name = path.relative_to(folder).as_posix()
+        if name not in own and not (name == README and _is_readme(path, contents.packing.readme)):
+            yield name
 
 
-def _record(contents: Contents, files: Mapping[str, Path | bytes], left_out: Mapping[str, str]) -> bytes:
-    """The export's record, whole, with what was packed and what not; hashes and sizes are those of the pack."""
-    record = contents.record
+def _is_readme(path: Path, digest: str) -> bool:
+    """Whether it is the very file that `wbtools pack` wrote beside the export, by its SHA-256 on record."""
+    if not digest or path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return sha256_of(stream) == digest
+
+
+def record_of(contents: Contents, packed: PackContents, readme: bytes) -> bytes:
+    """The record of a pack: the export's, whole, with what was packed and what not; hashes and sizes are the pack's.
+
+    Parameters
+    ----------
+    contents : Contents
+        Of the export.
+    packed : PackContents
+    readme : bytes
+        What the README.txt of the pack holds.
+    """
+    record, files, original = contents.record, packed.files, _originals(contents)
     made = {name: content for name, content in files.items() if isinstance(content, bytes)}
     hashes = {name: digest for name, digest in record.files.items() if name in files}
     sizes = {name: size for name, size in section(record.content, "outputs_bytes").items() if name in files}
     hashes |= {name: sha256(content).hexdigest() for name, content in made.items()}
     sizes |= {name: len(content) for name, content in made.items()}
-    packed = {
+    said = {
         "wbtools": __version__,
-        "t1w": SHOWS_T1W not in left_out.values(),
-        "left_out": {name: {"why": why, "sha256": record.files[name]} for name, why in sorted(left_out.items())},
-        "changed": {name: {"sha256 in the export": record.files[name]} for name in sorted(made)},
+        "t1w": packed.with_t1w,
+        "left_out": {name: {"why": each.why, "sha256": each.sha256} for name, each in sorted(packed.left_out.items())},
+        "scenes_left_out": list(packed.dropped_scenes),
+        "changed": {
+            name: {"sha256 in the export": original[name]}
+            for name in sorted(files)
+            if name in made or name in contents.packing.changed
+        },
+        README: {"sha256": sha256(readme).hexdigest()},
     }
-    content = {**record.content, PACKED: packed, "outputs_sha256": hashes, "outputs_bytes": sizes}
+    content = {**record.content, PACKED: said, "outputs_sha256": hashes, "outputs_bytes": sizes}
     return f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()

@@ -21,9 +21,12 @@ from wbtools.output.destination import require_writable_around
 from wbtools.output.ownership import PROVENANCE, subject_of
 from wbtools.reading.container import Zipped
 from wbtools.reading.contents import Contents
+from wbtools.reading.export_folders import holds_exports
+from wbtools.reading.packing import PACKED, README
 from wbtools.sharing.pack_check import Checked, check
-from wbtools.sharing.pack_contents import PACKED, PackContents, gather
-from wbtools.sharing.pack_readme import README, readme
+from wbtools.sharing.pack_contents import PackContents, gather, record_of
+from wbtools.sharing.pack_readme import readme
+from wbtools.subject.containment import require_outside_inputs
 from wbtools.text import line
 
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -91,7 +94,7 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
     ------
     InputError
         If it is no folder of an export, is damaged, or holds a link that leads outside; if `out` exists and is not an
-        earlier pack of the same subject.
+        earlier pack of the same subject, or lies among files that stay as they are.
     CheckError
         If the pack, unpacked, is not whole; then there is none.
     """
@@ -99,7 +102,8 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
     contents = Contents.of(folder)
     require_place(out, folder, contents.record.subject, options.overwrite)
     packed = gather(contents, folder, t1w=options.t1w)
-    files = {**packed.files, README: readme(contents, packed).encode()}
+    text = readme(contents, packed).encode()
+    files = {**packed.files, PROVENANCE: record_of(contents, packed, text), README: text}
     checked: list[Checked] = []
 
     def write(stream: BinaryIO) -> None:
@@ -128,7 +132,8 @@ def folder_of(place: Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"{place} is no folder", hint=_HINT)
     if not (folder / PROVENANCE).is_file():
-        raise InputError(f"{folder} has no {PROVENANCE}: it is no finished export", hint=_HINT)
+        hint = "it is a folder of exports: pack one of them" if holds_exports(folder) else _HINT
+        raise InputError(f"{folder} has no {PROVENANCE}: it is no finished export", hint=hint)
     return folder
 
 
@@ -198,6 +203,7 @@ def require_place(out: Path, folder: Path, subject: str, overwrite: bool) -> Non
         raise InputError(f"--out {out}: there is no folder {out.parent}", hint="make it, or choose another place")
     if out.parent.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"--out {out} lies in the export that is packed", hint="choose a place outside")
+    require_outside_inputs(out, "--out")
     if os.path.lexists(out):
         why = _foreign(out, subject)
         if why:

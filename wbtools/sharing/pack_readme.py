@@ -6,19 +6,22 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from wbtools.reading.contents import Contents
-from wbtools.sharing.pack_contents import NAMES_PATIENT, SHOWS_T1W, PackContents
+from wbtools.reading.packing import NAMES_PATIENT
+from wbtools.sharing.pack_contents import PackContents
 from wbtools.sharing.scene_references import SCENE, SPEC
 from wbtools.text import counted, line, printable, shell
 from wbtools.version import __version__
 from wbtools.workbench.scene.legend import NOTICE as RESEARCH
 
-README = "README.txt"
-
 _WIDTH = 100
 _WITHOUT = (
-    "Without the T1w: the image itself, pictures and scenes of its slices, the picture of the network's input, and the "
-    "report, which shows it, were left out. Surfaces, sulcal depth, label volumes and maps are there, and have this "
-    "brain's own folding: whoever has another scan of the person can match them to it."
+    "Without the T1w: the image itself was left out, and what shows it: pictures and scenes of its slices, the picture "
+    "of the network's input, and the export's report. Surfaces, sulcal depth, label volumes and maps are there, and "
+    "have this brain's own folding: whoever has another scan of the person can match them to it."
+)
+_STILL = (
+    "What needs the T1w does not work here: wbtools report makes its page without placement and viewer, the lines of "
+    "--print-viewers open the maps without it, and wbtools.open(...).t1w is an error."
 )
 _WITH = (
     "The T1w, the surfaces and the sulcal depth show this brain's folding, which is as individual as a fingerprint: "
@@ -45,7 +48,7 @@ def readme(contents: Contents, packed: PackContents) -> str:
         [f"{line(record.subject)}: results of wbtools {line(record.version, 20)}, packed by wbtools {__version__}"],
         _wrapped(record.notices or (RESEARCH,)),
         ["Open, in this folder:", *(f"    {each}" for each in _lines(packed))],
-        _wrapped([_WITH if packed.with_t1w else _WITHOUT]),
+        _wrapped([_WITH] if packed.with_t1w else [_WITHOUT, _STILL]),
         _wrapped(_left_behind(packed)),
         ["Whose data", *_wrapped([_LICENCES, line(record.content.get("acknowledgement", ""))])],
         [RESEARCH],
@@ -69,13 +72,12 @@ def _lines(packed: PackContents) -> Iterator[str]:
 
 
 def _left_behind(packed: PackContents) -> Iterator[str]:
-    names = {
-        why: [name for name, reason in packed.left_out.items() if reason == why] for why in (SHOWS_T1W, NAMES_PATIENT)
-    }
-    if names[NAMES_PATIENT]:
-        yield f"{counted(len(names[NAMES_PATIENT]), 'DICOM object')} stayed behind, since such files name the patient."
-    if names[SHOWS_T1W]:
-        yield f"Left out: {', '.join(map(line, sorted(names[SHOWS_T1W])))}."
+    naming = [name for name, each in packed.left_out.items() if each.why == NAMES_PATIENT]
+    others = sorted(packed.left_out.keys() - naming)
+    if naming:
+        yield f"{counted(len(naming), 'DICOM object')} stayed behind, since such files name the patient."
+    if others:
+        yield f"Left out: {', '.join(map(line, others))}."
     if packed.dropped_scenes:
         yield f"Scenes left out: {', '.join(map(line, packed.dropped_scenes))}."
 

@@ -30,8 +30,10 @@ class ViewerFiles:
 
     Parameters
     ----------
-    t1w, relevance, atlas, lut : Path
-        Image, overlay, labels, and the labels' names and colours in FSLeyes' format.
+    t1w : Path or None
+        The image; None in a pack without it.
+    relevance, atlas, lut : Path
+        Overlay, labels, and the labels' names and colours in FSLeyes' format.
     shown : Palette
         Of the overlay.
     most : float
@@ -40,7 +42,7 @@ class ViewerFiles:
         A surface, its maps, relevance first, and its areas; empty where the export has none.
     """
 
-    t1w: Path
+    t1w: Path | None
     relevance: Path
     atlas: Path
     lut: Path
@@ -136,7 +138,7 @@ def files_of(export: Export, network: str) -> ViewerFiles:
             surface, maps, areas = (contents.path(what).absolute() for what in kinds)
             cortex[side] = surface, maps, areas
     return ViewerFiles(
-        contents.t1w().absolute(),
+        None if contents.left_out_t1w else contents.t1w().absolute(),
         contents.path(Output(OutputKind.RELEVANCE, network)).absolute(),
         contents.path(Output(OutputKind.ATLAS_VOLUME, atlas=atlas)).absolute(),
         contents.path(Output(OutputKind.LUT, atlas=atlas)).absolute(),
@@ -148,7 +150,7 @@ def files_of(export: Export, network: str) -> ViewerFiles:
 
 def _line(viewer: Viewer, network: str, files: ViewerFiles) -> ViewerLine:
     paths = (files.t1w, files.relevance, files.atlas, *(path for three in files.cortex.values() for path in three))
-    if any(sign in str(path) for path in paths for sign in viewer.separators):
+    if any(sign in str(path) for path in paths if path for sign in viewer.separators):
         why = f"its options end a file's name at {' and '.join(viewer.separators)}: open the files from its menu"
         return ViewerLine(viewer.title, network, problem=why)
     return ViewerLine(viewer.title, network, viewer.words(files))
@@ -166,11 +168,14 @@ def fsleyes(files: ViewerFiles) -> Words:
     clipped = f"{1.01 * max(files.most, files.shown.high):.4g}"  # what is above the upper end is not drawn
     overlay = ("-cm", "hot", "-dr", "0", files.high, "-cr", files.low, clipped, "-a", str(_RELEVANCE_OPACITY))
     atlas = ("-ot", "label", "-l", str(files.lut), "-o")
-    return ("fsleyes", str(files.t1w), "-cm", "greyscale", str(files.relevance), *overlay, str(files.atlas), *atlas)
+    image = (str(files.t1w), "-cm", "greyscale") if files.t1w else ()
+    return ("fsleyes", *image, str(files.relevance), *overlay, str(files.atlas), *atlas)
 
 
 def itksnap(files: ViewerFiles) -> Words:
     """The overlay beside the image; colours and range are chosen in its contrast panel, labels have no names.
+
+    Without the image the overlay is shown in its place, for a line needs one.
 
     Examples
     --------
@@ -178,7 +183,8 @@ def itksnap(files: ViewerFiles) -> Words:
     >>> print(" ".join(itksnap(files)))
     itksnap -g t.nii -o r.nii -s a.nii
     """
-    return "itksnap", "-g", str(files.t1w), "-o", str(files.relevance), "-s", str(files.atlas)
+    images = ("-g", str(files.t1w), "-o", str(files.relevance)) if files.t1w else ("-g", str(files.relevance))
+    return "itksnap", *images, "-s", str(files.atlas)
 
 
 def slicer(files: ViewerFiles) -> Words:
@@ -190,9 +196,11 @@ def slicer(files: ViewerFiles) -> Words:
     >>> slicer(files)[:2], "SetLowerThreshold(0.1)" in slicer(files)[2]
     (('Slicer', '--python-code'), True)
     """
-    t1w, relevance, atlas = map(str, (files.t1w, files.relevance, files.atlas))
+    relevance, atlas = str(files.relevance), str(files.atlas)
+    over = f"background=t1w, foreground=relevance, foregroundOpacity={_RELEVANCE_OPACITY / 100}"
+    layers = over if files.t1w else "background=relevance"
     code = (
-        f"t1w = slicer.util.loadVolume({t1w!r})",
+        *([f"t1w = slicer.util.loadVolume({str(files.t1w)!r})"] if files.t1w else ()),
         f"relevance = slicer.util.loadVolume({relevance!r})",
         f"atlas = slicer.util.loadLabelVolume({atlas!r})",
         "shown = relevance.GetScalarVolumeDisplayNode()",
@@ -201,8 +209,7 @@ def slicer(files: ViewerFiles) -> Words:
         f"shown.SetWindowLevelMinMax(0, {files.high})",
         f"shown.SetLowerThreshold({files.low})",
         "shown.ApplyThresholdOn()",
-        f"slicer.util.setSliceViewerLayers(background=t1w, foreground=relevance, foregroundOpacity="
-        f"{_RELEVANCE_OPACITY / 100}, label=atlas, labelOpacity={_ATLAS_OPACITY / 100})",
+        f"slicer.util.setSliceViewerLayers({layers}, label=atlas, labelOpacity={_ATLAS_OPACITY / 100})",
     )
     return "Slicer", "--python-code", "; ".join(code)
 
@@ -220,7 +227,8 @@ def freeview(files: ViewerFiles) -> Words:
     """
     low, high = files.shown.threshold or 0.0, files.shown.high
     heat = f"colormap=heat:heatscale={files.low},{(low + high) / 2:.4g},{files.high}:opacity={_RELEVANCE_OPACITY / 100}"
-    volumes = ("-v", f"{files.t1w}:colormap=grayscale", f"{files.relevance}:{heat}")
+    image = (f"{files.t1w}:colormap=grayscale",) if files.t1w else ()
+    volumes = ("-v", *image, f"{files.relevance}:{heat}")
     surfaces = [
         f"{surface}:overlay={maps}:overlay_threshold={files.low},{files.high}:annot={areas}:annot_outline=1"
         for surface, maps, areas in files.cortex.values()

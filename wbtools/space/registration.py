@@ -22,6 +22,7 @@ from wbtools.errors import CheckError
 from wbtools.space.foreground import foreground, is_stripped
 from wbtools.space.grid import Grid, Volume, canonical
 from wbtools.space.resampling import average
+from wbtools.text import lengths
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -137,6 +138,9 @@ def affine_between(fixed: Volume, moving: Volume) -> Alignment:
 
 # ---------------------------------------------------------------------------------------------- images made comparable
 
+_THINNEST = 20.0
+"""Of images that are registered, mm; a brain is thicker in every direction."""
+
 _COMPARABLE: WeakKeyDictionary[Volume, dict[float, tuple[Volume, bool]]] = WeakKeyDictionary()
 """By spacing, as long as an image is in use: the template is registered to a scan, and to what a network sees of it."""
 
@@ -152,6 +156,12 @@ def _comparable(volume: Volume, spacing: float) -> tuple[Volume, bool]:
 
 def _prepared(volume: Volume, spacing: float) -> Volume:
     """An image in [0, 1] with background 0, on voxels along the world's axes, with a margin around the foreground."""
+    extent = np.array(volume.grid.shape) * volume.grid.voxel_sizes
+    if extent.min() < _THINNEST:
+        raise CheckError(
+            f"an image of {lengths(volume.grid.shape)} voxels, {lengths(extent, '.3g')} mm, holds no whole head",
+            hint="give a three-dimensional T1w scan, not a slice of one",
+        )
     inside = foreground(volume)
     values = volume.data[inside]
     low, high = np.quantile(values, (0.005, 0.995)) if values.size else (0.0, 0.0)

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from wbtools.errors import InputError, SubjectError
 from wbtools.output.names.described_data import DESCRIPTION
-from wbtools.output.ownership import PROVENANCE, read_plain
+from wbtools.output.ownership import BATCH_STATE, PROVENANCE, read_plain, record, subject_of
 from wbtools.subject.layouts import Layout, layouts_selected
 
 DATA_SET = ("dataset.json", "images.npy")
@@ -196,7 +196,9 @@ def require_outside_made(folder: Path, option: str, *, itself: bool = True) -> N
 
 
 def require_outside_inputs(folder: Path, option: str, study: Path | None = None) -> None:
-    """Require that a file or folder to write is, and lies in, no subject's folder, no data set and no run's folder.
+    """Require that a file or folder to write is, and lies in, nothing that stays as it is.
+
+    That is a subject's folder, a data set, a run's folder, a finished export or a batch's own files.
 
     Parameters
     ----------
@@ -212,8 +214,22 @@ def require_outside_inputs(folder: Path, option: str, study: Path | None = None)
     InputError
         Naming the input.
     """
+    _require_outside_exports(folder, option)  # first: some look like a subject's folder
     require_outside_subjects(folder, study or folder, (), option)
     require_outside_made(folder, option)
+
+
+def _require_outside_exports(folder: Path, option: str) -> None:
+    """Require that a file or folder to write lies in no finished export, and not among a batch's own files."""
+    real = _Place(folder).real
+    for above in (real, *real.parents):
+        if above.name == BATCH_STATE and above.is_dir():
+            what = "where a batch keeps its own files"
+        elif above != real and _is_export(above):
+            what = "a finished export, which stays as it is"
+        else:
+            continue
+        raise InputError(f"{option} {folder} lies in {above}, {what}", hint=f"choose another {option}")
 
 
 def require_apart(target: Path, inputs: Iterable[Path], study: Path) -> None:
@@ -332,6 +348,17 @@ def _is_run(folder: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and found.keys() >= _RUN_SAYS
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether a folder has a record that wbtools wrote of a subject's export."""
+    if not os.path.lexists(folder / PROVENANCE):
+        return False
+    try:
+        found = record(folder)
+    except (OSError, ValueError):
+        return False
+    return subject_of(found) is not None and bool({"subject", "networks"} & found.keys())
 
 
 def _owner_of_dataset(description: Path) -> str:

@@ -87,7 +87,9 @@ class Trust:
             if similarity and similarity.highest > TOO_ALIKE
         ]
         if self.conservation is not None and abs(self.conservation - 1) > CONSERVED:
-            found.append(f"{self.conservation:.0%} of what was divided arrived in the image")
+            found.append(
+                f"the relevance sums to {self.conservation:.0%} of the score that it should divide among voxels"
+            )
         if self.outside > OUTSIDE:
             found.append(f"{self.outside:.0%} of the relevance lies outside the brain")
         blind = (self.sensitivity.failure,) if self.sensitivity and self.sensitivity.blind else ()

@@ -16,9 +16,9 @@ from pathlib import Path
 from wbtools import atomic
 from wbtools.atomic import Access
 from wbtools.errors import InputError
-from wbtools.output.ownership import PROVENANCE, read_plain
+from wbtools.output.ownership import BATCH_STATE, PROVENANCE, read_plain
 
-NAME = ".wbtools"
+NAME = BATCH_STATE
 _MARK = "made by wbtools batch: its own files, all of which may be lost\n"
 
 

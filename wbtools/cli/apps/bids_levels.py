@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from wbtools.cli.batch.run import run as batch_run
 from wbtools.cli.console import err
 from wbtools.cli.failures import SPELLINGS
 from wbtools.cli.reading.group import command as group
+from wbtools.cli.reading.group import prepare
 from wbtools.errors import InputError, missing_folder
 from wbtools.group.group_folder import FOLDER
-from wbtools.reading.batch import export_folders
+from wbtools.reading.export_folders import export_folders
 from wbtools.reading.participants import FILE
 from wbtools.text import counted, first_of
 
@@ -36,6 +37,8 @@ _SPELLINGS = {
     "--naming hcp": "--naming hcp with wbtools batch run",
 }
 """Options that errors of `wbtools batch run` and `wbtools group` name, and the app does not have."""
+_ELSEWHERE = {", or choose another --out": "", "choose another --out, or move": "move"}
+"""Advice of `wbtools group` and `wbtools batch report` that does not help: another OUTPUT_DIR holds no exports."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def run(asked: Asked, level: str, options: Mapping[str, Any]) -> None:
     require_level(level)
     asked.require_place()
     following = (NAME, asked.bids_dir, asked.output_dir, "group")
-    click.get_current_context().meta.update({PROGRAM: NAME, SPELLINGS: _SPELLINGS, NEXT: following})
+    spellings = _SPELLINGS | (_ELSEWHERE if level == "group" else {})
+    click.get_current_context().meta.update({PROGRAM: NAME, SPELLINGS: spellings, NEXT: following})
     if options["skip_bids_validation"]:
         _note("nothing is validated, with or without --skip-bids-validation")
     {"participant": _participant, "group": _group}[level](asked, options)
@@ -109,12 +113,22 @@ def _group(asked: Asked, options: Mapping[str, Any]) -> None:
         raise missing_folder(out, hint="run level participant first, or give its OUTPUT_DIR")
     if not any(True for _ in export_folders(out)):  # a page without anybody would only hide that
         raise InputError(f"OUTPUT_DIR {out} holds no finished export", hint="run level participant first, to its end")
+    jobs = options["jobs"] or options["n_cpus"] or GROUP["jobs"].default
+    given = {**{name: options[name] for name in GROUP}, "participants": table, "jobs": jobs}
+    where = {"exports": out, "out": out / FOLDER}
+    _within(group, _require_group, **where, **given)  # before the pages, which then are all that is there
     if not options["no_report"]:
         network = options["networks"][0] if len(options["networks"]) == 1 else None
         _call(batch_report, exports=out, out=None, participants=table, network=network)
-    jobs = options["jobs"] or options["n_cpus"] or GROUP["jobs"].default
-    given = {**{name: options[name] for name in GROUP}, "participants": table, "jobs": jobs}
-    _call(group, exports=out, out=out / FOLDER, **given)
+    _call(group, **where, **given)
+
+
+def _require_group(**values: Any) -> None:
+    """Refuse what `wbtools group` would refuse, as far as it is told without reading tables."""
+    from wbtools.group.prospects import require_possible
+
+    batch, settings, _, _ = prepare(**values)
+    require_possible(batch, settings)
 
 
 def _shared_out(options: Mapping[str, Any]) -> dict[str, int]:
@@ -127,14 +141,19 @@ def _shared_out(options: Mapping[str, Any]) -> dict[str, int]:
 
 def _call(command: click.Command, **values: Any) -> None:
     """Call a command's function in a context of its own, which knows what was typed."""
+    assert command.callback is not None
+    _within(command, command.callback, **values)
+
+
+def _within(command: click.Command, function: Callable[..., Any], **values: Any) -> None:
+    """Call a function in a context of a command, which knows what was typed."""
     above = click.get_current_context()
     context = click.Context(command, info_name=command.name, parent=above)
     for name in values:
         if source := above.get_parameter_source(name):
             context.set_parameter_source(name, source)
-    assert command.callback is not None
     with context:
-        command.callback(**values)
+        function(**values)
 
 
 def _note(sentence: str) -> None:

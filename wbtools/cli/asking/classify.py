@@ -133,15 +133,15 @@ def _by_answer(found: Sequence[FoundPerson], model: Model) -> _Told:
 def _by_examples(found: Sequence[FoundPerson], model: Model, examples: Index, label: str | None, top: int) -> _Told:
     """The classes of the nearest labelled examples."""
     from wbtools.asking.classifying import HEADING_VOTES, label_of, vote, vote_rows
+    from wbtools.asking.neighbours import said_of_images
 
     column = label_of(examples, label)
     shown = _shown(found, model)
     votes = [vote(person, model, examples, column, top) for person in shown]
     sentences = [f"{line(found.person)}: {found.sentence()}" for found in votes]
     left_out = [(found.person, found.near.left_out()) for found in votes]
-    notes = [f"{person}: {said}" for person, said in left_out if said] + _notes(shown, model)
-    if examples.header.synthetic:
-        notes.append("The examples are synthetic: nobody was scanned, and nothing follows for people.")
+    notes = [f"{person}: {said}" for person, said in left_out if said]
+    notes += [*_notes(shown, model), *said_of_images(examples)]
     return _Told(sentences, vote_rows(votes), len(HEADING_VOTES), notes)
 
 
@@ -161,7 +161,7 @@ def _shown(found: Sequence[FoundPerson], model: Model) -> list[ShownPerson]:
 def _notes(shown: Sequence[ShownPerson], model: Model) -> list[str]:
     from wbtools.asking.comparing import notices
 
-    return [*(f"{person.name}: {remark}" for person in shown for remark in person.remarks), *notices(model)]
+    return [*(said for person in shown for said in person.said()), *notices(model)]
 
 
 def _examples(place: Path, model: Model, device: str) -> Index:

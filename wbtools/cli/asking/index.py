@@ -58,6 +58,7 @@ def command(
     from wbtools.asking import indexing
     from wbtools.asking.comparing import notices
     from wbtools.asking.piecewise import Asked, EmbedJob
+    from wbtools.datasets.manifest import size
     from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.starting import device_named
 
@@ -75,12 +76,12 @@ def command(
             made = indexing.make(job.work, out, coming, overwrite=overwrite)
     else:
         made = _elsewhere(job, out, engine, overwrite=overwrite)
-    say_notes(notices(job.work.model))
+    say_notes((*notices(job.work.model), *made.notices))
     what = counted(made.length, "bit" if made.kind.value == "codes" else "value")
-    size, people = out.stat().st_size / 1e6, counted(len(job.work.data.people), "person")
+    people = counted(len(job.work.data.people), "person")
     terminal.print(
         f"Wrote {line(out)}: {made.kind.value} of {counted(made.count, 'image')} of {people}, {what} "
-        f"each, {'with' if made.pictures else 'without'} pictures, {size:,.1f} MB"
+        f"each, {'with' if made.pictures else 'without'} pictures, {size(out.stat().st_size)}"
     )
     terminal.print(f"Next:  {terminal.command('wbtools', 'query', 'SUBJECT', '--index', out, '--model', network)}")
 

@@ -122,4 +122,4 @@ def _say(answer: Answer) -> None:
     say_table(kept, [name for name in kept[0] if name not in ("rank", distance)])
     if said := near.left_out():
         terminal.print(terminal.wrapped(said))
-    say_notes([*answer.person.remarks, *answer.notices])
+    say_notes(answer.notices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,12 @@ from wbtools.drawing.renderer_names import RENDERERS, RendererName, refuse_besid
 from wbtools.text import line
 
 if TYPE_CHECKING:
+    from wbtools.drawing.renderer_choice import Renderer
     from wbtools.group.analysis import GroupResult
+    from wbtools.group.group_folder import GroupPlace
     from wbtools.group.network_findings import NetworkFindings
+    from wbtools.group.settings_of_group import GroupSettings
+    from wbtools.reading import Batch
 
 _PATH = click.Path(path_type=Path)
 _TOP = 10
@@ -62,7 +67,7 @@ _TOP = 10
     help="Correlate with a map of the cortex: .func.gii or .shape.gii (name one side's), .dscalar.nii, .pscalar.nii, "
     ".tsv, or one of neuromaps (pip install neuromaps).",
 )
-@click.option("--include-failed", is_flag=True, help="Take maps, too, that failed the checks of their trust.")
+@click.option("--include-failed", is_flag=True, help="Take maps, too, that failed their trust checks.")
 @click.option("--leave-out", is_flag=True, help="Go on without exports that do not fit, and list them.")
 @click.option(
     "--vertex-wise",
@@ -121,31 +126,57 @@ def command(
     """Say what many people's maps have in common, or how groups of people differ.
 
     OUT is the folder of finished exports, as wbtools batch run filled it. Only exports of one network, method and
-    settings are put together; maps that failed the checks of their trust are left out, and listed.
+    settings are put together; maps that failed their trust checks are left out, and listed.
 
     Regions are ranked by their mean level over people, with intervals over families, and compared with the same
     people's maps of randomised networks. The page group.html has all of it.
     """
-    set_up_logging(verbose, Held())
-    if not options["formula"]:
-        refuse_without("--formula", "contrasts", "paired", "vertex_wise")
-    if no_maps or no_render:
-        refuse_beside("--no-maps" if no_maps else "--no-render", renderer)
-    from wbtools.drawing.renderer_choice import choose
     from wbtools.group.analysis import analyse
-    from wbtools.group.group_folder import GroupPlace, write
-    from wbtools.group.settings_of_group import GroupSettings
-    from wbtools.reading import open_batch
+    from wbtools.group.group_folder import write
 
-    settings = GroupSettings(**options)
-    batch = open_batch(exports, participants)
-    place = GroupPlace(out, not no_maps, palm, overwrite, jobs)
-    place.require(batch)
-    drawing = None if no_maps or no_render else choose(renderer)
+    set_up_logging(verbose, Held())
+    asked = {"no_maps": no_maps, "no_render": no_render, "renderer": renderer, "palm": palm, "overwrite": overwrite}
+    batch, settings, place, drawing = prepare(exports, out, participants, jobs=jobs, **asked, **options)
     with several("export", "permutation", "map") as (tell_exports, tell_tests, tell_maps):
         result = analyse(batch, settings, tell_exports, tell_tests)
         written = write(result, place, drawing, tell_maps)
     _summarise(result, out, written, drawing.notice if drawing else "")
+
+
+def prepare(
+    exports: Path, out: Path, participants: Path | None, **options: Any
+) -> tuple[Batch, GroupSettings, GroupPlace, Renderer | None]:
+    """What the command line asks for, as far as it can be had; nothing is computed or written.
+
+    Parameters
+    ----------
+    exports, out, participants : Path
+    **options
+        All others, by the names of the parameters of `command`.
+
+    Raises
+    ------
+    InputError
+        If an option means nothing, there are no exports, or the group may not be written there.
+    CommandError
+        If Workbench is to draw, and cannot.
+    """
+    if not options["formula"]:
+        refuse_without("--formula", "contrasts", "paired", "vertex_wise")
+    no_maps, no_render = options["no_maps"], options["no_render"]
+    if no_maps or no_render:
+        refuse_beside("--no-maps" if no_maps else "--no-render", options["renderer"])
+    from wbtools.drawing.renderer_choice import choose
+    from wbtools.group.group_folder import GroupPlace
+    from wbtools.group.settings_of_group import GroupSettings
+    from wbtools.reading import open_batch
+
+    settings = GroupSettings(**{each.name: options[each.name] for each in fields(GroupSettings)})
+    batch = open_batch(exports, participants)
+    place = GroupPlace(out, not no_maps, options["palm"], options["overwrite"], options["jobs"])
+    place.require(batch)
+    drawing = None if no_maps or no_render else choose(options["renderer"])
+    return batch, settings, place, drawing
 
 
 def _summarise(result: GroupResult, folder: Path, written: tuple[Path, ...], drawn: str) -> None:

@@ -16,6 +16,10 @@ from wbtools.text import counted, line
 if TYPE_CHECKING:
     from wbtools.sharing.pack_file import Pack
 
+_WITHOUT_T1W = (
+    "Without the T1w, wbtools report makes its page without placement and viewer, and --print-viewers opens the maps "
+    "without it"
+)
 _PATH = click.Path(path_type=Path)
 
 
@@ -52,9 +56,13 @@ def command(place: Path, verbose: int, debug: bool, **options: Any) -> None:
 
 
 def _say(made: Pack) -> None:
+    from wbtools.reading.packing import SHOWS_T1W
+
     packed, checked = made.contents, made.checked
-    for why, count in sorted(Counter(packed.left_out.values()).items()):
-        terminal.print(terminal.wrapped(f"Left out: {counted(count, 'file')}, since each {why}"))
+    found = Counter((name in packed.before, each.why) for name, each in packed.left_out.items())
+    for (before, why), count in sorted(found.items()):
+        what = "Left out already, by an earlier pack" if before else "Left out"
+        terminal.print(terminal.wrapped(f"{what}: {counted(count, 'file')}, since each {line(why, 80)}"))
     if packed.dropped_scenes:
         terminal.print(terminal.wrapped(f"Scenes left out: {line(', '.join(packed.dropped_scenes))}"))
     if packed.unrecorded:
@@ -65,5 +73,7 @@ def _say(made: Pack) -> None:
     terminal.print(terminal.wrapped(text))
     if packed.with_t1w:
         terminal.print("It holds the T1w, which identifies a person; --without-t1w leaves it out.")
+    elif any(each.why == SHOWS_T1W for each in packed.left_out.values()):
+        terminal.print(terminal.wrapped(_WITHOUT_T1W))
     terminal.print(f"Wrote {line(made.file)} ({made.file.stat().st_size / 1e6:.1f} MB)")
     terminal.print(f"Open:  unzip it and read README.txt, or in Python: wbtools.open({str(made.file)!r})")

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbtools.datasets.images.made import Made
-from wbtools.datasets.manifest import Kind
+from wbtools.datasets.manifest import SUBJECT_SAYS, Kind
+from wbtools.datasets.remarks import SKULL
 from wbtools.errors import InputError
 from wbtools.exporting.comparison_people import plain_scan
 from wbtools.exporting.references.conforming import is_flat
@@ -81,7 +82,9 @@ class ScanImage:
         found = model_input(shown, card)
         if is_flat(found):
             raise InputError(f"{self.t1w} has the same value nearly everywhere in the brain, as a mask has")
-        return Made(found.data[0], (*scan.remarks, *remarks, *found.remarks))
+        notice = self.subject.notice if self.subject else ""
+        said = (f"{SUBJECT_SAYS}{notice}",) if notice else ()
+        return Made(found.data[0], (*said, *scan.remarks, *remarks, *found.remarks))
 
     def _scan(self, card: Card) -> Scan:
         return read_scan(self.subject) if self.subject else plain_scan(self.t1w, card.skull_stripped)
@@ -173,9 +176,12 @@ class VolumePreparation:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The same, and what removes a skull where an image has one and its person no mask."""
+        """The same, and what removes a skull where an image has one and its person no mask.
+
+        In the manifest of the finished data set, `wbtools.datasets.remarks.skull_removed_by` says what did.
+        """
         version = brain_extraction.installed()
-        skull = {"skull_removed_by": f"deepbet {version}" if version else "the MNI152 template's brain mask"}
+        skull = {SKULL: f"deepbet {version}" if version else "the MNI152 template's brain mask"}
         return {**self.card, **(skull if self.grid.skull_stripped else {})}
 
     def make(self, image: VolumeImage) -> Made:

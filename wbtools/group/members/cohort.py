@@ -46,7 +46,7 @@ class Selection:
     columns : tuple of str
         Columns that nobody may lack.
     include_failed : bool
-        Whether maps are taken that failed the checks of their trust.
+        Whether maps are taken that failed their trust checks.
     leave_out : bool
         Whether people who do not fit are left out and listed; else the first of them is an error.
     paired : str
@@ -159,7 +159,7 @@ class Chosen:
 _HINT = "--leave-out goes on without, and lists what was left out"
 
 
-def choose(batch: Batch, selection: Selection, tell: Tell = lambda done, total: None) -> Chosen:
+def choose(batch: Batch, selection: Selection, tell: Tell = lambda done, total: None, *, tables: bool = True) -> Chosen:
     """The people of a group.
 
     Parameters
@@ -168,6 +168,8 @@ def choose(batch: Batch, selection: Selection, tell: Tell = lambda done, total: 
     selection : Selection
     tell : callable
         Told how many exports were read, and of how many.
+    tables : bool
+        Whether everybody's tables are read, which takes longest: without, those who have damaged ones are in it.
 
     Raises
     ------
@@ -176,7 +178,7 @@ def choose(batch: Batch, selection: Selection, tell: Tell = lambda done, total: 
     """
     chosen = Chosen(selection)
     names = _networks(batch, selection)
-    broken = {**batch.unreadable, **_damaged(batch, names, tell)}
+    broken = {**batch.unreadable, **(_damaged(batch, names, tell) if tables else {})}
     chosen.leave_out(broken, lambda who, more: InputError(f"{broken[who]}{more}", hint=_HINT))
     chosen.family = _family_column(batch, selection)
     used = tuple(dict.fromkeys((*selection.columns, *filter(None, [chosen.family]))))
@@ -287,14 +289,14 @@ def _alike(name: str, results: dict[str, NetworkResults], chosen: Chosen) -> dic
 
 def _failure(results: NetworkResults) -> str:
     said = results.trust.get("verdict")
-    return f"failed its trust: {line(said, 200)}" if said else "failed its trust: it was not checked"
+    return f"failed its trust checks: {line(said, 200)}" if said else "failed its trust checks: it was not checked"
 
 
 def _too_few(name: str, left: Mapping[str, object], failed: Mapping[str, str]) -> InputError:
     who = f": {named(list(left))}" if left else ""
     return InputError(
         f"a group needs two people at least, and {line(name, 60)} has maps of {len(left)}{who}",
-        hint=f"maps of {named(list(failed))} failed their trust; --include-failed takes them"
+        hint=f"maps of {named(list(failed))} failed their trust checks; --include-failed takes them"
         if failed
         else "give a folder with exports of several people",
     )

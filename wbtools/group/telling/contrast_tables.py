@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wbtools.group.measures import MEAN
 from wbtools.report.parts import Column, Table, number, words
 from wbtools.text import counted, line
@@ -30,8 +28,6 @@ def _contrast(test: ContrastTest, found: NetworkFindings) -> Table:
         Column("p", True, "corrected for the number of regions"),
         Column("effect", True, test.effect),
     ]
-    known = np.flatnonzero(np.isfinite(test.p_corrected))
-    lowest = known[np.lexsort((-np.abs(test.t[known]), test.p_corrected[known]))][:_ROWS]
     rows = [
         [
             words(found.measures.regions[place].name),
@@ -40,7 +36,7 @@ def _contrast(test: ContrastTest, found: NetworkFindings) -> Table:
             number(float(test.p_corrected[place]), ".3g"),
             number(float(test.effect_size[place]), ".2f"),
         ]
-        for place in lowest.tolist()
+        for place in test.ordered[:_ROWS].tolist()
     ]
     title = (
         f"{line(test.name, 60)} in the maps of {line(found.name, 60)}: the {counted(len(rows), 'region')} of lowest p"

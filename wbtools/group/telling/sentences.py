@@ -113,15 +113,14 @@ def outstanding(found: NetworkFindings) -> str:
 
 def contrast(test: ContrastTest, names: tuple[str, ...]) -> str:
     """What a contrast found, in a sentence."""
-    known = np.isfinite(test.p_corrected)
-    if not known.any():
+    if not len(test.ordered):
         return f"{line(test.name, 60)}: no region could be tested."
-    place = int(np.nanargmin(test.p_corrected))
-    significant = int((test.p_corrected[known] < SIGNIFICANT).sum())
+    place = int(test.ordered[0])
+    significant = int((test.p_corrected[test.ordered] < SIGNIFICANT).sum())
     best = f"{names[place]} (t = {test.t[place]:.2f}, p = {test.p_corrected[place]:.3g}, {test.effect} "
     return (
-        f"{line(test.name, 60)} ({test.contrast.says}): {significant} of {int(known.sum())} regions with p < "
-        f"{SIGNIFICANT}; the lowest p has {best}{test.effect_size[place]:.2f}). By {test.said}."
+        f"{line(test.name, 60)} ({test.contrast.says}): {significant} of {len(test.ordered)} regions with p < "
+        f"{SIGNIFICANT}; first {best}{test.effect_size[place]:.2f}). By {test.said}."
     )
 
 
@@ -141,10 +140,10 @@ def left_out(chosen: Chosen) -> str:
     """How many were left out, in a sentence; empty if nobody was."""
     if not chosen.left_out:
         return ""
-    failed = sum(each.why.startswith("failed its trust") for each in chosen.left_out)
+    failed = sum(each.why.startswith("failed its trust checks") for each in chosen.left_out)
     who = sorted({each.who for each in chosen.left_out}, key=natural)
     what = f"{counted(len(who), 'export')} ({named(who)})"
-    why = f"; {counted(failed, 'map')} failed the checks of their trust" if failed else ""
+    why = f"; trust checks failed in {counted(failed, 'map')}" if failed else ""
     return f"Left out: {what}{why}."
 
 
@@ -159,7 +158,7 @@ def _cautions(found: NetworkFindings) -> Iterable[str]:
         yield from _of_randomised(name, found.randomised, found.measures.unshared)
     failed = [who for who, each in found.cohort.results.items() if not each.passed]
     if failed:
-        yield f"{name}: {counted(len(failed), 'map')} that failed the checks of trust are included."
+        yield f"{name}: with {counted(len(failed), 'map')} whose trust checks failed."
     explained = Counter(filter(None, map(_class_of, (each.about for each in found.cohort.results.values()))))
     if len(explained) > 1:
         shares = ", ".join(f"{line(each, 60)} in {count}" for each, count in explained.most_common())
@@ -240,4 +239,6 @@ def spread(values: ArrayLike) -> tuple[float, float, float]:
 def effect(found: Effect) -> str:
     """A paired d with its interval, where there are families enough for one."""
     value = f"{found.d_paired:{FIGURE_DIGITS}}"
-    return f"{value} [{interval(found.d_paired_interval)}]" if np.isfinite(found.d_paired_interval).all() else value
+    if np.isfinite(found.d_paired_interval).all():
+        return f"{value} [{interval(found.d_paired_interval)}]"
+    return f"{value} (no interval: too few families)"

@@ -55,6 +55,11 @@ _ALTS = {
     "input": "What the network was shown, in three planes, and the reference below it where there is one",
 }
 
+_WITHOUT_T1W = (
+    "The T1w is not in this pack: wbtools pack --without-t1w left it out, with all that shows it. So there are no "
+    "pictures of its slices, no placement and no viewer on this page."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Shown:
@@ -95,25 +100,27 @@ def report(export: Export, *, static: bool = False, viewer: str = "") -> str:
     InputError
         If a file of the export is missing or damaged, unless it is a picture.
     """
-    placement = _placement(export)
+    without = _WITHOUT_T1W if export.contents.left_out_t1w else ""
+    placement = None if without else _placement(export)
     content = {
         "networks": [_shown(results, static) for results in export.networks.values()],
         "placement": placement,
-        "viewer": None if static else viewer or viewer_of(export),
+        "left_out": without,
+        "viewer": None if static or without else viewer or viewer_of(export),
         "methods": methods_text(export.provenance),
         "record_tables": recorded.tables(export.contents.record),
         "record_text": recorded.text(export.contents.record),
         "research": NOTICE,
     }
-    return render("person.html", _page(export, static), content)
+    return render("person.html", _page(export, static or bool(without), without), content)
 
 
-def _page(export: Export, static: bool) -> Page:
+def _page(export: Export, flat: bool, without: str) -> Page:
     names = ", ".join(line(results.name) for results in export.networks.values())
     return Page(
         title=f"{line(export.subject)}: what the network looked at ({names})",
-        notices=_notices(export),
-        sections=[each for each in _SECTIONS if not static or each[0] != "look"],
+        notices=[*_notices(export), *filter(None, [without])],
+        sections=[each for each in _SECTIONS if not flat or each[0] != "look"],
     )
 
 

@@ -16,6 +16,7 @@ from wbtools.output.ownership import PROVENANCE, read_plain
 from wbtools.reading.container import Folder
 from wbtools.reading.finished import Export
 from wbtools.reading.record import section
+from wbtools.subject.containment import require_outside_inputs
 
 _MARK = b'<meta name="generator" content="wbtools'
 
@@ -68,7 +69,8 @@ def require_file(path: Path) -> Path:
     Raises
     ------
     InputError
-        If something else has the name, or its folder is missing or may not be written.
+        If something else has the name, its folder is missing or may not be written, or it lies among files that stay
+        as they are.
     """
     if path.is_dir():
         raise InputError(f"--out {path} is a folder", hint="name a file, such as report.html in it")
@@ -76,6 +78,7 @@ def require_file(path: Path) -> Path:
         raise InputError(f"--out {path} exists and is not a report that wbtools wrote", hint="choose another name")
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: there is no folder {path.parent}", hint="make it, or choose another place")
+    require_outside_inputs(path, "--out")
     require_writable_around(path, "--out")
     return path
 

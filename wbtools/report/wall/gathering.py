@@ -9,7 +9,8 @@ from pathlib import Path
 
 from wbtools.errors import InputError, UnknownChoice, missing_folder
 from wbtools.output.ownership import PROVENANCE
-from wbtools.reading.batch import export_folders, natural
+from wbtools.reading.batch import natural
+from wbtools.reading.export_folders import export_folders
 from wbtools.reading.record import NoExport
 from wbtools.report.wall.declared import Declared, DeclaredNetwork, read_declared
 from wbtools.report.wall.distance import distances, far_out
@@ -61,7 +62,7 @@ class Person:
 
     @property
     def distrusted(self) -> bool:
-        """Whether the map failed the checks of its trust."""
+        """Whether the map failed its trust checks."""
         return self.network is not None and self.network.passed is False
 
 
@@ -98,7 +99,7 @@ class Wall:
         far = sum(person.far for person in self.people)
         return (
             f"{counted(len(self.people), 'person')}: {done} done, {lost} failed or not readable, "
-            f"{distrusted} with a map that failed its trust, {far} far from the group"
+            f"{distrusted} with a map that failed its trust checks, {far} far from the group"
         )
 
 

@@ -148,7 +148,7 @@ def _counts(people: Sequence[Person]) -> Iterator[tuple[int, str, str]]:
     yield states[FAILED] + states[EXCLUDED], "failed", _alarm(states[FAILED] + states[EXCLUDED])
     yield states[TODO] + states[RUNNING], "to do or running", "told"
     distrusted = sum(person.distrusted for person in people)
-    yield distrusted, "maps failed their trust", _alarm(distrusted)
+    yield distrusted, "maps failed their trust checks", _alarm(distrusted)
     checks = sum(bool(person.declared and person.declared.failed_checks) for person in people)
     yield checks, "with failed self-checks", _alarm(checks)
     far = sum(person.far for person in people)

@@ -18,6 +18,10 @@ _UNKNOWN_PACK = 10
 _MOST = 10**9
 _RESERVE = 1.5
 _MEMORY_RESERVE = 1.3
+_WARNING = 60
+"""Seconds before its end at which a task is told, at most; Slurm may tell it up to a minute earlier."""
+_LOADING = 120.0
+"""Seconds that a task has for what is not of a subject: to load libraries, and Slurm's minute."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,17 @@ class Request:
         Examples
         --------
         >>> Request(partition="main", time="1:00:00").words(None, 10)
-        ['--partition=main', '--cpus-per-task=1', '--mem=8G', '--time=1:00:00']
+        ['--partition=main', '--cpus-per-task=1', '--mem=8G', '--signal=B:TERM@60', '--time=1:00:00']
         >>> Request(time="2h").words(None, 10)[-1]
         '--time=02:00:00'
+        >>> Request().words(Cost(20, 1.0, 2.0, 1), 1)[-2:]
+        ['--signal=B:TERM@60', '--time=00:04:00']
         """
         words = [f"--partition={self.partition}"] if self.partition else []
         words += [f"--cpus-per-task={self.cpus}", f"--mem={self.memory or _memory(cost)}"]
-        duration = self._time() or (slurm_time(pack * cost.high * _RESERVE) if cost else None)
-        words += [f"--time={duration}"] if duration else []
+        spent = slurm_time(pack * cost.high * _RESERVE + _WARNING + _LOADING) if cost else None
+        duration = self._time() or spent
+        words += [f"--signal=B:TERM@{_warning(duration)}", *([f"--time={duration}"] if duration else [])]
         words += [f"--gres={self.gres}"] if self.gres else []
         return [*words, *self.sbatch]
 
@@ -129,20 +136,26 @@ class Request:
         >>> Request().pack_of(1000, Cost(20, 180.0, 240.0, 1))
         15
         >>> Request(time="30:00").pack_of(1000, Cost(20, 180.0, 240.0, 1))
-        5
+        4
         """
         if self.pack:
             return self.pack
         pack = math.ceil(_AIM / cost.median) if cost else _UNKNOWN_PACK
         given = slurm_seconds(self.time) if self.time else None
         if cost and given and math.isfinite(given):
-            pack = min(pack, int(given / (_RESERVE * cost.high)))
+            pack = min(pack, int((given - _WARNING - _LOADING) / (_RESERVE * cost.high)))
         if self.max_parallel:
             pack = min(pack, math.ceil(subjects / self.max_parallel))
         return max(1, pack)
 
 
 _DEFAULT_MEMORY = "8G"
+
+
+def _warning(duration: str | None) -> int:
+    """Seconds before its end at which a task of so long is told: of a short one, a quarter."""
+    given = slurm_seconds(duration) if duration else None
+    return int(min(_WARNING, given / 4)) if given else _WARNING
 
 
 def _memory(cost: Cost | None) -> str:

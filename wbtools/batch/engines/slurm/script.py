@@ -12,14 +12,11 @@ from wbtools.batch.resources import variables, whole_number
 from wbtools.errors import InputError
 from wbtools.search_path import python_path
 
-_WARNING = 60
-"""Seconds before its end at which a task is told."""
-
 _SLURM = """\
 #!/bin/bash
 #SBATCH --job-name={name}
 #SBATCH --array=0-{last}{limit}
-#SBATCH --requeue --open-mode=append --signal=B:TERM@{warning}
+#SBATCH --requeue --open-mode=append
 #SBATCH --output={log}
 {directives}
 export {exports}
@@ -66,7 +63,6 @@ class JobArray:
             name=self.name,
             last=self.tasks - 1,
             limit=f"%{self.max_parallel}" if self.max_parallel else "",
-            warning=_WARNING,
             log=shlex.quote(self.log),
             directives=directives(self.words),
             exports=exports(self.threads),
