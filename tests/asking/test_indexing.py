@@ -155,6 +155,19 @@ def test_a_value_that_is_no_number_ends_it_and_nothing_is_left(place, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+def test_what_comes_to_an_index_s_place_while_it_is_made_stays(place, tmp_path, monkeypatch):
+    out, write = tmp_path / "a.npz", files.write
+
+    def slow(*words):
+        out.write_text("my thesis")
+        write(*words)
+
+    monkeypatch.setattr(files, "write", slow)
+    run = made(place, out, "unet", "--overwrite")
+    assert run.exit_code == 3 and "is no index, so it is not wbtools' to replace" in run.output
+    assert out.read_text() == "my thesis" and [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
 def test_what_is_no_index_is_never_replaced_and_an_index_only_if_asked(place, tmp_path):
     out = tmp_path / "a.npz"
     out.write_text("my thesis")
@@ -232,6 +245,7 @@ def header(**changed):
         (header(length=17), "vectors.npy has the shape"),
         (header(kind="faces"), "is damaged"),
         (header(model=None), "is damaged"),
+        (header(preparation={"shape": "half a character: \udcff"}), "is damaged"),
         ({"header.npy": lambda old: as_array(np.frombuffer(b"[" * 9000, np.uint8))}, "is damaged"),
         ({"header.npy": lambda old: as_array(np.zeros(2 << 20, np.uint8))}, "is damaged"),
         ({"items.npy": lambda old: as_array(np.frombuffer(b"\xff\xfe", np.uint8))}, "is damaged"),

@@ -40,6 +40,11 @@ def test_the_summary_says_who_what_and_what_was_left_out(made):
     assert f"Read:  {out / 'group.html'}" in run.output
 
 
+def test_a_name_without_room_for_an_unfinished_folder_is_refused_before_anything_is_read(cohort, tmp_path):
+    run = group(cohort, "--out", tmp_path / ("n" * 250))
+    assert run.exit_code == 3 and "is too long a name: 27" in run.output and list(tmp_path.iterdir()) == []
+
+
 def test_an_earlier_group_is_replaced_on_request_only(made, cohort):
     out, _ = made
     assert group(cohort, "--out", out).exit_code == 3

@@ -303,6 +303,22 @@ def test_somebody_elses_file_is_never_replaced(copy, tmp_path):
     assert run(copy).exit_code == 3 and (tmp_path / "mine.html").read_text() == "<html>mine</html>"
 
 
+def test_a_page_that_somebody_wrote_into_is_never_replaced(copy, tmp_path):
+    elsewhere = tmp_path / "r.html"
+    options = ("--report", "static")
+    for target, words in ((copy / "report.html", options), (elsewhere, (*options, "--out", elsewhere))):
+        for _ in range(2):  # an earlier one is replaced as long as it is as it was written
+            assert run(copy, *words).exit_code == 0
+        with target.open("a") as stream:
+            stream.write("<!-- mine -->")
+        result = run(copy, *words)
+        assert result.exit_code == 3 and ("not as wbtools wrote" in result.output or "was changed" in result.output)
+        assert target.read_text().endswith("<!-- mine -->")
+        text = target.read_text().removesuffix("<!-- mine -->")
+        target.write_text(text.replace("<title>", "<title>Mine: ", 1))
+        assert run(copy, *words).exit_code == 3 and "<title>Mine: " in target.read_text()
+
+
 def test_a_page_elsewhere_leaves_the_export_as_it_is(copy, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
     assert run(copy, "--out", tmp_path / "r.html").exit_code == 0

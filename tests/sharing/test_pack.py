@@ -20,7 +20,7 @@ from wbtools.exporting.session.scene_types import SCENES
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading.contents import ON_SURFACES
 from wbtools.report.person.composing import report
-from wbtools.sharing import pack_check, scene_references
+from wbtools.sharing import pack_check, pack_file, scene_references
 from wbtools.sharing.pack_file import PackOptions, pack
 
 T1W = "T1w/T1w_acpc_dc_restore_brain.nii.gz"
@@ -224,6 +224,36 @@ def test_only_an_earlier_pack_of_the_same_subject_is_replaced(folder, copy, tmp_
     with pytest.raises(InputError):
         pack(copy, out, overwriting)
     assert out.read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["my notes.txt", "100307/my notes.txt", "README.txt", "100307/README.txt"])
+def test_a_pack_that_somebody_put_something_into_is_not_replaced(folder, tmp_path, name):
+    out = pack(folder, tmp_path / "p.zip", QUICK).file
+    (root,) = {each.partition("/")[0] for each in zipfile.ZipFile(out).namelist()}
+    name = name.replace("100307", root)
+    with zipfile.ZipFile(out) as old, zipfile.ZipFile(tmp_path / "changed.zip", "w") as new:
+        for each in old.namelist():
+            if each != name:
+                new.writestr(each, old.read(each))
+        new.writestr(name, "precious")
+    (tmp_path / "changed.zip").replace(out)
+    with pytest.raises(InputError, match=r"not wbtools' to replace: (it also holds|README.txt in it is not)"):
+        pack(folder, out, PackOptions(overwrite=True, draw=False))
+    assert zipfile.ZipFile(out).read(name) == b"precious"
+
+
+def test_what_comes_to_the_pack_s_place_while_it_is_made_stays(folder, tmp_path, monkeypatch):
+    out = tmp_path / "p.zip"
+    checked = pack_file.check
+
+    def check(*words):
+        out.write_text("precious")
+        return checked(*words)
+
+    monkeypatch.setattr(pack_file, "check", check)
+    with pytest.raises(InputError, match="is no zip file"):
+        pack(folder, out, PackOptions(overwrite=True, draw=False))
+    assert out.read_text() == "precious" and [path.name for path in tmp_path.iterdir()] == ["p.zip"]
 
 
 def test_a_pack_lies_outside_and_a_zip_file_is_not_packed_again(folder, copy, tmp_path):

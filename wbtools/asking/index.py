@@ -141,6 +141,7 @@ class Header:
                 f"it has the form {line(found['index'], 20)}, this wbtools reads {FORMAT}",
                 hint=f"update wbtools, or {_REMAKE}",
             )
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is text that no output can hold
         model, data = found["model"], found["data"]
         return cls(
             Kind(found["kind"]),

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -156,10 +157,15 @@ def require_place(out: Path, data: Path, *, overwrite: bool) -> None:
     require_outside_inputs(out, "--out")
     if not os.path.lexists(out):
         return
-    if out.is_symlink() or not out.is_file() or not files.is_index(out):
-        raise InputError(f"{out} exists and is no index, so it is not wbtools' to replace", hint="choose another --out")
+    _require_index(out, out)
     if not overwrite:
         raise InputError(f"{out} exists", hint="add --overwrite to replace that index, or choose another --out")
+
+
+def _require_index(earlier: Path, out: Path) -> None:
+    """Require that what is in the file's place, for the moment under this name, may be replaced."""
+    if earlier.is_symlink() or not earlier.is_file() or not files.is_index(earlier):
+        raise InputError(f"{out} exists and is no index, so it is not wbtools' to replace", hint="choose another --out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +266,7 @@ def make(work: Work, out: Path, coming: Coming, *, overwrite: bool = False) -> H
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic.remove_leftovers(out, files.begins_as_index)
         if overwrite:
-            atomic.write(out, fill, durable=True)
+            atomic.write_over(out, fill, partial(_require_index, out=out), durable=True)
         else:
             atomic.write_new(out, fill, durable=True)
     return found.whole()[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wbtools.anatomy import Hemisphere
 from wbtools.errors import InputError
-from wbtools.output import publishing
+from wbtools.output import publishing, staging
 from wbtools.output.kinds import Output
 from wbtools.output.names import NAMINGS, Naming, OutputFolder, folder_name
 from wbtools.text import line
@@ -108,20 +108,12 @@ def _require_writable(folder: Path, option: str, named: Path) -> None:
 
 def _too_long(whole: Path, there: Path) -> str:
     """Why a folder cannot be made below one that is there: a name is too long; empty if none is."""
-    most, longest_path = _limits(there)
+    most, longest_path = staging.limits(there)
     name = max((len(os.fsencode(name)) for name in whole.relative_to(there).parts), default=0)
     if name > most:
         return f"a name of {name} bytes is too long, {most} are possible here"
     path = len(os.fsencode(whole))
     return f"a path of {path} bytes is too long, {longest_path} are possible here" if path >= longest_path else ""
-
-
-def _limits(folder: Path) -> tuple[int, int]:
-    """Bytes of the longest name and the longest path in a folder."""
-    try:
-        return os.pathconf(folder, "PC_NAME_MAX"), os.pathconf(folder, "PC_PATH_MAX")
-    except OSError:
-        return 255, 4096
 
 
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
@@ -148,19 +140,15 @@ def _refusal(folder: Path) -> str:
     return ""
 
 
-_ADDED = len(".") + len(".wbtools-12345678.old")
-"""Characters that a hidden name adds to a folder's."""
-
-
 def _require_short_names(out: OutputFolder, networks: Sequence[str]) -> None:
     """Raise InputError if the file system of the outputs cannot have all their names."""
     around = next(folder for folder in out.folder.absolute().parents if os.path.lexists(folder))
-    most, longest_path = _limits(around)
+    most, longest_path = staging.limits(around)
     files = [path for network in networks for path in _longest(out, network)]
-    names = [f"{out.folder.name}{'x' * _ADDED}", *(path.name for path in files)]
+    names = [f"{out.folder.name}{'x' * staging.ADDED}", *(path.name for path in files)]
     name = max(names, key=lambda name: len(os.fsencode(name)))
     path = max(files, key=lambda path: len(os.fsencode(path.absolute())))
-    if len(os.fsencode(name)) > most or len(os.fsencode(path.absolute())) + _ADDED >= longest_path:
+    if len(os.fsencode(name)) > most or len(os.fsencode(path.absolute())) + staging.ADDED >= longest_path:
         raise InputError(
             f"{line(out.folder.name, 60)} gives names of files that are too long: {len(os.fsencode(name))} bytes, "
             f"and {len(os.fsencode(path.absolute()))} with their folders; {most} and {longest_path} are possible here",

@@ -96,6 +96,12 @@ def _files(folder: Path) -> list[Path]:
     return sorted(set(there) - {Path(PROVENANCE), Path(MARKER), Path(f"{MARKER}.new")})
 
 
+def is_as_made(folder: Path, name: str) -> bool:
+    """Whether a file in an export is on its record, as the record says; errors as of `not_as_made`."""
+    sha256 = _hashes(folder).get(Path(name))
+    return sha256 is not None and not _differs(folder / name, sha256)
+
+
 def changed(folder: Path) -> list[Path]:
     """Those of `not_as_made` that have the name of a file on the record; errors as there."""
     names = {Path(name) for name in record(folder)["outputs_sha256"]}

@@ -36,6 +36,7 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
         what = "a link" if within.is_symlink() else "an export of its own"
         raise InputError(f"{final} would lie in {within}, which is {what}", hint="choose another --out")
     if not os.path.lexists(final):
+        _require_short(final)
         return
     why = foreign(final, subject or name)
     if why:
@@ -55,6 +56,18 @@ def require_absent(out: Path, name: str, overwrite: bool, subject: str | None = 
         raise InputError(
             f"{final} exists already ({counted(count, 'file')})",
             hint="add --overwrite to replace it, or choose another --out",
+        )
+
+
+def _require_short(final: Path) -> None:
+    """Raise InputError for a name that leaves no room for what the hidden name of an unfinished folder adds."""
+    around = next(path for path in final.absolute().parents if os.path.lexists(path))
+    name, (most, _) = len(os.fsencode(final.name)) + staging.ADDED, staging.limits(around)
+    if name > most:
+        raise InputError(
+            f"{line(final.name, 60)} is too long a name: {name} bytes with what a folder has while it is made, and "
+            f"{most} are possible here",
+            hint="give a shorter one",
         )
 
 

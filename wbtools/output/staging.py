@@ -32,6 +32,9 @@ from wbtools.output.ownership import MARKER, PROVENANCE, foreign, is_whole, not_
 logger = logging.getLogger(__name__)
 
 _KEY = 8
+ADDED = len(".") + len(".wbtools-12345678.old")
+"""Characters that a hidden name adds to a folder's."""
+
 _NAME = re.compile(r"\.(?P<name>.+?)\.(?P<ours>wbtools-)?[a-z0-9_]{8}(?P<old>\.old)?")
 """Hidden names. Early versions, and users, leave out the `wbtools-`; `.old` is an older copy between two renames."""
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -83,6 +86,14 @@ def unmark(final: Path) -> None:
 def aside(folder: Path) -> Path:
     """Where an older copy is between two renames."""
     return folder.with_name(f"{folder.name}.old")
+
+
+def limits(folder: Path) -> tuple[int, int]:
+    """Bytes of the longest name and the longest path in a folder."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX"), os.pathconf(folder, "PC_PATH_MAX")
+    except OSError:
+        return 255, 4096
 
 
 def discard(folder: Path) -> bool:

@@ -150,6 +150,11 @@ class Zipped(Container):
                 atomic.write(target, partial(shutil.copyfileobj, source))  # what is cut or damaged gets no name
         return target
 
+    def names(self) -> list[str]:
+        """All files, by their paths in the export; those outside of it begin with `../`."""
+        root = self._root
+        return [name.removeprefix(root) if name.startswith(root) else f"../{name}" for name in self._names]
+
     def record(self) -> bytes:
         """The content of the record."""
         with self._member(PROVENANCE, _LARGEST_RECORD) as source:

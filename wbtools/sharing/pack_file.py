@@ -8,11 +8,11 @@ import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from wbtools import atomic
 from wbtools.errors import InputError, MissingFile
@@ -23,6 +23,7 @@ from wbtools.reading.container import Zipped
 from wbtools.reading.contents import Contents
 from wbtools.reading.export_folders import holds_exports
 from wbtools.reading.packing import PACKED, README
+from wbtools.reading.record import section
 from wbtools.sharing.pack_check import Checked, check
 from wbtools.sharing.pack_contents import PackContents, gather, record_of
 from wbtools.sharing.pack_readme import readme
@@ -110,9 +111,12 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
         write_zip(stream, root_of(contents.record.subject), files)
         stream.flush()
         checked.append(check(Path(stream.name), folder, options.draw, options.wb_command))
-        require_place(out, folder, contents.record.subject, options.overwrite)
 
-    _publish(out, write, options.overwrite)
+    def require(earlier: Path) -> None:
+        _require_replaceable(earlier, out, contents.record.subject, options.overwrite)
+
+    with writing(out.parent):
+        atomic.write_over(out, write, require)
     return Pack(out, packed, checked[0])
 
 
@@ -135,14 +139,6 @@ def folder_of(place: Path) -> Path:
         hint = "it is a folder of exports: pack one of them" if holds_exports(folder) else _HINT
         raise InputError(f"{folder} has no {PROVENANCE}: it is no finished export", hint=hint)
     return folder
-
-
-def _publish(out: Path, write: Callable[[BinaryIO], None], overwrite: bool) -> None:
-    try:
-        with writing(out.parent):
-            (atomic.write if overwrite else atomic.write_new)(out, write)
-    except FileExistsError:
-        raise InputError(f"--out {out} was made by somebody else meanwhile", hint="choose another name") from None
 
 
 def write_zip(stream: BinaryIO, root: str, files: Mapping[str, Path | bytes]) -> None:
@@ -205,14 +201,17 @@ def require_place(out: Path, folder: Path, subject: str, overwrite: bool) -> Non
         raise InputError(f"--out {out} lies in the export that is packed", hint="choose a place outside")
     require_outside_inputs(out, "--out")
     if os.path.lexists(out):
-        why = _foreign(out, subject)
-        if why:
-            raise InputError(f"--out {out} exists and is not wbtools' to replace: {why}", hint="choose another name")
-        if not overwrite:
-            raise InputError(
-                f"--out {out} exists already", hint="add --overwrite to replace it, or choose another name"
-            )
+        _require_replaceable(out, out, subject, overwrite)
     require_writable_around(out, "--out")
+
+
+def _require_replaceable(earlier: Path, out: Path, subject: str, overwrite: bool) -> None:
+    """Require that what is in the pack's place, for the moment under this name, may be replaced."""
+    why = _foreign(earlier, subject)
+    if why:
+        raise InputError(f"--out {out} exists and is not wbtools' to replace: {why}", hint="choose another name")
+    if not overwrite:
+        raise InputError(f"--out {out} exists already", hint="add --overwrite to replace it, or choose another name")
 
 
 def _foreign(out: Path, subject: str) -> str:
@@ -221,11 +220,25 @@ def _foreign(out: Path, subject: str) -> str:
         return "it is a link" if out.is_symlink() else "it is no file"
     if not zipfile.is_zipfile(out):
         return "it is no zip file"
+    zipped = Zipped(out)
     try:
-        record = json.loads(Zipped(out).record())
+        record = json.loads(zipped.record())
     except (InputError, ValueError, RecursionError):
         return "it holds no record of wbtools"
     named = subject_of(record) if isinstance(record, dict) else None
     if named is None or not isinstance(record.get(PACKED), dict):
         return "it is no pack that wbtools wrote"
-    return "" if named == subject else f"it is the pack of {line(named, 80)}"
+    if named != subject:
+        return f"it is the pack of {line(named, 80)}"
+    return _not_as_packed(zipped, record)
+
+
+def _not_as_packed(zipped: Zipped, record: Mapping[str, Any]) -> str:
+    """What somebody changed in a pack or put into it, as a sentence about "it"; empty if nothing."""
+    own = {PROVENANCE: "", **record["outputs_sha256"]}
+    own[README] = section(section(record, PACKED), README).get("sha256", "")
+    added = [name for name in zipped.names() if name not in own]
+    if added:
+        return f"it also holds {line(added[0], 80)}"
+    changed = [name for name in zipped.names() if own[name] and zipped.differs(name, str(own[name]))]
+    return f"{line(changed[0], 80)} in it is not as wbtools packed it" if changed else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from wbtools import atomic
@@ -12,13 +13,14 @@ from wbtools.errors import InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable_around
 from wbtools.output.kinds import Output, OutputKind
-from wbtools.output.ownership import PROVENANCE, read_plain
+from wbtools.output.ownership import PROVENANCE, is_as_made, read_plain
 from wbtools.reading.container import Folder
 from wbtools.reading.finished import Export
 from wbtools.reading.record import section
 from wbtools.subject.containment import require_outside_inputs
 
 _MARK = b'<meta name="generator" content="wbtools'
+_SEAL = b"\n<!-- wbtools wrote this page; SHA-256 of all above: "
 
 
 def require_place(export: Export) -> Path:
@@ -36,6 +38,8 @@ def require_place(export: Export) -> Path:
         raise InputError(f"{path.parent} may not be written", hint="name a file elsewhere with --out")
     if os.path.lexists(path) and not _is_report(path):
         raise InputError(f"{path} is not a report that wbtools wrote", hint="move it away, or name a file with --out")
+    if os.path.lexists(path) and not is_as_made(export.folder, name_of(export)):
+        raise InputError(f"{path} is not as wbtools wrote it", hint="move it away, or name a file with --out")
     return path
 
 
@@ -74,8 +78,8 @@ def require_file(path: Path) -> Path:
     """
     if path.is_dir():
         raise InputError(f"--out {path} is a folder", hint="name a file, such as report.html in it")
-    if os.path.lexists(path) and not _is_report(path):
-        raise InputError(f"--out {path} exists and is not a report that wbtools wrote", hint="choose another name")
+    if os.path.lexists(path):
+        _require_report(path, path)
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: there is no folder {path.parent}", hint="make it, or choose another place")
     require_outside_inputs(path, "--out")
@@ -84,10 +88,25 @@ def require_file(path: Path) -> Path:
 
 
 def write_file(path: Path, page: str) -> Path:
-    """Write a report to a file, whole or not at all."""
+    """Write a report to a file, whole or not at all; its last line says what it was like."""
+    content = page.encode()
     with writing(path.parent):
-        atomic.write(path, page)
+        atomic.write_over(path, content + _seal(content), partial(_require_report, out=path))
     return path
+
+
+def _require_report(earlier: Path, out: Path) -> None:
+    """Require that what is in the file's place, for the moment under this name, may be replaced."""
+    if not _is_report(earlier):
+        raise InputError(f"--out {out} exists and is not a report that wbtools wrote", hint="choose another name")
+    page, mark, rest = earlier.read_bytes().rpartition(_SEAL)
+    if not mark or mark + rest != _seal(page):
+        raise InputError(f"--out {out} exists and was changed since wbtools wrote it", hint="choose another name")
+
+
+def _seal(page: bytes) -> bytes:
+    """The line behind a page by which it is seen whether somebody changed it."""
+    return _SEAL + f"{hashlib.sha256(page).hexdigest()} -->\n".encode()
 
 
 def _is_report(path: Path) -> bool:

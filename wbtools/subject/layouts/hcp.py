@@ -136,7 +136,18 @@ def scan_alone(folder: Path) -> Subject | None:
     if t1w is None:
         return None
     segmentation, mask = _first(folder, SEGMENTATIONS), _first(folder, _MASKS)
-    return Subject(identity(folder), "hcp", folder, t1w, {}, {}, {}, segmentation=segmentation, brain_mask=mask)
+    return Subject(
+        identity(folder),
+        "hcp",
+        folder,
+        t1w,
+        {},
+        {},
+        {},
+        segmentation=segmentation,
+        brain_mask=mask,
+        notice=notice_in(folder),
+    )
 
 
 def _subject(
