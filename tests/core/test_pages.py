@@ -100,6 +100,7 @@ def test_pages_for_users_name_no_option_that_does_not_exist():
         ("models", "convert"),
         ("make-references",),
         ("pack",),
+        ("prepare",),
         ("train",),
         ("evaluate",),
         *ASKING,

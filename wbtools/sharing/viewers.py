@@ -151,7 +151,8 @@ def files_of(export: Export, network: str) -> ViewerFiles:
 def _line(viewer: Viewer, network: str, files: ViewerFiles) -> ViewerLine:
     paths = (files.t1w, files.relevance, files.atlas, *(path for three in files.cortex.values() for path in three))
     if any(sign in str(path) for path in paths if path for sign in viewer.separators):
-        why = f"its options end a file's name at {' and '.join(viewer.separators)}: open the files from its menu"
+        signs = " and ".join(map(repr, viewer.separators))
+        why = f"its options end a file's name at {signs}; open the files from its menu"
         return ViewerLine(viewer.title, network, problem=why)
     return ViewerLine(viewer.title, network, viewer.words(files))
 

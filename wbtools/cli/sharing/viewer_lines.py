@@ -42,5 +42,5 @@ def print_viewers(export: Export) -> None:
 
     for found in viewers.lines(export):
         network = f", {line(found.network)}" if len(export.networks) > 1 else ""
-        said = out.command(*found.words) if found.words else f"not here: {line(found.problem)}"
+        said = out.command(*found.words) if found.words else f"no line, since {line(found.problem)}"
         out.print(f"{found.title}{network}: {said}")
