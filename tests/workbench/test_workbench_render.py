@@ -111,6 +111,8 @@ def test_a_file_that_vanished_is_noticed(session: Session, wb: Workbench, tmp_pa
 def test_a_full_disk_is_not_told_as_a_failure_of_workbench(
     session: Session, wb: Workbench, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    if not wb.compared:
+        pytest.skip("this version packs its picture itself: no file of it is large")
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     caplog.set_level(logging.INFO)
     renderer, png = Renderer(wb), tmp_path / "p.png"

@@ -142,7 +142,7 @@ class Workbench:
     @property
     def compared(self) -> bool:
         """Whether short ways to a picture were found to give the same pixels by this version; others take the long."""
-        return self.version().startswith("1.5.")
+        return self.version().startswith(("1.5.", "2.1."))
 
     def commands(self) -> frozenset[str]:
         """The names of the operations it has, those it calls deprecated included."""
