@@ -142,7 +142,10 @@ def write_over(path: Path, content: Content, require_own: Callable[[Path], objec
         try:
             require_own(beside)
         except BaseException:
-            exchange(beside, path)
+            try:
+                exchange(beside, path)
+            except FileNotFoundError:  # somebody has removed the new one already; the earlier is not lost with it
+                without_replacing(beside, path)
             raise
 
 

@@ -238,6 +238,19 @@ def interrupted(stream):
     raise KeyboardInterrupt
 
 
+def test_an_earlier_file_is_not_lost_with_the_new_one_that_somebody_removes(tmp_path):
+    out = tmp_path / "out"
+    out.write_text("theirs")
+
+    def refuse(earlier):
+        out.unlink()  # what was written, before the names are exchanged again
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        atomic.write_over(out, "ours", refuse)
+    assert out.read_text() == "theirs" and names(tmp_path) == ["out"]
+
+
 @pytest.mark.parametrize("exchanges", [True, False])
 def test_what_came_while_a_file_was_made_is_looked_at_before_it_is_replaced(tmp_path, monkeypatch, exchanges):
     if not exchanges:

@@ -315,6 +315,11 @@ def test_a_page_that_somebody_wrote_into_is_never_replaced(copy, tmp_path):
         assert result.exit_code == 3 and ("not as wbtools wrote" in result.output or "was changed" in result.output)
         assert target.read_text().endswith("<!-- mine -->")
         text = target.read_text().removesuffix("<!-- mine -->")
+        older = text.rpartition("\n<!-- wbtools wrote this page")[0]  # as versions before wrote it
+        if older:
+            target.write_text(older)
+            result = run(copy, *words)
+            assert result.exit_code == 3 and "as pages of older versions do not" in result.output
         target.write_text(text.replace("<title>", "<title>Mine: ", 1))
         assert run(copy, *words).exit_code == 3 and "<title>Mine: " in target.read_text()
 

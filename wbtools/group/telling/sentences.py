@@ -113,13 +113,14 @@ def outstanding(found: NetworkFindings) -> str:
 
 def contrast(test: ContrastTest, names: tuple[str, ...]) -> str:
     """What a contrast found, in a sentence."""
-    if not len(test.ordered):
+    ordered = test.ordered
+    if not len(ordered):
         return f"{line(test.name, 60)}: no region could be tested."
-    place = int(test.ordered[0])
-    significant = int((test.p_corrected[test.ordered] < SIGNIFICANT).sum())
+    place = int(ordered[0])
+    significant = int((test.p_corrected[ordered] < SIGNIFICANT).sum())
     best = f"{names[place]} (t = {test.t[place]:.2f}, p = {test.p_corrected[place]:.3g}, {test.effect} "
     return (
-        f"{line(test.name, 60)} ({test.contrast.says}): {significant} of {len(test.ordered)} regions with p < "
+        f"{line(test.name, 60)} ({test.contrast.says}): {significant} of {len(ordered)} regions with p < "
         f"{SIGNIFICANT}; first {best}{test.effect_size[place]:.2f}). By {test.said}."
     )
 

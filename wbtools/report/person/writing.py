@@ -100,8 +100,13 @@ def _require_report(earlier: Path, out: Path) -> None:
     if not _is_report(earlier):
         raise InputError(f"--out {out} exists and is not a report that wbtools wrote", hint="choose another name")
     page, mark, rest = earlier.read_bytes().rpartition(_SEAL)
-    if not mark or mark + rest != _seal(page):
-        raise InputError(f"--out {out} exists and was changed since wbtools wrote it", hint="choose another name")
+    if not mark:
+        what = "does not say whether somebody changed it, as pages of older versions do not"
+    elif mark + rest != _seal(page):
+        what = "was changed since wbtools wrote it"
+    else:
+        return
+    raise InputError(f"--out {out} exists and {what}", hint="choose another name, or remove it yourself")
 
 
 def _seal(page: bytes) -> bytes:
