@@ -134,6 +134,29 @@ def first_of(names: Sequence[str], most: int, mark: str = ", ") -> str:
     return mark.join(names[:most]) + more
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence.
+
+    Examples
+    --------
+    >>> listed(("a", "b", "c")), listed(("a", "b")), listed(())
+    ('a, b and c', 'a and b', '')
+    """
+    *first, last = words or ("",)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def size(count: int) -> str:
+    """A number of bytes in words.
+
+    Examples
+    --------
+    >>> size(37_781), size(86_400_000), size(2_345_600_000), size(12)
+    ('38 kB', '86.4 MB', '2,345.6 MB', '1 kB')
+    """
+    return f"{count / 1e6:,.1f} MB" if count >= 999_500 else f"{max(1, round(count / 1e3))} kB"
+
+
 def sentences(text: str, count: int) -> str:
     """The first sentences of a text.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from wbtools.datasets import Item
 from wbtools.errors import InputError
 from wbtools.model import Model
 from wbtools.subject.identity import person_key
-from wbtools.text import counted, line
+from wbtools.text import counted, line, listed
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Neighbours:
             (f"{counted(self.of_person, 'other image')} of {name}", self.of_person),
         )
         said = [text for text, count in kinds if count]
-        return f"Left out of the result: {_listed(said)}." if said else ""
+        return f"Left out of the result: {listed(said)}." if said else ""
 
     def shown_distance(self, neighbour: Neighbour) -> str:
         """A distance as a table has it.
@@ -93,12 +92,6 @@ class Neighbours:
         if self.header.kind is Kind.CODES:
             return f"{neighbour.distance:.0f}"
         return f"{neighbour.distance:.4f}" if neighbour.distance >= 0.001 else f"{neighbour.distance:.2g}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Words as a list."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def require_same_model(index: Index, model: Model) -> None:

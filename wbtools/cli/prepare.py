@@ -17,7 +17,7 @@ from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.progress import progress
-from wbtools.text import counted, lengths, line
+from wbtools.text import counted, lengths, line, size
 
 if TYPE_CHECKING:
     from wbtools.datasets import DataSet, Item
@@ -150,8 +150,6 @@ def _processes() -> int:
 
 def _say_plan(planned: Planned) -> None:
     """The answer to --dry-run."""
-    from wbtools.datasets.manifest import size
-
     plan = planned.plan
     terminal.print(f"recipe: {planned.recipe.name}, {planned.recipe.title}")
     terminal.print(f"source: {line(planned.asked.place)} ({planned.source.looked_for})")
@@ -170,7 +168,7 @@ def _say_plan(planned: Planned) -> None:
 
 def _say_made(data: DataSet, planned: Planned) -> None:
     """What was made."""
-    from wbtools.datasets.manifest import Kind, size
+    from wbtools.datasets.manifest import Kind
     from wbtools.datasets.remarks import collected
 
     manifest = data.manifest

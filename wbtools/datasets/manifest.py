@@ -149,17 +149,6 @@ class Manifest:
         return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def size(count: int) -> str:
-    """A number of bytes in words.
-
-    Examples
-    --------
-    >>> size(37_781), size(86_400_000), size(2_345_600_000), size(12)
-    ('38 kB', '86.4 MB', '2,345.6 MB', '1 kB')
-    """
-    return f"{count / 1e6:,.1f} MB" if count >= 999_500 else f"{max(1, round(count / 1e3))} kB"
-
-
 def require_shape(kind: Kind, shape: tuple[int, ...]) -> None:
     """Raise InputError unless images of a kind can have a shape, channels first."""
     if len(shape) != kind.axes or not all(type(n) is int and 0 < n <= 1 << 16 for n in shape):

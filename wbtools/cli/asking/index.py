@@ -15,7 +15,7 @@ from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.progress import progress
-from wbtools.text import counted, line
+from wbtools.text import counted, line, size
 
 if TYPE_CHECKING:
     from wbtools.asking.index import Header
@@ -58,7 +58,6 @@ def command(
     from wbtools.asking import indexing
     from wbtools.asking.comparing import notices
     from wbtools.asking.piecewise import Asked, EmbedJob
-    from wbtools.datasets.manifest import size
     from wbtools.training.runs.chosen import place_of
     from wbtools.training.runs.starting import device_named
 

@@ -12,7 +12,7 @@ from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.sharing.viewer_lines import print_viewers
 from wbtools.errors import InputError
-from wbtools.text import line
+from wbtools.text import line, size
 
 if TYPE_CHECKING:
     from wbtools.reading import Export
@@ -86,4 +86,4 @@ def _write(export: Export, out: Path | None, extent: Extent) -> None:
     place = writing.require_file(out) if out else writing.require_place(export)
     page = composing.report(export, static=extent == "static")
     written = writing.write_file(place, page) if out else writing.write_into(export, page)
-    terminal.print(f"Wrote {line(written)} ({len(page.encode()) / 1e6:.1f} MB)")
+    terminal.print(f"Wrote {line(written)} ({size(len(page.encode()))})")

@@ -11,7 +11,7 @@ import click
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
-from wbtools.text import counted, line
+from wbtools.text import counted, line, size
 
 if TYPE_CHECKING:
     from wbtools.sharing.pack_file import Pack
@@ -75,5 +75,5 @@ def _say(made: Pack) -> None:
         terminal.print("It holds the T1w, which identifies a person; --without-t1w leaves it out.")
     elif any(each.why == SHOWS_T1W for each in packed.left_out.values()):
         terminal.print(terminal.wrapped(_WITHOUT_T1W))
-    terminal.print(f"Wrote {line(made.file)} ({made.file.stat().st_size / 1e6:.1f} MB)")
+    terminal.print(f"Wrote {line(made.file)} ({size(made.file.stat().st_size)})")
     terminal.print(f"Open:  unzip it and read README.txt, or in Python: wbtools.open({str(made.file)!r})")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from wbtools.report.methods.cited_for import BACKBONES, FAMILIES, GATED, LIBRARIES, METHODS, OF_GATES, Described
 from wbtools.report.methods.dialects import Sentence, cite
-from wbtools.report.methods.lookup import Part, listed, numbered, percent, quoted, shown
-from wbtools.text import line
+from wbtools.report.methods.lookup import Part, numbered, percent, quoted, shown
+from wbtools.text import line, listed
 
 _DIGITS = 12
 """Of a SHA-256 in a text."""

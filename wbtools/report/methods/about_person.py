@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from wbtools.report.methods.dialects import Sentence, cite
 from wbtools.report.methods.imaging_papers import PAPERS
-from wbtools.report.methods.lookup import Part, listed, percent, quoted, shown
-from wbtools.text import counted, line
+from wbtools.report.methods.lookup import Part, percent, quoted, shown
+from wbtools.text import counted, line, listed
 
 _MADE = re.compile(
     r"\b(no person|(built-in|made-up|synthetic|simulated) (subject|person|people|brain))\b", re.IGNORECASE

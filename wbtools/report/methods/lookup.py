@@ -90,18 +90,6 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def listed(words: tuple[str, ...]) -> str:
-    """Words as a list in a sentence.
-
-    Examples
-    --------
-    >>> listed(("a", "b", "c")), listed(("a", "b")), listed(())
-    ('a, b and c', 'a and b', '')
-    """
-    *first, last = words or ("",)
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def numbered(words: tuple[str, ...]) -> str:
     """Items that may hold semicolons themselves, numbered.
 
