@@ -22,7 +22,7 @@ def drawn(png):
         return np.asarray(image.convert("RGB"))
 
 
-@pytest.mark.parametrize(("broken", "said"), [(CRASH, "ended by signal 11"), (SILENT, "wrote no .volume.png")])
+@pytest.mark.parametrize(("broken", "said"), [(CRASH, "ended by signal 11"), (SILENT, "wrote no .volume.")])
 def test_where_workbench_fails_at_a_scene_wbtools_draws_all_of_them(session, tmp_path, scenes, broken, said):
     program = write_workbench(tmp_path, capture=ONLY_PROBED.replace(CRASH, broken) + DRAW)
     renderer = choose("auto", look(program))
