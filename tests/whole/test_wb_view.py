@@ -44,10 +44,12 @@ def what_is_drawn(display, log, *opened):
     """The middle of the screen once wb_view has drawn what it was given; None if wb_view ended by itself."""
     from PIL import ImageGrab
 
+    # OpenCV, which another test may have imported, names its own Qt.
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "LD_LIBRARY_PATH"))}
     with log.open("ab") as said:
         viewer = subprocess.Popen(
             ["wb_view", "-no-splash", *map(str, opened)],
-            env={**os.environ, "DISPLAY": display},
+            env={**known, "DISPLAY": display},
             stderr=said,
             stdout=said,
         )

@@ -194,3 +194,12 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_no_library_of_the_working_directory_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So ends what OpenCV writes there when a program imports it.
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/lib:")
+    program = tmp_path / "wb_command"
+    program.write_text('#!/bin/sh\nprintf "Version: %s\\n" "$LD_LIBRARY_PATH"\n')
+    program.chmod(0o755)
+    assert runner._execute((str(program),), 1, tmp_path)[1] == "Version: /usr/lib\n"

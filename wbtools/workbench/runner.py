@@ -18,7 +18,7 @@ from typing import IO
 
 from wbtools.errors import CommandError, CommandFailed, CommandMissing, CommandNotStarted, MissingFile, ending
 from wbtools.errors.system import from_os_error
-from wbtools.search_path import find_program
+from wbtools.search_path import find_program, without_working_directory
 from wbtools.text import line
 from wbtools.workbench.command import Command
 
@@ -230,7 +230,8 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None, limit: float
 
     With a limit, it runs in a session of its own, so that what a script has started ends with it.
     """
-    environment = {"GLIBC_TUNABLES": _ALLOCATION, **os.environ, "OMP_NUM_THREADS": str(threads)}
+    known = without_working_directory(os.environ)  # a program that uses wbtools may have imported what adds it
+    environment = {"GLIBC_TUNABLES": _ALLOCATION, **known, "OMP_NUM_THREADS": str(threads)}
     try:
         process = subprocess.Popen(
             argv,
