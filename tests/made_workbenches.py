@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from wbtools.workbench.runner import Workbench
+
 NO_OSMESA = (
     "printf '\\nWhile running:\\nwb_command %s\\n\\nERROR: %s is not available !\\n"
     "A required library for this command, Mesa3D (software version of OpenGL), was not available when this software "
@@ -15,14 +17,24 @@ NO_OSMESA = (
     'available in the Linux and MacOS versions.\\n\\n\' "$*" "$4" >&2; exit 255'
 )
 """What Workbench 2.x says, to whichever operation draws, when it was built without OSMesa (OperationShowScene.cxx)."""
-DRAW = '"$REAL" "$1" "$2" "$3" -show-scene "$5" "$6" "$7" "$W" "$H"'
-"""Draw as either operation is asked to, by the one that 1.5 has."""
+DRAW = 'draw "$@"'
+"""Draw as either operation is asked to, by the one that the installed version has."""
+_DRAWS = {
+    "-show-scene": 'draw() { "$REAL" "$1" "$2" "$3" -show-scene "$5" "$6" "$7" "$W" "$H"; }',
+    "-scene-capture-image": 'draw() { "$REAL" "$1" "$2" "$3" -scene-capture-image "$5" "$6" "$7" '
+    '-size-width-height "$W" "$H"; }',
+}
 CRASH = "kill -SEGV $$"
 SILENT = "exit 0"
 HANG = "sleep 987.25"  # in a process of its own, as in a script that starts a container
 BIND_MOUNTS = "echo 'WARNING: underlay of /etc/localtime required more than 50 (77) bind mounts' >&2; "
 ONLY_PROBED = 'case "$5" in *halves.scene) ;; *) ' + CRASH + ";; esac; "
 """Before DRAW: fails where anything but the tiny scene of the probe is drawn."""
+
+
+def drawing_operation(workbench: Workbench) -> str:
+    """By which operation a version draws."""
+    return "-show-scene" if workbench.version().startswith("1.") else "-scene-capture-image"
 
 
 def pictures_of(draw: str) -> str:
@@ -54,10 +66,12 @@ def write_workbench(folder: Path, version: str = "2.1.0", **operations: str) -> 
     assert real
     names = {"capture": "-scene-capture-image", "show": "-show-scene"}
     listed = "; ".join(f"echo '{names[each]}  OFFSCREEN RENDERING'" for each in operations) or ":"
-    cases = "\n".join(f"{names[each]}) {does} ;;" for each, does in operations.items())
+    unknown = dict.fromkeys(names, 'exec "$REAL" "$1" "$2" "$3" -no-such-operation')
+    cases = "\n".join(f"{names[each]}) {does} ;;" for each, does in {**unknown, **operations}.items())
     program = folder / "wb_command"
     program.write_text(f"""#!/bin/sh
 REAL={real}
+{_DRAWS[drawing_operation(Workbench.find())]}
 [ "$8" = -size-width-height ] && W=$9 && H=${{10}} || {{ W=$8; H=$9; }}
 case "$1" in
 -version) "$REAL" -version | sed 's/^Version: .*/Version: {version}/'; exit 0 ;;

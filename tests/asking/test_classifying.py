@@ -138,3 +138,10 @@ def test_what_is_missing_is_said_in_a_sentence(place, tmp_path):
     (tmp_path / "a.tsv").write_text("mine")
     assert "exists" in classify(place, "100", "--tsv", tmp_path / "a.tsv").output
     assert (tmp_path / "a.tsv").read_text() == "mine"
+
+
+def test_where_everybody_votes_it_is_said_that_nearness_decided_nothing():
+    assert "all 3 examples voted" in voted("F", "M", "M").said_of_everybody()
+    assert voted("F", "F").said_of_everybody() == ""
+    few = voted("F", "M", "M")
+    assert replace(few, near=replace(few.near, searched=4)).said_of_everybody() == ""

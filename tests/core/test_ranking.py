@@ -397,20 +397,21 @@ def _row(name, rank, calibrated=None, p=1.0):
 
 
 def test_what_was_planted_is_found_by_calibrated_rank_where_there_is_one():
-    rows = (_row("A", 1, 4), _row("B", 2, 2, 0.03), _row("C", 3, 1), _row("D", 4, 3), _row("E", 5, 6), _row("F", 6, 5))
+    rows = (_row("A", 1, 4), _row("B", 2, 2, 0.03), _row("C", 3, 1), _row("D", 4, 3, 0.04), _row("E", 5, 6), _row("F", 6, 5))
     outside = RegionRelevance(None, 9, 1.0, 1.0, 1.0, 1.0, 0.4, 0.0, None)
     ranking = Ranking(rows, outside, 1.0, NullSummary(24, 1.0, 0.5, 9.0))
     found = Planted.of(ranking, ("E", "A", "B", "not in this atlas"), ("F", "D"))
     assert found.sentences() == (
         "Planted: 3 of 4 regions, the rest without a rank in this atlas; 2 of the first 5 places by calibrated rank: "
         "B (2, p 0.03), A (4, p 1), E (6, p 1)",
-        "Decoy: 2 regions; the first of them by calibrated rank: D (3, p 1)",
+        "Planted among the regions that stand out (p < .05, corrected): 1 of 2; planted and not standing out: 3 of 4",
+        "Decoy: 2 regions; the first of them by calibrated rank: D (3, p 0.04)",
         "The rank orders all regions of this map, and some region always comes first; p says how often a randomised "
         "network has a region that stands out as far: from .05 on, a high rank alone is no evidence.",
     )
     named = replace(found, planted_in="the thalamus", decoy_in="the insula").sentences()
     assert named[0].startswith("Planted: the thalamus (3 of 4 regions, the rest without a rank in this atlas); 2 of")
-    assert named[1].startswith("Decoy: the insula (2 regions); the first of")
+    assert named[2].startswith("Decoy: the insula (2 regions); the first of")
     record = {"places": "calibrated", "planted": {"B": 2, "A": 4, "E": 6}, "decoy": {"D": 3, "F": 5}}
     assert found.as_record() == record
     bare = replace(ranking, rows=tuple(replace(row, null=None) for row in rows), null=None)

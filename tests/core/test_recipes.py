@@ -105,6 +105,17 @@ def test_shell_completion_offers_commands_and_options_without_heavy_imports() ->
     assert completed("wbtools exp") == ["plain,export-subject"]
     assert completed("wbtools export-subject --me") == ["plain,--method", "plain,--mesh"]
     assert {"plain,hcp", "plain,bids"} < set(completed("wbtools export-subject --layout "))
+    for words in (
+        "export-subject sub",
+        "classify sub",
+        "compare sub-1 sub",
+        "batch run sub",
+        "export-subject --other sub",
+    ):
+        assert completed(f"wbtools {words}") == ["file,sub"]
+    assert completed("wbtools export-subject --target pai") == ["plain,pair"]
+    assert completed("wbtools export-subject --subcortex di") == ["file,di"]
+    assert completed("wbtools train tw") == ["plain,twins"]
 
 
 def test_bash_takes_the_completion_script(tmp_path: Path) -> None:

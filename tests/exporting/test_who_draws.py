@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from made_workbenches import DRAW, NO_OSMESA, write_broken, write_workbench
+from made_workbenches import DRAW, NO_OSMESA, drawing_operation, write_broken, write_workbench
 from PIL import Image
 
 from wbtools.batch.state.export import BatchExport, as_json
@@ -29,7 +29,11 @@ workbench = pytest.mark.workbench
 def test_workbench_draws_where_it_can(wb, asked):
     renderer = choose(asked, wb)
     assert renderer.workbench is wb and renderer.notice == ""
-    assert renderer.as_record() == {"renderer": "Workbench", "version": wb.version(), "command": "-show-scene"}
+    assert renderer.as_record() == {
+        "renderer": "Workbench",
+        "version": wb.version(),
+        "command": drawing_operation(wb),
+    }
 
 
 def test_wbtools_draws_where_workbench_is_not_installed(monkeypatch):
@@ -108,7 +112,7 @@ def test_the_doctor_says_who_draws(tmp_path, wb):
     def said(*options):
         return " ".join(CliRunner().invoke(main, ["doctor", *options]).output.split())
 
-    assert "pictures by Workbench: drawn by -show-scene" in said()
+    assert f"pictures by Workbench: drawn by {drawing_operation(wb)}" in said()
     without = said("--wb-command", str(write_workbench(tmp_path, capture=NO_OSMESA)))
     assert "pictures by Workbench: not drawn: this build of Workbench 2.1.0 lacks its renderer, OSMesa" in without
     assert "pictures by wbtools: always there" in without

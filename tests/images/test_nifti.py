@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 from pathlib import Path
 
 import nibabel
@@ -396,3 +397,19 @@ def test_workbench_reads_the_palette_and_keeps_it_when_it_writes(tmp_path, unit,
     content = nibabel.load(path).header.extensions[0].content.decode()
     for word in ("new", kind, "MODE_USER_SCALE", "magma", "-0.750000 -0.250000 0.250000 0.750000"):
         assert word in content
+
+
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_a_disk_without_room_leaves_the_earlier_file_or_none(tmp_path: Path, name: str) -> None:
+    noise = volume(grid((40, 40, 40)))
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for before in ([], ["earlier"]):
+        for content in before:
+            (tmp_path / name).write_text(content)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, usual[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                nifti.write_volume(tmp_path / name, noise)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert [path.read_text() for path in tmp_path.iterdir()] == before

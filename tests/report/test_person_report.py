@@ -319,9 +319,57 @@ def test_a_page_that_somebody_wrote_into_is_never_replaced(copy, tmp_path):
         if older:
             target.write_text(older)
             result = run(copy, *words)
-            assert result.exit_code == 3 and "as pages of older versions do not" in result.output
+            assert result.exit_code == 3 and "of older versions do not" in " ".join(result.output.split())
         target.write_text(text.replace("<title>", "<title>Mine: ", 1))
         assert run(copy, *words).exit_code == 3 and "<title>Mine: " in target.read_text()
+
+
+def test_the_exports_own_page_may_be_named_by_out(copy, tmp_path):
+    (tmp_path / "link").symlink_to(copy)
+    own = copy / "report.html"
+    for out in (own, tmp_path / "link" / "report.html", copy / "figures" / ".." / "report.html"):
+        result = run(copy, "--out", out, "--report", "static")
+        assert result.exit_code == 0, result.output
+        assert b"wbtools wrote this page" not in own.read_bytes()
+        wbtools.open(copy, check=True)  # the record has the hash of the page
+    own.unlink()
+    assert run(tmp_path / "link", "--out", own, "--report", "static").exit_code == 0 and own.is_file()
+    with own.open("a") as stream:
+        stream.write("<!-- mine -->")
+    result = run(copy, "--out", own)
+    assert result.exit_code == 3 and "is not as wbtools wrote it" in " ".join(result.output.split())
+    assert own.read_text().endswith("<!-- mine -->")
+
+
+def test_the_page_of_another_export_is_called_so(copy, folder, tmp_path):
+    other = shutil.copytree(copy, tmp_path / "other")
+    result = run(copy, "--out", other / "report.html")
+    assert result.exit_code == 3 and "a finished export" in " ".join(result.output.split())
+    (tmp_path / "loop.html").symlink_to(tmp_path / "loop.html")
+    result = run(copy, "--out", tmp_path / "loop.html")
+    assert result.exit_code == 3 and "Traceback" not in result.output
+
+
+def test_a_check_alone_says_what_it_found_and_writes_nothing(copy, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    count = len(json.loads((copy / "provenance.json").read_text())["outputs_sha256"])
+    result = run(copy, "--check")
+    assert result.exit_code == 0 and result.output == f"All {count} files are as recorded.\n"
+    packed = shutil.make_archive(str(tmp_path / "zipped"), "zip", copy.parent, copy.name)
+    result = run(copy, packed, "--check")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 0 and said.count(f": all {count} files are as recorded.") == 2 and packed in said
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+    for words, page in ((("--out", tmp_path / "r.html"), tmp_path / "r.html"), (("--report", "static"), None)):
+        result = run(copy, "--check", *words)
+        assert f"All {count} files are as recorded." in result.output and "Wrote" in result.output
+        assert (page or copy / "report.html").stat().st_mtime_ns > before[copy / "report.html"]
+    result = run(copy, "--check", "--methods", "bibtex")
+    assert result.exit_code == 0 and "as recorded" not in result.output
+    (copy / "report.html").write_text("mine")
+    result = run(copy, "--check")
+    assert result.exit_code == 3 and "report.html is not as recorded" in " ".join(result.output.split())
+    assert "move it away" in " ".join(result.output.split()) and (copy / "report.html").read_text() == "mine"
 
 
 def test_a_page_elsewhere_leaves_the_export_as_it_is(copy, tmp_path):

@@ -20,7 +20,7 @@ from wbtools.exporting.session.scene_types import SCENES
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading.contents import ON_SURFACES
 from wbtools.report.person.composing import report
-from wbtools.sharing import pack_check, pack_file, scene_references
+from wbtools.sharing import pack_check, pack_file, pack_ownership, scene_references
 from wbtools.sharing.pack_file import PackOptions, pack
 
 T1W = "T1w/T1w_acpc_dc_restore_brain.nii.gz"
@@ -242,6 +242,102 @@ def test_a_pack_that_somebody_put_something_into_is_not_replaced(folder, tmp_pat
     assert zipfile.ZipFile(out).read(name) == b"precious"
 
 
+def appended(out, name, content, **fields):
+    entry = zipfile.ZipInfo(name)
+    for field, value in fields.items():
+        setattr(entry, field, value)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr(entry, content)
+
+
+def rewritten(out, **fields):
+    """The same files, the first of them with more about it."""
+    with zipfile.ZipFile(out) as old, zipfile.ZipFile(out.with_suffix(".new"), "w") as new:
+        for number, each in enumerate(old.infolist()):
+            for field, value in fields.items() if not number else ():
+                setattr(each, field, value)
+            new.writestr(each, old.read(each.filename))
+    out.with_suffix(".new").replace(out)
+
+
+def commented(out):
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.comment = b"precious"
+
+
+def between(out):
+    """A file put into it and out of the directory again, where its bytes stay."""
+    content = out.read_bytes()
+    with zipfile.ZipFile(out) as archive:
+        at = archive.start_dir
+    end = bytearray(content[-22:])
+    end[16:20] = (at + len(b"precious")).to_bytes(4, "little")
+    out.write_bytes(content[:at] + b"precious" + content[at:-22] + end)
+
+
+def earlier_version(out):
+    """Somebody's README.txt first, then that of the pack under the same name."""
+    with zipfile.ZipFile(out) as old, zipfile.ZipFile(out.with_suffix(".new"), "w") as new:
+        new.writestr("100307/README.txt", b"precious")
+        for each in old.infolist():
+            new.writestr(each, old.read(each.filename))
+    out.with_suffix(".new").replace(out)
+
+
+ADDED = {
+    "another version of a file": (
+        lambda out: appended(out, "100307/README.txt", b"precious"),
+        "several files of one name",
+    ),
+    "an earlier version of a file": (earlier_version, "several files of one name"),
+    "a folder": (lambda out: appended(out, "100307/precious/", b""), "holds the folder 100307/precious/"),
+    "a folder with data": (lambda out: appended(out, "100307/notes/", b"precious"), "holds the folder 100307/notes/"),
+    "a comment": (commented, "it has a comment"),
+    "a comment on a file": (lambda out: rewritten(out, comment=b"precious"), "in it has a comment"),
+    "a field of a file": (lambda out: rewritten(out, extra=b"\xfe\xca\x08\x00precious"), "in it has fields"),
+    "bytes before": (lambda out: out.write_bytes(b"precious" + out.read_bytes()), "belong to no file"),
+    "bytes behind": (lambda out: out.write_bytes(out.read_bytes() + b"precious"), "belong to no file"),
+    "bytes between": (between, "belong to no file"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("what", ADDED)
+def test_a_pack_with_anything_that_wbtools_does_not_write_is_not_replaced(folder, tmp_path, what):
+    out = pack(folder, tmp_path / "p.zip", QUICK).file
+    add, why = ADDED[what]
+    add(out)
+    before = out.read_bytes()
+    assert b"precious" in before and zipfile.is_zipfile(out)
+    with pytest.raises(InputError, match=f"not wbtools' to replace: .*{why}"):
+        pack(folder, out, PackOptions(overwrite=True, draw=False))
+    assert out.read_bytes() == before
+    if "version of a file" in what:
+        with pytest.raises(InputError, match=r"several files of one name: 100307/README\.txt"):
+            wbtools.open(out)
+    else:
+        wbtools.open(out, check=True)
+
+
+def test_a_pack_as_it_was_written_is_replaced_also_with_names_of_many_scripts_and_large_files(tmp_path, monkeypatch):
+    out = tmp_path / "p.zip"
+    record = {"wbtools": "1", "subject": {"id": "s"}, "packed": {}}
+    files = {name: name.encode() for name in ("\u00fc.tsv", "\u5317/a.gz", "b.png", "README.txt")}
+    for name in files:
+        (tmp_path / name.replace("/", "-")).write_bytes(files[name])
+    places = {name: tmp_path / name.replace("/", "-") for name in files}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    places["provenance.json"] = json.dumps({**record, "outputs_sha256": hashes}).encode()
+    with out.open("wb") as stream:
+        pack_file.write_zip(stream, "s", places)
+    assert pack_ownership.not_replaceable(out, "s") == ""
+    monkeypatch.setattr(pack_file, "_LARGE", 1)  # sizes of 64 bits, as of a file of 2 GB
+    monkeypatch.setattr(pack_ownership, "_LARGE", 0)
+    with out.open("wb") as stream:
+        pack_file.write_zip(stream, "s", places)
+    assert pack_ownership.not_replaceable(out, "s") == ""
+
+
 def test_what_comes_to_the_pack_s_place_while_it_is_made_stays(folder, tmp_path, monkeypatch):
     out = tmp_path / "p.zip"
     checked = pack_file.check
@@ -325,14 +421,68 @@ def test_somebody_elses_readme_in_a_pack_is_named_and_left_as_it_is(folder, copy
     for name, change in {"longer": written + "mine", "other": "mine"}.items():
         (root / "README.txt").write_text(change)
         made = pack(root, tmp_path / f"{name}.zip", QUICK)
-        assert made.contents.unrecorded == ("README.txt",) and (root / "README.txt").read_text() == change
-        assert made.file.read_bytes() == first.read_bytes()
+        assert made.contents.changed_readme and (root / "README.txt").read_text() == change
+        assert made.contents.unrecorded == () and made.file.read_bytes() == first.read_bytes()
     (root / "README.txt").unlink()
     (tmp_path / "theirs.txt").write_text(written)
     (root / "README.txt").symlink_to(tmp_path / "theirs.txt")
-    assert pack(root, tmp_path / "link.zip", QUICK).contents.unrecorded == ("README.txt",)
+    assert pack(root, tmp_path / "link.zip", QUICK).contents.changed_readme
     (copy / "README.txt").write_text(written)  # in an export that is no pack
-    assert pack(copy, tmp_path / "export.zip", PLAIN).contents.unrecorded == ("README.txt",)
+    of_export = pack(copy, tmp_path / "export.zip", PLAIN).contents
+    assert of_export.unrecorded == ("README.txt",) and not of_export.changed_readme
+
+
+def test_a_changed_readme_is_said_to_be_written_anew_and_strangers_files_are_counted(folder, tmp_path):
+    root = unpacked(pack(folder, tmp_path / "p.zip", PLAIN).file, tmp_path / "out")
+
+    def said(name):
+        run = CliRunner().invoke(main, ["pack", str(root), "--out", str(tmp_path / name), "--no-render"])
+        assert run.exit_code == 0, run.output
+        return " ".join(run.output.split())
+
+    (root / "a.txt").write_text("mine")
+    assert "since wbtools did not write it: a.txt" in said("1.zip") and "anew" not in said("2.zip")
+    (root / "b.txt").write_text("mine")
+    (root / "README.txt").write_text("mine")
+    output = said("3.zip")
+    assert "since wbtools did not write them: a.txt, b.txt" in output
+    assert "README.txt was changed; in the pack it is written anew, without the changes" in output
+
+
+def test_the_readme_says_once_what_the_results_are_for(folder, tmp_path):
+    text = zipfile.ZipFile(pack(folder, tmp_path / "p.zip", QUICK).file).read("100307/README.txt").decode()
+    assert " ".join(text.split()).count("Not for diagnosis") == 1
+
+
+def test_what_is_not_as_recorded_is_named_by_its_kind_with_what_to_do(folder, copy, tmp_path):
+    def refused(place):
+        with pytest.raises(InputError) as found:
+            pack(place, tmp_path / "q.zip", QUICK)
+        return str(found.value).partition(": ")[2], found.value.hint
+
+    root = unpacked(pack(folder, tmp_path / "p.zip", QUICK).file, tmp_path / "out")
+    again = shlex.join(["wbtools", "report", str(copy)])
+    with (copy / "report.html").open("a") as stream:
+        stream.write("mine")
+    assert refused(copy) == (
+        "report.html is not as recorded",
+        f"move it away, then make the page again: {again}",
+    )
+    (copy / "report.html").unlink()
+    assert refused(copy) == ("report.html is missing", f"make the page again: {again}")
+    assert CliRunner().invoke(main, ["report", str(copy), "--report", "static"]).exit_code == 0
+    for place, hint in {
+        copy: "copy the export again, or export the subject again",
+        root: "unpack the pack again",
+    }.items():
+        (place / "100307.unet.regions.tsv").write_text("mine")
+        assert refused(place) == ("100307.unet.regions.tsv is not as recorded", hint)
+        (place / T1W).unlink()
+        said, _ = refused(place)
+        assert sorted(said.split(", ")) == ["100307.unet.regions.tsv is not as recorded", f"{T1W} is missing"]
+    (root / "report.html").unlink()
+    said, hint = refused(root)
+    assert "is missing (2 files in all)" in said and hint == "unpack the pack again"
 
 
 def test_a_report_made_in_a_pack_is_packed_and_may_show_the_t1w(folder, tmp_path):

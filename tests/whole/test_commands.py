@@ -6,6 +6,7 @@ from importlib import resources
 
 import pytest
 from click.testing import CliRunner
+from made_workbenches import drawing_operation
 
 from wbtools.cli import main
 
@@ -15,11 +16,11 @@ def run(*arguments):
 
 
 @pytest.mark.workbench
-def test_the_doctor_finds_everything_on_a_complete_machine():
+def test_the_doctor_finds_everything_on_a_complete_machine(wb):
     result = run("doctor")
     assert result.exit_code == 0, result.output
     assert "MISS" not in result.output
-    assert "pictures by Workbench: drawn by -show-scene" in result.output
+    assert f"pictures by Workbench: drawn by {drawing_operation(wb)}" in result.output
 
 
 def test_the_doctor_says_how_to_get_workbench():

@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made_workbenches import drawing_operation
 
 import wbtools
 from wbtools.anatomy import SUBCORTEX, Hemisphere
@@ -19,8 +20,8 @@ from wbtools.cli import main
 from wbtools.images import gifti, nifti
 from wbtools.report.person.viewing import viewer_of
 from wbtools.space.grid import Grid, Unit, Volume
+from wbtools.workbench.command import DRAWING
 
-HAS_WORKBENCH = shutil.which("wb_command") is not None
 QUICK = ("--no-render", "--no-report")
 
 
@@ -224,29 +225,14 @@ def test_scenes_and_specs_name_only_files_that_exist_inside_the_folder(exported)
 
 
 @pytest.mark.workbench
-@pytest.mark.skipif(not HAS_WORKBENCH, reason="wb_command is not installed")
-def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(exported, tmp_path):
+def test_every_scene_has_its_picture_and_still_draws_after_the_folder_moved(exported, wb, tmp_path):
     _, folder = exported
     names = [e.findtext("Name") for e in ET.parse(folder / "100307.wbtools.scene").iter("Scene")]
     assert len(list((folder / "figures").glob("*.png"))) == len(names)
     shutil.copytree(folder, tmp_path / "moved elsewhere")
     png = tmp_path / "moved.png"
-    run = subprocess.run(
-        [
-            "wb_command",
-            "-logging",
-            "WARNING",
-            "-show-scene",
-            tmp_path / "moved elsewhere/100307.wbtools.scene",
-            "1",
-            png,
-            "800",
-            "500",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    words = DRAWING[drawing_operation(wb)](tmp_path / "moved elsewhere/100307.wbtools.scene", 1, png, (800, 500)).argv
+    run = subprocess.run(["wb_command", "-logging", "WARNING", *words], capture_output=True, text=True, check=True)
     assert run.stderr == ""
     assert png.stat().st_size > 10_000
 

@@ -251,3 +251,11 @@ def test_a_share_that_is_no_part_of_a_whole_is_explained():
     assert "of both signs cancels" in summary.outside(ranking)
     rows = tuple(replace(row, share=0.01) for row in ranking.rows)
     assert summary.outside(replace(ranking, rows=rows)) == "outside the atlas: 50.0% of the relevance"
+
+
+@pytest.mark.parametrize("date", ["abc", "9" * 20, "", "1.5"])
+def test_a_date_that_is_none_ends_no_command(tmp_path, small_study, date):
+    # numpy.f2py, which scipy.sparse imports, reads it as it is imported.
+    words = ["export-subject", "100307", "--study-folder", str(small_study("LAS")), "--null", "0", "--no-render"]
+    done = run(*words, "--no-report", "--mesh", "32k", "--out", str(tmp_path / "out"), SOURCE_DATE_EPOCH=date)
+    assert done.returncode == 0, done.stderr

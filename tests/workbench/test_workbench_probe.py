@@ -15,6 +15,7 @@ from made_workbenches import (
     HANG,
     NO_OSMESA,
     SILENT,
+    drawing_operation,
     pictures_of,
     write_broken,
     write_halves,
@@ -42,7 +43,7 @@ def test_the_installed_workbench_draws_and_the_record_of_commands_does_not_show_
 ) -> None:
     before = len(wb.completed)
     drawing = probe.drawing(wb)
-    assert (drawing.how, drawing.problem, drawing.usual) == ("-show-scene", "", ())
+    assert (drawing.how, drawing.problem, drawing.usual) == (drawing_operation(wb), "", ())
     assert len(wb.completed) == before
 
 

@@ -203,3 +203,17 @@ def test_no_library_of_the_working_directory_is_searched(tmp_path: Path, monkeyp
     program.write_text('#!/bin/sh\nprintf "Version: %s\\n" "$LD_LIBRARY_PATH"\n')
     program.chmod(0o755)
     assert runner._execute((str(program),), 1, tmp_path)[1] == "Version: /usr/lib\n"
+
+
+@pytest.mark.workbench
+@pytest.mark.parametrize("temporary", ["there", "nowhere"])
+def test_nothing_is_left_among_temporary_data_or_where_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: str
+) -> None:
+    # Workbench makes a folder for films whatever it is asked: in TMPDIR, or in the working directory.
+    (tmp_path / "there").mkdir()
+    (tmp_path / "called").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    runner._execute((str(Workbench.find().program), "-version"), 1, tmp_path / "called")
+    assert not list((tmp_path / "there").iterdir()) and not list((tmp_path / "called").iterdir())

@@ -51,6 +51,16 @@ class Vote:
         """The class of most of them; of classes with as many votes, that of the nearest example."""
         return self.votes.most_common(1)[0][0]  # sorting is stable
 
+    def said_of_everybody(self) -> str:
+        """That nearness decided nothing, as a sentence; empty where it did, or all examples are of one class."""
+        count = len(self.near.found)
+        if count < self.near.searched or len(self.votes) == 1:
+            return ""
+        return (
+            f"all {count} examples voted, so this is the class that most of them have, whoever is near: give more "
+            "examples, or a smaller --top"
+        )
+
     def sentence(self) -> str:
         """The vote in words."""
         votes, nearest = self.votes, self.near.found[0]

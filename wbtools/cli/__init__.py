@@ -9,6 +9,7 @@ import atexit  # noqa: E402
 import gc  # noqa: E402
 import importlib  # noqa: E402
 import os  # noqa: E402
+import time  # noqa: E402
 from typing import Any  # noqa: E402
 
 import click  # noqa: E402
@@ -22,9 +23,9 @@ _COMMANDS = {
     "group": ("reading.group", "Say what many people's maps have in common, or how groups of people differ."),
     "report": ("reading.report", "Write the page of a finished export: decision, regions, trust, placement, viewer."),
     "pack": ("sharing.pack", "Pack a finished export as one checked zip file, with or without the T1w."),
-    "prepare": ("prepare", "Make a data set that networks learn from, of images and what is known of them."),
-    "train": ("train", "Train a network on a data set, as one of the published systems does."),
-    "evaluate": ("evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),
+    "prepare": ("learning.prepare", "Make a data set that networks learn from, of images and what is known of them."),
+    "train": ("learning.train", "Train a network on a data set, as one of the published systems does."),
+    "evaluate": ("learning.evaluate", "Say how good trained networks are: figures with intervals, drawings, a page."),
     "compare": ("asking.compare", "Ask a network how near two people are, and how often such a verdict was right."),
     "classify": ("asking.classify", "Ask a network which class people are of."),
     "index": ("asking.index", "Embed all images of a data set in one file, to be searched."),
@@ -42,6 +43,14 @@ _SELDOM = 20_000, 20, 50
 """When Python looks for cycles of objects: torch makes half a million that last, and looking took half a second."""
 
 atexit.register(gc.freeze)  # Python's last search for cycles, among torch's half a million objects, took two seconds
+
+
+def without_impossible_date() -> None:
+    """Take away what is no time in SOURCE_DATE_EPOCH, which numpy reads as a part of it is imported, and fails."""
+    try:
+        time.asctime(time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", "0"))))
+    except (ValueError, OverflowError, OSError):
+        del os.environ["SOURCE_DATE_EPOCH"]
 
 
 def spare_processors() -> None:
@@ -69,6 +78,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        without_impossible_date()
         if cmd_name in _SHORT_STEPS:
             spare_processors()
         from wbtools.cli.failures import reports_errors

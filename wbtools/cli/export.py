@@ -14,6 +14,7 @@ from wbtools.atlas.deep.known_sources import SOURCES as DEEP_SOURCES
 from wbtools.attribution import KINDS, METHODS, SECOND_METHODS, Target
 from wbtools.attribution.references.sources import SOURCES
 from wbtools.attribution.registry import null_networks_by_default
+from wbtools.cli.completion import files, names
 from wbtools.cli.console import Held, err, live_stage, out, set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.sharing.viewer_lines import print_viewers
@@ -80,20 +81,27 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--target",
         metavar="TARGET",
+        shell_complete=names(KINDS),
         help=f"What to explain: {', '.join(kind.spelling for kind in KINDS.values())}. "
-        "[default: what the network is for]",
+        "[default: the embedding, or the predicted class]",
     ),
     click.option(
         "--other",
         metavar="SUBJECT|FILE",
+        shell_complete=files,
         help="The person that the target compares with: an id, a subject's folder, or an image.",
     ),
     click.option(
-        "--others", metavar="SUBJECT|FILE", multiple=True, help="More people, for --target contrast; may be repeated."
+        "--others",
+        metavar="SUBJECT|FILE",
+        multiple=True,
+        shell_complete=files,
+        help="More people, for --target contrast; may be repeated.",
     ),
     click.option(
         "--references",
         metavar="N|DIR|LIST|NAME",
+        shell_complete=names(SOURCES, or_files=True),
         help="The brains that deviation methods compare with: N other people of the study folder, those of another "
         f"folder or of a list, or one of {', '.join(SOURCES)}. [default: the method's]",
     ),
@@ -131,6 +139,7 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--subcortex",
         metavar="SOURCE[+SOURCE]",
+        shell_complete=names((SEGMENTATION, *DEEP_SOURCES), or_files=True),
         default=SEGMENTATION,
         show_default=True,
         help=f"Labels below the cortex: {SEGMENTATION} (the segmentation), and with it {', '.join(DEEP_SOURCES)}, or a "
@@ -247,7 +256,7 @@ def comparison(options: Mapping[str, Any]) -> Comparison:
 
 
 @click.command("export-subject")
-@click.argument("subject")
+@click.argument("subject", shell_complete=files)
 @click.option("--out", metavar="DIR", type=_PATH, help="[default: STUDY/derivatives/wbtools]")
 @click.option(
     "--id",

@@ -86,7 +86,8 @@ class _Step:
         now = time.monotonic()
         if self._pace is None:
             self._pace, self._next_line = Pace(done, now), now + _LINE_EVERY
-        left = self._pace.left(done, total, now)
+        self._pace.look(done, now)
+        left = self._pace.left(total, now)
         text = f"{done} of {counted(total, self._noun)}" + (f", {clock(left)} left" if left is not None else "")
         self._bar.update(self._task, completed=done, total=total, description=text, visible=True)
         if not err.is_terminal and now >= self._next_line:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from wbtools import atomic
 from wbtools.anatomy import Region
 from wbtools.compression import Buffer, gzipped
 from wbtools.errors import InputError
@@ -208,8 +209,7 @@ def caret_extension(
 def _save(path: Path, data: NDArray[Any], grid: Grid, description: str = "", caret: bytes | None = None) -> None:
     """Write data with a header that holds their position in space and nothing else."""
     parts = chain([_header(data, grid, description, caret)], _slices(data))
-    with path.open("wb") as file:
-        file.writelines([gzipped(parts)] if path.suffix == ".gz" else parts)
+    atomic.write(path, lambda file: file.writelines([gzipped(parts)] if path.suffix == ".gz" else parts))
 
 
 def _slices(data: NDArray[Any]) -> Iterator[Buffer]:

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeErr
 _WRONG = (*_DAMAGED, ValueError, struct.error, OSError)
 """The same of its directory: names that are no text, and places that are not in the file."""
 _HINT = "give the folder that wbtools export-subject wrote, or a zip file of it"
+
+
+class Ambiguous(InputError):
+    """A zip file holds several files of one name."""
 
 
 class Container(ABC):
@@ -177,11 +182,17 @@ class Zipped(Container):
 
     @cached_property
     def _names(self) -> dict[str, int]:
-        """Unpacked sizes by name."""
+        """Unpacked sizes by name, of which there is but one file each."""
         self._require_few(_said_files(self.file))  # before the directory is read
-        with self._opened() as archive:
+        with self.opened() as archive:
             self._require_few(len(archive.infolist()))
-            return {each.filename: each.file_size for each in archive.infolist() if each.filename[-1:] not in ("", "/")}
+            files = [each for each in archive.infolist() if each.filename[-1:] not in ("", "/")]
+        sizes = {each.filename: each.file_size for each in files}
+        if len(sizes) < len(files):
+            twice = next(name for name, count in Counter(each.filename for each in files).items() if count > 1)
+            what = f"{self.file} holds several files of one name: {line(twice, 80)}"
+            raise Ambiguous(what, hint="pack the export again")
+        return sizes
 
     def _require_few(self, files: int) -> None:
         if files > _MOST_FILES:
@@ -203,7 +214,7 @@ class Zipped(Container):
             raise MissingFile(self.file / name, hint="the zip file is not whole: pack the export again")
         if self._names[inside] > largest:
             raise UnreadableFile(self.file / name, ValueError("it is too large"), hint="pack the export again")
-        with self._opened() as archive:
+        with self.opened() as archive:
             try:
                 source = archive.open(inside)
             except _WRONG as error:
@@ -218,7 +229,14 @@ class Zipped(Container):
         return UnreadableFile(self.file / name, ValueError(line(error)), hint="pack the export again")
 
     @contextmanager
-    def _opened(self) -> Iterator[zipfile.ZipFile]:
+    def opened(self) -> Iterator[zipfile.ZipFile]:
+        """The zip file itself, open for reading.
+
+        Raises
+        ------
+        UnreadableFile
+            If it, or its directory, cannot be read.
+        """
         try:
             archive = zipfile.ZipFile(self.file)
         except OSError as error:

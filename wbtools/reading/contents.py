@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +12,10 @@ from wbtools.errors import InputError, MissingFile
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import NAMINGS, Convention, OutputFolder
 from wbtools.output.names.convention import IDENTITY_FOLDER
-from wbtools.reading.container import Container, contained
-from wbtools.reading.packing import Packing
+from wbtools.reading.container import Container, Folder, contained
+from wbtools.reading.packing import PACKED, Packing
 from wbtools.reading.record import Record
-from wbtools.text import counted
+from wbtools.text import counted, shell
 
 _SCENES = ("overview", "relevance-volume", "relevance-pial", "relevance-inflated", "region-heatmap", "heatmap-pial")
 _MORE_SCENES = ("region-heatmap-calibrated", "also-relevance", "also-region-heatmap", "pairs")
@@ -132,21 +134,43 @@ class Contents:
         named[INPUT] = self.name(Output(OutputKind.INPUT, network))
         return {scene: name for scene, name in named.items() if name in self.record.files}
 
-    def require_as_recorded(self) -> None:
+    def require_as_recorded(self) -> int:
         """Compare every file with its recorded SHA-256; the folder that names the patient may have been removed.
+
+        Returns
+        -------
+        int
+            How many files were compared.
 
         Raises
         ------
         InputError
-            If some differ: the first one, and how many.
+            If some differ: the first one that is missing, that is not as recorded and so on, and how many.
         """
-        found = ((name, self.container.differs(name, digest)) for name, digest in self._to_be_there().items())
-        wrong = [f"{name} {how}" for name, how in found if how]
+        compared = self._to_be_there()
+        wrong: dict[str, list[str]] = {}
+        for name, digest in compared.items():
+            if how := self.container.differs(name, digest):
+                wrong.setdefault(how, []).append(name)
         if wrong:
-            many = f" ({counted(len(wrong), 'file')} in all)" if len(wrong) > 1 else ""
-            raise InputError(
-                f"{self.container.place}: {wrong[0]}{many}", hint="copy the export again, or export the subject again"
+            said = ", ".join(
+                f"{names[0]} {how}" + (f" ({counted(len(names), 'file')} in all)" if len(names) > 1 else "")
+                for how, names in wrong.items()
             )
+            raise InputError(f"{self.container.place}: {said}", hint=self._hint(wrong))
+        return len(compared)
+
+    def _hint(self, wrong: Mapping[str, Sequence[str]]) -> str:
+        """How files that differ, by how they do, come to be as recorded again."""
+        page, place = self.name(Output(OutputKind.REPORT)), self.container.place
+        if not isinstance(self.container, Folder):
+            return "copy the zip file again, or pack the export again"
+        if all(name == page for names in wrong.values() for name in names):
+            move = "move it away, then " if os.path.lexists(place / page) else ""
+            return f"{move}make the page again: {shell('wbtools', 'report', place)}"
+        if PACKED in self.record.content:
+            return "unpack the pack again"
+        return "copy the export again, or export the subject again"
 
     def _to_be_there(self) -> dict[str, str]:
         """The files on record; without those that name the patient, where all of these were removed."""

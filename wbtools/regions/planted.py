@@ -29,6 +29,8 @@ class Planted:
         Where they are, in words; may be empty.
     unranked : tuple of int, (2,)
         How many further planted regions and decoys have no rank, for example because the atlas lacks them.
+    standing_out : tuple of int, (2,)
+        How many regions stand out from randomised networks, p < .05, and how many of these are planted.
     """
 
     planted: tuple[RegionRelevance, ...]
@@ -37,6 +39,7 @@ class Planted:
     planted_in: str = ""
     decoy_in: str = ""
     unranked: tuple[int, int] = (0, 0)
+    standing_out: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(cls, ranking: Ranking, planted: Sequence[str], decoy: Sequence[str]) -> Planted | None:
@@ -55,7 +58,11 @@ class Planted:
             for names in (planted, decoy)
         ]
         unranked = len(planted) - len(listed[0]), len(decoy) - len(listed[1])
-        return cls(listed[0], listed[1], calibrated, unranked=unranked) if listed[0] else None
+        apart = [row.region.name for row in ranking.significant() if row.region]
+        standing_out = len(apart), len({*apart} & {*planted})
+        return (
+            cls(listed[0], listed[1], calibrated, unranked=unranked, standing_out=standing_out) if listed[0] else None
+        )
 
     def sentences(self) -> tuple[str, ...]:
         """What was planted, where the map has it, where the decoy came, and what ranks and p mean."""
@@ -66,6 +73,13 @@ class Planted:
             f"Planted: {where}; {first} of the first {_SHOWN} places by {how}: "
             + ", ".join(self._said(row) for row in self.planted[:_SHOWN])
         ]
+        apart, found = self.standing_out
+        if apart:
+            total = len(self.planted) + self.unranked[0]
+            said.append(
+                f"Planted among the regions that stand out (p < .05, corrected): {found} of {apart}; "
+                f"planted and not standing out: {total - found} of {total}"
+            )
         where = _where(self.decoy_in, len(self.decoy), self.unranked[1])
         if self.decoy:
             said.append(f"Decoy: {where}; the first of them by {how}: {self._said(self.decoy[0])}")

@@ -47,6 +47,8 @@ class PackContents:
         Scenes that are not in it, since they show a file that is left out; also those of an earlier pack.
     unrecorded : tuple of str
         What lies in the export beside what wbtools wrote, and is not packed.
+    changed_readme : bool
+        Whether it is an unpacked pack whose README.txt somebody changed, and which is packed as wbtools writes it.
     """
 
     files: Mapping[str, Path | bytes]
@@ -55,6 +57,7 @@ class PackContents:
     before: frozenset[str] = frozenset()
     dropped_scenes: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()
+    changed_readme: bool = False
 
 
 def gather(contents: Contents, folder: Path, *, t1w: bool = True) -> PackContents:
@@ -98,7 +101,11 @@ def gather(contents: Contents, folder: Path, *, t1w: bool = True) -> PackContent
     left_out = {**earlier.left_out, **{name: LeftOut(why, original[name]) for name, why in now.items()}}
     with_t1w = contents.has_t1w and contents.name(contents.t1w_kind) in files
     before_now = frozenset(earlier.left_out)
-    return PackContents(files, with_t1w, left_out, before_now, tuple(dropped), tuple(_unrecorded(contents, folder)))
+    others = list(_unrecorded(contents, folder))
+    changed_readme = README in others and bool(earlier.readme)
+    if changed_readme:
+        others.remove(README)
+    return PackContents(files, with_t1w, left_out, before_now, tuple(dropped), tuple(others), changed_readme)
 
 
 def _originals(contents: Contents) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,23 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from wbtools import atomic
 from wbtools.errors import InputError, MissingFile
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable_around
-from wbtools.output.ownership import PROVENANCE, subject_of
-from wbtools.reading.container import Zipped
+from wbtools.output.ownership import PROVENANCE
 from wbtools.reading.contents import Contents
 from wbtools.reading.export_folders import holds_exports
-from wbtools.reading.packing import PACKED, README
-from wbtools.reading.record import section
+from wbtools.reading.packing import README
 from wbtools.sharing.pack_check import Checked, check
 from wbtools.sharing.pack_contents import PackContents, gather, record_of
+from wbtools.sharing.pack_ownership import not_replaceable
 from wbtools.sharing.pack_readme import readme
 from wbtools.subject.containment import require_outside_inputs
-from wbtools.text import line
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 """Of every file in a pack: the earliest that a zip file can say."""
@@ -207,38 +204,8 @@ def require_place(out: Path, folder: Path, subject: str, overwrite: bool) -> Non
 
 def _require_replaceable(earlier: Path, out: Path, subject: str, overwrite: bool) -> None:
     """Require that what is in the pack's place, for the moment under this name, may be replaced."""
-    why = _foreign(earlier, subject)
+    why = not_replaceable(earlier, subject)
     if why:
         raise InputError(f"--out {out} exists and is not wbtools' to replace: {why}", hint="choose another name")
     if not overwrite:
         raise InputError(f"--out {out} exists already", hint="add --overwrite to replace it, or choose another name")
-
-
-def _foreign(out: Path, subject: str) -> str:
-    """Why a file is not a pack of a subject, as a sentence about "it"; empty if it is."""
-    if out.is_symlink() or not out.is_file():
-        return "it is a link" if out.is_symlink() else "it is no file"
-    if not zipfile.is_zipfile(out):
-        return "it is no zip file"
-    zipped = Zipped(out)
-    try:
-        record = json.loads(zipped.record())
-    except (InputError, ValueError, RecursionError):
-        return "it holds no record of wbtools"
-    named = subject_of(record) if isinstance(record, dict) else None
-    if named is None or not isinstance(record.get(PACKED), dict):
-        return "it is no pack that wbtools wrote"
-    if named != subject:
-        return f"it is the pack of {line(named, 80)}"
-    return _not_as_packed(zipped, record)
-
-
-def _not_as_packed(zipped: Zipped, record: Mapping[str, Any]) -> str:
-    """What somebody changed in a pack or put into it, as a sentence about "it"; empty if nothing."""
-    own = {PROVENANCE: "", **record["outputs_sha256"]}
-    own[README] = section(section(record, PACKED), README).get("sha256", "")
-    added = [name for name in zipped.names() if name not in own]
-    if added:
-        return f"it also holds {line(added[0], 80)}"
-    changed = [name for name in zipped.names() if own[name] and zipped.differs(name, str(own[name]))]
-    return f"{line(changed[0], 80)} in it is not as wbtools packed it" if changed else ""

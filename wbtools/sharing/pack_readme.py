@@ -46,7 +46,7 @@ def readme(contents: Contents, packed: PackContents) -> str:
     record = contents.record
     paragraphs = [
         [f"{line(record.subject)}: results of wbtools {line(record.version, 20)}, packed by wbtools {__version__}"],
-        _wrapped(record.notices or (RESEARCH,)),
+        _wrapped(each for each in record.notices if line(each) != RESEARCH),
         ["Open, in this folder:", *(f"    {each}" for each in _lines(packed))],
         _wrapped([_WITH] if packed.with_t1w else [_WITHOUT, _STILL]),
         _wrapped(_left_behind(packed)),

@@ -9,9 +9,11 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -231,32 +233,54 @@ def _execute(argv: tuple[str, ...], threads: int, cwd: Path | None, limit: float
     With a limit, it runs in a session of its own, so that what a script has started ends with it.
     """
     known = without_working_directory(os.environ)  # a program that uses wbtools may have imported what adds it
-    environment = {"GLIBC_TUNABLES": _ALLOCATION, **known, "OMP_NUM_THREADS": str(threads)}
+    with _temporary() as temporary:
+        variables = {"GLIBC_TUNABLES": _ALLOCATION, **known, **temporary, "OMP_NUM_THREADS": str(threads)}
+        process = _started(argv, variables, cwd, alone=limit is not None)
+        try:
+            stdout, stderr = _printed(process, limit)
+        except BaseException:
+            if limit is None:
+                process.kill()
+            else:
+                with suppress(ProcessLookupError):  # it may just have ended
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    return process.returncode, stdout, stderr
+
+
+@contextmanager
+def _temporary() -> Iterator[dict[str, str]]:
+    """A folder for temporary data, as a variable: whatever it is asked, Workbench makes one for films and leaves it.
+
+    Where the folder of `TMPDIR` is missing, it would make it in the working directory.
+    """
     try:
-        process = subprocess.Popen(
+        made = tempfile.TemporaryDirectory(prefix="wbtools-workbench-", ignore_cleanup_errors=True)
+    except OSError:  # where wbtools may write nowhere, neither may Workbench
+        yield {}
+        return
+    with made as folder:
+        yield {"TMPDIR": folder}
+
+
+def _started(
+    argv: tuple[str, ...], environment: Mapping[str, str], cwd: Path | None, *, alone: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
             cwd=cwd,
-            start_new_session=limit is not None,
+            start_new_session=alone,
         )
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC}:
             raise CommandNotStarted(argv, error, hint=_INSTALL) from None
         raise from_os_error(error) from None
-    try:
-        stdout, stderr = _printed(process, limit)
-    except BaseException:
-        if limit is None:
-            process.kill()
-        else:
-            with suppress(ProcessLookupError):  # it may just have ended
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    return process.returncode, stdout, stderr
 
 
 def _printed(process: subprocess.Popen[bytes], limit: float | None) -> tuple[str, str]:

@@ -133,6 +133,12 @@ def _collision(first: str, name: PublishedName, second: str, other: PublishedNam
             f"{first} and {second} would both be published as {name.folder}",
             hint="BIDS names keep only letters and digits: give --naming hcp, or export them into two folders",
         )
+    if unicodedata.normalize("NFC", name.folder) == unicodedata.normalize("NFC", other.folder):
+        return InputError(
+            f"{first} and {second} look alike, since accents are written in two ways ({name.folder!a} and "
+            f"{other.folder!a}), and are one folder where a file system composes letters",
+            hint="list the person once, or rename one of them",
+        )
     return InputError(
         f"{first} and {second} would be published as {name.folder} and {other.folder}, which are one folder where a "
         "file system ignores capitals",

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from wbtools.cli import spare_processors
+from wbtools.cli import spare_processors, without_impossible_date
 from wbtools.cli.apps.bids_names import LEVELS, NAME, SECTIONS
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.streams import lasting
@@ -34,6 +34,7 @@ class BidsApp(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """As in click; the first call imports what others declare."""
         if not self.params:
+            without_impossible_date()
             spare_processors()
             from wbtools.cli.apps.bids_options import parameters
 

@@ -18,6 +18,7 @@ from wbtools.cli.asking.options import (
     say_table,
     saying_options,
 )
+from wbtools.cli.completion import files
 from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import refuse_without, reports_errors
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command("classify")
-@click.argument("people", metavar="SUBJECT|FILE...", nargs=-1, required=True)
+@click.argument("people", metavar="SUBJECT|FILE...", nargs=-1, required=True, shell_complete=files)
 @network_option
 @people_options
 @click.option(
@@ -141,6 +142,7 @@ def _by_examples(found: Sequence[FoundPerson], model: Model, examples: Index, la
     sentences = [f"{line(found.person)}: {found.sentence()}" for found in votes]
     left_out = [(found.person, found.near.left_out()) for found in votes]
     notes = [f"{person}: {said}" for person, said in left_out if said]
+    notes += [f"{line(found.person)}: {said}." for found in votes if (said := found.said_of_everybody())]
     notes += [*_notes(shown, model), *said_of_images(examples)]
     return _Told(sentences, vote_rows(votes), len(HEADING_VOTES), notes)
 

@@ -15,6 +15,7 @@ from wbtools.cli.asking.options import (
     say_notes,
     saying_options,
 )
+from wbtools.cli.completion import files
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import refuse_without, reports_errors
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=files)
+@click.argument("second", metavar="B", shell_complete=files)
 @network_option
 @people_options
 @click.option("--explain", is_flag=True, help="Export A, compared with B, as well: what made the two alike.")

@@ -16,6 +16,7 @@ from wbtools.cli.asking.options import (
     say_table,
     saying_options,
 )
+from wbtools.cli.completion import files
 from wbtools.cli.console import Held, live_stage, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import refuse_without, reports_errors
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command("query")
-@click.argument("person", metavar="SUBJECT|FILE")
+@click.argument("person", metavar="SUBJECT|FILE", shell_complete=files)
 @click.option("--index", "place", required=True, metavar="FILE", type=PATH, help="As wbtools index made it.")
 @network_option
 @people_options

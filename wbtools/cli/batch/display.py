@@ -31,31 +31,42 @@ class Pace:
     Examples
     --------
     >>> pace = Pace(10, 0.0)
-    >>> pace.per_hour(40, 3600.0), pace.left(40, 70, 3600.0)
-    (30.0, 3600.0)
+    >>> pace.look(40, 3600.0)
+    >>> pace.per_hour(), pace.left(70, 3600.0), pace.left(70, 3610.0), pace.left(70, 9999.0)
+    (30.0, 3600.0, 3590.0, None)
     """
 
     def __init__(self, done: int, now: float) -> None:
-        self._done, self._since = done, now
+        self._first, self._since = done, now
+        self._done, self._last = done, now
 
-    def per_hour(self, done: int, now: float) -> float:
-        """Subjects per hour so far."""
-        return 3600 * (done - self._done) / max(now - self._since, 1e-9)
+    def look(self, done: int, now: float) -> None:
+        """Take note of how many are done now; between two that get done, the pace is that of the last one."""
+        if done != self._done:
+            self._done, self._last = done, now
 
-    def left(self, done: int, total: int, now: float) -> float | None:
-        """Seconds until all are done, None before the first one is."""
-        rate = self.per_hour(done, now)
-        return 3600 * (total - done) / rate if rate > 0 else None
+    def per_hour(self) -> float:
+        """Subjects per hour until the last one was done."""
+        return 3600 * (self._done - self._first) / max(self._last - self._since, 1e-9)
+
+    def left(self, total: int, now: float) -> float | None:
+        """Seconds until all are done; None before the first one is, and when they are late."""
+        rate = self.per_hour()
+        left = 3600 * (total - self._done) / rate - (now - self._last) if rate > 0 else 0.0
+        return left if left > 0 else None
 
 
 def sentence(seen: Overview, pace: Pace, now: float) -> str:
     """One line: done, running, failed, rate, time left."""
     counts, total = seen.counts, len(seen.states)
     done, failed = counts[State.DONE], counts[State.FAILED] + counts[State.EXCLUDED]
-    left = pace.left(done, total - failed, now)
+    pace.look(done, now)
+    left = pace.left(total - failed, now)
     words = [f"{done} of {total} done", f"{counts[State.RUNNING]} running", f"{failed} failed"]
+    if pace.per_hour() > 0:
+        words.append(f"{pace.per_hour():.0f} an hour")
     if left is not None:
-        words += [f"{pace.per_hour(done, now):.0f} an hour", f"{clock(left)} left"]
+        words.append(f"{clock(left)} left")
     return ", ".join(words)
 
 

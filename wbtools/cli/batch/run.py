@@ -26,6 +26,7 @@ from wbtools.cli.batch import maintenance, report, worker
 from wbtools.cli.batch.display import display
 from wbtools.cli.batch.engines import BATCH_ENGINES, BatchEngine, Work
 from wbtools.cli.batch.options import BatchRun, engine_options, export_asked, plan_asked, subject_options
+from wbtools.cli.completion import files
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
@@ -128,7 +129,7 @@ class _Batch:
 
 
 @command.command("run", cls=BatchRun)
-@click.argument("words", metavar="LIST", nargs=-1, required=True)
+@click.argument("words", metavar="LIST", nargs=-1, required=True, shell_complete=files)
 @click.option("--out", required=True, metavar="OUT", type=click.Path(path_type=Path), help="Folder of all exports.")
 @engine_options
 @subject_options

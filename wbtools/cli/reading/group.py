@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wbtools.cli.completion import files
 from wbtools.cli.console import Held, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import refuse_without, reports_errors
@@ -64,6 +65,7 @@ _TOP = 10
     "annotations",
     metavar="FILE|neuromaps:NAME",
     multiple=True,
+    shell_complete=files,
     help="Correlate with a map of the cortex: .func.gii or .shape.gii (name one side's), .dscalar.nii, .pscalar.nii, "
     ".tsv, or one of neuromaps (pip install neuromaps).",
 )

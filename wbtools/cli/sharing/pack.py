@@ -66,8 +66,10 @@ def _say(made: Pack) -> None:
     if packed.dropped_scenes:
         terminal.print(terminal.wrapped(f"Scenes left out: {line(', '.join(packed.dropped_scenes))}"))
     if packed.unrecorded:
-        names = line(", ".join(packed.unrecorded), 200)
-        terminal.print(terminal.wrapped(f"Not packed, since wbtools did not write it: {names}"))
+        names, it = line(", ".join(packed.unrecorded), 200), "it" if len(packed.unrecorded) == 1 else "them"
+        terminal.print(terminal.wrapped(f"Not packed, since wbtools did not write {it}: {names}"))
+    if packed.changed_readme:
+        terminal.print("README.txt was changed; in the pack it is written anew, without the changes")
     opened = f"'{line(checked.drawn)}' was opened and drawn" if checked.drawn else f"none was opened: {checked.why_not}"
     text = f"Checked: {counted(checked.files, 'file')}, {counted(checked.scenes, 'scene')}, of which {line(opened)}"
     terminal.print(terminal.wrapped(text))

@@ -48,6 +48,14 @@ def name_of(export: Export) -> str:
     return export.contents.name(Output(OutputKind.REPORT))
 
 
+def is_own(export: Export, path: Path) -> bool:
+    """Whether a file that the user names is the report's own place in the export, be it there yet or not."""
+    if not isinstance(export.contents.container, Folder):
+        return False
+    own = export.folder / name_of(export)
+    return os.path.realpath(path) == os.path.join(os.path.realpath(own.parent), own.name)  # noqa: PTH118, links in a circle
+
+
 def write_into(export: Export, page: str) -> Path:
     """Put a report into its export, in place of an earlier one, and list it in the record.
 
@@ -78,11 +86,11 @@ def require_file(path: Path) -> Path:
     """
     if path.is_dir():
         raise InputError(f"--out {path} is a folder", hint="name a file, such as report.html in it")
-    if os.path.lexists(path):
-        _require_report(path, path)
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: there is no folder {path.parent}", hint="make it, or choose another place")
     require_outside_inputs(path, "--out")
+    if os.path.lexists(path):
+        _require_report(path, path)
     require_writable_around(path, "--out")
     return path
 
@@ -101,7 +109,7 @@ def _require_report(earlier: Path, out: Path) -> None:
         raise InputError(f"--out {out} exists and is not a report that wbtools wrote", hint="choose another name")
     page, mark, rest = earlier.read_bytes().rpartition(_SEAL)
     if not mark:
-        what = "does not say whether somebody changed it, as pages of older versions do not"
+        what = "does not say whether somebody changed it, as pages out of exports and of older versions do not"
     elif mark + rest != _seal(page):
         what = "was changed since wbtools wrote it"
     else:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wbtools.cli.completion import names
 from wbtools.cli.console import err, set_up_logging
 from wbtools.cli.console import out as terminal
 from wbtools.cli.failures import reports_errors
-from wbtools.cli.together import together
+from wbtools.cli.learning.together import together
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import from_os_error
 from wbtools.text import counted, lengths, line
@@ -29,7 +30,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command("train", epilog=f"Recipes: {', '.join(RECIPES)}.")
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", shell_complete=names(RECIPES))
 @click.argument("data", metavar="DATA", type=_PATH)
 @click.option("--out", required=True, metavar="DIR", type=_PATH, help="Folder of the run: checkpoints, log, state.")
 @click.option("--backbone", metavar="NAME", help="Which network. [default: the recipe's]")

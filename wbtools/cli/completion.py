@@ -1,0 +1,26 @@
+"""What a shell offers for words that are not of one kind: files beside ids, names of a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def files(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Files and folders, for words that may also be an id."""
+    return [CompletionItem(begun, type="file")]
+
+
+def names(known: Iterable[str], *, or_files: bool = False) -> Offer:
+    """Names that begin as the word does, and files where there are none and the word may be a path."""
+    offered = tuple(known)
+
+    def offer(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in offered if name.startswith(begun)]
+        return found if (found and begun) or not or_files else [*found, *files(context, parameter, begun)]
+
+    return offer
