@@ -397,7 +397,14 @@ def _row(name, rank, calibrated=None, p=1.0):
 
 
 def test_what_was_planted_is_found_by_calibrated_rank_where_there_is_one():
-    rows = (_row("A", 1, 4), _row("B", 2, 2, 0.03), _row("C", 3, 1), _row("D", 4, 3, 0.04), _row("E", 5, 6), _row("F", 6, 5))
+    rows = (
+        _row("A", 1, 4),
+        _row("B", 2, 2, 0.03),
+        _row("C", 3, 1),
+        _row("D", 4, 3, 0.04),
+        _row("E", 5, 6),
+        _row("F", 6, 5),
+    )
     outside = RegionRelevance(None, 9, 1.0, 1.0, 1.0, 1.0, 0.4, 0.0, None)
     ranking = Ranking(rows, outside, 1.0, NullSummary(24, 1.0, 0.5, 9.0))
     found = Planted.of(ranking, ("E", "A", "B", "not in this atlas"), ("F", "D"))
