@@ -76,6 +76,7 @@ REAL={real}
 case "$1" in
 -version) "$REAL" -version | sed 's/^Version: .*/Version: {version}/'; exit 0 ;;
 -list-commands) "$REAL" -list-commands | grep -v -e '^-show-scene' -e '^-scene-capture'; {listed}; exit 0 ;;
+-list-deprecated-commands) "$REAL" -list-deprecated-commands | grep -v '^-show-scene'; exit 0 ;;
 esac
 case "$4" in
 {cases}
