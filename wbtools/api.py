@@ -10,6 +10,7 @@ from wbtools import model as models
 from wbtools.attribution.references.people import of_people
 from wbtools.dicom.series import SeriesChoice
 from wbtools.errors import InputError, require_kind
+from wbtools.errors.in_python import in_python
 from wbtools.exporting import comparison_people, pipeline, preparation
 from wbtools.exporting.explanation import Explanation, ExplanationOptions, ShownPerson, seen_by
 from wbtools.exporting.explanation import explain as explain_image
@@ -25,6 +26,7 @@ from wbtools.subject.containment import default_out
 from wbtools.subject.selection import NOBODY, Comparison, FileChoice, FoundPerson
 
 
+@in_python
 def find_subject(subject: str | Path, study_folder: str | Path = ".", files: FileChoice | None = None) -> Subject:
     """Find one person's files.
 
@@ -55,6 +57,7 @@ def find_subject(subject: str | Path, study_folder: str | Path = ".", files: Fil
     return (files or FileChoice(series=SeriesChoice())).subject(folder, name)
 
 
+@in_python
 def load_model(source: str | Path | None = None) -> Model:
     """Load a network and its card.
 
@@ -81,6 +84,7 @@ def load_model(source: str | Path | None = None) -> Model:
     return models.built_in() if source is None else models.load(source)
 
 
+@in_python
 def explain(
     model: Model,
     subject: Subject,
@@ -143,6 +147,7 @@ def _with_references(
     return replace(how.explanation, references=of_people(found.brains, labels=found.labels))
 
 
+@in_python
 def export(
     subject: str | Path,
     study_folder: str | Path = ".",

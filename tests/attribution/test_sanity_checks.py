@@ -16,7 +16,7 @@ from wbtools.attribution.evaluation import null_maps as nulls
 from wbtools.attribution.evaluation.faithfulness import Faithfulness, against_random, faithfulness_of
 from wbtools.attribution.evaluation.null_maps import FIRST_SEED, NullCache, null_maps
 from wbtools.attribution.evaluation.randomisation import randomised
-from wbtools.attribution.evaluation.sanity_checks import Trust, assess
+from wbtools.attribution.evaluation.sanity_checks import TOO_ALIKE, Trust, assess
 from wbtools.attribution.evaluation.similarity import Similarity
 from wbtools.attribution.methods import deviation
 from wbtools.attribution.reference import template_on
@@ -24,6 +24,7 @@ from wbtools.attribution.references.sets import ReferenceSet
 from wbtools.model import ModelInput
 from wbtools.model.checkpoint import Model
 from wbtools.model.families.resnet import FAMILY
+from wbtools.report.wall import declared
 from wbtools.space.grid import Grid
 
 GRID = Grid((20, 24, 20), np.array([[-9.0, 0, 0, 85], [0, 9, 0, -122], [0, 0, 9, -68], [0, 0, 0, 1]]))
@@ -171,6 +172,12 @@ def test_map_of_a_randomised_network_fails_and_says_so(question, attribution, ma
         ]
     )
     assert passed.randomised == expected
+    assert passed.verdict == (
+        f"The map passed its checks: correlation {expected.highest:.2f} with maps of networks with randomised weights, "
+        f"{passed.image.highest:.2f} with the image (at most {TOO_ALIKE:g} each)."
+    )
+    wall = {"verdict": passed.verdict, "passed": True}
+    assert declared._trust(wall, True) == declared._trust({**wall, "verdict": "Passed: as of old."}, True) == "passed"
 
 
 def test_map_that_is_the_image_or_its_difference_from_the_reference_fails(question, attribution, maps):

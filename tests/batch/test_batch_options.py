@@ -113,7 +113,11 @@ def test_a_dry_run_says_who_was_found_as_what_and_who_is_missing(tmp_path, capsy
     batch = _Batch(BatchFiles(tmp_path / "out"), Plan("", options), ["sub-01", "sub-09", "sub-02"])
     assert _say_what_would_be_done(batch, BATCH_ENGINES["local"]) == 1
     said = capsys.readouterr().out
-    assert "3 subjects: 0 done already, 3 to do" in said and "found as sub-01_ses-a (t1w layout" in said
+    assert (
+        "3 subjects: 0 done already, 3 to do (1 of them not found, or not whole)" in said
+        and "found: 2\n" in said
+        and "found as sub-01_ses-a (t1w layout" in said
+    )
     missing = said[said.index("not found, or not whole: 1") :]
     assert "sub-09: " in missing and "has no subject sub-09" in missing and "sub-02: found" not in missing
     assert "worker" not in said and not (tmp_path / "out").exists()

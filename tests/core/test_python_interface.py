@@ -1,6 +1,7 @@
 """The public Python interface: its page runs as it stands, has its names, and importing it is quick."""
 
 import ast
+import dataclasses
 import inspect
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import wbtools
+from wbtools.errors import in_python
 
 PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
 PROGRAM = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
@@ -76,6 +78,19 @@ def test_importing_it_loads_no_library():
     code = "import sys, wbtools; print(sorted({'numpy', 'torch', 'nibabel', 'scipy', 'click'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_export_that_is_there_is_replaced_by_arguments_not_options(exported, small_study):
+    with pytest.raises(wbtools.WbtoolsError, match="exists already") as caught:
+        wbtools.export("100307", small_study("LAS"), exported[1].parent)
+    assert caught.value.hint == "add overwrite=True to replace it, or choose another out=..."
+
+
+def test_every_option_that_is_a_setting_is_spelled_as_its_argument():
+    settings = {field.name for field in dataclasses.fields(wbtools.ExportSettings)}
+    known = settings | set(inspect.signature(wbtools.export).parameters)
+    assert {words.partition("=")[0] for words in in_python._ALL.values()} <= known
+    assert in_python.spelled("use fewer --threads, not --threads-of") == "use fewer threads=..., not --threads-of"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from wbtools.group.group_folder import GroupPlace, write
 from wbtools.group.settings_of_group import GroupSettings
 from wbtools.group.telling.group_methods import methods
 from wbtools.provenance import sha256
+from wbtools.subject.layouts.template_in_head import SYN_NOTICE
 
 PEOPLE = [f"s{number:02}" for number in range(12)]
 PLANTED = {"THALAMUS_LEFT": 5.0}
@@ -167,6 +168,13 @@ def test_who_drew_the_exports_pictures_is_not_said_of_the_group_s(tmp_path):
     write_people(tmp_path, PEOPLE, MadeUp(notice=Renderer(None, "wb_command is not installed").notice))
     found = analysed(tmp_path)
     assert "Pictures were drawn" not in " ".join((*found.notices, *found.briefs))
+
+
+def test_a_notice_of_one_person_s_own_is_said_of_each_in_a_group(tmp_path):
+    write_people(tmp_path, PEOPLE, MadeUp(notice=SYN_NOTICE))
+    found = analysed(tmp_path)
+    said = "Template surfaces, SyN: group-average areas on each person's own grey matter"
+    assert said in found.notices and said in found.briefs and SYN_NOTICE not in found.notices
 
 
 def test_subcortex_against_cortex_is_cohen_s_d_of_the_files(result, cohort):

@@ -69,6 +69,30 @@ def test_a_wrong_option_is_one_sentence_and_nothing_is_written(cohort, tmp_path,
     assert not (tmp_path / "group").exists()
 
 
+@pytest.mark.parametrize("words", [("--formula", "age + sex"), ("--family", "mother")])
+def test_without_a_table_of_participants_it_is_said_where_one_was_looked_for(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_people(tmp_path / "out", PEOPLE[:3])
+    run = group("out", "--out", "group", *words)
+    said = " ".join(run.output.split())
+    assert run.exit_code == 3 and f"with a column '{words[1].split()[0]}': no participants.tsv was found in out" in said
+    assert said.endswith("Hint: give it by --participants")
+
+
+def test_a_single_export_is_no_folder_of_exports(cohort, tmp_path):
+    run = group(cohort / "s00", "--out", tmp_path / "group")
+    said = "".join(run.output.split())
+    assert run.exit_code == 3 and "s00isoneexport" in said and "givethefolderaboveit" in said
+
+
+def test_few_people_have_no_d_and_are_told_why_once(tmp_path):
+    write_people(tmp_path / "out", PEOPLE[:3])
+    run = group(tmp_path / "out", "--out", tmp_path / "group")
+    page = (tmp_path / "group" / "group.html").read_text()
+    assert run.exit_code == 0 and run.output.count("no d, which needs 5 families") == 1 and "d = " not in run.output
+    assert page.count("no d, which needs 5 families") == 1 and "d (paired)" not in page
+
+
 def rows_of(path, columns, rows):
     path.write_text("\n".join(["\t".join(columns), *("\t".join(row) for row in rows)]) + "\n")
     return path

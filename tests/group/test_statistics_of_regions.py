@@ -13,6 +13,7 @@ from wbtools.group.statistics.consistency import consistency, in_top_decile
 from wbtools.group.statistics.deep_structures import deep_structures
 from wbtools.group.statistics.family_bootstrap import FamilyBootstrap, families_of, means
 from wbtools.group.statistics.rank_intervals import rank_intervals
+from wbtools.group.telling import group_tables
 from wbtools.group.telling.sentences import deep
 from wbtools.regions.calibration import Compared, levels_of
 
@@ -260,8 +261,17 @@ def test_a_d_that_cannot_be_known_is_not_written_as_a_number():
     levels = np.random.default_rng(2).normal(size=(3, 2, 6))
     subcortex, near = np.arange(6) < 2, np.ones((3, 6))
     few = deep(deep_structures(levels, near, subcortex, FamilyBootstrap(np.arange(3))))
-    assert re.fullmatch(
-        r"Subcortex against cortex: d = -?[0-9.]+ \(no interval: too few families\); randomised networks: [^;]+", few
+    assert few == "Subcortex against cortex: no d, which needs 5 families."
+    table = group_tables.deep(deep_structures(levels, near, subcortex, FamilyBootstrap(np.arange(3))))
+    assert [column.name for column in table.columns] == ["of", "difference"] and "needs 5 families" in table.note
+    assert len(table.rows) == 3 and all(len(row) == 2 for row in table.rows)
+    enough = np.random.default_rng(2).normal(size=(8, 2, 6))
+    found = deep_structures(
+        enough, np.random.default_rng(3).normal(size=(8, 6)), subcortex, FamilyBootstrap(np.arange(8))
+    )
+    assert (
+        re.match(r"Subcortex against cortex: d = -?[0-9.]+ \[", deep(found))
+        and len(group_tables.deep(found).columns) == 6
     )
     alone = deep(deep_structures(levels[:1], near[:1], subcortex, FamilyBootstrap(np.arange(1))))
     assert alone == "Subcortex against cortex: no d, which needs people who differ."

@@ -287,7 +287,7 @@ def cells(text, column, value):
         ("hemisphere", "X", "'X' names no hemisphere"),
         ("key", "n/a", "damaged"),
         ("key", "1e999", "damaged"),
-        ("share", "much", r"a word instead of a number: share of \w+ is 'much'"),
+        ("share", "much", r"a word instead of a number: share of \w+ \(line 4\) is 'much'"),
         (None, "", "more cells than the first line"),
         (None, None, "has no region"),
     ],
@@ -420,6 +420,11 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
     (pages / "provenance.json").write_text(json.dumps(made))
     with pytest.raises(InputError, match="holds no finished export"):
         open_batch(pages.parent)
+    with pytest.raises(InputError, match="holds no finished export"):
+        open_batch(pages)
+    with pytest.raises(InputError, match="A is one export") as single:
+        open_batch(exports / "A")
+    assert single.value.hint == "give the folder above it"
     shutil.rmtree(pages.parent)
     shutil.copytree(exports / "A", exports / "copy of A")
     with pytest.raises(InputError, match="are both exports of A"):
@@ -500,16 +505,18 @@ def test_a_table_is_the_frame_that_pandas_reads(text, tmp_path):
         ("", "is not a table"),
         ("\n \n", "is not a table"),
         ("region\tkey\tregion\nV1\t1\tV2\n", "is not a table: its first line names a column twice"),
-        (_TABLE.replace("-.5e-3", "1\t2"), "is not a table: rows have more cells than the first line"),
+        (_TABLE.replace("-.5e-3", "1\t2"), "is not a table: line 3 has more cells than the first line"),
         (_TABLE.replace("kind", "kin"), "has no column kind"),
-        (_TABLE.replace("V2", "V1"), "does not name every region once"),
-        (_TABLE.replace("V2", "n/a"), "does not name every region once"),
+        (_TABLE.replace("V2", "V1"), "names V1 twice, in lines 2 and 3"),
+        (_TABLE.replace("V2", "n/a"), "names no region in line 3"),
+        (f"{_TABLE}\n\n\t\thi\n", "names no region in line "),
+        (f"{_TABLE.rstrip()}\nhi\n", "of hi (line "),
         (_TABLE.splitlines()[0], "has no region"),
         (_TABLE.splitlines()[0] + "\noutside_atlas\tn/a\tn/a\tn/a\tn/a\n", "has no region"),
-        (_TABLE.replace("-.5e-3\tn/a", ""), "a word instead of a number: z of V2 is ''"),
-        (_TABLE.replace("\t-.5e-3\tn/a", ""), "a word instead of a number: z of V2 is ''"),
+        (_TABLE.replace("-.5e-3\tn/a", ""), "a word instead of a number: z of V2 (line 3) is ''"),
+        (_TABLE.replace("\t-.5e-3\tn/a", ""), "a word instead of a number: z of V2 (line 3) is ''"),
         *(
-            (_TABLE.replace("-.5e-3", word), f"z of V2 is '{word}'")
+            (_TABLE.replace("-.5e-3", word), f"z of V2 (line 3) is '{word}'")
             for word in ("nan", "1_0", "\uff11", "0x1", "1e", ".")
         ),
     ],

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from functools import cache
 from html.parser import HTMLParser
 from io import BytesIO
@@ -26,6 +27,7 @@ from wbtools.cli import main
 from wbtools.errors import InputError
 from wbtools.reading import open_batch
 from wbtools.report import wall
+from wbtools.report.wall import data_set
 from wbtools.report.wall.distance import distances, far_out
 
 SITE = wall.FOLDER
@@ -454,8 +456,37 @@ def test_folders_with_nobody_in_them_and_missing_files_are_refused_in_a_sentence
     assert "missing" in refused(tmp_path / "missing")
     write_people(tmp_path / "some", ["p1"])
     assert "people.tsv" in refused(tmp_path / "some", "--participants", tmp_path / "people.tsv")
-    with pytest.raises(InputError, match="no finished export"):
+    with pytest.raises(InputError, match="p1 is one export"):
         wall.gather(tmp_path / "some" / "p1")
+    said = refused(tmp_path / "some" / "p1")
+    assert "p1 is one export" in said and "give the folder above it" in said
+
+
+def test_notices_of_one_person_are_said_of_each_where_there_are_several(tmp_path):
+    root, said = tmp_path / "many", "Areas on this person's own grey matter, in this head's pose"
+    write_people(root, ["p1", "p2"])
+    for who in ("p1", "p2"):
+        record = json.loads((root / who / "provenance.json").read_text())
+        record["notices"] = [said]
+        (root / who / "provenance.json").write_text(json.dumps(record))
+    assert wall.gather(root).notices == ("Areas on each person's own grey matter, in each head's pose",)
+    shutil.rmtree(root / "p2")
+    assert wall.gather(root).notices == (said,)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(None, "ds7"), ('{"Name": "Reading in twins"}', "Reading in twins"), ("[", "ds7"), ('{"Name": 7}', "ds7")],
+)
+def test_pages_among_derivatives_are_called_after_the_data_set(content, name, tmp_path):
+    own = tmp_path / "ds7" / "derivatives" / "wbtools"
+    write_people(own, ["p1", "p2"])
+    if content:
+        (tmp_path / "ds7" / "dataset_description.json").write_text(content)
+    assert CliRunner().invoke(main, ["batch", "report", str(own)]).exit_code == 0
+    page = (own / "wbtools-report" / "index.html").read_text()
+    assert f"Batch report: {name}" in page and "How alike the exports are" in page and "All exports are of one" in page
+    assert data_set.called(tmp_path / "wbtools") == "wbtools"
 
 
 # ------------------------------------------------------------------------------------------------------------- browser

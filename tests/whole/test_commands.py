@@ -136,6 +136,20 @@ def test_every_command_has_help(command):
     assert "Usage:" in result.output
 
 
+@pytest.mark.parametrize("group", ["batch", "models", "dicom"])
+def test_the_help_of_a_group_says_what_each_command_does_to_its_end(group):
+    said = run(group, "--help").output
+    listed = said[said.index("Commands:") :]
+    assert "..." not in listed and listed.rstrip().endswith(".") and max(map(len, listed.splitlines())) <= 80
+
+
+def test_a_batch_says_what_its_number_of_threads_is():
+    shown = {words: " ".join(run(*words.split(), "--help").output.split()) for words in ("batch run", "export-subject")}
+    each, every = "Processor threads of each subject. [default: its share of the processors; slurm: --cpus]", "may use]"
+    assert each in shown["batch run"] and every not in shown["batch run"] and every in shown["export-subject"]
+    assert "one for every --threads processors, else for every 2]" in shown["batch run"]
+
+
 def test_an_unknown_command_is_a_usage_error():
     assert run("exprot").exit_code == 2
 

@@ -146,6 +146,9 @@ _WHAT: tuple[Callable[[Command], Command], ...] = (
         ".nii.gz file with a table of names beside it; SOURCE=DIR looks in that folder.",
     ),
 )
+_THREADS = "Processor threads. [default: all this process may use]"
+_THREADS_OF_EACH = "Processor threads of each subject. [default: its share of the processors; slurm: --cpus]"
+"""The same of a batch."""
 _HOW: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--allow",
@@ -158,7 +161,6 @@ _HOW: tuple[Callable[[Command], Command], ...] = (
         is_flag=True,
         help="Write and draw the T1w as it is, with the face. [default: only the brain and 4 mm around it]",
     ),
-    click.option("--threads", type=int, help="Processor threads. [default: all this process may use]"),
     click.option("--no-render", is_flag=True, help="Leave the pictures out."),
     click.option(
         "--renderer",
@@ -187,7 +189,7 @@ _HOW: tuple[Callable[[Command], Command], ...] = (
 )
 
 
-def export_options(command: Command, *, engine: str = "--engine") -> Command:
+def export_options(command: Command, *, engine: str = "--engine", several: bool = False) -> Command:
     """All options that decide what an export computes, in the order of the help.
 
     Parameters
@@ -195,7 +197,12 @@ def export_options(command: Command, *, engine: str = "--engine") -> Command:
     command : callable
     engine : str
         What the option is called that chooses between the engines.
+    several : bool
+        Whether it exports several subjects, which share the processors.
     """
+    threads: Callable[[Command], Command] = click.option(
+        "--threads", type=int, help=_THREADS_OF_EACH if several else _THREADS
+    )
     choice: Callable[[Command], Command] = click.option(
         engine,
         "mapping_engine",
@@ -204,7 +211,7 @@ def export_options(command: Command, *, engine: str = "--engine") -> Command:
         show_default=True,
         help="Map between voxels and cortex in-process, or through wb_command (minutes instead of seconds).",
     )
-    for option in reversed((*_WHAT, choice, *_HOW)):
+    for option in reversed((*_WHAT, choice, threads, *_HOW)):
         command = option(command)
     return command
 

@@ -9,6 +9,7 @@ import click
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.listing import Listing
 from wbtools.errors import InputError
 from wbtools.text import counted, lengths, line
 
@@ -23,7 +24,7 @@ _ENDINGS = (".pt", ".pth", ".safetensors", ".pt2")
 """Of files of networks that have a card beside them."""
 
 
-class _Networks(click.Group):
+class _Networks(Listing):
     """A group in which the name of a network is the command that says what the network is."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

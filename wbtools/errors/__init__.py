@@ -84,6 +84,10 @@ class WbtoolsError(Exception):
         """The same error with another hint."""
         return self._reworded(str(self), hint)
 
+    def saying(self: E, message: str) -> E:
+        """The same error with another sentence."""
+        return self._reworded(message, self.hint)
+
     def _reworded(self: E, message: str, hint: str) -> E:
         error = copy.copy(self)
         error.args, error.hint = (message,), hint

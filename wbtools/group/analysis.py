@@ -18,7 +18,7 @@ from wbtools.group.shared_maps import SharedMaps, shared_maps
 from wbtools.group.telling import sentences
 from wbtools.reading import Batch, NetworkResults
 from wbtools.reading.batch import natural
-from wbtools.reading.record import section
+from wbtools.reading.record import of_several, section
 from wbtools.report.page import NOTICE
 from wbtools.text import counted, line
 
@@ -110,7 +110,8 @@ class GroupResult:
     @cached_property
     def briefs(self) -> tuple[str, ...]:
         """What must be said even where there is little room: who the people are, and what the networks."""
-        long = {str(section(each.about, "attribution").get("caution", "")) for each in _results(self.networks.values())}
+        results = _results(self.networks.values())
+        long = {of_several(str(section(each.about, "attribution").get("caution", ""))) for each in results}
         return tuple(said for said in _shared(self.networks.values()) if not said.endswith(tuple(long - {""})))
 
     @property
@@ -163,7 +164,7 @@ def _shared(networks: Iterable[NetworkFindings]) -> list[str]:
     counts = Counter(notice for each in results.values() for notice in _notices(each))
     several = [(notice, count) for notice, count in counts.most_common() if count > 1]
     said = [
-        line(notice) if count == len(results) else f"{line(notice)} ({count} of {len(results)} people)"
+        of_several(line(notice)) + (f" ({count} of {len(results)} people)" if count < len(results) else "")
         for notice, count in several[:_MOST_NOTICES]
     ]
     rest = len(counts) - len(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.errors import InputError, UnknownChoice, missing_folder
+from wbtools.output.ownership import PROVENANCE
 from wbtools.reading.export_folders import export_folders
 from wbtools.reading.finished import Export, open_export
 from wbtools.reading.participants import FILE, joined, read_participants
@@ -199,10 +201,17 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
         else:
             exports[found.subject] = found
     if not exports and not unreadable:
-        raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
+        raise no_exports(root)
     beside = root / FILE
     table = Path(participants) if participants is not None else beside if beside.is_file() else None
     return Batch(root, dict(sorted(exports.items(), key=lambda each: natural(each[0]))), unreadable, table)
+
+
+def no_exports(root: Path, hint: str = "give the folder that exports were written to") -> InputError:
+    """Why there is no export in a folder: there is none, or the folder itself is one."""
+    if os.path.lexists(root / PROVENANCE) and not isinstance(_opened(root), NoExport):
+        return InputError(f"{root} is one export, not a folder of exports", hint="give the folder above it")
+    return InputError(f"{root} holds no finished export", hint=hint)
 
 
 def natural(who: str) -> list[tuple[int, int, str]]:

@@ -18,6 +18,7 @@ Json = Mapping[str, Any]
 
 _DEEPEST = 40
 """Levels of a record: those that wbtools writes have fewer than ten."""
+_OF_ONE = re.compile(r"\b([Tt]his) (person|subject|head|brain|image|scan|export)\b")
 _MOST = 1e300
 """Of any number of a record."""
 
@@ -135,6 +136,17 @@ def section(content: Json, *keys: str) -> Json:
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def of_several(notice: str) -> str:
+    """A notice of one person's export, as it is said of several people.
+
+    Examples
+    --------
+    >>> of_several("Average areas on this person's own grey matter, in this head's pose")
+    "Average areas on each person's own grey matter, in each head's pose"
+    """
+    return _OF_ONE.sub(lambda found: f"{'Each' if found[1] == 'This' else 'each'} {found[2]}", notice)
 
 
 def number(content: Json, *keys: str) -> float | None:

@@ -25,6 +25,7 @@ _WORDS = ("region", "hemisphere", "kind", "model", "method", "values", "also_met
 """Columns of text; all others are numbers."""
 _LARGEST = 1 << 26
 """Bytes; a thousand randomised networks take four million."""
+_LOOK = "see whether its files are as recorded: wbtools report EXPORT --check"
 _WHOLE = re.compile(r" *[+-]?[0-9]{1,18} *")
 _DECIMAL = re.compile(r" *[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?) *", re.IGNORECASE)
 """Numbers as tables have them: `float` takes more, as 1_000 and digits of other scripts."""
@@ -120,17 +121,17 @@ def read_rows(path: Path, needed: tuple[str, ...] = _NEEDED) -> RegionTable:
     InputError
         If it is missing, damaged, or has other columns.
     """
-    cells = _cells(path)
+    lines, cells = _cells(path)
     missing = [name for name in needed if name not in cells]
     names = [] if missing else cells.pop("region")
     if not missing and set(names) <= {OUTSIDE}:
         raise InputError(f"{path} has no region", hint="export the subject again")
-    if missing or None in names or len(set(names)) < len(names):
-        why = f"has no column {missing[0]}" if missing else "does not name every region once"
-        raise InputError(f"{path} {why}", hint="export the subject again with this wbtools")
-    known = [str(name) for name in names]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]}", hint="export the subject again with this wbtools")
+    known = _named_once(names, lines, path)
+    places = [f"{line(region, 60)} (line {number})" for region, number in zip(known, lines, strict=True)]
     words = {name: column for name, column in cells.items() if name in _WORDS}
-    numbers = {name: _numbers(name, column, known, path) for name, column in cells.items() if name not in _WORDS}
+    numbers = {name: _numbers(name, column, places, path) for name, column in cells.items() if name not in _WORDS}
     rows = [
         Row(
             region,
@@ -163,8 +164,8 @@ def read_table(path: Path, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame:
     return read_rows(path, needed).frame()
 
 
-def _cells(path: Path) -> dict[str, list[str | None]]:
-    """The cells of a table by column: None where it says that nothing is there, empty where a row is too short."""
+def _cells(path: Path) -> tuple[list[int], dict[str, list[str | None]]]:
+    """The lines of rows, and the cells by column: None where it says that nothing is there, empty in too short rows."""
     try:
         if path.stat().st_size > _LARGEST:
             raise InputError(f"{path} is too large for a table of regions", hint="export the subject again")
@@ -173,34 +174,46 @@ def _cells(path: Path) -> dict[str, list[str | None]]:
         raise _no_table(path, line(error, 80)) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
-    rows = [row.split("\t") for row in text.split("\n") if row.strip(" ")]
+    rows = {place: row.split("\t") for place, row in enumerate(text.split("\n"), 1) if row.strip(" ")}
     if not rows:
         raise _no_table(path, "it is empty")
-    names, *rows = rows
+    names = rows.pop(min(rows))
     if len(set(names)) < len(names):
         raise _no_table(path, "its first line names a column twice")
-    if any(len(row) > len(names) for row in rows):
-        raise _no_table(path, "rows have more cells than the first line")
+    if long := [place for place, row in rows.items() if len(row) > len(names)]:
+        raise _no_table(path, f"line {long[0]} has more cells than the first line")
     found: dict[str, list[str | None]] = {name: [] for name in names}
-    for row in rows:
+    for row in rows.values():
         for place, column in enumerate(found.values()):
             cell = row[place] if place < len(row) else ""
             column.append(None if cell == MISSING else cell)
-    return found
+    return list(rows), found
+
+
+def _named_once(names: Sequence[str | None], lines: Sequence[int], path: Path) -> list[str]:
+    """The names of regions, which every row has, and no two the same."""
+    seen: dict[str, int] = {}
+    for name, number in zip(names, lines, strict=True):
+        if not name or name.isspace():
+            raise InputError(f"{path} names no region in line {number}", hint=_LOOK)
+        if name in seen:
+            raise InputError(f"{path} names {line(name, 60)} twice, in lines {seen[name]} and {number}", hint=_LOOK)
+        seen[name] = number
+    return list(seen)
 
 
 def _no_table(path: Path, why: str) -> InputError:
     return InputError(f"{path} is not a table: {why}", hint="export the subject again")
 
 
-def _numbers(name: str, column: Sequence[str | None], regions: Sequence[str], path: Path) -> list[float]:
+def _numbers(name: str, column: Sequence[str | None], places: Sequence[str], path: Path) -> list[float]:
     """A column as numbers; names the first row that has none."""
-    for region, word in zip(regions, column, strict=True):
+    for place, word in zip(places, column, strict=True):
         if word is not None and not _DECIMAL.fullmatch(word):
-            where = f"{line(name, 40)} of {line(region, 60)}"
+            where = f"{line(name, 40)} of {place}"
             raise InputError(
                 f"{path} holds a word instead of a number: {where} is {line(word, 40)!r}",
-                hint="see whether its files are as recorded: wbtools report EXPORT --check",
+                hint=_LOOK,
             )
     if all(word is not None and _WHOLE.fullmatch(word) for word in column):
         return [int(word) for word in column if word is not None]

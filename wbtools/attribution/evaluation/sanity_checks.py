@@ -103,8 +103,8 @@ class Trust:
         if self.randomised is None:
             return "Not compared with networks with randomised weights."
         return (
-            f"Passed: correlation {self.randomised.highest:.2f} with maps of networks with randomised weights, "
-            f"{self.image.highest:.2f} with the image."
+            f"The map passed its checks: correlation {self.randomised.highest:.2f} with maps of networks with "
+            f"randomised weights, {self.image.highest:.2f} with the image (at most {TOO_ALIKE:g} each)."
         )
 
     @property

@@ -112,7 +112,9 @@ def _group(asked: Asked, options: Mapping[str, Any]) -> None:
     if not out.is_dir():
         raise missing_folder(out, hint="run level participant first, or give its OUTPUT_DIR")
     if not any(True for _ in export_folders(out)):  # a page without anybody would only hide that
-        raise InputError(f"OUTPUT_DIR {out} holds no finished export", hint="run level participant first, to its end")
+        from wbtools.reading.batch import no_exports
+
+        raise no_exports(out, hint="run level participant first, to its end")
     jobs = options["jobs"] or options["n_cpus"] or GROUP["jobs"].default
     given = {**{name: options[name] for name in GROUP}, "participants": table, "jobs": jobs}
     where = {"exports": out, "out": out / FOLDER}

@@ -58,7 +58,11 @@ _ENGINE: Option = click.option(
     help="Who computes.",
 )
 _LOCAL: tuple[Option, ...] = (
-    click.option("--jobs", type=click.IntRange(1), help="local: subjects at once. [default: half the processors]"),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        help="local: subjects at once. [default: one for every --threads processors, else for every 2]",
+    ),
     click.option("--gpus", metavar="0,1", help="local: graphics cards to hand out, one per subject."),
 )
 _LISTS: tuple[Option, ...] = (
@@ -168,7 +172,7 @@ def subject_options(command: Command) -> Command:
     """The options of `export-subject`; its `--engine` is called `--mapping-engine` here."""
     from wbtools.cli.export import export_options
 
-    return export_options(command, engine="--mapping-engine")
+    return export_options(command, engine="--mapping-engine", several=True)
 
 
 def plan_asked(options: Mapping[str, Any], what: Plan) -> Plan:

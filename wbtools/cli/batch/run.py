@@ -30,6 +30,7 @@ from wbtools.cli.completion import files
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.listing import Listing
 from wbtools.errors import InputError, TransientError
 from wbtools.errors.system import writing
 from wbtools.exporting.references.choice import OPTION
@@ -45,7 +46,7 @@ _SHOWN = 20
 """Subjects of each kind that a dry run names."""
 
 
-@click.group("batch")
+@click.group("batch", cls=Listing)
 def command() -> None:
     """Export many subjects: here, on a Slurm cluster, or through a Dask scheduler.
 
@@ -237,10 +238,11 @@ def _say_what_would_be_done(batch: _Batch, engine: BatchEngine) -> int:
     todo = batch.todo()
     given_up = len(batch.look().having(State.FAILED, State.EXCLUDED))
     done = len(batch.subjects) - len(todo) - given_up
-    words = f", {given_up} given up (wbtools batch status says why)" if given_up else ""
-    terminal.print(f"{counted(len(batch.subjects), 'subject')}: {done} done already, {len(todo)} to do{words}")
     found, refused = batch.described(todo)
-    for who, shown in (("to do", found), ("not found, or not whole", refused)):
+    words = f" ({len(refused)} of them not found, or not whole)" if refused else ""
+    words += f", {given_up} given up (wbtools batch status says why)" if given_up else ""
+    terminal.print(f"{counted(len(batch.subjects), 'subject')}: {done} done already, {len(todo)} to do{words}")
+    for who, shown in (("found", found), ("not found, or not whole", refused)):
         if shown:
             terminal.print(f"{who}: {len(shown)}")
         for subject, words in list(shown.items())[:_SHOWN]:

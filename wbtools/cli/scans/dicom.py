@@ -9,6 +9,7 @@ import click
 
 from wbtools.cli.console import out
 from wbtools.cli.failures import reports_errors
+from wbtools.cli.listing import Listing
 from wbtools.dicom.header import is_dicom
 from wbtools.dicom.series import Found, Series, series_below
 from wbtools.errors import InputError
@@ -18,12 +19,12 @@ from wbtools.text import counted, lengths, line
 _LONGEST = 80
 
 
-@click.group("dicom")
+@click.group("dicom", cls=Listing)
 def command() -> None:
     """Look at a scanner's DICOM files."""
 
 
-@command.command("list", short_help="List DICOM series.")
+@command.command("list")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @reports_errors

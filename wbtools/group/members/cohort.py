@@ -17,7 +17,7 @@ from wbtools.group.members.sameness import named
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.reading import Batch, NetworkResults
 from wbtools.reading.batch import natural
-from wbtools.reading.participants import bare_id, joined, read_participants
+from wbtools.reading.participants import FILE, bare_id, joined, read_participants
 from wbtools.reading.record import section
 from wbtools.text import counted, line
 
@@ -305,16 +305,26 @@ def _too_few(name: str, left: Mapping[str, object], failed: Mapping[str, str]) -
 def _family_column(batch: Batch, selection: Selection) -> str:
     """The column of families; empty if there is none."""
     if selection.family:
-        column_named(selection.family, batch.participants)
+        _column(batch, selection.family)
         return selection.family
     return next((name for name in FAMILY if name in batch.participants), "")
+
+
+def _column(batch: Batch, name: str) -> pd.Series:
+    """A column of the table of participants, which may not have been found."""
+    try:
+        return column_named(name, batch.participants)
+    except InputError as error:
+        if batch.participants_file is not None:
+            raise
+        raise error.saying(f"{error}: no {FILE} was found in {batch.folder}") from None
 
 
 def _require_rows(batch: Batch, chosen: Chosen, used: tuple[str, ...]) -> None:
     """Everybody has a row with the columns that are used; rows without an export are listed, and no fault."""
     import pandas as pd
 
-    columns = {name: column_named(name, batch.participants) for name in used}
+    columns = {name: _column(batch, name) for name in used}
     if batch.participants_file is None:
         return
     where, rows = batch.participants_file.name, read_participants(batch.participants_file).index

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wbtools.group.measures import MEAN
+from wbtools.group.statistics.family_bootstrap import FEWEST_FAMILIES
 from wbtools.group.telling.region_table import CONTRAST, MEASURES
-from wbtools.group.telling.sentences import CLOSENESS, FIGURE_DIGITS, interval, spread
+from wbtools.group.telling.sentences import CLOSENESS, FIGURE_DIGITS, interval, reliable, spread
 from wbtools.report.parts import Bar, Cell, Column, Table, number, words
 from wbtools.text import counted, line
 
@@ -132,7 +133,9 @@ def bars(found: NetworkFindings) -> list[Bar]:
 
 
 def deep(found: DeepStructures) -> Table:
-    """Subcortex against cortex, with its controls beside it."""
+    """Subcortex against cortex, with its controls beside it; without d where families are too few for its interval."""
+    if not reliable(found.network):
+        return _differences(found)
     rows = [_effect_row("the network", found.network, "")]
     if found.randomised:
         rows.append(_randomised_row(found.randomised))
@@ -153,13 +156,31 @@ def deep(found: DeepStructures) -> Table:
     return Table("Subcortex against cortex, within people (Cohen's d)", columns, rows, note)
 
 
+def _differences(found: DeepStructures) -> Table:
+    """Subcortex against cortex of people who are too few for a d."""
+    rows = [[words("the network"), number(found.network.difference, FIGURE_DIGITS)]]
+    if found.randomised:
+        mean = spread([each.difference for each in found.randomised])[0]
+        rows.append(
+            [words(f"{counted(len(found.randomised), 'randomised network')}: mean"), number(mean, FIGURE_DIGITS)]
+        )
+    if found.closeness.people:
+        near = words(f"{found.closeness.difference:.2f} mm")
+        rows.append([words(f"closeness to the middle of the brain: {CLOSENESS}"), near])
+    columns = [Column("of"), Column("difference", True, "mean over people of ranked levels, doublings")]
+    known = not np.isnan(found.network.d_paired)
+    why = f"{FEWEST_FAMILIES} families" if known else "people who differ"
+    return Table("Subcortex against cortex, within people", columns, rows, f"There is no d, which needs {why}.")
+
+
 def _effect_row(name: str, found: Effect, unit: str) -> list[Cell]:
+    known = reliable(found)
     return [
         words(name),
         words(f"{found.difference:.2f}{unit}") if unit else number(found.difference, FIGURE_DIGITS),
-        number(found.d_paired, FIGURE_DIGITS),
+        number(found.d_paired if known else np.nan, FIGURE_DIGITS),
         words(interval(found.d_paired_interval)),
-        number(found.d_pooled, FIGURE_DIGITS),
+        number(found.d_pooled if known else np.nan, FIGURE_DIGITS),
         words(interval(found.d_pooled_interval)),
     ]
 

@@ -195,11 +195,13 @@ def deep(found: DeepStructures) -> str:
     """Subcortex against cortex, with what needs no learning beside it."""
     if np.isnan(found.network.d_paired):
         return "Subcortex against cortex: no d, which needs people who differ."
+    if not reliable(found.network):
+        return f"Subcortex against cortex: no d, which needs {FEWEST_FAMILIES} families."
     said = f"Subcortex against cortex: d = {effect(found.network)}"
     mean, low, high = spread([each.d_paired for each in found.randomised])
     if np.isfinite(mean):
         said += f"; randomised networks: {mean:.2f}, from {low:.2f} to {high:.2f}"
-    if np.isfinite(found.closeness.d_paired):
+    if np.isfinite(found.closeness.d_paired) and reliable(found.closeness):
         said += f"; closeness to the middle of the brain: d = {effect(found.closeness)} ({CLOSENESS})"
     return said
 
@@ -238,8 +240,10 @@ def spread(values: ArrayLike) -> tuple[float, float, float]:
 
 
 def effect(found: Effect) -> str:
-    """A paired d with its interval, where there are families enough for one."""
-    value = f"{found.d_paired:{FIGURE_DIGITS}}"
-    if np.isfinite(found.d_paired_interval).all():
-        return f"{value} [{interval(found.d_paired_interval)}]"
-    return f"{value} (no interval: too few families)"
+    """A paired d with its interval."""
+    return f"{found.d_paired:{FIGURE_DIGITS}} [{interval(found.d_paired_interval)}]"
+
+
+def reliable(found: Effect) -> bool:
+    """Whether a d is of families enough for an interval: with fewer it may have any size."""
+    return bool(np.isfinite(found.d_paired_interval).all())

@@ -16,6 +16,8 @@ from wbtools.text import line
 _REPORT = "report.html"
 _PERSONAL = ("subject", "threads", "report")
 """Settings that may differ between people."""
+_PASSED = ("The map passed", "Passed")
+"""How the verdict on a map that passed begins; the second in records of version 0.1."""
 _LONGEST = 120
 
 
@@ -116,7 +118,7 @@ def _trust(trust: Json, passed: bool | None) -> str:
     if not passed:
         why = line(failures[0], _LONGEST) if isinstance(failures, list) and failures else verdict
         return f"failed: {why}"
-    return "passed" if verdict.startswith("Passed") else f"passed; {verdict[:1].lower()}{verdict[1:].rstrip('.')}"
+    return "passed" if verdict.startswith(_PASSED) else f"passed; {verdict[:1].lower()}{verdict[1:].rstrip('.')}"
 
 
 def _failed_checks(record: Json) -> tuple[str, ...]:

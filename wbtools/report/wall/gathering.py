@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wbtools.errors import InputError, UnknownChoice, missing_folder
 from wbtools.output.ownership import PROVENANCE
-from wbtools.reading.batch import natural
+from wbtools.reading.batch import natural, no_exports
 from wbtools.reading.export_folders import export_folders
 from wbtools.reading.record import NoExport
 from wbtools.report.wall.declared import Declared, DeclaredNetwork, read_declared
@@ -136,7 +136,7 @@ def gather(
         raise UnknownChoice("network", network, list(names))
     shown = network or usual_network(declared)
     if not found and not standings:  # folders alone may be anybody's
-        raise InputError(f"{root} holds no finished export", hint="give the folder that exports were written to")
+        raise no_exports(root)
     people = list(_people(root, found, standings))
     ordered = sorted(_compared(_looked_at(people, shown, tell)), key=lambda person: natural(person.name))
     return Wall(root, shown, tuple(ordered), mixture(declared, shown), common_notices(declared))

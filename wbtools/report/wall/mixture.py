@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from wbtools.reading.record import of_several
 from wbtools.report.wall.declared import Declared
 from wbtools.text import counted, line
 
@@ -48,11 +49,12 @@ def mixture(found: Sequence[Declared], network: str) -> tuple[str, ...]:
 
 
 def common_notices(found: Sequence[Declared]) -> tuple[str, ...]:
-    """The notices that all exports have, in the order of the first."""
+    """The notices that all exports have, in the order of the first; of several people, in words for several."""
     if not found:
         return ()
     rest = [set(each.notices) for each in found[1:]]
-    return tuple(notice for notice in found[0].notices if all(notice in other for other in rest))
+    shared = (notice for notice in found[0].notices if all(notice in other for other in rest))
+    return tuple(of_several(notice) if rest else notice for notice in shared)
 
 
 def _settings(found: Sequence[Declared]) -> Iterable[str]:

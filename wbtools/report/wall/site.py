@@ -11,6 +11,7 @@ from wbtools.output.destination import require_writable_around
 from wbtools.output.ownership import PROVENANCE
 from wbtools.output.publishing import publishing, require_absent
 from wbtools.provenance import Provenance
+from wbtools.reading.batch import no_exports
 from wbtools.reading.participants import FILE, joined, read_participants
 from wbtools.report.page import NOTICE
 from wbtools.report.wall.gathering import Wall
@@ -50,6 +51,8 @@ class Site:
                 f"a subject of this batch has its results in {self.folder}", hint="name another folder with --out"
             )
         export = next((path for path in whole.parents if (path / PROVENANCE).exists()), None)
+        if export is not None and export == self.root.absolute():
+            raise no_exports(self.root)
         if export is not None:
             raise InputError(f"{self.folder} would lie in {export}, an export", hint="choose another --out")
         require_writable_around(whole, "--out")

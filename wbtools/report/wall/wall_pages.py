@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wbtools.report.page import NOTICE, Page, render
 from wbtools.report.parts import Picture
+from wbtools.report.wall.data_set import called
 from wbtools.report.wall.distance import RULE
 from wbtools.report.wall.gathering import Person, Wall
 from wbtools.report.wall.links import Links
@@ -115,9 +116,13 @@ def pages(wall: Wall, links: Links, participants: pd.DataFrame) -> Iterator[tupl
 
 
 def _page(wall: Wall, number: int, count: int) -> Page:
-    name = line(wall.root.resolve().name, 80)
+    name = line(called(wall.root), 80)
     title = f"Batch report: {name}" + (f", page {number + 1} of {count}" if number else "")
-    sections = [("common", "What is mixed"), ("failures", "Failures"), ("farthest", "Farthest from the group")]
+    sections = [
+        ("common", "How alike the exports are"),
+        ("failures", "Failures"),
+        ("farthest", "Farthest from the group"),
+    ]
     sections += [("everybody", "Everybody"), ("wall", "Thumbnails")]
     return Page(title, _short(wall.notices), [] if number else sections)
 
