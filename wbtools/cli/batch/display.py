@@ -52,7 +52,9 @@ class Pace:
     def left(self, total: int, now: float) -> float | None:
         """Seconds until all are done; None before the first one is, and when they are late."""
         rate = self.per_hour()
-        left = 3600 * (total - self._done) / rate - (now - self._last) if rate > 0 else 0.0
+        if rate <= 0 or self._done >= total:
+            return 0.0 if rate > 0 else None
+        left = 3600 * (total - self._done) / rate - (now - self._last)
         return left if left > 0 else None
 
 
