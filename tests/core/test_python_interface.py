@@ -88,7 +88,8 @@ def test_an_export_that_is_there_is_replaced_by_arguments_not_options(exported, 
 
 def test_every_option_that_is_a_setting_is_spelled_as_its_argument():
     settings = {field.name for field in dataclasses.fields(wbtools.ExportSettings)}
-    known = settings | set(inspect.signature(wbtools.export).parameters)
+    functions = (wbtools.export, wbtools.open_batch)
+    known = settings.union(*(inspect.signature(function).parameters for function in functions))
     assert {words.partition("=")[0] for words in in_python._ALL.values()} <= known
     assert in_python.spelled("use fewer --threads, not --threads-of") == "use fewer threads=..., not --threads-of"
 
@@ -109,3 +110,14 @@ def test_a_value_of_another_kind_is_refused_in_one_sentence(call, said):
     with pytest.raises(wbtools.WbtoolsError, match=re.escape(said)) as caught:
         call()
     assert caught.value.hint
+
+
+def test_a_group_names_the_argument_that_a_table_of_people_is_given_by(tmp_path):
+    from made_cohort import write_people
+
+    from wbtools.group import GroupSettings, analyse
+
+    batch = wbtools.open_batch(write_people(tmp_path, ["a", "b", "c"]))
+    with pytest.raises(wbtools.WbtoolsError, match=r"no participants\.tsv was found") as caught:
+        analyse(batch, GroupSettings(formula="age"))
+    assert caught.value.hint == "give it by participants=... of open_batch"

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from wbtools.cli import failures
-from wbtools.errors import InputError
+from wbtools.errors import InputError, in_python
 from wbtools.group.contrast_tests import contrast_test, require_exchangeable
 from wbtools.group.members.comparisons import Asked, contrasts
 from wbtools.group.members.formula import columns_of, terms_of
@@ -112,11 +111,11 @@ def test_what_a_product_means_is_said(table):
     ]
 
 
-def test_without_a_table_the_way_of_giving_it_is_named_as_programs_and_as_terminals_have_it():
+def test_without_a_table_the_way_of_giving_it_is_named_as_terminals_and_as_programs_have_it():
     with pytest.raises(InputError) as raised:
         contrasts(Asked("age"), pd.DataFrame(index=["s0", "s1"]))
-    assert raised.value.hint == "give it by open_batch(OUT, participants=...)"
-    assert failures._respelled(raised.value.hint) == "give it by --participants"
+    assert raised.value.hint == "give it by --participants"
+    assert in_python.spelled(raised.value.hint) == "give it by participants=... of open_batch"
 
 
 def test_a_column_of_a_product_with_three_levels_is_compared_by_its_name(table, values):

@@ -21,6 +21,7 @@ def names(known: Iterable[str], *, or_files: bool = False) -> Offer:
 
     def offer(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
         found = [CompletionItem(name) for name in offered if name.startswith(begun)]
-        return found if (found and begun) or not or_files else [*found, *files(context, parameter, begun)]
+        may_be_path = or_files and not (begun and found)
+        return [*found, *files(context, parameter, begun)] if may_be_path else found
 
     return offer

@@ -31,8 +31,6 @@ _SOON = 0.02  # seconds
 
 SPELLINGS = "wbtools.spellings"
 """Where the context of a program that calls these commands has its own words for their options."""
-_TYPED = {"open_batch(OUT, participants=...)": "--participants"}
-"""What the command line calls that errors name as programs write it; `wbtools.errors.in_python` is the way back."""
 _COMMAND_LINE = "wbtools (?:batch|export-subject|group)\\b.*"
 """The line of a command that has the options as they are."""
 
@@ -137,7 +135,9 @@ def _tell(error: WbtoolsError) -> None:
 def _respelled(said: str) -> str:
     """A sentence with options as the running program calls them."""
     context = click.get_current_context(silent=True)
-    words: dict[str, str] = _TYPED | (context.meta.get(SPELLINGS, {}) if context else {})
+    words: dict[str, str] = context.meta.get(SPELLINGS, {}) if context else {}
+    if not words:
+        return said
     options = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     return re.sub(rf"({_COMMAND_LINE})|({options})(?![\w-])", lambda found: found[1] or words[found[2]], said)
 

@@ -28,12 +28,14 @@ _WORDS = {
     "--registration": "placement=...",
     "--mapping-engine": "engine=...",
     "--wb-command": "wb_command=...",
+    "--participants": "participants=... of open_batch",
 }
-"""Options whose arguments have other names, or that are a switch."""
-_SAME = ("allow", "also", "atlas", "engine", "layout", "mesh", "method", "naming", "nulls", "references", "renderer")
-_SAME_TOO = ("report", "subcortex", "target", "threads", "trust", "work")
+"""Options whose arguments have other names, are a switch, or are of another function."""
+_SAME = (
+    "allow also atlas engine layout mesh method naming references renderer report subcortex target threads trust work"
+)
 """Options that `ExportSettings` has under their names."""
-_ALL = _WORDS | {f"--{name}": f"{name}=..." for name in (*_SAME, *_SAME_TOO)}
+_ALL = _WORDS | {f"--{name}": f"{name}=..." for name in _SAME.split()}
 _OPTION = re.compile(rf"(wbtools(?:-bids)? [a-z-]+\b.*)|({'|'.join(sorted(_ALL, key=len, reverse=True))})(?![\w-])")
 """A line that is to be typed, which has its options as they are, or an option."""
 

@@ -57,12 +57,12 @@ class Planted:
             tuple(sorted((rows[name] for name in names if name in rows), key=lambda row: _place(row, calibrated)))
             for names in (planted, decoy)
         ]
+        if not listed[0]:
+            return None
         unranked = len(planted) - len(listed[0]), len(decoy) - len(listed[1])
-        apart = [row.region.name for row in ranking.significant() if row.region]
-        standing_out = len(apart), len({*apart} & {*planted})
-        return (
-            cls(listed[0], listed[1], calibrated, unranked=unranked, standing_out=standing_out) if listed[0] else None
-        )
+        apart = {row.region.name for row in ranking.significant() if row.region}
+        standing_out = len(apart), len(apart & {*planted})
+        return cls(listed[0], listed[1], calibrated, unranked=unranked, standing_out=standing_out)
 
     def sentences(self) -> tuple[str, ...]:
         """What was planted, where the map has it, where the decoy came, and what ranks and p mean."""

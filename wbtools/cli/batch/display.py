@@ -50,12 +50,12 @@ class Pace:
         return 3600 * (self._done - self._first) / max(self._last - self._since, 1e-9)
 
     def left(self, total: int, now: float) -> float | None:
-        """Seconds until all are done; None before the first one is, and when they are late."""
-        rate = self.per_hour()
-        if rate <= 0 or self._done >= total:
-            return 0.0 if rate > 0 else None
-        left = 3600 * (total - self._done) / rate - (now - self._last)
-        return left if left > 0 else None
+        """Seconds until all are done; None before the first one is, and when the next one is late."""
+        rate, waiting = self.per_hour(), total - self._done
+        if not rate:
+            return None
+        left = 3600 * waiting / rate - (now - self._last)
+        return max(left, 0.0) if left > 0 or not waiting else None
 
 
 def sentence(seen: Overview, pace: Pace, now: float) -> str:

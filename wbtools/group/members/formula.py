@@ -20,9 +20,6 @@ from wbtools.text import line
 if TYPE_CHECKING:
     import pandas as pd
 
-GIVEN_BY = "open_batch(OUT, participants=...)"
-"""How a program gives the table of participants."""
-
 _MOST_LEVELS = 20
 """Categories with more are rather ids, or numbers with a word among them."""
 
@@ -105,7 +102,7 @@ def column_named(name: str, table: pd.DataFrame) -> pd.Series:
     if not len(table.columns):
         raise InputError(
             f"there is no table of participants with a column {line(name, 60)!r}",
-            hint=f"give it by {GIVEN_BY}",
+            hint="give it by --participants",
         )
     if name not in table:
         raise UnknownChoice("column of the participants", line(name, 60), [line(each, 60) for each in table])
