@@ -99,6 +99,8 @@ def test_every_option_that_is_a_setting_is_spelled_as_its_argument():
     [
         (lambda: wbtools.ExportSettings(target="pair"), "target='pair' is a str, not a Target"),
         (lambda: wbtools.ExportSettings(nulls="3"), "nulls='3' is a str, not an int"),
+        (lambda: wbtools.ExportSettings(models=("a.pt",)), "models='a.pt' is a str, not a Path"),
+        (lambda: wbtools.ExportSettings(work="a"), "work='a' is a str, not a Path"),
         (lambda: wbtools.explain(None, "100307"), "model=None is a NoneType, not a Model"),
         (lambda: wbtools.explain(wbtools.load_model(), "100307"), "subject='100307' is a str, not a Subject"),
         (lambda: wbtools.find_subject(None), "subject=None does not name a folder or a file"),

@@ -82,6 +82,7 @@ _KINDS = (
     ("nulls", int, "give a whole number"),
     ("allow", tuple, "give a tuple of names of self-checks"),
     ("models", tuple, "give a tuple of checkpoints"),
+    ("work", Path, "give a pathlib.Path"),
 )
 """Fields that a program may easily give in another form: name, kind, hint."""
 
@@ -174,6 +175,8 @@ class ExportSettings:
         for name, kind, hint in _KINDS:
             if getattr(self, name) is not None:
                 require_kind(name, getattr(self, name), kind, hint)
+        for path in self.models:
+            require_kind("models", path, Path, "give every checkpoint as a pathlib.Path")
         if self.threads is not None and self.threads < 1:
             raise OutOfRange("--threads", self.threads, of="threads")
         if self.nulls is not None and self.nulls < 0:

@@ -38,10 +38,6 @@ _WRONG = (*_DAMAGED, ValueError, struct.error, OSError)
 _HINT = "give the folder that wbtools export-subject wrote, or a zip file of it"
 
 
-class Ambiguous(InputError):
-    """A zip file holds several files of one name."""
-
-
 class Container(ABC):
     """The files of an export, by their paths in it."""
 
@@ -184,14 +180,14 @@ class Zipped(Container):
     def _names(self) -> dict[str, int]:
         """Unpacked sizes by name, of which there is but one file each."""
         self._require_few(_said_files(self.file))  # before the directory is read
-        with self.opened() as archive:
+        with self._opened() as archive:
             self._require_few(len(archive.infolist()))
             files = [each for each in archive.infolist() if each.filename[-1:] not in ("", "/")]
         sizes = {each.filename: each.file_size for each in files}
         if len(sizes) < len(files):
             twice = next(name for name, count in Counter(each.filename for each in files).items() if count > 1)
             what = f"{self.file} holds several files of one name: {line(twice, 80)}"
-            raise Ambiguous(what, hint="pack the export again")
+            raise InputError(what, hint="pack the export again")
         return sizes
 
     def _require_few(self, files: int) -> None:
@@ -214,7 +210,7 @@ class Zipped(Container):
             raise MissingFile(self.file / name, hint="the zip file is not whole: pack the export again")
         if self._names[inside] > largest:
             raise UnreadableFile(self.file / name, ValueError("it is too large"), hint="pack the export again")
-        with self.opened() as archive:
+        with self._opened() as archive:
             try:
                 source = archive.open(inside)
             except _WRONG as error:
@@ -229,14 +225,7 @@ class Zipped(Container):
         return UnreadableFile(self.file / name, ValueError(line(error)), hint="pack the export again")
 
     @contextmanager
-    def opened(self) -> Iterator[zipfile.ZipFile]:
-        """The zip file itself, open for reading.
-
-        Raises
-        ------
-        UnreadableFile
-            If it, or its directory, cannot be read.
-        """
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
             archive = zipfile.ZipFile(self.file)
         except OSError as error:

@@ -23,7 +23,7 @@ from wbtools.reading.export_folders import holds_exports
 from wbtools.reading.packing import README
 from wbtools.sharing.pack_check import Checked, check
 from wbtools.sharing.pack_contents import PackContents, gather, record_of
-from wbtools.sharing.pack_ownership import not_replaceable
+from wbtools.sharing.pack_ownership import UNSEALED, not_replaceable, seal
 from wbtools.sharing.pack_readme import readme
 from wbtools.subject.containment import require_outside_inputs
 
@@ -106,7 +106,7 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
 
     def write(stream: BinaryIO) -> None:
         write_zip(stream, root_of(contents.record.subject), files)
-        stream.flush()
+        seal(stream)
         checked.append(check(Path(stream.name), folder, options.draw, options.wb_command))
 
     def require(earlier: Path) -> None:
@@ -139,7 +139,7 @@ def folder_of(place: Path) -> Path:
 
 
 def write_zip(stream: BinaryIO, root: str, files: Mapping[str, Path | bytes]) -> None:
-    """Write files as a zip file, sorted, with one time and one mode for all.
+    """Write files as a zip file that is to be sealed, sorted, with one time and one mode for all.
 
     Parameters
     ----------
@@ -170,6 +170,7 @@ def write_zip(stream: BinaryIO, root: str, files: Mapping[str, Path | bytes]) ->
                 archive.open(entry, "w", force_zip64=large) as member,
             ):
                 shutil.copyfileobj(content, member, 1 << 20)
+        archive.comment = UNSEALED
 
 
 def root_of(subject: str) -> str:

@@ -13,10 +13,12 @@ import click
 from wbtools.cli.batch.engines import BATCH_ENGINES
 from wbtools.cli.batch.options import piece_options
 from wbtools.cli.batch.piecewise import Pieces, compute, show
+from wbtools.cli.completion import names
 from wbtools.cli.console import out as terminal
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
 from wbtools.cli.progress import progress
+from wbtools.datasets.recipes import RECIPES
 from wbtools.text import counted, lengths, line, size
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _numbers(context: click.Context, option: click.Parameter, value: str | None)
 
 
 @click.command("prepare")
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", shell_complete=names(RECIPES))
 @click.argument("source", metavar="SOURCE", type=_PATH)
 @click.option("--out", required=True, metavar="DATA", type=_PATH, help="Folder of the data set, new or empty.")
 @click.option("--labels", metavar="FILE", type=_PATH, multiple=True, help="What is known of people; may be repeated.")
