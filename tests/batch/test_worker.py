@@ -6,7 +6,9 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from crash_recovery import events
 from made_exports import write_record
 
 from wbtools.batch import scratch
-from wbtools.batch.child import Child, hold_back, start
+from wbtools.batch.child import Child, hold_back, start, until_alone
 from wbtools.batch.resources import Deadline, seconds, slurm_time, threads, variables
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.names import PublishedName
@@ -216,6 +218,10 @@ def test_scratch_folders_of_workers_that_are_gone_are_removed_and_others_stay(tm
     assert mine.exists() and other.exists() and users.exists() and not left.exists()
 
 
+def _threads():
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
 def _many_threads_after_warming(connection, out):
     import torch
 
@@ -223,14 +229,14 @@ def _many_threads_after_warming(connection, out):
     hold_back()
     payload = ExportPayload({}, out, 2)
     payload.warm()
-    alone = len(list(Path("/proc/self/task").iterdir()))
+    alone = _threads()
     libraries = {name.partition(".")[0] for name in sys.modules}
 
     def work():
         torch.set_num_threads(2)
         image = torch.ones(1, 8, 32, 32, 32, requires_grad=True)
         torch.nn.functional.conv3d(image, torch.ones(8, 8, 3, 3, 3)).sum().backward()
-        return len(list(Path("/proc/self/task").iterdir()))
+        return _threads()
 
     children = [start(work, out / "log", variables(2)) for _ in range(3)]
     codes = []
@@ -259,6 +265,33 @@ def test_a_warm_worker_has_one_thread_and_its_children_compute_with_several(tmp_
     assert all(code >= 2 for code in codes), codes
     assert {"torch", "numba", "SimpleITK"} < libraries
     assert not libraries & {"nilearn", "pandas", "sklearn", "matplotlib"}, "no export needs them"
+
+
+def _joined_and_counted(connection):
+    counts = []
+    for _ in range(300):
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(int).result()
+        counts.append((until_alone(), _threads()))
+    waiting = threading.Event()
+    beside = threading.Thread(target=waiting.wait)
+    beside.start()
+    counts.append((until_alone(0.05), _threads()))
+    waiting.set()
+    beside.join()
+    connection.send(counts)
+
+
+def test_a_joined_thread_is_gone_before_a_child_is_forked_and_a_living_one_is_told():
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_joined_and_counted, args=(theirs,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")
+        process.start()
+    assert ours.poll(60)
+    *joined, living = ours.recv()
+    process.join(30)
+    assert set(joined) == {(True, 1)} and living == (False, 2)
 
 
 def test_threads_come_from_the_allotment(monkeypatch):

@@ -124,6 +124,24 @@ def hold_back(signals: Iterable[signal.Signals] = WATCHED) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
 
+def until_alone(patience: float = 1.0) -> bool:
+    """Wait until this process has a single thread, which is how it is forked safely; whether it has.
+
+    Python's join of a thread returns a moment before the kernel has ended it.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds to wait at most.
+    """
+    until = time.monotonic() + patience
+    while sum(1 for _ in Path("/proc/self/task").iterdir()) > 1:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.001)
+    return True
+
+
 def redirect(log: Path) -> None:
     """Nothing to read; everything written goes to the log."""
     nothing = os.open(os.devnull, os.O_RDONLY)

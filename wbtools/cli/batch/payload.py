@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wbtools.batch.child import until_alone
 from wbtools.batch.state.names import PublishedName
 from wbtools.cli.console import set_up_logging
 from wbtools.cli.failures import reports_errors
@@ -98,7 +99,7 @@ class ExportPayload:
     def warm(self) -> str:
         """Load libraries, package data and networks; gives and raises what `identity` does."""
         found = self.identity()
-        with ThreadPoolExecutor(1) as aside:  # Workbench draws meanwhile; the thread is gone before a child is forked
+        with ThreadPoolExecutor(1) as aside:  # Workbench draws meanwhile
             looked = aside.submit(self._look_for_renderer)
             for name in _IMPORTED:
                 importlib.import_module(name)
@@ -106,6 +107,7 @@ class ExportPayload:
             _load_compiled()
             _load_pages()
             looked.result()
+        until_alone()
         return found
 
     def _look_for_renderer(self) -> None:
