@@ -134,3 +134,20 @@ def test_an_interruption_while_a_command_is_imported_means_what_it_does_later(mo
     monkeypatch.setattr(cli.importlib, "import_module", interrupted)
     run = CliRunner().invoke(cli.main, ["doctor"])
     assert run.exit_code == 75 and "Error: interrupted" in run.stderr and "Aborted" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("exprt-subject", "No such command 'exprt-subject'. Did you mean 'export-subject'?"),
+        ("export", "No such command 'export'. Did you mean 'export-subject'?"),
+        ("100307", "No such command '100307'.\n"),
+        ("a\x1b[31m", "No such command 'a\\x1b[31m'.\n"),
+        ("", "No such command ''.\n"),
+    ],
+)
+def test_a_command_that_does_not_exist_is_told_with_the_one_that_was_meant(name, said):
+    from wbtools.cli import main
+
+    run = CliRunner().invoke(main, [name])
+    assert run.exit_code == 2 and said in run.stderr

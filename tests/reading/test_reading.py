@@ -414,6 +414,8 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
         open_batch(exports / "notes")
     with pytest.raises(InputError, match="nowhere"):
         open_batch(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="nobody.tsv does not exist"):
+        open_batch(exports, tmp_path / "nobody.tsv")
     pages = exports / "pages" / "wbtools-report"
     pages.mkdir(parents=True)
     made = {"wbtools": "0.1.0", "settings": {"subject": "batch report"}, "outputs_sha256": {}}

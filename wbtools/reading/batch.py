@@ -178,7 +178,7 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
     Raises
     ------
     InputError
-        If there is no such folder, no export in it, or two of one person.
+        If there is no such folder, no export in it, two of one person, or the table that was named cannot be read.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -204,7 +204,10 @@ def open_batch(folder: str | Path, participants: str | Path | None = None) -> Ba
         raise no_exports(root)
     beside = root / FILE
     table = Path(participants) if participants is not None else beside if beside.is_file() else None
-    return Batch(root, dict(sorted(exports.items(), key=lambda each: natural(each[0]))), unreadable, table)
+    batch = Batch(root, dict(sorted(exports.items(), key=lambda each: natural(each[0]))), unreadable, table)
+    if participants is not None:
+        _ = batch.participants  # what is wrong with a table that was named is told now, not when it is first used
+    return batch
 
 
 def no_exports(root: Path, hint: str = "give the folder that exports were written to") -> InputError:
