@@ -414,7 +414,7 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
         open_batch(exports / "notes")
     with pytest.raises(InputError, match="nowhere"):
         open_batch(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="nobody.tsv does not exist"):
+    with pytest.raises(InputError, match="does not exist"):
         open_batch(exports, tmp_path / "nobody.tsv")
     pages = exports / "pages" / "wbtools-report"
     pages.mkdir(parents=True)
