@@ -243,23 +243,33 @@ def without_replacing(source: Path, target: Path) -> None:
 
     Raises
     ------
+    FileExistsError
+        If something has the name, which is the one it tells.
     OSError
-        If something has the name, or the rename fails otherwise.
+        If the rename fails otherwise.
     """
-    if _rename(source, target, _NO_REPLACE):
-        return
-    if not source.is_dir():
-        try:
-            target.hardlink_to(source)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-        else:
-            source.unlink()
+    try:
+        if _rename(source, target, _NO_REPLACE) or _linked(source, target):
             return
-    if target.is_symlink() or target.is_file():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        if target.is_symlink() or target.is_file():
+            raise FileExistsError
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
     source.rename(target)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Give a file another name and take away the first; False for folders, and where a file has one name only."""
+    if source.is_dir():
+        return False
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return False
+    source.unlink()
+    return True
 
 
 def _hidden(path: Path) -> str:

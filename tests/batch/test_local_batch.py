@@ -214,6 +214,27 @@ def test_only_and_exclude_choose_from_the_list(tmp_path):
     assert visible(tmp_path / "out") == ["a", "c"]
 
 
+@pytest.mark.parametrize(
+    ("excluded", "left", "warned"),
+    [
+        ("sub-01", ["sub-1", "sub-2"], ""),
+        ("01", ["sub-1", "sub-2"], ""),
+        ("1\nsub-01_ses-a", ["sub-01_ses-b", "sub-2"], ""),
+        ("2\nnobody\n03", ["sub-01_ses-a", "sub-01_ses-b", "sub-1"], "2 ids that nobody in the list has: nobody, 03"),
+    ],
+)
+def test_a_person_who_is_left_out_is_left_out_with_all_sessions(tmp_path, excluded, left, warned):
+    """Somebody who withdrew consent stands in a table of people, and the list has sessions."""
+    everybody = ("sub-01_ses-a", "sub-01_ses-b", "sub-1", "sub-2")
+    (tmp_path / "all.txt").write_text("\n".join(everybody))
+    (tmp_path / "some.tsv").write_text(f"participant_id\n{excluded}\n")
+    for option, chosen in (("--exclude", left), ("--only", [name for name in everybody if name not in left])):
+        out = tmp_path / option
+        done = stub_batch.run(out, tmp_path / "all.txt", options=(option, tmp_path / "some.tsv"))
+        assert done.returncode == 0 and visible(out) == chosen
+        assert ("that nobody in the list has" in done.stderr) is bool(warned) and warned in done.stderr
+
+
 def test_temporary_data_goes_to_the_scratch_folder_and_nothing_stays_there(tmp_path):
     scratch = tmp_path / "scratch"
     batch = stub_batch.start(tmp_path / "out", "a", options=("--scratch", scratch), seconds=1.5)

@@ -13,6 +13,7 @@ import pytest
 
 from wbtools import atomic
 from wbtools.atomic import Access
+from wbtools.errors.system import from_os_error, writing
 
 WRITERS = (atomic.write, atomic.write_new)
 
@@ -44,6 +45,22 @@ def test_new_files_replace_nothing_where_nothing_special_is_known(tmp_path, monk
         with pytest.raises(FileExistsError):
             atomic.write_new(tmp_path / name, b"second")
     assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file", "link"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_took_the_name_meanwhile_is_named_and_not_the_hidden_file(tmp_path, monkeypatch, known):
+    if not known:  # a file system without such a rename
+        monkeypatch.setattr(atomic, "_rename", lambda *_: False)
+
+    def fill(stream):
+        stream.write(b"ours")
+        (tmp_path / "index.npz").write_bytes(b"theirs")
+
+    with pytest.raises(OSError, match="File exists") as caught, writing(tmp_path):
+        atomic.write_new(tmp_path / "index.npz", fill)
+    told = from_os_error(caught.value)
+    assert str(told) == f"{tmp_path / 'index.npz'} exists already" and told.exit_code == 3
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"theirs"]
 
 
 @pytest.mark.parametrize("write", WRITERS)

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import stat
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from made_exports import files_in
 
 from wbtools import atomic
 from wbtools.errors import InputError
-from wbtools.errors.system import from_os_error
+from wbtools.errors.system import WriteFailure, from_os_error, writing
 from wbtools.output import staging
 from wbtools.output.ownership import MARKER, PROVENANCE
 from wbtools.output.publishing import publishing
@@ -157,6 +158,21 @@ def test_what_is_not_an_export_of_this_subject_is_refused_named_and_untouched(tm
         publish(tmp_path, "new", overwrite=overwrite)
     assert str(tmp_path / "100307") in str(caught.value) and "--overwrite" not in caught.value.hint
     assert tree(tmp_path) == before
+
+
+def test_what_is_no_export_is_not_called_one(tmp_path):
+    publish(tmp_path, "old")
+    made = {"wbtools": "1", "settings": {"subject": "query of sub-01"}, "outputs_sha256": {}}
+    for record, why in (
+        (None, "it is the export of 100307, not of query of sub-1"),
+        (made, f"its {PROVENANCE} names "),
+    ):
+        if record:
+            (tmp_path / "100307" / PROVENANCE).write_text(json.dumps(record))
+        with pytest.raises(InputError, match=why) as refused:
+            publish(tmp_path, "new", subject="query of sub-1", name="100307")
+        if record:
+            assert str(refused.value).endswith("names query of sub-01, not query of sub-1")
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
@@ -521,6 +537,21 @@ def test_what_may_lose_data_ends_the_publication_and_is_the_machines_fault(tmp_p
     monkeypatch.undo()
     assert from_os_error(caught.value).exit_code == 75
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_disk_without_room_is_named(tmp_path, named):
+    """What writes to a file that is open says no name: then it may be the disk of temporary data, too."""
+    file = (str(tmp_path / "more" / ".index.npz.1f"),) if named else ()
+    with pytest.raises(OSError) as caught, writing(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *file)
+    told = str(from_os_error(caught.value))
+    assert told.startswith(f"The system could not finish: No space left on device in {tmp_path}")
+    assert named is told.endswith("/more")
+    if not named and Path("/dev/shm").is_dir():
+        there = str(from_os_error(WriteFailure(caught.value, begun=True, place=Path("/dev/shm/nobody's/out"))))
+        same = Path("/dev/shm").stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev
+        assert ("temporary data" in there) is not same and "/dev/shm/nobody's/out" in there
 
 
 def test_reading_an_input_is_not_taken_for_writing(tmp_path):

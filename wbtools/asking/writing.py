@@ -21,7 +21,9 @@ def require_new_file(path: Path, option: str) -> None:
         If something has its name, or its folder is missing, cannot be written, or is a subject's or a data set's.
     """
     if os.path.lexists(path):
-        raise InputError(f"{option} {path} exists", hint="choose another name, or remove it yourself")
+        theirs = path.is_symlink() or path.is_file() or path.is_dir()  # and no device
+        remove = ", or remove it yourself" if theirs else ""
+        raise InputError(f"{option} {path} exists", hint=f"choose another name{remove}")
     if not path.parent.is_dir():
         raise InputError(f"{option} {path}: there is no folder {path.parent}", hint="make it, or choose another place")
     require_writable_around(path, option)

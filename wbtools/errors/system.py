@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wbtools.errors import InputError, TransientError, WbtoolsError
@@ -21,11 +21,14 @@ class WriteFailure(OSError):
     begun : bool
         Whether work had begun. Before that, a place that may not be written is an option's fault; later it is the
         machine's, because the place could be written when the work began.
+    place : Path, optional
+        Where wbtools was writing; by default where the cause says, if that is such a failure.
     """
 
-    def __init__(self, cause: OSError, *, begun: bool) -> None:
+    def __init__(self, cause: OSError, *, begun: bool, place: Path | None = None) -> None:
         super().__init__(cause.errno, cause.strerror or str(cause), cause.filename)
         self.begun = begun
+        self.place: Path | None = place if place is not None else getattr(cause, "place", None)
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def writing(place: Path, *, begun: bool = True, whole: bool = True) -> Iterator[
     except OSError as error:
         if error.errno is None or not _is_in(error.filename, place, whole):
             raise
-        raise WriteFailure(error, begun=begun) from error
+        raise WriteFailure(error, begun=begun, place=place) from error
 
 
 def _is_in(name: object, place: Path, otherwise: bool) -> bool:
@@ -112,15 +115,24 @@ def from_os_error(error: OSError) -> WbtoolsError:
     --------
     >>> from_os_error(OSError(errno.ENOSPC, "No space left on device")).exit_code
     75
+    >>> str(from_os_error(OSError(errno.ENOSPC, "No space left on device", "/out/.index.npz.1f")))
+    'The system could not finish: No space left on device in /out'
     >>> refused = PermissionError(errno.EACCES, "Permission denied", "/out")
     >>> [from_os_error(WriteFailure(refused, begun=begun)).exit_code for begun in (False, True)]
     [3, 75]
     """
     reason = error.strerror or str(error)
     where = f": {error.filename}" if error.filename else ""
+    if error.errno in FULL:
+        return TransientError(
+            f"The system could not finish: {reason}{_without_room(error)}", hint="free disk space, then run again"
+        )
+    if error.errno == errno.EEXIST and error.filename:
+        return InputError(f"{error.filename} exists already", hint="look at what it is, or choose another name")
     if error.errno in _TRANSIENT:
         return TransientError(
-            f"The system could not finish: {reason}", hint="free disk space or memory, then run again"
+            f"The system could not finish: {reason}",
+            hint="look at the machine's memory, disks and servers, then run again",
         )
     if isinstance(error, WriteFailure) and error.errno not in _SHAPES and error.begun:
         return TransientError(
@@ -133,6 +145,25 @@ def from_os_error(error: OSError) -> WbtoolsError:
     if error.errno in _REFUSALS:
         return InputError(f"{reason}{where}", hint="ask its owner for the right to read it (ls -l shows who that is)")
     return InputError(f"{reason}{where}", hint="check the path and its permissions")
+
+
+def _without_room(error: OSError) -> str:
+    """Where no room is left, as far as it is known: what fails says no name where a file was open already."""
+    if isinstance(error.filename, str | os.PathLike):
+        return f" in {os.path.dirname(error.filename) or '.'}"  # noqa: PTH120, of bytes of names that are no text, too
+    place = getattr(error, "place", None)
+    if place is None:
+        return ""
+    with suppress(OSError):
+        temporary = tempfile.gettempdir()
+        if Path(temporary).stat().st_dev != _existing(place).stat().st_dev:
+            return f" in {place}, or for temporary data in {temporary}"
+    return f" in {place}"
+
+
+def _existing(place: Path) -> Path:
+    """The place, or the folder that it would lie in."""
+    return next((folder for folder in (place, *place.absolute().parents) if folder.exists()), place)
 
 
 def _is_temporary(error: OSError) -> bool:

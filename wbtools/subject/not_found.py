@@ -30,7 +30,7 @@ def list_subjects(study_folder: Path, layouts: Iterable[Layout]) -> list[str]:
 def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> InputError:
     """The error for a subject that no layout recognises, with what was looked for and the closest ids."""
     if places.closed(study_folder):
-        return _closed(study_folder)
+        return not_readable(study_folder)
     scans = [scan for layout in layouts for scan in layout.candidates(study_folder, subject_id)]
     if scans:
         listed = ", ".join(path.name for path in scans)
@@ -50,7 +50,7 @@ def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> I
 def _not_there(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> SubjectError:
     """The error for an id that is not in the study folder."""
     looked_for = "; ".join(layout.looked_for for layout in layouts)
-    locked = [folder.name for folder in places.children(study_folder) if places.closed(folder)]
+    locked = [folder.name for folder in places.locked(study_folder)]
     remark = f"; folders without read permission were not searched ({first_of(locked, 3)})" if locked else ""
     if places.is_dir(study_folder / subject_id):
         return SubjectError(
@@ -125,18 +125,19 @@ def require_existing(path: Path, study_folder: Path) -> Path:
     if not places.is_dir(found) and (reason := hindrance(found)) is not None:
         raise reason
     if places.closed(found):
-        raise _closed(found)
+        raise not_readable(found)
     return found
 
 
-def _closed(path: Path) -> InputError:
+def not_readable(path: Path) -> InputError:
+    """The error for a folder that is unreadable."""
     return InputError(f"{path} may not be read: Permission denied", hint=f"{_MAY_READ} {shlex.quote(str(path))}")
 
 
 def _incomplete(study_folder: Path, subject_id: str, *, beside_scan: bool = False) -> Iterator[InputError]:
     """The errors for the subject's folders that are unfinished or unreadable."""
     roots = (study_folder, *places.data_sets(study_folder, subject_id))
-    yield from (_closed(root) for root in roots if places.closed(root))
+    yield from (not_readable(root) for root in roots if places.closed(root))
     for folder in _with_steps(home for root in roots for home in places.homes(root, subject_id)):
         if (reason := _reason(folder, scans=not beside_scan)) is not None:
             yield reason
@@ -145,8 +146,10 @@ def _incomplete(study_folder: Path, subject_id: str, *, beside_scan: bool = Fals
 def _reason(folder: Path, *, scans: bool = True) -> InputError | None:
     """The error for a folder that is unfinished or unreadable; with `scans`, also for one of DICOM files."""
     if places.closed(folder):
-        return _closed(folder)
+        return not_readable(folder)
     for part in (part for layout in layouts_selected() for part in layout.parts):
+        if places.closed(folder / part):
+            return not_readable(folder / part)
         # Asked for a file inside it: this reports a broken link or a file instead of the folder, not an absent folder.
         if (hidden := hindrance(folder / part / "file")) is not None:
             return hidden

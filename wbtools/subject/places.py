@@ -23,6 +23,8 @@ _RAW = frozenset({"rawdata", "raw", "raw_data", "bids", "bids_raw", "bids_data",
 _FUNCTIONAL = "func"
 """A folder with it, or with a part of a layout's, is a subject's folder, not a data set."""
 _NO_DATA_SETS = frozenset(["logs", "log", "figures", "tmp", "work", "sourcedata"])
+_NOBODYS = _NO_DATA_SETS | {"derivatives", "lost+found"}
+"""Names of folders that are no person's, `lost+found` at the root of a disk among them."""
 _FREESURFER = Path("sourcedata", "freesurfer")
 """Where BIDS apps keep the SUBJECTS_DIR that they used."""
 
@@ -89,6 +91,11 @@ def closed(folder: Path) -> bool:
     (False, False)
     """
     return is_dir(folder) and not os.access(folder, os.R_OK | os.X_OK)
+
+
+def locked(folder: Path) -> list[Path]:
+    """The folders in a folder that are unreadable, and may be somebody's."""
+    return [inside for inside in children(folder) if inside.name not in _NOBODYS and closed(inside)]
 
 
 def folders_named(study_folder: Path, subject_id: str) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +38,16 @@ from wbtools.exporting.references.choice import OPTION
 from wbtools.exporting.references.place import PeoplePlace, require_apart
 from wbtools.output.destination import require_writable
 from wbtools.subject.containment import require_not_around, require_place
+from wbtools.subject.identity import person_key, person_of
 from wbtools.subject.lists import Known
-from wbtools.text import counted, line
+from wbtools.text import counted, first_of, line
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE = 16
 """Threads that look for subjects: on a network file system, asking takes long and costs nothing."""
+_OF_NOBODY = 5
+"""Ids of nobody that a warning names."""
 _SHOWN = 20
 """Subjects of each kind that a dry run names."""
 
@@ -193,14 +199,27 @@ def _chosen(words: tuple[str, ...], options: dict[str, Any]) -> list[str]:
     known = _known(options["study_folder"])
     chosen = subjects.read(words, sys.stdin, known)
     if options["only"]:
-        wanted = set(subjects.read_file(options["only"], known))
+        wanted = _named(options["only"], "--only", chosen, known)
         chosen = [subject for subject in chosen if subject in wanted]
     if options["exclude"]:
-        unwanted = set(subjects.read_file(options["exclude"], known))
+        unwanted = _named(options["exclude"], "--exclude", chosen, known)
         chosen = [subject for subject in chosen if subject not in unwanted]
     if not chosen:
         raise InputError("--only and --exclude leave no subject", hint="check the lists")
     return chosen
+
+
+def _named(path: Path, option: str, chosen: Sequence[str], known: Known) -> set[str]:
+    """Those of the chosen whom a list names: by their ids, or as people, whose sessions and runs they are."""
+    by_name: dict[str, set[str]] = {}
+    for subject in chosen:
+        for name in (subject, person_of(subject)):
+            by_name.setdefault(person_key(name), set()).add(subject)
+    listed = subjects.read_file(path, known)
+    if nobody := [word for word in listed if person_key(word) not in by_name]:
+        shown = first_of(nobody, _OF_NOBODY)
+        logger.warning("%s has %s that nobody in the list has: %s", option, counted(len(nobody), "id"), shown)
+    return {subject for word in listed for subject in by_name.get(person_key(word), ())}
 
 
 def _require_place(files: BatchFiles, export: BatchExport, chosen: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source
 from wbtools.datasets.sources.table import part_of
 from wbtools.errors import InputError
-from wbtools.subject import places
+from wbtools.subject import not_found, places
 from wbtools.text import line
 
 LABEL = "class"
@@ -37,6 +37,9 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
             found.append(
                 Candidate(Item(0, person(path.name, name), name, split=part, labels=labels), PictureFile(path))
             )
+    for folder in walk.locked:
+        name = line(folder.relative_to(place).as_posix())
+        found.append(Candidate(Item(0, name, name), None, str(not_found.not_readable(folder))))
     known = Knowledge()
     for path in options.labels:
         known.add(path, options.columns)
@@ -45,10 +48,14 @@ def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
 
 
 class _Walk:
-    """A walk through folders of pictures that comes into no folder twice, whatever links there are."""
+    """A walk through folders of pictures that comes into no folder twice, whatever links there are.
+
+    Folders that are unreadable are gathered in `locked` on the way.
+    """
 
     def __init__(self, place: Path) -> None:
         self.place = place
+        self.locked: list[Path] = []
         self._seen: dict[Path, Path] = {}
 
     def classes(self) -> Iterator[tuple[str, Path]]:
@@ -71,6 +78,7 @@ class _Walk:
     def _folders(self, folder: Path) -> list[Path]:
         """The folders in a folder; InputError if one of them is read under another name, too."""
         found = places.children(folder)
+        self.locked += places.locked(folder)
         root = self.place.resolve()
         for path in found:
             real = path.resolve()
