@@ -16,8 +16,10 @@ from click.testing import CliRunner
 
 import wbtools
 from wbtools.cli import main
+from wbtools.errors import InputError
 from wbtools.report.methods import methods_text
-from wbtools.report.person import composing, outlines
+from wbtools.report.page import Page, render
+from wbtools.report.person import composing, outlines, writing
 from wbtools.report.person.findings import Findings
 
 SECTIONS = ["overview", "regions", "trust", "placement", "look", "viewer", "methods", "record"]
@@ -296,11 +298,32 @@ def test_somebody_elses_file_is_never_replaced(copy, tmp_path):
         target.unlink(missing_ok=True)
         target.write_text("<html>mine</html>")
         result = run(copy, *options)
-        assert result.exit_code == 3 and "not a report that wbtools wrote" in result.output
+        assert result.exit_code == 3 and "is not wbtools' report of an export" in result.output
         assert target.read_text() == "<html>mine</html>"
     (copy / "report.html").unlink()
     (copy / "report.html").symlink_to(tmp_path / "mine.html")
     assert run(copy).exit_code == 3 and (tmp_path / "mine.html").read_text() == "<html>mine</html>"
+
+
+def test_another_page_of_wbtools_is_no_report_of_an_export(copy, tmp_path):
+    target = tmp_path / "group.html"
+    target.write_text(render("base.html", Page("2 people: unet", [], []), {}))
+    before = target.read_text()
+    result = run(copy, "--out", target)
+    said = " ".join(result.output.split())
+    assert result.exit_code == 3 and "exists and is not wbtools' report of an export" in said
+    assert target.read_text() == before
+
+
+def test_a_page_is_not_put_into_an_export_that_took_the_place_of_its_own(copy, tmp_path):
+    other = shutil.copytree(copy, tmp_path / "other")
+    export = wbtools.open(copy)
+    copy.rename(tmp_path / "before")
+    rewritten(other, lambda record: record.update(written="later")).rename(copy)
+    before = (copy / "report.html").read_text()
+    with pytest.raises(InputError, match="was replaced or changed since it was opened"):
+        writing.write_into(export, "a page of the one before")
+    assert (copy / "report.html").read_text() == before
 
 
 def test_a_page_that_somebody_wrote_into_is_never_replaced(copy, tmp_path):

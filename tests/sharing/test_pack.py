@@ -367,6 +367,35 @@ def test_what_comes_to_the_pack_s_place_while_it_is_made_stays(folder, tmp_path,
     assert out.read_text() == "precious" and [path.name for path in tmp_path.iterdir()] == ["p.zip"]
 
 
+@pytest.mark.parametrize(
+    ("stage", "then"),
+    [("gather", "another export"), ("readme", "another export"), ("readme", "a file less"), ("readme", "another file")],
+)
+def test_an_export_that_changes_while_it_is_packed_is_not_put_down_to_the_disk(
+    copy, tmp_path, monkeypatch, stage, then
+):
+    went_on, picture = getattr(pack_file, stage), copy / "100307.unet.input.jpg"
+
+    def change(*words, **how):
+        if then == "another export":
+            other = shutil.copytree(copy, tmp_path / "other")
+            (other / picture.name).write_bytes(b"another")
+            record = json.loads((other / "provenance.json").read_text())
+            (other / "provenance.json").write_text(json.dumps({**record, "written": "later"}))
+            copy.rename(tmp_path / "before")
+            other.rename(copy)
+        elif then == "a file less":
+            picture.unlink()
+        else:
+            picture.write_bytes(b"another")
+        return went_on(*words, **how)
+
+    monkeypatch.setattr(pack_file, stage, change)
+    with pytest.raises(InputError, match="changed while it was packed") as refused:
+        pack(copy, tmp_path / "p.zip", QUICK)
+    assert refused.value.hint == "pack it again" and not (tmp_path / "p.zip").exists()
+
+
 def test_a_pack_lies_outside_and_a_zip_file_is_not_packed_again(folder, copy, tmp_path):
     with pytest.raises(InputError, match="lies in the export"):
         pack(copy, copy / "figures" / "p.zip", QUICK)

@@ -39,6 +39,8 @@ def foreign(folder: Path, *subjects: str) -> str:
     try:
         if folder.is_symlink():
             return "it is a link"
+        if (folder / PROVENANCE).is_symlink():
+            return f"its {PROVENANCE} is a link, and wbtools replaces no links"
         found = record(folder)
     except NotADirectoryError:
         return "it is a file"
@@ -50,7 +52,9 @@ def foreign(folder: Path, *subjects: str) -> str:
     if named is None:
         return f"its {PROVENANCE} was not written by wbtools for a subject"
     if named not in subjects:
-        return f"it is the export of {line(named)}, not of {subjects[0]}"
+        if isinstance(found.get("subject"), dict):
+            return f"it is the export of {line(named)}, not of {subjects[0]}"
+        return f"its {PROVENANCE} names {line(named)}, not {subjects[0]}"  # a query or a page, which is no export
     other = _export_in(folder)
     return f"it also holds {other.name}, an export of its own" if other else ""
 
@@ -154,9 +158,14 @@ def read_plain(path: Path, *, follow: bool = True) -> bytes:
     OSError
         If it is not there, or cannot be read.
     ValueError
-        If it is no plain file, or larger than any record.
+        If it is no plain file, a link that may not be followed, or larger than any record.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    except OSError:
+        if not follow and path.is_symlink():  # the system calls it too many links
+            raise ValueError("it is a link") from None
+        raise
     with open(handle, "rb") as stream:  # noqa: PTH123, an open file
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST:

@@ -12,8 +12,9 @@ from wbtools.errors import InputError, MissingFile
 from wbtools.output.kinds import Output, OutputKind
 from wbtools.output.names import NAMINGS, Convention, OutputFolder
 from wbtools.output.names.convention import IDENTITY_FOLDER
-from wbtools.reading.container import Container, Folder, contained
+from wbtools.reading.container import CLOSED, Container, Folder
 from wbtools.reading.packing import PACKED, Packing
+from wbtools.reading.places import contained
 from wbtools.reading.record import Record
 from wbtools.text import counted, shell
 
@@ -153,6 +154,7 @@ class Contents:
             if how := self.container.differs(name, digest):
                 wrong.setdefault(how, []).append(name)
         if wrong:
+            self.container.require_same()  # of one that was replaced meanwhile, files differ as they should
             said = ", ".join(
                 f"{names[0]} {how}" + (f" ({counted(len(names), 'file')} in all)" if len(names) > 1 else "")
                 for how, names in wrong.items()
@@ -165,6 +167,8 @@ class Contents:
         page, place = self.name(Output(OutputKind.REPORT)), self.container.place
         if not isinstance(self.container, Folder):
             return "copy the zip file again, or pack the export again"
+        if CLOSED in wrong:
+            return f"check {'its' if len(wrong[CLOSED]) == 1 else 'their'} permissions"
         if all(name == page for names in wrong.values() for name in names):
             move = "move it away, then " if os.path.lexists(place / page) else ""
             return f"{move}make the page again: {shell('wbtools', 'report', place)}"

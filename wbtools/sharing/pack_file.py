@@ -7,20 +7,23 @@ import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from wbtools import atomic
-from wbtools.errors import InputError, MissingFile
+from wbtools.errors import CheckError, InputError
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable_around
 from wbtools.output.ownership import PROVENANCE
+from wbtools.reading.container import Replaced
 from wbtools.reading.contents import Contents
 from wbtools.reading.export_folders import holds_exports
 from wbtools.reading.packing import README
+from wbtools.reading.places import is_zip, mode_of
 from wbtools.sharing.pack_check import Checked, check
 from wbtools.sharing.pack_contents import PackContents, gather, record_of
 from wbtools.sharing.pack_ownership import UNSEALED, not_replaceable, seal
@@ -91,23 +94,25 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
     Raises
     ------
     InputError
-        If it is no folder of an export, is damaged, or holds a link that leads outside; if `out` exists and is not an
-        earlier pack of the same subject, or lies among files that stay as they are.
+        If it is no folder of an export, is damaged, holds a link that leads outside, or changes meanwhile; if `out`
+        exists and is not an earlier pack of the same subject, or lies among files that stay as they are.
     CheckError
         If the pack, unpacked, is not whole; then there is none.
     """
     options, folder = options or PackOptions(), folder_of(place)
     contents = Contents.of(folder)
     require_place(out, folder, contents.record.subject, options.overwrite)
-    packed = gather(contents, folder, t1w=options.t1w)
+    with _staying(contents):
+        packed = gather(contents, folder, t1w=options.t1w)
     text = readme(contents, packed).encode()
     files = {**packed.files, PROVENANCE: record_of(contents, packed, text), README: text}
     checked: list[Checked] = []
 
     def write(stream: BinaryIO) -> None:
-        write_zip(stream, root_of(contents.record.subject), files)
-        seal(stream)
-        checked.append(check(Path(stream.name), folder, options.draw, options.wb_command))
+        with _staying(contents):
+            write_zip(stream, root_of(contents.record.subject), files)
+            seal(stream)
+            checked.append(check(Path(stream.name), folder, options.draw, options.wb_command))
 
     def require(earlier: Path) -> None:
         _require_replaceable(earlier, out, contents.record.subject, options.overwrite)
@@ -115,6 +120,19 @@ def pack(place: Path, out: Path, options: PackOptions | None = None) -> Pack:
     with writing(out.parent):
         atomic.write_over(out, write, require)
     return Pack(out, packed, checked[0])
+
+
+@contextmanager
+def _staying(contents: Contents) -> Iterator[None]:
+    """A block that needs an export to stay as recorded: if it does not, neither the disk nor the pack is blamed."""
+    try:
+        yield
+    except (OSError, CheckError, Replaced):
+        try:
+            contents.require_as_recorded()
+        except InputError:
+            raise InputError(f"{contents.container.place} changed while it was packed", hint="pack it again") from None
+        raise
 
 
 def folder_of(place: Path) -> Path:
@@ -126,11 +144,10 @@ def folder_of(place: Path) -> Path:
         If it is something else; a zip file, which other commands read, is refused, too.
     """
     folder = place.parent if place.name == PROVENANCE else place
-    if folder.is_file() and zipfile.is_zipfile(folder):
+    mode = mode_of(folder, _HINT)
+    if is_zip(folder, mode):
         raise InputError(f"{place} is a zip file already", hint="unpack it, and pack its folder")
-    if not folder.exists():
-        raise MissingFile(place, hint=_HINT)
-    if not folder.is_dir():
+    if not stat.S_ISDIR(mode):
         raise InputError(f"{place} is no folder", hint=_HINT)
     if not (folder / PROVENANCE).is_file():
         hint = "it is a folder of exports: pack one of them" if holds_exports(folder) else _HINT

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from wbtools.errors import InputError
 from wbtools.output.ownership import subject_of
-from wbtools.reading.container import Zipped
 from wbtools.reading.packing import PACKED
+from wbtools.reading.zipped import Zipped
 from wbtools.text import line
 
 _SEAL = b"wbtools pack, SHA-256 of all before: "

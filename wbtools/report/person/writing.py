@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from wbtools.reading.finished import Export
 from wbtools.reading.record import section
 from wbtools.subject.containment import require_outside_inputs
 
-_MARK = b'<meta name="generator" content="wbtools'
+_TITLE = rb"what (the network looked at|made the network decide) \("
+"""Of reports of an export, now and in older versions; no other page has it."""
+_MARK = re.compile(rb'<meta name="generator" content="wbtools[^>]*>\s*<title>[^<]*: ' + _TITLE)
 _SEAL = b"\n<!-- wbtools wrote this page; SHA-256 of all above: "
 
 
@@ -37,7 +40,7 @@ def require_place(export: Export) -> Path:
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"{path.parent} may not be written", hint="name a file elsewhere with --out")
     if os.path.lexists(path) and not _is_report(path):
-        raise InputError(f"{path} is not a report that wbtools wrote", hint="move it away, or name a file with --out")
+        raise InputError(f"{path} is not wbtools' report of an export", hint="move it away, or name a file with --out")
     if os.path.lexists(path) and not is_as_made(export.folder, name_of(export)):
         raise InputError(f"{path} is not as wbtools wrote it", hint="move it away, or name a file with --out")
     return path
@@ -62,9 +65,10 @@ def write_into(export: Export, page: str) -> Path:
     Raises
     ------
     InputError
-        As `require_place`.
+        As `require_place`; also if the export was replaced since the page was made.
     """
     path, content = require_place(export), page.encode()
+    export.contents.container.require_same()  # a page of one export is never put into another
     record = json.loads(read_plain(export.folder / PROVENANCE))
     listed = {"outputs_sha256": hashlib.sha256(content).hexdigest(), "outputs_bytes": len(content)}
     for key, figure in listed.items():
@@ -106,7 +110,7 @@ def write_file(path: Path, page: str) -> Path:
 def _require_report(earlier: Path, out: Path) -> None:
     """Require that what is in the file's place, for the moment under this name, may be replaced."""
     if not _is_report(earlier):
-        raise InputError(f"--out {out} exists and is not a report that wbtools wrote", hint="choose another name")
+        raise InputError(f"--out {out} exists and is not wbtools' report of an export", hint="choose another name")
     page, mark, rest = earlier.read_bytes().rpartition(_SEAL)
     if not mark:
         what = "does not say whether somebody changed it, as pages out of exports and of older versions do not"
@@ -123,8 +127,8 @@ def _seal(page: bytes) -> bytes:
 
 
 def _is_report(path: Path) -> bool:
-    """Whether a file is a report that some version of wbtools wrote."""
+    """Whether a file is a report of an export, by whichever version of wbtools."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as stream:
-        return _MARK in stream.read(4096)
+        return _MARK.search(stream.read(4096)) is not None
