@@ -23,13 +23,10 @@ from wbtools.errors import InputError, missing_folder
 from wbtools.group.group_folder import FOLDER
 from wbtools.reading.export_folders import export_folders
 from wbtools.reading.participants import FILE
-from wbtools.text import counted, first_of
 
 _DERIVATIVES = "derivatives"
 _THREADS = 2
 """Of each subject, unless told."""
-_SHOWN = 10
-"""People whom a note names."""
 _SPELLINGS = {
     "--out": "OUTPUT_DIR",
     "with --out": "as OUTPUT_DIR",
@@ -94,13 +91,10 @@ def _participant(asked: Asked, options: Mapping[str, Any]) -> None:
     """`wbtools batch run` of the chosen people."""
     labels = [word.removeprefix("sub-") for word in options["labels"]]
     sessions = [word.removeprefix("ses-") for word in options["sessions"]]
-    people = find_people(asked.bids_dir, options["derivatives"], Wanted(labels, sessions, options["layout"]))
-    if people.without:
-        shown = first_of(people.without, _SHOWN)
-        _note(
-            f"{counted(len(people.without), 'participant')} left out, without surfaces to be read: {shown}; "
-            "--layout t1w explains raw T1w images"
-        )
+    wanted = Wanted(labels, sessions, options["layout"])
+    people = find_people(asked.bids_dir, options["derivatives"], wanted)
+    for sentence in people.left_out(wanted):
+        _note(sentence)
     given = {name: options[name] for name in BATCH} | _shared_out(options)
     where = {"out": asked.output_dir, "study_folder": people.study, "naming": "bids"}
     _call(batch_run, words=people.ids, **where, **given)
