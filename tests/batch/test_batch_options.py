@@ -171,6 +171,6 @@ def test_the_folder_of_a_single_export_is_told_from_an_empty_one(tmp_path, where
     record = tmp_path / where / "provenance.json"
     record.parent.mkdir(parents=True)
     record.write_text("{}")
-    with pytest.raises(InputError, match="exported by export-subject, one by one") as caught:
+    with pytest.raises(InputError, match=r"there are exports, but no \.wbtools") as caught:
         BatchFiles.of(tmp_path / "out")
     assert str(record) in caught.value.hint and "start one" not in caught.value.hint

@@ -309,3 +309,57 @@ def test_a_lost_terminal_ends_a_batch_that_nobody_sees_with_75(tmp_path):
     assert batch.wait(30) == 75
     until(lambda: not running(tmp_path, "worker") and not running(tmp_path, "child"))
     assert [path.name for path in tmp_path.iterdir()] == [".wbtools"]
+
+
+def test_only_this_batchs_own_exports_count_as_done_and_each_record_is_read_once(tmp_path):
+    assert stub_batch.run(tmp_path, "a", "b").returncode == 0
+    files = BatchFiles(tmp_path)
+    lines = files.published.read_text().splitlines()
+    assert {line.split("\t")[0] for line in lines} == {"a", "b"}
+    files.subjects.write_text("a\nb\nbroken\ncopy\nother\n")
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    shutil.copytree(tmp_path / "b", tmp_path / "broken")
+    (tmp_path / "broken" / "provenance.json").write_text('{"wbtools": 3')
+    shutil.copytree(tmp_path / "a", tmp_path / "other")
+    of_other = json.loads((tmp_path / "other" / "provenance.json").read_text())
+    of_other |= {"subject": {"id": "other"}, "settings_sha256": "0" * 64}
+    (tmp_path / "other" / "provenance.json").write_text(json.dumps(of_other))
+    assert "5 subjects: 2 done, 3 to do" in stub_batch.care("status", tmp_path).stdout
+    # Known ones are not read again: this one is made unreadable with the same size and time.
+    record = tmp_path / "a" / "provenance.json"
+    facts = record.stat()
+    record.write_text("x" * facts.st_size)
+    os.utime(record, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert "2 done" in stub_batch.care("status", tmp_path).stdout
+    files.published.unlink()
+    assert "1 done" in stub_batch.care("status", tmp_path).stdout
+    assert [line.split("\t")[0] for line in files.published.read_text().splitlines()] == ["b"]
+
+
+def test_what_git_annex_holds_elsewhere_is_done_and_named_and_left_alone(tmp_path):
+    out = tmp_path / "out"
+    assert stub_batch.run(out, "a").returncode == 0
+    scene = out / "a" / "scene.txt"
+    scene.unlink()
+    scene.symlink_to("../.git/annex/objects/x/MD5E-s512--0.txt")
+    verified = stub_batch.care("verify", out)
+    said = " ".join(verified.stdout.split())
+    assert verified.returncode == 1 and "a: not fetched: scene.txt is a link to nowhere" in said and "get" in said
+    assert "marked" not in said
+    assert stub_batch.run(out, "a").returncode == 0 and scene.is_symlink(), "what was dropped is not made again"
+
+
+def test_files_of_a_batch_that_datalad_made_links_are_named_as_that(tmp_path):
+    out = tmp_path / "out"
+    assert stub_batch.run(out, "a").returncode == 0
+    objects = tmp_path / "annex" / "objects"
+    objects.mkdir(parents=True)
+    for path in [path for path in (out / ".wbtools").rglob("*") if path.is_file()]:
+        kept = objects / f"MD5E-{path.name}"
+        path.rename(kept)
+        path.symlink_to(kept)
+    for command in ("status", "verify", "clean"):
+        done = stub_batch.care(command, out)
+        said = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == 3 and "is a link of git-annex" in said and "git annex unlock" in said
+        assert "not made by wbtools" not in said

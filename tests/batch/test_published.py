@@ -5,7 +5,9 @@ import json
 import pytest
 from made_exports import write_record
 
-from wbtools.batch.state.published import Published, look, place
+from wbtools.batch.state.published import Inspection, Published, look, place
+from wbtools.output.ownership import foreign
+from wbtools.output.ownership import record as read_record
 from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance, settings_sha256
 
@@ -88,3 +90,33 @@ def test_a_subject_is_found_under_its_id_in_bids_as_well(tmp_path):
     assert place(tmp_path, "sub-01") == tmp_path / "sub-01"
     (tmp_path / "01").mkdir()
     assert place(tmp_path, "01") == tmp_path / "01"
+
+
+def test_a_file_that_git_annex_has_elsewhere_is_not_damage_and_damage_is_said_first(folder):
+    scene = folder / "100307.wbtools.scene"
+    size = scene.stat().st_size
+    scene.unlink()
+    scene.symlink_to(".git/annex/objects/x/y/MD5E-s7--0.scene")
+    found = look(folder, HASH)
+    assert found.what is Published.UNFETCHED and "is a link to nowhere: its file was not fetched" in found.why
+    assert f"datalad get {scene}" in found.why
+    scene.unlink()
+    scene.write_text("/annex/objects/MD5E-s7--0.scene\n")
+    assert size != scene.stat().st_size and look(folder, HASH).what is Published.UNFETCHED
+    record = folder / "provenance.json"
+    known = json.loads(record.read_text())
+    known["outputs_sha256"]["other"] = "0"
+    record.write_text(json.dumps(known))
+    assert look(folder, HASH) == Inspection(Published.DAMAGED, "other is missing")
+
+
+def test_a_record_that_is_a_link_is_read_and_never_replaced(folder):
+    record = folder / "provenance.json"
+    record.rename(folder.parent / "elsewhere.json")
+    record.symlink_to(folder.parent / "elsewhere.json")
+    assert look(folder, HASH).what is Published.CURRENT
+    assert foreign(folder, "100307") == "its provenance.json is a link, and wbtools replaces no links"
+    with pytest.raises(ValueError, match="it is a link"):
+        read_record(folder)
+    (folder.parent / "elsewhere.json").unlink()
+    assert "provenance.json is a link to nowhere" in look(folder, HASH).why

@@ -3,9 +3,11 @@
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+import stub_batch
 from crash_recovery import wbtools
 from stand_in import manner
 
@@ -14,7 +16,7 @@ from wbtools.batch.engines.slurm.queue import Submitted
 from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
-from wbtools.errors import CommandError, InputError
+from wbtools.errors import CommandError, InputError, TransientError
 
 ASKED = 'echo "$(basename "$0") ${SLURM_CLUSTERS-} $*" >> "$ASKED"\n'
 
@@ -175,3 +177,56 @@ def test_where_a_task_looks_for_modules_is_decided_at_submission(monkeypatch):
     assert "PYTHONPATH='/opt/site packages'\n" in text
     monkeypatch.delenv("PYTHONPATH")
     assert "PYTHONPATH=''" in script.JobArray("wb", 1, [], ["worker"], log="x", threads=1).script()
+
+
+@pytest.mark.parametrize(
+    ("reason", "impossible", "stuck"),
+    [
+        ("PartitionConfig", True, False),
+        ("PartitionTimeLimit", True, False),
+        ("PartitionNodeLimit", True, False),
+        ("BadConstraints", True, False),
+        ("AssocMaxCpuPerJobLimit", True, False),
+        ("AssocMaxWallDurationPerJobLimit", True, False),
+        ("AssocGrpCPUMinutesLimit", True, False),
+        ("QOSMaxMemoryPerJob", True, False),
+        ("QOSMaxGRESPerNode", True, False),
+        ("QOSMinCpuNotSatisfied", True, False),
+        ("AssocMaxJobsLimit", False, False),
+        ("AssocGrpCpuLimit", False, False),
+        ("AssocGrpCPURunMinutesLimit", False, False),
+        ("QOSMaxJobsPerUserLimit", False, False),
+        ("QOSMaxCpuPerUserLimit", False, False),
+        ("Resources", False, False),
+        ("Priority", False, False),
+        ("Dependency", False, False),
+        ("JobHeldUser", False, True),
+        ("PartitionInactive", False, True),
+        ("DependencyNeverSatisfied", False, True),
+    ],
+)
+def test_reasons_that_never_pass_are_told_from_those_that_do(reason, impossible, stuck):
+    job = queue.Job("1", "wb-a-0", "PENDING", reason)
+    assert (job.impossible, job.stuck) == (impossible, stuck)
+
+
+def test_a_job_that_can_never_start_is_named_with_the_way_out_and_so_is_slurm_that_is_silent(site, tmp_path):
+    site(
+        sbatch="echo 7", squeue='for a; do case $a in --name=*) echo "7_0|wb-x-0|PENDING|PartitionConfig";; esac; done'
+    )
+    out = tmp_path / "out"
+    words = wbtools("run", "a", "--out", out, "--engine", "slurm", "--other", manner(0))
+    assert subprocess.run(words, capture_output=True, text=True).returncode == 75
+    again = subprocess.run(words, capture_output=True, text=True)
+    status = stub_batch.care("status", out)
+    for said in (again.stdout, status.stdout):
+        assert "1 cannot start with the options submitted: PartitionConfig" in said
+        assert f"to submit with others: wbtools batch cancel {out}" in " ".join(said.split())
+
+
+def test_a_silent_slurm_is_given_up_in_time(site):
+    site(squeue="exec sleep 60")
+    began = time.monotonic()
+    with pytest.raises(TransientError, match="Slurm does not answer: squeue timed out"):
+        queue.jobs(["wb-a-0"], patience=1)
+    assert time.monotonic() - began < 30

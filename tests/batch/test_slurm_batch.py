@@ -157,6 +157,39 @@ def test_what_slurm_refuses_is_told_in_its_words(slurm, tmp_path):
     assert code == 3 and "invalid partition" in said.lower()
 
 
+def test_a_job_that_can_never_start_is_named_with_the_way_to_other_options(slurm, tmp_path):
+    words = [
+        *ids(1),
+        "--out",
+        tmp_path,
+        "--engine",
+        "slurm",
+        "--mem",
+        "100M",
+        "--time",
+        "10:00",
+        "--other",
+        manner(0.1),
+    ]
+    code, said, complaint = finish(slurm, run(slurm, *words, "--cpus", 1000))
+    assert code == 75, said + complaint
+    limit = time.monotonic() + 60
+    while "cannot start" not in (said := told(slurm, "status", tmp_path)):
+        assert time.monotonic() < limit, said
+        time.sleep(0.5)
+    assert "1 cannot start with the options submitted: PartitionConfig" in said
+    assert f"wbtools batch cancel {tmp_path}" in " ".join(said.split())
+    code, said, complaint = finish(slurm, run(slurm, *words))
+    assert "nothing is submitted" in said and "PartitionConfig" in said and "batch cancel" in said, said + complaint
+    told(slurm, "cancel", tmp_path)
+
+
+def told(slurm, command, out):
+    """What a command on a batch prints, where the cluster is known."""
+    words = wbtools(command, out)
+    return subprocess.run(words, env=slurm.environment, capture_output=True, text=True, timeout=120).stdout
+
+
 def test_a_dry_run_shows_the_script_and_submits_nothing(slurm, tmp_path):
     batch = run(slurm, *line(tmp_path / "a b", ids(2), "--dry-run", "--gres", "gpu:1", "--sbatch-arg", "--account=me"))
     code, said, _ = finish(slurm, batch)

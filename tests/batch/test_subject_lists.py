@@ -13,7 +13,8 @@ import pytest
 
 from wbtools.batch.subjects import is_id, parse, read, read_file, read_plain
 from wbtools.errors import InputError
-from wbtools.subject import listfile, require_plain_name
+from wbtools.subject import require_plain_name
+from wbtools.tables import listfile
 
 
 def test_a_text_file_a_pipe_and_plain_ids_mean_the_same(tmp_path):

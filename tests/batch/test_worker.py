@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -13,18 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import stub_batch
 from crash_recovery import events
 from made_exports import write_record
 
 from wbtools.batch import scratch
 from wbtools.batch.child import Child, hold_back, start, until_alone
 from wbtools.batch.resources import Deadline, seconds, slurm_time, threads, variables
+from wbtools.batch.state.attempts import History
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.plan import Plan
-from wbtools.batch.worker import Result, Worker, last_error
+from wbtools.batch.worker import Result, Worker, last_error, last_hint
 from wbtools.cli.batch.payload import ExportPayload
-from wbtools.errors import InputError
+from wbtools.errors import InputError, TransientError
 from wbtools.output.markers import Marker
 from wbtools.output.publishing import publishing
 from wbtools.provenance import Provenance, settings_sha256
@@ -316,3 +320,46 @@ def test_memory_of_a_child_is_that_of_all_its_programs_at_once(tmp_path):
         child.mind(60, 1)
         time.sleep(0.05)
     assert found and found.code == 0 and found.memory > 160 << 20
+
+
+@pytest.fixture
+def full():
+    """A folder without any room; a file system of its own is only root's to make."""
+    folder = Path(tempfile.mkdtemp())
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1", "tmpfs", folder], capture_output=True)
+    if made.returncode:
+        folder.rmdir()
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+    folder.rmdir()
+
+
+def test_a_full_scratch_folder_is_told_with_its_name_and_uses_no_attempt_up(tmp_path, full):
+    with pytest.raises(TransientError, match=re.escape(f"{full}: No space left")) as caught:
+        scratch.make(full)
+    assert "--scratch" in caught.value.hint
+    done = stub_batch.run(tmp_path / "out", "a", "b", options=("--scratch", full))
+    status = stub_batch.care("status", tmp_path / "out")
+    for said in (done, status):
+        told = said.stdout.replace("\n", " ")
+        assert said.returncode == 75 and "1 will be tried again" in told, said.stdout + said.stderr
+        assert f"{full}: No space left on device" in told and "--scratch" in told
+    assert History.read(BatchFiles(tmp_path / "out"), "a").used == 0
+    assert stub_batch.run(tmp_path / "out", "a", "b").returncode == 0
+
+
+def test_a_scratch_folder_that_may_not_be_written_is_refused_before_anything_is_begun(tmp_path):
+    done = stub_batch.run(tmp_path / "out", "a", options=("--scratch", "/proc/scratch"))
+    assert done.returncode == 3 and "--scratch" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_a_worker_that_cannot_write_temporary_data_has_its_advice_passed_on(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("12:00 begun\nError: temporary data cannot be written to /ro: x\nHint: give a folder of your own\n")
+    assert (last_error(log), last_hint(log)) == (
+        "temporary data cannot be written to /ro: x",
+        "give a folder of your own",
+    )
+    with pytest.raises(InputError, match="temporary data cannot be written to /proc"):
+        scratch.require(Path("/proc"))

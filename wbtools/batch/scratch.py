@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from wbtools.errors import InputError
+from wbtools.errors import InputError, TransientError
+from wbtools.errors.system import from_os_error
 from wbtools.output.markers import Marker
 from wbtools.output.staging import discard
 
@@ -35,17 +37,9 @@ def folder(asked: str | None, environment: Mapping[str, str]) -> Path:
 
 
 def require(parent: Path) -> None:
-    """Raise InputError for a place that temporary data cannot be written to."""
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        if _writable(str(parent)):
-            return
-        reason = "permission denied"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    raise InputError(
-        f"temporary data cannot be written to {parent}: {reason}", hint="give a folder of your own with --scratch"
-    )
+    """Raise InputError for a place that temporary data cannot be written to; a full one may have room later."""
+    with suppress(TransientError):
+        discard(make(parent))
 
 
 def _writable(place: str) -> bool:
@@ -53,10 +47,27 @@ def _writable(place: str) -> bool:
 
 
 def make(parent: Path) -> Path:
-    """A new folder that says whose it is."""
-    parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f"wbtools-{socket.gethostname()}-{os.getpid()}-", dir=parent))
-    Marker.of(made).write(made)
+    """A new folder that says whose it is.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    TransientError
+        If there is no room for it, or the disk does not answer.
+    """
+    made = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f"wbtools-{socket.gethostname()}-{os.getpid()}-", dir=parent))
+        Marker.of(made).write(made)
+    except OSError as error:
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+        said = f"temporary data cannot be written to {parent}: {error.strerror or error}"
+        if isinstance(from_os_error(error), TransientError):
+            raise TransientError(said, hint="free space there, or give another folder with --scratch") from None
+        raise InputError(said, hint="give a folder of your own with --scratch") from None
     return made
 
 

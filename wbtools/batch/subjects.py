@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TextIO
 
 from wbtools.errors import InputError
-from wbtools.subject import listfile, lists
-from wbtools.subject.listfile import ListText
+from wbtools.subject import lists
 from wbtools.subject.lists import Known
 from wbtools.subject.subject import is_plain_name
+from wbtools.tables import listfile
+from wbtools.tables.listfile import ListText
 
 _LONGEST = 200
 """Bytes of an id: a file name has 255, and logs add an ending to it."""
@@ -84,7 +85,7 @@ def read_plain(listed: str, stdin: TextIO | None) -> list[str]:
         None: it is closed.
     """
     found = listfile.of_stream(stdin, "standard input") if listed == "-" else listfile.of_file(Path(listed))
-    return _checked(lists.nonempty(found.text), listed)
+    return _checked(listfile.nonempty(found.text), listed)
 
 
 def parse(text: str, source: str, known: Known = _nobody) -> list[str]:

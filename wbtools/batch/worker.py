@@ -26,12 +26,12 @@ from wbtools.batch import scratch
 from wbtools.batch.child import WATCHED, Child, Exit, start
 from wbtools.batch.payload import Payload
 from wbtools.batch.resources import Deadline, variables
-from wbtools.batch.state import attempts, marks, names, published
+from wbtools.batch.state import attempts, marks, names, own_exports, published
 from wbtools.batch.state.attempts import Ending, History
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
 from wbtools.batch.state.published import Inspection, Published, place
-from wbtools.errors import InputError, TransientError
+from wbtools.errors import InputError, TransientError, WbtoolsError
 from wbtools.output import staging
 
 logger = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Worker:
         """Begin a subject, unless that is not needed, not allowed, or better done later."""
         names.note(self.files.out, subject, self.payload.name(subject))
         found = self._look(subject)
-        if found.what is Published.CURRENT:
+        if found.what in {Published.CURRENT, Published.UNFETCHED}:
             self.results[subject] = Result.SKIPPED
             return
         history = History.read(self.files, subject)
@@ -187,7 +187,7 @@ class Worker:
         self._begin(subject, len(history.starts) + 1)
 
     def _begin(self, subject: str, attempt: int) -> None:
-        """Fork the child; a full disk ends the worker's work, not the worker."""
+        """Fork the child; a full disk ends the worker's work, not the worker, and is put on record."""
         run = uuid.uuid4().hex[:12]
         log = self.files.log(subject, attempt, run)
         gpu = self._free_gpus.popleft() if self._free_gpus else None
@@ -199,8 +199,10 @@ class Worker:
             environment |= {"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}
             attempts.record_start(self.files, subject, run, attempt, log.relative_to(self.files.home).as_posix())
             child = start(lambda: self.payload.work(subject), log, environment)
-        except OSError as error:
-            self._stop(f"{subject} could not be begun: {error}")
+        except (OSError, WbtoolsError) as error:
+            reason = f"{error}; {error.hint}" if isinstance(error, WbtoolsError) and error.hint else str(error)
+            self._stop(f"{subject} could not be begun: {reason}")
+            self._end(subject, run, Ending.NOT_BEGUN, reason=reason)
             self._queue.append(subject)
             return
         self._begun += 1
@@ -285,6 +287,7 @@ class Worker:
         ids = published.ids_of(self.files.out, running.subject)
         look = published.look(place(self.files.out, running.subject), self.plan.settings_sha256, ids=ids)
         if look.what is Published.CURRENT:
+            own_exports.note(self.files, self.plan.settings_sha256, running.subject)
             won = ended.code == 0
             self._in_a_row = 0
             self._end(running.subject, running.run, Ending.PUBLISHED if won else Ending.LOST_RACE, **facts)
@@ -342,12 +345,25 @@ def count(results: dict[str, Result]) -> Counter[Result]:
 
 def last_error(log: Path) -> str:
     """The last sentence in a log that begins with `Error:`, else its last line; empty if there is none."""
+    lines = _last_lines(log)
+    return _last_said("Error: ", lines) or (lines or [""])[-1]
+
+
+def last_hint(log: Path) -> str:
+    """What a log advises last; empty if it advises nothing."""
+    return _last_said("Hint: ", _last_lines(log))
+
+
+def _last_said(word: str, lines: Sequence[str]) -> str:
+    return next((line.removeprefix(word) for line in reversed(lines) if line.startswith(word)), "")
+
+
+def _last_lines(log: Path) -> list[str]:
+    """The lines at the end of a log that are not empty; none if it cannot be read."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_BYTES))
             text = stream.read().decode("utf-8", errors="replace")
     except OSError:
-        return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-    return (errors or lines or [""])[-1]
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wbtools.batch.engines.first import StartWorker
 from wbtools.batch.state.folder import BatchFiles, write_whole
-from wbtools.batch.worker import last_error
+from wbtools.batch.worker import last_error, last_hint
 from wbtools.errors import InputError, TransientError
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,8 @@ def run(
         code, log = yield from _one_worker(files, subjects, start, options)
         if code >= 0:
             if code not in (0, 1, TransientError.exit_code):
-                raise InputError(last_error(log), hint=f"see {log}")
+                advice = last_hint(log)
+                raise InputError(last_error(log), hint=f"{advice} (log: {log})" if advice else f"see {log}")
             return
         logger.warning("the worker was killed (signal %d); beginning another one", -code)
     raise TransientError("the worker was killed again and again", hint="look at the machine, then run again")

@@ -43,7 +43,10 @@ class Ending(Enum):
     BAD_INPUT = "bad input"
     FAULT = "fault"
     INTERRUPTED = "interrupted"
+    NOT_BEGUN = "not begun"
 
+
+_BLAMELESS = {Ending.INTERRUPTED.value, Ending.NOT_BEGUN.value}
 
 Event = Record
 
@@ -121,13 +124,19 @@ class History:
 
     @property
     def used(self) -> int:
-        """Attempts that count: all but those that were interrupted through no fault of the subject's."""
-        return len(self.starts) - sum(event.get("ending") == Ending.INTERRUPTED.value for event in self.ends)
+        """Attempts that count: all but those that were interrupted, or not begun, through no fault of the subject's."""
+        blameless = {event.get("run") for event in self.ends if event.get("ending") in _BLAMELESS}
+        return sum(start.get("run") not in blameless for start in self.starts)
 
     @property
     def hopeless(self) -> bool:
         """Whether the input is at fault, so that another attempt cannot help."""
         return any(event.get("ending") == Ending.BAD_INPUT.value for event in self.ends)
+
+    @property
+    def not_begun(self) -> bool:
+        """Whether the last attempt could not begin, for want of something that the machine has not."""
+        return bool(self.ends) and self.ends[-1].get("ending") == Ending.NOT_BEGUN.value
 
     def open(self, timeout: float, now: float) -> Event | None:
         """The last beginning whose ending nobody saw, if it may still be running.
@@ -167,7 +176,7 @@ class History:
 
     @property
     def log(self) -> str:
-        """The path of the last attempt's log."""
+        """The path of the last attempt's log; empty without one."""
         return str(self.starts[-1].get("log", "")) if self.starts else ""
 
 

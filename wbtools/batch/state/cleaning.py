@@ -21,6 +21,7 @@ from wbtools.output.ownership import foreign, not_as_made
 _ASIDE = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}")
 _FILES = re.compile(
     r"batch\.json|subjects\.txt|failed\.tsv|summary\.json|names\.tsv|submissions(~\d+)?\.jsonl|stop|round-.+\.txt"
+    r"|published(~\d+)?\.tsv"
     rf"|{BESIDE}"
 )
 """Names of a batch's own files."""

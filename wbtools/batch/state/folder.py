@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from wbtools.output.ownership import BATCH_STATE, PROVENANCE, read_plain
 
 NAME = BATCH_STATE
 _MARK = "made by wbtools batch: its own files, all of which may be lost\n"
+_ANNEX = b"annex/objects/"
+"""In the target of every link that git-annex makes."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class BatchFiles:
         """
         try:
             found = cls(out.resolve())
-            if found.plan.is_file():
+            if os.path.lexists(found.plan):
                 found.require_own()
+            if found.plan.is_file():
                 return found
             lost = f": {found.plan} is missing" if found.home.is_dir() else ""
         except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
@@ -62,9 +66,9 @@ class BatchFiles:
         single = None if lost else found.single_export()
         if single is not None:
             raise InputError(
-                f"{out} holds no batch: what is there was exported by export-subject, one by one",
-                hint=f"the SHA-256 of every file is in {single}; to look after many, export them with: "
-                "wbtools batch run LIST --out OUT",
+                f"{out} holds no batch: there are exports, but no {NAME}, where a batch keeps its own files",
+                hint=f"the SHA-256 of every file is in {single}; if a batch made them, its own line writes {NAME} anew "
+                "and skips what is whole; to look after others, export them with: wbtools batch run LIST --out OUT",
             )
         raise InputError(f"{out} holds no batch{lost}", hint="start one: wbtools batch run LIST --out OUT")
 
@@ -123,6 +127,20 @@ class BatchFiles:
     def submission_files(self) -> list[Path]:
         """All files of submissions that there are."""
         return sorted(self.home.glob("submissions*.jsonl"))
+
+    @property
+    def published(self) -> Path:
+        """Whose records were read and are the batch's own; see `own_exports`."""
+        return self.home / "published.tsv"
+
+    @property
+    def own_published(self) -> Path:
+        """The same, for a user who may not write into what another one began."""
+        return self.home / f"published{_OWN}{os.geteuid()}.tsv"
+
+    def published_files(self) -> list[Path]:
+        """All such files that there are."""
+        return sorted(self.home.glob("published*.tsv"))
 
     @property
     def stop(self) -> Path:
@@ -205,6 +223,7 @@ class BatchFiles:
             there = [path for path in sorted(self.home.iterdir()) if not re.fullmatch(atomic.BESIDE, path.name)]
         except FileNotFoundError:
             return
+        self._require_no_annex(there)
         if there and not self._is_marked():
             raise InputError(
                 f"{self.home} was not made by wbtools: it holds {there[0].name}",
@@ -216,6 +235,23 @@ class BatchFiles:
                 raise InputError(f"{path} is a link, which wbtools did not make", hint="remove the link")
             if path in folders and not path.is_dir():
                 raise InputError(f"{path} is no folder", hint="move it away")
+
+    def _require_no_annex(self, there: Iterable[Path]) -> None:
+        """Say of the batch's own files that git-annex has moved them away: they are links, and none is written through.
+
+        Raises
+        ------
+        InputError
+            Naming the first.
+        """
+        for path in there:
+            if path.is_symlink() and _ANNEX in os.fsencode(path.readlink()):
+                home = shlex.quote(str(self.home))
+                raise InputError(
+                    f"{path} is a link of git-annex (datalad save makes them): a batch's own files must be plain files",
+                    hint=f"make them plain again: git annex unlock {home}; and name {NAME} in .gitignore "
+                    "before the next datalad save",
+                )
 
     def _is_marked(self) -> bool:
         """Whether wbtools made the folder: by its mark, or (an early version) by a plan."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from wbtools.batch.state import marks
 from wbtools.batch.state.attempts import Ending, History, State, endings
 from wbtools.batch.state.folder import BatchFiles, write_whole
-from wbtools.batch.state.published import Inspection, Published, ids_of, is_there, look, place
+from wbtools.batch.state.own_exports import exports_there, names_in, own_exports
+from wbtools.batch.state.published import Inspection, Published, ids_of, look, place
 from wbtools.errors import InputError, TransientError
 from wbtools.text import cell
 
@@ -73,21 +74,16 @@ class Overview:
         ]
 
     def troubles(self) -> list[tuple[str, str, str]]:
-        """Subject, reason and log of every subject that will be tried again after a fault."""
-        again = [
-            subject for subject in self.having(State.TODO) if subject in self.histories and self.histories[subject].used
-        ]
-        return [(subject, self.histories[subject].reason, self.histories[subject].log) for subject in again]
+        """Subject, reason and log of every subject that will be tried again after a fault, its own or the machine's."""
+        tried = [(subject, self.histories[subject]) for subject in self.having(State.TODO) if subject in self.histories]
+        return [(subject, past.reason, past.log) for subject, past in tried if past.used or past.not_begun]
 
 
 def overview(files: BatchFiles, plan: Plan, subjects: Sequence[str]) -> Overview:
-    """How subjects stand. Whether a record is there decides; `verify` looks into the folders."""
-    visible = _names(files.out)
+    """How subjects stand. Whether a record of them is there decides; `verify` looks into the folders."""
     folders = files.attempt_folders()
     tried = _tried(folders)
-    done = {
-        subject for subject in subjects if _outermost(files.out, subject) in visible and is_there(files.out, subject)
-    }
+    done = own_exports(files, plan.settings_sha256, subjects)
     done -= {subject for subject in done & marks.names(files) if marks.why(files, subject)}
     histories = {
         subject: History.read(files, subject, folders)
@@ -98,21 +94,8 @@ def overview(files: BatchFiles, plan: Plan, subjects: Sequence[str]) -> Overview
     return Overview(states, histories)
 
 
-def _outermost(out: Path, subject: str) -> str:
-    """Name of the folder in the folder of exports that a subject's results are, or lie in."""
-    return place(out, subject).relative_to(out).parts[0]
-
-
 def _state(history: History | None, plan: Plan) -> State:
     return history.state(plan.max_attempts, plan.timeout + plan.grace) if history else State.TODO
-
-
-def _names(folder: Path) -> set[str]:
-    """The names in a folder, in one question; empty if there is no folder."""
-    try:
-        return {path.name for path in folder.iterdir()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
 
 
 def _tried(folders: Iterable[Path]) -> set[str]:
@@ -120,7 +103,7 @@ def _tried(folders: Iterable[Path]) -> set[str]:
     found: set[str] = set()
     for folder in folders:
         with suppress(OSError):
-            found |= {name.removesuffix(".jsonl") for name in _names(folder)}
+            found |= {name.removesuffix(".jsonl") for name in names_in(folder)}
     return found
 
 
@@ -139,16 +122,16 @@ def to_do(files: BatchFiles, plan: Plan, subjects: Sequence[str], inputs: Callab
         If some were published with other settings.
     """
     seen = overview(files, plan, subjects)
-    done = seen.having(State.DONE)
-    found = inspect(files, plan, done, {subject: inputs(subject) for subject in done}, deep=False)
-    foreign = [subject for subject in done if found[subject].what in {Published.FOREIGN, Published.ANOTHERS}]
+    there = exports_there(files, seen.having(State.DONE, State.TODO, State.RUNNING))
+    found = inspect(files, plan, there, {subject: inputs(subject) for subject in there}, deep=False)
+    foreign = [subject for subject in there if found[subject].what in {Published.FOREIGN, Published.ANOTHERS}]
     if foreign:
         raise InputError(
             f"{place(files.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
             "results are never mixed",
             hint="choose another --out, or move them away",
         )
-    again = {subject for subject in done if found[subject].what is not Published.CURRENT}
+    again = {subject for subject in there if found[subject].what not in {Published.CURRENT, Published.UNFETCHED}}
     wanted = again.union(seen.having(State.TODO, State.RUNNING))
     return [subject for subject in subjects if subject in wanted]
 

@@ -12,7 +12,7 @@ from wbtools.batch.state.folder import BatchFiles, create_once, write_whole
 from wbtools.batch.state.records import read_text, whole
 from wbtools.batch.subjects import is_id
 from wbtools.errors import InputError, OutOfRange
-from wbtools.text import line, shell
+from wbtools.text import counted, line, shell
 
 logger = logging.getLogger(__name__)
 
@@ -179,5 +179,5 @@ def list_subjects(files: BatchFiles) -> list[str]:
     lines = [line for line in text.split("\n") if line.strip()]
     found = [line for line in lines if is_id(line)]
     if len(found) < len(lines):
-        logger.warning("%s is damaged: %d lines name nobody", files.subjects, len(lines) - len(found))
+        logger.warning("%s is damaged: %s without an id", files.subjects, counted(len(lines) - len(found), "line"))
     return list(dict.fromkeys(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from wbtools.batch.engines import dask, local
 from wbtools.batch.engines.first import StartWorker
 from wbtools.batch.engines.launch import start_worker
 from wbtools.batch.engines.slurm import rounds, script
+from wbtools.batch.engines.slurm.queue import Job
 from wbtools.batch.resources import threads
 from wbtools.batch.state.folder import BatchFiles
 from wbtools.batch.state.plan import Plan
@@ -101,6 +103,8 @@ def _run_on_slurm(work: Work, options: Options) -> Steps:
     queued = rounds.jobs(work.files)
     if queued:
         terminal.print(f"Queued or running already: {counted(len(queued), 'job')} of this batch; nothing is submitted")
+        say_what_hinders(queued)
+        say_way_out(work.files)
     else:
         made = rounds.submit(work.files, work.plan, work.todo())
         terminal.print(
@@ -115,6 +119,24 @@ def _run_on_slurm(work: Work, options: Options) -> Steps:
     while options["wait"] and rounds.jobs(work.files):
         yield
         time.sleep(_POLL)
+
+
+def say_what_hinders(jobs: Sequence[Job]) -> None:
+    """Which jobs cannot start, and which wait for somebody, by Slurm's own reasons."""
+    for reason, number in Counter(job.reason for job in jobs if job.impossible).items():
+        terminal.print(f"  {number} cannot start with the options submitted: {reason}", markup=False)
+    for reason, number in Counter(job.reason for job in jobs if job.stuck).items():
+        terminal.print(
+            f"  {number} wait{'s' * (number == 1)} for somebody: {reason}. Held jobs: scontrol release JOB; drained or "
+            "down nodes are the administrator's",
+            markup=False,
+        )
+
+
+def say_way_out(files: BatchFiles) -> None:
+    """How jobs that are in the queue are submitted otherwise."""
+    command = terminal.command("wbtools", "batch", "cancel", files.out)
+    terminal.print(f"They have the options that they were submitted with; to submit with others: {command}")
 
 
 def _require_nameable(files: BatchFiles) -> None:

@@ -20,10 +20,12 @@ from wbtools.batch.state.attempts import State
 from wbtools.batch.state.folder import BatchFiles, write_whole
 from wbtools.batch.state.names import PublishedName
 from wbtools.batch.state.overview import Overview, cost, inspect, overview, write_reports
+from wbtools.batch.state.own_exports import exports_there
 from wbtools.batch.state.plan import Plan, list_subjects
 from wbtools.batch.state.published import Inspection, Published, is_there, why_foreign
 from wbtools.batch.state.trusted import trust_of
 from wbtools.cli.batch.display import clock
+from wbtools.cli.batch.engines import say_way_out, say_what_hinders
 from wbtools.cli.batch.options import next_words
 from wbtools.cli.batch.worker import payload_of
 from wbtools.cli.console import out as terminal
@@ -34,6 +36,8 @@ from wbtools.text import counted, first_of, line
 
 _SHOWN = 20
 _WATCH_EVERY = 60.0
+_SLURM_ANSWERS = 15.0
+"""Seconds that `status` waits for Slurm: people sit before it."""
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
 
@@ -93,7 +97,7 @@ def conclude(files: BatchFiles, seen: Overview, unit: str) -> int:
     terminal.print(f"{counted(len(seen.states), unit)}: {words}", markup=False)
     failures = seen.failures()
     for subject, state, reason, log in failures[:_SHOWN]:
-        terminal.print("  " + line(f"{subject}: {state.value}: {reason} ({files.home / log})"))
+        terminal.print("  " + line(f"{subject}: {state.value}: {reason}{_logged(files, log)}"))
     if len(failures) > _SHOWN:
         terminal.print(f"  and {len(failures) - _SHOWN} more, see {files.failed}", markup=False)
     if failures:
@@ -102,11 +106,16 @@ def conclude(files: BatchFiles, seen: Overview, unit: str) -> int:
     if troubles:
         subject, reason, log = troubles[-1]
         terminal.print(
-            line(f"{len(troubles)} will be tried again; {subject}, for example: {reason} ({files.home / log})")
+            line(f"{len(troubles)} will be tried again; {subject}, for example: {reason}{_logged(files, log)}")
         )
     if seen.having(State.TODO) and files.stop.exists():
         terminal.print("Cancelled: nothing more is begun until the batch's own line is run again")
     return seen.exit_code
+
+
+def _logged(files: BatchFiles, log: str) -> str:
+    """Where the log of an attempt is, as a remark; nothing for one that was not begun."""
+    return f" ({files.home / log})" if log else ""
 
 
 def say_exports(files: BatchFiles, seen: Overview) -> None:
@@ -186,18 +195,15 @@ def _say_queue(files: BatchFiles) -> bool:
     if not files.submission_files() or find_program("squeue") is None:
         return False
     try:
-        jobs = rounds.jobs(files)
+        jobs = rounds.jobs(files, _SLURM_ANSWERS)
     except WbtoolsError as error:
         terminal.print(str(error), markup=False)
         return True
     states = Counter(job.state.lower() for job in jobs)
     terminal.print(f"Slurm: {', '.join(f'{n} {state}' for state, n in states.items()) or 'no job is left'}")
-    for reason, number in Counter(job.reason for job in jobs if job.stuck).items():
-        terminal.print(
-            f"  {number} wait for somebody: {reason}. Held jobs: scontrol release JOB; drained or down nodes are the "
-            "administrator's",
-            markup=False,
-        )
+    say_what_hinders(jobs)
+    if any(job.impossible for job in jobs):
+        say_way_out(files)
     return bool(jobs)
 
 
@@ -212,19 +218,19 @@ def verify(out: Path, quick: bool) -> None:
     everything published is whole; 1: something is not.
     """
     files, plan, seen = read_batch(out)
-    done = seen.having(State.DONE)
-    payload = payload_of(plan, files.out, 1)
-    inputs = {subject: payload.inputs(subject) for subject in done} if plan.settings_sha256 else {}
-    found = inspect(files, plan, done, inputs, deep=not quick)
-    wrong = {subject: finding for subject, finding in found.items() if finding.what is not Published.CURRENT}
-    terminal.print(
-        f"{len(done) - len(wrong)} of {counted(len(seen.states), 'subject')} published and whole", markup=False
-    )
     before = {
         subject: why
         for subject in sorted(marks.names(files))
         if subject in seen.states and (why := marks.why(files, subject))
     }
+    there = [subject for subject in exports_there(files, list(seen.states)) if subject not in before]
+    payload = payload_of(plan, files.out, 1)
+    inputs = {subject: payload.inputs(subject) for subject in there} if plan.settings_sha256 else {}
+    found = inspect(files, plan, there, inputs, deep=not quick)
+    wrong = {subject: finding for subject, finding in found.items() if finding.what is not Published.CURRENT}
+    terminal.print(
+        f"{len(there) - len(wrong)} of {counted(len(seen.states), 'subject')} published and whole", markup=False
+    )
     for subject, why in before.items():
         terminal.print(f"  {subject}: found before: {line(why)}", markup=False)
     marked = [subject for subject, finding in wrong.items() if _say_and_mark(files, subject, finding)]

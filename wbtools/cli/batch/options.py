@@ -15,6 +15,7 @@ from wbtools.batch.engines.slurm.request import Request
 from wbtools.batch.resources import seconds, whole_number
 from wbtools.batch.state.plan import Plan
 from wbtools.cli.batch.engines import BATCH_ENGINES
+from wbtools.output.destination import require_writable
 
 if TYPE_CHECKING:
     from wbtools.batch.state.export import BatchExport
@@ -181,8 +182,10 @@ def plan_asked(options: Mapping[str, Any], what: Plan) -> Plan:
     Raises
     ------
     InputError
-        If a value cannot be meant.
+        If a value cannot be meant, or temporary data cannot be written where it is to go on this machine.
     """
+    if options["scratch"] and BATCH_ENGINES[options["engine"]].here:
+        require_writable(options["scratch"], "--scratch")
     return replace(
         what,
         max_attempts=options["max_attempts"],

@@ -19,10 +19,25 @@ from wbtools.text import line
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = 120
+PATIENCE = 120
+"""Seconds that Slurm has to answer a question."""
 _DEFAULT_ARRAY = 1001
 _TRIES = 5
+_PAUSE = 3.0
 _LONGEST_ANSWER = 200
+_STUCK = re.compile("held|DRAIN|DOWN|NeverSatisfied|Inactive", re.IGNORECASE)
+"""In the reasons of jobs that wait for a user or an administrator."""
+_NEVER = re.compile(
+    r"Partition(Config|TimeLimit|NodeLimit|MinNodes|MaxNodes)|BadConstraints|MaxMemPerLimit|ReservationDeleted"
+    r"|(Assoc|QOS)Max\w*Per(Job|Node)\w*|(Assoc|QOS)Grp\w*(?<!Run)Minutes\w*|QOSMin\w*|(Association|QOS)TimeLimit"
+    r"|Invalid(Account|QOS)|(Account|QOS)NotAllowed",
+    re.ASCII,
+)
+"""Reasons of jobs that ask for more, or for something else, than they will ever get (`man squeue`, JOB REASON CODES).
+
+Limits on what a user or an account has at a time are none of them: other jobs end. Minutes of an account that are
+used up are.
+"""
 _NUMBER = re.compile(
     r"(?:Submitted batch job )?(?P<number>[0-9]+)(?:(?:;| on cluster )(?P<cluster>[\w.+-]+))?", re.ASCII
 )
@@ -79,7 +94,12 @@ class Job:
     @property
     def stuck(self) -> bool:
         """Whether it waits for somebody to do something."""
-        return self.state == "PENDING" and bool(re.search("held|DRAIN|DOWN|NeverSatisfied", self.reason, re.IGNORECASE))
+        return self.state == "PENDING" and bool(_STUCK.search(self.reason))
+
+    @property
+    def impossible(self) -> bool:
+        """Whether it cannot start as it was submitted."""
+        return self.state == "PENDING" and bool(_NEVER.fullmatch(self.reason))
 
 
 def submit(script: Path, words: Sequence[str] = (), cluster: str = "") -> Submitted:
@@ -138,7 +158,7 @@ def clusters(words: Sequence[str]) -> str:
     return found[-1] if found else os.environ.get("SBATCH_CLUSTERS", "")
 
 
-def jobs(names: Sequence[str], cluster: str = "") -> list[Job]:
+def jobs(names: Sequence[str], cluster: str = "", patience: float = PATIENCE) -> list[Job]:
     """The jobs and array tasks of given names that are still in the queue, one by one.
 
     Parameters
@@ -146,6 +166,8 @@ def jobs(names: Sequence[str], cluster: str = "") -> list[Job]:
     names : sequence of str
     cluster : str
         The clusters to ask, separated by commas; empty leaves that to `SLURM_CLUSTERS`.
+    patience : float
+        Seconds to wait for an answer, of all tries together.
 
     Raises
     ------
@@ -155,12 +177,14 @@ def jobs(names: Sequence[str], cluster: str = "") -> list[Job]:
     if not names:
         return []
     words = ["--noheader", "--array", f"--name={','.join(names)}", "--format=%i|%j|%T|%r", *_on(cluster)]
-    for left in reversed(range(_TRIES)):
-        done = _run("squeue", *words)
+    until = time.monotonic() + patience
+    for _ in range(_TRIES):
+        done = _run("squeue", *words, patience=until - time.monotonic())
         if done.returncode == 0:
             return _listed(done.stdout, cluster)
-        if left:
-            time.sleep(3)
+        if until - time.monotonic() < 2 * _PAUSE:  # the next try would have no time
+            break
+        time.sleep(_PAUSE)
     raise TransientError(f"Slurm does not answer: {' '.join(done.stderr.split())}", hint="try again later")
 
 
@@ -218,9 +242,9 @@ def _directives(text: str) -> list[str]:
     return [word for row in marked for word in shlex.split(row)]
 
 
-def _run(*words: str) -> subprocess.CompletedProcess[str]:
+def _run(*words: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     """Run one of Slurm's programs, with the clusters that the user asked for."""
-    return _ask(words, _environment(os.environ))
+    return _ask(words, _environment(os.environ), patience)
 
 
 def _run_here(*words: str) -> subprocess.CompletedProcess[str]:
@@ -239,7 +263,9 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name in kept or not name.startswith(dropped)}
 
 
-def _ask(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _ask(
+    words: Sequence[str], environment: Mapping[str, str], patience: float = PATIENCE
+) -> subprocess.CompletedProcess[str]:
     program = find_program(words[0])
     if program is None:
         raise InputError(
@@ -252,11 +278,11 @@ def _ask(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Com
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_PATIENCE,
+            timeout=patience,
             stdin=subprocess.DEVNULL,
             env=dict(environment),
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(words, 1, "", f"{words[0]} timed out")
+        return subprocess.CompletedProcess(words, 1, "", f"{words[0]} timed out after {patience:.0f} s")
     except OSError as error:
         raise CommandNotStarted((program, *words[1:]), error, hint="look at the file") from None

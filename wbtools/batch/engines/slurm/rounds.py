@@ -166,9 +166,21 @@ def following(files: BatchFiles, number: int) -> Round | None:
     return submit(files, plan, left, number)
 
 
-def jobs(files: BatchFiles) -> list[queue.Job]:
-    """The jobs of this batch that are still in the queue, on every cluster that took some."""
-    return [job for cluster, names in _submitted(files).items() for job in queue.jobs(names, cluster)]
+def jobs(files: BatchFiles, patience: float = queue.PATIENCE) -> list[queue.Job]:
+    """The jobs of this batch that are still in the queue, on every cluster that took some.
+
+    Parameters
+    ----------
+    files : BatchFiles
+    patience : float
+        Seconds to wait for the answer of a cluster.
+
+    Raises
+    ------
+    TransientError
+        If one does not answer.
+    """
+    return [job for cluster, names in _submitted(files).items() for job in queue.jobs(names, cluster, patience)]
 
 
 def cancel(files: BatchFiles) -> int:
