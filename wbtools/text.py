@@ -9,6 +9,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
 LONGEST = 2000
 """Largest length of an untrusted text, in characters; longer ones are truncated."""
@@ -200,7 +201,7 @@ def shell(*words: object, encoding: str = "utf-8") -> str:
     Parameters
     ----------
     words : object
-        Converted by `str`.
+        Converted by `str`; a path that begins with a dash, which would be taken for an option, is written with `./`.
     encoding : str
         Of the terminal; characters that it lacks are written as bytes.
 
@@ -208,10 +209,15 @@ def shell(*words: object, encoding: str = "utf-8") -> str:
     --------
     >>> shell("wb_view", "-scene-load", "/data/my study/a.scene", 1)
     "wb_view -scene-load '/data/my study/a.scene' 1"
-    >>> shell("ls", "a\x1b[b")
-    "ls $'a\\x1b[b'"
+    >>> shell("ls", "a\x1b[b"), shell("ls", "-l", PurePath("-l"))
+    ("ls $'a\\x1b[b'", 'ls -l ./-l')
     """
-    return " ".join(_word(str(word), encoding) for word in words)
+    return " ".join(_word(_typed(word), encoding) for word in words)
+
+
+def _typed(word: object) -> str:
+    """A word as programs understand it."""
+    return f"./{word}" if isinstance(word, PurePath) and str(word).startswith("-") else str(word)
 
 
 def _word(word: str, encoding: str) -> str:

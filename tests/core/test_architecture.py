@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "wbtools"
 LEVELS = (
     {"version", "errors", "text", "search_path", "atomic", "compression"},
-    {"provenance", "space"},
+    {"provenance", "space", "tables"},
     {"anatomy"},
     {"images", "workbench"},
     {"surfaces", "model", "regions", "output", "placement", "dicom"},

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import wbtools
+from wbtools.cli import main
 from wbtools.errors import in_python
 
 PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
@@ -101,6 +103,19 @@ def test_every_option_that_is_a_setting_is_spelled_as_its_argument():
         (lambda: wbtools.ExportSettings(nulls="3"), "nulls='3' is a str, not an int"),
         (lambda: wbtools.ExportSettings(models=("a.pt",)), "models='a.pt' is a str, not a Path"),
         (lambda: wbtools.ExportSettings(work="a"), "work='a' is a str, not a Path"),
+        (lambda: wbtools.ExportSettings(render="yes"), "render='yes' is a str, not a bool"),
+        (lambda: wbtools.ExportSettings(keep_face=None), "keep_face=None is a NoneType, not a bool"),
+        (lambda: wbtools.ExportSettings(references=None), "references=None is a NoneType, not a ReferenceChoice"),
+        (lambda: wbtools.ExportSettings(method=["lrp"]), "method=['lrp'] is a list, not a str"),
+        (lambda: wbtools.ExportSettings(nulls=-1), "nulls=-1 is not a number of networks"),
+        (lambda: wbtools.ExportSettings(threads=0), "threads=0 is not a number of threads"),
+        (lambda: wbtools.ReferenceChoice(place="x"), "place='x' is a str, not a Path"),
+        (lambda: wbtools.ReferenceChoice(count="a"), "count='a' is a str, not an int"),
+        (lambda: wbtools.ReferenceChoice(count=0), "count 0 is not a number of people"),
+        (lambda: wbtools.ReferenceChoice(count=65), "count 65: 64 people are the most"),
+        (lambda: wbtools.ReferenceChoice(name=5), "name=5 is an int, not a str"),
+        (lambda: wbtools.Target("dimension", 3), "which=3 is an int, not a str"),
+        (lambda: wbtools.Target("pair", "3"), "takes no '3'"),
         (lambda: wbtools.explain(None, "100307"), "model=None is a NoneType, not a Model"),
         (lambda: wbtools.explain(wbtools.load_model(), "100307"), "subject='100307' is a str, not a Subject"),
         (lambda: wbtools.find_subject(None), "subject=None does not name a folder or a file"),
@@ -111,7 +126,24 @@ def test_every_option_that_is_a_setting_is_spelled_as_its_argument():
 def test_a_value_of_another_kind_is_refused_in_one_sentence(call, said):
     with pytest.raises(wbtools.WbtoolsError, match=re.escape(said)) as caught:
         call()
-    assert caught.value.hint
+    assert caught.value.hint and "--" not in f"{caught.value}{caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--null", "-1"), "--null -1 is not a number of networks"),
+        (("--threads", "0"), "--threads 0 is not a number of threads"),
+        (("--references", "65"), "--references 65: 64 people are the most"),
+        (("--target", "x"), "choose --target from embedding"),
+    ],
+)
+def test_the_command_line_names_options_where_a_program_is_told_arguments(words, said):
+    done = CliRunner().invoke(main, ["export-subject", "100307", *words])
+    assert done.exit_code == 3 and said in done.output
+    with pytest.raises(wbtools.WbtoolsError) as caught:  # afterwards, it is a program again
+        wbtools.Target("x")
+    assert caught.value.hint.startswith("choose target=... from embedding")
 
 
 def test_a_group_names_the_argument_that_a_table_of_people_is_given_by(tmp_path):

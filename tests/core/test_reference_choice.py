@@ -1,6 +1,9 @@
 """Who serves as reference: what `--references` may be, and which people it means."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -166,6 +169,25 @@ def test_a_reference_needs_no_surfaces_of_the_mesh_that_is_exported(study):
     assert len(chosen.people) == 3
     (study / "list.txt").write_text("sub-01\n")
     assert ids(found(study, str(study / "list.txt"), "sub-00", files=FileChoice(mesh="native"))) == ["sub-01"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")
+def test_somebody_whose_folder_is_closed_is_not_left_out_of_a_named_folder(study):
+    """A mean over fewer people is another mean."""
+    code = (
+        "import sys; from pathlib import Path; from wbtools.errors import InputError\n"
+        "from wbtools.exporting.references.people import listed\n"
+        "from wbtools.exporting.references.choice import ReferenceChoice\n"
+        "from wbtools.subject.selection import FileChoice\n"
+        "try: print(listed(ReferenceChoice.parse(sys.argv[1]), Path(sys.argv[1]), FileChoice()))\n"
+        "except InputError as error: print(error, '|', error.hint)"
+    )
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    (study / "sub-07").chmod(0)
+    words = [*drop, sys.executable, "-c", code, str(study)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    (study / "sub-07").chmod(0o700)
+    assert "sub-07 may not be read: Permission denied" in told and "list those to take in a text file" in told
 
 
 def test_people_compared_with_are_no_references(study):

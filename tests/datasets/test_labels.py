@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from wbtools.datasets import tables
 from wbtools.datasets.candidates import Candidate
 from wbtools.datasets.items import Item
 from wbtools.datasets.labels import Knowledge, beside, pairs_in
 from wbtools.errors import InputError
+from wbtools.tables import tabular
 
 
 def written(folder, name, text, encoding="utf-8"):
@@ -115,7 +115,7 @@ def test_tables_are_found_beside_images_and_above_derivatives(tmp_path):
 
 
 def test_columns_are_found_by_any_of_their_names():
-    table = tables.Table(Path("t"), ("Participant_ID", "Gender"), ())
+    table = tabular.Table(Path("t"), ("Participant_ID", "Gender"), ())
     assert (table.column("participant_id"), table.column("sex", "gender"), table.column("age")) == (
         "Participant_ID",
         "Gender",

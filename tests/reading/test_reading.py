@@ -1,6 +1,7 @@
 """Finished exports are read again, wherever they lie, against the files themselves."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -12,15 +13,18 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import wbtools
 from wbtools.anatomy import Hemisphere
+from wbtools.cli import main
 from wbtools.errors import InputError, MissingFile, UnknownChoice
 from wbtools.reading import inline, open_batch, open_export
-from wbtools.reading.container import Zipped
 from wbtools.reading.participants import read_participants
 from wbtools.reading.table import OUTSIDE, read_rows, read_table
+from wbtools.reading.zipped import Zipped
+from wbtools.sharing.pack_file import pack
 
 
 @pytest.fixture(scope="module")
@@ -332,6 +336,127 @@ def test_a_notebook_shows_text_of_others_escaped(copy):
     assert "<script>" not in shown and "<img src=x" not in shown and "&lt;script&gt;" in shown
 
 
+# ------------------------------------------------------------------------------------------------------------ replaced
+
+
+def zipped(folder, file, root):
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in folder.rglob("*"):
+            archive.write(path, f"{root}/{path.relative_to(folder)}")
+    return file
+
+
+def made_again(folder, target):
+    """An export of the same person, with other numbers."""
+    table = shutil.copytree(folder, target) / "100307.unet.regions.tsv"
+    table.write_text(cells(table.read_text(), "score", "7"))
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+
+    def changed(record):
+        record["written"] = "2020-01-01T00:00:00Z"
+        record["outputs_sha256"][table.name] = digest
+
+    return rewritten(target, changed)
+
+
+@pytest.mark.parametrize(
+    "how", ["a zip file", "a zip file of other names", "a folder", "a folder that is written over"]
+)
+def test_an_export_that_was_replaced_is_not_read_with_the_record_of_the_one_before(copy, tmp_path, how):
+    other, place = made_again(copy, tmp_path / "other"), copy
+    if "zip" in how:
+        place = zipped(copy, tmp_path / "a.zip", "a")
+    export = wbtools.open(place)
+    if "zip" in how:
+        zipped(other, tmp_path / "b.zip", "b" if "names" in how else "a").replace(place)
+    elif "over" in how:
+        shutil.copytree(other, copy, dirs_exist_ok=True)
+    else:
+        shutil.rmtree(copy)
+        other.rename(copy)
+    for read in (lambda: export.table, lambda: export.surface("L"), export.check):
+        with pytest.raises(InputError, match="was replaced or changed since it was opened") as refused:
+            read()
+        assert refused.value.hint.startswith("open it again")
+    assert wbtools.open(place, check=True).table["score"].iloc[2] == 7
+
+
+def test_an_export_that_is_touched_gets_files_or_another_page_is_read_on(copy, tmp_path):
+    file = zipped(copy, tmp_path / "a.zip", "a")
+    export, packed = wbtools.open(copy), wbtools.open(file)
+    for path in (copy, copy / "provenance.json", file):
+        os.utime(path, (1, 1))
+    (copy / "notes.txt").write_text("mine")
+    export.check()
+    result = CliRunner().invoke(main, ["report", str(copy), "--report", "static"])
+    assert result.exit_code == 0, result.output
+    assert export.table.equals(packed.table)
+    with pytest.raises(InputError, match="was replaced or changed since"):  # what is on record of the page
+        export.check()
+    wbtools.open(copy, check=True)
+
+
+def test_an_open_export_that_is_taken_away_is_said_to_be_gone(copy, tmp_path):
+    file = zipped(copy, tmp_path / "a.zip", "a")
+    opened = [wbtools.open(place) for place in (copy, file)]
+    shutil.rmtree(copy)
+    file.unlink()
+    for export in opened:
+        for read in (lambda export=export: export.table, export.check):
+            with pytest.raises(InputError, match="was moved or removed since it was opened"):
+                read()
+
+
+def test_a_name_that_cannot_be_and_a_link_to_itself_are_refused_in_a_sentence(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    for name, why in {
+        "x" * 300: "cannot be opened: .*File name too long",
+        "circle": "circle is a link that leads back to itself",
+        "a\0b": "cannot be opened",
+    }.items():
+        for place in (tmp_path / name, tmp_path / name / "provenance.json"):
+            with pytest.raises(InputError, match=why):
+                wbtools.open(place)
+            with pytest.raises(InputError, match=why):
+                pack(place, tmp_path / "p.zip")
+
+
+CLOSED = """
+import sys
+from pathlib import Path
+import wbtools
+from wbtools.errors import InputError
+from wbtools.sharing.pack_file import pack
+
+folder, file = map(Path, sys.argv[1:])
+for read in (lambda: wbtools.open(folder, check=True), lambda: pack(folder, folder.parent / "p.zip"),
+             lambda: wbtools.open(folder).table, lambda: wbtools.open(file)):
+    try:
+        print("read", type(read()).__name__)
+    except InputError as error:
+        print(error, "|", error.hint)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")
+@pytest.mark.parametrize("closed", ["100307.unet.regions.tsv", "T1w"])
+def test_what_may_not_be_read_is_told_from_what_is_damaged(copy, tmp_path, closed):
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    file = zipped(copy, tmp_path / "a.zip", "a")
+    mode = (copy / closed).stat().st_mode
+    for path in (copy / closed, file):
+        path.chmod(0)
+    words = [*drop, sys.executable, "-c", CLOSED, copy, file]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    (copy / closed).chmod(mode)
+    checked, packed, table, zip_file = done.stdout.splitlines()
+    for said in (checked, packed):
+        assert "cannot be read (Permission denied)" in said
+        assert said.endswith("| check its permissions" if closed != "T1w" else "| check their permissions")
+    assert table.endswith("cannot be read: Permission denied | check its permissions") == (closed != "T1w")
+    assert "a.zip may not be read: Permission denied | ask its owner" in zip_file
+
+
 # ------------------------------------------------------------------------------------------------------------- batches
 
 
@@ -438,19 +563,45 @@ def test_a_folder_without_exports_and_two_exports_of_one_person_are_refused(expo
     [
         ("participant_id\tage\na\t1\na\t2\n", "names 'a' twice"),
         ("participant_id\tage\n\t1\n", "a row without participant_id"),
-        ("", "is not a table"),
-        ("a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", "is not a table"),
-        ("participant_id\tage\na\t30\t\nb\t31\t\n", "rows with more cells"),
-        ("participant_id\tage\tage\na\t30\t31\n", "two columns named age"),
-        ("participant_id;age\na;30\n", "one column only"),
-        ("participant_id,age\na,30\n", "one column only"),
+        ("", "is empty"),
+        ("a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", "row 2 has 4 cells, the heading 2"),
+        ("participant_id\tage\na\t30\t\nb\t31\t\n", "row 2 has 3 cells, the heading 2"),
+        ("participant_id\tage\tage\na\t30\t31\n", "two columns called age"),
+        ('participant_id,age\na,"30\nb,31\n', "is no table that can be read"),
+        ("participant_id\tgroup\na\tpat\0ient\n", "is no text"),
     ],
 )
 def test_a_damaged_table_of_participants_is_refused_in_a_sentence(tmp_path, text, why):
     path = tmp_path / "participants.tsv"
     path.write_text(text)
-    with pytest.raises(InputError, match=why):
+    with pytest.raises(InputError, match=why) as refused:
         read_participants(path)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [("\t", "utf-16"), ("\t", "latin-1"), (",", "utf-8-sig"), (";", "utf-32")]
+)
+def test_tables_of_participants_are_read_as_spreadsheets_write_them(tmp_path, mark, encoding):
+    path = tmp_path / "participants.tsv"
+    path.write_bytes("participant_id\tage\tsite\r\na\t30\tKöln\r\nb\t\tn/a\r\n".replace("\t", mark).encode(encoding))
+    table = read_participants(path)
+    assert table["age"].to_dict() == {"a": 30, "b": pytest.approx(np.nan, nan_ok=True)}
+    assert table.loc["a", "site"] == "Köln" and table.isna().loc["b"].all()
+
+
+def test_a_quotation_mark_in_a_cell_swallows_no_participant(tmp_path):
+    path = tmp_path / "participants.tsv"
+    path.write_text('participant_id\tnote\tage\na\t"\t30\nb\t"x\t31\nc\t"whole"\t32\n')
+    table = read_participants(path)
+    assert table["age"].to_dict() == {"a": 30, "b": 31, "c": 32} and list(table["note"]) == ['"', '"x', "whole"]
+
+
+def test_people_whose_column_has_no_name_are_those_of_the_first_column(tmp_path):
+    path = tmp_path / "rows_of_r.csv"
+    path.write_text('"","age",""\n"a",30,1\n')
+    table = read_participants(path)
+    assert list(table.index) == ["a"] and list(table.columns) == ["age"]
 
 
 def test_a_person_with_two_rows_is_refused_when_tables_are_joined(exports):
@@ -544,8 +695,8 @@ def test_rows_are_ordered_by_a_column_as_pandas_orders_them_and_leave_out_what_l
 
 def test_a_table_of_participants_is_never_unpacked(tmp_path):
     path = tmp_path / "people.tsv.zip"
-    path.write_bytes(b"PK\xff\xff")
-    with pytest.raises(InputError, match="is not a table"):
+    path.write_bytes(b"PK\x03\x04" + bytes(30))
+    with pytest.raises(InputError, match="a zip archive or a workbook of Excel, no text"):
         read_participants(path)
 
 

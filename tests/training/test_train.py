@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 from functools import partial
 
@@ -47,6 +48,16 @@ def run(twins, tmp_path_factory):
     result = train("twins", twins, "--out", folder, *QUICK)
     assert result.exit_code == 0, result.output
     return folder, result.output
+
+
+def test_the_commands_that_follow_a_run_whose_folder_begins_with_a_dash_can_be_typed(twins, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = train("twins", twins, "--out=-run", *QUICK, "--epochs", "1")
+    assert result.exit_code == 0, result.output
+    lines = re.findall(r"(?:Next|Then):  wbtools (.*)", result.output)
+    assert lines[0] == f"evaluate ./-run {twins} --split test --out ./-run-evaluated" and " ./-run/best-" in lines[1]
+    done = CliRunner().invoke(main, [*shlex.split(lines[0]), "--split", "train", "--dry-run"])
+    assert done.exit_code == 0, done.output
 
 
 def said(result):

@@ -14,7 +14,8 @@ from wbtools.attribution.objective import Objective
 from wbtools.attribution.targets import classes, comparison, embedding
 from wbtools.attribution.targets.classes import class_index, class_names
 from wbtools.attribution.targets.kind import Asked, TargetKind
-from wbtools.errors import InputError
+from wbtools.errors import InputError, require_kind
+from wbtools.errors.in_python import as_made
 
 if TYPE_CHECKING:
     from wbtools.model import Model
@@ -63,7 +64,10 @@ class Target:
     kind: str
     which: str = ""
 
+    @as_made
     def __post_init__(self) -> None:
+        require_kind("kind", self.kind, str, f"give one of: {', '.join(KINDS)}")
+        require_kind("which", self.which, str, 'give a number or the name of a class in quotation marks, such as "3"')
         if self.kind not in KINDS:
             raise InputError(f"'{self.kind}' cannot be explained", hint=f"choose --target from {', '.join(KINDS)}")
         numbers = f"write {self.kind}:0, {self.kind}:1, ..."

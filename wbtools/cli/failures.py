@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 from wbtools.cli.console import err
 from wbtools.errors import InputError, TransientError, WbtoolsError
+from wbtools.errors.in_python import typed
 from wbtools.errors.system import from_os_error
 from wbtools.text import line
 
@@ -47,7 +48,7 @@ def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _requests_to_end_heeded():
+        with _requests_to_end_heeded(), typed():
             try:
                 _require_working_directory()
                 return command(*args, **kwargs)

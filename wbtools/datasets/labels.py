@@ -11,15 +11,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wbtools.datasets import tables
 from wbtools.datasets.candidates import Candidate
 from wbtools.datasets.items import COLUMNS
 from wbtools.datasets.split import TWIN
-from wbtools.datasets.tables import Table
 from wbtools.errors import InputError, UnknownChoice
 from wbtools.images.diagnosis import require_file
-from wbtools.subject import listfile, places
+from wbtools.subject import places
 from wbtools.subject.identity import person_key
+from wbtools.tables import listfile, tabular
+from wbtools.tables.tabular import Table
 from wbtools.text import counted, line
 
 IDS = ("participant_id", "subject_id", "subject", "participant", "person", "id")
@@ -76,7 +76,7 @@ class Knowledge:
         require_file(path)
         pairs = pairs_in(path)
         if pairs is None:
-            self._add_table(tables.read(path), columns)
+            self._add_table(tabular.read(path), columns)
         else:
             self.add_pairs(pairs, path)
         self.sources.append(path.name)
@@ -220,7 +220,7 @@ def _is_behavioural(path: Path) -> bool:
             first = stream.readline(1 << 16)
     except OSError:
         return False
-    names = [cell.strip().strip('"').lower() for cell in first.removeprefix("\ufeff").split(tables.mark_of(first))]
+    names = [cell.strip().strip('"').lower() for cell in first.removeprefix("\ufeff").split(tabular.mark_of(first))]
     return "subject" in names and bool(set(_BEHAVIOURAL) & set(names))
 
 

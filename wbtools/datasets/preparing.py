@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from wbtools.text import counted, line
 logger = logging.getLogger(__name__)
 
 SKIP = "--skip-bad"
-_CODE = ("datasets", "exporting", "images", "model", "native", "placement", "space", "subject")
+_CODE = ("datasets", "exporting", "images", "model", "native", "placement", "space", "subject", "tables")
 """Packages with code that decides what is made of an image."""
 _SHOWN = 3
 
@@ -136,7 +136,9 @@ def plan(asked: Asked) -> Planned:
     source.require_outside(asked.out, asked.place)
     source.require_options(asked.options)
     found = source.find(asked.place, recipe.kind, asked.options)
-    found = replace(found, candidates=_of_people(found.candidates))
+    found = replace(
+        found, candidates=_of_people(found.candidates), remarks=(*found.remarks, *_spelled_twice(found.candidates))
+    )
     if not found.candidates:
         raise InputError(f"{asked.place} holds no images", hint=f"give {source.looked_for}")
     _require_once(found.candidates)
@@ -213,6 +215,16 @@ def require_jobs(jobs: int) -> None:
     """Raise OutOfRange unless it is a number of processes."""
     if jobs < 1:
         raise OutOfRange("--jobs", jobs, of="processes")
+
+
+def _spelled_twice(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Whose images lie under several spellings of one id, which look alike where only accents differ."""
+    spellings: dict[str, set[str]] = {}
+    for each in candidates:
+        spellings.setdefault(person_key(each.item.person), set()).add(each.item.person)
+    for several in spellings.values():
+        if len(several) > 1:
+            yield f"{' and '.join(map(ascii, sorted(several)))} are one person."
 
 
 def _of_people(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -159,8 +159,10 @@ def require_kind(what: str, value: object, kind: type, hint: str) -> None:
     wbtools.errors.InputError: nulls='3' is a str, not an int
     """
     if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "aeiouAEIOU" else "a"
-        raise InputError(f"{what}={value!r} is a {type(value).__name__}, not {article} {kind.__name__}", hint=hint)
+        found, wanted = (
+            f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}" for name in (type(value).__name__, kind.__name__)
+        )
+        raise InputError(f"{what}={value!r} is {found}, not {wanted}", hint=hint)
 
 
 def require_choice(kind: str, given: str | None, choices: Collection[str]) -> None:
@@ -227,29 +229,34 @@ def missing_folder(path: Path, hint: str) -> InputError:
     return InputError(f"{path} is no folder", hint) if there else MissingFile(path, hint)
 
 
+_PERMISSIONS = "check its permissions"
+
+
 class UnreadableFile(InputError):
     """A file that is there and cannot be read.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
     reason : OSError or ValueError
     hint : str
+        What to do, unless rights are what is missing: then that is said.
     what : str
         What it is, for example `the list`.
 
     Examples
     --------
-    >>> error = UnreadableFile(Path("ids.txt"), PermissionError(13, "Permission denied"), what="the list")
+    >>> error = UnreadableFile(Path("ids.txt"), PermissionError(13, "Permission denied"), "list ids", what="the list")
     >>> str(error), error.hint
     ('the list ids.txt cannot be read: Permission denied', 'check its permissions')
     """
 
     def __init__(
-        self, path: Path, reason: OSError | ValueError, hint: str = "check its permissions", what: str = ""
+        self, path: Path | str, reason: OSError | ValueError, hint: str = _PERMISSIONS, what: str = ""
     ) -> None:
         why = (reason.strerror if isinstance(reason, OSError) else None) or str(reason)
-        super().__init__(f"{what} {path} cannot be read: {why}".lstrip(), hint)
+        advice = _PERMISSIONS if isinstance(reason, PermissionError) else hint
+        super().__init__(f"{what} {path} cannot be read: {why}".lstrip(), advice)
         self.path, self.reason = path, why
 
 

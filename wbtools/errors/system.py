@@ -129,6 +129,10 @@ def from_os_error(error: OSError) -> WbtoolsError:
         )
     if error.errno == errno.EEXIST and error.filename:
         return InputError(f"{error.filename} exists already", hint="look at what it is, or choose another name")
+    if error.errno == errno.ENAMETOOLONG and error.filename:
+        name = os.fsencode(error.filename)
+        shown = os.fsdecode(name[:60])
+        return InputError(f"{shown}… is too long: {len(name)} bytes", hint="give a shorter name or path")
     if error.errno in _TRANSIENT:
         return TransientError(
             f"The system could not finish: {reason}",

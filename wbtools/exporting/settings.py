@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -18,6 +18,7 @@ from wbtools.attribution import METHODS, SECOND_METHODS, Target
 from wbtools.dicom.series import SeriesChoice
 from wbtools.drawing.renderer_names import RENDERERS, RendererName
 from wbtools.errors import OutOfRange, require_choice, require_kind
+from wbtools.errors.in_python import as_made
 from wbtools.exporting.references.choice import USUAL, ReferenceChoice
 from wbtools.native.engines import ENGINES, EngineName
 from wbtools.output.names import NAMINGS, Naming
@@ -75,6 +76,10 @@ class ExportJob:
     series: SeriesChoice | None = None
 
 
+_NAMED = (
+    *("layout", "naming", "method", "also", "trust", "mesh", "registration", "atlas", "placement", "subcortex"),
+    *("engine", "renderer", "report"),
+)
 _KINDS = (
     ("target", Target, 'give a wbtools.Target, such as wbtools.Target("pair")'),
     ("references", ReferenceChoice, "give a wbtools.ReferenceChoice, such as wbtools.ReferenceChoice(count=8)"),
@@ -83,6 +88,9 @@ _KINDS = (
     ("allow", tuple, "give a tuple of names of self-checks"),
     ("models", tuple, "give a tuple of checkpoints"),
     ("work", Path, "give a pathlib.Path"),
+    ("wb_command", Path, "give a pathlib.Path"),
+    *((name, bool, "give True or False") for name in ("keep_face", "render", "dicom_out")),
+    *((name, str, "give its name") for name in _NAMED),
 )
 """Fields that a program may easily give in another form: name, kind, hint."""
 
@@ -171,9 +179,11 @@ class ExportSettings:
     wb_command: Path | None = None
     work: Path | None = None
 
+    @as_made
     def __post_init__(self) -> None:
+        absent = {"report", *(known.name for known in fields(self) if known.default is None)}
         for name, kind, hint in _KINDS:
-            if getattr(self, name) is not None:
+            if getattr(self, name) is not None or name not in absent:
                 require_kind(name, getattr(self, name), kind, hint)
         for path in self.models:
             require_kind("models", path, Path, "give every checkpoint as a pathlib.Path")

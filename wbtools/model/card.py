@@ -263,6 +263,8 @@ def given(checkpoint: Path) -> Card | None:
     try:
         require_file(path)
     except InputError as error:
+        if source.is_closed(path):  # the card may be as it should, and wanted
+            raise CheckpointError(f"the card {error}", hint=error.hint) from None
         hint = error.hint if path.is_symlink() else "put the card itself there"
         raise CheckpointError(
             f"the card {error}", hint=f"{hint}; or remove that name, and its family's defaults are assumed"

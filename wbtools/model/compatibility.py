@@ -10,6 +10,7 @@ from wbtools.errors import CheckpointError, InputError
 from wbtools.images.diagnosis import require_file
 from wbtools.model import card as cards
 from wbtools.model.card import Card
+from wbtools.model.files import source
 from wbtools.text import lengths
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ def _beside(path: Path, name: str) -> Path:
     try:
         require_file(image)
     except InputError as error:
+        hint = error.hint if source.is_closed(image) else f"{error.hint}; or leave it out of the card"
         raise CheckpointError(
-            f"the reference brain that the card of {path.name} names cannot be used: {error}",
-            hint=f"{error.hint}; or leave it out of the card",
+            f"the reference brain that the card of {path.name} names cannot be used: {error}", hint=hint
         ) from None
     if not _lies_with(image, path):
         raise CheckpointError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.errors import InputError, MissingFile
 from wbtools.regions.ranking import MISSING
+from wbtools.tables import tabular
 from wbtools.text import line
 
 if TYPE_CHECKING:
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
 
 FILE = "participants.tsv"
 _ID = "participant_id"
-_LARGEST = 1 << 26
-_NOTHING = [MISSING, "", "NA", "N/A", "NaN", "nan"]
+_NOTHING = frozenset([MISSING, "", "NA", "N/A", "NaN", "nan"])
 """Cells without a value, as BIDS, R and Python write them: taken for words, they would be a group or a family."""
 
 
@@ -26,13 +27,12 @@ def read_participants(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        Tab-separated, or comma-separated if it ends in `.csv`; people stand in `participant_id`, else in the first
-        column.
+        Cells separated by tabs, commas or semicolons; people stand in `participant_id`, else in the first column.
 
     Returns
     -------
     DataFrame
-        Indexed by id as it is written; columns of numbers are numbers.
+        Indexed by id as it is written; columns of numbers are numbers, those without a name are left out.
 
     Raises
     ------
@@ -43,44 +43,21 @@ def read_participants(path: Path) -> pd.DataFrame:
 
     if not path.is_file():
         raise MissingFile(path, hint="give a table with a row per person")
-    if path.stat().st_size > _LARGEST:
-        raise InputError(f"{path} is too large for a table of people", hint="give a .tsv file with a row per person")
-    try:
-        separator = "," if path.suffix.lower() == ".csv" else "\t"
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=_NOTHING, compression=None)
-        _require_columns(path, separator)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is not a table: {line(error, 80)}", hint="separate columns by tabs, one row per person"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", hint="check its permissions") from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas would take the first cells for names of rows
-        raise InputError(f"{path} has rows with more cells than its first line", hint="give every column a name")
-    key = _ID if _ID in table else table.columns[0]
+    heading, *rows = tabular.read_cells(path)
+    values = ([math.nan if cell in _NOTHING else cell for cell in row] for row in rows)
+    padded = [[*row, *[math.nan] * (len(heading) - len(row))] for row in values]
+    named = [place for place, name in enumerate(heading) if name or not place]
+    table = pd.DataFrame(padded, columns=heading, dtype=object).iloc[:, named]
+    key = _ID if _ID in table else heading[0]
     if table[key].isna().any() or table[key].duplicated().any():
         twice = table[key][table[key].duplicated()].dropna()
-        why = f"names {line(twice.iloc[0], 60)!r} twice" if len(twice) else f"has a row without {line(key, 60)}"
+        why = (
+            f"names {line(twice.iloc[0], 60)!r} twice"
+            if len(twice)
+            else f"has a row without {line(key, 60) or 'an id'}"
+        )
         raise InputError(f"{path} {why}", hint="give one row per person")
     return table.set_index(key).apply(_as_numbers)
-
-
-def _require_columns(path: Path, separator: str) -> None:
-    """Columns have names of their own, and this separator is theirs."""
-    import pandas as pd
-
-    first = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, header=None, nrows=1, compression=None)
-    names = first.iloc[0]
-    twice = names[names.duplicated() & (names != "")]
-    if len(twice):
-        raise InputError(
-            f"{path} has two columns named {line(twice.iloc[0], 60)}", hint="give every column a name of its own"
-        )
-    if len(names) == 1 and set(",;\t") & set(names[0]):
-        raise InputError(
-            f"{path} has one column only, {line(names[0], 60)!r}",
-            hint="separate columns by tabs, or by commas in a file that ends in .csv",
-        )
 
 
 def joined(people: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:

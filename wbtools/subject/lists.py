@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from wbtools.errors import InputError
-from wbtools.subject.listfile import ListText
+from wbtools.tables import tabular
+from wbtools.tables.listfile import ListText, nonempty
+from wbtools.text import counted
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +69,6 @@ def words(read: ListText, source: str, known: Known, noun: str = "subject id") -
     return found
 
 
-def nonempty(text: str) -> list[str]:
-    """The lines that hold anything."""
-    return [line for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")) if line.strip()]
-
-
 def _lines(text: str) -> list[str]:
     """The lines that count."""
     return [line for line in nonempty(text) if not line.lstrip().startswith("#")]
@@ -102,7 +99,7 @@ def _is_somebody(lines: Sequence[str], source: str, known: Known) -> bool:
 def _column(lines: Sequence[str], source: str, mark: str, place: int, noun: str) -> Iterator[str]:
     """The ids of a table; rows that have none are left out, and that is said."""
     missing = 0
-    for number, row in _rows(lines, source, mark):
+    for number, row in enumerate(tabular.cells(lines, mark, source)[1:], 2):
         cells = [_unquoted(cell) for cell in row]
         word = cells[place] if place < len(cells) else ""
         if word.lower() == _MISSING:
@@ -112,27 +109,7 @@ def _column(lines: Sequence[str], source: str, mark: str, place: int, noun: str)
         elif any(cells):
             raise InputError(f"{source}: '' is not a {noun} (row {number})", hint="complete the row, or remove it")
     if missing:
-        logger.warning("%s: %d rows have no id (%s) and do not count", source, missing, _MISSING)
-
-
-def _rows(lines: Sequence[str], source: str, mark: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the heading, with their numbers.
-
-    Quotation marks join cells in CSV only: BIDS' tables have none, and a single one would swallow all that follows.
-    """
-    if mark == "\t":
-        yield from ((number, line.split(mark)) for number, line in enumerate(lines[1:], 2))
-        return
-    limit = csv.field_size_limit(sum(map(len, lines)) + len(lines) + 1)
-    try:
-        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=mark, strict=True))
-    except csv.Error as error:
-        raise InputError(
-            f"{source} is no table that can be read ({error})", hint="look for quotation marks without an end"
-        ) from None
-    finally:
-        csv.field_size_limit(limit)
-    yield from enumerate(rows[1:], 2)
+        logger.warning("%s: %s left out, without an id (%s)", source, counted(missing, "row"), _MISSING)
 
 
 def _plain(lines: Sequence[str], source: str, known: Known, noun: str) -> Iterator[str]:

@@ -192,10 +192,10 @@ def _say_made(data: DataSet, planned: Planned) -> None:
         terminal.print(f"  {line(name)}: {line(values)}")
     choice = _choice(data, planned)
     if choice is not None:
-        words = ("train", planned.recipe.name, data.folder, "--out", f"{data.folder}-trained", *choice)
+        words = ("train", planned.recipe.name, data.folder, "--out", Path(f"{data.folder}-trained"), *choice)
         terminal.print(f"Next:  {terminal.command('wbtools', *words)}")
     if manifest.kind is Kind.VOLUMES:
-        words = ("index", data.folder, "--model", "RUN", "--out", f"{data.folder}.npz")
+        words = ("index", data.folder, "--model", "RUN", "--out", Path(f"{data.folder}.npz"))
         begun = "Next:" if choice is None else "Or:"
         terminal.print(f"{begun:7}{terminal.command('wbtools', *words)}")
 

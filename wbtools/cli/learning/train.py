@@ -276,7 +276,9 @@ def _summarise(found: Trained, run: Run) -> None:
     data = run.material.data
     after: list[tuple[object, ...]] = []
     if run.recipe.name in EVALUATIONS and run.material.split.parts["test"]:
-        after.append(("evaluate", found.folder, data.folder, "--split", "test", "--out", f"{found.folder}-evaluated"))
+        after.append(
+            ("evaluate", found.folder, data.folder, "--split", "test", "--out", Path(f"{found.folder}-evaluated"))
+        )
     if data.manifest.kind is not Kind.PICTURES:
         after.append(("export-subject", "SUBJECT", "--model", found.chosen))
     for lead, words in zip(("Next:", "Then:"), after, strict=False):

@@ -14,7 +14,8 @@ from wbtools.datasets.items import SPLITS, Item
 from wbtools.datasets.labels import PAIRS, Knowledge
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source
-from wbtools.subject import listfile, places, require_plain_name
+from wbtools.subject import places, require_plain_name
+from wbtools.tables import listfile
 from wbtools.text import counted
 
 _SUBJECTS, _LISTED = "subjects", "all_subjects.txt"

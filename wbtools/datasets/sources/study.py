@@ -17,13 +17,15 @@ from wbtools.datasets.items import Item
 from wbtools.datasets.labels import Knowledge
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source, outside
-from wbtools.errors import SubjectError
+from wbtools.errors import InputError, SubjectError
 from wbtools.exporting.references.people import sessions
 from wbtools.model.input import FIELD_OF_VIEW
 from wbtools.subject import Subject, containment, not_found, places
 from wbtools.subject.identity import IMAGES, identity, person_of, session_of
 from wbtools.subject.layouts import layout_named, layouts_selected
 from wbtools.subject.selection import FileChoice
+from wbtools.subject.subject import is_plain_name
+from wbtools.text import line
 
 _HEIGHTS = (-15.0, 55.0)  # mm from the anterior commissure
 
@@ -35,9 +37,10 @@ def recognises(place: Path) -> bool:
 
 def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     """Every session of every subject, or every image of a plain folder, with what tables beside them say."""
-    names = _names(place, options.layout)
-    found = [candidate for name in names for candidate in _of_person(place, name, options.layout)]
-    if not names:
+    if names := _names(place, options.layout):
+        names = sorted({*names, *_locked(place)})
+        found = [candidate for name in names for candidate in _of_person(place, name, options.layout)]
+    else:
         found = [_of_image(path, place) for path in _images(place)]
     if kind is Kind.SLICES:
         found = [candidate for each in found for candidate in _slices(each)]
@@ -65,21 +68,34 @@ def _names(place: Path, layout: str) -> list[str]:
     return sorted({*there, *(name for name in with_sessions if name.startswith("sub-"))})
 
 
+def _locked(place: Path) -> list[str]:
+    """Everybody whose folder is unreadable, which looks like nobody's."""
+    derived = (folder.name for root in places.data_sets(place, "") for folder in places.locked(root))
+    return [*(folder.name for folder in places.locked(place)), *(name for name in derived if name.startswith("sub-"))]
+
+
 def _images(place: Path) -> list[Path]:
     return [path for path in places.files(place) if path.name.endswith(IMAGES) and not path.name.startswith(".")]
 
 
 def _of_person(place: Path, name: str, layout: str) -> Iterator[Candidate]:
     """The scans of a person; of several sessions all."""
+    if not is_plain_name(name):
+        yield _refused(name, InputError("a folder of this name is nobody's", hint="rename it, as in sub-01"))
+        return
     choice = FileChoice(layout)
     several = list(sessions(place, name))
     for each in several if len(several) > 1 else [name]:
         try:
             yield _of_subject(place, choice.scan(place, each))
-        except SubjectError as error:
-            person = person_of(each)
-            said = f"{error}; {error.hint}" if error.hint else str(error)
-            yield Candidate(Item(0, person, each, session=_session(each)), None, said)
+        except InputError as error:
+            yield _refused(each, error)
+
+
+def _refused(name: str, error: InputError) -> Candidate:
+    said = f"{error}; {error.hint}" if error.hint else str(error)
+    shown = line(name)
+    return Candidate(Item(0, person_of(shown), shown, session=_session(shown)), None, said)
 
 
 def _of_subject(place: Path, subject: Subject) -> Candidate:

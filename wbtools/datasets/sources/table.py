@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from wbtools.datasets import tables
 from wbtools.datasets.candidates import Candidate, Found, SourceOptions
 from wbtools.datasets.images.made import SourceImage
 from wbtools.datasets.images.pictures import PictureFile
@@ -18,10 +17,11 @@ from wbtools.datasets.items import COLUMNS, Item
 from wbtools.datasets.labels import IDS, Knowledge, require_one_sex
 from wbtools.datasets.manifest import Kind
 from wbtools.datasets.sources import Source
-from wbtools.datasets.tables import Table
 from wbtools.errors import InputError, SubjectError, UnknownChoice
 from wbtools.subject import places
 from wbtools.subject.identity import IMAGES, identity, person_of
+from wbtools.tables import tabular
+from wbtools.tables.tabular import Table
 from wbtools.text import line
 
 PATHS = ("file", "path", "image", "filename", "t1w", "scan")
@@ -36,12 +36,12 @@ def recognises(place: Path) -> bool:
     """Whether it is a table with a column of paths."""
     if not places.is_file(place) or place.suffix.lower() not in _SUFFIXES:
         return False
-    return bool(tables.read(place).column(*PATHS))
+    return bool(tabular.read(place).column(*PATHS))
 
 
 def find(place: Path, kind: Kind, options: SourceOptions) -> Found:
     """The file of every row."""
-    table = tables.read(place)
+    table = tabular.read(place)
     paths = table.column(*PATHS)
     if not paths:
         raise InputError(f"{place} has no column of files", hint=f"name the column {PATHS[0]}")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from wbtools.datasets import DataSet
 from wbtools.datasets.labels import IDS
-from wbtools.datasets.tables import read
 from wbtools.errors import InputError
 from wbtools.evaluating.people import Rows
 from wbtools.subject.identity import person_key
+from wbtools.tables.tabular import read
 from wbtools.text import counted
 
 Values = NDArray[np.float64]

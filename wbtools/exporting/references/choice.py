@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wbtools.attribution.references.sets import ReferenceSource
 from wbtools.attribution.references.sources import SOURCES
-from wbtools.errors import InputError, OutOfRange, nearest
+from wbtools.errors import InputError, OutOfRange, nearest, require_kind
 
 TEMPLATE = "template"
 """The name of the single brain that others are compared with by methods that take one."""
@@ -54,14 +54,17 @@ class ReferenceChoice:
     place: Path | None = None
 
     def __post_init__(self) -> None:
+        require_kind("name", self.name, str, f"give one of: {', '.join(SOURCES)}")
+        if self.count is not None:
+            require_kind("count", self.count, int, "give a whole number")
+        if self.place is not None:
+            require_kind("place", self.place, Path, "give a pathlib.Path")
         if sum((bool(self.name), self.count is not None, self.place is not None)) > 1:
             raise InputError("references are a name, a number or a place", hint="give one of them")
         if self.name and self.name not in SOURCES:
             raise InputError(f"there are no references '{self.name}'", hint=f"choose one of: {', '.join(SOURCES)}")
-        if self.count is not None and self.count < 1:
-            raise OutOfRange(OPTION, self.count, of="people")
-        if self.count is not None and self.count > MOST:
-            raise _too_many(str(self.count))
+        if self.count is not None:
+            _require_number(self.count, "count")
 
     @classmethod
     def parse(cls, text: str) -> ReferenceChoice:
@@ -110,13 +113,22 @@ _HINT = f"give a number up to {MOST}, a folder, a text file, or one of: {', '.jo
 
 def _number(text: str) -> int:
     if len(text) > _LONGEST:
-        raise _too_many(f"{text[:_LONGEST]}...")
+        raise _too_many(f"{text[:_LONGEST]}...", OPTION)
+    _require_number(int(text), OPTION)
     return int(text)
 
 
-def _too_many(number: str) -> InputError:
+def _require_number(count: int, word: str) -> None:
+    """Raise InputError unless so many people can be compared with; `word` is what the number was given as."""
+    if count < 1:
+        raise OutOfRange(word, count, of="people")
+    if count > MOST:
+        raise _too_many(str(count), word)
+
+
+def _too_many(number: str, word: str) -> InputError:
     return InputError(
-        f"{OPTION} {number}: {MOST} people are the most",
+        f"{word} {number}: {MOST} people are the most",
         hint="give a smaller number; to name people by their ids, list them in a text file",
     )
 

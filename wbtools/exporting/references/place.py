@@ -9,11 +9,12 @@ from pathlib import Path
 
 from wbtools.errors import InputError, SubjectError, UnreadableFile
 from wbtools.images import nifti
-from wbtools.subject import identity, listfile, lists, not_found, places, resolve
+from wbtools.subject import identity, lists, not_found, places, resolve
 from wbtools.subject.identity import IMAGES
 from wbtools.subject.layouts import layouts_selected
 from wbtools.subject.presence import hindrance
 from wbtools.subject.selection import FileChoice, FoundPerson
+from wbtools.tables import listfile
 
 _WORD = "subject id or path"
 _HINT = f"give a text file with one {_WORD} per line, or a folder of images"
@@ -147,6 +148,9 @@ def _entries(place: PeoplePlace, study_folder: Path, files: FileChoice, most: in
             f"{place} holds neither subjects nor images",
             hint="give a study folder, or a folder of NIfTI images of brains; DICOM files become images with dcm2niix",
         )
+    if names and (locked := places.locked(place.path)):  # a mean that silently lacks somebody would be another one
+        error = not_found.not_readable(locked[0])
+        raise error.hinting(f"{error.hint}; or list those to take in a text file")
     own = places.is_dir(study_folder) and place.path.samefile(study_folder)
     for number, name in enumerate(names, 1):
         yield _subject(place, place.path, name, name if own else _numbered(number, place), files)

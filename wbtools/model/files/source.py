@@ -55,6 +55,15 @@ def opened(path: Path, wanted: str = "checkpoint", kinds: tuple[str, ...] = NETW
         yield file
 
 
+def is_closed(path: Path) -> bool:
+    """Whether nothing but the right to read it may be what a file lacks."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
+
+
 def _refusal(path: Path, wanted: str, kinds: tuple[str, ...], kind: FileKind, head: bytes) -> CheckpointError:
     """The refusal of a file of another kind; a packed one is called by what is inside, if that is no network."""
     inside = kind_of(_unpacked(head)) if kind.name == PACKED else None

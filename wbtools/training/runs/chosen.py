@@ -15,6 +15,7 @@ BUILT_IN = "demo"
 """What the built-in demonstration network is called, wherever no file and no run has this name."""
 
 _LAST = "last"
+_OTHERWISE = "train anew, or give another run"
 _KEYS = {"recipe": str, "data_sha256": str, "split": dict, "options": dict, "settings": dict}
 
 
@@ -82,15 +83,12 @@ def record_of(folder: RunFolder) -> Mapping[str, Any]:
         If it is damaged.
     """
     path = folder.path / RECORD
-    try:
-        record = folder.record()
-    except InputError as error:
-        raise error.hinting("train anew, or give another run") from None
+    record = folder.record(_OTHERWISE)
     if not all(isinstance(record.get(key), kind) for key, kind in _KEYS.items()):
-        raise InputError(f"{path} is damaged", hint="train anew, or give another run")
+        raise InputError(f"{path} is damaged", hint=_OTHERWISE)
     people = record["split"].get("people")
     if not isinstance(people, dict) or not all(_are_names(names) for names in people.values()):
-        raise InputError(f"{path} does not say who was in which part", hint="train anew, or give another run")
+        raise InputError(f"{path} does not say who was in which part", hint=_OTHERWISE)
     return record
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbtools import atomic
-from wbtools.errors import InputError
+from wbtools.errors import InputError, UnreadableFile
 from wbtools.errors.system import writing
 from wbtools.output.destination import require_writable
 from wbtools.output.ownership import read_plain
@@ -69,8 +69,13 @@ class RunFolder:
         if self.path.exists() and any(not _unfinished(path) for path in self.path.iterdir()):
             raise InputError(f"{self.path} is not empty, and training replaces nothing", hint=_OTHER)
 
-    def record(self) -> dict[str, Any]:
+    def record(self, otherwise: str = f"train anew: {_OTHER}") -> dict[str, Any]:
         """What a run was asked for.
+
+        Parameters
+        ----------
+        otherwise : str
+            What to do if the record is of no use.
 
         Raises
         ------
@@ -82,12 +87,14 @@ class RunFolder:
             found = json.loads(read_plain(path))
         except FileNotFoundError:
             raise InputError(f"{self.path} holds no run to resume", hint="leave out --resume") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path} cannot be read: {error}", hint=_OTHER) from None
+        except RecursionError:
+            raise UnreadableFile(path, ValueError("it is nested too deeply"), hint=otherwise) from None
+        except (OSError, ValueError) as error:
+            raise UnreadableFile(path, error, hint=otherwise) from None
         if not isinstance(found, dict) or found.get("run") != FORMAT:
-            raise InputError(f"{path} is no record of a run of this version of wbtools", hint=_OTHER)
+            raise InputError(f"{path} is no record of a run of this version of wbtools", hint=otherwise)
         if wrong := records.wrong_in(found):
-            raise InputError(f"{path} is damaged at {wrong!r}", hint=f"train anew: {_OTHER}")
+            raise InputError(f"{path} is damaged at {wrong!r}", hint=otherwise)
         return found
 
     def make(self) -> None:
@@ -143,6 +150,8 @@ class RunFolder:
             raise InputError(f"{path} is no plain file", hint=f"train anew: {_OTHER}")
         try:
             found = torch.load(path, map_location="cpu", weights_only=True)
+        except PermissionError as error:
+            raise UnreadableFile(path, error) from None
         except (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged ({type(error).__name__})", hint=f"train anew: {_OTHER}") from None
         except Exception as error:  # of pickle, whose errors share no other class
@@ -172,8 +181,10 @@ class RunFolder:
             found = [json.loads(line) for line in lines[:-1]]  # nothing, or a line that was cut off, follows the last
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path} cannot be read: {error}", hint=_AWAY) from None
+        except RecursionError:
+            raise UnreadableFile(path, ValueError("it is nested too deeply"), hint=_AWAY) from None
+        except (OSError, ValueError) as error:
+            raise UnreadableFile(path, error, hint=_AWAY) from None
         for number, line in enumerate(found, 1):
             if not records.is_epoch(line):
                 raise InputError(f"{path} is damaged in line {number}", hint=_AWAY)

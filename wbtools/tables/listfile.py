@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import select
 import stat
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from wbtools.errors import InputError
+from wbtools.errors import InputError, UnreadableFile
 
 _MOST = 64 << 20
 """Bytes of the longest list; one of a million ids has a quarter of it."""
@@ -75,7 +76,7 @@ def of_file(path: Path, source: str = "") -> ListText:
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
-        raise InputError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}", hint=_HINT) from None
+        raise UnreadableFile(source, error, hint=_HINT) from None
     return decoded(data, source)
 
 
@@ -109,7 +110,7 @@ def decoded(data: bytes, source: str) -> ListText:
     (ListText(text='sub-01', certain=True), False)
     """
     if len(data) > _MOST:
-        raise InputError(f"{source} has more than {_MOST >> 20} MiB", hint="give a list with nothing but the ids")
+        raise InputError(f"{source} has more than {_MOST >> 20} MiB", hint="leave out columns that are not needed")
     packed = next((what for mark, what in _PACKED.items() if data.startswith(mark)), None)
     if packed:
         raise InputError(f"{source} is {packed}, no text", hint="save it as text (CSV or TSV), and give that file")
@@ -124,6 +125,11 @@ def decoded(data: bytes, source: str) -> ListText:
                 f"{source} is damaged: it is no {named.upper()} as its first bytes say", hint=_HINT
             ) from None
     return ListText(data.decode("latin-1"), certain=False)
+
+
+def nonempty(text: str) -> list[str]:
+    """The lines that hold anything."""
+    return [line for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")) if line.strip()]
 
 
 def _read(handle: int) -> bytes:
