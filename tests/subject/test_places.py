@@ -282,7 +282,8 @@ def test_the_path_of_a_missing_session_is_answered_with_existing_ones(tmp_path):
 def test_an_unreadable_folder_does_not_end_a_search_and_is_reported(tmp_path):
     put(tmp_path / "100307", *FREESURFER)
     put(tmp_path / "raw", RAW)
-    locked = [tmp_path / "100408", tmp_path / "raw/derivatives/fmriprep/sub-X"]
+    put(tmp_path / "runs", *(f"sub-X/anat/sub-X_run-{run}_T1w.nii.gz" for run in (1, 2)))
+    locked = [tmp_path / "100408", *(tmp_path / name / "derivatives/fmriprep/sub-X" for name in ("raw", "runs"))]
     for folder in locked:
         folder.mkdir(parents=True)
         folder.chmod(0)
@@ -293,6 +294,7 @@ def test_an_unreadable_folder_does_not_end_a_search_and_is_reported(tmp_path):
         assert "100408 may not be read: Permission denied" in message_of(tmp_path, "100408")
         assert "chmod" in message_of(tmp_path, "100408") and "--out" not in message_of(tmp_path, "100408")
         assert "sub-X may not be read" in message_of(tmp_path / "raw", "sub-X")  # and no template surfaces
+        assert "sub-X may not be read" in message_of(tmp_path / "runs", "sub-X")  # and not: two images, nothing made
     finally:
         for folder in locked:
             folder.chmod(0o700)

@@ -32,15 +32,15 @@ def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> I
     if places.closed(study_folder):
         return not_readable(study_folder)
     scans = [scan for layout in layouts for scan in layout.candidates(study_folder, subject_id)]
+    incomplete = next(_incomplete(study_folder, subject_id, beside_scan=bool(scans)), None)
+    if incomplete is not None:
+        return incomplete
     if scans:
         listed = ", ".join(path.name for path in scans)
         return SubjectError(
             f"subject {subject_id} in {study_folder} has {len(scans)} T1w images and nothing made of them: {listed}",
             hint=f"name the one to take: {scans[0]}",
         )
-    incomplete = next(_incomplete(study_folder, subject_id), None)
-    if incomplete is not None:
-        return incomplete
     for path in (path for layout in layouts for path in layout.unfetched(study_folder, subject_id)):
         if (reason := hindrance(path)) is not None:
             return reason
