@@ -39,6 +39,11 @@ def test_faults_use_attempts_up_and_interruptions_do_not():
     assert state(start("a"), end("a", "interrupted"), start("b"), end("b", "fault")) is State.TODO
 
 
+def test_what_was_published_and_taken_away_speaks_against_nobody():
+    published = start("a"), end("a", "published"), start("b"), end("b", "published")
+    assert state(*published) is State.TODO and History(published).used == 0
+
+
 def test_bad_input_is_given_up_at_once():
     assert state(start("a"), end("a", "bad input", reason="no T1w")) is State.FAILED
     assert History((start("a"), end("a", "bad input", reason="no T1w"))).reason == "no T1w"

@@ -278,3 +278,11 @@ def test_lists_of_any_bytes_are_read_or_refused_with_a_sentence(tmp_path):
 def test_a_closed_standard_input_is_said_to_be():
     with pytest.raises(InputError, match="standard input is closed"):
         read(["-"], None)
+
+
+@pytest.mark.parametrize("mark", ["\t", ","])
+def test_row_names_of_r_are_taken_for_nobody(mark):
+    """They move every cell, so that a row's number, or an age, would be somebody's id."""
+    text = f'"participant_id"{mark}"age"\n"1"{mark}"sub-01"{mark}30\n"2"{mark}"sub-03"{mark}30\n'
+    with pytest.raises(InputError, match="row 2 has 3 cells, the heading 2"):
+        parse(text, "people.tsv")

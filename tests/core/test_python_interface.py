@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -127,6 +128,11 @@ def test_a_value_of_another_kind_is_refused_in_one_sentence(call, said):
     with pytest.raises(wbtools.WbtoolsError, match=re.escape(said)) as caught:
         call()
     assert caught.value.hint and "--" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_what_numpy_and_which_give_is_taken():
+    assert type(wbtools.ReferenceChoice(count=np.int64(3)).count) is int
+    assert wbtools.ExportSettings(wb_command="/usr/bin/wb_command").wb_command == Path("/usr/bin/wb_command")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,37 @@ def test_quotation_marks_of_tables_that_quote_nothing_are_letters(tmp_path):
         assert [row[1] for row in read(tmp_path, f"id\tnote\tsize\n{lines}")[1:]] == list(notes)
 
 
+def test_a_quoted_cell_with_a_tab_and_a_line_break_gives_nobody_anothers_values(tmp_path):
+    text = 'id\tnote\tgroup\tage\nsub-1\t"seen\tb\t55\nlater"\ta\t22\nsub-2\tx\tb\t30\n'
+    assert read(tmp_path, text)[1:] == [["sub-1", "seen b 55 later", "a", "22"], ["sub-2", "x", "b", "30"]]
+
+
+def test_what_can_be_read_in_two_ways_is_refused(tmp_path):
+    """A cell of two lines, while another row lacks cells: by lines, somebody called `line two"` would have an age."""
+    text = 'id\tnote\tage\tsex\nsub-1\t"line one\nline two"\t22\tF\nsub-2\tx\n'
+    with pytest.raises(InputError, match="can be read in two ways"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("id;age, years;dose\n1;30;0,5\n2;31;-10,25\n", [["1", "30", "0.5"], ["2", "31", "-10.25"]]),
+        ('id,"a;b;c",dose\n1,x,"0,5"\n', [["1", "x", "0,5"]]),
+        ('"id","a\tb"\n1,x\n', [["1", "x"]]),
+        ("id\tcodes\n1\t1,2\n", [["1", "1,2"]]),
+    ],
+)
+def test_separators_within_quotation_marks_are_letters_and_semicolons_go_with_decimal_commas(tmp_path, text, rows):
+    assert read(tmp_path, text)[1:] == rows
+
+
+def test_row_names_of_r_are_refused_with_the_way_out(tmp_path):
+    with pytest.raises(InputError, match="row 2 has 3 cells, the heading 2") as caught:
+        read(tmp_path, '"participant_id"\t"age"\n"1"\t"sub-01"\t30\n')
+    assert "row.names = FALSE" in caught.value.hint
+
+
 def test_marks_around_whole_cells_are_removed_beside_a_stray_one(tmp_path):
     text = '"id"\t"note"\n"sub-01"\t"say \\"hi\\""\n"sub-02"\t"open\n'  # the first is how R escapes
     assert read(tmp_path, text) == [["id", "note"], ["sub-01", 'say \\"hi\\"'], ["sub-02", '"open']]

@@ -181,6 +181,9 @@ class ExportSettings:
 
     @as_made
     def __post_init__(self) -> None:
+        program: object = self.wb_command
+        if isinstance(program, str):  # what `shutil.which` gives
+            object.__setattr__(self, "wb_command", Path(program))
         absent = {"report", *(known.name for known in fields(self) if known.default is None)}
         for name, kind, hint in _KINDS:
             if getattr(self, name) is not None or name not in absent:

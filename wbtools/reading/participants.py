@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbtools.errors import InputError, MissingFile
-from wbtools.regions.ranking import MISSING
 from wbtools.tables import tabular
 from wbtools.text import line
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 FILE = "participants.tsv"
 _ID = "participant_id"
-_NOTHING = frozenset([MISSING, "", "NA", "N/A", "NaN", "nan"])
-"""Cells without a value, as BIDS, R and Python write them: taken for words, they would be a group or a family."""
 
 
 def read_participants(path: Path) -> pd.DataFrame:
@@ -44,11 +41,12 @@ def read_participants(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise MissingFile(path, hint="give a table with a row per person")
     heading, *rows = tabular.read_cells(path)
-    values = ([math.nan if cell in _NOTHING else cell for cell in row] for row in rows)
+    values = ([math.nan if tabular.is_missing(cell) else cell for cell in row] for row in rows)
     padded = [[*row, *[math.nan] * (len(heading) - len(row))] for row in values]
-    named = [place for place, name in enumerate(heading) if name or not place]
+    ids = heading.index(_ID) if _ID in heading else 0
+    key = heading[ids]
+    named = [place for place, name in enumerate(heading) if name or place == ids]
     table = pd.DataFrame(padded, columns=heading, dtype=object).iloc[:, named]
-    key = _ID if _ID in table else heading[0]
     if table[key].isna().any() or table[key].duplicated().any():
         twice = table[key][table[key].duplicated()].dropna()
         why = (

@@ -99,7 +99,13 @@ def _is_somebody(lines: Sequence[str], source: str, known: Known) -> bool:
 def _column(lines: Sequence[str], source: str, mark: str, place: int, noun: str) -> Iterator[str]:
     """The ids of a table; rows that have none are left out, and that is said."""
     missing = 0
-    for number, row in enumerate(tabular.cells(lines, mark, source)[1:], 2):
+    heading, *rows = tabular.cells(lines, mark, source)
+    for number, row in enumerate(rows, 2):
+        if len(row) > len(heading) and any(row[len(heading) :]):  # row names, as R writes them, would move all cells
+            raise InputError(
+                f"{source}: row {number} has {len(row)} cells, the heading {len(heading)}",
+                hint="give every column a name (R: row.names = FALSE), or remove what is too much",
+            )
         cells = [_unquoted(cell) for cell in row]
         word = cells[place] if place < len(cells) else ""
         if word.lower() == _MISSING:

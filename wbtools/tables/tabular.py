@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ from wbtools.errors import InputError
 from wbtools.tables import listfile
 from wbtools.text import line
 
-_MISSING = frozenset(["n/a", "na", "nan", "none", "null", ""])
-"""How tables say that a value is not there, in lower case."""
+_MISSING = frozenset(["n/a", "na", "nan", "null", "#n/a", "<na>", ""])
+"""How BIDS, R, Python, pandas and spreadsheets say that a value is not there, in lower case."""
+_NONE = "None"
+"""The same in Python; in small letters, it is a word such as that of a drug nobody takes."""
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ def read(path: Path) -> Table:
 def read_cells(path: Path) -> list[list[str]]:
     """Read the cells of a table, its heading first; tabs, commas or semicolons separate them.
 
+    Where semicolons do, numbers may have decimal commas, which become points.
+
     Returns
     -------
     list of list of str
@@ -73,7 +79,8 @@ def read_cells(path: Path) -> list[list[str]]:
     lines = listfile.nonempty(listfile.of_file(path, str(path)).text)
     if not lines:
         raise InputError(f"{path} is empty", hint="give a table with a row per person")
-    rows = [[line(cell) for cell in row] for row in cells(lines, mark_of(lines[0]), str(path))]
+    mark = mark_of(lines[0])
+    rows = [[line(cell) for cell in row] for row in cells(lines, mark, str(path))]
     heading = rows[0]
     if twice := [name for name in heading if name and heading.count(name) > 1]:
         raise InputError(f"{path} has two columns called {line(twice[0], 60)}", hint="rename one of them")
@@ -81,28 +88,43 @@ def read_cells(path: Path) -> list[list[str]]:
         if len(row) > len(heading):
             raise InputError(
                 f"{path}: row {number} has {len(row)} cells, the heading {len(heading)}",
-                hint="give every column a name, or remove what is too much",
+                hint="give every column a name (R: row.names = FALSE), or remove what is too much",
             )
-    return rows
+    return [heading, *([_with_point(cell) for cell in row] if mark == ";" else row for row in rows[1:])]
 
 
-def mark_of(first: str) -> str:
-    r"""What separates the cells of a heading.
+def is_missing(cell: str) -> bool:
+    """Whether a cell says that there is no value.
 
     Examples
     --------
-    >>> mark_of("a\tb,c"), mark_of("a;b"), mark_of("a")
-    ('\t', ';', ',')
+    >>> [is_missing(cell) for cell in ("n/a", "NULL", "", "None", "none", "0")]
+    [True, True, True, True, False, False]
     """
-    return next((mark for mark in "\t,;" if mark in first), ",")
+    return cell.lower() in _MISSING or cell == _NONE
+
+
+def mark_of(first: str) -> str:
+    r"""What separates the cells of a heading; marks within quotation marks are letters.
+
+    Examples
+    --------
+    >>> mark_of("a\tb,c"), mark_of("a;b, years;c"), mark_of('a,"b;c;d"'), mark_of("a")
+    ('\t', ';', ',', ',')
+    """
+    bare = re.sub('"[^"]*"', "", first)
+    if "\t" in bare:
+        return "\t"
+    return ";" if bare.count(";") >= max(1, bare.count(",")) else ","
 
 
 def cells(lines: Sequence[str], mark: str, source: str) -> list[list[str]]:
     r"""The cells of every row.
 
     Quotation marks are read as CSV has them. In tables with tabs, they may be letters as well: BIDS quotes nothing,
-    spreadsheets and R do. There they are read so only if every row then has as many cells as the heading; else each
-    line is a row, and a cell that is quoted as a whole loses its marks.
+    spreadsheets and R do. There each line is a row if all lines have as many cells as the heading, and a cell that is
+    quoted as a whole loses its marks; else they are read as CSV has them, unless that makes one row of several, some of
+    which lack cells: nobody can tell then.
 
     Parameters
     ----------
@@ -116,7 +138,7 @@ def cells(lines: Sequence[str], mark: str, source: str) -> list[list[str]]:
     Raises
     ------
     InputError
-        If a quotation mark of a table without tabs has no end.
+        If a quotation mark of a table without tabs has no end, or those of one with tabs can be read in two ways.
 
     Examples
     --------
@@ -131,8 +153,16 @@ def cells(lines: Sequence[str], mark: str, source: str) -> list[list[str]]:
                 f"{source} is no table that can be read ({error})", hint="look for quotation marks without an end"
             ) from None
         rows = []
-    if mark == "\t" and not _even(rows):
-        rows = [[_unquoted(cell) for cell in text.split(mark)] for text in lines]
+    if mark != "\t":
+        return rows
+    single = [[_unquoted(cell) for cell in text.split(mark)] for text in lines]
+    if not rows or _even(single):
+        return single
+    if len(rows) < len(lines) and not _even(rows):
+        raise InputError(
+            f"{source} has quotation marks that can be read in two ways: cells of several lines, or letters",
+            hint="give every row as many cells as the heading has",
+        )
     return rows
 
 
@@ -146,8 +176,12 @@ def _quoted(lines: Sequence[str], mark: str) -> list[list[str]]:
 
 
 def _even(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether rows have equally many cells, and none has swallowed the end of a row and the beginning of the next."""
-    return len({len(row) for row in rows}) == 1 and not any("\n" in c and "\t" in c for row in rows for c in row)
+    """Whether rows have equally many cells."""
+    return len({len(row) for row in rows}) == 1
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _unquoted(cell: str) -> str:
@@ -157,4 +191,4 @@ def _unquoted(cell: str) -> str:
 
 
 def _value(cell: str) -> str:
-    return "" if cell.lower() in _MISSING else cell
+    return "" if is_missing(cell) else cell

@@ -46,7 +46,8 @@ class Ending(Enum):
     NOT_BEGUN = "not begun"
 
 
-_BLAMELESS = {Ending.INTERRUPTED.value, Ending.NOT_BEGUN.value}
+_BLAMELESS = {Ending.PUBLISHED.value, Ending.INTERRUPTED.value, Ending.NOT_BEGUN.value}
+"""What speaks against no subject; one that was published and is not there was taken away."""
 
 Event = Record
 
@@ -124,7 +125,7 @@ class History:
 
     @property
     def used(self) -> int:
-        """Attempts that count: all but those that were interrupted, or not begun, through no fault of the subject's."""
+        """Attempts that count: all but those that ended well, or through no fault of the subject's."""
         blameless = {event.get("run") for event in self.ends if event.get("ending") in _BLAMELESS}
         return sum(start.get("run") not in blameless for start in self.starts)
 

@@ -126,9 +126,9 @@ def to_do(files: BatchFiles, plan: Plan, subjects: Sequence[str], inputs: Callab
     found = inspect(files, plan, there, {subject: inputs(subject) for subject in there}, deep=False)
     foreign = [subject for subject in there if found[subject].what in {Published.FOREIGN, Published.ANOTHERS}]
     if foreign:
+        more = f", one of {len(foreign)}" if len(foreign) > 1 else ""
         raise InputError(
-            f"{place(files.out, foreign[0])}: {found[foreign[0]].why}, as {len(foreign)} in all; "
-            "results are never mixed",
+            f"{place(files.out, foreign[0])}: {found[foreign[0]].why}{more}; results are never mixed",
             hint="choose another --out, or move them away",
         )
     again = {subject for subject in there if found[subject].what not in {Published.CURRENT, Published.UNFETCHED}}

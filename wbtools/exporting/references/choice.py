@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 from wbtools.attribution.references.sets import ReferenceSource
@@ -55,6 +56,9 @@ class ReferenceChoice:
 
     def __post_init__(self) -> None:
         require_kind("name", self.name, str, f"give one of: {', '.join(SOURCES)}")
+        count: object = self.count
+        if isinstance(count, Integral):  # numpy's integers, too
+            object.__setattr__(self, "count", int(count))
         if self.count is not None:
             require_kind("count", self.count, int, "give a whole number")
         if self.place is not None:
