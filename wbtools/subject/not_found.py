@@ -32,7 +32,8 @@ def unknown(study_folder: Path, subject_id: str, layouts: Sequence[Layout]) -> I
     if places.closed(study_folder):
         return not_readable(study_folder)
     scans = [scan for layout in layouts for scan in layout.candidates(study_folder, subject_id)]
-    incomplete = next(_incomplete(study_folder, subject_id, beside_scan=bool(scans)), None)
+    only_scans = scans and all(layout.is_raw for layout in layouts)  # nothing made of them is asked for
+    incomplete = None if only_scans else next(_incomplete(study_folder, subject_id, beside_scan=bool(scans)), None)
     if incomplete is not None:
         return incomplete
     if scans:
