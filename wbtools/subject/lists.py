@@ -101,11 +101,8 @@ def _column(lines: Sequence[str], source: str, mark: str, place: int, noun: str)
     missing = 0
     heading, *rows = tabular.cells(lines, mark, source)
     for number, row in enumerate(rows, 2):
-        if len(row) > len(heading) and any(row[len(heading) :]):  # row names, as R writes them, would move all cells
-            raise InputError(
-                f"{source}: row {number} has {len(row)} cells, the heading {len(heading)}",
-                hint="give every column a name (R: row.names = FALSE), or remove what is too much",
-            )
+        if any(row[len(heading) :]):
+            raise tabular.too_many_cells(source, number, row, heading)
         cells = [_unquoted(cell) for cell in row]
         word = cells[place] if place < len(cells) else ""
         if word.lower() == _MISSING:

@@ -86,11 +86,16 @@ def read_cells(path: Path) -> list[list[str]]:
         raise InputError(f"{path} has two columns called {line(twice[0], 60)}", hint="rename one of them")
     for number, row in enumerate(rows, 1):
         if len(row) > len(heading):
-            raise InputError(
-                f"{path}: row {number} has {len(row)} cells, the heading {len(heading)}",
-                hint="give every column a name (R: row.names = FALSE), or remove what is too much",
-            )
+            raise too_many_cells(str(path), number, row, heading)
     return [heading, *([_with_point(cell) for cell in row] if mark == ";" else row for row in rows[1:])]
+
+
+def too_many_cells(source: str, number: int, row: Sequence[str], heading: Sequence[str]) -> InputError:
+    """The error for a row with more cells than the heading: row names, as R writes them, would move all cells."""
+    return InputError(
+        f"{source}: row {number} has {len(row)} cells, the heading {len(heading)}",
+        hint="give every column a name (R: row.names = FALSE), or remove what is too much",
+    )
 
 
 def is_missing(cell: str) -> bool:
